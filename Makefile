@@ -1,0 +1,43 @@
+# `make run` opens the app on the embedded demo, `make test` runs lint, types and all tests. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint types format clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+run: $(READY) ## Open the app on the embedded demo
+	$(BIN)/jepascore app --demo
+
+test: $(READY) lint types ## Check style and types, then run every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(READY) ## Run the tests that take no browser and no patience
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
+
+lint: $(READY) ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Check types
+	$(BIN)/mypy
+
+format: $(READY) ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# uv resolves and installs several times faster than pip and shares its cache between environments.
+$(READY): requirements.txt pyproject.toml
+	@echo "Setting up $(VENV): PyTorch and the rest, about 5 GB, a minute or two the first time"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is %s. Use make PYTHON=python3.12" % sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	@touch $(READY)
+
+clean: ## Remove the environment and caches; data and results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
