@@ -1,0 +1,52 @@
+"""JEPA-SCORE for image datasets.
+
+    import jepascore_core as js
+
+    backbone = js.load_backbone("bundled:digits-vit")
+    result = js.measure(backbone, images)      # images [B, C, H, W], preprocessed
+    result.score                               # [B], nats: higher = more likely
+
+Importing this package loads no torch; the first use of a name that needs it does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jepascore_core.api import open_dataset
+    from jepascore_core.backbones.backbone import Backbone
+    from jepascore_core.backbones.build import load_backbone, wrap_encoder
+    from jepascore_core.estimators import Measurements, measure
+    from jepascore_core.score import jepa_score
+
+_WHERE = {
+    "Backbone": "jepascore_core.backbones.backbone",
+    "Measurements": "jepascore_core.estimators",
+    "jepa_score": "jepascore_core.score",
+    "load_backbone": "jepascore_core.backbones.build",
+    "measure": "jepascore_core.estimators",
+    "open_dataset": "jepascore_core.api",
+    "wrap_encoder": "jepascore_core.backbones.build",
+}
+
+__all__ = [
+    "Backbone",
+    "Measurements",
+    "jepa_score",
+    "load_backbone",
+    "measure",
+    "open_dataset",
+    "wrap_encoder",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

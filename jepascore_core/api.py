@@ -1,0 +1,47 @@
+"""`js.open_dataset`: a dataset by its name, or by where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jepascore_core.datasets.manifest import Dataset
+from jepascore_core.datasets.sources import SourceOptions, detect_kind
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.indexing import build_dataset_index
+from jepascore_core.records import DatasetState, short_hash
+from jepascore_core.store import Store
+
+
+def open_dataset(name_or_source: str | Path, options: SourceOptions | None = None) -> Dataset:
+    """Open a dataset: one that was added, by its name, or any source, which is then indexed here and now.
+
+    A source is added to the home folder under its folder's name and a hash; opening it again reads only what changed.
+
+    Raises:
+        UnknownNameError: if it is neither a name nor a path; lists near matches.
+        DatasetNotReadyError: for a name whose index is not complete.
+        SourceError: for a path that holds no dataset.
+    """
+    store = Store()
+    known = store.catalogue.find_dataset(str(name_or_source))
+    if known is not None:
+        return Dataset(store.index_folder(known))
+    source = Path(name_or_source).expanduser()
+    if not source.exists():
+        try:
+            store.catalogue.dataset(str(name_or_source))
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{error} There is no file or folder of that name either.") from None
+    return _index_now(store, source.resolve(), options or SourceOptions())
+
+
+def _index_now(store: Store, source: Path, options: SourceOptions) -> Dataset:
+    name = f"{source.name}-{short_hash([str(source), options.to_dict()], 6)}"
+    kind = options.kind or detect_kind(source, options)
+    record = store.catalogue.find_dataset(name)
+    if record is None:
+        # Not INDEXING: that would be an invitation to a worker.
+        record = store.catalogue.add_dataset(name, str(source), kind, options.to_dict(), DatasetState.CANCELLED)
+    message = build_dataset_index(store, record, lambda: None)
+    store.catalogue.update_dataset(record.dataset_id, state=DatasetState.READY, message=message)
+    return Dataset(store.index_folder(store.catalogue.dataset(name)))

@@ -1,0 +1,83 @@
+"""One exception class per cause that a user can act on; every message says what to do next."""
+
+
+class JepaScoreError(Exception):
+    """Base of all errors that are shown to the user as one clear sentence, without a traceback."""
+
+
+class SourceError(JepaScoreError):
+    """A dataset source that cannot be read as a whole (missing, of unknown format, outside the allowed roots)."""
+
+
+class UnsafeArchiveError(SourceError):
+    """An archive whose members would leave the target folder or exceed the size and count limits."""
+
+
+class SampleError(JepaScoreError):
+    """One sample that cannot be read or measured; recorded as a failure, it never stops a run.
+
+    `stage` names where it happened: scan, read, decode, preprocess or measure.
+    """
+
+    def __init__(self, message: str, stage: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+class UnknownNameError(JepaScoreError):
+    """A dataset, backbone, run or option name that does not exist; the message lists near matches."""
+
+
+class DatasetNotReadyError(JepaScoreError):
+    """A dataset that is asked for before its index is complete."""
+
+
+class WeightsUnavailableError(JepaScoreError):
+    """Weights that are neither on disk nor reachable; the message names the remedy."""
+
+
+class CheckpointError(JepaScoreError):
+    """A checkpoint that does not fit its architecture, or is not safe to read."""
+
+
+class PreprocessingError(JepaScoreError):
+    """A backbone whose mean, std or image size is not known and was not given."""
+
+
+class EncoderError(JepaScoreError):
+    """An encoder that breaks the contract [B, C, H, W] -> [B, K], finite and differentiable."""
+
+
+class NonFiniteError(EncoderError):
+    """Images whose embedding or Jacobian is not finite; `positions` are their places in the batch."""
+
+    def __init__(self, positions: list[int]) -> None:
+        super().__init__(
+            f"The embedding or Jacobian of images {positions} of the batch is not finite. "
+            "Check the preprocessing (mean, std), or use precision float64."
+        )
+        self.positions = positions
+
+
+class OutOfMemoryError(JepaScoreError):
+    """One image and one cotangent at a time do not fit in the device's memory."""
+
+
+class StoreError(JepaScoreError):
+    """A home folder that is damaged, locked or written by a newer version."""
+
+
+class RunCancelled(JepaScoreError):  # noqa: N818 - not a fault: somebody asked for it
+    """Raised inside the worker when a person cancelled what it is working on."""
+
+
+class WorkerStopped(JepaScoreError):  # noqa: N818 - not a fault: the work goes on at the worker's next start
+    """Raised inside the worker when its process was asked to end."""
+
+
+class RuleError(JepaScoreError):
+    """A curation rule, or a saved set of them, that makes no sense."""
+
+
+class ExportError(JepaScoreError):
+    """An export that could not be written in whole; nothing of it was left behind."""

@@ -1,0 +1,79 @@
+"""Spectrum -> JEPA-SCORE, under each definition (arXiv 2510.05949). NumPy only, so that the web process may use it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Definition = Literal["rank", "paper"]
+
+DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
+
+#: The paper's appendix clips singular values at this value before the logarithm.
+PAPER_CLIP = 1e-6
+
+#: Singular values are stored as logarithms, floored here so that a null direction stays finite (log 1e-12 = -27.6).
+LOG_FLOOR = 1e-12
+
+#: A singular value counts towards the rank when it exceeds this share of the largest one. Rounding noise of a float32
+#: reverse pass comes out near 1e-7 of the largest value, the smallest real ones of trained encoders near 1e-3; the
+#: float64 limit is set by the Gram matrix after refinement (see jacobian/gram.py).
+RANK_TOLERANCE: dict[str, float] = {"float32": 1e-5, "float64": 1e-9}
+
+
+def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDArray[np.int64]:
+    """Number of singular values above the tolerance of `precision`. [..., K] -> [...]."""
+    values = _as_array(singular_values)
+    return np.sum(values > RANK_TOLERANCE[precision] * values[..., :1], axis=-1, dtype=np.int64)
+
+
+def log_spectrum(singular_values: Any) -> npt.NDArray[np.float64]:
+    """Natural logarithms floored at `LOG_FLOOR`, the form in which spectra are stored. [..., K] -> [..., K]."""
+    return np.log(np.maximum(_as_array(singular_values), LOG_FLOOR))
+
+
+def jepa_score(
+    singular_values: Any, definition: Definition = "rank", *, rank: Any = None, precision: str = "float32"
+) -> npt.NDArray[np.float64]:
+    """JEPA-SCORE in nats; higher = more likely under the encoder's implicit density.
+
+    "rank": sum of the logs of the first `rank` singular values, the formula of the paper over the non-null directions.
+    "paper": sum of the logs of all of them, clipped from below at 1e-6, the paper's appendix listing.
+
+    Args:
+        singular_values: [..., K], descending; array, nested list or tensor.
+        definition: "rank" or "paper".
+        rank: [...], number of non-null directions; found with the tolerance of `precision` when not given.
+        precision: precision of the passes that the values come from.
+
+    Returns:
+        [...] float64.
+
+    Raises:
+        ValueError: for an unknown definition.
+    """
+    return score_of_log_spectrum(
+        log_spectrum(singular_values),
+        numerical_rank(singular_values, precision) if rank is None else rank,
+        definition,
+    )
+
+
+def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "rank") -> npt.NDArray[np.float64]:
+    """Like `jepa_score`, from stored logarithms: [..., K] and [...] -> [...]."""
+    logs = _as_array(log_values)
+    if definition == "paper":
+        return np.sum(np.maximum(logs, np.log(PAPER_CLIP)), axis=-1)
+    if definition == "rank":
+        counted = np.arange(logs.shape[-1]) < _as_array(rank)[..., None]
+        return np.sum(np.where(counted, logs, 0.0), axis=-1)
+    raise ValueError(f"Unknown definition {definition!r}; choose one of {', '.join(DEFINITIONS)}.")
+
+
+def _as_array(values: Any) -> npt.NDArray[np.float64]:
+    # A tensor may live on another device or carry gradients; numpy.asarray refuses both.
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,176 @@
+"""Real stores for tests: datasets with a manifest on disk, and measurements with the scores that a test asks for."""
+
+from __future__ import annotations
+
+import os
+
+# Read when torch is loaded: spinning threads would starve the tests that run beside them (runs.WORKER_ENVIRONMENT).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xxhash
+
+from jepascore_core.datasets.manifest import write_empty_part, write_part
+from jepascore_core.records import (
+    BackboneInfo,
+    BackboneRef,
+    DatasetRecord,
+    DatasetState,
+    Measurement,
+    MeasurementSpec,
+    Preprocessing,
+    Run,
+    RunState,
+    Sample,
+    SampleFailure,
+)
+from jepascore_core.score import score_of_log_spectrum
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet
+
+SPEC = MeasurementSpec()
+
+
+def make_sample(
+    key: str, label: str | None = None, split: str | None = None, content: str | None = None, **metadata: Any
+) -> Sample:
+    """A manifest row; samples with the same `content` (by default the key) have the same bytes."""
+    return Sample(
+        sample_key=key,
+        uri=f"/images/{key}",
+        label=label,
+        split=split,
+        content_id=xxhash.xxh3_128_hexdigest((key if content is None else content).encode()),
+        width=64,
+        height=48,
+        num_bytes=1000,
+        modified_ns=1,
+        metadata=metadata,
+    )
+
+
+def make_samples(labels: Iterable[str | None]) -> list[Sample]:
+    """One sample a label, with keys "a/0000.png", "b/0001.png" and so on; every fourth is of the split "test"."""
+    return [
+        make_sample(f"{label or 'none'}/{number:04d}.png", label, "train" if number % 4 else "test")
+        for number, label in enumerate(labels)
+    ]
+
+
+def add_dataset(
+    store: Store,
+    name: str,
+    samples: Sequence[Sample],
+    failures: Sequence[SampleFailure] = (),
+    state: DatasetState = DatasetState.READY,
+) -> DatasetRecord:
+    """A dataset with an index of these samples, in two parts where there are enough of them."""
+    dataset_id = store.catalogue.add_dataset(name, f"/images/{name}", "imagefolder", {}).dataset_id
+    folder = store.dataset_folder(dataset_id) / "v1"
+    half = len(samples) // 2
+    write_part(folder, samples[:half], ())
+    write_part(folder, samples[half:], failures)
+    if not samples:
+        write_empty_part(folder, {})
+    store.catalogue.update_dataset(
+        dataset_id,
+        version="v1",
+        state=state,
+        num_total=len(samples) + len(failures),
+        num_indexed=len(samples),
+        num_failed=len(failures),
+    )
+    return store.catalogue.dataset(dataset_id)
+
+
+def add_backbone(store: Store, name: str = "timm:vit_tiny_patch16_224.test", **changes: Any) -> BackboneInfo:
+    """A backbone in the catalogue; `changes` are fields of `BackboneInfo`."""
+    library, _, rest = name.partition(":")
+    slug = "".join(letter if letter.isalnum() else "-" for letter in name).lower()
+    values: dict[str, Any] = {
+        "backbone_id": f"{slug}-{xxhash.xxh3_64_hexdigest(repr((name, changes)).encode())[:12]}",
+        "name": name,
+        "library": library,
+        "architecture": rest.partition(".")[0],
+        "pooling": "token",
+        "dimension": 8,
+        "preprocessing": Preprocessing(224, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        "weights_hash": xxhash.xxh3_128_hexdigest(name.encode()),
+        "num_parameters": 1000,
+    }
+    info = BackboneInfo(**{**values, **changes})
+    store.catalogue.save_backbone(info)
+    return info
+
+
+def make_measurement(content_id: str, score: float, rank: int = 6, dimension: int = 8) -> Measurement:
+    """A measurement with this score under the "rank" definition; null singular values are 1e-7."""
+    logs = np.full(dimension, np.log(1e-7))
+    logs[:rank] = score / rank + np.linspace(1, -1, rank)
+    return Measurement(
+        content_id=content_id,
+        log_singular_values=logs.astype(np.float32),
+        rank=rank,
+        score=score,
+        score_paper=float(score_of_log_spectrum(logs, rank, "paper")),
+        embedding=np.ones(dimension, dtype=np.float16),
+        seconds=0.01,
+    )
+
+
+def add_measurements(
+    store: Store,
+    dataset: DatasetRecord,
+    backbone: BackboneInfo,
+    scores: Mapping[str, float],
+    *,
+    samples: Sequence[Sample],
+    spec: MeasurementSpec = SPEC,
+    ranks: Mapping[str, int] | None = None,
+) -> ScoreSet:
+    """Measure the samples whose keys are in `scores` (one that shares its bytes with another counts once)."""
+    rank_of = ranks or {}
+    usual = backbone.dimension - 2
+    rows = {
+        sample.content_id: make_measurement(sample.content_id, scores[key], rank_of.get(key, usual), backbone.dimension)
+        for sample in samples
+        if (key := sample.sample_key) in scores
+    }
+    measurements = list(rows.values())
+    half = len(measurements) // 2
+    for part in (measurements[:half], measurements[half:]):
+        if part:
+            store.write_measurements(backbone.backbone_id, spec, part)
+    return ScoreSet(dataset.dataset_id, backbone.backbone_id, spec.spec_id)
+
+
+def add_run(
+    store: Store,
+    dataset: DatasetRecord,
+    backbone: BackboneInfo,
+    state: RunState = RunState.FINISHED,
+    spec: MeasurementSpec = SPEC,
+    **changes: Any,
+) -> Run:
+    """A run in the catalogue; `changes` are columns such as num_total or heartbeat."""
+    run = store.catalogue.add_run(dataset.dataset_id, BackboneRef(backbone.name), spec, "cpu")
+    store.catalogue.update_run(run.run_id, backbone_id=backbone.backbone_id, state=state, **changes)
+    return store.catalogue.run(run.run_id)
+
+
+def make_store(home: Path) -> Store:
+    """An empty store."""
+    return Store(home)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterable[Store]:
+    """An empty store, audited at the end of the test."""
+    store = make_store(tmp_path / "home")
+    yield store
+    assert store.check() == []
