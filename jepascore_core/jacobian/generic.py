@@ -1,0 +1,112 @@
+"""Jacobian of any differentiable encoder, by batched vector-Jacobian products (reverse mode)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from jepascore_core.errors import EncoderError
+
+#: Cotangents propagated at once. Small chunks stay in a CPU's cache (16 measured best); a GPU wants to be filled.
+DEFAULT_CHUNK = {"cpu": 16}
+GPU_CHUNK = 64
+
+
+def default_chunk(device: torch.device) -> int:
+    """Number of cotangents propagated at once on this kind of device."""
+    return DEFAULT_CHUNK.get(device.type, GPU_CHUNK)
+
+
+def jacobian(
+    encoder: nn.Module, images: Tensor, chunk: int | None = None, on_chunk: Callable[[int], None] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Embeddings and Jacobians of a batch of images.
+
+    Reverse mode: the cotangent e_k on every image's output gives row k of every image's Jacobian at once, since an
+    image's embedding depends on that image alone (arXiv 2510.05949, appendix). Costs one forward pass and K backward
+    passes of the batch; holds B x K x D values.
+
+    Args:
+        encoder: maps [B, C, H, W] to [B, K], in eval mode.
+        images: [B, C, H, W], on the encoder's device, of its dtype.
+        chunk: cotangents at once; default by device.
+        on_chunk: called with the number of finished cotangents; may raise to stop.
+
+    Returns:
+        Embeddings [B, K] and Jacobians [B, K, C * H * W], both detached.
+
+    Raises:
+        EncoderError: if the encoder breaks its contract; the message says what was expected and seen.
+    """
+    check_modes(encoder)
+    inputs = images.detach().requires_grad_(True)
+    # Fused attention kernels lack batching rules for their backward pass, and cuDNN may round convolutions to TF32.
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        outputs = encoder(inputs)
+        check_outputs(outputs, images)
+        rows = _rows(outputs, inputs, chunk or default_chunk(images.device), on_chunk)
+    return outputs.detach(), rows
+
+
+def check_modes(encoder: nn.Module) -> None:
+    """Refuse an encoder whose layers are in training mode: its output would be random or depend on the batch.
+
+    Raises:
+        EncoderError: naming the first such layer.
+    """
+    for name, module in encoder.named_modules():
+        if module.training:
+            where = f"layer {name!r}" if name else "it"
+            raise EncoderError(
+                f"The encoder must be in eval mode, but {where} ({type(module).__name__}) is in training mode: "
+                "dropout and batch statistics would make the score meaningless. Call encoder.eval()."
+            )
+
+
+def check_outputs(outputs: Tensor, images: Tensor) -> None:
+    """Refuse outputs that are not [B, K], or do not depend on the images differentiably.
+
+    Raises:
+        EncoderError: saying what was expected and seen.
+    """
+    if not isinstance(outputs, Tensor):
+        raise EncoderError(f"The encoder must return one tensor [B, K], but returned {type(outputs).__name__}.")
+    if outputs.ndim != 2 or outputs.shape[0] != images.shape[0]:
+        raise EncoderError(
+            f"The encoder must map {list(images.shape)} to [{images.shape[0]}, K], but returned {list(outputs.shape)}. "
+            "Pool the tokens or the feature map to one vector an image."
+        )
+    if outputs.grad_fn is None:
+        raise EncoderError(
+            "The encoder's output does not depend differentiably on the images: remove torch.no_grad(), "
+            "inference_mode, detach() or rounding from its forward pass."
+        )
+
+
+def _rows(outputs: Tensor, inputs: Tensor, chunk: int, on_chunk: Callable[[int], None] | None) -> Tensor:
+    """All rows of the Jacobians. outputs [B, K], inputs [B, ...] -> [B, K, D]."""
+    batch, size = outputs.shape
+    rows = torch.empty(batch, size, inputs[0].numel(), dtype=outputs.dtype, device=outputs.device)
+    for start in range(0, size, chunk):
+        stop = min(start + chunk, size)
+        cotangents = torch.zeros(stop - start, batch, size, dtype=outputs.dtype, device=outputs.device)
+        cotangents[torch.arange(stop - start), :, torch.arange(start, stop)] = 1.0
+        gradients = _pull_back(outputs, inputs, cotangents)
+        rows[:, start:stop] = gradients.flatten(2).transpose(0, 1)
+        if on_chunk is not None:
+            on_chunk(stop)
+    return rows
+
+
+def _pull_back(outputs: Tensor, inputs: Tensor, cotangents: Tensor) -> Tensor:
+    """Vector-Jacobian products of several cotangents. [N, B, K] -> [N, B, ...]."""
+    try:
+        return torch.autograd.grad(outputs, inputs, cotangents, retain_graph=True, is_grads_batched=True)[0]
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        # An operation without a batching rule: one cotangent at a time is slower, never wrong.
+        return torch.stack([torch.autograd.grad(outputs, inputs, one, retain_graph=True)[0] for one in cotangents])
