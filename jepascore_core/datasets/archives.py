@@ -1,0 +1,237 @@
+"""Zip archives, unpacked under limits. Only images, tables and idx files leave the archive; nothing leaves the folder.
+
+An extraction is named after the archive's path, size and time. It grows in a `.part` folder, member by member, which an
+interrupted attempt continues, and gets its name when it is complete. The extraction before it stays, for readers of the
+index that was made from it; older ones go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import lzma
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from jepascore_core.datasets.candidates import scan_failure
+from jepascore_core.datasets.folders import extension, has_image_name, is_skipped, is_split_name
+from jepascore_core.datasets.idx import is_idx_name
+from jepascore_core.datasets.reading import MAX_FILE_BYTES
+from jepascore_core.datasets.table_files import TABLE_EXTENSIONS
+from jepascore_core.datasets.uris import clean_text, path_to_uri, sample_key
+from jepascore_core.errors import SourceError, UnsafeArchiveError
+from jepascore_core.records import SampleFailure, short_hash
+
+_RECORD = ".unpacked.json"
+_CHUNK_BYTES = 2**20
+_SPARE_BYTES = 256 * 2**20
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+#: Damage of one member, which concerns this member only.
+_MEMBER_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+#: Member names that this file system cannot hold, likewise.
+_NAME_ERRNOS = frozenset(
+    (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.ENOTEMPTY)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may unpack to; sizes in bytes.
+
+    `ratio` is unpacked over packed size and counts from `ratio_from` unpacked bytes. Photographs have 1, bitmaps and
+    masks up to 100 or so; a bomb has 1000 and more.
+    """
+
+    members: int = 5_000_000
+    member_bytes: int = MAX_FILE_BYTES
+    total_bytes: int = 500 * 2**30
+    ratio: float = 250.0
+    ratio_from: int = 64 * 2**20
+
+
+class Unpacked(NamedTuple):
+    """An extracted archive: its folder, members passed over by extension, and members that could not be extracted."""
+
+    folder: Path
+    ignored: Counter[str]
+    failures: list[SampleFailure]
+
+
+class _Member(NamedTuple):
+    info: zipfile.ZipInfo
+    path: PurePosixPath
+
+
+def unpack(
+    archive: Path, workspace: Path, on_tick: Callable[[], None], limits: ArchiveLimits | None = None
+) -> Unpacked:
+    """Extract an archive below `workspace`, or find it extracted. `on_tick` is called before every member.
+
+    Raises:
+        UnsafeArchiveError: before anything is written, if a member would leave the folder, is a symlink or encrypted,
+            or the limits are exceeded.
+        SourceError: if it is no readable zip archive, or the disk is full.
+    """
+    try:
+        found = archive.stat()
+        source = short_hash(str(archive))
+        folder = workspace / f"{source}-{short_hash([found.st_size, found.st_mtime_ns])}"
+        if not folder.is_dir():
+            with zipfile.ZipFile(archive) as opened:
+                _extract(opened, archive, folder, on_tick, limits or ArchiveLimits())
+            _remove_older(workspace, source, folder)
+        return _read_record(folder)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise SourceError(f"{archive} is no readable zip archive ({error}): download or pack it again.") from error
+    except OSError as error:
+        raise SourceError(
+            f"{archive} cannot be unpacked to {workspace} ({error}): check permissions and disk."
+        ) from error
+
+
+def content_root(folder: Path) -> Path:
+    """The folder where the dataset begins: below folders that only wrap others, as archive tools make them."""
+    while True:
+        entries = [entry for entry in folder.iterdir() if not is_skipped(entry.name)]
+        if len(entries) != 1 or not entries[0].is_dir() or is_split_name(entries[0].name):
+            return folder
+        inner = [entry for entry in entries[0].iterdir() if not is_skipped(entry.name)]
+        if not any(entry.is_dir() or not has_image_name(entry.name) for entry in inner):
+            return folder
+        folder = entries[0]
+
+
+def _extract(
+    opened: zipfile.ZipFile, archive: Path, folder: Path, on_tick: Callable[[], None], limits: ArchiveLimits
+) -> None:
+    ignored: Counter[str] = Counter()
+    members = list(_wanted(opened.infolist(), archive, ignored))
+    state = archive.stat()
+    _check_limits([member.info for member in members], archive, state.st_size, limits)
+    partial = folder.with_name(folder.name + ".part")
+    partial.mkdir(parents=True, exist_ok=True)
+    _check_space(members, archive, partial)
+    failures = []
+    taken: set[PurePosixPath] = set()
+    for number, member in enumerate(members, start=1):
+        on_tick()
+        problem = "Another member has the same name" if member.path in taken else None
+        problem = problem or _extract_member(opened, member, partial, state.st_mtime_ns)
+        if problem:
+            key = sample_key(str(member.path)) + (f"#member {number}" if member.path in taken else "")
+            message = f"{problem}: pack the archive again with this file repaired or renamed."
+            failures.append(scan_failure(key, path_to_uri(str(archive)), message))
+        taken.add(member.path)
+    record = {"ignored": ignored, "failures": [failure.to_dict() for failure in failures]}
+    (partial / _RECORD).write_text(json.dumps(record), encoding="utf-8")
+    partial.replace(folder)
+
+
+def _wanted(infos: list[zipfile.ZipInfo], archive: Path, ignored: Counter[str]) -> Iterator[_Member]:
+    """Members to extract, after a check of every member."""
+    for info in infos:
+        name = info.filename.replace("\\", "/")
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
+            raise _unsafe(archive, info, "leads out of the folder that it is unpacked to")
+        if info.is_dir() or name.endswith("/") or any(is_skipped(part) for part in path.parts) or not path.parts:
+            continue
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise _unsafe(archive, info, "is a symlink or device")
+        found = extension(path.name)
+        if not (has_image_name(path.name) or found in TABLE_EXTENSIONS or is_idx_name(path.name)):
+            ignored[clean_text(found)[:10] or "(other)"] += 1
+            continue
+        if info.flag_bits & 1:
+            raise _unsafe(archive, info, "is encrypted")
+        yield _Member(info, path)
+
+
+def _unsafe(archive: Path, info: zipfile.ZipInfo, what: str) -> UnsafeArchiveError:
+    name = clean_text(info.filename)[:200]
+    return UnsafeArchiveError(
+        f"{archive} is refused: its member {name!r} {what}. Unpack it yourself, check what it holds, "
+        "and add the folder instead."
+    )
+
+
+def _check_limits(infos: list[zipfile.ZipInfo], archive: Path, archive_bytes: int, limits: ArchiveLimits) -> None:
+    total = sum(info.file_size for info in infos)
+    packed = max(1, min(archive_bytes, sum(info.compress_size for info in infos)))
+    largest = max(infos, key=lambda info: info.file_size, default=None)
+    if len(infos) > limits.members:
+        problem = f"{len(infos)} members are more than the limit of {limits.members}"
+    elif largest is not None and largest.file_size > limits.member_bytes:
+        name = clean_text(largest.filename)[:200]
+        problem = f"its member {name!r} has {largest.file_size} bytes, more than the limit of {limits.member_bytes}"
+    elif total > limits.total_bytes:
+        problem = f"it unpacks to {total} bytes, more than the limit of {limits.total_bytes}"
+    elif total >= limits.ratio_from and total / packed > limits.ratio:
+        problem = f"it unpacks to {total / packed:.0f} times its size, as decompression bombs do"
+    else:
+        return
+    raise UnsafeArchiveError(f"{archive} is refused: {problem}. Unpack it yourself and add the folder instead.")
+
+
+def _check_space(members: list[_Member], archive: Path, partial: Path) -> None:
+    needed = sum(member.info.file_size for member in members if not _is_extracted(member, partial))
+    free = shutil.disk_usage(partial).free
+    if needed + _SPARE_BYTES > free:
+        raise SourceError(
+            f"{archive} needs {needed} more bytes to be unpacked in {partial.parent}, where {free} are free: "
+            "free some space, or unpack it elsewhere and add the folder."
+        )
+
+
+def _is_extracted(member: _Member, partial: Path) -> bool:
+    try:
+        return (partial / member.path).stat().st_size == member.info.file_size
+    except OSError:
+        return False
+
+
+def _extract_member(opened: zipfile.ZipFile, member: _Member, partial: Path, modified_ns: int) -> str | None:
+    """Extract one member under a temporary name, then rename it. Returns what went wrong with this member, if so."""
+    if _is_extracted(member, partial):
+        return None
+    target, temporary = partial / member.path, partial / ".member.tmp"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with opened.open(member.info) as packed, temporary.open("wb") as sink:
+            shutil.copyfileobj(packed, sink, _CHUNK_BYTES)
+        os.utime(temporary, ns=(modified_ns, modified_ns))
+        temporary.replace(target)
+    except _MEMBER_ERRORS as error:
+        return f"The archive member is damaged ({error})"
+    except OSError as error:
+        if error.errno not in _NAME_ERRNOS:
+            raise
+        return f"The archive member's name cannot be used here ({error.strerror})"
+    return None
+
+
+def _read_record(folder: Path) -> Unpacked:
+    record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    failures = [SampleFailure.from_dict(failure) for failure in record["failures"]]
+    return Unpacked(folder, Counter(record["ignored"]), failures)
+
+
+def _remove_older(workspace: Path, source: str, current: Path) -> None:
+    """Remove extractions of earlier states of the same archive, but the latest."""
+    others = [path for path in workspace.glob(f"{source}-*") if path != current and path.is_dir()]
+    complete = sorted((path for path in others if path.suffix != ".part"), key=lambda path: path.stat().st_mtime_ns)
+    for path in others:
+        if path not in complete[-1:]:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path)

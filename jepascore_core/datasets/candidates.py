@@ -1,0 +1,71 @@
+"""What a scan yields: records that travel from the source readers to the indexer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import pyarrow as pa
+
+from jepascore_core.errors import SampleError
+from jepascore_core.records import SampleFailure
+
+KINDS = ("imagefolder", "flat", "table", "zip", "idx")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How a source is to be read; None means: find out.
+
+    `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks
+    may lead to.
+    """
+
+    kind: str | None = None
+    path_column: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+    root: str | None = None
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Plain dictionary, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One image that the source names; nobody has opened it yet."""
+
+    sample_key: str
+    uri: str
+    label: str | None = None
+    split: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ScanPlan:
+    """A source, recognised. Iterating over `items` reads it and fills `ignored` (files passed over, by extension)."""
+
+    kind: str
+    items: Iterator[Candidate | SampleFailure]
+    ignored: Counter[str]
+    metadata_types: dict[str, pa.DataType] = field(default_factory=dict)
+
+    @property
+    def num_ignored(self) -> int:
+        """Files passed over so far because they are not images."""
+        return self.ignored.total()
+
+
+def scan_failure(key: str, uri: str, message: str) -> SampleFailure:
+    """Failure of an entry that never became a candidate."""
+    return SampleFailure(key, uri, stage="scan", error_class=SampleError.__name__, message=message)

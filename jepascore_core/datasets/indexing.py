@@ -1,0 +1,204 @@
+"""Building an index: scan, then read, hash, decode and preview every image in threads, and append manifest parts.
+
+The scan is first written to a file, so that the total is known and memory stays flat however many samples there are.
+Work goes to the threads in small chunks and comes back in the order of the scan.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pyarrow as pa
+
+from jepascore_core.datasets.candidates import Candidate, ScanPlan, SourceOptions
+from jepascore_core.datasets.content import content_id
+from jepascore_core.datasets.decoding import decode_noted
+from jepascore_core.datasets.known import FinishedRows, PreviousRows
+from jepascore_core.datasets.ledger import IndexProgress, Ledger, Outcome
+from jepascore_core.datasets.manifest import manifest_parts, write_empty_part
+from jepascore_core.datasets.reading import file_state, read_content
+from jepascore_core.datasets.sources import scan
+from jepascore_core.datasets.spool import append_items, read_items
+from jepascore_core.datasets.thumbnails import ensure_thumbnail, thumbnail_path
+from jepascore_core.errors import SampleError, SourceError
+from jepascore_core.records import Sample, SampleFailure
+
+__all__ = ["IndexProgress", "build_index"]
+
+#: Metadata column that says what was done to an image beyond decoding it (absent for most).
+NOTE_COLUMN = "decoding"
+
+_CHUNK = 16
+_SCAN_BATCH = 1000
+_CHUNKS_AHEAD = 4
+
+_T = TypeVar("_T")
+Item = Candidate | SampleFailure
+
+
+def build_index(
+    source: str | Path,
+    options: SourceOptions,
+    folder: Path,
+    thumbs_root: Path,
+    workspace: Path,
+    previous: Path | None,
+    on_progress: Callable[[IndexProgress], None],
+    part_size: int = 2000,
+    num_threads: int | None = None,
+) -> IndexProgress:
+    """Index a source into `folder`; what an earlier, interrupted call finished there is not done again.
+
+    Args:
+        source: folder, table, zip archive or idx file.
+        options: how to read it.
+        folder: where the parts go; one caller at a time.
+        thumbs_root: root of the previews.
+        workspace: where archives are unpacked, kept between calls.
+        previous: folder of the last complete index. Samples whose uri, size and time are the same are taken over
+            without being read; label, split and user columns always come from this scan.
+        on_progress: called often, from this thread; it may raise (RunCancelled) to stop. What is finished is kept.
+        part_size: samples in one part.
+        num_threads: default: twice the number of processors, at least 4 and at most 16.
+
+    Raises:
+        SourceError: if the source as a whole cannot be read, or holds no image at all.
+        StoreError: if parts or previews cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob("*.tmp"):
+        leftover.unlink()
+    ledger = Ledger(folder, part_size, on_progress)
+    plan = scan(source, options, workspace, ledger.report)
+    ledger.metadata_types = {NOTE_COLUMN: pa.string(), **plan.metadata_types}
+    spool = folder / "scan.tmp"
+    try:
+        _scan_to(spool, plan, FinishedRows(folder, plan.metadata_types), ledger)
+        if ledger.progress.total == 0:
+            raise _no_image(source, plan)
+        context = _Context(thumbs_root, PreviousRows(previous) if previous else None)
+        _work_off(_in_lists(read_items(spool), _CHUNK), context, ledger, num_threads or _default_threads())
+    finally:
+        spool.unlink(missing_ok=True)
+    if not manifest_parts(folder):
+        write_empty_part(folder, ledger.metadata_types)
+    return ledger.progress
+
+
+class _Context(NamedTuple):
+    """What every thread needs."""
+
+    thumbs_root: Path
+    previous: PreviousRows | None
+
+
+def _default_threads() -> int:
+    return max(4, min(16, 2 * (os.cpu_count() or 1)))
+
+
+def _no_image(source: str | Path, plan: ScanPlan) -> SourceError:
+    passed = ", ".join(f"{count} {name}" for name, count in plan.ignored.most_common(5))
+    found = f" Passed over: {passed}." if passed else ""
+    return SourceError(f"{source} holds no image (read as {plan.kind}).{found} Check the path, or choose another kind.")
+
+
+def _in_lists(items: Iterable[_T], length: int) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    while some := list(islice(iterator, length)):
+        yield some
+
+
+def _scan_to(spool: Path, plan: ScanPlan, finished: FinishedRows, ledger: Ledger) -> None:
+    """Write all items that are still to be done to the spool, and clear the index of rows that the scan contradicts."""
+    spool.touch()
+    for items in _in_lists(plan.items, _SCAN_BATCH):
+        states = finished.match(items)
+        append_items(spool, (item for item, state in zip(items, states, strict=True) if state is None))
+        ledger.scanned(len(items), states.count(Sample), states.count(SampleFailure), plan.num_ignored)
+        ledger.report()
+    finished.remove_stale()
+
+
+def _work_off(chunks: Iterable[list[Item]], context: _Context, ledger: Ledger, num_threads: int) -> None:
+    """Process chunks in threads and enter the outcomes in order. Whatever stops this, finished rows are written."""
+    stop = threading.Event()
+    waiting: deque[Future[list[Outcome]]] = deque()
+
+    def enter_next() -> None:
+        ledger.add(waiting.popleft().result())
+        ledger.report()
+
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="index") as pool:
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(_process, chunk, context, stop))
+                if len(waiting) >= num_threads * _CHUNKS_AHEAD:
+                    enter_next()
+            while waiting:
+                enter_next()
+        except BaseException:
+            stop.set()
+            for future in waiting:
+                if not future.cancel() and future.exception() is None:
+                    ledger.add(future.result())
+            raise
+        finally:
+            ledger.flush()
+
+
+def _process(chunk: list[Item], context: _Context, stop: threading.Event) -> list[Outcome]:
+    """Outcomes of a chunk, in order; shorter if somebody asked to stop."""
+    candidates = [item for item in chunk if isinstance(item, Candidate)]
+    earlier = iter(context.previous.find(candidates) if context.previous else [None] * len(candidates))
+    outcomes = []
+    for item in chunk:
+        if stop.is_set():
+            break
+        outcomes.append(
+            _examine(item, next(earlier), context.thumbs_root) if isinstance(item, Candidate) else Outcome(item)
+        )
+    return outcomes
+
+
+def _examine(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Outcome:
+    """Take over an unchanged row, or read, hash and decode the image and write its preview."""
+    identifier = None
+    try:
+        if earlier is not None and _is_current(earlier, thumbs_root):
+            note = {NOTE_COLUMN: earlier.metadata[NOTE_COLUMN]} if NOTE_COLUMN in earlier.metadata else {}
+            metadata = {**note, **item.metadata}
+            return Outcome(replace(earlier, label=item.label, split=item.split, metadata=metadata), reused=True)
+        content = read_content(item.uri)
+        identifier = content_id(content.data)
+        image, note_text = decode_noted(content.data)
+    except SampleError as error:
+        cause = type(error.__cause__ or error).__name__
+        return Outcome(SampleFailure(item.sample_key, item.uri, error.stage, cause, str(error), identifier))
+    ensure_thumbnail(thumbs_root, identifier, image)
+    return Outcome(
+        Sample(
+            item.sample_key,
+            item.uri,
+            item.label,
+            item.split,
+            identifier,
+            image.width,
+            image.height,
+            *content.state,
+            metadata={NOTE_COLUMN: note_text, **item.metadata} if note_text else item.metadata,
+        )
+    )
+
+
+def _is_current(earlier: Sample, thumbs_root: Path) -> bool:
+    """Whether the file is as it was and its preview is there."""
+    unchanged = file_state(earlier.uri) == (earlier.num_bytes, earlier.modified_ns)
+    return unchanged and thumbnail_path(thumbs_root, earlier.content_id).exists()

@@ -1,0 +1,124 @@
+"""Rows that an index holds already, found again by digest: about 25 bytes of memory a row, however long its path."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from jepascore_core.datasets.candidates import Candidate
+from jepascore_core.datasets.manifest import failure_parts, manifest_parts, read_part, to_samples, write_table
+from jepascore_core.records import Sample, SampleFailure, canonical_json
+
+_PARTS_KEPT = 4
+
+
+class PreviousRows:
+    """The samples of an earlier index, by sample key and uri. Safe to share between threads.
+
+    Rows are asked for in about the order in which they were written, so a few parts in memory are enough.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._rows = _Rows(manifest_parts(folder), ["sample_key", "uri"], _key_digests)
+        self._part = functools.lru_cache(maxsize=_PARTS_KEPT)(self._read)
+        self._lock = threading.Lock()
+
+    def find(self, candidates: Sequence[Candidate]) -> list[Sample | None]:
+        """The earlier row of each candidate, or None."""
+        positions = self._rows.find([_digest(item.sample_key, item.uri) for item in candidates])
+        return [self._row(int(position)) if position >= 0 else None for position in positions]
+
+    def _row(self, position: int) -> Sample:
+        part = int(np.searchsorted(self._rows.starts, position, side="right")) - 1
+        with self._lock:
+            return self._part(part)[position - int(self._rows.starts[part])]
+
+    def _read(self, part: int) -> list[Sample]:
+        return list(to_samples(read_part(self._rows.parts[part])))
+
+
+class FinishedRows:
+    """What an interrupted attempt at the same index has finished already.
+
+    A sample counts as finished only if the scan still says the same of it: uri, label, split and user columns.
+    """
+
+    def __init__(self, folder: Path, metadata_names: Iterable[str]) -> None:
+        self._names = frozenset(metadata_names)
+        self._samples = _Rows(manifest_parts(folder), None, self._sample_digests)
+        self._failures = _Rows(failure_parts(folder), ["sample_key", "uri"], _key_digests)
+
+    def match(self, items: Sequence[Candidate | SampleFailure]) -> list[type[Sample] | type[SampleFailure] | None]:
+        """For each item of the scan: whether it is finished as a sample, as a failure, or not at all."""
+        samples = self._samples.find([self._item_digest(item) for item in items], mark=True)
+        failures = self._failures.find([_digest(item.sample_key, item.uri) for item in items], mark=True)
+        return [
+            Sample if sample >= 0 else SampleFailure if failure >= 0 else None
+            for sample, failure in zip(samples, failures, strict=True)
+        ]
+
+    def remove_stale(self) -> None:
+        """Remove the rows that no item of the scan matched, as their files vanished or their labels changed."""
+        for rows in (self._samples, self._failures):
+            for number, path in enumerate(rows.parts):
+                kept = rows.seen[rows.starts[number] : rows.starts[number + 1]]
+                if kept.all():
+                    continue
+                if kept.any():
+                    write_table(path, read_part(path).filter(pa.array(kept)))
+                else:
+                    path.unlink()
+
+    def _item_digest(self, item: Candidate | SampleFailure) -> bytes:
+        if isinstance(item, SampleFailure):
+            return b""
+        return _digest(item.sample_key, item.uri, item.label, item.split, item.metadata)
+
+    def _sample_digests(self, table: pa.Table) -> Iterator[bytes]:
+        for row in to_samples(table):
+            metadata = {name: value for name, value in row.metadata.items() if name in self._names}
+            yield _digest(row.sample_key, row.uri, row.label, row.split, metadata)
+
+
+class _Rows:
+    """Positions of rows over several files, by binary search in their digests."""
+
+    def __init__(
+        self, parts: list[Path], columns: list[str] | None, digests_of: Callable[[pa.Table], Iterator[bytes]]
+    ) -> None:
+        digests = [np.fromiter(digests_of(read_part(path, columns)), dtype="S16") for path in parts]
+        values = np.concatenate(digests) if digests else np.empty(0, "S16")
+        self.parts = parts
+        self.starts = np.cumsum([0, *map(len, digests)])
+        self.seen = np.zeros(len(values), dtype=bool)
+        self._order = np.argsort(values, kind="stable")
+        self._sorted = values[self._order]
+
+    def find(self, wanted: Sequence[bytes], mark: bool = False) -> np.ndarray:
+        """Position of each digest, -1 where there is none; `mark` remembers those found as seen."""
+        values = np.array(wanted, dtype="S16")
+        places = np.searchsorted(self._sorted, values)
+        inside = places < len(self._sorted)
+        found = np.zeros(len(values), dtype=bool)
+        found[inside] = self._sorted[places[inside]] == values[inside]
+        positions = np.full(len(values), -1, dtype=np.int64)
+        positions[found] = self._order[places[found]]
+        if mark:
+            self.seen[positions[found]] = True
+        return positions
+
+
+def _digest(*identity: Any) -> bytes:
+    return xxhash.xxh3_128_digest(canonical_json(identity).encode())
+
+
+def _key_digests(table: pa.Table) -> Iterator[bytes]:
+    for key, uri in zip(table["sample_key"].to_pylist(), table["uri"].to_pylist(), strict=True):
+        yield _digest(key, uri)

@@ -1,0 +1,87 @@
+"""The books of an index under construction: counters, and rows that wait to become a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from jepascore_core.datasets.manifest import write_part
+from jepascore_core.records import Sample, SampleFailure
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far an index is. `indexed + failed + pending = total` at every moment; during the scan the total grows.
+
+    `reused` counts those of the indexed samples that this call took over from the previous index without reading them;
+    `ignored` counts files that are no images.
+    """
+
+    total: int = 0
+    indexed: int = 0
+    failed: int = 0
+    reused: int = 0
+    ignored: int = 0
+
+    @property
+    def pending(self) -> int:
+        """Samples not yet looked at."""
+        return self.total - self.indexed - self.failed
+
+
+class Outcome(NamedTuple):
+    """What became of one item of the scan."""
+
+    row: Sample | SampleFailure
+    reused: bool = False
+
+
+class Ledger:
+    """Counters, and rows that wait to become a part. Used by one thread."""
+
+    def __init__(self, folder: Path, part_size: int, on_progress: Callable[[IndexProgress], None]) -> None:
+        self.progress = IndexProgress()
+        self.metadata_types: dict[str, pa.DataType] = {}
+        self._folder = folder
+        self._part_size = part_size
+        self._on_progress = on_progress
+        self._samples: list[Sample] = []
+        self._failures: list[SampleFailure] = []
+
+    def report(self) -> None:
+        """Tell the caller, who may raise to stop."""
+        self._on_progress(self.progress)
+
+    def scanned(self, found: int, indexed: int, failed: int, ignored: int) -> None:
+        """Count a batch of the scan, and those of it that an earlier call finished."""
+        now = self.progress
+        self.progress = replace(
+            now, total=now.total + found, indexed=now.indexed + indexed, failed=now.failed + failed, ignored=ignored
+        )
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count rows and keep them, in a part as soon as there are enough."""
+        samples = [outcome.row for outcome in outcomes if isinstance(outcome.row, Sample)]
+        failures = [outcome.row for outcome in outcomes if isinstance(outcome.row, SampleFailure)]
+        self._samples += samples
+        self._failures += failures
+        now = self.progress
+        self.progress = replace(
+            now,
+            indexed=now.indexed + len(samples),
+            failed=now.failed + len(failures),
+            reused=now.reused + sum(outcome.reused for outcome in outcomes),
+        )
+        if len(self._samples) + len(self._failures) >= self._part_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Each half is forgotten once it is on disk, so that a second try never writes it twice."""
+        write_part(self._folder, [], self._failures)
+        self._failures = []
+        write_part(self._folder, self._samples, [], self.metadata_types)
+        self._samples = []

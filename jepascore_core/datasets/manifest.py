@@ -1,0 +1,234 @@
+"""The manifest at rest: Parquet parts of samples and failures in one folder, and the index that opens them.
+
+A part is written under a temporary name, flushed and renamed: a reader sees all of it or none. The columns are the
+fields of `records.Sample`; user columns are `meta.<name>`, typed, and null where a sample does not have them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image
+from ulid import ULID
+
+from jepascore_core.datasets.columns import as_type, cast, common_type, from_values
+from jepascore_core.datasets.content import content_id
+from jepascore_core.datasets.decoding import decode
+from jepascore_core.datasets.reading import read_bytes
+from jepascore_core.errors import DatasetNotReadyError, SampleError, StoreError, UnknownNameError
+from jepascore_core.records import Sample, SampleFailure
+
+META = "meta."
+_ROWS_AT_ONCE = 4096
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("sample_key", pa.string()),
+        ("uri", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("content_id", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("num_bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+    ]
+)
+
+FAILURES_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("sample_key", "uri", "stage", "error_class", "message", "content_id")]
+)
+
+
+def write_part(
+    folder: Path,
+    samples: Sequence[Sample],
+    failures: Sequence[SampleFailure],
+    metadata_types: Mapping[str, pa.DataType] | None = None,
+) -> None:
+    """Append one part. Failures go first, so that a crash in between leaves samples to be redone, but loses nothing.
+
+    `metadata_types` names the user columns and their types; None takes them from the samples.
+
+    Raises:
+        StoreError: if the part cannot be written.
+    """
+    if failures:
+        rows = [failure.to_dict() for failure in failures]
+        write_table(folder / f"failures-{ULID()}.parquet", pa.Table.from_pylist(rows, FAILURES_SCHEMA))
+    if samples:
+        write_table(folder / f"manifest-{ULID()}.parquet", _to_table(samples, metadata_types))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write or replace one Parquet file, all of it or nothing.
+
+    Raises:
+        StoreError: if it cannot be written.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as sink:
+            pq.write_table(table, sink, compression="zstd")
+            sink.flush()
+            os.fsync(sink.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StoreError(f"Cannot write {path} ({error}): free some space, then resume.") from error
+
+
+def write_empty_part(folder: Path, metadata_types: Mapping[str, pa.DataType]) -> None:
+    """Write a manifest without rows, for an index in which no image could be read: readers find its columns."""
+    write_table(folder / f"manifest-{ULID()}.parquet", _to_table([], metadata_types))
+
+
+def manifest_parts(folder: Path) -> list[Path]:
+    """The manifest files of an index, in the order in which they were written."""
+    return sorted(folder.glob("manifest-*.parquet"))
+
+
+def failure_parts(folder: Path) -> list[Path]:
+    """The failure files of an index, in the order in which they were written."""
+    return sorted(folder.glob("failures-*.parquet"))
+
+
+def read_manifest(folder: Path) -> pa.Table:
+    """All samples of an index; a user column whose type differs between parts becomes text.
+
+    Raises:
+        StoreError: if a file of the index is damaged.
+    """
+    return _joined([read_part(path) for path in manifest_parts(folder)], MANIFEST_SCHEMA)
+
+
+def read_failures(folder: Path) -> pa.Table:
+    """All failures of an index: the columns of `records.SampleFailure`.
+
+    Raises:
+        StoreError: if a file of the index is damaged.
+    """
+    return _joined([read_part(path) for path in failure_parts(folder)], FAILURES_SCHEMA)
+
+
+def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """One Parquet file of an index.
+
+    Raises:
+        StoreError: if it is damaged.
+    """
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} is damaged ({error}): remove the file and add the dataset again.") from error
+
+
+def to_samples(table: pa.Table) -> Iterator[Sample]:
+    """The rows of a manifest as records; null user cells are left out."""
+    names = [name.removeprefix(META) for name in table.column_names if name.startswith(META)]
+    for first in range(0, len(table), _ROWS_AT_ONCE):
+        rows = table.slice(first, _ROWS_AT_ONCE)
+        fields = [rows[name].to_pylist() for name in MANIFEST_SCHEMA.names]
+        cells = [rows[META + name].to_pylist() for name in names]
+        metadata = zip(*cells, strict=True) if cells else ((),) * len(rows)
+        for *values, extra in zip(*fields, metadata, strict=True):
+            present = {name: value for name, value in zip(names, extra, strict=True) if value is not None}
+            yield Sample(**dict(zip(MANIFEST_SCHEMA.names, values, strict=True)), metadata=present)
+
+
+class Dataset:
+    """An index, opened: samples, images, failures. Iterating reads part by part, so it never holds all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the index in `folder`.
+
+        Raises:
+            DatasetNotReadyError: if there is none.
+        """
+        self.folder = folder
+        self._parts = manifest_parts(folder)
+        if not self._parts and not failure_parts(folder):
+            raise DatasetNotReadyError(f"{folder} holds no index: add the dataset, or wait until it is indexed.")
+
+    def __len__(self) -> int:
+        return sum(pq.read_metadata(path).num_rows for path in self._parts)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for path in self._parts:
+            yield from to_samples(read_part(path))
+
+    def sample(self, sample_key: str) -> Sample:
+        """The sample of that key.
+
+        Raises:
+            UnknownNameError: if there is none.
+        """
+        position = pc.index(self.table()["sample_key"], sample_key).as_py()
+        if position < 0:
+            raise UnknownNameError(f"There is no sample {sample_key!r} in {self.folder}: its keys are like paths.")
+        return next(to_samples(self.table().slice(position, 1)))
+
+    def image(self, sample: Sample | str) -> Image.Image:
+        """Decoded RGB image of a sample, or of a sample key.
+
+        Raises:
+            SampleError: stage "read" or "decode", if its file is not what was indexed.
+        """
+        row = self.sample(sample) if isinstance(sample, str) else sample
+        data = read_bytes(row.uri)
+        if content_id(data) != row.content_id:
+            raise SampleError("The file changed since it was indexed: add the dataset again.", "read")
+        return decode(data)
+
+    def failures(self) -> list[SampleFailure]:
+        """What could not be read, and why."""
+        return [SampleFailure(**row) for row in read_failures(self.folder).to_pylist()]
+
+    def table(self) -> pa.Table:
+        """The whole manifest."""
+        return self._table
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        return read_manifest(self.folder)
+
+
+def _to_table(samples: Sequence[Sample], metadata_types: Mapping[str, pa.DataType] | None) -> pa.Table:
+    columns = {
+        field.name: pa.array([getattr(row, field.name) for row in samples], field.type) for field in MANIFEST_SCHEMA
+    }
+    names = metadata_types or dict.fromkeys(name for row in samples for name in row.metadata)
+    for name in names:
+        values = [row.metadata.get(name) for row in samples]
+        wanted = metadata_types[name] if metadata_types else common_type([from_values(values).type])
+        columns[META + name] = as_type(values, wanted)
+    return pa.table(columns)
+
+
+def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
+    if not tables:
+        return schema.empty_table()
+    types: dict[str, list[pa.DataType]] = {name: [kind] for name, kind in zip(schema.names, schema.types, strict=True)}
+    for table in tables:
+        for name in table.column_names:
+            if name not in schema.names:
+                types.setdefault(name, []).append(table.schema.field(name).type)
+    wanted = {name: common_type(found) for name, found in types.items()}
+    return pa.concat_tables(
+        pa.table(
+            {
+                name: cast(table[name], kind) if name in table.column_names else pa.nulls(len(table), kind)
+                for name, kind in wanted.items()
+            }
+        )
+        for table in tables
+    )

@@ -1,0 +1,138 @@
+"""Uri to encoded bytes.
+
+A uri is an absolute local path (`file://` with percent escapes where the path is not UTF-8), or `idx:<path>#<i>` for
+item i of an idx images file, which is read as a binary PGM: the same bytes, and so the same content id, everywhere.
+These functions run once a sample, so they use `os`, which is several times as fast as `Path` objects.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from jepascore_core.datasets.idx_files import IdxFile, items, open_idx
+from jepascore_core.datasets.uris import path_to_uri, uri_to_path
+from jepascore_core.errors import SampleError, SourceError
+
+IDX_PREFIX = "idx:"
+
+#: The largest encoded image that is read into memory.
+MAX_FILE_BYTES = 512 * 2**20
+
+
+class FileState(NamedTuple):
+    """What tells, without reading, whether the bytes behind a uri are still the same.
+
+    `num_bytes` is the size of what `read_bytes` returns; `modified_ns` is the time of the file that holds it.
+    """
+
+    num_bytes: int
+    modified_ns: int
+
+
+class Content(NamedTuple):
+    """Encoded bytes, and the state of the file at the moment when they were read."""
+
+    data: bytes
+    state: FileState
+
+
+def idx_uri(path: str, index: int) -> str:
+    """Uri of one item of an idx images file."""
+    return f"{IDX_PREFIX}{path_to_uri(path)}#{index}"
+
+
+def read_bytes(uri: str) -> bytes:
+    """Encoded bytes of one image.
+
+    Raises:
+        SampleError: stage "read", if there is no such file, it may not be read, is no regular file or is too large.
+    """
+    return read_content(uri).data
+
+
+def read_content(uri: str) -> Content:
+    """Like `read_bytes`, with the state of the file; a file that changes while it is read is an error."""
+    try:
+        return _read_idx_item(uri) if uri.startswith(IDX_PREFIX) else _read_file(uri_to_path(uri))
+    except (OSError, SourceError, ValueError) as error:
+        raise _sample_error(uri, error) from error
+
+
+def file_state(uri: str) -> FileState:
+    """State of the file behind a uri, without reading it.
+
+    Raises:
+        SampleError: stage "read", if there is no such file.
+    """
+    try:
+        if uri.startswith(IDX_PREFIX):
+            idx, _ = _idx_item(uri)
+            return FileState(len(_pgm_header(idx)) + idx.item_bytes, idx.modified_ns)
+        found = os.stat(uri_to_path(uri))  # noqa: PTH116
+        return FileState(found.st_size, found.st_mtime_ns)
+    except (OSError, SourceError, ValueError) as error:
+        raise _sample_error(uri, error) from error
+
+
+def _read_file(path: str) -> Content:
+    if not os.path.isabs(path):  # noqa: PTH117
+        raise SampleError(f"{path!r} is not an absolute path: add the dataset again.", "read")
+    # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        before = os.fstat(descriptor)
+        _check_regular(before)
+        data = stream.readall()
+        after = os.fstat(descriptor)
+    if (len(data), after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise SampleError("The file changed while it was read: add the dataset again when nobody writes to it.", "read")
+    return Content(data, FileState(len(data), before.st_mtime_ns))
+
+
+def _check_regular(found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise SampleError("This is a folder, not an image file: rename it, or remove it from the list.", "read")
+    if not stat.S_ISREG(found.st_mode):
+        raise SampleError("This is a pipe or device, not an image file: remove it from the dataset.", "read")
+    if found.st_size > MAX_FILE_BYTES:
+        raise SampleError(
+            f"The file has {found.st_size} bytes, more than the limit of {MAX_FILE_BYTES}: scale the image down.",
+            "read",
+        )
+
+
+def _idx_item(uri: str) -> tuple[IdxFile, int]:
+    location, _, index = uri.removeprefix(IDX_PREFIX).rpartition("#")
+    return open_idx(uri_to_path(location), dimensions=3), int(index)
+
+
+def _pgm_header(idx: IdxFile) -> bytes:
+    _, height, width = idx.shape
+    return f"P5\n{width} {height}\n255\n".encode()
+
+
+def _read_idx_item(uri: str) -> Content:
+    idx, index = _idx_item(uri)
+    pixels = items(idx, index, 1) if 0 <= index < idx.shape[0] else b""
+    if len(pixels) != idx.item_bytes:
+        raise SampleError(f"{idx.path} has no complete item {index}: download it again.", "read")
+    data = _pgm_header(idx) + pixels
+    return Content(data, FileState(len(data), idx.modified_ns))
+
+
+def _sample_error(uri: str, error: OSError | SourceError | ValueError) -> SampleError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        message = "The file does not exist (any more): restore it, or remove it from the dataset."
+    elif isinstance(error, PermissionError):
+        message = "No permission to read the file: change its permissions."
+    elif isinstance(error, IsADirectoryError):
+        message = "This is a folder, not an image file: rename it, or remove it from the list."
+    elif isinstance(error, OSError):
+        message = f"The file cannot be read ({error.strerror or error}): check the disk or the network drive."
+    elif isinstance(error, SourceError):
+        message = str(error)
+    else:
+        message = f"{uri!r} cannot be a file name ({error}): correct the path."
+    return SampleError(message, "read")

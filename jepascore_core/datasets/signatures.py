@@ -1,0 +1,79 @@
+"""What bytes look like: for messages that a person understands, and for damage that decoders let pass."""
+
+from __future__ import annotations
+
+#: Beginnings of the formats that we decode.
+_SUPPORTED = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+
+#: Beginnings of what is found under image names and is not for us, with the way out.
+_FOREIGN = (
+    (b"%PDF", "a PDF document", "export its pages as PNG"),
+    (b"%!PS", "a PostScript drawing", "export it as PNG"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript drawing", "export it as PNG"),
+    (b"8BPS", "a Photoshop document", "export it as PNG"),
+    (b"\0\0\1\0", "a Windows icon", "convert it to PNG"),
+    (b"\0\0\2\0", "a Windows cursor", "convert it to PNG"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image", "convert it to PNG"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 image", "convert it to PNG"),
+    (b"\xff\x0a", "a JPEG XL image", "convert it to PNG"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image", "convert it to PNG"),
+    (b"qoif", "a QOI image", "convert it to PNG"),
+    (b"DDS ", "a DirectDraw texture", "convert it to PNG"),
+    (b"icns", "a macOS icon", "convert it to PNG"),
+    (b"SIMPLE  =", "a FITS file", "convert it to 16-bit PNG"),
+    (b"\x89HDF", "an HDF5 file", "export its images as PNG"),
+    (b"PK\3\4", "a zip archive", "add it as a dataset of its own, or unpack it"),
+    (b"\x1f\x8b", "gzip-compressed data", "unpack it"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the image itself", "run `git lfs pull`"),
+)
+
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
+
+
+def format_of(data: bytes) -> str | None:
+    """Name of the supported format that the bytes begin like, or None."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+        return "AVIF"
+    return next((name for start, name in _SUPPORTED if data.startswith(start)), None)
+
+
+def foreign_content(data: bytes) -> str | None:
+    """What the bytes are, and what to do, if they are a known thing that is no image for us; else None."""
+    if not data.strip(b"\0"):
+        return "The file holds nothing but zero bytes, as an unfinished copy leaves it: copy or download it again."
+    beginning = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in beginning:
+        return "The file is an SVG drawing: export it as PNG."
+    if beginning.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
+        return "The file is a web page or XML text, probably an error page kept by a download: download it again."
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        return "The file is an HEIC image, which is not supported: convert it to JPEG or PNG."
+    return next((f"The file is {what}: {remedy}." for start, what, remedy in _FOREIGN if data.startswith(start)), None)
+
+
+def jpeg_has_end(data: bytes) -> bool:
+    """Whether a JPEG's pixel data is followed by its end mark.
+
+    A download that stopped may have the right size and zeros for the rest, which decode to grey without any complaint.
+    Pixel data never contains the end mark; thumbnails in the segments before it do, so those are stepped over.
+    """
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", position) >= 0
+        is_padding, has_no_length = marker == 0xFF, marker == 0x01 or 0xD0 <= marker <= 0xD8
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        position += 1 if is_padding else 2 if has_no_length else 2 + length
+    return data.rfind(b"\xff\xd9") > 0

@@ -1,0 +1,125 @@
+"""From a source to its candidates: recognise the kind, then let that kind's reader walk it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+from jepascore_core.datasets.archives import content_root, unpack
+from jepascore_core.datasets.candidates import KINDS, ScanPlan, SourceOptions
+from jepascore_core.datasets.folders import has_image_name, has_images, is_skipped, scan_folder
+from jepascore_core.datasets.idx import is_idx_images, plan_idx
+from jepascore_core.datasets.table_files import is_table
+from jepascore_core.datasets.tables import find_table, plan_table
+from jepascore_core.datasets.uris import Roots
+from jepascore_core.errors import SourceError
+
+__all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan"]
+
+_WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, or MNIST idx files"
+
+
+def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str:
+    """Kind of a source: imagefolder, flat, table, zip or idx. Opens no image and walks until it finds the first.
+
+    Raises:
+        SourceError: if there is no such source, or it is none of these.
+    """
+    path = _located(source)
+    if path.is_dir():
+        return _folder_kind(path, options or SourceOptions())
+    if is_table(path):
+        return "table"
+    if is_idx_images(path):
+        return "idx"
+    if path.suffix.lower() == ".zip":
+        return "zip"
+    if has_image_name(path.name):
+        raise SourceError(f"{path} is a single image: give the folder that holds it.")
+    raise SourceError(f"{path} is of no known kind: give {_WANTED}. Other archives: unpack them and give the folder.")
+
+
+def scan(
+    source: str | Path,
+    options: SourceOptions,
+    workspace: Path,
+    on_tick: Callable[[], None] = lambda: None,
+) -> ScanPlan:
+    """Recognise a source and plan its samples; the walk happens while the plan's items are taken.
+
+    `workspace` is where archives are unpacked; `on_tick` is called now and then while that goes on, and may raise.
+
+    Raises:
+        SourceError: if the source as a whole cannot be read.
+        UnsafeArchiveError: for an archive that is not to be trusted.
+    """
+    path = _located(source)
+    kind = options.kind or detect_kind(path, options)
+    if kind not in KINDS:
+        raise SourceError(
+            f"There is no kind of source {kind!r}: choose one of {', '.join(KINDS)}, or none to detect it."
+        )
+    try:
+        if kind == "zip":
+            return _scan_zip(path, options, workspace, on_tick)
+        if kind == "idx":
+            return plan_idx(path)
+        return _scan_table(path, options) if kind == "table" else _scan_folder(path, options, kind)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}): check its permissions and the disk.") from error
+
+
+def _scan_folder(path: Path, options: SourceOptions, kind: str) -> ScanPlan:
+    if not path.is_dir():
+        raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
+    ignored: Counter[str] = Counter()
+    items = scan_folder(str(path), _roots(path, options), ignored, recursive=kind == "imagefolder")
+    return ScanPlan(kind, items, ignored)
+
+
+def _located(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SourceError(f"{path} does not exist or cannot be reached: check the path. Give {_WANTED}.") from error
+
+
+def _roots(folder: Path, options: SourceOptions) -> Roots:
+    return Roots([folder, Path(options.root).expanduser()] if options.root else [folder])
+
+
+def _folder_kind(folder: Path, options: SourceOptions) -> str:
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not is_skipped(entry.name))
+        if any(is_idx_images(entry) for entry in entries):
+            return "idx"
+        if find_table(folder, options) is not None:
+            return "table"
+    except OSError as error:
+        raise SourceError(f"The folder {folder} cannot be listed ({error.strerror}): check its permissions.") from error
+    if any(entry.is_dir() and has_images(str(entry)) for entry in entries):
+        return "imagefolder"
+    if any(has_image_name(entry.name) for entry in entries):
+        return "flat"
+    raise SourceError(f"The folder {folder} holds no image: give {_WANTED}.")
+
+
+def _scan_table(path: Path, options: SourceOptions) -> ScanPlan:
+    if not path.is_dir():
+        return plan_table(path, options, _roots(path.parent, options))
+    table = find_table(path, options)
+    if table is None:
+        raise SourceError(f"{path} does not hold exactly one table that lists its images: give the table's own path.")
+    return plan_table(table, options, _roots(path, options))
+
+
+def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None]) -> ScanPlan:
+    unpacked = unpack(path, workspace, on_tick)
+    root = content_root(unpacked.folder)
+    plan = scan(root, dataclasses.replace(options, kind=None, root=None), workspace)
+    plan.ignored.update(unpacked.ignored)
+    return dataclasses.replace(plan, kind="zip", items=chain(unpacked.failures, plan.items))

@@ -1,0 +1,69 @@
+"""Small WebP previews, one a content id, shared by all datasets."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+from pathlib import Path
+
+from PIL import Image
+
+from jepascore_core.errors import StoreError
+
+#: Longest side of a preview, in pixels.
+THUMBNAIL_SIDE = 256
+
+#: Images with a longest side below this are enlarged by a whole factor without smoothing, so that digits stay crisp.
+TINY_SIDE = 64
+_ENLARGED_SIDE = 128
+
+
+def thumbnail_bytes(image: Image.Image) -> bytes:
+    """WebP preview of an RGB image, longest side at most 256 pixels.
+
+    Tiny images are kept lossless. Method 2 and lossless method 0 cost a third of the defaults for files of like size.
+    """
+    buffer = io.BytesIO()
+    longest = max(image.size)
+    if longest < TINY_SIDE:
+        factor = _ENLARGED_SIDE // longest
+        enlarged = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+        enlarged.save(buffer, "WEBP", lossless=True, quality=25, method=0)
+    else:
+        small = image if longest <= THUMBNAIL_SIDE else _reduced(image)
+        small.save(buffer, "WEBP", quality=80, method=2)
+    return buffer.getvalue()
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    scale = THUMBNAIL_SIDE / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def thumbnail_path(thumbs_root: Path, content_id: str) -> Path:
+    """Where the preview of a content id lies: thumbs/<ab>/<content_id>.webp."""
+    return thumbs_root / content_id[:2] / f"{content_id}.webp"
+
+
+def ensure_thumbnail(thumbs_root: Path, content_id: str, image: Image.Image) -> Path:
+    """Write the preview unless it is there; a reader sees all of it or none.
+
+    Raises:
+        StoreError: if it cannot be written, for instance because the disk is full.
+    """
+    path = thumbnail_path(thumbs_root, content_id)
+    temporary = path.with_name(f".{content_id}-{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        if path.exists():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(thumbnail_bytes(image))
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StoreError(f"Cannot write the preview {path} ({error}): free some space, then resume.") from error
+    return path

@@ -1,0 +1,66 @@
+"""Paths as text: uris, sample keys and labels that are valid UTF-8 whatever bytes a file name holds, and allowed roots.
+
+A file name is bytes; Parquet, JSON and HTML want text. A path that is valid UTF-8 is its own uri. Any other becomes
+`file://` with percent escapes, which leads back to exactly the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from collections.abc import Iterable
+from pathlib import Path
+
+FILE_PREFIX = "file://"
+
+
+def is_text(name: str) -> bool:
+    """Whether `name` can be written as UTF-8, that is, holds no lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def clean_text(text: str) -> str:
+    r"""The same text with bytes that are not UTF-8 shown as `\xff`; unchanged if there are none."""
+    if is_text(text):
+        return text
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def path_to_uri(path: str) -> str:
+    """The uri of an absolute local path; `uri_to_path` is its exact inverse."""
+    return path if is_text(path) else FILE_PREFIX + urllib.parse.quote(os.fsencode(path))
+
+
+def uri_to_path(uri: str) -> str:
+    """The local path that a uri stands for."""
+    if uri.startswith(FILE_PREFIX):
+        return os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix(FILE_PREFIX)))
+    return uri
+
+
+def sample_key(relative: str) -> str:
+    r"""Sample key of a path relative to the source root, different for different paths.
+
+    Names that are not UTF-8 are shown with `\xff` escapes behind a leading `./`, which no other key begins with.
+    """
+    return relative if is_text(relative) else "./" + clean_text(relative.replace("\\", "\\\\"))
+
+
+class Roots:
+    """The folders that a source may read from, symlinks resolved."""
+
+    def __init__(self, folders: Iterable[str | Path]) -> None:
+        self.folders = tuple(os.path.realpath(folder) for folder in folders)
+        self._prefixes = tuple(folder.rstrip(os.sep) + os.sep for folder in self.folders)
+
+    def contain(self, real_path: str) -> bool:
+        """Whether a path without symlinks lies in one of the folders."""
+        return real_path in self.folders or real_path.startswith(self._prefixes)
