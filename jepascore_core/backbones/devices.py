@@ -1,0 +1,39 @@
+"""Names of devices -> torch devices; "auto" is CUDA, then MPS, then CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jepascore_core.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def available_devices() -> list[str]:
+    """Names of this machine's devices, best first."""
+    import torch
+
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *mps, "cpu"]
+
+
+def resolve_device(name: str | torch.device = "auto") -> torch.device:
+    """The device of this name: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises:
+        UnknownNameError: if this machine does not have it; it never falls back silently.
+    """
+    import torch
+
+    devices = available_devices()
+    wanted = str(name)
+    if wanted == "auto":
+        wanted = devices[0]
+    # The bare name means the first one: spelled out, so that equal devices compare equal.
+    if wanted == "cuda" and "cuda:0" in devices:
+        wanted = "cuda:0"
+    if wanted not in devices:
+        raise UnknownNameError(f"There is no device {wanted!r} here. Choose auto or one of: {', '.join(devices)}.")
+    return torch.device(wanted)

@@ -1,0 +1,83 @@
+"""Weights from the caches on disk, else from the model hub; a missing network is noticed in seconds."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlparse
+
+from jepascore_core.errors import WeightsUnavailableError
+
+#: Seconds to wait for the first answer. A download itself may take as long as it needs.
+CONNECT_SECONDS = 5.0
+
+
+def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool) -> Path:
+    """Path of the first of `filenames` that the repository ("owner/name" or "owner/name@revision") has.
+
+    A file in the hub's cache is taken without asking the hub, whose own retries would take half a minute.
+
+    Raises:
+        WeightsUnavailableError: if it is neither in the cache nor reachable.
+    """
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
+
+    repo_id, _, tag = repository.partition("@")
+    revision = tag or None
+    for filename in filenames:
+        with suppress(LocalEntryNotFoundError):
+            return Path(hf_hub_download(repo_id, filename, revision=revision, local_files_only=True))
+    if offline:
+        raise _unavailable(name, "and offline was asked for")
+    try:
+        siblings = HfApi().model_info(repo_id, revision=revision, timeout=CONNECT_SECONDS).siblings or []
+        present = {sibling.rfilename for sibling in siblings}
+        found = [wanted for wanted in filenames if wanted in present]
+        if not found:
+            raise _unavailable(name, f"and its hub repository has none of {', '.join(filenames)}")
+        return Path(hf_hub_download(repo_id, found[0], revision=revision))
+    except GatedRepoError as error:
+        raise _unavailable(name, "and the hub wants their licence accepted first (then `hf auth login`)") from error
+    except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        raise _unavailable(name, f"and the model hub cannot be reached ({type(error).__name__})") from error
+
+
+def url_file(name: str, url: str, offline: bool) -> Path:
+    """Path of a file that a library names by its address, kept in torch's own cache.
+
+    Raises:
+        WeightsUnavailableError: if it is neither in the cache nor reachable.
+    """
+    import torch.hub
+
+    target = Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(urlparse(url).path).name
+    if target.exists():
+        return target
+    if offline:
+        raise _unavailable(name, "and offline was asked for")
+    try:
+        # torch's download has no time limit of its own, so ask first whether anybody answers.
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS):
+            pass
+        target.parent.mkdir(parents=True, exist_ok=True)
+        match = torch.hub.HASH_REGEX.search(target.name)
+        torch.hub.download_url_to_file(url, str(target), match.group(1) if match else None)
+    except (OSError, RuntimeError) as error:
+        raise _unavailable(name, f"and their server cannot be reached ({type(error).__name__})") from error
+    return target
+
+
+def _unavailable(name: str, reason: str) -> WeightsUnavailableError:
+    return WeightsUnavailableError(
+        f"The weights of {name} are not on this machine, {reason}. Load them once on a connected machine and copy its "
+        "hub cache folder here, or pass --checkpoint FILE with --mean, --std and --image-size."
+    )

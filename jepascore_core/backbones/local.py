@@ -1,0 +1,195 @@
+"""Checkpoints on disk: read without running code, unwrapped by stated rules, loaded all or not at all."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jepascore_core.errors import CheckpointError, PreprocessingError
+from jepascore_core.records import BackboneRef
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_TORCH_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
+
+#: Where training programs put the weights. Of two names in a row the first is taken: the averaged copy, which is the
+#: one that is evaluated, and for I-JEPA the encoder that timm takes too.
+_WRAPPERS = (
+    ("state_dict_ema", "state_dict"),
+    ("model_ema", "model"),
+    ("model_state_dict",),
+    ("teacher", "student"),
+    ("encoder", "target_encoder"),
+)
+
+#: What wrappers of modules put before every name.
+_PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder.", "model.")
+
+_MAX_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Names of weights that a checkpoint lacks, has too many, or has in another shape."""
+
+    missing: list[str]
+    unexpected: list[str]
+    reshaped: list[str]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything fits."""
+        return not (self.missing or self.unexpected or self.reshaped)
+
+    def describe(self, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
+        """Counts, and the first ten with their shapes."""
+        phrases = [
+            *(f"missing {name} {list(expected[name].shape)}" for name in self.missing),
+            *(f"unexpected {name} {list(state[name].shape)}" for name in self.unexpected),
+            *(f"{name} is {list(state[name].shape)}, needs {list(expected[name].shape)}" for name in self.reshaped),
+        ]
+        dots = "; ..." if len(phrases) > _MAX_LISTED else ""
+        return (
+            f"{len(self.missing)} weights are missing, {len(self.unexpected)} not expected, {len(self.reshaped)} of "
+            f"another shape ({'; '.join(phrases[:_MAX_LISTED])}{dots})"
+        )
+
+
+def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
+    """Content of a safetensors or torch file; nothing but tensors and plain containers is unpickled.
+
+    Raises:
+        CheckpointError: for a missing, damaged or unsafe file, or an unknown format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint file {path}.")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix in _TORCH_SUFFIXES:
+        return _read_torch(path)
+    raise CheckpointError(f"{path.name} is neither .safetensors nor one of {', '.join(_TORCH_SUFFIXES)}.")
+
+
+def state_from(checkpoint: Mapping[str, Any], expected: Iterable[str], source: str) -> dict[str, Tensor]:
+    """The named weights inside a checkpoint, without the wrappers and prefixes of training programs.
+
+    A prefix that all names share (heads apart) goes if the encoder, whose names are `expected`, has no such prefix.
+
+    Raises:
+        CheckpointError: if it is not clear which entry holds the weights.
+    """
+    from torch import Tensor
+
+    while not all(isinstance(value, Tensor) for value in checkpoint.values()):
+        checkpoint = _unwrap(checkpoint, source)
+    if not checkpoint:
+        raise CheckpointError(f"{source} holds no weights.")
+    names = list(expected)
+    state = dict(checkpoint)
+    while prefix := _foreign_prefix(state, names):
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return state
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterable[str], source: str) -> None:
+    """Load every weight of the module from `state`; only classifier `heads` may be left over.
+
+    Raises:
+        CheckpointError: listing what is missing, not expected, or of another shape; the module is unchanged then.
+    """
+    expected = module.state_dict()
+    fit = compare(expected, state, heads)
+    if not fit.is_complete:
+        raise CheckpointError(
+            f"{source} does not fit the architecture: {fit.describe(expected, state)}. "
+            "Choose the architecture, image size and channels that it was trained with."
+        )
+    module.load_state_dict({name: value for name, value in state.items() if name in expected}, strict=True)
+
+
+def compare(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], heads: Iterable[str]) -> Fit:
+    """What of `state` does not fit the encoder's `expected` state; weights of `heads` may be left over."""
+    prefixes = tuple(f"{head}." for head in heads)
+    return Fit(
+        # Older files lack this counter of training steps; it plays no part in evaluation, and torch fills it in.
+        missing=sorted(name for name in expected.keys() - state.keys() if not name.endswith("num_batches_tracked")),
+        unexpected=sorted(name for name in state.keys() - expected.keys() if not name.startswith(prefixes)),
+        reshaped=sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape),
+    )
+
+
+def require_preprocessing(ref: BackboneRef, hint: str) -> None:
+    """Refuse a checkpoint whose mean, std or image size was not given: they are part of what it computes.
+
+    Raises:
+        PreprocessingError: naming the options that are missing, with `hint`.
+    """
+    options = {"--mean": ref.mean, "--std": ref.std, "--image-size": ref.image_size}
+    missing = [option for option, value in options.items() if value is None]
+    if ref.checkpoint is not None and missing:
+        raise PreprocessingError(
+            "A checkpoint needs --mean, --std and --image-size, as it was trained with; missing: "
+            f"{', '.join(missing)}. {hint}"
+        )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} cannot be read as safetensors: {error}") from error
+
+
+def _read_torch(path: Path) -> Mapping[str, Any]:
+    from pickle import UnpicklingError  # noqa: TID251 - only the name of what torch raises when it refuses a file
+
+    import torch
+
+    try:
+        # Many published checkpoints carry their command line; a Namespace holds plain values and runs nothing.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path.name} cannot be read safely: it is damaged, a TorchScript archive, or holds more than weights "
+            f"({_first_line(error)}). Save module.state_dict() alone, best as .safetensors."
+        ) from error
+    if not isinstance(checkpoint, Mapping):
+        raise CheckpointError(f"{path.name} holds a {type(checkpoint).__name__}, not named weights.")
+    return checkpoint
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:160]
+
+
+def _unwrap(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+    present = [
+        next(name for name in names if name in checkpoint)
+        for names in _WRAPPERS
+        if any(isinstance(checkpoint.get(name), Mapping) for name in names)
+    ]
+    if len(present) != 1 or not isinstance(checkpoint[present[0]], Mapping):
+        entries = ", ".join(sorted(str(name) for name in checkpoint)[:_MAX_LISTED])
+        raise CheckpointError(
+            f"It is not clear where {source} holds its weights (entries: {entries}). Save the state dict alone."
+        )
+    inner: Mapping[str, Any] = checkpoint[present[0]]
+    return inner
+
+
+def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str]) -> str | None:
+    """A prefix that all names but heads share and the encoder does not have."""
+    body = [name for name in state if not name.startswith("head.")]
+    for prefix in _PREFIXES:
+        if body and all(name.startswith(prefix) for name in body):
+            return None if any(name.startswith(prefix) for name in expected) else prefix
+    return None

@@ -1,0 +1,228 @@
+"""`timm:<model>`: any encoder of timm, with hub weights or a checkpoint, pooled as its spec says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+from timm.data import resolve_data_config
+from timm.models import get_pretrained_cfg
+from torch import Tensor, nn
+
+from jepascore_core.backbones.backbone import LoadedEncoder
+from jepascore_core.backbones.fetch import hub_file, url_file
+from jepascore_core.backbones.local import compare, load_strictly, read_checkpoint, require_preprocessing, state_from
+from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
+from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
+from jepascore_core.records import BackboneRef, Preprocessing
+
+_FITS = {"center": "crop", "squash": "squash", "border": "pad"}
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def load_timm(ref: BackboneRef) -> LoadedEncoder:
+    """Build the encoder without its classifier, load every weight, and set its pooling.
+
+    Raises:
+        UnknownNameError: for a model or pooling that timm does not have.
+        PreprocessingError: for a checkpoint without mean, std or image size, or a size the encoder cannot take.
+        CheckpointError, WeightsUnavailableError: from the weights.
+    """
+    spec, config = timm_spec(ref)
+    require_preprocessing(ref, _hint(config))
+    preprocessing = timm_preprocessing(config, spec, ref)
+    # The file first: what is not there should fail before a large encoder is built.
+    path = Path(ref.checkpoint) if ref.checkpoint is not None else _library_weights(spec.name, config, ref.offline)
+    checkpoint = read_checkpoint(path)
+    encoder = _build(spec.architecture, config, preprocessing)
+    note = _load_weights(encoder, spec.architecture, config, preprocessing, checkpoint, path.name)
+    pooling = _set_pooling(encoder, ref.pooling or spec.pooling, spec.name)
+    return LoadedEncoder(encoder, spec, pooling, preprocessing, note)
+
+
+def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
+    """The row of the table, or one derived from timm's configuration, and that configuration.
+
+    A checkpoint for a name without tag is nobody's published weights: its family and licence are unknown.
+
+    Raises:
+        UnknownNameError: with near matches.
+    """
+    architecture, _, tag = ref.name.removeprefix("timm:").partition(".")
+    try:
+        found = get_pretrained_cfg(ref.name.removeprefix("timm:")) if timm.is_model(architecture) else None
+    except RuntimeError:  # timm's word for a tag that the architecture does not have
+        found = None
+    if found is None:
+        raise unknown_backbone(ref.name, [f"timm:{known}" for known in timm.list_models(pretrained=True)])
+    published = bool(tag) or ref.checkpoint is None
+    # Without a tag timm takes its default one: written out, so that both spellings mean the same row.
+    name = f"timm:{architecture}.{found.tag}" if published and found.tag else f"timm:{architecture}"
+    derived = BackboneSpec(
+        name=name,
+        family="timm",
+        library="timm",
+        architecture=architecture,
+        pooling="native",
+        dimension=None,
+        image_size=None,
+        licence=(found.license if published else None) or "unknown",
+        is_jepa=None,
+    )
+    return find_spec(name) or derived, found.to_dict()
+
+
+def timm_preprocessing(config: Mapping[str, Any], spec: BackboneSpec, ref: BackboneRef) -> Preprocessing:
+    """timm's evaluation settings, with the table's image size and whatever the person asked for.
+
+    The shorter side before the crop scales with the image size, as timm's crop share does.
+    """
+    settings = resolve_data_config(pretrained_cfg=dict(config))
+    size = ref.image_size or spec.image_size
+    height, width = (size, size) if size else settings["input_size"][1:]
+    return Preprocessing(
+        height=height,
+        width=width,
+        mean=tuple(ref.mean or settings["mean"]),
+        std=tuple(ref.std or settings["std"]),
+        resize=math.floor(min(height, width) / settings["crop_pct"]),
+        interpolation=settings["interpolation"],
+        fit=_FITS[settings["crop_mode"]],
+    )
+
+
+def _hint(config: Mapping[str, Any]) -> str:
+    settings = resolve_data_config(pretrained_cfg=dict(config))
+    mean, std = (" ".join(f"{value:g}" for value in settings[key]) for key in ("mean", "std"))
+    size = settings["input_size"][1]
+    return f"timm's own weights of this architecture use mean {mean}, std {std}, image size {size}."
+
+
+def _model_options(config: Mapping[str, Any], preprocessing: Preprocessing) -> dict[str, Any]:
+    options: dict[str, Any] = {"in_chans": preprocessing.channels, "pretrained_cfg": config.get("tag") or None}
+    if config.get("fixed_input_size"):
+        options["img_size"] = (preprocessing.height, preprocessing.width)
+    return options
+
+
+def _build(architecture: str, config: Mapping[str, Any], preprocessing: Preprocessing) -> nn.Module:
+    try:
+        encoder: nn.Module = timm.create_model(architecture, num_classes=0, **_model_options(config, preprocessing))
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise PreprocessingError(
+            f"{architecture} cannot be built for {preprocessing.channels} x {preprocessing.height} x "
+            f"{preprocessing.width} images: {error}"
+        ) from error
+    patch = getattr(getattr(encoder, "patch_embed", None), "patch_size", None)
+    if config.get("fixed_input_size") and patch and (preprocessing.height % patch[0] or preprocessing.width % patch[1]):
+        raise PreprocessingError(
+            f"{architecture} cuts images into patches of {patch[0]} pixels; an image size of {preprocessing.height} "
+            f"would lose the border. Choose a multiple of {patch[0]}."
+        )
+    return encoder
+
+
+def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Path:
+    if repository := config.get("hf_hub_id"):
+        filenames = (config["hf_hub_filename"],) if config.get("hf_hub_filename") else _HUB_FILES
+        return hub_file(name, repository, filenames, offline)
+    if url := config.get("url"):
+        return url_file(name, url, offline)
+    raise WeightsUnavailableError(
+        f"timm has no weights for {name}. Choose another one (`jepascore backbones`), or pass --checkpoint FILE with "
+        "--mean, --std and --image-size."
+    )
+
+
+def _load_weights(
+    encoder: nn.Module,
+    architecture: str,
+    config: Mapping[str, Any],
+    preprocessing: Preprocessing,
+    checkpoint: Mapping[str, Any],
+    source: str,
+) -> str:
+    """Load every weight, converted by timm where it must be; returns a note on what was converted."""
+    expected = encoder.state_dict()
+    state = state_from(checkpoint, expected, source)
+    classifier = config.get("classifier") or ()
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    # An encoder without classes lacks everything of its head, also what timm does not call the classifier.
+    heads = {name.partition(".")[0] for name in names} | {"head", "head_dist", "fc"}
+    note = ""
+    fit = compare(expected, state, heads)
+    if not fit.is_complete and all("pos" in name for name in fit.reshaped):
+        # Only positions may differ in shape: timm would also resample patches, and that is another encoder.
+        converted = _convert(state, names, architecture, config, preprocessing)
+        if converted is not None:
+            note = _resampled(expected, state)
+            state = converted
+    load_strictly(encoder, state, heads, source)
+    return note
+
+
+def _convert(
+    state: Mapping[str, Tensor],
+    classifier: tuple[str, ...],
+    architecture: str,
+    config: Mapping[str, Any],
+    preprocessing: Preprocessing,
+) -> dict[str, Tensor] | None:
+    """The weights under timm's names and for this image size, by timm's own (strict) conversion; None if it refuses."""
+    head = state.get(f"{classifier[0]}.weight") if classifier else None
+    num_classes = 0 if head is None else len(head)
+    overlay = {
+        "state_dict": dict(state),
+        "num_classes": num_classes,
+        "label_offset": None,
+        # Declared as the file's own number of channels, else timm would sum three channels into one.
+        "input_size": (preprocessing.channels, *config["input_size"][1:]),
+    }
+    try:
+        model = timm.create_model(
+            architecture,
+            pretrained=True,
+            pretrained_cfg_overlay=overlay,
+            num_classes=num_classes,
+            **_model_options(config, preprocessing),
+        )
+    except (AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+        return None
+    converted: dict[str, Tensor] = model.state_dict()
+    return converted
+
+
+def _resampled(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
+    old, new = state.get("pos_embed"), expected.get("pos_embed")
+    if old is None or new is None or old.shape == new.shape:
+        return ""
+    return f"Position embedding resampled from {old.shape[1]} to {new.shape[1]} tokens."
+
+
+def _native_pooling(encoder: nn.Module) -> str:
+    """What the encoder does by itself, in our words."""
+    pool = getattr(encoder, "global_pool", None) or getattr(getattr(encoder, "head", None), "global_pool", None)
+    kind = pool if isinstance(pool, str) else getattr(pool, "pool_type", None)
+    return kind if kind in ("token", "avg") else "native"
+
+
+def _set_pooling(encoder: nn.Module, wanted: str, name: str) -> str:
+    """Make the encoder pool as wanted and return the pooling that applies.
+
+    "avg" on an encoder trained with a class token averages the normalised patch tokens.
+    """
+    native = _native_pooling(encoder)
+    if wanted in ("native", native):
+        return native
+    # Only encoders of tokens keep their pooling as a word and can be told another one.
+    of_tokens = isinstance(getattr(encoder, "global_pool", None), str)
+    valid = {"native", native} | ({"avg"} if of_tokens else set())
+    if of_tokens and getattr(encoder, "cls_token", None) is not None:
+        valid.add("token")
+    if wanted not in valid:
+        raise UnknownNameError(f"{name} cannot pool by {wanted!r}; choose one of {', '.join(sorted(valid))}.")
+    encoder.reset_classifier(0, global_pool=wanted)  # type: ignore[operator]
+    return wanted

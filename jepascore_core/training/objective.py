@@ -1,0 +1,34 @@
+"""The LeJEPA objective (arXiv 2511.08544): views of one image agree, embeddings of all images are N(0, I)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .sigreg import sigreg
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerms:
+    """Scalars of one batch; `total` is the one to minimise."""
+
+    total: Tensor
+    invariance: Tensor
+    gaussianity: Tensor
+
+
+def invariance(embeddings: Tensor) -> Tensor:
+    """Mean squared distance of each view's embedding to the mean over its views: [V, B, K] -> scalar."""
+    return (embeddings - embeddings.mean(dim=0)).square().mean()
+
+
+def lejepa_loss(embeddings: Tensor, directions: Tensor, weight: float) -> LossTerms:
+    """(1 - weight) * invariance + weight * SIGReg for `embeddings` [V, B, K] and unit `directions` [K, S].
+
+    Each view's batch is compared with N(0, I) by itself: views of one image are not independent samples.
+    """
+    agreement = invariance(embeddings)
+    gaussianity = torch.stack([sigreg(view, directions) for view in embeddings]).mean()
+    return LossTerms((1 - weight) * agreement + weight * gaussianity, agreement, gaussianity)

@@ -1,0 +1,128 @@
+"""The training loop: seeded, with progress, checkpoints and a loss curve. Equal seeds give equal weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .objective import LossTerms, lejepa_loss
+from .sigreg import random_directions
+from .views import ViewConfig, random_view
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How to train. `gaussian_weight` is the lambda of the LeJEPA objective, 0.05 in its paper."""
+
+    epochs: int = 200
+    batch_size: int = 256
+    views: int = 2
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup_share: float = 0.05
+    gaussian_weight: float = 0.05
+    directions: int = 256
+    seed: int = 0
+    view: ViewConfig = field(default_factory=ViewConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochLoss:
+    """Means over the batches of one epoch (counted from 1)."""
+
+    epoch: int
+    total: float
+    invariance: float
+    gaussianity: float
+
+
+def train(
+    encoder: nn.Module,
+    images: Tensor,
+    config: TrainingConfig,
+    normalise: Callable[[Tensor], Tensor],
+    progress: Callable[[EpochLoss], None] | None = None,
+    checkpoint: Path | None = None,
+) -> list[EpochLoss]:
+    """Train `encoder` in place on `images` [N, C, H, W] in 0..1 and return the loss curve.
+
+    `normalise` turns views into the encoder's input. After every epoch `progress` is told and `checkpoint`, if given,
+    is written. Raises FloatingPointError when the loss is not finite, ValueError for a batch larger than the data.
+    """
+    if not 1 < config.batch_size <= len(images):
+        raise ValueError(f"batch_size must lie in 2..{len(images)} (the number of images), not {config.batch_size}")
+    generator = torch.Generator().manual_seed(config.seed)
+    per_epoch = len(images) // config.batch_size
+    optimiser = _optimiser(encoder, config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warmup_then_cosine(config, per_epoch * config.epochs))
+    curve = []
+    encoder.train()
+    for epoch in range(1, config.epochs + 1):
+        sums = torch.zeros(3)
+        for batch in torch.randperm(len(images), generator=generator)[: per_epoch * config.batch_size].split(
+            config.batch_size
+        ):
+            terms = _step(encoder, images[batch], config, normalise, generator)
+            optimiser.zero_grad()
+            terms.total.backward()
+            nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            sums += torch.stack([terms.total, terms.invariance, terms.gaussianity]).detach()
+        loss = EpochLoss(epoch, *(sums / per_epoch).tolist())
+        if not math.isfinite(loss.total):
+            raise FloatingPointError(f"the loss is {loss.total} in epoch {epoch}: lower the learning rate")
+        curve.append(loss)
+        if checkpoint is not None:
+            save_weights(encoder, checkpoint)
+        if progress is not None:
+            progress(loss)
+    encoder.eval()
+    return curve
+
+
+def save_weights(encoder: nn.Module, path: Path) -> None:
+    """Write the weights as safetensors: under another name first, so that a reader never sees a half of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, partial)
+    partial.replace(path)
+
+
+def _step(
+    encoder: nn.Module,
+    images: Tensor,
+    config: TrainingConfig,
+    normalise: Callable[[Tensor], Tensor],
+    generator: torch.Generator,
+) -> LossTerms:
+    views = torch.cat([random_view(images, config.view, generator) for _ in range(config.views)])  # [V * B, C, H, W]
+    embeddings = encoder(normalise(views)).unflatten(0, (config.views, len(images)))  # [V, B, K]
+    directions = random_directions(embeddings.shape[-1], config.directions, generator)
+    return lejepa_loss(embeddings, directions, config.gaussian_weight)
+
+
+def _optimiser(encoder: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW; vectors (biases, norms) and position embeddings are not decayed."""
+    parameters = dict(encoder.named_parameters())
+    decayed = [value for name, value in parameters.items() if value.ndim > 1 and "pos_embed" not in name]
+    others = [value for name, value in parameters.items() if value.ndim <= 1 or "pos_embed" in name]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def _warmup_then_cosine(config: TrainingConfig, steps: int) -> Callable[[int], float]:
+    warmup = max(1, round(config.warmup_share * steps))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+    return factor

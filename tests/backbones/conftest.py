@@ -1,0 +1,85 @@
+"""Small encoders with random weights, written in the formats that people have, and a hub cache on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import huggingface_hub.constants
+import open_clip
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+TINY = "vit_tiny_patch16_224"
+TINY_CLIP = "jepascore-test-tiny"
+
+#: A CLIP model that is built in milliseconds.
+TINY_CLIP_CONFIG = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+def randomised(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """The same module with every weight random: fresh ones hold zeros and ones, which hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return module.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_vit() -> torch.nn.Module:
+    """timm's ViT-Ti/16 for 32 pixels with ten classes."""
+    return randomised(timm.create_model(TINY, img_size=32, num_classes=10))
+
+
+@pytest.fixture(scope="session")
+def vit_file(tiny_vit: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("vit") / "vit.safetensors"
+    save_file(tiny_vit.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
+    """A whole CLIP model, registered with open_clip under `TINY_CLIP`."""
+    path = tmp_path_factory.mktemp("clip") / f"{TINY_CLIP}.json"
+    path.write_text(json.dumps(TINY_CLIP_CONFIG))
+    open_clip.add_model_config(path)
+    return randomised(open_clip.create_model(TINY_CLIP))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, dict[str, torch.Tensor]], None]:
+    """Put a file into an empty hub cache: `hub(repository, filename, state)`."""
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+
+    def put(repository: str, filename: str, state: dict[str, torch.Tensor]) -> None:
+        folder = cache / f"models--{repository.replace('/', '--')}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / "main").write_text("0" * 40)
+        snapshot = folder / "snapshots" / ("0" * 40)
+        snapshot.mkdir(parents=True)
+        if filename.endswith(".safetensors"):
+            save_file(state, snapshot / filename)
+        else:
+            torch.save(state, snapshot / filename)
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def dev_data() -> Path:
+    """The folder of real images and weights; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("JEPASCORE_DEV_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no development data at {folder} (set JEPASCORE_DEV_DATA)")
+    return folder

@@ -1,0 +1,100 @@
+"""Bundled encoders: listed without torch, loaded strictly, and what they are said to be."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from jepascore_core.backbones import bundled_encoder
+from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER, list_bundled, load_bundled
+from jepascore_core.demo import load_digit_images
+from jepascore_core.errors import CheckpointError, UnknownNameError
+from jepascore_core.jacobian.generic import jacobian
+from jepascore_core.jacobian.gram import singular_values
+from jepascore_core.records import Preprocessing
+
+NAMES = [spec.name for spec in list_bundled()]
+
+
+def digits(name: str, count: int = 16) -> torch.Tensor:
+    """Preprocessed digits [N, 1, 32, 32]."""
+    preprocessing = Preprocessing.from_dict(load_bundled(name)[1]["preprocessing"])
+    images = torch.from_numpy(load_digit_images()[0][:count]).unsqueeze(1) / 255
+    return (images - preprocessing.mean[0]) / preprocessing.std[0]
+
+
+@pytest.fixture()
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the weights folder that may be damaged."""
+    copy = tmp_path / "weights"
+    shutil.copytree(WEIGHTS_FOLDER, copy)
+    monkeypatch.setattr(bundled_encoder, "WEIGHTS_FOLDER", copy)
+    return copy
+
+
+def test_listing_loads_no_torch():
+    code = (
+        "import sys; from jepascore_core.backbones.bundled_encoder import list_bundled; "
+        "print(list_bundled()[0].name, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [NAMES[0], "False"]
+
+
+def test_the_demo_encoder_is_there_and_small():
+    assert "bundled:digits-vit" in NAMES
+    assert sum(path.stat().st_size for path in WEIGHTS_FOLDER.iterdir()) < 4_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loaded_encoder_is_what_its_row_says(name):
+    encoder, facts = load_bundled(name)
+    spec = next(spec for spec in list_bundled() if spec.name == name)
+    assert set(facts) == {"preprocessing", "pooling", "family", "licence", "note", "is_jepa"}
+    assert (facts["pooling"], facts["family"], facts["licence"]) == (spec.pooling, spec.family, spec.licence)
+    assert facts["is_jepa"] is spec.is_jepa is True
+    assert not any(module.training for module in encoder.modules())
+    assert not any(value.requires_grad for value in encoder.parameters())
+    inputs = digits(name)
+    assert inputs.shape[-1] == spec.image_size
+    assert encoder(inputs).shape == (16, spec.dimension)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_spellings_of_a_name_give_the_same_weights(name):
+    first, second = load_bundled(name)[0], load_bundled(name.removeprefix("bundled:"))[0]
+    assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=0, atol=0)
+
+
+def test_jacobian_has_full_rank_so_that_both_definitions_agree():
+    spectra = singular_values(jacobian(load_bundled("digits-vit")[0], digits("digits-vit"))[1])
+    assert (spectra[:, -1] > 1e-3).all()
+    assert (spectra[:, -1] > 1e-4 * spectra[:, 0]).all()
+
+
+def test_an_unknown_name_lists_near_matches():
+    with pytest.raises(UnknownNameError, match="bundled:digits-vit"):
+        load_bundled("digit-vit")
+    with pytest.raises(UnknownNameError, match="bundled:digits-vit"):
+        load_bundled("../../secrets")
+
+
+def test_missing_damaged_or_foreign_weights_are_one_sentence(folder):
+    weights = folder / "digits-vit.safetensors"
+    half = weights.read_bytes()[:1000]
+    sidecar = json.loads((folder / "digits-vit.json").read_text())
+    sidecar["architecture"]["depth"] += 1
+    (folder / "digits-vit.json").write_text(json.dumps(sidecar))
+    with pytest.raises(CheckpointError, match="reinstall"):
+        load_bundled("digits-vit")
+    weights.write_bytes(half)
+    with pytest.raises(CheckpointError, match="reinstall"):
+        load_bundled("digits-vit")
+    weights.unlink()
+    with pytest.raises(CheckpointError, match="reinstall"):
+        load_bundled("digits-vit")
