@@ -1,0 +1,79 @@
+"""A dataset's index as a version beside the current one: built, continued, switched to. No torch in here."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from jepascore_core.catalogue import new_id
+from jepascore_core.datasets.indexing import IndexProgress, build_index
+from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.records import DatasetRecord
+from jepascore_core.store import Store
+
+
+def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[], None]) -> str:
+    """Build the next version of a dataset's index beside the current one, then switch to it.
+
+    An unfinished version is continued. The version before the current one is kept for readers that still have it open.
+
+    Raises:
+        SourceError: if the source as a whole cannot be read.
+        RunCancelled, WorkerStopped: from `check`.
+    """
+    folder = store.dataset_folder(dataset.dataset_id)
+    version = _unfinished_version(folder, dataset.version) or f"index-{new_id()}"
+    catalogue = store.catalogue
+
+    first: list[tuple[float, int]] = []
+
+    def on_progress(progress: IndexProgress) -> None:
+        check()
+        done, now = progress.indexed + progress.failed, time.monotonic()
+        if done and not first:
+            first.append((now, done))
+        rate = (done - first[0][1]) / (now - first[0][0]) if first and now > first[0][0] else None
+        catalogue.update_dataset(
+            dataset.dataset_id,
+            num_total=progress.total,
+            num_indexed=progress.indexed,
+            num_failed=progress.failed,
+            rate=rate,
+            message="Reading and checking every image" if done else "Looking for images",
+        )
+
+    catalogue.update_dataset(dataset.dataset_id, message="Looking for images")
+    final = build_index(
+        Path(dataset.source),
+        SourceOptions.from_dict(dataset.options),
+        folder / version,
+        store.thumbs_folder,
+        folder / "unpacked",
+        folder / dataset.version if dataset.version else None,
+        on_progress,
+    )
+    catalogue.update_dataset(
+        dataset.dataset_id,
+        version=version,
+        num_total=final.total,
+        num_indexed=final.indexed,
+        num_failed=final.failed,
+        rate=None,
+    )
+    _remove_old_versions(folder, keep={version, dataset.version})
+    unchanged = f", {final.reused} of them unchanged" if final.reused else ""
+    return f"{final.indexed} samples{unchanged}, {final.failed} failed"
+
+
+def _unfinished_version(folder: Path, current: str | None) -> str | None:
+    """The newest index folder if it is younger than the current one: an attempt that was cancelled or killed."""
+    versions = sorted(path.name for path in folder.glob("index-*"))
+    return versions[-1] if versions and versions[-1] > (current or "") else None
+
+
+def _remove_old_versions(folder: Path, keep: set[str | None]) -> None:
+    for path in folder.glob("index-*"):
+        if path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,269 @@
+"""One run, from pending samples to shards: load -> encode and differentiate -> score -> store."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from jepascore_core.backbones.backbone import Backbone
+from jepascore_core.batching import BatchPlan, plan_batches
+from jepascore_core.datasets.content import content_id
+from jepascore_core.datasets.decoding import decode
+from jepascore_core.datasets.reading import read_bytes
+from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
+from jepascore_core.estimators import Measurements, encoder_for, measure_with
+from jepascore_core.jacobian.generic import default_chunk
+from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
+from jepascore_core.score import jepa_score, log_spectrum
+from jepascore_core.store import Store
+
+#: A shard is written when it holds this many images, or when its time has come (`flush_interval`).
+SHARD_IMAGES = 1024
+
+#: Share of a device's free memory that the Jacobians of one batch may take; the passes need the rest.
+JACOBIAN_SHARE = 0.2
+CPU_JACOBIAN_BYTES = 1 << 30
+
+_PREFETCH = 64
+
+
+@dataclass(frozen=True)
+class PendingImage:
+    """A distinct image that has no measurement yet, with one of the samples that show it."""
+
+    content_id: str
+    sample_key: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of the run after a batch; counts of this call only. `rate` in images per second."""
+
+    num_measured: int
+    num_failed: int
+    rate: float | None
+
+
+def flush_interval(elapsed: float) -> float:
+    """Seconds between shards after `elapsed` seconds of a run.
+
+    A young run shows its first results soon; a long one loses at most 2 % of its time to a crash, 5 minutes at most,
+    and writes few files.
+    """
+    return min(max(0.02 * elapsed, 3.0), 300.0)
+
+
+def measure_pending(
+    store: Store,
+    backbone: Backbone,
+    spec: MeasurementSpec,
+    pending: Sequence[PendingImage],
+    *,
+    on_progress: Callable[[Progress, list[SampleFailure]], None],
+    check: Callable[[], None],
+) -> Progress:
+    """Measure the pending images and store them shard by shard.
+
+    Args:
+        store: where shards go.
+        backbone: what measures.
+        spec: what is measured.
+        pending: images that no shard has.
+        on_progress: called after every batch with the counts so far and the batch's failures.
+        check: called often; raises to stop. What is finished by then is stored first.
+
+    Returns:
+        The final progress.
+
+    Raises:
+        OutOfMemoryError: if one image and one cotangent at a time do not fit.
+    """
+    session = _Session(store, backbone, spec, check)
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
+        loaded = _prefetch(pool, pending, backbone)
+        try:
+            while batch := list(islice(loaded, session.plan.batch)):
+                failures = session.measure(batch)
+                on_progress(session.progress(), failures)
+        finally:
+            # Also when cancelled or failing: what was measured is kept.
+            session.flush()
+            pool.shutdown(wait=False, cancel_futures=True)
+    return session.progress()
+
+
+def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
+    """Read, verify, decode and preprocess one image. -> [C, H, W].
+
+    Raises:
+        SampleError: naming the stage that failed.
+    """
+    data = read_bytes(image.uri)
+    if content_id(data) != image.content_id:
+        raise SampleError("The file changed since it was indexed. Add the dataset again to pick up the change.", "read")
+    decoded = decode(data)
+    try:
+        return backbone.preprocess(decoded)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise SampleError(f"The image could not be preprocessed: {error}.", "preprocess") from error
+
+
+def first_plan(backbone: Backbone) -> BatchPlan:
+    """The batch plan to start with, from the memory of the backbone's device."""
+    preprocessing = backbone.info.preprocessing
+    memory = CPU_JACOBIAN_BYTES
+    if backbone.device.type == "cuda":
+        memory = int(JACOBIAN_SHARE * torch.cuda.mem_get_info(backbone.device)[0])
+    num_pixels = preprocessing.channels * preprocessing.height * preprocessing.width
+    return plan_batches(backbone.info.dimension, num_pixels, default_chunk(backbone.device), memory)
+
+
+_Loaded = tuple[PendingImage, Tensor | SampleError]
+
+
+def _prefetch(pool: ThreadPoolExecutor, pending: Sequence[PendingImage], backbone: Backbone) -> Iterator[_Loaded]:
+    """Load images ahead of the passes, in order, a bounded number at a time."""
+    waiting: deque[tuple[PendingImage, Future[Tensor]]] = deque()
+    upcoming = iter(pending)
+    while True:
+        while len(waiting) < _PREFETCH and (image := next(upcoming, None)) is not None:
+            waiting.append((image, pool.submit(load_image, image, backbone)))
+        if not waiting:
+            return
+        image, future = waiting.popleft()
+        try:
+            yield image, future.result()
+        except SampleError as error:
+            yield image, error
+
+
+class _Session:
+    """The moving parts of one call of `measure_pending`: batch plan, unwritten rows, counters and rate."""
+
+    def __init__(self, store: Store, backbone: Backbone, spec: MeasurementSpec, check: Callable[[], None]) -> None:
+        self.store, self.backbone, self.spec, self.check = store, backbone, spec, check
+        self.encoder: nn.Module = encoder_for(backbone, spec)
+        self.plan = first_plan(backbone)
+        self.rows: list[Measurement] = []
+        self.num_measured = self.num_failed = 0
+        self.started = self.flushed = time.monotonic()
+        self.recent: deque[tuple[float, int]] = deque([(self.started, 0)], maxlen=50)
+
+    def measure(self, batch: list[_Loaded]) -> list[SampleFailure]:
+        """Measure one batch; returns the failures of the images that could not be measured."""
+        self.check()
+        failures = [_failure(image, loaded) for image, loaded in batch if isinstance(loaded, SampleError)]
+        good = [(image, loaded) for image, loaded in batch if isinstance(loaded, Tensor)]
+        while good:
+            part, good = good[: self.plan.batch], good[self.plan.batch :]
+            retry, failed = self._measure_part(part)
+            good = retry + good
+            failures += failed
+        self.num_failed += len(failures)
+        self.recent.append((time.monotonic(), self.num_measured + self.num_failed))
+        if len(self.rows) >= SHARD_IMAGES or self._is_due():
+            self.flush()
+        return failures
+
+    def _measure_part(
+        self, part: list[tuple[PendingImage, Tensor]]
+    ) -> tuple[list[tuple[PendingImage, Tensor]], list[SampleFailure]]:
+        """Measure some images; returns those to try again and those that failed."""
+        started = time.monotonic()
+        try:
+            images = torch.stack([tensor for _, tensor in part])
+            result = measure_with(
+                self.encoder,
+                self.backbone.device,
+                images,
+                self.spec,
+                chunk=self.plan.chunk,
+                on_chunk=lambda _: self.check(),
+            )
+        except NonFiniteError as error:
+            bad = set(error.positions)
+            failed = [
+                _failure(image, SampleError("The embedding or Jacobian is not finite.", "measure"))
+                for position, (image, _) in enumerate(part)
+                if position in bad
+            ]
+            return [item for position, item in enumerate(part) if position not in bad], failed
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._shrink(error)
+            return part, []
+        seconds = time.monotonic() - started
+        self.plan = self.plan.after(len(part), seconds)
+        return [], self._keep([image for image, _ in part], result, seconds / len(part))
+
+    def _keep(self, images: list[PendingImage], result: Measurements, seconds: float) -> list[SampleFailure]:
+        logs = log_spectrum(result.singular_values)
+        paper = jepa_score(result.singular_values, "paper")
+        failures = []
+        for position, image in enumerate(images):
+            rank = int(result.rank[position])
+            if rank == 0:
+                error = SampleError(
+                    "The encoder's output does not depend on this image (its Jacobian is 0).", "measure"
+                )
+                failures.append(_failure(image, error))
+                continue
+            self.rows.append(
+                Measurement(
+                    content_id=image.content_id,
+                    log_singular_values=logs[position].astype("float32"),
+                    rank=rank,
+                    score=float(result.score[position]),
+                    score_paper=float(paper[position]),
+                    embedding=result.embedding[position].half().numpy(),
+                    seconds=seconds,
+                )
+            )
+            self.num_measured += 1
+        return failures
+
+    def _shrink(self, error: BaseException) -> None:
+        smaller = self.plan.smaller()
+        if smaller is None:
+            raise OutOfMemoryError(
+                f"One image and one cotangent at a time do not fit in the memory of {self.backbone.device}. "
+                "Choose a smaller backbone or image size, or another device."
+            ) from error
+        self.plan = smaller
+        if self.backbone.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        return bool(self.rows) and now - self.flushed >= flush_interval(now - self.started)
+
+    def flush(self) -> None:
+        """Write the finished rows as one shard."""
+        if self.rows:
+            self.store.write_measurements(self.backbone.info.backbone_id, self.spec, self.rows)
+            self.rows = []
+        self.flushed = time.monotonic()
+
+    def progress(self) -> Progress:
+        """Counts and rate so far."""
+        (first, before), (last, done) = self.recent[0], self.recent[-1]
+        rate = (done - before) / (last - first) if last > first else None
+        return Progress(self.num_measured, self.num_failed, rate)
+
+
+def _failure(image: PendingImage, error: SampleError) -> SampleFailure:
+    return SampleFailure(
+        sample_key=image.sample_key,
+        uri=image.uri,
+        stage=error.stage,
+        error_class=type(error.__cause__ or error).__name__,
+        message=str(error),
+        content_id=image.content_id,
+    )

@@ -1,0 +1,269 @@
+"""Asking for work, following it and cancelling it, from any process. No torch in here: the worker does the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from jepascore_core.datasets.sources import SourceOptions, detect_kind
+from jepascore_core.demo import DEMO_NAME, build_demo
+from jepascore_core.errors import JepaScoreError, StoreError
+from jepascore_core.measurement_specs import resolve_spec
+from jepascore_core.queueing import Work, enqueue
+from jepascore_core.records import BackboneRef, CostProbe, DatasetRecord, DatasetState, Run, RunState
+from jepascore_core.store import Store
+
+#: A worker without work ends after this many seconds.
+WORKER_IDLE_SECONDS = 1800
+
+#: A queued request that no worker touched for this long, with none alive, means that the worker cannot start.
+START_PATIENCE = 60.0
+START_INTERVAL = 5.0
+
+#: OpenMP threads that spin while they wait steal the processor from those that they wait for, as soon as anything else
+#: runs on the machine: on two busy cores a small encoder took 80 ms an image spinning, and 2.5 ms sleeping.
+WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+DEMO_BACKBONE = "bundled:digits-vit"
+
+
+def worker_lock(home: Path) -> FileLock:
+    """The lock that a worker holds while it lives; the operating system frees it whatever way the worker ends."""
+    return FileLock(home / "worker.lock")
+
+
+def worker_is_alive(home: Path) -> bool:
+    """Whether a worker of this home folder lives."""
+    lock = worker_lock(home)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def worker_pid(home: Path) -> int | None:
+    """Process id of the living worker, or None."""
+    try:
+        return int(json.loads((home / "worker.json").read_text())["pid"]) if worker_is_alive(home) else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
+    """Start a worker in its own session unless one lives; it outlives this process. Returns whether one was started."""
+    if worker_is_alive(home):
+        return False
+    command = [sys.executable, "-m", "jepascore_core", "worker", "run", "--idle", str(idle_seconds)]
+    with (home / "worker.log").open("ab") as log:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=home,
+            env={**WORKER_ENVIRONMENT, **os.environ, "JEPASCORE_HOME": str(home)},
+        )
+    return True
+
+
+# Datasets
+
+
+def request_dataset(store: Store, name: str, source: str, options: SourceOptions | None = None) -> DatasetRecord:
+    """Register a dataset and ask for its index; for a known name, index its source again (only what changed is read).
+
+    Raises:
+        SourceError: if the source cannot be a dataset.
+        StoreError: if the name is taken by another source.
+    """
+    options = options or SourceOptions()
+    location = str(Path(source).expanduser().resolve())
+    known = store.catalogue.find_dataset(name)
+    if known is not None and known.source != location:
+        raise StoreError(
+            f"The dataset {name!r} has another source: {known.source}. Choose another name, or remove it first."
+        )
+    kind = options.kind or detect_kind(location, options)
+    if known is None:
+        known = store.catalogue.add_dataset(name, location, kind, options.to_dict())
+    else:
+        store.catalogue.update_dataset(known.dataset_id, kind=kind, options=options.to_dict())
+    return resume_dataset(store, known.dataset_id)
+
+
+def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
+    """Ask for a dataset's index (again); what a cancelled or killed attempt had read is not read twice."""
+    store.catalogue.update_dataset(
+        dataset_id, state=DatasetState.INDEXING, cancel_requested=0, message="Waiting for the worker", heartbeat=None
+    )
+    enqueue(store.home, Work.INDEX, dataset_id)
+    start_worker(store.home)
+    return store.catalogue.dataset(dataset_id)
+
+
+def cancel_dataset(store: Store, dataset_id: str) -> None:
+    """Ask the worker to stop indexing; what it has read so far is kept for a later attempt."""
+    store.catalogue.update_dataset(dataset_id, cancel_requested=1)
+
+
+def follow_dataset(store: Store, dataset_id: str, interval: float = 0.3) -> Iterator[DatasetRecord]:
+    """Yield the dataset's state until it is no longer being indexed.
+
+    Raises:
+        JepaScoreError: if no worker takes it up; the message says where its log is.
+    """
+    watch = WorkerWatch(store)
+    while True:
+        record = store.catalogue.dataset(dataset_id)
+        yield record
+        if record.state is not DatasetState.INDEXING:
+            return
+        watch.look()
+        time.sleep(interval)
+
+
+# Runs
+
+
+def request_run(
+    store: Store,
+    dataset: str,
+    backbone: BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+) -> Run:
+    """Queue a run; asking for what is already queued or running returns that run.
+
+    Raises:
+        UnknownNameError: for an unknown dataset, estimator or precision.
+        DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
+    """
+    record = store.catalogue.dataset(dataset)
+    if record.state is not DatasetState.INDEXING:
+        store.index_folder(record)
+    run = store.catalogue.add_run(record.dataset_id, backbone, resolve_spec(estimator, precision), device)
+    enqueue(store.home, Work.RUN, run.run_id)
+    start_worker(store.home)
+    return run
+
+
+def cancel_run(store: Store, run_id: str) -> None:
+    """Ask for a run to stop; a queued one is cancelled at once, a running one at its next cotangent."""
+    run = store.catalogue.run(run_id)
+    if run.state.is_active:
+        store.catalogue.update_run(run_id, cancel_requested=1)
+    if run.state is RunState.QUEUED or (run.state is RunState.RUNNING and not worker_is_alive(store.home)):
+        store.catalogue.update_run(run_id, state=RunState.CANCELLED, message="Cancelled")
+
+
+def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
+    """Queue an ended run again; only what no shard has is measured, and failures only if they are to be retried."""
+    run = store.catalogue.run(run_id)
+    if run.state.is_active and not run.cancel_requested:
+        return run
+    if retry_failures:
+        store.catalogue.clear_run_failures(run_id)
+    store.catalogue.update_run(
+        run_id, state=RunState.QUEUED, cancel_requested=0, rate=None, finished_at=None, message="Waiting for the worker"
+    )
+    enqueue(store.home, Work.RUN, run_id)
+    start_worker(store.home)
+    return store.catalogue.run(run_id)
+
+
+def follow_run(store: Store, run_id: str, interval: float = 0.3) -> Iterator[Run]:
+    """Yield the run's state until it is no longer active.
+
+    Raises:
+        JepaScoreError: if no worker takes it up; the message says where its log is.
+    """
+    watch = WorkerWatch(store)
+    while True:
+        run = store.catalogue.run(run_id)
+        yield run
+        if not run.state.is_active:
+            return
+        watch.look()
+        time.sleep(interval)
+
+
+class WorkerWatch:
+    """For whoever waits for work to be done: starts a worker when none lives, and gives up when none stays alive."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._clock = store, clock
+        self._seen = self._started = clock()
+
+    def look(self) -> None:
+        """Call this regularly.
+
+        Raises:
+            JepaScoreError: if no worker was alive for `START_PATIENCE` seconds; the message says where its log is.
+        """
+        now = self._clock()
+        if worker_is_alive(self._store.home):
+            self._seen = now
+        elif now - self._seen > START_PATIENCE:
+            raise JepaScoreError(f"No worker could be started. Its log says why: {self._store.home / 'worker.log'}")
+        elif now - self._started > START_INTERVAL:
+            self._started = now
+            start_worker(self._store.home)
+
+
+def ensure_worker_for_active_work(store: Store) -> None:
+    """Start a worker if something waits for one: after a crash, a reboot, or a worker that idled out."""
+    datasets = store.catalogue.datasets()
+    is_waiting = (
+        store.catalogue.runs(active_only=True)
+        or store.catalogue.queued_probes()
+        or any(dataset.state is DatasetState.INDEXING for dataset in datasets)
+    )
+    if is_waiting:
+        start_worker(store.home)
+
+
+def request_probe(
+    store: Store,
+    dataset: str,
+    backbone: BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+) -> CostProbe:
+    """Ask the worker what a run would cost.
+
+    Raises:
+        UnknownNameError: for an unknown dataset, estimator or precision.
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    record = store.catalogue.dataset(dataset)
+    store.index_folder(record)
+    probe = store.catalogue.add_probe(record.dataset_id, backbone, resolve_spec(estimator, precision), device)
+    enqueue(store.home, Work.PROBE, probe.probe_id)
+    start_worker(store.home)
+    return probe
+
+
+def request_demo(store: Store) -> Run:
+    """Make the embedded demo, add it, and measure it with the bundled encoder; nothing is done twice.
+
+    Raises:
+        JepaScoreError: if the home folder cannot be written.
+    """
+    table = build_demo(store.home / "demo")
+    known = store.catalogue.find_dataset(DEMO_NAME)
+    if known is None or known.version is None:
+        known = request_dataset(store, DEMO_NAME, str(table))
+    earlier = store.catalogue.runs(known.dataset_id)
+    return earlier[-1] if earlier else request_run(store, DEMO_NAME, BackboneRef(DEMO_BACKBONE))

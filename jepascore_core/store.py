@@ -1,0 +1,261 @@
+"""The home folder: Parquet shards of measurements, read through DuckDB, and the catalogue beside them.
+
+A shard is written under a temporary name, flushed and renamed: a reader sees all of it or none. Readers glob, so any
+number of processes read while one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.catalogue import Catalogue, new_id
+from jepascore_core.errors import DatasetNotReadyError, StoreError
+from jepascore_core.home import home_folder
+from jepascore_core.records import DatasetRecord, Measurement, MeasurementSpec
+from jepascore_core.score import Definition
+
+MEASUREMENT_SCHEMA = pa.schema(
+    [
+        ("content_id", pa.string()),
+        ("log_singular_values", pa.list_(pa.float32())),
+        ("rank", pa.int32()),
+        ("score", pa.float64()),
+        ("score_paper", pa.float64()),
+        ("embedding", pa.list_(pa.float16())),
+        ("seconds", pa.float64()),
+    ]
+)
+
+SCORE_COLUMN: dict[Definition, str] = {"rank": "score", "paper": "score_paper"}
+
+_NO_MEASUREMENTS = (
+    "SELECT NULL::VARCHAR AS content_id, NULL::FLOAT[] AS log_singular_values, NULL::INTEGER AS rank, "
+    "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds "
+    "WHERE false"
+)
+
+
+class Store:
+    """One home folder. Cheap to make; safe to share between threads."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or home_folder()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.catalogue = Catalogue(self.home / "catalogue.sqlite")
+        self._duckdb = duckdb.connect(":memory:", config={"threads": str(max(1, os.cpu_count() or 1))})
+
+    # Where things are
+
+    @property
+    def thumbs_folder(self) -> Path:
+        """Root of the thumbnails."""
+        return self.home / "thumbs"
+
+    def dataset_folder(self, dataset_id: str) -> Path:
+        """Folder of everything of one dataset: its index versions and what was unpacked for it."""
+        return self.home / "datasets" / dataset_id
+
+    def index_folder(self, dataset: DatasetRecord) -> Path:
+        """Folder of the dataset's current index.
+
+        Raises:
+            DatasetNotReadyError: if no index was completed yet.
+        """
+        if dataset.version is None:
+            raise DatasetNotReadyError(
+                f"The dataset {dataset.name!r} is not indexed yet ({dataset.state}). "
+                "Wait for its index to complete, or resume it on the Runs page or with `jepascore add`."
+            )
+        return self.dataset_folder(dataset.dataset_id) / dataset.version
+
+    def remove_dataset(self, dataset: DatasetRecord) -> None:
+        """Forget a dataset: its catalogue rows, index and unpacked archive. Source images are not touched."""
+        self.catalogue.remove_dataset(dataset.dataset_id)
+        shutil.rmtree(self.dataset_folder(dataset.dataset_id), ignore_errors=True)
+
+    def measurement_folder(self, backbone_id: str, spec_id: str) -> Path:
+        """Folder of the shards of one backbone under one measurement spec."""
+        return self.home / "measurements" / backbone_id / spec_id
+
+    # Measurements
+
+    def write_measurements(self, backbone_id: str, spec: MeasurementSpec, rows: Sequence[Measurement]) -> Path:
+        """Write one shard; visible in whole or not at all. Returns its path."""
+        folder = self.measurement_folder(backbone_id, spec.spec_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        spec_file = folder / "spec.json"
+        if not spec_file.exists():
+            write_atomically(spec_file, json.dumps(spec.to_dict(), indent=2).encode())
+        table = pa.table(
+            {name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names}, schema=MEASUREMENT_SCHEMA
+        )
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        path = folder / f"part-{new_id()}.parquet"
+        write_atomically(path, sink.getvalue().to_pybytes())
+        return path
+
+    def measured_specs(self) -> list[tuple[str, str]]:
+        """Pairs (backbone id, spec id) that have at least one shard."""
+        parts = (self.home / "measurements").glob("*/*/part-*.parquet")
+        return sorted({(part.parent.parent.name, part.parent.name) for part in parts})
+
+    def spec(self, backbone_id: str, spec_id: str) -> MeasurementSpec:
+        """The measurement spec of a folder of shards."""
+        path = self.measurement_folder(backbone_id, spec_id) / "spec.json"
+        return MeasurementSpec.from_dict(json.loads(path.read_text()))
+
+    def spectrum(self, backbone_id: str, spec_id: str, content_id: str) -> npt.NDArray[np.float64] | None:
+        """Singular values of one image, [K] descending, or None if it was not measured."""
+        rows = self.query(
+            f"SELECT log_singular_values FROM ({self.measurements_sql(backbone_id, spec_id)}) WHERE content_id = ?",
+            [content_id],
+        ).to_pylist()
+        return np.exp(np.asarray(rows[0]["log_singular_values"], dtype=np.float64)) if rows else None
+
+    # Reading with SQL
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Run one DuckDB query, from any thread.
+
+        Raises:
+            StoreError: if a file of the home folder cannot be read.
+        """
+        try:
+            return self._duckdb.cursor().sql(sql, params=list(parameters)).to_arrow_table()
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
+
+    def stream(self, sql: str, parameters: Sequence[Any] = (), rows: int = 16_384) -> Iterator[pa.RecordBatch]:
+        """Like `query`, but batch by batch: for results that need not be in memory as a whole.
+
+        Raises:
+            StoreError: if a file of the home folder cannot be read.
+        """
+        try:
+            yield from self._duckdb.cursor().sql(sql, params=list(parameters)).to_arrow_reader(rows)
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
+
+    def manifest_sql(self, dataset: DatasetRecord) -> str:
+        """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
+        return _parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
+
+    def measurements_sql(self, backbone_id: str, spec_id: str) -> str:
+        """SELECT over all shards of one backbone and spec; an empty relation if there is none."""
+        parts = sorted(self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet"))
+        return _parquet_sql(parts) if parts else _NO_MEASUREMENTS
+
+    def scored_sql(
+        self, dataset: DatasetRecord, backbone_id: str, spec_id: str, definition: Definition = "rank"
+    ) -> str:
+        """SELECT of a dataset's measured samples: manifest columns plus score, rank and percentiles.
+
+        `class_percentile` and `percentile` are mid-rank percentiles in (0, 100) within the label and the dataset: the
+        share of samples that score lower plus half the share that score the same. Unlabelled samples form one class.
+        """
+        column = SCORE_COLUMN[definition]
+        measured = self.measurements_sql(backbone_id, spec_id)
+        return f"""
+            WITH scored AS (
+                SELECT manifest.*, measured.rank, measured.{column} AS score
+                FROM ({self.manifest_sql(dataset)}) AS manifest
+                JOIN (SELECT content_id, rank, {column} FROM ({measured})) AS measured
+                USING (content_id)
+            )
+            SELECT *, {_midrank("PARTITION BY label")} AS class_percentile, {_midrank("")} AS percentile FROM scored
+        """
+
+    def pending_samples(self, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> pa.Table:
+        """One sample (content_id, sample_key, uri) for each distinct image that no shard has.
+
+        Ordered by content id, which is a hash: what is measured first is a fair sample of every class.
+        """
+        return self.query(f"""
+            SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri
+            FROM ({self.manifest_sql(dataset)}) AS manifest
+            ANTI JOIN ({self.measurements_sql(backbone_id, spec_id)}) AS measured USING (content_id)
+            GROUP BY content_id ORDER BY content_id
+        """)
+
+    def count_images(self, dataset: DatasetRecord) -> int:
+        """Number of distinct images (content ids) of a dataset."""
+        sql = f"SELECT count(DISTINCT content_id) AS n FROM ({self.manifest_sql(dataset)})"
+        return int(self.query(sql)["n"][0].as_py())
+
+    def uri_of(self, dataset_id: str, content_id: str) -> str | None:
+        """Where the bytes of an image are, or None if the dataset has no such image."""
+        dataset = self.catalogue.find_dataset(dataset_id)
+        if dataset is None or dataset.version is None:
+            return None
+        sql = f"SELECT uri FROM ({self.manifest_sql(dataset)}) WHERE content_id = ? LIMIT 1"
+        rows = self.query(sql, [content_id]).to_pylist()
+        return str(rows[0]["uri"]) if rows else None
+
+    def check(self) -> list[str]:
+        """Audit the home folder; returns one sentence for each thing that is wrong."""
+        problems = []
+        for backbone_id, spec_id in self.measured_specs():
+            where = f"measurements/{backbone_id}/{spec_id}"
+            unreadable = [
+                part.name
+                for part in self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet")
+                if not _is_readable(part)
+            ]
+            if unreadable:
+                problems += [
+                    f"{where}/{name} is damaged: delete it, and its images are measured again." for name in unreadable
+                ]
+                continue
+            shards = self.measurements_sql(backbone_id, spec_id)
+            repeated = self.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
+            if repeated:
+                problems.append(f"{where} holds {repeated} repeated measurements.")
+        for dataset in self.catalogue.datasets():
+            if dataset.version is not None and not self.index_folder(dataset).is_dir():
+                problems.append(
+                    f"The index of dataset {dataset.name!r} is gone: run `jepascore add {dataset.name}` again."
+                )
+        return problems
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, and a crash, sees all of it or none."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as sink:
+            sink.write(data)
+            sink.flush()
+            os.fsync(sink.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _parquet_sql(paths: Sequence[Path]) -> str:
+    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"SELECT * FROM read_parquet([{quoted}], union_by_name = true)"
+
+
+def _midrank(partition: str) -> str:
+    below = f"(rank() OVER ({partition} ORDER BY score) - 1) / count(*) OVER ({partition})"
+    return f"50.0 * ({below} + cume_dist() OVER ({partition} ORDER BY score))"
+
+
+def _is_readable(part: Path) -> bool:
+    try:
+        pq.read_metadata(part)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True

@@ -1,0 +1,337 @@
+"""The worker on real encoders and files: runs, indexes and probes, in this thread and in a killed process."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from jepascore_core import runs
+from jepascore_core.queueing import Work, open_queue
+from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
+from jepascore_core.runs import (
+    cancel_dataset,
+    cancel_run,
+    follow_run,
+    request_dataset,
+    request_probe,
+    request_run,
+    resume_dataset,
+    resume_run,
+    start_worker,
+    worker_is_alive,
+    worker_pid,
+)
+from jepascore_core.store import Store
+from jepascore_core.worker import Worker
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """timm's smallest transformer with random weights, saved as timm saves them."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "test_vit.safetensors"
+    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), path)
+    return BackboneRef("timm:test_vit", str(path), image_size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
+
+
+def write_images(folder, count):
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / "ab"[number % 2] / f"{number:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store whose requests start no process: tests run the worker themselves."""
+    monkeypatch.setattr(runs, "start_worker", lambda *_: False)
+    store = Store(tmp_path / "home")
+    yield store
+    assert store.check() == []
+
+
+@pytest.fixture
+def worker(store):
+    return Worker(store)
+
+
+def indexed(store, worker, folder, name="toy"):
+    dataset = request_dataset(store, name, str(folder))
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    return store.catalogue.dataset(name)
+
+
+def measured_ids(store):
+    return [
+        row["content_id"]
+        for pair in store.measured_specs()
+        for row in store.query(store.measurements_sql(*pair)).to_pylist()
+    ]
+
+
+def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):
+    folder = write_images(tmp_path / "images", 10)
+    (folder / "a" / "copy.png").write_bytes((folder / "a" / "000.png").read_bytes())
+    (folder / "b" / "broken.png").write_bytes(b"not an image")
+    dataset = indexed(store, worker, folder)
+    assert (dataset.state, dataset.num_indexed, dataset.num_failed) == (DatasetState.READY, 11, 1)
+
+    run = request_run(store, "toy", checkpoint)
+    worker.handle(Work.RUN, run.run_id)
+    run = store.catalogue.run(run.run_id)
+    assert (run.state, run.num_total, run.num_measured, run.num_failed) == (RunState.FINISHED, 10, 10, 0)
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    assert len(set(measured_ids(store))) == len(measured_ids(store)) == 10
+    assert store.catalogue.backbones()[run.backbone_id].dimension == 64
+
+
+def test_a_second_run_measures_only_what_is_new(store, worker, tmp_path, checkpoint):
+    folder = write_images(tmp_path / "images", 6)
+    indexed(store, worker, folder)
+    worker.handle(Work.RUN, request_run(store, "toy", checkpoint).run_id)
+    Image.new("RGB", (20, 20), "red").save(folder / "a" / "new.png")
+    indexed(store, worker, folder)
+    run = request_run(store, "toy", checkpoint)
+    worker.handle(Work.RUN, run.run_id)
+    run = store.catalogue.run(run.run_id)
+    assert (run.num_total, run.num_measured, run.num_reused) == (7, 7, 6)
+    assert len(measured_ids(store)) == 7
+
+
+def test_two_datasets_that_share_images_share_measurements(store, worker, tmp_path, checkpoint):
+    first = write_images(tmp_path / "first", 6)
+    second = tmp_path / "second"
+    second.mkdir()
+    for path in first.rglob("*.png"):
+        (second / path.name).write_bytes(path.read_bytes())
+    indexed(store, worker, first, "first")
+    indexed(store, worker, second, "second")
+    for name in ("first", "second"):
+        run = request_run(store, name, checkpoint)
+        worker.handle(Work.RUN, run.run_id)
+    assert store.catalogue.run(run.run_id).num_reused == 6
+    assert len(measured_ids(store)) == 6
+
+
+def cancel_soon(store, run):
+    """Cancel the run from another thread as soon as a few images are measured."""
+
+    def watch():
+        while store.catalogue.run(run.run_id).num_measured < 2:
+            time.sleep(0.01)
+        cancel_run(store, run.run_id)
+
+    monkey = threading.Thread(target=watch)
+    monkey.start()
+    return monkey
+
+
+def test_cancel_and_resume(store, worker, tmp_path, checkpoint, monkeypatch):
+    monkeypatch.setattr("jepascore_core.tasks.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.02)
+    monkeypatch.setattr(runs, "worker_is_alive", lambda _: True)
+    indexed(store, worker, write_images(tmp_path / "images", 150))
+    run = request_run(store, "toy", checkpoint)
+    watcher = cancel_soon(store, run)
+    worker.handle(Work.RUN, run.run_id)
+    watcher.join()
+    ended = store.catalogue.run(run.run_id)
+    assert ended.state is RunState.CANCELLED
+    kept = len(measured_ids(store))
+    assert 0 < kept < 150
+    resume_run(store, run.run_id)
+    worker.handle(Work.RUN, run.run_id)
+    ended = store.catalogue.run(run.run_id)
+    assert (ended.state, ended.num_measured, ended.num_reused) == (RunState.FINISHED, 150, kept)
+    assert max(Counter(measured_ids(store)).values()) == 1
+
+
+def test_a_queued_run_is_cancelled_at_once(store, worker, tmp_path, checkpoint):
+    indexed(store, worker, write_images(tmp_path / "images", 2))
+    run = request_run(store, "toy", checkpoint)
+    cancel_run(store, run.run_id)
+    worker.handle(Work.RUN, run.run_id)
+    assert store.catalogue.run(run.run_id).state is RunState.CANCELLED
+    assert measured_ids(store) == []
+
+
+def test_a_stopped_worker_leaves_the_run_for_the_next_one(store, worker, tmp_path, checkpoint):
+    indexed(store, worker, write_images(tmp_path / "images", 4))
+    run = request_run(store, "toy", checkpoint)
+    worker.stop.set()
+    worker.handle(Work.RUN, run.run_id)
+    assert store.catalogue.run(run.run_id).state is RunState.QUEUED
+    following = Worker(store)
+    assert (Work.RUN, run.run_id) in following.unfinished()
+    following.handle(Work.RUN, run.run_id)
+    assert store.catalogue.run(run.run_id).state is RunState.FINISHED
+
+
+def test_failed_images_are_recorded_left_alone_and_retried_on_demand(store, worker, tmp_path, checkpoint):
+    folder = write_images(tmp_path / "images", 5)
+    indexed(store, worker, folder)
+    victim = folder / "a" / "000.png"
+    content = victim.read_bytes()
+    victim.unlink()
+    run = request_run(store, "toy", checkpoint)
+    worker.handle(Work.RUN, run.run_id)
+    ended = store.catalogue.run(run.run_id)
+    assert (ended.state, ended.num_measured, ended.num_failed, ended.num_pending) == (RunState.FINISHED, 4, 1, 0)
+    (failure,) = store.catalogue.run_failures(run.run_id)
+    assert (failure.sample_key, failure.stage) == ("a/000.png", "read")
+
+    victim.write_bytes(content)
+    resume_run(store, run.run_id)
+    worker.handle(Work.RUN, run.run_id)
+    assert store.catalogue.run(run.run_id).num_failed == 1
+    resume_run(store, run.run_id, retry_failures=True)
+    worker.handle(Work.RUN, run.run_id)
+    ended = store.catalogue.run(run.run_id)
+    assert (ended.num_measured, ended.num_failed) == (5, 0)
+
+
+def test_a_run_of_which_everything_fails_has_failed(store, worker, tmp_path, checkpoint):
+    folder = write_images(tmp_path / "images", 3)
+    indexed(store, worker, folder)
+    for path in folder.rglob("*.png"):
+        path.unlink()
+    run = request_run(store, "toy", checkpoint)
+    worker.handle(Work.RUN, run.run_id)
+    ended = store.catalogue.run(run.run_id)
+    assert (ended.state, ended.num_failed) == (RunState.FAILED, 3)
+    assert "None of the 3 images" in ended.message
+
+
+def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store, worker, tmp_path):
+    indexed(store, worker, write_images(tmp_path / "images", 2))
+    run = request_run(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
+    worker.handle(Work.RUN, run.run_id)
+    ended = store.catalogue.run(run.run_id)
+    assert ended.state is RunState.FAILED
+    assert "Unexpected" not in ended.message
+
+
+def test_a_source_that_vanished_fails_the_index_and_keeps_the_last_one(store, worker, tmp_path):
+    folder = write_images(tmp_path / "images", 3)
+    dataset = indexed(store, worker, folder)
+    folder.rename(tmp_path / "elsewhere")
+    resume_dataset(store, dataset.dataset_id)
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    after = store.catalogue.dataset("toy")
+    assert after.state is DatasetState.FAILED
+    assert after.version == dataset.version
+    assert store.count_images(after) == 3
+
+
+def test_cancelling_an_index_keeps_what_was_read(store, worker, tmp_path):
+    folder = write_images(tmp_path / "images", 3)
+    dataset = request_dataset(store, "toy", str(folder))
+    cancel_dataset(store, dataset.dataset_id)
+    worker.stop.set()
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    assert store.catalogue.dataset("toy").state in (DatasetState.CANCELLED, DatasetState.INDEXING)
+    worker.stop.clear()
+    resume_dataset(store, dataset.dataset_id)
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    assert store.catalogue.dataset("toy").num_indexed == 3
+
+
+def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):
+    indexed(store, worker, write_images(tmp_path / "images", 20))
+    probe = request_probe(store, "toy", checkpoint)
+    worker.handle(Work.PROBE, probe.probe_id)
+    answered = store.catalogue.probe(probe.probe_id)
+    assert answered.state is ProbeState.FINISHED
+    assert (answered.result.dimension, answered.result.num_pending) == (64, 20)
+    assert answered.result.seconds_total > 0
+    assert measured_ids(store) == []
+
+
+def test_a_probe_of_a_missing_checkpoint_says_so(store, worker, tmp_path):
+    indexed(store, worker, write_images(tmp_path / "images", 2))
+    probe = request_probe(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
+    worker.handle(Work.PROBE, probe.probe_id)
+    assert store.catalogue.probe(probe.probe_id).state is ProbeState.FAILED
+
+
+def test_messages_are_json_and_reach_the_handler(tmp_path):
+    seen = []
+    queue = open_queue(tmp_path, "runs", lambda kind, identifier: seen.append((kind, identifier)))
+    queue.put("run", "abc")
+    raw = queue.huey.storage.dequeue()
+    assert b'"abc"' in raw
+    queue.huey.storage.enqueue(raw)
+    queue.huey.execute(queue.huey.dequeue())
+    assert seen == [(Work.RUN, "abc")]
+
+
+def wait_until(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def live_store(tmp_path):
+    """A store served by real worker processes, of which none outlives the test."""
+    store = Store(tmp_path / "home")
+    yield store
+    pid = worker_pid(store.home)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+    assert store.check() == []
+
+
+@pytest.mark.slow
+def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(
+    live_store, tmp_path, checkpoint, monkeypatch
+):
+    store = live_store
+    request_dataset(store, "toy", str(write_images(tmp_path / "images", 400)))
+    run = request_run(store, "toy", checkpoint)
+    for _ in range(2):
+        known = len(measured_ids(store))
+        wait_until(lambda: len(measured_ids(store)) > known)  # noqa: B023 - read at once
+        pid = worker_pid(store.home)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not worker_is_alive(store.home))
+        assert store.catalogue.run(run.run_id).state is RunState.RUNNING
+        assert start_worker(store.home)
+    ended = list(follow_run(store, run.run_id))[-1]
+    assert (ended.state, ended.num_measured, ended.num_failed) == (RunState.FINISHED, 400, 0)
+    counts = Counter(measured_ids(store))
+    assert len(counts) == 400
+    assert set(counts.values()) == {1}
+
+
+@pytest.mark.slow
+def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store):
+    home = live_store.home
+    assert start_worker(home)
+    wait_until(lambda: worker_pid(home) is not None)
+    command = [sys.executable, "-m", "jepascore_core", "worker", "run"]
+    second = subprocess.run(command, env={**os.environ, "JEPASCORE_HOME": str(home)}, capture_output=True, check=True)
+    assert b"Another worker" in second.stderr
+    os.kill(worker_pid(home), signal.SIGTERM)
+    wait_until(lambda: not worker_is_alive(home))
+
+
+@pytest.mark.slow
+def test_an_idle_worker_ends(live_store):
+    assert start_worker(live_store.home, idle_seconds=0.5)
+    wait_until(lambda: worker_is_alive(live_store.home))
+    wait_until(lambda: not worker_is_alive(live_store.home))
