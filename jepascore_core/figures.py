@@ -1,0 +1,280 @@
+"""View-model -> plotly figure, for light and dark ground alike: nothing here sets a colour of text or background.
+
+Plotly reads a little HTML in texts, and names from outside are hostile: everything shown goes through `shown`. What a
+page needs to find a sample again is in `customdata`, unchanged.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from jepascore_core.curation import ClassBalance
+from jepascore_core.views.agreement import Agreement, PercentileScatter
+from jepascore_core.views.detail import PlaceView, SpectrumView
+from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, percentile_range
+from jepascore_core.views.extremes import ClassSummary
+from jepascore_core.views.formats import percent_text, score_text
+
+#: Okabe and Ito's colours, told apart by colour-blind readers; black, which dark ground swallows, is left out.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6FAC", "#7F8790")
+NEUTRAL = "#7F8790"
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+HIGHER = "higher = more likely"
+
+#: Filled bars of more series than this hide each other: they become lines.
+MAX_BARS = 3
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+
+
+def shown(text: str, length: int = 60) -> str:
+    """Text from outside as plotly shows it: on one line, not too long, no markup."""
+    plain = _CONTROL.sub(" ", text)
+    return html.escape(plain if len(plain) <= length else f"{plain[: length - 1]}…", quote=False)
+
+
+def histogram_figure(view: Histograms, share: bool = True, mark: float | None = None) -> go.Figure:
+    """Overlaid histograms with a line at each median, and at the score `mark`.
+
+    `share` shows percent of each series, so that datasets of different sizes can be compared. The customdata of a bar
+    or point is [series position, bin position].
+    """
+    figure = _figure()
+    for position, series in enumerate(view.series):
+        colour = PALETTE[position % len(PALETTE)]
+        dash = DASHES[position // len(PALETTE) % len(DASHES)]
+        figure.add_trace(_histogram_trace(view, position, colour, dash, share))
+        if len(view.series) <= len(PALETTE):
+            figure.add_vline(series.median, line={"color": colour, "width": 2, "dash": "dash"})
+    if mark is not None:
+        figure.add_vline(
+            mark, line={"color": NEUTRAL, "width": 2}, annotation={"text": "this sample", "yanchor": "top"}
+        )
+    title = f"JEPA-SCORE ({view.unit}), {HIGHER}"
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
+    figure.update_xaxes(title=title)
+    figure.update_yaxes(title="Share of samples (%)" if share else "Samples", rangemode="tozero")
+    return figure
+
+
+def _histogram_trace(view: Histograms, position: int, colour: str, dash: str, share: bool) -> go.Bar | go.Scatter:
+    series = view.series[position]
+    counts = np.array(series.counts)
+    common: dict[str, Any] = {
+        "x": (np.array(view.edges[:-1]) + np.array(view.edges[1:])) / 2,
+        "y": 100 * counts / series.num_scored if share else counts,
+        "name": f"{shown(series.title)} (n = {series.num_scored:,}, median {score_text(series.median)})",
+        "customdata": [[position, place] for place in range(len(counts))],
+        "hovertext": [_bin_text(view, series, place) for place in range(len(counts))],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+    if len(view.series) <= MAX_BARS:
+        width = view.edges[1] - view.edges[0]
+        return go.Bar(**common, width=width, marker={"color": colour, "opacity": 0.6, "line": {"width": 0}})
+    return go.Scatter(**common, mode="lines", line={"color": colour, "width": 1.75, "dash": dash})
+
+
+def _bin_text(view: Histograms, series: HistogramSeries, place: int) -> str:
+    low, high = bin_range(view, place)
+    if low is None or high is None:
+        ends = "" if low is None else f"more than {score_text(low)}"
+        span = ends or f"up to {score_text(high) if high is not None else 'any'}"
+    else:
+        span = f"{score_text(low)} to {score_text(high)}"
+    first, last = percentile_range(series, place)
+    count = series.counts[place]
+    return (
+        f"{shown(series.title)}<br>score {span}<br>{count:,} samples ({percent_text(count / series.num_scored)})"
+        f"<br>percentile {first:.1f} to {last:.1f}"
+    )
+
+
+def place_figure(place: PlaceView) -> go.Figure:
+    """Where one sample stands in its dataset and in its class."""
+    return histogram_figure(place.histograms, mark=place.score)
+
+
+def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
+    """Singular values of one image over the band of its class, on a logarithmic scale.
+
+    Null directions, behind the numerical rank, are out of sight at first: a double click shows them.
+    """
+    index = np.arange(1, len(spectrum.singular_values) + 1)
+    figure = _figure()
+    band = f"5 to 95 % of {shown(spectrum.class_title, 30)} ({spectrum.num_reference:,} images)"
+    faint = {"color": NEUTRAL, "width": 0}
+    figure.add_trace(go.Scatter(x=index, y=spectrum.class_high, line=faint, hoverinfo="skip", showlegend=False))
+    figure.add_trace(
+        go.Scatter(
+            x=index, y=spectrum.class_low, name=band, fill="tonexty", fillcolor="rgba(127,135,144,0.3)",
+            line=faint, hoverinfo="skip",
+        )
+    )  # fmt: skip
+    lines = (
+        (spectrum.class_median, "median of the class", {"color": NEUTRAL, "width": 1.5, "dash": "dash"}),
+        (spectrum.singular_values, "this image", {"color": PALETTE[0], "width": 2.5}),
+    )
+    for values, name, line in lines:
+        template = "%{x}: %{y:.3g}<extra>" + name + "</extra>"
+        figure.add_trace(go.Scatter(x=index, y=values, name=name, line=line, mode="lines", hovertemplate=template))
+    if spectrum.rank < len(index):
+        figure.add_vline(
+            spectrum.rank + 0.5,
+            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+            annotation={"text": f"rank {spectrum.rank}", "xanchor": "right", "yanchor": "top"},
+        )
+    counted = slice(0, max(1, spectrum.rank))
+    inside = np.concatenate(
+        [spectrum.singular_values[counted], spectrum.class_low[counted], spectrum.class_high[counted]]
+    )
+    ends = np.log10([inside.min(), inside.max()])
+    margin = 0.05 * (ends[1] - ends[0]) + 0.05
+    figure.update_layout(showlegend=True)
+    figure.update_xaxes(title="Index of the singular value")
+    figure.update_yaxes(
+        title="Singular value", type="log", exponentformat="power", dtick=1 if np.ptp(ends) > 1 else None
+    )
+    figure.update_yaxes(range=[ends[0] - margin, ends[1] + margin])
+    return figure
+
+
+def percentile_scatter_figure(scatter: PercentileScatter) -> go.Figure:
+    """Percentiles under two backbones; on the diagonal they agree. The customdata is [sample key, content id]."""
+    figure = _figure(height=520)
+    figure.add_shape(type="line", x0=0, y0=0, x1=100, y1=100, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
+    figure.add_trace(
+        go.Scattergl(
+            x=[point.first for point in scatter.points],
+            y=[point.second for point in scatter.points],
+            customdata=[[point.sample_key, point.content_id] for point in scatter.points],
+            hovertext=[
+                f"{shown(point.sample_key)}<br>class {shown(point.label or '(no label)', 30)}"
+                f"<br>{point.first:.1f} % and {point.second:.1f} %"
+                for point in scatter.points
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+            mode="markers",
+            marker={"color": PALETTE[0], "size": 6, "opacity": 0.7},
+        )
+    )
+    axis = {"range": [-1, 101], "dtick": 25, "constrain": "domain", "zeroline": False}
+    figure.update_xaxes(title=f"Percentile under {shown(scatter.first_title)} (%), {HIGHER}", **axis)
+    figure.update_yaxes(title=f"Percentile under {shown(scatter.second_title)} (%)", scaleanchor="x", **axis)
+    figure.update_layout(dragmode="lasso")
+    return figure
+
+
+def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:
+    """A box for each class, the first on top: quartiles, and whiskers to its least and most likely sample.
+
+    Classes without scores keep an empty line. The customdata of a box is the label.
+    """
+    scored = [(place, summary) for place, summary in enumerate(summaries) if summary.num_scored]
+    figure = _figure(height=110 + 24 * max(3, len(summaries)))
+    figure.add_trace(
+        go.Box(
+            y=[place for place, _ in scored],
+            q1=[summary.lower_quartile for _, summary in scored],
+            median=[summary.median for _, summary in scored],
+            q3=[summary.upper_quartile for _, summary in scored],
+            lowerfence=[summary.minimum for _, summary in scored],
+            upperfence=[summary.maximum for _, summary in scored],
+            customdata=[summary.label for _, summary in scored],
+            orientation="h",
+            width=0.6,
+            marker={"color": PALETTE[0]},
+            line={"width": 2},
+            hoverinfo="x",
+        )
+    )
+    names = [f"{shown(summary.title, 30)} ({summary.num_scored:,})" for summary in summaries]
+    figure.update_xaxes(title=f"JEPA-SCORE (nats), {HIGHER}")
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], zeroline=False, showgrid=False
+    )
+    return figure
+
+
+def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall"] = "spearman") -> go.Figure:
+    """Heat map of the rank correlations, with their values."""
+    matrix = agreement.spearman if measure == "spearman" else agreement.kendall
+    names = [shown(title, 36) for title in agreement.titles]
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "zeroline": False}
+    figure = _figure(height=170 + 56 * len(names))
+    figure.add_trace(
+        go.Heatmap(
+            z=matrix,
+            zmin=-1,
+            zmax=1,
+            colorscale=[[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]],
+            text=[["–" if value is None else f"{value:.2f}".replace("-", "−") for value in row] for row in matrix],
+            texttemplate="%{text}",
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{text}<extra></extra>",
+            colorbar={"title": {"text": "Spearman's ρ" if measure == "spearman" else "Kendall's τ"}, "thickness": 12},
+        )
+    )
+    figure.update_xaxes(**ticks, side="bottom")
+    figure.update_yaxes(**ticks, autorange="reversed")
+    return figure
+
+
+def class_balance_figure(balance: Sequence[ClassBalance]) -> go.Figure:
+    """A bar for each class, the first on top: what is kept, what has no score, what is dropped; in samples."""
+    names = [shown(item.title, 30) for item in balance]
+    figure = _figure(height=120 + 24 * max(3, len(balance)))
+    parts = (
+        ("kept", [item.kept for item in balance], PALETTE[0], ""),
+        ("not measured", [item.unscored for item in balance], NEUTRAL, "."),
+        ("dropped", [item.dropped for item in balance], PALETTE[1], "/"),
+    )
+    shares = [
+        f"share of the class: {percent_text(item.share_before)} before, {percent_text(item.share_after)} after"
+        for item in balance
+    ]
+    for name, counts, colour, pattern in parts:
+        figure.add_trace(
+            go.Bar(
+                x=counts,
+                y=list(range(len(names))),
+                name=name,
+                orientation="h",
+                marker={"color": colour, "pattern": {"shape": pattern}},
+                customdata=[item.label for item in balance],
+                hovertext=[
+                    f"{title}<br>{n:,} {name}<br>{share}" for title, n, share in zip(names, counts, shares, strict=True)
+                ],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )
+    figure.update_layout(barmode="stack", bargap=0.25, showlegend=True, legend={"traceorder": "normal"})
+    figure.update_xaxes(title="Samples")
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
+    )
+    return figure
+
+
+def _figure(height: int = 340) -> go.Figure:
+    """An empty figure on transparent ground, with its legend above the plot."""
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=False,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        hoverlabel={"align": "left"},
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure

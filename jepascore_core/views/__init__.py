@@ -1,0 +1,1 @@
+"""Pure functions: a store and choices in, frozen view-models ready to show out. No torch, no Streamlit."""

@@ -1,0 +1,246 @@
+"""How far two or more backbones agree on the samples that all of them measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.store import SCORE_COLUMN, Store
+from jepascore_core.views.extremes import ClassExtremes, class_extremes
+from jepascore_core.views.formats import natural_key
+from jepascore_core.views.names import score_titles
+from jepascore_core.views.score_set import Label, ScoreSet, label_filter, manifest_sql, midrank_percentile
+
+#: Kendall's tau looks at all pairs of samples; so many are enough for two digits.
+KENDALL_SAMPLES = 1000
+
+Matrix = tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Rank correlations between score sets, [n, n] in the order of `score_sets`; None where one of them is constant.
+
+    `num_common` samples were measured by all; Kendall's tau-b rests on `num_kendall` of them, drawn at random.
+    """
+
+    score_sets: tuple[ScoreSet, ...]
+    titles: tuple[str, ...]
+    num_common: int
+    spearman: Matrix
+    kendall: Matrix
+    num_kendall: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtremeOverlap:
+    """Share of the n least (most) likely samples of a class that two score sets have in common, 0 to 1.
+
+    `n` is at most the size of the class; two unrelated score sets would share `by_chance` of them.
+    """
+
+    first: ScoreSet
+    second: ScoreSet
+    label: Label
+    num_common: int
+    n: int
+    least: float
+    most: float
+
+    @property
+    def by_chance(self) -> float:
+        """Expected overlap of unrelated scores."""
+        return self.n / self.num_common
+
+
+@dataclass(frozen=True, slots=True)
+class PercentilePair:
+    """A sample with its percentiles under two score sets, among the samples that both measured."""
+
+    sample_key: str
+    content_id: str
+    label: Label
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """Percentile points by which the second ranks it higher."""
+        return self.second - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class PercentileScatter:
+    """Percentiles of a random part of the common samples under two score sets."""
+
+    first_title: str
+    second_title: str
+    points: tuple[PercentilePair, ...]
+    num_common: int
+
+
+def agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None) -> Agreement:
+    """Spearman's and Kendall's rank correlations of every pair, over the whole dataset or some of its classes.
+
+    Raises:
+        UnknownNameError: if the score sets are not of one dataset.
+    """
+    sql, parameters = _common_sql(store, score_sets, labels)
+    titles = score_titles(store, score_sets, "backbone")
+    ranked = ", ".join(f"{midrank_percentile(f's{i}')} AS p{i}" for i in range(len(score_sets)))
+    pairs = list(combinations(range(len(score_sets)), 2))
+    correlations = "".join(f", corr(p{i}, p{j}) AS c{i}_{j}" for i, j in pairs)
+    row = store.query(
+        f"SELECT count(*) AS n{correlations} FROM (SELECT {ranked} FROM ({sql}))", parameters
+    ).to_pylist()[0]
+    columns = ", ".join(f"s{i}" for i in range(len(score_sets)))
+    part = store.query(
+        f"SELECT {columns} FROM ({sql}) ORDER BY content_id, sample_key LIMIT {KENDALL_SAMPLES}", parameters
+    )
+    values = [np.asarray(column, dtype=np.float64) for column in part.columns]
+    return Agreement(
+        score_sets=tuple(score_sets),
+        titles=tuple(titles[scores] for scores in score_sets),
+        num_common=row["n"],
+        spearman=_matrix(len(score_sets), {(i, j): row[f"c{i}_{j}"] for i, j in pairs}),
+        kendall=_matrix(len(score_sets), {(i, j): kendall_tau_b(values[i], values[j]) for i, j in pairs}),
+        num_kendall=part.num_rows,
+    )
+
+
+def kendall_tau_b(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float | None:
+    """Kendall's rank correlation with ties, by looking at all pairs. [n], [n] -> scalar; None if one is constant."""
+    one, other = (np.sign(values[:, None] - values[None, :]).ravel() for values in (first, second))
+    norm = math.sqrt((one @ one) * (other @ other))
+    return float(one @ other) / norm if norm else None
+
+
+def _matrix(size: int, upper: dict[tuple[int, int], float | None]) -> Matrix:
+    def value(i: int, j: int) -> float | None:
+        found = 1.0 if i == j else upper[min(i, j), max(i, j)]
+        return None if found is None or np.isnan(found) else found
+
+    return tuple(tuple(value(i, j) for j in range(size)) for i in range(size))
+
+
+def extreme_overlaps(
+    store: Store, score_sets: Sequence[ScoreSet], n: int = 20, labels: Sequence[Label] | None = None
+) -> tuple[ExtremeOverlap, ...]:
+    """For every pair of score sets and every class, in natural order of the classes.
+
+    Raises:
+        UnknownNameError: if the score sets are not of one dataset.
+    """
+    sql, parameters = _common_sql(store, score_sets, labels)
+    k, indices = len(parameters), range(len(score_sets))
+    places = ", ".join(
+        f"row_number() OVER (PARTITION BY label ORDER BY s{i} {direction}, sample_key) <= ${k + 1} AS {name}{i}"
+        for i in indices
+        for name, direction in (("least", "ASC"), ("most", "DESC"))
+    )
+    pairs = list(combinations(indices, 2))
+    sums = "".join(
+        f", count(*) FILTER ({name}{i} AND {name}{j}) AS {name}{i}_{j}" for i, j in pairs for name in ("least", "most")
+    )
+    rows = store.query(
+        f"SELECT label, count(*) AS size{sums} FROM (SELECT label, {places} FROM ({sql})) GROUP BY label",
+        [*parameters, n],
+    ).to_pylist()
+    rows.sort(key=lambda row: natural_key(row["label"]))
+    return tuple(_overlap(score_sets[i], score_sets[j], f"{i}_{j}", row, n) for i, j in pairs for row in rows)
+
+
+def _overlap(first: ScoreSet, second: ScoreSet, pair: str, row: dict[str, Any], n: int) -> ExtremeOverlap:
+    size = min(n, row["size"])
+    return ExtremeOverlap(
+        first, second, row["label"], row["size"], size, row[f"least{pair}"] / size, row[f"most{pair}"] / size
+    )
+
+
+def extremes_by_backbone(
+    store: Store, score_sets: Sequence[ScoreSet], label: Label, n: int = 8, seed: int = 0
+) -> tuple[tuple[str, ClassExtremes], ...]:
+    """One class under every score set, as rows: its title and extremes; see `class_extremes`."""
+    titles = score_titles(store, score_sets, "backbone")
+    return tuple((title, class_extremes(store, scores, [label], n, seed)[0]) for scores, title in titles.items())
+
+
+def percentile_scatter(
+    store: Store,
+    first: ScoreSet,
+    second: ScoreSet,
+    *,
+    labels: Sequence[Label] | None = None,
+    within_class: bool = False,
+    limit: int = 5000,
+) -> PercentileScatter:
+    """Percentiles (within the dataset, or within the class) of at most `limit` common samples.
+
+    Raises:
+        UnknownNameError: if the score sets are not of one dataset.
+    """
+    # Content ids are hashes: the smallest ones are a random, but always the same, part of the samples.
+    points, num_common = _pairs(store, (first, second), labels, within_class, "content_id, sample_key", limit)
+    titles = score_titles(store, (first, second), "backbone")
+    return PercentileScatter(titles[first], titles[second], points, num_common)
+
+
+def disagreements(
+    store: Store,
+    first: ScoreSet,
+    second: ScoreSet,
+    *,
+    labels: Sequence[Label] | None = None,
+    within_class: bool = False,
+    limit: int = 24,
+) -> tuple[PercentilePair, ...]:
+    """The samples whose percentiles differ most, the largest difference first, ties by sample key.
+
+    Raises:
+        UnknownNameError: if the score sets are not of one dataset.
+    """
+    return _pairs(store, (first, second), labels, within_class, "abs(p1 - p0) DESC, sample_key", limit)[0]
+
+
+def _pairs(
+    store: Store,
+    score_sets: tuple[ScoreSet, ScoreSet],
+    labels: Sequence[Label] | None,
+    within_class: bool,
+    order: str,
+    limit: int,
+) -> tuple[tuple[PercentilePair, ...], int]:
+    sql, parameters = _common_sql(store, score_sets, labels)
+    partition = "label" if within_class else ""
+    rows = store.query(
+        f"""
+        SELECT sample_key, content_id, label, p0, p1, count(*) OVER () AS n FROM (
+            SELECT *, {midrank_percentile("s0", partition)} AS p0, {midrank_percentile("s1", partition)} AS p1
+            FROM ({sql})
+        ) ORDER BY {order} LIMIT {int(limit)}
+        """,
+        parameters,
+    ).to_pylist()
+    points = (PercentilePair(row["sample_key"], row["content_id"], row["label"], row["p0"], row["p1"]) for row in rows)
+    return tuple(points), rows[0]["n"] if rows else 0
+
+
+def _common_sql(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> tuple[str, list[Any]]:
+    """SELECT of the samples that all score sets have: sample_key, content_id, label, s0, s1, ..."""
+    if len({scores.dataset_id for scores in score_sets}) != 1:
+        raise UnknownNameError("Backbones are compared on one dataset: choose measurements of the same dataset.")
+    condition, parameters = label_filter(labels)
+    columns = "".join(f", m{i}.{SCORE_COLUMN[scores.definition]} AS s{i}" for i, scores in enumerate(score_sets))
+    joins = " ".join(
+        f"JOIN ({store.measurements_sql(scores.backbone_id, scores.spec_id)}) AS m{i} USING (content_id)"
+        for i, scores in enumerate(score_sets)
+    )
+    manifest = manifest_sql(store, score_sets[0].dataset_id)
+    return f"SELECT sample_key, content_id, label{columns} FROM ({manifest}) {joins} WHERE {condition}", parameters

@@ -1,0 +1,257 @@
+"""Score histograms of several score sets on common bins, and the way back from a bin to its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from jepascore_core.store import Store
+from jepascore_core.views.formats import class_title, natural_key
+from jepascore_core.views.names import score_titles
+from jepascore_core.views.score_set import (
+    SAMPLE_FIELDS,
+    Label,
+    ScoredSample,
+    ScoreSet,
+    has_labels,
+    label_filter,
+    scored_sql,
+    to_scored_samples,
+)
+
+GroupBy = Literal["none", "label", "split"]
+
+GROUPINGS: tuple[GroupBy, ...] = get_args(GroupBy)
+
+#: Bins reach this many interquartile ranges beyond the quartiles. A normal distribution fits in whole; one sample far
+#: away does not squash the rest, it is counted in an outer bin.
+REACH = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSeries:
+    """One histogram. `counts` [bins] sum to `num_scored`; the outer bins hold what lies beyond the edges, too.
+
+    `group` is the class or split, None where the series is not split up (or has none).
+    """
+
+    scores: ScoreSet
+    title: str
+    group: str | None
+    counts: tuple[int, ...]
+    num_scored: int
+    num_below: int
+    num_above: int
+    minimum: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """Histograms on common `edges` [bins + 1]; a bin holds lower edge < score <= upper edge.
+
+    `is_comparable` is False when the series come from different backbones, specs or definitions: raw scores of those
+    must not be compared. `num_hidden` counts the groups that were left out because there were too many.
+    """
+
+    edges: tuple[float, ...]
+    series: tuple[HistogramSeries, ...]
+    group_by: GroupBy
+    per_dimension: bool
+    is_comparable: bool
+    num_hidden: int
+
+    @property
+    def unit(self) -> str:
+        """Unit of the scores."""
+        return "nats per dimension" if self.per_dimension else "nats"
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramOptions:
+    """How to draw histograms; hashable, so that it can be part of a cache key.
+
+    `group_by` makes one histogram for each class or split, of the `max_groups` largest ones of a score set. `labels`
+    are the classes that count, None = all. `per_dimension` divides a score by the number of singular values that it
+    sums. `edges` [bins + 1] are found from the scores when not given.
+    """
+
+    bins: int = 60
+    group_by: GroupBy = "none"
+    labels: tuple[Label, ...] | None = None
+    per_dimension: bool = False
+    max_groups: int = 12
+    edges: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One series before it is binned. `quantiles`: minimum, quartiles, maximum."""
+
+    name: str | None
+    num_scored: int
+    quantiles: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """SELECT of `grp` and `v` with its parameters. It names its shards: all that is read with it is of one moment."""
+
+    sql: str
+    parameters: list[Any]
+
+
+def histograms(
+    store: Store, score_sets: Sequence[ScoreSet], options: HistogramOptions = HistogramOptions()
+) -> Histograms:
+    """Histograms of the score sets in this order, binned in the database; sets without any score are left out."""
+    values = {scores: _values(store, scores, options) for scores in score_sets}
+    found = {scores: _groups(store, values[scores]) for scores in values}
+    shown = {scores: groups[: options.max_groups] for scores, groups in found.items()}
+    edges = options.edges or common_edges(
+        [group.quantiles for groups in shown.values() for group in groups], options.bins
+    )
+    series: list[HistogramSeries] = []
+    for scores, title in score_titles(store, score_sets, "dataset").items():
+        counted = _counts(store, values[scores], edges) if shown[scores] else {}
+        alone = options.group_by == "label" and not has_labels(store, scores.dataset_id)
+        for group in sorted(shown[scores], key=lambda group: natural_key(group.name)):
+            parts = [title] if options.group_by == "none" or len(found) > 1 else []
+            if options.group_by != "none":
+                parts.append(_group_title(options.group_by, group.name, alone))
+            series.append(_series(scores, ": ".join(parts), group, counted[group.name]))
+    return Histograms(
+        edges=edges,
+        series=tuple(series),
+        group_by=options.group_by,
+        per_dimension=options.per_dimension,
+        is_comparable=len({(item.backbone_id, item.spec_id, item.definition) for item in score_sets}) <= 1,
+        num_hidden=sum(len(groups) - len(shown[scores]) for scores, groups in found.items()),
+    )
+
+
+def value_sql(store: Store, scores: ScoreSet, per_dimension: bool) -> str:
+    """SQL of the shown value: the score, or the score divided by the number of singular values that it sums."""
+    if not per_dimension:
+        return "score"
+    return "score / rank" if scores.definition == "rank" else f"score / {_dimension(store, scores)}"
+
+
+def _dimension(store: Store, scores: ScoreSet) -> int:
+    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    rows = store.query(f"SELECT len(log_singular_values) AS k FROM ({measured}) LIMIT 1").to_pylist()
+    return int(rows[0]["k"]) if rows else 1
+
+
+def _values(store: Store, scores: ScoreSet, options: HistogramOptions) -> _Values:
+    condition, parameters = label_filter(options.labels)
+    group = "NULL::VARCHAR" if options.group_by == "none" else options.group_by
+    value = value_sql(store, scores, options.per_dimension)
+    sql = f"SELECT {group} AS grp, {value} AS v FROM ({scored_sql(store, scores)}) WHERE {condition}"
+    return _Values(sql, parameters)
+
+
+def _groups(store: Store, values: _Values) -> list[_Group]:
+    """All groups of a score set, the largest first."""
+    rows = store.query(
+        "SELECT grp, count(*) AS n, quantile_cont(v, [0, 0.25, 0.5, 0.75, 1]) AS quantiles "
+        f"FROM ({values.sql}) GROUP BY grp ORDER BY n DESC, grp",
+        values.parameters,
+    ).to_pylist()
+    return [_Group(row["grp"], row["n"], tuple(row["quantiles"])) for row in rows]
+
+
+def common_edges(quantiles: Sequence[Sequence[float]], bins: int) -> tuple[float, ...]:
+    """Edges [bins + 1] for series with these minima, quartiles and maxima; () if there are no series."""
+    if not quantiles:
+        return ()
+    low = min(max(q[0], q[1] - REACH * (q[3] - q[1])) for q in quantiles)
+    high = max(min(q[4], q[3] + REACH * (q[3] - q[1])) for q in quantiles)
+    if high <= low:
+        # Quartiles that coincide say nothing about the width: show everything, or one value in the middle.
+        low, high = min(q[0] for q in quantiles), max(q[4] for q in quantiles)
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    return tuple(np.linspace(low, high, bins + 1).tolist())
+
+
+def _counts(store: Store, values: _Values, edges: tuple[float, ...]) -> dict[str | None, dict[str, Any]]:
+    """Counts of each group between the inner edges, and beyond the outer ones."""
+    k, inner = len(values.parameters), edges[1:-1]
+    rows = store.query(
+        f"""
+        SELECT grp, histogram(v, ${k + 1}::DOUBLE[]) AS bins,
+            count(*) FILTER (v < ${k + 2}) AS num_below, count(*) FILTER (v > ${k + 3}) AS num_above
+        FROM ({values.sql}) GROUP BY grp
+        """,
+        [*values.parameters, list(inner), edges[0], edges[-1]],
+    ).to_pylist()
+    for row in rows:
+        by_edge = dict(row.pop("bins"))
+        row["counts"] = (*(by_edge.get(edge, 0) for edge in inner), by_edge.get(float("inf"), 0))
+    return {row["grp"]: row for row in rows}
+
+
+def _series(scores: ScoreSet, title: str, group: _Group, counted: dict[str, Any]) -> HistogramSeries:
+    return HistogramSeries(
+        scores,
+        title,
+        group.name,
+        counted["counts"],
+        group.num_scored,
+        counted["num_below"],
+        counted["num_above"],
+        *group.quantiles,
+    )
+
+
+def _group_title(group_by: GroupBy, group: str | None, alone: bool) -> str:
+    return class_title(group, alone) if group_by == "label" else group or "(no split)"
+
+
+def bin_range(view: Histograms, position: int) -> tuple[float | None, float | None]:
+    """Scores that a bin holds: more than the first, at most the second; None = no limit, for the outer bins."""
+    last = len(view.edges) - 2
+    return (
+        view.edges[position] if position > 0 else None,
+        view.edges[position + 1] if position < last else None,
+    )
+
+
+def percentile_range(series: HistogramSeries, first: int, last: int | None = None) -> tuple[float, float]:
+    """Share of the series, in percent, that scores below bin `first`, and up to the end of bin `last`."""
+    last = first if last is None else last
+    below = sum(series.counts[:first])
+    return 100 * below / series.num_scored, 100 * (below + sum(series.counts[first : last + 1])) / series.num_scored
+
+
+def samples_between(
+    store: Store,
+    scores: ScoreSet,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    limit: int = 48,
+    labels: Sequence[Label] | None = None,
+    per_dimension: bool = False,
+) -> tuple[ScoredSample, ...]:
+    """Samples with low < score <= high (None = no limit), the least likely first, at most `limit`."""
+    condition, parameters = label_filter(labels)
+    k = len(parameters)
+    value = value_sql(store, scores, per_dimension)
+    rows = store.query(
+        f"""
+        SELECT {SAMPLE_FIELDS} FROM ({scored_sql(store, scores)})
+        WHERE {condition} AND (${k + 1}::DOUBLE IS NULL OR {value} > ${k + 1})
+            AND (${k + 2}::DOUBLE IS NULL OR {value} <= ${k + 2})
+        ORDER BY {value}, sample_key LIMIT ${k + 3}
+        """,
+        [*parameters, low, high, limit],
+    )
+    return to_scored_samples(rows.to_pylist())

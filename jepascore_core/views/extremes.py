@@ -1,0 +1,143 @@
+"""Per class: the least likely, random and most likely samples, and how the classes compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from jepascore_core.store import Store
+from jepascore_core.views.formats import class_title, natural_key
+from jepascore_core.views.score_set import (
+    Label,
+    ScoredSample,
+    ScoreSet,
+    covered_sql,
+    label_filter,
+    scored_sql,
+    to_scored_samples,
+)
+
+ClassOrder = Literal["name", "median", "spread", "worst"]
+
+CLASS_ORDERS: tuple[ClassOrder, ...] = get_args(ClassOrder)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSummary:
+    """How the scores of one class are spread, in nats; None where nothing of it was measured."""
+
+    label: Label
+    title: str
+    num_samples: int
+    num_scored: int
+    minimum: float | None
+    lower_quartile: float | None
+    median: float | None
+    upper_quartile: float | None
+    maximum: float | None
+
+    @property
+    def spread(self) -> float | None:
+        """Interquartile range."""
+        if self.upper_quartile is None or self.lower_quartile is None:
+            return None
+        return self.upper_quartile - self.lower_quartile
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPage:
+    """Some of the classes. `number` counts from 0 and is within [0, num_pages)."""
+
+    classes: tuple[ClassSummary, ...]
+    number: int
+    num_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassExtremes:
+    """Samples of one class: `least` from the least likely up, `most` from the most likely down."""
+
+    label: Label
+    least: tuple[ScoredSample, ...]
+    random: tuple[ScoredSample, ...]
+    most: tuple[ScoredSample, ...]
+
+
+def class_summaries(store: Store, scores: ScoreSet, order: ClassOrder = "name") -> tuple[ClassSummary, ...]:
+    """All classes of the dataset.
+
+    "median" and "worst" put the least likely classes first, "spread" the widest ones; classes without any score are
+    last, and equal ones in order of their names.
+    """
+    rows = store.query(f"""
+        SELECT label, count(*) AS num_samples, count(score) AS num_scored,
+            quantile_cont(score, [0, 0.25, 0.5, 0.75, 1]) AS quantiles
+        FROM ({covered_sql(store, scores)}) GROUP BY label
+    """).to_pylist()
+    summaries = [_summary(row, alone=len(rows) == 1) for row in rows]
+    return tuple(sorted(summaries, key=_ORDER_KEYS[order]))
+
+
+def _summary(row: dict[str, Any], alone: bool) -> ClassSummary:
+    title = class_title(row["label"], alone)
+    return ClassSummary(row["label"], title, row["num_samples"], row["num_scored"], *(row["quantiles"] or [None] * 5))
+
+
+def _by_number(value: Callable[[ClassSummary], float | None], sign: int = 1) -> Callable[[ClassSummary], Any]:
+    def key(summary: ClassSummary) -> Any:
+        number = value(summary)
+        return number is None, sign * (number or 0.0), natural_key(summary.label)
+
+    return key
+
+
+_ORDER_KEYS: dict[ClassOrder, Callable[[ClassSummary], Any]] = {
+    "name": lambda summary: natural_key(summary.label),
+    "median": _by_number(lambda summary: summary.median),
+    "spread": _by_number(lambda summary: summary.spread, sign=-1),
+    "worst": _by_number(lambda summary: summary.minimum),
+}
+
+
+def class_page(summaries: Sequence[ClassSummary], number: int, size: int) -> ClassPage:
+    """The classes of one page; a number that is too large or too small means the nearest page that exists."""
+    num_pages = max(1, -(-len(summaries) // size))
+    number = min(max(number, 0), num_pages - 1)
+    return ClassPage(tuple(summaries[number * size : (number + 1) * size]), number, num_pages)
+
+
+def class_extremes(
+    store: Store, scores: ScoreSet, labels: Sequence[Label], n: int = 8, seed: int = 0
+) -> tuple[ClassExtremes, ...]:
+    """The n least likely, n random and n most likely measured samples of each class, in the order of `labels`.
+
+    Equal scores are ordered by sample key; the random ones depend on nothing but the sample keys and `seed`. In a small
+    class a sample may be in several of the lists.
+    """
+    condition, parameters = label_filter(labels)
+    rows = store.query(
+        f"""
+        SELECT label, {_smallest("score", n)} AS least, {_smallest("-score", n)} AS most,
+            {_smallest("md5(concat(sample_key, ':', $3))", n)} AS random
+        FROM ({scored_sql(store, scores)}) WHERE {condition} GROUP BY label
+        """,
+        [*parameters, str(seed)],
+    ).to_pylist()
+    found = {row["label"]: row for row in rows}
+    return tuple(_extremes(label, found.get(label, {})) for label in labels)
+
+
+def _smallest(order: str, n: int) -> str:
+    """SQL aggregate: the n rows with the smallest `order`, ties by sample key."""
+    fields = "content_id, split, score, class_percentile, percentile, rank"
+    rest = ", ".join(f"{name} := {name}" for name in fields.split(", "))
+    return f"min(struct_pack(order_key := {order}, sample_key := sample_key, {rest}), {int(n)})"
+
+
+def _extremes(label: Label, row: dict[str, Any]) -> ClassExtremes:
+    lists = {
+        name: to_scored_samples({"label": label, **item} for item in row.get(name) or [])
+        for name in ("least", "random", "most")
+    }
+    return ClassExtremes(label, **lists)

@@ -1,0 +1,97 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def count_text(number: int) -> str:
+    """1797 -> "1,797"."""
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """(1, "sample") -> "1 sample", (2000, "class") -> "2,000 classes"."""
+    if number == 1:
+        return f"1 {noun}"
+    ending = "es" if noun.endswith(("s", "sh", "ch", "x")) else "s"
+    return f"{number:,} {noun}{ending}"
+
+
+def duration_text(seconds: float) -> str:
+    """Two units at most, as exact as a waiting person wants: "0.4 s", "40 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    if seconds < 9.95:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return _two_units(whole, 60, "min", "s")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return _two_units(minutes, 60, "h", "min")
+    return _two_units(round(seconds / 3600), 24, "d", "h")
+
+
+def _two_units(value: int, ratio: int, large_unit: str, small_unit: str) -> str:
+    whole, rest = divmod(value, ratio)
+    return f"{whole} {large_unit}" + (f" {rest} {small_unit}" if rest else "")
+
+
+def bytes_text(number: int) -> str:
+    """1234567 -> "1.2 MB" (decimal units)."""
+    value, unit = float(number), 0
+    while value >= 999.5 and unit < len(_BYTE_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {_BYTE_UNITS[unit]}" if unit == 0 or value >= 99.5 else f"{value:.1f} {_BYTE_UNITS[unit]}"
+
+
+def percent_text(fraction: float) -> str:
+    """Rounded down, so that 100 % means all of it: 0.9996 -> "99.9 %", 1 -> "100 %"."""
+    if fraction >= 1:
+        return "100 %"
+    # The small term undoes the binary rounding of products such as 0.57 * 1000.
+    return f"{math.floor(1000 * fraction + 1e-9) / 10:.1f} %"
+
+
+def rate_text(rate: float | None) -> str:
+    """Images per second, or seconds an image when it is slow; "" while it is not known."""
+    if not rate or rate <= 0:
+        return ""
+    if rate >= 0.995:
+        return f"{rate:,.0f} images/s" if rate >= 9.95 else f"{rate:.1f} images/s"
+    return f"{duration_text(1 / rate)} an image"
+
+
+def score_text(score: float) -> str:
+    """A score in nats with one decimal and a true minus sign."""
+    return f"{score:.1f}".replace("-", "−")
+
+
+def percentile_text(percentile: float) -> str:
+    """3.217 -> "3.2 %"; never "0.0 %" or "100.0 %", which no sample has."""
+    return f"{min(max(percentile, 0.1), 99.9):.1f} %"
+
+
+def class_title(label: str | None, alone: bool = False) -> str:
+    """What a class is called: "(all)" for the only class of an unlabelled dataset."""
+    if label is None:
+        return "(all)" if alone else "(no label)"
+    return label if label.strip() else "(empty label)"
+
+
+def natural_key(text: str | None) -> tuple[bool, list[tuple[int, int, str]]]:
+    """Sort key that puts "class 2" before "class 10", and None last."""
+    # Numbers are compared as text, by length first: a label may have more digits than int() accepts.
+    pieces = [piece for piece in re.split(r"([0-9]+)", text or "") if piece]
+    numbers = [piece.lstrip("0") if piece[0] in "0123456789" else None for piece in pieces]
+    keys = [
+        (1, 0, piece.casefold()) if number is None else (0, len(number), number)
+        for piece, number in zip(pieces, numbers, strict=True)
+    ]
+    return text is None, keys

@@ -1,0 +1,63 @@
+"""Home: what is here, what is running, what was measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from jepascore_core.records import DatasetRecord
+from jepascore_core.store import Store
+from jepascore_core.views.choices import DatasetChoice, MeasuredChoice, dataset_choices, measured_choices
+from jepascore_core.views.progress import Progress, describe_run, index_progress
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOverview:
+    """A dataset, how far its index is, and what it was measured with."""
+
+    choice: DatasetChoice
+    source: str
+    index: Progress
+    measured: tuple[MeasuredChoice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Datasets by name and the newest runs, newest first; `active` holds every index and run under way or waiting."""
+
+    datasets: tuple[DatasetOverview, ...]
+    runs: tuple[Progress, ...]
+    active: tuple[Progress, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever added."""
+        return not self.datasets
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether there is anything to look at."""
+        return any(dataset.measured for dataset in self.datasets)
+
+
+def overview(store: Store, now: float | None = None, max_runs: int = 20) -> Overview:
+    """The whole home page; `now` is a time in seconds since the epoch."""
+    now = time.time() if now is None else now
+    records = {record.dataset_id: record for record in store.catalogue.datasets()}
+    datasets = tuple(
+        _dataset(store, choice, records[choice.dataset_id], now)
+        for choice in dataset_choices(store)
+        if choice.dataset_id in records
+    )
+    all_runs = [
+        describe_run(run, records[run.dataset_id].name, now)
+        for run in store.catalogue.runs()
+        if run.dataset_id in records
+    ]
+    active = [item.index for item in datasets if item.index.is_active] + [run for run in all_runs if run.is_active]
+    return Overview(datasets, tuple(all_runs[:max_runs]), tuple(active))
+
+
+def _dataset(store: Store, choice: DatasetChoice, record: DatasetRecord, now: float) -> DatasetOverview:
+    measured = measured_choices(store, choice.dataset_id) if choice.has_index else ()
+    return DatasetOverview(choice, record.source, index_progress(record, now), measured)

@@ -1,0 +1,198 @@
+"""What to show of work under way, waiting or ended: runs and dataset indexes."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow.parquet as pq
+
+from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
+from jepascore_core.store import Store
+from jepascore_core.views.formats import duration_text, plural, rate_text
+
+#: A worker writes its heartbeat every half second; one that was silent for so long is dead, or its machine sleeps.
+STALE_SECONDS = 30.0
+MAX_EXAMPLES = 5
+
+_RUN_STATES = {
+    RunState.QUEUED: "Waiting",
+    RunState.RUNNING: "Running",
+    RunState.FINISHED: "Finished",
+    RunState.CANCELLED: "Cancelled",
+    RunState.FAILED: "Failed",
+}
+_DATASET_STATES = {
+    DatasetState.INDEXING: "Indexing",
+    DatasetState.READY: "Ready",
+    DatasetState.CANCELLED: "Cancelled",
+    DatasetState.FAILED: "Failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failures of one kind. `examples` are the first few by sample key."""
+
+    stage: str
+    error_class: str
+    count: int
+    examples: tuple[SampleFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counters and texts of a run (in distinct images) or of a dataset's index (in samples).
+
+    Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
+    `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
+    """
+
+    identifier: str
+    dataset_id: str
+    dataset_name: str
+    title: str
+    state: str
+    state_text: str
+    is_active: bool
+    is_stale: bool
+    is_stopping: bool
+    num_total: int
+    num_done: int
+    num_reused: int
+    num_failed: int
+    num_pending: int
+    fraction: float
+    counts_text: str
+    rate_text: str
+    time_left_text: str
+    elapsed_text: str
+    message: str
+
+
+def run_progress(store: Store, run: Run, now: float | None = None) -> Progress:
+    """A run as it stands; `now` is a time in seconds since the epoch."""
+    dataset = store.catalogue.find_dataset(run.dataset_id)
+    return describe_run(run, dataset.name if dataset else run.dataset_id, now)
+
+
+def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progress:
+    """Like `run_progress`, for a caller that knows the dataset's name."""
+    now = time.time() if now is None else now
+    is_running = run.state is RunState.RUNNING
+    is_stale = is_running and _is_stale(run.heartbeat, now)
+    is_stopping = run.cancel_requested and run.state.is_active
+    is_moving = is_running and not is_stale
+    reused = f" ({run.num_reused:,} known before)" if run.num_reused else ""
+    return Progress(
+        identifier=run.run_id,
+        dataset_id=run.dataset_id,
+        dataset_name=dataset_name,
+        title=f"{dataset_name}, {run.backbone.name}",
+        state=run.state.value,
+        state_text=_state_text(_RUN_STATES[run.state], is_stale, is_stopping),
+        is_active=run.state.is_active,
+        is_stale=is_stale,
+        is_stopping=is_stopping,
+        num_total=run.num_total,
+        num_done=run.num_measured,
+        num_reused=run.num_reused,
+        num_failed=run.num_failed,
+        num_pending=run.num_pending,
+        fraction=_fraction(run.num_measured + run.num_failed, run.num_total, run.state is RunState.FINISHED),
+        counts_text=_counts_text(run.num_measured, run.num_total, "image", "measured" + reused, run.num_failed),
+        rate_text=rate_text(run.rate) if is_moving else "",
+        time_left_text=_time_left(run.seconds_left) if is_moving else "",
+        elapsed_text=_elapsed(run.started_at, run.finished_at, now),
+        message=run.message,
+    )
+
+
+def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:
+    """A dataset's index as it stands."""
+    now = time.time() if now is None else now
+    is_indexing = dataset.state is DatasetState.INDEXING
+    is_stale = is_indexing and dataset.heartbeat is not None and _is_stale(dataset.heartbeat, now)
+    is_stopping = is_indexing and dataset.cancel_requested
+    done = dataset.num_indexed + dataset.num_failed
+    return Progress(
+        identifier=dataset.dataset_id,
+        dataset_id=dataset.dataset_id,
+        dataset_name=dataset.name,
+        title=dataset.name,
+        state=dataset.state.value,
+        state_text=_state_text(_DATASET_STATES[dataset.state], is_stale, is_stopping),
+        is_active=is_indexing,
+        is_stale=is_stale,
+        is_stopping=is_stopping,
+        num_total=dataset.num_total,
+        num_done=dataset.num_indexed,
+        num_reused=0,
+        num_failed=dataset.num_failed,
+        num_pending=dataset.num_pending,
+        fraction=_fraction(done, dataset.num_total, dataset.state is DatasetState.READY),
+        counts_text=_counts_text(dataset.num_indexed, dataset.num_total, "file", "indexed", dataset.num_failed),
+        rate_text=rate_text(dataset.rate) if is_indexing and not is_stale else "",
+        time_left_text=_time_left(dataset.seconds_left) if is_indexing and not is_stale else "",
+        elapsed_text="",
+        message=dataset.message,
+    )
+
+
+def failure_groups(failures: Iterable[SampleFailure]) -> tuple[FailureGroup, ...]:
+    """Failures by stage and error class, the largest group first."""
+    groups: dict[tuple[str, str], list[SampleFailure]] = defaultdict(list)
+    for failure in failures:
+        groups[failure.stage, failure.error_class].append(failure)
+    found = [
+        FailureGroup(*kind, len(items), tuple(sorted(items, key=lambda item: item.sample_key)[:MAX_EXAMPLES]))
+        for kind, items in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda group: (-group.count, group.stage, group.error_class)))
+
+
+def index_failures(store: Store, dataset: DatasetRecord) -> list[SampleFailure]:
+    """Files that got no row in the dataset's current index, by sample key."""
+    if dataset.version is None:
+        return []
+    parts = sorted(store.index_folder(dataset).glob("failures-*.parquet"))
+    rows = [row for part in parts for row in pq.read_table(part, partitioning=None).to_pylist()]
+    return sorted((SampleFailure(**row) for row in rows), key=lambda failure: failure.sample_key)
+
+
+def _is_stale(heartbeat: float | None, now: float) -> bool:
+    return heartbeat is None or now - heartbeat > STALE_SECONDS
+
+
+def _state_text(state: str, is_stale: bool, is_stopping: bool) -> str:
+    if is_stopping:
+        return "Cancelling"
+    return f"{state}, no sign of life from the worker" if is_stale else state
+
+
+def _fraction(done: int, total: int, is_complete: bool) -> float:
+    """Never 1 before the end, so that a full bar means that all is done."""
+    if is_complete:
+        return 1.0
+    return min(done / total, 0.999) if total else 0.0
+
+
+def _counts_text(done: int, total: int, noun: str, verb: str, failed: int) -> str:
+    if not total:
+        return ""
+    text = f"{done:,} of {plural(total, noun)} {verb}"
+    return f"{text}, {failed:,} failed" if failed else text
+
+
+def _time_left(seconds: float | None) -> str:
+    return f"{duration_text(seconds)} left" if seconds else ""
+
+
+def _elapsed(started_at: str | None, finished_at: str | None, now: float) -> str:
+    if started_at is None:
+        return ""
+    end = datetime.fromisoformat(finished_at).timestamp() if finished_at else now
+    return duration_text(max(0.0, end - datetime.fromisoformat(started_at).timestamp()))

@@ -1,0 +1,42 @@
+"""Whether the scores of a set may be compared under the "rank" definition, which sums over the non-null directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jepascore_core.store import Store
+from jepascore_core.views.formats import percent_text, plural
+from jepascore_core.views.score_set import ScoreSet, scored_sql
+
+
+@dataclass(frozen=True, slots=True)
+class RankCheck:
+    """Numerical ranks with their number of samples, the most frequent first. `warning` is None when all is well."""
+
+    counts: tuple[tuple[int, int], ...]
+    warning: str | None
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all samples have the same rank."""
+        return len(self.counts) <= 1
+
+
+def rank_check(store: Store, scores: ScoreSet) -> RankCheck:
+    """Count the numerical ranks of a score set and say what follows."""
+    sql = f"SELECT rank, count(*) AS n FROM ({scored_sql(store, scores)}) GROUP BY rank ORDER BY n DESC, rank"
+    counts = tuple((row["rank"], row["n"]) for row in store.query(sql).to_pylist())
+    return RankCheck(counts, _warning(counts) if scores.definition == "rank" and len(counts) > 1 else None)
+
+
+def _warning(counts: tuple[tuple[int, int], ...]) -> str:
+    total = sum(n for _, n in counts)
+    usual, num_usual = counts[0]
+    others = [rank for rank, _ in counts[1:]]
+    span = str(others[0]) if len(others) == 1 else f"{min(others)} to {max(others)}"
+    return (
+        f"The numerical rank is not the same for all samples: {usual} for {percent_text(num_usual / total)}, "
+        f"{span} for {plural(total - num_usual, 'sample')}. A score sums over the directions that count, so scores of "
+        "different ranks differ by what was counted, too. Look at the per-dimension scores, or switch to the paper's "
+        "definition, and see whether the picture stays the same."
+    )

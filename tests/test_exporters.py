@@ -1,0 +1,353 @@
+"""Lists on disk: read back equal, whole or not at all, the same for the same question."""
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jepascore_core.curation import CurationRule, rules_from_dict
+from jepascore_core.errors import ExportError, UnknownNameError
+from jepascore_core.exporters import FORMATS, export, export_bytes, suggested_name
+from jepascore_core.exporters.publishing import explain, staged
+from jepascore_core.exporters.writers import EXPORT_SCHEMA, neutralised
+from jepascore_core.records import SampleFailure
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet
+from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
+
+HOSTILE = [
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-1",
+    "@sum",
+    "\tx",
+    "a,b",
+    'quo"te',
+    "ünï/日本.png",
+    "<b>&amp;",
+    "'",
+    "x;=1",
+    "  a ",
+]
+RULES = [CurationRule("score", low=2.0)]
+
+
+def scored(store, samples, values, failures=()):
+    dataset = add_dataset(store, "d / 1", samples, failures)
+    scores = {s.sample_key: float(v) for s, v in zip(samples, values, strict=True) if v is not None}
+    return add_measurements(store, dataset, add_backbone(store), scores, samples=samples)
+
+
+@pytest.fixture
+def scores(store):
+    samples = make_samples(["a", "a", "b", "b", None])
+    failures = [SampleFailure("bad.png", "/bad.png", "decode", "OSError", "broken")]
+    return scored(store, samples, [1.5, 2.5, 3.5, None, 0.1], failures)
+
+
+@pytest.fixture
+def hostile(store):
+    samples = [make_sample(key, HOSTILE[-number], "train") for number, key in enumerate(HOSTILE)]
+    return scored(store, samples, range(len(samples)))
+
+
+def test_txt_is_the_keys_one_a_line(store, scores, tmp_path):
+    report = export(store, scores, RULES, tmp_path / "kept.txt")
+    assert report.path.read_bytes() == b"a/0001.png\nb/0002.png\n"
+    assert report.num_rows == 2
+    dropped = export(store, scores, RULES, tmp_path / "list", file_format="txt", which="dropped")
+    assert dropped.path.read_text().splitlines() == ["a/0000.png", "none/0004.png"]
+    unscored = export(store, scores, RULES, tmp_path / "unscored.txt", which="unscored")
+    assert unscored.path.read_text() == "b/0003.png\n"
+
+
+def test_all_formats_hold_the_same_rows(store, scores, tmp_path):
+    for file_format in ("csv", "jsonl", "parquet"):
+        export(store, scores, RULES, tmp_path / f"all.{file_format}", which="all")
+    parquet = pq.read_table(tmp_path / "all.parquet")
+    assert parquet.schema.equals(EXPORT_SCHEMA)
+    rows = parquet.to_pylist()
+    assert [row["verdict"] for row in rows] == ["drop", "keep", "keep", "unscored", "drop"]
+    assert rows[0] == {
+        "sample_key": "a/0000.png", "uri": "/images/a/0000.png", "label": "a", "split": "test", "score": 1.5,
+        "class_percentile": 25.0, "percentile": 37.5, "verdict": "drop",
+    }  # fmt: skip
+    assert (rows[3]["score"], rows[4]["label"]) == (None, None)
+    assert [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()] == rows
+    frame = pd.read_csv(tmp_path / "all.csv")
+    assert frame["score"].dtype == float
+    pd.testing.assert_frame_equal(frame, parquet.to_pandas(), check_dtype=False)
+
+
+def test_scores_are_written_to_the_last_digit(store, tmp_path):
+    values = [0.1 + 0.2, -1 / 3, 1e-17]
+    scores = scored(store, make_samples("aaa"), values)
+    for file_format in ("csv", "jsonl"):
+        export(store, scores, [], tmp_path / f"x.{file_format}")
+    assert pd.read_csv(tmp_path / "x.csv", float_precision="round_trip")["score"].tolist() == values
+    assert [json.loads(line)["score"] for line in (tmp_path / "x.jsonl").read_text().splitlines()] == values
+
+
+def test_hostile_names_survive(store, hostile, tmp_path):
+    wanted = sorted(HOSTILE, key=str.encode)
+    for file_format in FORMATS:
+        export(store, hostile, [], tmp_path / f"x.{file_format}")
+    assert (tmp_path / "x.txt").read_text(encoding="utf-8").split("\n") == [*wanted, ""]
+    assert pq.read_table(tmp_path / "x.parquet")["sample_key"].to_pylist() == wanted
+    assert [json.loads(line)["sample_key"] for line in (tmp_path / "x.jsonl").open()] == wanted
+    with (tmp_path / "x.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["sample_key"] for row in found] == [neutralised(key) for key in wanted]
+    for row in found:
+        assert not any(
+            row[name].startswith(("=", "+", "-", "@", "\t", "\r")) for name in ("sample_key", "label", "uri")
+        )
+    assert {row["sample_key"] for row in found} >= {"'=cmd|' /C calc'!A0", "'-1", "'", "a,b", "x;'=1"}
+
+
+def test_numbers_stay_numbers_in_csv(store, tmp_path):
+    scores = scored(store, [make_sample("-5", "-5")], [-5.25])
+    export(store, scores, [], tmp_path / "x.csv")
+    header, line = (tmp_path / "x.csv").read_text().splitlines()
+    assert header.startswith('"sample_key","uri"')
+    assert line == '"\'-5","/images/-5","\'-5","",-5.25,50.0,50.0,"keep"'
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb"])
+def test_a_key_with_a_line_break_cannot_be_in_a_text_list(store, tmp_path, name):
+    scores = scored(store, [make_sample(name, "a\nb")], [1])
+    with pytest.raises(ExportError, match="line break"):
+        export(store, scores, [], tmp_path / "x.txt")
+    assert list(tmp_path.glob("*x.*")) == []
+    export(store, scores, [], tmp_path / "x.csv")
+    with (tmp_path / "x.csv").open(newline="") as file:
+        assert [row["sample_key"] for row in csv.DictReader(file)] == [name]
+
+
+def test_provenance(store, scores, tmp_path):
+    report = export(store, scores, RULES, tmp_path / "kept.csv")
+    assert report.provenance_path == tmp_path / "kept.csv.provenance.json"
+    found = json.loads(report.provenance_path.read_text())
+    dataset = store.catalogue.dataset("d / 1")
+    assert found["dataset"]["name"] == "d / 1"
+    assert found["dataset"]["source"] == dataset.source
+    assert found["dataset"]["version"] == "v1"
+    assert found["counts"] == {"kept": 2, "dropped": 2, "unscored": 1, "num_unreadable": 1, "total": 5}
+    assert found["list"]["sha256"] == report.sha256 == hashlib.sha256(report.path.read_bytes()).hexdigest()
+    assert found["list"] | {"sha256": ""} == {
+        "file": "kept.csv", "format": "csv", "which": "kept", "sha256": "", "num_rows": 2,
+    }  # fmt: skip
+    assert rules_from_dict(found["curation"]) == tuple(RULES)
+    assert found["measurement_spec"] == {"spec_id": SPEC.spec_id, **SPEC.to_dict()}
+    assert found["backbone"]["weights_hash"] == add_backbone(store).weights_hash
+    assert found["definition"] == "rank"
+    assert "higher = more likely" in found["score"]
+    assert found["created_at"].endswith("+00:00")
+    pairs = store.query(f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY 1").to_pylist()
+    lines = "".join(json.dumps([row["sample_key"], row["content_id"]]) + "\n" for row in pairs)
+    assert found["dataset"]["fingerprint"] == f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def test_the_fingerprint_is_of_the_content(store, tmp_path):
+    def fingerprint(name, samples):
+        dataset = add_dataset(store, name, samples)
+        add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
+        scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+        return json.loads(export_bytes(store, scores, [], "txt").provenance)["dataset"]["fingerprint"]
+
+    backbone = add_backbone(store)
+    first = fingerprint("one", [make_sample("a.png"), make_sample("b.png", content="1")])
+    for part in store.measurement_folder(backbone.backbone_id, SPEC.spec_id).glob("part-*"):
+        part.unlink()
+    assert fingerprint("two", [make_sample("b.png", content="1"), make_sample("a.png")][::-1]) == first
+    for part in store.measurement_folder(backbone.backbone_id, SPEC.spec_id).glob("part-*"):
+        part.unlink()
+    assert fingerprint("three", [make_sample("a.png"), make_sample("b.png", content="2")]) != first
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_the_same_question_gives_the_same_bytes(store, hostile, tmp_path, file_format):
+    first = export(store, hostile, RULES, tmp_path / f"1.{file_format}")
+    again = export(store, hostile, RULES[::-1], tmp_path / f"2.{file_format}")
+    assert first.path.read_bytes() == again.path.read_bytes()
+    download = export_bytes(store, hostile, RULES, file_format)
+    assert download.data == first.path.read_bytes()
+    assert download.file_name == f"d-1-kept.{file_format}"
+    assert json.loads(download.provenance)["list"]["file"] == download.file_name
+    assert download.num_rows == first.num_rows == 10
+
+
+def test_nothing_is_overwritten_unless_asked(store, scores, tmp_path):
+    path = tmp_path / "kept.csv"
+    export(store, scores, RULES, path)
+    before = path.read_bytes()
+    with pytest.raises(ExportError, match="exists already"):
+        export(store, scores, [], path)
+    assert path.read_bytes() == before
+    report = export(store, scores, [], path, overwrite=True)
+    assert path.read_bytes() != before
+    assert json.loads(report.provenance_path.read_text())["list"]["sha256"] == report.sha256
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["home", "kept.csv", "kept.csv.provenance.json"]
+
+
+def test_an_old_provenance_file_is_not_overwritten_either(store, scores, tmp_path):
+    (tmp_path / "kept.csv.provenance.json").write_text("mine")
+    with pytest.raises(ExportError, match=r"provenance\.json exists already"):
+        export(store, scores, RULES, tmp_path / "kept.csv")
+    assert not (tmp_path / "kept.csv").exists()
+
+
+def test_targets_that_cannot_be(store, scores, tmp_path):
+    with pytest.raises(ExportError, match="does not exist"):
+        export(store, scores, RULES, tmp_path / "missing" / "kept.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ExportError, match="is a folder"):
+        export(store, scores, RULES, tmp_path / "folder.csv", overwrite=True)
+    with pytest.raises(ExportError, match="Choose another name"):
+        export(store, scores, RULES, tmp_path / f"{'x' * 300}.csv")
+
+
+def test_questions_that_cannot_be(store, scores, tmp_path):
+    with pytest.raises(ExportError, match="has no verdicts"):
+        export(store, scores, RULES, tmp_path / "all.txt", which="all")
+    with pytest.raises(ExportError, match="no export format 'xlsx'"):
+        export(store, scores, RULES, tmp_path / "x.xlsx")
+    with pytest.raises(ExportError, match="Choose one of kept"):
+        export(store, scores, RULES, tmp_path / "x.csv", which="best")
+    with pytest.raises(UnknownNameError):
+        export(store, ScoreSet("gone", "b", "s"), RULES, tmp_path / "x.csv")
+    with pytest.raises(ExportError, match="Start a run first"):
+        export(store, ScoreSet(scores.dataset_id, "b", "s"), RULES, tmp_path / "x.csv")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["home"]
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_an_empty_list_is_a_list(store, scores, tmp_path, file_format):
+    report = export(store, scores, [CurationRule("score", low=1e9)], tmp_path / f"x.{file_format}")
+    assert report.num_rows == 0
+    assert json.loads(report.provenance_path.read_text())["counts"]["dropped"] == 4
+    if file_format == "parquet":
+        assert pq.read_table(report.path).num_rows == 0
+    else:
+        assert len(report.path.read_text().splitlines()) == (file_format == "csv")
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from jepascore_core.errors import ExportError
+from jepascore_core.exporters.publishing import staged
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+targets = [Path(sys.argv[1]) / name for name in ("list.csv", "list.json")]
+try:
+    with staged(targets) as (first, second), first.open("wb") as sink:
+        sink.write(bytes(1_000_000))
+except ExportError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
+def test_a_full_disk_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    found = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True, cwd=Path(__file__).parents[1]
+    )
+    assert "no space for" in found.stdout
+    assert "Free some" in found.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_must_not_be_written_to(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ExportError, match="Choose another folder"), staged([tmp_path / "x"]) as (temporary,):
+        temporary.write_text("x")
+
+
+def test_errors_say_what_to_do():
+    assert "must not be written to" in explain(OSError(errno.EACCES, "Permission denied"), Path("/a/b"))
+    assert "no space" in explain(OSError(errno.ENOSPC, "No space left on device"), Path("/a/b"))
+    assert "another name" in explain(OSError(errno.EIO, "Input/output error"), Path("/a/b"))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_if_the_second_file_cannot_be_published_the_first_is_taken_back(tmp_path, overwrite):
+    first, second = tmp_path / "first", tmp_path / "second"
+    if overwrite:
+        first.write_text("old")
+    with pytest.raises(ExportError, match="second is a folder"), staged([first, second], overwrite) as temporary:
+        for path in temporary:
+            path.write_text("new")
+        second.mkdir()  # somebody was quicker
+    assert (first.read_text() if overwrite else first.exists()) == ("old" if overwrite else False)
+    assert sorted(item.name for item in tmp_path.iterdir()) == (["first", "second"] if overwrite else ["second"])
+
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    def no_link(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    target = tmp_path / "list"
+    for text, overwrite in (("first", False), ("second", True)):
+        with staged([target], overwrite) as (temporary,):
+            temporary.write_text(text)
+        assert target.read_text() == text
+    with pytest.raises(ExportError, match="exists already"), staged([target]):
+        pass
+    with pytest.raises(ExportError, match="exists already"), staged([other := tmp_path / "other"]) as (temporary,):
+        temporary.write_text("late")
+        other.write_text("quicker")
+    assert other.read_text() == "quicker"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_suggested_names_are_safe():
+    assert suggested_name("../../etc/passwd", "kept", "csv") == "etc-passwd-kept.csv"
+    assert suggested_name("日本", "all", "jsonl") == "dataset-all.jsonl"
+
+
+KEYS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12),
+    min_size=1, max_size=20, unique=True,
+)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(KEYS, st.integers(0, 20))
+def test_any_name_reads_back(keys, cut):
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "home")
+        scores = scored(store, [make_sample(key, key) for key in keys], range(len(keys)))
+        rules = [CurationRule("score", low=cut)]
+        wanted = sorted(keys, key=str.encode)
+        rows = pq.read_table(io.BytesIO(export_bytes(store, scores, rules, "parquet", "all").data)).to_pylist()
+        assert [row["sample_key"] for row in rows] == wanted
+        assert {row["sample_key"] for row in rows if row["verdict"] == "keep"} == set(keys[cut:])
+        lines = export_bytes(store, scores, rules, "jsonl", "all").data.decode("ascii").splitlines()
+        assert [json.loads(line) for line in lines] == rows
+        text = export_bytes(store, scores, rules, "csv", "all").data.decode()
+        found = list(csv.DictReader(io.StringIO(text, newline="")))
+        assert [row["sample_key"] for row in found] == [neutralised(key) for key in wanted]
+        assert not any(row["label"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in found)
+
+
+@given(st.text())
+def test_neutralised_text_only_gains_apostrophes(text):
+    assert neutralised(text).replace("'", "") == text.replace("'", "")
+    assert not neutralised(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))

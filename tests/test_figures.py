@@ -1,0 +1,177 @@
+"""Figures show what the view-models say, name their units, carry sample keys, and disarm names."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from jepascore_core import figures
+from jepascore_core.curation import CurationRule, apply
+from jepascore_core.views.agreement import agreement, percentile_scatter
+from jepascore_core.views.detail import sample_detail
+from jepascore_core.views.distribution import HistogramOptions, histograms
+from jepascore_core.views.extremes import class_summaries
+from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
+
+EVIL = '<a href="javascript:x">&\nb</a>'
+
+
+@pytest.fixture
+def scored(store):
+    samples = [make_sample(f"{EVIL}/{n}.png", (EVIL, "b", None)[n % 3], "train") for n in range(24)]
+    dataset = add_dataset(store, EVIL, [*samples, make_sample("pending.png", "b")])
+    rng = np.random.default_rng(0)
+    sets = [
+        add_measurements(
+            store, dataset, add_backbone(store, name),
+            {s.sample_key: float(v) for s, v in zip(samples, rng.normal(10, 3, 24), strict=True)}, samples=samples,
+        )
+        for name in ("timm:one", "timm:two")
+    ]  # fmt: skip
+    return store, sets
+
+
+def every_figure(store, sets):
+    detail = sample_detail(store, sets[0], f"{EVIL}/0.png")
+    return {
+        "histogram": figures.histogram_figure(histograms(store, sets[:1])),
+        "lines": figures.histogram_figure(histograms(store, sets, HistogramOptions(group_by="label")), share=False),
+        "place": figures.place_figure(detail.place),
+        "spectrum": figures.spectrum_figure(detail.spectrum),
+        "scatter": figures.percentile_scatter_figure(percentile_scatter(store, *sets)),
+        "classes": figures.class_overview_figure(class_summaries(store, sets[0])),
+        "agreement": figures.agreement_figure(agreement(store, sets)),
+        "kendall": figures.agreement_figure(agreement(store, sets), "kendall"),
+        "balance": figures.class_balance_figure(apply(store, sets[0], [CurationRule(low=30)]).balance),
+    }
+
+
+def texts(value, key=""):
+    """All texts of a figure but the customdata, which is not shown."""
+    if isinstance(value, dict):
+        return [text for name, item in value.items() if name != "customdata" for text in texts(item, name)]
+    if isinstance(value, list):
+        return [text for item in value for text in texts(item, key)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_every_figure_is_transparent_labelled_and_harmless(scored):
+    for name, figure in every_figure(*scored).items():
+        values = json.loads(figure.to_json())
+        layout = {key: value for key, value in values["layout"].items() if key != "template"}
+        assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == "rgba(0,0,0,0)", name
+        assert "title" not in layout, name
+        assert "color" not in layout.get("font", {}), name
+        if name not in ("agreement", "kendall"):
+            assert layout["xaxis"]["title"]["text"], name
+        for text in [*texts(values["data"]), *texts(layout)]:
+            assert "<a" not in text, name
+            assert "\n" not in text, name
+
+
+def test_scores_say_unit_and_direction(scored):
+    made = every_figure(*scored)
+    for name in ("histogram", "lines", "place", "classes"):
+        assert made[name].layout.xaxis.title.text == "JEPA-SCORE (nats), higher = more likely"
+    per_dimension = histograms(scored[0], scored[1], HistogramOptions(per_dimension=True))
+    title = figures.histogram_figure(per_dimension).layout.xaxis.title.text
+    assert title == "JEPA-SCORE (nats per dimension), higher = more likely"
+
+
+def test_histogram_shows_counts_shares_medians_and_bins(scored):
+    store, sets = scored
+    view = histograms(store, sets, HistogramOptions(bins=10))
+    counts, shares = figures.histogram_figure(view, share=False), figures.histogram_figure(view)
+    for position, series in enumerate(view.series):
+        assert tuple(counts.data[position].y) == series.counts
+        assert sum(shares.data[position].y) == pytest.approx(100)
+        assert [list(item) for item in counts.data[position].customdata] == [[position, place] for place in range(10)]
+        assert f"n = 24, median {series.median:.1f}" in counts.data[position].name
+    assert [shape.x0 for shape in counts.layout.shapes] == [series.median for series in view.series]
+    assert isinstance(counts.data[0], go.Bar)
+    first, last = shares.data[0].hovertext[0], shares.data[0].hovertext[-1]
+    assert f"score up to {view.edges[1]:.1f}" in first
+    assert f"score more than {view.edges[-2]:.1f}" in last
+    assert last.endswith("to 100.0")
+
+
+def test_many_series_are_lines_in_different_strokes(store):
+    samples = make_samples([f"c{n % 10}" for n in range(40)])
+    dataset = add_dataset(store, "d", samples)
+    values = {s.sample_key: float(n) for n, s in enumerate(samples)}
+    scores = add_measurements(store, dataset, add_backbone(store), values, samples=samples)
+    figure = figures.histogram_figure(histograms(store, [scores], HistogramOptions(group_by="label")))
+    assert {type(trace) for trace in figure.data} == {go.Scatter}
+    assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 10
+    assert len(figure.layout.shapes) == 0
+
+
+def test_nothing_to_show_is_an_empty_figure(store):
+    dataset = add_dataset(store, "d", make_samples("a"))
+    scores = add_measurements(store, dataset, add_backbone(store), {}, samples=[])
+    assert len(figures.histogram_figure(histograms(store, [scores])).data) == 0
+    assert len(figures.class_overview_figure(class_summaries(store, scores)).data[0].y) == 0
+    assert figures.class_overview_figure([]).data[0].y == ()
+    assert figures.class_balance_figure([]).data[0].x == ()
+
+
+def test_spectrum_marks_the_rank_and_hides_null_directions(scored):
+    store, sets = scored
+    spectrum = sample_detail(store, sets[0], f"{EVIL}/0.png").spectrum
+    figure = figures.spectrum_figure(spectrum)
+    assert list(figure.data[-1].y) == list(spectrum.singular_values)
+    assert figure.layout.shapes[0].x0 == 6.5
+    assert figure.layout.annotations[0].text == "rank 6"
+    low, high = figure.layout.yaxis.range
+    assert np.log10(spectrum.singular_values[7]) < low < np.log10(spectrum.singular_values[5]) < high
+    full = figures.spectrum_figure(replace(spectrum, rank=8))
+    assert len(full.layout.shapes) == 0
+    assert full.layout.yaxis.range[0] < np.log10(spectrum.singular_values[7])
+
+
+def test_scatter_carries_keys_unchanged(scored):
+    store, sets = scored
+    scatter = percentile_scatter(store, *sets)
+    trace = figures.percentile_scatter_figure(scatter).data[0]
+    assert isinstance(trace, go.Scattergl)
+    assert [tuple(item) for item in trace.customdata] == [(p.sample_key, p.content_id) for p in scatter.points]
+    assert list(trace.x) == [p.first for p in scatter.points]
+    assert list(trace.y) == [p.second for p in scatter.points]
+
+
+def test_class_boxes_are_the_quartiles(scored):
+    store, sets = scored
+    summaries = class_summaries(store, sets[0])
+    figure = figures.class_overview_figure(summaries)
+    box = figure.data[0]
+    assert list(box.customdata) == [summary.label for summary in summaries]
+    assert list(box.median) == [summary.median for summary in summaries]
+    assert list(box.lowerfence) == [summary.minimum for summary in summaries]
+    assert figure.layout.yaxis.ticktext[-1] == "(no label) (8)"
+
+
+def test_agreement_shows_what_is_not_known(scored):
+    store, sets = scored
+    found = agreement(store, sets)
+    figure = figures.agreement_figure(replace(found, spearman=((1.0, None), (None, 1.0))))
+    assert [list(row) for row in figure.data[0].text] == [["1.00", "–"], ["–", "1.00"]]
+    assert figures.agreement_figure(found).data[0].z[0][1] == found.spearman[0][1]
+    assert figures.agreement_figure(found, "kendall").data[0].z[0][1] == found.kendall[0][1]
+
+
+def test_balance_bars_add_up_to_the_class(scored):
+    store, sets = scored
+    balance = apply(store, sets[0], [CurationRule(low=30)]).balance
+    figure = figures.class_balance_figure(balance)
+    assert [trace.name for trace in figure.data] == ["kept", "not measured", "dropped"]
+    assert [sum(values) for values in zip(*(trace.x for trace in figure.data), strict=True)] == [
+        b.total for b in balance
+    ]
+    assert "after" in figure.data[0].hovertext[0]
+
+
+def test_long_names_are_cut():
+    assert figures.shown("x" * 100, 10) == "x" * 9 + "…"
+    assert figures.shown("a\u2028b\x00<i>") == "a b &lt;i&gt;"

@@ -1,0 +1,121 @@
+"""What can be chosen, and what it is called."""
+
+import pytest
+
+from jepascore_core.errors import DatasetNotReadyError
+from jepascore_core.records import MeasurementSpec
+from jepascore_core.views.choices import class_choices, dataset_choices, measured_choices
+from jepascore_core.views.names import backbone_title, distinct_titles, measured_titles, short_architecture
+from jepascore_core.views.score_set import ScoreSet, freshness, has_labels
+from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
+
+
+def test_datasets_with_and_without_index(store):
+    samples = [*make_samples(["a", "a", "b", None]), make_sample("copy.png", "b", content="a/0000.png")]
+    add_dataset(store, "set 10", samples)
+    store.catalogue.add_dataset("set 2", "/elsewhere", "flat", {})
+    add_dataset(store, "empty", [])
+    choices = dataset_choices(store)
+    assert [(c.name, c.has_index, c.num_samples, c.num_images, c.num_classes) for c in choices] == [
+        ("empty", True, 0, 0, 0),
+        ("set 2", False, 0, 0, 0),
+        ("set 10", True, 5, 4, 2),
+    ]
+
+
+def test_measured_choices_count_what_this_dataset_has(store):
+    samples = make_samples("aabb")
+    dataset = add_dataset(store, "d", samples)
+    other = add_dataset(store, "other", make_samples("xyz"))
+    assert measured_choices(store, dataset.dataset_id) == ()
+    full, half = add_backbone(store, "timm:resnet18.a1"), add_backbone(store)
+    keys = [sample.sample_key for sample in samples]
+    scores = add_measurements(store, dataset, full, dict.fromkeys(keys, 1.0), samples=samples)
+    add_measurements(store, dataset, half, dict.fromkeys(keys[:2], 1.0), samples=samples)
+    choices = measured_choices(store, dataset.dataset_id)
+    assert [(c.title, c.num_scored, c.num_samples, c.coverage) for c in choices] == [
+        ("ResNet-18 (timm)", 4, 4, 1.0),
+        ("ViT-Ti/16 (timm)", 2, 4, 0.5),
+    ]
+    assert choices[0].scores(dataset.dataset_id) == scores
+    assert measured_choices(store, other.dataset_id) == ()
+    with pytest.raises(DatasetNotReadyError, match="not indexed yet"):
+        measured_choices(store, store.catalogue.add_dataset("new", "/new", "flat", {}).dataset_id)
+
+
+def test_classes_in_natural_order_and_unlabelled_ones(store):
+    labelled = add_dataset(store, "d", make_samples(["10", "9", "9", None, " "]))
+    choices = class_choices(store, labelled.dataset_id)
+    assert [(c.label, c.title, c.num_samples) for c in choices] == [
+        ("9", "9", 2), ("10", "10", 1), (" ", "(empty label)", 1), (None, "(no label)", 1),
+    ]  # fmt: skip
+    flat = add_dataset(store, "flat", make_samples([None, None]))
+    assert [(c.label, c.title) for c in class_choices(store, flat.dataset_id)] == [(None, "(all)")]
+    assert has_labels(store, labelled.dataset_id)
+    assert not has_labels(store, flat.dataset_id)
+
+
+def test_freshness_changes_with_shards_and_index(store):
+    samples = make_samples("ab")
+    dataset = add_dataset(store, "d", samples)
+    scores = ScoreSet(dataset.dataset_id, "b", SPEC.spec_id)
+    backbone = add_backbone(store, backbone_id="b")
+    seen = [freshness(store, scores)]
+    add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
+    seen += [freshness(store, scores), freshness(store, scores)]
+    folder = store.dataset_folder(dataset.dataset_id)
+    (folder / "v1").rename(folder / "v2")
+    store.catalogue.update_dataset(dataset.dataset_id, version="v2")
+    seen.append(freshness(store, scores))
+    assert seen[1] == seen[2]
+    assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize(
+    ("architecture", "short"),
+    [
+        ("vit_tiny_patch16_224", "ViT-Ti/16"),
+        ("vit_small_patch14_reg4_dinov2", "ViT-S/14 reg4"),
+        ("vit_giant_patch16_gap_224", "ViT-g/16"),
+        ("ViT-B-16-quickgelu", "ViT-B/16"),
+        ("resnet50", "ResNet-50"),
+        ("convnext_tiny", "convnext_tiny"),
+    ],
+)
+def test_architectures_have_short_names(architecture, short):
+    assert short_architecture(architecture) == short
+
+
+def test_titles_say_the_family_where_it_is_known(store):
+    assert backbone_title(add_backbone(store, "timm:vit_small_patch14_dinov2.lvd142m", family="DINOv2")) == (
+        "DINOv2 ViT-S/14"
+    )
+    assert backbone_title(add_backbone(store, family="supervised ViT")) == "ViT-Ti/16 (supervised)"
+    assert backbone_title(add_backbone(store, "timm:resnet18.a1", family="ResNet")) == "ResNet-18"
+    assert backbone_title(add_backbone(store, "bundled:digits-vit")) == "digits-vit (bundled)"
+
+
+def test_titles_that_would_be_equal_say_what_differs(store):
+    first = add_backbone(store, "timm:vit_tiny_patch16_224.one")
+    second = add_backbone(store, "timm:vit_tiny_patch16_224.two")
+    precise = MeasurementSpec(precision="float64")
+    weights = add_backbone(store, "timm:vit_tiny_patch16_224.two", weights_hash="abcdef123")
+    items = {
+        (info.backbone_id, spec.spec_id): (info, spec)
+        for info, spec in [(first, SPEC), (second, SPEC), (second, precise), (weights, SPEC)]
+    }
+    titles = list(distinct_titles(items).values())
+    assert titles[0] == "ViT-Ti/16 (timm) one"
+    assert titles[2] == "ViT-Ti/16 (timm) two float64"
+    assert titles[3] == "ViT-Ti/16 (timm) two float32 weights abcdef"
+    assert len(set(titles)) == 4
+
+
+def test_shards_of_an_unknown_backbone_go_by_their_id(store):
+    samples = make_samples("a")
+    dataset = add_dataset(store, "d", samples)
+    known = add_backbone(store)
+    add_measurements(store, dataset, known, {samples[0].sample_key: 1.0}, samples=samples)
+    folder = store.measurement_folder(known.backbone_id, SPEC.spec_id)
+    folder.parent.rename(folder.parent.with_name("from-elsewhere"))
+    assert measured_titles(store) == {("from-elsewhere", SPEC.spec_id): f"from-elsewhere, {SPEC.spec_id}"}

@@ -1,0 +1,81 @@
+"""Numbers as people read them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jepascore_core.views.formats import (
+    bytes_text,
+    class_title,
+    count_text,
+    duration_text,
+    natural_key,
+    percent_text,
+    percentile_text,
+    plural,
+    rate_text,
+    score_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0.0 s"),
+        (0.44, "0.4 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (200, "3 min 20 s"),
+        (599.7, "10 min"),
+        (3599, "1 h"),
+        (7500, "2 h 5 min"),
+        (86399, "1 d"),
+        (3 * 86400 + 4 * 3600, "3 d 4 h"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (99_950, "100 kB"), (999_999, "1.0 MB")],
+)
+def test_bytes(number, text):
+    assert bytes_text(number) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"), [(0, "0.0 %"), (0.57, "57.0 %"), (0.9996, "99.9 %"), (1, "100 %"), (1.1, "100 %")]
+)
+def test_percent_is_full_only_at_the_end(fraction, text):
+    assert percent_text(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(None, ""), (0.0, ""), (123.4, "123 images/s"), (2.55, "2.5 images/s"), (0.1, "10 s an image")],
+)
+def test_rates(rate, text):
+    assert rate_text(rate) == text
+
+
+def test_small_words():
+    assert count_text(1797) == "1,797"
+    assert [plural(1, "class"), plural(2, "class"), plural(1000, "sample")] == ["1 class", "2 classes", "1,000 samples"]
+    assert score_text(-12.34) == "−12.3"
+    assert [percentile_text(value) for value in (0.01, 3.217, 99.99)] == ["0.1 %", "3.2 %", "99.9 %"]
+    assert [class_title(None), class_title(None, alone=True), class_title(" "), class_title("a")] == [
+        "(no label)", "(all)", "(empty label)", "a",
+    ]  # fmt: skip
+
+
+def test_natural_order():
+    names = ["class 10", "class 2", None, "Class 1", "10", "9", "", "7" * 6000]
+    assert sorted(names, key=natural_key) == ["", "9", "10", "7" * 6000, "Class 1", "class 2", "class 10", None]
+
+
+@given(st.lists(st.one_of(st.none(), st.text())))
+def test_any_labels_can_be_sorted(labels):
+    keys = sorted(natural_key(label) for label in labels)
+    assert keys == sorted(natural_key(label) for label in reversed(labels))

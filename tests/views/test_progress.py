@@ -1,0 +1,114 @@
+"""What is said of work that waits, runs, hangs and ends."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jepascore_core.records import RunState, SampleFailure
+from jepascore_core.views.overview import overview
+from jepascore_core.views.progress import failure_groups, index_failures, index_progress, run_progress
+from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
+
+
+def failure(key, stage="decode", error_class="UnidentifiedImageError"):
+    return SampleFailure(key, f"/images/{key}", stage, error_class, "cannot be read")
+
+
+@pytest.fixture
+def dataset(store):
+    return add_dataset(store, "digits", make_samples("aab"), failures=[failure("z.png"), failure("broken.png")])
+
+
+def test_a_running_run(store, dataset):
+    run = add_run(
+        store, dataset, add_backbone(store), RunState.RUNNING, num_total=1000, num_measured=400, num_failed=10,
+        num_reused=100, rate=2.0, heartbeat=NOW - 1, started_at="2026-01-01T11:55:00+00:00", message="Measuring",
+    )  # fmt: skip
+    shown = run_progress(store, run, NOW)
+    assert shown.title == "digits, timm:vit_tiny_patch16_224.test"
+    assert (shown.state_text, shown.is_active, shown.is_stale) == ("Running", True, False)
+    assert shown.num_done + shown.num_failed + shown.num_pending == shown.num_total
+    assert shown.fraction == 0.41
+    assert shown.counts_text == "400 of 1,000 images measured (100 known before), 10 failed"
+    assert (shown.rate_text, shown.time_left_text, shown.elapsed_text) == (
+        "2.0 images/s",
+        "4 min 55 s left",
+        "5 min",
+    )
+
+
+@pytest.mark.parametrize(("heartbeat", "is_stale"), [(NOW - 29, False), (NOW - 31, True), (None, True)])
+def test_a_run_whose_worker_is_silent(store, dataset, heartbeat, is_stale):
+    run = add_run(store, dataset, add_backbone(store), RunState.RUNNING, num_total=10, rate=1.0, heartbeat=heartbeat)
+    shown = run_progress(store, run, NOW)
+    assert shown.is_stale == is_stale
+    assert (shown.time_left_text == "") == is_stale
+    assert ("no sign of life" in shown.state_text) == is_stale
+
+
+def test_other_states(store, dataset):
+    backbone = add_backbone(store)
+    queued = run_progress(store, add_run(store, dataset, backbone, RunState.QUEUED), NOW)
+    assert (queued.state_text, queued.fraction, queued.counts_text, queued.is_stale) == ("Waiting", 0.0, "", False)
+    stopping = add_run(store, dataset, backbone, RunState.RUNNING, cancel_requested=1, heartbeat=NOW)
+    assert run_progress(store, stopping, NOW).state_text == "Cancelling"
+    almost = add_run(store, dataset, backbone, RunState.RUNNING, num_total=10, num_measured=10, heartbeat=NOW)
+    assert run_progress(store, almost, NOW).fraction < 1
+    ended = add_run(
+        store, dataset, backbone, RunState.FINISHED, num_total=1, num_measured=1, heartbeat=NOW - 9000,
+        started_at="2026-01-01T10:00:00+00:00", finished_at="2026-01-01T10:02:05+00:00",
+    )  # fmt: skip
+    shown = run_progress(store, ended, NOW)
+    assert (shown.state_text, shown.fraction, shown.is_active, shown.is_stale) == ("Finished", 1.0, False, False)
+    assert (shown.elapsed_text, shown.counts_text) == ("2 min 5 s", "1 of 1 image measured")
+    failed = add_run(store, dataset, backbone, RunState.FAILED, message="No space", cancel_requested=1)
+    assert run_progress(store, failed, NOW).state_text == "Failed"
+
+
+def test_failures_in_groups():
+    failures = [failure(f"{n:02}.png") for n in reversed(range(8))]
+    failures += [failure("x.png", "read", "OSError"), failure("y.png", "decode", "OSError")]
+    groups = failure_groups(failures)
+    assert [(g.stage, g.error_class, g.count) for g in groups] == [
+        ("decode", "UnidentifiedImageError", 8), ("decode", "OSError", 1), ("read", "OSError", 1),
+    ]  # fmt: skip
+    assert [item.sample_key for item in groups[0].examples] == [f"{n:02}.png" for n in range(5)]
+    assert failure_groups([]) == ()
+
+
+def test_index(store, dataset):
+    assert [item.sample_key for item in index_failures(store, dataset)] == ["broken.png", "z.png"]
+    shown = index_progress(dataset, NOW)
+    assert (shown.state_text, shown.fraction, shown.counts_text) == ("Ready", 1.0, "3 of 5 files indexed, 2 failed")
+    new = store.catalogue.add_dataset("new", "/new", "flat", {})
+    assert index_failures(store, new) == []
+    waiting = index_progress(new, NOW)
+    assert (waiting.state_text, waiting.is_active, waiting.is_stale, waiting.fraction) == ("Indexing", True, False, 0.0)
+    store.catalogue.update_dataset(new.dataset_id, heartbeat=NOW - 60, num_total=100, num_indexed=50)
+    silent = index_progress(store.catalogue.dataset("new"), NOW)
+    assert (silent.is_stale, silent.fraction, silent.num_pending) == (True, 0.5, 50)
+
+
+def test_home(store, dataset):
+    backbone = add_backbone(store)
+    samples = make_samples("aab")
+    add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
+    runs = [add_run(store, dataset, backbone) for _ in range(3)]
+    runs.append(add_run(store, dataset, backbone, RunState.QUEUED))
+    indexing = store.catalogue.add_dataset("another", "/another", "flat", {})
+    shown = overview(store, NOW, max_runs=2)
+    assert not shown.is_empty
+    assert shown.has_scores
+    assert [item.choice.name for item in shown.datasets] == ["another", "digits"]
+    assert [item.num_scored for item in shown.datasets[1].measured] == [1]
+    assert shown.datasets[1].choice.num_failed == 2
+    assert [run.identifier for run in shown.runs] == [runs[3].run_id, runs[2].run_id]
+    assert [item.identifier for item in shown.active] == [indexing.dataset_id, runs[3].run_id]
+
+
+def test_empty_home(store):
+    shown = overview(store, NOW)
+    assert shown.is_empty
+    assert not shown.has_scores
