@@ -1,0 +1,19 @@
+"""The server and its home page: the server imports this file as an ASGI application, a visit runs it as a script."""
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from jepascore_core.views.overview import overview
+from pages.ui.cached import store
+from pages.ui.errors import show_error
+from pages.ui.frame import frame
+from pages.ui.home import draw_home
+from pages.ui.lifespan import lifespan
+from pages.ui.routes import image_routes
+
+if get_script_run_ctx(suppress_warning=True) is None:
+    routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))
+    app = st.App(__file__, routes=routes, lifespan=lifespan, on_script_error=show_error)
+else:
+    with frame("Home"):
+        draw_home(overview(store()))

@@ -1,0 +1,29 @@
+"""Compare: two or more backbones side by side on the same dataset."""
+
+import streamlit as st
+
+from pages.ui.choose import choose_dataset, choose_definition, choose_measured, measured_id, nothing_yet
+from pages.ui.comparison import draw_comparison
+from pages.ui.frame import frame
+from pages.ui.live import live
+from pages.ui.samples import show_chosen_sample
+from pages.ui.state import BACKBONE, read_id
+
+with frame("Compare"):
+    columns = st.columns([3, 5, 3], vertical_alignment="bottom")
+    with columns[0]:
+        dataset = choose_dataset()
+    if dataset is not None:
+        with columns[1]:
+            chosen = choose_measured(dataset.dataset_id, least=2)
+        with columns[2]:
+            definition = choose_definition()
+        score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
+        if len(chosen) < 2:
+            nothing_yet(
+                f"Comparing takes two backbones; {dataset.name} shows {len(chosen)}. Choose or measure another."
+            )
+        else:
+            live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
+            picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
+            show_chosen_sample(picked.get(read_id(BACKBONE) or "", score_sets[0]))

@@ -1,0 +1,52 @@
+"""The frame around every page: page settings, menu, what is running, and the error boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.activity import draw_activity
+from pages.ui.errors import errors_shown, show_error
+
+__all__ = ["APP_NAME", "MENU", "ROOT", "errors_shown", "frame", "show_error"]
+
+APP_NAME = "JEPA-SCORE"
+ROOT = Path(__file__).resolve().parents[2]
+ICON = Path(__file__).with_name("icon.svg")
+MENU = (
+    ("app.py", "Home", ":material/home:"),
+    ("pages/runs.py", "Runs", ":material/play_circle:"),
+    ("pages/explore.py", "Explore", ":material/grid_view:"),
+    ("pages/compare.py", "Compare", ":material/compare:"),
+    ("pages/distributions.py", "Distributions", ":material/bar_chart:"),
+    ("pages/curate.py", "Curate", ":material/checklist:"),
+)
+ABOUT = f"**{APP_NAME}**: how likely is each image of a dataset under a vision backbone? Higher is more typical."
+
+
+@contextmanager
+def frame(title: str) -> Iterator[None]:
+    """Everything a page shares with the others; the first statement of every page, around all the rest of it.
+
+    A page that a visitor opens first runs without app.py, so nothing that a page needs may be left to be done there.
+    """
+    # An own file as the icon: for a Material symbol the browser would ask a foreign server.
+    st.set_page_config(f"{title} · {APP_NAME}", ICON, layout="wide", menu_items={"About": ABOUT})
+    with st.sidebar, errors_shown():
+        st.subheader(APP_NAME, anchor=False)
+        draw_menu()
+        draw_activity()
+    st.title(title, anchor=False)
+    with errors_shown():
+        yield
+
+
+def draw_menu() -> None:
+    """Links to the pages that exist; they take along what the visitor is looking at."""
+    for path, label, icon in MENU:
+        if (ROOT / path).is_file():
+            st.page_link(path, label=label, icon=icon, query_params=state.carried())

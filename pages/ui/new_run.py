@@ -1,0 +1,128 @@
+"""Asking for a run: dataset, backbones, weights, and what it will cost."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.backbones.specs import BackboneSpec, list_specs
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.records import BackboneRef, CostProbe, ProbeState
+from jepascore_core.runs import request_probe, request_run
+from jepascore_core.views.choices import DatasetChoice
+from jepascore_core.views.formats import bytes_text, count_text, duration_text
+from pages.ui import state
+from pages.ui.cached import store
+from pages.ui.errors import errors_shown, show_error
+from pages.ui.pick import pick_one
+from pages.ui.text import plain
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PROBE_POLL_SECONDS = 1.0
+
+
+def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
+    """Choices, the buttons, and the answers of cost probes."""
+    with st.container(border=True):
+        st.subheader("New run", anchor=False)
+        left, right = st.columns([2, 3])
+        with left:
+            options = {choice.dataset_id: choice.name for choice in datasets}
+            dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
+        with right:
+            names = _pick_backbones()
+        refs, device = _refine(names)
+        if dataset_id is not None:
+            _draw_buttons(dataset_id, refs, device)
+    draw_probes()
+
+
+def _pick_backbones() -> list[str]:
+    specs = {spec.name: spec for spec in list_specs()}
+    return st.multiselect(
+        "Backbones",
+        list(specs),
+        format_func=lambda name: _describe(specs[name]) if name in specs else name,
+        accept_new_options=True,
+        placeholder="Choose, or type any timm:<name> or open_clip:<name>:<tag>",
+        key=state.widget_key("new-backbones"),
+    )
+
+
+def _describe(spec: BackboneSpec) -> str:
+    size = f"K = {spec.dimension}" if spec.dimension else ""
+    return " · ".join(part for part in (spec.name, spec.family, size, spec.licence) if part)
+
+
+def _refine(names: list[str]) -> tuple[list[BackboneRef], str]:
+    """What differs from a backbone's own settings; it applies to all that are chosen."""
+    with st.expander("Own weights, pooling, size and device"):
+        checkpoint = st.text_input("Checkpoint", placeholder="/weights/encoder.safetensors (or weights-only .pth)")
+        columns = st.columns(5)
+        image_size = columns[0].number_input("Image size", 8, 2048, value=None, placeholder="own")
+        mean = columns[1].text_input("Mean", placeholder="0.5, 0.5, 0.5")
+        std = columns[2].text_input("Std", placeholder="0.5, 0.5, 0.5")
+        pooling = columns[3].selectbox(
+            "Pooling", [None, "token", "avg", "projection"], format_func=lambda p: p or "own"
+        )
+        device = columns[4].selectbox("Device", DEVICES)
+        offline = st.checkbox("Offline: never try the network for weights")
+    settings = {
+        "checkpoint": checkpoint.strip() or None,
+        "pooling": pooling,
+        "image_size": image_size,
+        "mean": _channels(mean),
+        "std": _channels(std),
+        "offline": offline,
+    }
+    return [BackboneRef(name, **settings) for name in names], device
+
+
+def _channels(text: str) -> tuple[float, ...] | None:
+    try:
+        return tuple(float(item) for item in text.split(",")) if text.strip() else None
+    except ValueError:
+        raise JepaScoreError(
+            f"Mean and std are numbers separated by commas, such as 0.5, 0.5, 0.5, not {text!r}."
+        ) from None
+
+
+def _draw_buttons(dataset_id: str, refs: list[BackboneRef], device: str) -> None:
+    first, second, _ = st.columns([1, 1, 4])
+    if second.button("Predict cost", icon=":material/timer:", disabled=not refs, width="stretch"):
+        probes = [request_probe(store(), dataset_id, ref, device=device) for ref in refs]
+        st.session_state[state.PROBES] = [probe.probe_id for probe in probes]
+    if first.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs, width="stretch"):
+        for ref in refs:
+            request_run(store(), dataset_id, ref, device=device)
+        st.session_state.pop(state.PROBES, None)
+        st.rerun()
+
+
+def draw_probes() -> None:
+    """Answers to the cost probes of this visit; polls until all are there."""
+    probe_ids = st.session_state.get(state.PROBES, [])
+    if probe_ids:
+        waiting = any(store().catalogue.probe(probe_id).state is ProbeState.QUEUED for probe_id in probe_ids)
+        st.fragment(_draw_probes, run_every=PROBE_POLL_SECONDS if waiting else None)()
+
+
+@errors_shown()
+def _draw_probes() -> None:
+    for probe_id in st.session_state.get(state.PROBES, []):
+        _draw_probe(store().catalogue.probe(probe_id))
+
+
+def _draw_probe(probe: CostProbe) -> None:
+    name = plain(probe.backbone.name)
+    if probe.state is ProbeState.FAILED:
+        show_error(JepaScoreError(f"{probe.backbone.name}: {probe.message}"))
+    elif probe.result is None:
+        st.markdown(f":material/hourglass_empty: **{name}**: timing a few images on the worker's device")
+    else:
+        found = probe.result
+        memory = f", {bytes_text(found.peak_bytes)} of memory" if found.peak_bytes else ""
+        st.markdown(
+            f":material/timer: **{name}**: about **{duration_text(found.seconds_total)}** on {found.device} for "
+            f"{count_text(found.num_pending)} of {count_text(found.num_total)} images that are not measured yet "
+            f"({duration_text(found.seconds_per_image)} an image, K = {found.dimension}{memory})"
+        )

@@ -1,0 +1,101 @@
+"""Choices that live in the URL: widgets whose value is a query parameter, under its identifier rather than its label.
+
+The URL is the truth. A widget writes it before the page runs, so links drawn at the top are right already, and the back
+button undoes a choice. What was never chosen is not in the URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from pages.ui import state
+
+
+def pick_one(
+    label: str, name: str, options: Mapping[str, str], *, segments: bool = False, resets: Sequence[str] = ()
+) -> str | None:
+    """One identifier of `options` (identifier -> label); the first unless chosen otherwise, None if there are none.
+
+    `resets` are parameters that lose their meaning with another choice, such as the class when the dataset changes.
+    """
+    if not options:
+        return None
+    key = _hold(name, state.read_choice(name, tuple(options), next(iter(options))))
+    shown, changed = options.__getitem__, (name, resets)
+    if segments:
+        st.segmented_control(label, tuple(options), format_func=shown, key=key, on_change=_to_url, args=changed)
+    else:
+        st.selectbox(label, tuple(options), format_func=shown, key=key, on_change=_to_url, args=changed)
+    return str(st.session_state[key])
+
+
+def pick_many(
+    label: str, name: str, options: Mapping[str, str], default: Sequence[str], *, resets: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Any identifiers of `options` in the order of choice; `default` until something was chosen."""
+    known = [identifier for identifier in state.read_ids(name) if identifier in options]
+    key = _hold(name, known or [identifier for identifier in default if identifier in options])
+    st.multiselect(
+        label,
+        tuple(options),
+        format_func=options.__getitem__,
+        key=key,
+        max_selections=state.MAX_ITEMS,
+        on_change=_to_url,
+        args=(name, resets),
+    )
+    return tuple(st.session_state[key])
+
+
+def pick_int(label: str, name: str, default: int, low: int, high: int, step: int = 1) -> int:
+    """A whole number from `low` to `high`."""
+    key = _hold(name, state.read_int(name, default, low, high))
+    st.slider(label, low, high, step=step, key=key, on_change=_to_url, args=(name, ()))
+    return int(st.session_state[key])
+
+
+def pick_texts(label: str, name: str, options: Sequence[str], placeholder: str) -> tuple[str, ...]:
+    """Any of some free texts, such as classes."""
+    key = _hold(name, list(state.read_texts(name, options)))
+    changed = (name, ())
+    st.multiselect(label, options, key=key, placeholder=placeholder, on_change=_to_url, args=changed)
+    return tuple(st.session_state[key])
+
+
+def pick_range(label: str, name: str, low: float, high: float, step: float) -> tuple[float, float]:
+    """A range within [low, high]; the whole of it until chosen otherwise."""
+    key = _hold(name, state.read_range(name, low, high))
+    st.slider(label, low, high, step=step, key=key, on_change=_range_to_url, args=(name, (low, high)))
+    first, last = st.session_state[key]
+    return float(first), float(last)
+
+
+def pick_page(num_pages: int) -> int:
+    """The page to show, from 1; asks only where there is more than one."""
+    if num_pages <= 1:
+        return 1
+    key = _hold(state.PAGE, state.read_int(state.PAGE, 1, 1, num_pages))
+    st.number_input(f"Page of {num_pages}", 1, num_pages, key=key, on_change=_to_url, args=(state.PAGE, ()), width=160)
+    return int(st.session_state[key])
+
+
+def _hold(name: str, value: object) -> str:
+    key = state.widget_key(name)
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+    return key
+
+
+def _range_to_url(name: str, whole: tuple[float, float]) -> None:
+    first, last = st.session_state[state.widget_key(name)]
+    state.write(name, None if (first, last) == whole else f"{first:.6g}:{last:.6g}")
+
+
+def _to_url(name: str, resets: Sequence[str]) -> None:
+    value = st.session_state[state.widget_key(name)]
+    if value is not None:
+        state.write(name, value)
+    for other in resets:
+        state.write(other, None)

@@ -1,0 +1,108 @@
+"""The only place that names query parameters and session-state keys.
+
+What a person looks at is in the URL: identifiers and choices, read with limits, because anybody can type a URL. Nothing
+else is kept here; the catalogue holds everything that a person decided.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+DATASET = "dataset"
+DATASETS = "datasets"
+BACKBONE = "backbone"
+BACKBONES = "backbones"
+DEFINITION = "definition"
+LABEL = "class"
+SAMPLE = "sample"
+PER_GROUP = "n"
+PAGE = "page"
+ORDER = "order"
+SEED = "seed"
+GROUP_BY = "by"
+UNIT = "unit"
+MEASURE = "rule"
+RANGE = "keep"
+LABELS = "classes"
+RUN = "run"
+
+#: Session state: the cost probes that this visit asked for.
+PROBES = "probes"
+
+#: What a link of the menu takes along from page to page.
+CARRIED = (DATASET, BACKBONE, DEFINITION)
+
+MAX_TEXT = 1024
+MAX_ITEMS = 32
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,199}")
+
+
+def read_id(name: str) -> str | None:
+    """An identifier, or None if there is none or it does not look like one."""
+    value = st.query_params.get(name, "")
+    return value if _IDENTIFIER.fullmatch(value) else None
+
+
+def read_ids(name: str) -> tuple[str, ...]:
+    """Repeated parameter: distinct identifiers in the order of the URL, at most `MAX_ITEMS`."""
+    values = dict.fromkeys(value for value in st.query_params.get_all(name) if _IDENTIFIER.fullmatch(value))
+    return tuple(values)[:MAX_ITEMS]
+
+
+def read_text(name: str) -> str | None:
+    """Free text, such as a sample key or a label; None if it is missing or longer than `MAX_TEXT` characters."""
+    value = st.query_params.get(name)
+    return value if value is not None and len(value) <= MAX_TEXT else None
+
+
+def read_int(name: str, default: int, low: int, high: int) -> int:
+    """A whole number, brought into [low, high]; `default` if it is missing or not a number."""
+    value = st.query_params.get(name, "")
+    return max(low, min(high, int(value))) if re.fullmatch(r"-?[0-9]{1,9}", value) else default
+
+
+def read_choice(name: str, choices: Sequence[str], default: str) -> str:
+    """One of `choices`, or `default`."""
+    value = st.query_params.get(name)
+    return value if value is not None and value in choices else default
+
+
+def read_texts(name: str, choices: Iterable[str]) -> tuple[str, ...]:
+    """Repeated parameter: distinct items of `choices` in the order of the URL."""
+    known = set(choices)
+    return tuple(dict.fromkeys(value for value in st.query_params.get_all(name) if value in known))[:MAX_ITEMS]
+
+
+def read_range(name: str, low: float, high: float) -> tuple[float, float]:
+    """Two numbers "a:b" with low <= a <= b <= high; the whole range for anything else."""
+    found = re.fullmatch(
+        r"(-?[0-9]{1,9}(?:\.[0-9]{1,6})?):(-?[0-9]{1,9}(?:\.[0-9]{1,6})?)", st.query_params.get(name, "")
+    )
+    first, last = (float(found[1]), float(found[2])) if found else (low, high)
+    return (first, last) if low <= first <= last <= high else (low, high)
+
+
+def write(name: str, value: str | int | Iterable[str] | None) -> None:
+    """Put a value into the URL, or take it out with None; says nothing to the browser if it is there already."""
+    wanted = [] if value is None else [str(value)] if isinstance(value, str | int) else list(value)[:MAX_ITEMS]
+    if any(len(item) > MAX_TEXT for item in wanted):
+        wanted = []
+    if st.query_params.get_all(name) == wanted:
+        return
+    if wanted:
+        st.query_params[name] = wanted
+    else:
+        del st.query_params[name]
+
+
+def widget_key(name: str) -> str:
+    """Session-state key of the widget that chooses a parameter."""
+    return f"pick-{name}"
+
+
+def carried() -> dict[str, str]:
+    """The parameters that a link to another page takes along."""
+    return {name: value for name in CARRIED if (value := read_id(name)) is not None}

@@ -1,0 +1,36 @@
+"""A page with every kind of gallery, on thumbnails that the test put into its home folder. Run like app.py."""
+
+import json
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from jepascore_core.home import home_folder
+from pages.ui import state
+from pages.ui.gallery import Section, Tile, gallery
+from pages.ui.routes import image_routes
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def draw() -> None:
+    st.set_page_config(layout="wide")
+    tiles = [Tile(**values) for values in json.loads((home_folder() / "tiles.json").read_text())]
+    chosen = state.read_text(state.SAMPLE)
+    st.text(f"chosen: {chosen}")
+    by_class = [
+        Section(tiles[start : start + 24], title=f"class {start // 24} {HOSTILE}", subtitle="24 images")
+        for start in range(0, len(tiles), 24)
+    ]
+    event = gallery(by_class, key="classes", label="Classes", size=96, selected=chosen, remember=state.SAMPLE)
+    st.session_state.events = st.session_state.get("events", 0) + (event is not None)
+    st.text(f"events: {st.session_state.events}")
+    st.text(f"event: {event}")
+    strip = gallery([Section(tiles[:24])], key="strip", label="Strip", layout="row", selected=chosen)
+    st.text(f"strip: {strip}")
+
+
+if get_script_run_ctx(suppress_warning=True) is None:
+    app = st.App(__file__, routes=image_routes(lambda _dataset_id, _content_id: None))
+else:
+    draw()

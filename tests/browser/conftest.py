@@ -1,0 +1,163 @@
+"""A real server and a real Chromium for the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from jepascore_core.runs import worker_pid
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("JEPASCORE_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_SECONDS = 60.0
+#: On a deep link Streamlit's own script asks below the page's address first, and takes the 404 as its answer.
+STREAMLIT_PROBE = re.compile(r"/_stcore/(health|host-config)$")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app: its address, its home folder and what it printed."""
+
+    url: str
+    home: Path
+    log: Path
+
+
+@dataclass
+class Visit:
+    """A browser tab, and what it saw go wrong."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serve(script: Path, home: Path, *options: str) -> Iterator[Server]:
+    """Run `streamlit run SCRIPT` on a free port until the block ends; the whole process group goes with it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options]
+    folder = script.parent if (script.parent / ".streamlit").is_dir() else ROOT
+    environment = {**os.environ, "JEPASCORE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    with log.open("w") as sink:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=sink, stderr=sink, start_new_session=True
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_up(f"{url}{_base_path(options)}/_stcore/health", process, log)
+        yield Server(url, home, log)
+    finally:
+        _end(process)
+        _end_worker(home)
+
+
+def _base_path(options: tuple[str, ...]) -> str:
+    name = "--server.baseUrlPath"
+    return "/" + options[options.index(name) + 1].strip("/") if name in options else ""
+
+
+def _wait_until_up(health: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(health, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise RuntimeError(f"The app did not start:\n{log.read_text()}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, kind)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _end_worker(home: Path) -> None:
+    """The worker outlives the app by design, but not the test. A young one is known by its environment only."""
+    mark = f"JEPASCORE_HOME={home}".encode()
+    found = {pid for pid in (worker_pid(home),) if pid is not None}
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in environment.read_bytes().split(b"\0"):
+                found.add(int(environment.parent.name))
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests; each visit has a context, and so cookies and cache, of its own."""
+    if not Path(CHROMIUM).is_file():
+        pytest.skip(f"no Chromium at {CHROMIUM}; install it or set JEPASCORE_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """Open an address in a tab: visit(url, theme="light" or "dark", width=..., height=...)."""
+    contexts = []
+
+    def open_tab(url: str, theme: Literal["light", "dark"] = "light", width: int = 1400, height: int = 900) -> Visit:
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        contexts.append(context)
+        tab = Visit(context.new_page())
+        tab.page.on("request", lambda request: tab.requests.append(request.url))
+        tab.page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
+        tab.page.on("console", lambda message: _note(tab, message.type, message.text, message.location.get("url", "")))
+        tab.page.goto(url)
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+def _note(tab: Visit, kind: str, text: str, source: str) -> None:
+    if kind == "error" and not STREAMLIT_PROBE.search(source):
+        tab.errors.append(f"{text} ({source})")
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Save what is seen as NAME.png in the folder JEPASCORE_SCREENSHOTS, if that is set."""
+    folder = os.environ.get("JEPASCORE_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")

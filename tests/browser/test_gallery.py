@@ -1,0 +1,203 @@
+"""The gallery in a real browser: what it draws, when it loads, what it reports, and what it refuses to run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Dialog, Locator, Page, expect
+
+from jepascore_core.datasets.thumbnails import ensure_thumbnail
+from pages.ui.gallery import Tile
+from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
+
+pytestmark = pytest.mark.browser
+
+APP = ROOT / "tests" / "browser" / "apps" / "gallery_app.py"
+HOSTILE = "<img src=x onerror=alert(1)>"
+NUM_TILES = 480
+WITHOUT_PICTURE = 3
+
+
+def make_tiles() -> list[Tile]:
+    tones: tuple[Any, ...] = ("least", "random", "most")
+    return [
+        Tile(
+            sample_key=f"{HOSTILE if number == 5 else 'class'}/{number:03d}.png",
+            content_id=f"{number:032x}",
+            caption=HOSTILE if number == 6 else f"{300 + number / 10:.1f}",
+            badge=f"{number % 100} %",
+            percentile=float(number % 100),
+            tone=tones[number % 24 // 8],
+            tooltip=f"{HOSTILE}\nsecond line",
+        )
+        for number in range(NUM_TILES)
+    ]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("gallery") / "home"
+    home.mkdir()
+    tiles = make_tiles()
+    (home / "tiles.json").write_text(json.dumps([asdict(tile) for tile in tiles]))
+    for number, tile in enumerate(tiles):
+        if number != WITHOUT_PICTURE:
+            colour = (number * 37 % 256, number * 59 % 256, number * 83 % 256)
+            ensure_thumbnail(home / "thumbs", tile.content_id, Image.new("RGB", (96, 64 + number % 64), colour))
+    with serve(APP, home) as server:
+        yield server
+
+
+def gallery_of(page: Page, label: str = "Classes") -> Locator:
+    found = page.get_by_role("group", name=label)
+    found.locator(".tile").first.wait_for()
+    return found
+
+
+def tile_of(page: Page, number: int) -> Locator:
+    return gallery_of(page).locator(".tile").nth(number)
+
+
+def focused(page: Page) -> str | None:
+    return page.evaluate(
+        """() => [...document.querySelectorAll("*")]
+            .map((element) => element.shadowRoot?.activeElement?.dataset.key).find((key) => key) ?? null"""
+    )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_draws_sections_groups_and_tiles(visit: Callable[..., Visit], app: Server, theme: str) -> None:
+    tab = visit(app.url, theme=theme)
+    gallery = gallery_of(tab.page)
+    assert gallery.locator(".tile").count() == NUM_TILES
+    assert gallery.locator(".section").count() == NUM_TILES // 24
+    first = gallery.locator(".section").first
+    assert first.locator(".group-name").all_inner_texts() == ["Least likely", "Random", "Most likely"]
+    expect(first.locator(".subtitle")).to_have_text("24 images")
+    tile = first.locator(".tile").nth(1)
+    assert tile.inner_text().split("\n") == ["300.1", "1 %"]
+    assert tile.locator("img").get_attribute("alt") == "class/001.png"
+    expect(gallery.locator(".missing")).to_have_count(1)
+    expect(tile_of(tab.page, WITHOUT_PICTURE)).to_have_class("tile missing")
+    assert [error for error in tab.errors if f"{WITHOUT_PICTURE:032x}" not in error] == []
+    screenshot(tab.page, f"gallery-{theme}")
+
+
+@pytest.mark.parametrize("theme, is_light", [("light", True), ("dark", False)])
+def test_text_follows_the_theme(visit: Callable[..., Visit], app: Server, theme: str, is_light: bool) -> None:
+    tab = visit(app.url, theme=theme)
+    colour = tile_of(tab.page, 0).locator(".caption").evaluate("e => getComputedStyle(e).color")
+    brightness = sum(int(part) for part in re.findall(r"\d+", colour)[:3]) / 3
+    assert (brightness < 100) == is_light
+    assert (brightness > 180) != is_light
+
+
+def test_pictures_below_the_fold_are_not_asked_for(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url, height=600)
+    gallery_of(tab.page)
+    tab.page.wait_for_load_state("networkidle")
+    last = f"images/thumb/{NUM_TILES - 1:032x}.webp"
+    early = {url for url in tab.requests if "images/thumb/" in url}
+    assert 24 <= len(early) < NUM_TILES / 2
+    assert not any(url.endswith(last) for url in early)
+    with tab.page.expect_response(lambda response: response.url.endswith(last)) as answer:
+        tile_of(tab.page, NUM_TILES - 1).scroll_into_view_if_needed()
+    assert answer.value.status == 200
+
+
+def test_hostile_text_stays_text(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    dialogs: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    tab.page.on("dialog", note)
+    gallery = gallery_of(tab.page)
+    expect(tile_of(tab.page, 6).locator(".caption")).to_have_text(HOSTILE)
+    assert tile_of(tab.page, 5).locator("img").get_attribute("alt") == f"{HOSTILE}/005.png"
+    assert gallery.locator(".title").first.inner_text() == f"class 0 {HOSTILE}"
+    assert gallery.locator("img").count() == NUM_TILES
+    tile_of(tab.page, 5).click()
+    tab.page.get_by_text(f"chosen: {HOSTILE}/005.png").wait_for()
+    assert dialogs == []
+
+
+def test_a_click_reports_the_sample_each_time(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    counter = tab.page.get_by_text(re.compile("^events: "))
+    expect(counter).to_have_text("events: 0")
+    for count in (1, 2):
+        tile_of(tab.page, 30).click()
+        expect(counter).to_have_text(f"events: {count}")
+    expect(tab.page.get_by_text("event: GalleryEvent(sample_key='class/030.png', section=1)")).to_be_visible()
+    assert tab.page.url.endswith("?sample=class%2F030.png")
+    expect(tile_of(tab.page, 30)).to_have_attribute("aria-pressed", "true")
+    assert gallery_of(tab.page).locator('[aria-pressed="true"]').count() == 1
+
+
+def test_a_link_opens_with_its_sample_marked(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(f"{app.url}/?sample=class/002.png")
+    expect(tile_of(tab.page, 2)).to_have_attribute("aria-pressed", "true")
+    expect(gallery_of(tab.page, "Strip").locator('[aria-pressed="true"]')).to_have_count(1)
+
+
+def test_a_choice_redraws_nothing(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    tile_of(tab.page, 0).evaluate("e => { e.isSame = true }")
+    tile_of(tab.page, 1).click()
+    expect(tile_of(tab.page, 1)).to_have_attribute("aria-pressed", "true")
+    assert tile_of(tab.page, 0).evaluate("e => e.isSame")
+
+
+def test_the_keyboard_reaches_every_tile(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    gallery = gallery_of(tab.page)
+    assert gallery.locator('[tabindex="0"]').count() == 1
+    tile_of(tab.page, 0).focus()
+    keyboard = tab.page.keyboard
+    for key, expected in (("ArrowRight", "class/001.png"), ("ArrowLeft", "class/000.png"), ("End", "class/479.png")):
+        keyboard.press(key)
+        assert focused(tab.page) == expected
+    keyboard.press("Home")
+    columns = len(gallery.locator(".tiles").first.evaluate("e => getComputedStyle(e).gridTemplateColumns").split())
+    keyboard.press("ArrowDown")
+    assert focused(tab.page) == f"class/{columns:03d}.png"
+    outline = tile_of(tab.page, columns).locator(".frame").evaluate("e => getComputedStyle(e).outlineWidth")
+    assert outline == "3px"
+    screenshot(tab.page, "gallery-focus")
+    keyboard.press("ArrowUp")
+    keyboard.press("ArrowRight")
+    keyboard.press("Enter")
+    tab.page.get_by_text("chosen: class/001.png").wait_for()
+    assert focused(tab.page) == "class/001.png"
+    assert gallery.locator('[tabindex="0"]').count() == 1
+
+
+def test_room_for_pictures_is_kept_before_they_come(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit("about:blank")
+    tab.page.route("**/images/thumb/**", lambda route: None)
+    tab.page.goto(app.url)
+    before = [box["y"] for number in (0, 23, 24) if (box := tile_of(tab.page, number).bounding_box())]
+    tab.page.unroute("**/images/thumb/**")
+    tab.page.reload()
+    tab.page.wait_for_load_state("networkidle")
+    after = [box["y"] for number in (0, 23, 24) if (box := tile_of(tab.page, number).bounding_box())]
+    assert before == after
+    assert len(before) == 3
+
+
+def test_a_row_scrolls_sideways_within_the_page(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url, width=700)
+    strip = gallery_of(tab.page, "Strip").locator(".tiles").first
+    assert strip.evaluate("e => { e.scrollLeft = 50; return e.scrollLeft }") == 50
+    assert tab.page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    expect(strip.locator(".tile")).to_have_count(8)
+    screenshot(tab.page, "gallery-narrow")

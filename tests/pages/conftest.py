@@ -1,0 +1,34 @@
+"""A home folder of its own for every test of a page, and the whole app run without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def home_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The store that the pages of this test see."""
+    monkeypatch.setenv("JEPASCORE_HOME", str(tmp_path / "home"))
+    return Store()
+
+
+@pytest.fixture
+def open_page(home_store: Store) -> Callable[..., AppTest]:
+    """Open a page the way a visitor does: open_page() is home, open_page("pages/explore.py", dataset=...) a page."""
+
+    def run(page: str | None = None, **parameters: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        app.query_params.update(parameters)
+        if page is not None:
+            app.switch_page(page)
+        return app.run()
+
+    return run

@@ -1,0 +1,168 @@
+"""Rules that lint cannot hold: who may import whom, what the web process never loads, how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "jepascore_core").rglob("*.py"))
+UI = sorted((ROOT / "pages" / "ui").glob("*.py"))
+PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+
+MAX_MODULE_LINES = 400
+MAX_PAGE_LINES = 60
+HEAVY = ("torch", "torchvision", "timm", "open_clip")
+#: What pages leave to the core; SQL and tables are read by views, work is done by the worker.
+NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", "huey", *HEAVY}
+#: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
+FLOORS = (
+    {"errors", "records", "home", "batching", "queueing", "score"},
+    {"migrations", "measurement_specs", "jacobian", "datasets", "demo"},
+    {"catalogue", "training"},
+    {"store", "backbones"},
+    {"views", "estimators", "indexing", "companions", "runs"},
+    {"pipeline", "curation", "api"},
+    {"tasks", "figures", "exporters"},
+    {"worker", "engines"},
+    {"cli"},
+)
+#: Entry points, which may name anything.
+DOORS = {"__init__", "__main__"}
+#: The numerical room knows no file, database or model library.
+NOT_IN_JACOBIAN = {"duckdb", "sqlite3", "pyarrow", "pandas", "timm", "open_clip", "PIL", "fsspec", "huey"}
+
+ROOMS = {path.relative_to(ROOT / "jepascore_core").with_suffix("").parts[0] for path in CORE} - DOORS
+
+_LOADER = """
+import sys
+from importlib import import_module
+for name in sys.argv[2:]:
+    import_module(name)
+loaded = sorted(set(sys.modules) & set(sys.argv[1].split(",")))
+sys.exit(f"loaded: {loaded}" if loaded else 0)
+"""
+
+
+def imported_names(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, by absolute name."""
+    names: set[str] = set()
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module or "") if part)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def top_levels(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported_names(path)}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def room_of(module: str) -> str | None:
+    """The room of an absolute module name: "views" for `jepascore_core.views.ranks`."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "jepascore_core" and len(parts) > 1 and parts[1] in ROOMS else None
+
+
+def floor_of(room: str) -> int:
+    return next((floor for floor, rooms in enumerate(FLOORS) if room in rooms), -1)
+
+
+@pytest.mark.parametrize("path", [*CORE, *UI], ids=relative)
+def test_modules_stay_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+
+
+@pytest.mark.parametrize("path", PAGES, ids=relative)
+def test_pages_stay_thin(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_PAGE_LINES
+    assert not top_levels(path) & NOT_IN_PAGES
+
+
+@pytest.mark.parametrize("path", UI, ids=relative)
+def test_shared_page_code_leaves_tables_and_models_to_the_core(path: Path) -> None:
+    assert not top_levels(path) & NOT_IN_PAGES
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_the_core_knows_neither_streamlit_nor_the_pages(path: Path) -> None:
+    assert not top_levels(path) & {"streamlit", "pages", "app"}
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room for room in ROOMS if floor_of(room) < 0} == set(), "name the floor of a new module in FLOORS"
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_imports_run_downwards(path: Path) -> None:
+    own = path.relative_to(ROOT / "jepascore_core").with_suffix("").parts[0]
+    if own in DOORS:
+        return
+    used = {room for name in imported_names(path) if (room := room_of(name)) is not None} - {own}
+    assert {room for room in used if floor_of(room) >= floor_of(own)} == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jepascore_core" / "jacobian").glob("*.py")), ids=relative)
+def test_the_mathematics_knows_no_file_or_library(path: Path) -> None:
+    assert not top_levels(path) & NOT_IN_JACOBIAN
+
+
+@pytest.mark.parametrize("path", PAGES[1:], ids=relative)
+def test_every_page_begins_with_the_frame(path: Path) -> None:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    statements = [node for node in body if not isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)]
+    if isinstance(statements[0], ast.Expr) and isinstance(statements[0].value, ast.Constant):
+        del statements[0]
+    assert isinstance(statements[0], ast.With)
+    assert ast.unparse(statements[0].items[0]).startswith("frame(")
+    assert len(statements) == 1
+
+
+def test_the_web_process_loads_no_torch(tmp_path: Path) -> None:
+    """Everything that app.py and the pages import, loaded in a fresh interpreter."""
+    wanted: set[str] = set()
+    for path in [*PAGES, *UI]:
+        wanted |= {name for name in imported_names(path) if name.startswith(("pages.ui.", "jepascore_core."))}
+    modules = sorted({name for name in wanted if _is_module(name)} | {"app"})
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADER, ",".join(HEAVY), *modules],
+        cwd=ROOT,
+        env={**os.environ, "JEPASCORE_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def test_the_rule_about_torch_can_fail(tmp_path: Path) -> None:
+    (tmp_path / "timm.py").write_text("")
+    (tmp_path / "innocent.py").write_text("import timm\n")
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADER, ",".join(HEAVY), "innocent"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "timm" in done.stderr
