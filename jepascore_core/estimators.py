@@ -1,17 +1,22 @@
-"""Estimators: which cotangents are propagated, and what comes out of it. So far: exact."""
+"""Estimators: which cotangents are propagated, and what comes out of it.
+
+exact: all K unit vectors. sketch: r random orthonormal combinations of them, fixed by a seed.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.errors import EncoderError, NonFiniteError
-from jepascore_core.jacobian.generic import jacobian
+from jepascore_core.jacobian.engine import Engine, GenericEngine
 from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import MeasurementSpec
@@ -27,11 +32,12 @@ class Measurements:
     `score` is the rank definition, in nats: higher = more likely under the encoder's implicit density.
     """
 
-    singular_values: Tensor  # [B, K] float64, descending
+    singular_values: Tensor  # [B, K] float64, descending; [B, r] for a sketch
     rank: Tensor  # [B] int64
     score: Tensor  # [B] float64
     embedding: Tensor  # [B, K], dtype of the passes
     spec: MeasurementSpec
+    features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that tell of the score
 
 
 def measure(
@@ -40,6 +46,8 @@ def measure(
     estimator: str = "exact",
     precision: str = "auto",
     *,
+    probes: int | None = None,
+    seed: int = 0,
     chunk: int | None = None,
     on_chunk: Callable[[int], None] | None = None,
 ) -> Measurements:
@@ -48,8 +56,10 @@ def measure(
     Args:
         backbone: from `load_backbone` or `wrap_encoder`.
         images: [B, C, H, W], preprocessed (`backbone.preprocess`).
-        estimator: "exact": all K cotangents.
+        estimator: "exact": all K cotangents; "sketch": `probes` of them.
         precision: of the passes: "float32", "float64" for reference, or "auto".
+        probes: number of cotangents of a sketch.
+        seed: of a sketch's cotangents.
         chunk: cotangents at once; default by device.
         on_chunk: called with the number of finished cotangents; may raise to stop.
 
@@ -57,21 +67,37 @@ def measure(
         EncoderError: if the encoder breaks its contract or returns non-finite values.
         UnknownNameError: for an unknown estimator or precision.
     """
-    spec = resolve_spec(estimator, precision)
-    return measure_with(encoder_for(backbone, spec), backbone.device, images, spec, chunk=chunk, on_chunk=on_chunk)
+    spec = resolve_spec(estimator, precision, probes, seed)
+    return measure_with(prepare(backbone, spec), backbone.device, images, spec, chunk=chunk, on_chunk=on_chunk)
 
 
-def encoder_for(backbone: Backbone, spec: MeasurementSpec) -> nn.Module:
-    """The backbone's encoder in the precision of the passes; a copy unless it has that precision already."""
+def prepare(backbone: Backbone, spec: MeasurementSpec) -> Engine:
+    """An engine for the backbone in the precision of the spec, to be used for many batches."""
+    return GenericEngine(_in_precision(backbone.encoder, spec))
+
+
+def _in_precision(encoder: nn.Module, spec: MeasurementSpec) -> nn.Module:
+    """The encoder in the precision of the passes; a copy unless it has that precision already."""
     dtype = DTYPES[spec.precision]
-    floating = [parameter.dtype for parameter in backbone.encoder.parameters() if parameter.is_floating_point()]
+    floating = [parameter.dtype for parameter in encoder.parameters() if parameter.is_floating_point()]
     if all(found == dtype for found in floating) and (floating or dtype == torch.float32):
-        return backbone.encoder
-    return copy.deepcopy(backbone.encoder).to(dtype)
+        return encoder
+    return copy.deepcopy(encoder).to(dtype)
+
+
+def sketch_cotangents(probes: int, seed: int, dimension: int) -> Tensor:
+    """Random orthonormal combinations of the outputs, the same on every machine. -> [min(probes, K), K] float64.
+
+    Rows of a Haar-distributed orthogonal matrix: the Q of a Gaussian matrix, signs fixed by R.
+    """
+    # NumPy's generator is stable across versions and devices; torch's is not.
+    normal = torch.from_numpy(np.random.default_rng(seed).standard_normal((dimension, min(probes, dimension))))
+    basis, triangle = torch.linalg.qr(normal)
+    return (basis * triangle.diagonal().sign()).T.contiguous()
 
 
 def measure_with(
-    encoder: nn.Module,
+    engine: Engine,
     device: torch.device,
     images: Tensor,
     spec: MeasurementSpec,
@@ -79,17 +105,20 @@ def measure_with(
     chunk: int | None = None,
     on_chunk: Callable[[int], None] | None = None,
 ) -> Measurements:
-    """`measure` for an encoder that `encoder_for` has prepared once for many batches."""
+    """`measure` with an engine that `prepare` has made once for many batches."""
     if images.ndim != 4:
         raise EncoderError(
             f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
         )
     inputs = images.to(device=device, dtype=DTYPES[spec.precision])
-    embedding, rows = jacobian(encoder, inputs, chunk=chunk, on_chunk=on_chunk)
-    finite = embedding.isfinite().all(dim=1) & rows.isfinite().flatten(1).all(dim=1)
+    cotangents = None
+    if spec.estimator == "sketch" and spec.probes is not None:
+        cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
+    found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
+    finite = found.embedding.isfinite().all(dim=1) & found.rows.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         raise NonFiniteError((~finite).nonzero().flatten().tolist())
-    values = singular_values(rows)
+    values = singular_values(found.rows)
     rank = torch.from_numpy(numerical_rank(values, spec.precision))
     score = torch.from_numpy(jepa_score(values, "rank", rank=rank))
-    return Measurements(values, rank, score, embedding.cpu(), spec)
+    return Measurements(values, rank, score, found.embedding.cpu(), spec, found.features)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.batching import BatchPlan, plan_batches
@@ -18,7 +18,7 @@ from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
-from jepascore_core.estimators import Measurements, encoder_for, measure_with
+from jepascore_core.estimators import Measurements, measure_with, prepare
 from jepascore_core.jacobian.generic import default_chunk
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.score import jepa_score, log_spectrum
@@ -123,7 +123,7 @@ def first_plan(backbone: Backbone) -> BatchPlan:
     if backbone.device.type == "cuda":
         memory = int(JACOBIAN_SHARE * torch.cuda.mem_get_info(backbone.device)[0])
     num_pixels = preprocessing.channels * preprocessing.height * preprocessing.width
-    return plan_batches(backbone.info.dimension, num_pixels, default_chunk(backbone.device), memory)
+    return plan_batches(backbone.info.dimension, num_pixels, default_chunk(backbone.device.type), memory)
 
 
 _Loaded = tuple[PendingImage, Tensor | SampleError]
@@ -150,7 +150,7 @@ class _Session:
 
     def __init__(self, store: Store, backbone: Backbone, spec: MeasurementSpec, check: Callable[[], None]) -> None:
         self.store, self.backbone, self.spec, self.check = store, backbone, spec, check
-        self.encoder: nn.Module = encoder_for(backbone, spec)
+        self.engine = prepare(backbone, spec)
         self.plan = first_plan(backbone)
         self.rows: list[Measurement] = []
         self.num_measured = self.num_failed = 0
@@ -181,7 +181,7 @@ class _Session:
         try:
             images = torch.stack([tensor for _, tensor in part])
             result = measure_with(
-                self.encoder,
+                self.engine,
                 self.backbone.device,
                 images,
                 self.spec,

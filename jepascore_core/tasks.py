@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.errors import JepaScoreError, SampleError
-from jepascore_core.estimators import encoder_for, measure_with
-from jepascore_core.jacobian.generic import default_chunk
+from jepascore_core.estimators import measure_with, prepare
+from jepascore_core.jacobian.engine import Engine
 from jepascore_core.pipeline import PendingImage, Progress, first_plan, load_image, measure_pending
 from jepascore_core.records import (
     CostProbe,
@@ -137,18 +137,18 @@ class _LongEnough(Exception):  # noqa: N818 - stops a pass that has told enough
 
 def _seconds_per_image(backbone: Backbone, images: list[Tensor], spec: MeasurementSpec) -> float:
     """Time of one image at the best batch size that fits into the probe's time; extrapolated if not even one does."""
-    encoder = encoder_for(backbone, spec)
+    engine = prepare(backbone, spec)
     size, limit = 1, min(first_plan(backbone).limit, len(images))
     deadline = time.monotonic() + PROBE_SECONDS
     # The first passes of a process pay for lazy initialisation, hence a second one unless that would take long.
-    best = _time_batch(backbone, encoder, images[:1], spec)
+    best = _time_batch(backbone, engine, images[:1], spec)
     while size <= limit and (time.monotonic() < deadline or (size == 1 and best < 2 * PROBE_SECONDS)):
-        best = min(best, _time_batch(backbone, encoder, images[:size], spec) / size)
+        best = min(best, _time_batch(backbone, engine, images[:size], spec) / size)
         size *= 2
     return best
 
 
-def _time_batch(backbone: Backbone, encoder: nn.Module, images: list[Tensor], spec: MeasurementSpec) -> float:
+def _time_batch(backbone: Backbone, engine: Engine, images: list[Tensor], spec: MeasurementSpec) -> float:
     """Seconds that a batch takes; a long one is stopped in time and extrapolated to all K cotangents."""
     marks: list[tuple[int, float]] = []
     started = time.monotonic()
@@ -158,9 +158,9 @@ def _time_batch(backbone: Backbone, encoder: nn.Module, images: list[Tensor], sp
         if len(marks) >= 3 and marks[-1][1] - started > PROBE_SECONDS / 2:
             raise _LongEnough
 
-    chunk = default_chunk(backbone.device)
+    chunk = engine.default_chunk()
     try:
-        measure_with(encoder, backbone.device, torch.stack(images), spec, chunk=chunk, on_chunk=on_chunk)
+        measure_with(engine, backbone.device, torch.stack(images), spec, chunk=chunk, on_chunk=on_chunk)
     except _LongEnough:
         # The first chunk also holds the forward pass and whatever is initialised late.
         (before, earlier), (after, later) = marks[0], marks[-1]

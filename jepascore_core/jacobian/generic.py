@@ -10,33 +10,41 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jepascore_core.errors import EncoderError
 
+#: K -> W [R, K]: which combinations of the outputs are differentiated.
+Cotangents = Callable[[int], Tensor]
+
 #: Cotangents propagated at once. Small chunks stay in a CPU's cache (16 measured best); a GPU wants to be filled.
 DEFAULT_CHUNK = {"cpu": 16}
 GPU_CHUNK = 64
 
 
-def default_chunk(device: torch.device) -> int:
+def default_chunk(device_type: str) -> int:
     """Number of cotangents propagated at once on this kind of device."""
-    return DEFAULT_CHUNK.get(device.type, GPU_CHUNK)
+    return DEFAULT_CHUNK.get(device_type, GPU_CHUNK)
 
 
 def jacobian(
-    encoder: nn.Module, images: Tensor, chunk: int | None = None, on_chunk: Callable[[int], None] | None = None
+    encoder: nn.Module,
+    images: Tensor,
+    cotangents: Cotangents | None = None,
+    chunk: int | None = None,
+    on_chunk: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Embeddings and Jacobians of a batch of images.
 
     Reverse mode: the cotangent e_k on every image's output gives row k of every image's Jacobian at once, since an
-    image's embedding depends on that image alone (arXiv 2510.05949, appendix). Costs one forward pass and K backward
-    passes of the batch; holds B x K x D values.
+    image's embedding depends on that image alone (arXiv 2510.05949, appendix). Costs one forward pass and R backward
+    passes of the batch; holds B x R x D values.
 
     Args:
         encoder: maps [B, C, H, W] to [B, K], in eval mode.
         images: [B, C, H, W], on the encoder's device, of its dtype.
+        cotangents: K -> W [R, K]; None means the K unit vectors, that is J itself.
         chunk: cotangents at once; default by device.
         on_chunk: called with the number of finished cotangents; may raise to stop.
 
     Returns:
-        Embeddings [B, K] and Jacobians [B, K, C * H * W], both detached.
+        Embeddings [B, K] and W J [B, R, C * H * W], both detached.
 
     Raises:
         EncoderError: if the encoder breaks its contract; the message says what was expected and seen.
@@ -47,7 +55,13 @@ def jacobian(
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         outputs = encoder(inputs)
         check_outputs(outputs, images)
-        rows = _rows(outputs, inputs, chunk or default_chunk(images.device), on_chunk)
+        rows = _rows(
+            outputs,
+            inputs,
+            cotangents and cotangents(outputs.shape[1]),
+            chunk or default_chunk(images.device.type),
+            on_chunk,
+        )
     return outputs.detach(), rows
 
 
@@ -86,15 +100,25 @@ def check_outputs(outputs: Tensor, images: Tensor) -> None:
         )
 
 
-def _rows(outputs: Tensor, inputs: Tensor, chunk: int, on_chunk: Callable[[int], None] | None) -> Tensor:
-    """All rows of the Jacobians. outputs [B, K], inputs [B, ...] -> [B, K, D]."""
+def _rows(
+    outputs: Tensor,
+    inputs: Tensor,
+    cotangents: Tensor | None,
+    chunk: int,
+    on_chunk: Callable[[int], None] | None,
+) -> Tensor:
+    """Rows of W J. outputs [B, K], inputs [B, ...], W [R, K] or None for all unit vectors -> [B, R, D]."""
     batch, size = outputs.shape
-    rows = torch.empty(batch, size, inputs[0].numel(), dtype=outputs.dtype, device=outputs.device)
-    for start in range(0, size, chunk):
-        stop = min(start + chunk, size)
-        cotangents = torch.zeros(stop - start, batch, size, dtype=outputs.dtype, device=outputs.device)
-        cotangents[torch.arange(stop - start), :, torch.arange(start, stop)] = 1.0
-        gradients = _pull_back(outputs, inputs, cotangents)
+    count = size if cotangents is None else len(cotangents)
+    rows = torch.empty(batch, count, inputs[0].numel(), dtype=outputs.dtype, device=outputs.device)
+    for start in range(0, count, chunk):
+        stop = min(start + chunk, count)
+        if cotangents is None:
+            block = torch.zeros(stop - start, size, dtype=outputs.dtype, device=outputs.device)
+            block[torch.arange(stop - start), torch.arange(start, stop)] = 1.0
+        else:
+            block = cotangents[start:stop].to(outputs)
+        gradients = _pull_back(outputs, inputs, block[:, None].expand(-1, batch, -1))
         rows[:, start:stop] = gradients.flatten(2).transpose(0, 1)
         if on_chunk is not None:
             on_chunk(stop)
