@@ -79,5 +79,21 @@ class RuleError(JepaScoreError):
     """A curation rule, or a saved set of them, that makes no sense."""
 
 
+class RuleSyntaxError(RuleError):
+    """A text that is no rule; `position` is the letter of `text` (counted from 0) at which it stops making sense."""
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        super().__init__(f"At letter {position + 1}: {message}")
+        self.text, self.position = text, position
+
+    @property
+    def pointer(self) -> str:
+        """The line of the text that is wrong, and below it a mark at the place."""
+        before = self.text[: self.position]
+        first = before.rfind("\n") + 1
+        line = self.text[first:].partition("\n")[0]
+        return f"{line}\n{' ' * (self.position - first)}^"
+
+
 class ExportError(JepaScoreError):
     """An export that could not be written in whole; nothing of it was left behind."""

@@ -1,0 +1,209 @@
+"""Rules as text and back, and errors that point at the place."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jepascore_core.curation.parsing import parse, parse_chip
+from jepascore_core.curation.rules import (
+    Among,
+    And,
+    AtLeast,
+    Between,
+    Budget,
+    Column,
+    Curation,
+    Flag,
+    Matches,
+    Not,
+    OnePer,
+    Or,
+)
+from jepascore_core.curation.text import chip_text, to_text
+from jepascore_core.errors import RuleError, RuleSyntaxError
+from tests.curation.strategies import BUDGETS, HOSTILE, ONE_PER, conditions, curations, rules
+
+PERCENTILE = Column("percentile")
+LABEL = Column("label")
+NEAR = st.builds(
+    Flag,
+    st.sampled_from(["near_duplicate", "leak", "label_conflict"]),
+    st.floats(1e-6, 1),
+    st.one_of(st.none(), HOSTILE),
+)
+META = st.builds(Column, st.just("meta"), key=HOSTILE)
+ODD = st.one_of(
+    NEAR,
+    st.builds(Among, META, st.lists(st.one_of(st.none(), HOSTILE), min_size=1, max_size=3).map(tuple)),
+    st.builds(Matches, META, HOSTILE),
+    st.builds(Between, META, st.floats(allow_nan=False, allow_infinity=False)),
+)
+
+
+@given(curations(conditions(st.one_of(st.none(), HOSTILE), ODD)))
+@example(Curation((Not(Not(Flag("grey"))), Or((And((Flag("grey"), Flag("leak"))), Flag("leak"))))))
+@example(Curation((Not(Between(PERCENTILE, 5, 95)), Not(Between(PERCENTILE, 5)), Not(Between(PERCENTILE, None, 5)))))
+def test_rules_survive_as_text(curation):
+    text = to_text(curation)
+    assert parse(text) == curation
+    assert to_text(parse(text)) == text
+
+
+@given(st.one_of(rules(conditions(st.none(), ODD)), ONE_PER, BUDGETS))
+def test_a_chip_survives_as_text(chip):
+    if not isinstance(chip, And):
+        assert parse_chip(chip_text(chip)) == chip
+
+
+@given(st.text(max_size=40))
+@example("(" * 3000)
+@example("not " * 3000)
+def test_any_text_is_a_rule_or_an_error_within_it(text):
+    try:
+        found = parse(text)
+    except RuleSyntaxError as error:
+        assert 0 <= error.position <= len(text)
+        line, mark = error.pointer.split("\n")[-2:]
+        assert line in text
+        assert mark.strip() == "^"
+    else:
+        assert parse(to_text(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("percentile >= 5", Between(PERCENTILE, 5)),
+        ("percentile < 5", Not(Between(PERCENTILE, 5))),
+        ("5 <= percentile", Between(PERCENTILE, 5)),
+        ("95 > percentile", Not(Between(PERCENTILE, 95))),
+        ("5 <= percentile <= 95", Between(PERCENTILE, 5, 95)),
+        ("95 >= percentile >= 5", Between(PERCENTILE, 5, 95)),
+        ("percentile = 5", Between(PERCENTILE, 5, 5)),
+        ("percentile != 5", Not(Between(PERCENTILE, 5, 5))),
+        ('percentile["timm:x", paper] >= 5', Between(Column("percentile", "timm:x", "paper"), 5)),
+        ("score[norm] >= 1.5e1", Between(Column("score", None, "norm"), 15)),
+        ('label = "a\\u00e9\\n"', Among(LABEL, ("aé\n",))),
+        ('label != "a"', Not(Among(LABEL, ("a",)))),
+        ('label in ("a", missing)', Among(LABEL, ("a", None))),
+        ("label is missing", Among(LABEL, (None,))),
+        ("label is not missing", Not(Among(LABEL, (None,)))),
+        ('key like "train/*"', Matches(Column("key"), "train/*")),
+        ('meta["my year"] >= 1999', Between(Column("meta", key="my year"), 1999)),
+        ("grey or leak(0.05) and not measured",
+         Or((Flag("grey"), And((Flag("leak", 0.05), Not(Flag("measured"))))))),
+        ("at least 2 of (grey, leak, percentile < 3)",
+         AtLeast(2, (Flag("grey"), Flag("leak"), Not(Between(PERCENTILE, 3))))),
+    ],
+)  # fmt: skip
+def test_what_people_type(text, rule):
+    assert parse(text) == Curation((rule,))
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("all | one per exact", (OnePer(),)),
+        ('| one per near 0.1 keep largest of "b"', (OnePer(0.1, "largest", "b"),)),
+        ("| budget 10", (Budget(10),)),
+        ("| budget 9 per class seed 3 | one per exact", (OnePer(), Budget(9, per="class", seed=3))),
+        ("| budget 10 clusters 5", (Budget(10, "clusters", clusters=5),)),
+        ("| budget 10 diverse", (Budget(10, "diverse"),)),
+    ],
+)  # fmt: skip
+def test_steps(text, steps):
+    assert parse(text).steps == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        ("percentile >= five", 14, 'Expected a number, found "five"'),
+        ("percentil >= 5", 0, "Did you mean percentile"),
+        ("grey and", 8, "Expected a rule, for example class_percentile >= 5, found the end"),
+        ("(grey", 5, 'Expected ")"'),
+        ("grey leak", 5, 'Expected "and", "or"'),
+        ("grey and percentile >= 101", 9, "between 0 and 100"),
+        ('label = "cat', 8, "a text that does not end"),
+        ("label = cat", 8, "a text in double quotes"),
+        ("grey ; leak", 5, "means nothing"),
+        ("5 <= percentile <= 3", 0, "Swap them"),
+        ("near_duplicate", 0, "needs a radius"),
+        ("leak(2)", 0, "cosine distance"),
+        ("at least 4 of (grey, leak)", 9, "cannot be"),
+        ("all | budget 0", 6, "whole number from 1"),
+        ("all | budget 5 | budget 6", 0, "one budget only"),
+        ("all | pick 5", 6, 'Expected "one" or "budget"'),
+        ("grey\nand label >= 5", 9, "is a text"),
+        ('label = "\\q"', 8, "backslash"),
+        ("score[mean] > 5", 6, 'Expected "rank" or "paper"'),
+    ],
+)
+def test_errors_point_at_the_place(text, position, message):
+    with pytest.raises(RuleSyntaxError, match="At letter") as caught:
+        parse(text)
+    assert caught.value.position == position
+    assert message in str(caught.value)
+
+
+def test_the_pointer_is_below_the_letter():
+    with pytest.raises(RuleSyntaxError) as caught:
+        parse("grey\nand label >= 5")
+    assert caught.value.pointer == "and label >= 5\n    ^"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Column("rank; DROP TABLE x"),
+        lambda: Column("width", "b"),
+        lambda: Column("meta"),
+        lambda: Column("label", key="x"),
+        lambda: Between(PERCENTILE),
+        lambda: Between(PERCENTILE, 5, 4),
+        lambda: Between(PERCENTILE, -1),
+        lambda: Between(Column("score"), float("nan")),
+        lambda: Between(PERCENTILE, True),
+        lambda: Between(LABEL, 1),
+        lambda: Among(PERCENTILE, ("a",)),
+        lambda: Among(LABEL, ()),
+        lambda: Among(LABEL, (1,)),
+        lambda: Matches(PERCENTILE, "a"),
+        lambda: Flag("nonsense"),
+        lambda: Flag("grey", 0.1),
+        lambda: Flag("leak", None, "b"),
+        lambda: And((Flag("grey"),)),
+        lambda: AtLeast(0, (Flag("grey"),)),
+        lambda: OnePer(0.0),
+        lambda: OnePer(None, "best"),
+        lambda: OnePer(None, "first", "b"),
+        lambda: Budget(0),
+        lambda: Budget(1.5),
+        lambda: Budget(5, "balanced", "class"),
+        lambda: Budget(5, "clusters"),
+        lambda: Budget(5, "random", clusters=3),
+        lambda: Budget(5, seed=-1),
+        lambda: Budget(5, "best"),
+        lambda: Budget(5, backbone="b"),
+        lambda: Curation(steps=(Budget(5), Budget(6))),
+    ],
+)
+def test_rules_that_make_no_sense(make):
+    with pytest.raises(RuleError):
+        make()
+
+
+def test_chips_can_be_removed_and_added():
+    curation = parse("grey and leak | one per exact | budget 5")
+    assert to_text(curation.without(0)) == "leak | one per exact | budget 5"
+    assert to_text(curation.without(3)) == "grey and leak | one per exact"
+    assert curation.plus(Flag("grey")) == curation
+    assert curation.plus(Budget(7, "balanced")).steps == (OnePer(), Budget(7, "balanced"))
+    assert curation.without(3).plus(Budget(5)) == curation
+
+
+@given(curations(), st.randoms())
+def test_the_order_of_chips_is_that_of_nobody(curation, random):
+    steps, again = list(curation.steps), [*curation.rules, *curation.rules]
+    random.shuffle(steps)
+    assert Curation(tuple(again), tuple(steps)) == curation
