@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from jepascore_core.backbones.specs import find_spec
 from jepascore_core.records import BackboneInfo, MeasurementSpec
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
@@ -42,14 +43,27 @@ def short_architecture(architecture: str) -> str:
 
 def backbone_title(info: BackboneInfo) -> str:
     """Family and size where they are known, else architecture and library."""
-    size = short_architecture(info.architecture)
-    if info.library == "bundled":
-        return f"{info.name.partition(':')[2] or info.name} (bundled)"
-    if info.family == "unknown":
-        return f"{size} ({info.library})"
-    if info.family.startswith("supervised"):
+    return _title(info.name, info.library, info.architecture, info.family)
+
+
+def asked_title(name: str) -> str:
+    """The same for a name that a person asked for, before its weights are loaded: "ViT-Ti/16 (supervised)"."""
+    spec = find_spec(name)
+    if spec is not None:
+        return _title(spec.name, spec.library, spec.architecture, spec.family)
+    library, _, rest = name.partition(":")
+    return _title(name, library, re.split(r"[:.]", rest)[0], "unknown") if rest else name
+
+
+def _title(name: str, library: str, architecture: str, family: str) -> str:
+    size = short_architecture(architecture)
+    if library == "bundled":
+        return f"{name.partition(':')[2] or name} (bundled)"
+    if family == "unknown":
+        return f"{size} ({library})"
+    if family.startswith("supervised"):
         return f"{size} (supervised)"
-    return size if info.family.lower() in size.lower() else f"{info.family} {size}"
+    return size if family.lower() in size.lower() else f"{family} {size}"
 
 
 #: What tells two measured backbones of one title apart, the most telling first; the last is always different.

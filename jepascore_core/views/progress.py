@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
 from jepascore_core.store import Store
 from jepascore_core.views.formats import duration_text, plural, rate_text
+from jepascore_core.views.names import asked_title
 
 #: A worker writes its heartbeat every half second; one that was silent for so long is dead, or its machine sleeps.
 STALE_SECONDS = 30.0
@@ -49,12 +50,15 @@ class Progress:
 
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
+    `short_title` fits into a narrow column. `measured` is the backbone id and spec id of a run whose backbone is known.
     """
 
     identifier: str
     dataset_id: str
     dataset_name: str
     title: str
+    short_title: str
+    measured: tuple[str, str] | None
     state: str
     state_text: str
     is_active: bool
@@ -92,6 +96,8 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         dataset_id=run.dataset_id,
         dataset_name=dataset_name,
         title=f"{dataset_name}, {run.backbone.name}",
+        short_title=f"{dataset_name}, {asked_title(run.backbone.name)}",
+        measured=(run.backbone_id, run.spec.spec_id) if run.backbone_id else None,
         state=run.state.value,
         state_text=_state_text(_RUN_STATES[run.state], is_stale, is_stopping),
         is_active=run.state.is_active,
@@ -123,6 +129,8 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
         dataset_id=dataset.dataset_id,
         dataset_name=dataset.name,
         title=dataset.name,
+        short_title=dataset.name,
+        measured=None,
         state=dataset.state.value,
         state_text=_state_text(_DATASET_STATES[dataset.state], is_stale, is_stopping),
         is_active=is_indexing,

@@ -5,7 +5,13 @@ import pytest
 from jepascore_core.errors import DatasetNotReadyError
 from jepascore_core.records import MeasurementSpec
 from jepascore_core.views.choices import class_choices, dataset_choices, measured_choices
-from jepascore_core.views.names import backbone_title, distinct_titles, measured_titles, short_architecture
+from jepascore_core.views.names import (
+    asked_title,
+    backbone_title,
+    distinct_titles,
+    measured_titles,
+    short_architecture,
+)
 from jepascore_core.views.score_set import ScoreSet, freshness, has_labels
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
@@ -93,6 +99,21 @@ def test_titles_say_the_family_where_it_is_known(store):
     assert backbone_title(add_backbone(store, family="supervised ViT")) == "ViT-Ti/16 (supervised)"
     assert backbone_title(add_backbone(store, "timm:resnet18.a1", family="ResNet")) == "ResNet-18"
     assert backbone_title(add_backbone(store, "bundled:digits-vit")) == "digits-vit (bundled)"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("timm:vit_small_patch14_dinov2.lvd142m", "DINOv2 ViT-S/14"),
+        ("timm:vit_tiny_patch16_224.augreg_in21k_ft_in1k", "ViT-Ti/16 (supervised)"),
+        ("timm:vit_tiny_patch16_224.mine", "ViT-Ti/16 (timm)"),
+        ("open_clip:ViT-B-16:of_mine", "ViT-B/16 (open_clip)"),
+        ("bundled:tiny", "tiny (bundled)"),
+        ("what is this", "what is this"),
+    ],
+)
+def test_a_name_has_a_title_before_its_weights_are_loaded(name, title):
+    assert asked_title(name) == title
 
 
 def test_titles_that_would_be_equal_say_what_differs(store):
