@@ -1,0 +1,92 @@
+"""Floating-point operations of one exact score, from an encoder's architecture; data and sums, no torch.
+
+A multiplication and an addition are two operations. Norms, activations and softmax are left out: under 1 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Operations of one forward pass over one image, by what a reverse pass makes of them.
+
+    A product with weights costs a reverse pass as much again, since the weights need no gradients. A product of two
+    activations (queries with keys, attention with values) costs it twice, one gradient for each factor.
+    """
+
+    with_weights: float
+    between_activations: float = 0.0
+
+    @property
+    def forward(self) -> float:
+        """One forward pass."""
+        return self.with_weights + self.between_activations
+
+    @property
+    def reverse(self) -> float:
+        """One vector-Jacobian product."""
+        return self.with_weights + 2 * self.between_activations
+
+
+class Shape(Protocol):
+    """What is known of an architecture: enough to count its operations."""
+
+    def passes(self, image_size: int) -> Passes:
+        """Operations of one forward pass over an image of this side in pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VitShape:
+    """A vision transformer: `depth` blocks on tokens of `width`, whose MLP has `hidden` units.
+
+    `prefix` counts class and register tokens, `projection` the outputs of a linear layer after pooling. A `gated` MLP
+    has two matrices into its hidden units. `attention_pool` pools by a query that attends to all tokens, then an MLP.
+    """
+
+    depth: int
+    width: int
+    hidden: int
+    patch: int
+    prefix: int = 1
+    gated: bool = False
+    attention_pool: bool = False
+    projection: int = 0
+    channels: int = 3
+
+    def passes(self, image_size: int) -> Passes:
+        """Operations of one forward pass over an image of this side in pixels."""
+        patches = (image_size // self.patch) ** 2
+        tokens = patches + self.prefix
+        mlp = (3 if self.gated else 2) * self.width * self.hidden
+        block = 2 * tokens * (4 * self.width**2 + mlp)
+        weights = self.depth * block + 2 * patches * self.channels * self.patch**2 * self.width
+        activations = self.depth * 4 * tokens**2 * self.width
+        if self.attention_pool:
+            weights += 2 * (2 * tokens * self.width**2 + 2 * self.width**2 + 2 * self.width * self.hidden)
+            activations += 4 * tokens * self.width
+        return Passes(weights + 2 * self.width * self.projection, activations)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvShape:
+    """A convolutional network whose forward pass takes `forward` operations at `image_size` pixels."""
+
+    forward: float
+    image_size: int
+
+    def passes(self, image_size: int) -> Passes:
+        """Operations grow with the area of the image."""
+        return Passes(self.forward * (image_size / self.image_size) ** 2)
+
+
+def score_flop(shape: Shape, image_size: int, dimension: int) -> float:
+    """Operations of one exact score: a forward pass and K = `dimension` reverse passes.
+
+    Structured passes do less where they can; a sketch of r probes takes r / K of the reverse part.
+    """
+    passes = shape.passes(image_size)
+    return passes.forward + dimension * passes.reverse

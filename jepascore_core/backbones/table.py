@@ -1,0 +1,15 @@
+"""The table of known backbones: data only, so that the web process may read it.
+
+What the columns rest on: names, sizes, preprocessing, licences and repositories of timm's and open_clip's weights are
+those of the libraries' own configurations, and the arithmetic is that of their modules; tests compare all of it. DINOv2
+runs at 224 pixels, the size of the paper's measurements, instead of its native 518. Rows of original releases rest on
+the projects' repositories as read in November 2026: facebookresearch/ijepa, facebookresearch/vjepa2, bytedance/ibot,
+facebookresearch/moco-v3 and rbalestr-lab/lejepa.
+"""
+
+from __future__ import annotations
+
+from jepascore_core.backbones.rows_jepa import JEPA_ROWS
+from jepascore_core.backbones.rows_other import OTHER_ROWS
+
+TABLE = (*JEPA_ROWS, *OTHER_ROWS)
