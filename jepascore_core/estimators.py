@@ -15,14 +15,25 @@ import torch
 from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import Backbone
-from jepascore_core.errors import EncoderError, NonFiniteError
+from jepascore_core.errors import EncoderError, NonFiniteError, UnknownNameError
 from jepascore_core.jacobian.engine import Engine, GenericEngine
 from jepascore_core.jacobian.gram import singular_values
+from jepascore_core.jacobian.parts import UnknownStructure
+from jepascore_core.jacobian.recognise import recognise
+from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import MeasurementSpec
 from jepascore_core.score import jepa_score, numerical_rank
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+PASSES = {
+    "float64": PassPrecision(torch.float64, torch.float64),
+    "float32": PassPrecision(torch.float32, torch.float32),
+    "tf32": PassPrecision(torch.float32, torch.float32, allow_tf32=True),
+    "bfloat16": PassPrecision(torch.float32, torch.bfloat16),
+}
+
+#: Their matrix products carry so little that null directions come out as noise: what is known to be 0 is set to 0.
+COARSE_PRECISIONS = ("tf32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ def measure(
         backbone: from `load_backbone` or `wrap_encoder`.
         images: [B, C, H, W], preprocessed (`backbone.preprocess`).
         estimator: "exact": all K cotangents; "sketch": `probes` of them.
-        precision: of the passes: "float32", "float64" for reference, or "auto".
+        precision: of the passes: "bfloat16", "tf32", "float32", "float64" for reference, or "auto".
         probes: number of cotangents of a sketch.
         seed: of a sketch's cotangents.
         chunk: cotangents at once; default by device.
@@ -72,13 +83,30 @@ def measure(
 
 
 def prepare(backbone: Backbone, spec: MeasurementSpec) -> Engine:
-    """An engine for the backbone in the precision of the spec, to be used for many batches."""
-    return GenericEngine(_in_precision(backbone.encoder, spec))
+    """An engine for the backbone in the precision of the spec, to be used for many batches.
+
+    Structured passes where the architecture is known in every part, generic ones otherwise: `engine.note` says why.
+
+    Raises:
+        UnknownNameError: for a precision that this device or architecture does not have; it never falls back silently.
+    """
+    precision = PASSES[spec.precision]
+    if precision.allow_tf32 and backbone.device.type != "cuda":
+        raise UnknownNameError(f"tf32 is a precision of CUDA devices, not of {backbone.device}. Choose another one.")
+    encoder = _in_dtype(backbone.encoder, precision.trace)
+    try:
+        architecture = recognise(encoder)
+    except UnknownStructure as reason:
+        if spec.precision in COARSE_PRECISIONS:
+            raise UnknownNameError(
+                f"{backbone.info.name} cannot be measured in {spec.precision}: {reason}. Choose float32 or auto."
+            ) from None
+        return GenericEngine(encoder, f"Measured by the generic passes, which are slower: {reason}")
+    return StructuredEngine(encoder, architecture, precision)
 
 
-def _in_precision(encoder: nn.Module, spec: MeasurementSpec) -> nn.Module:
-    """The encoder in the precision of the passes; a copy unless it has that precision already."""
-    dtype = DTYPES[spec.precision]
+def _in_dtype(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The encoder in this precision; a copy unless it has that precision already."""
     floating = [parameter.dtype for parameter in encoder.parameters() if parameter.is_floating_point()]
     if all(found == dtype for found in floating) and (floating or dtype == torch.float32):
         return encoder
@@ -110,7 +138,7 @@ def measure_with(
         raise EncoderError(
             f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
         )
-    inputs = images.to(device=device, dtype=DTYPES[spec.precision])
+    inputs = images.to(device=device, dtype=PASSES[spec.precision].trace)
     cotangents = None
     if spec.estimator == "sketch" and spec.probes is not None:
         cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
@@ -120,5 +148,10 @@ def measure_with(
         raise NonFiniteError((~finite).nonzero().flatten().tolist())
     values = singular_values(found.rows)
     rank = torch.from_numpy(numerical_rank(values, spec.precision))
+    if engine.structural_rank is not None:
+        rank = torch.full_like(rank, min(engine.structural_rank, values.shape[1]))
+        if spec.precision in COARSE_PRECISIONS:
+            values[:, int(rank[0]) :] = 0.0
     score = torch.from_numpy(jepa_score(values, "rank", rank=rank))
-    return Measurements(values, rank, score, found.embedding.cpu(), spec, found.features)
+    features = None if found.features is None else found.features.cpu()
+    return Measurements(values, rank, score, found.embedding.cpu(), spec, features)

@@ -7,7 +7,7 @@ from jepascore_core.records import MeasurementSpec
 
 ESTIMATORS = ("exact", "sketch")
 DEFAULT_PROBES = 32
-PRECISIONS = ("float32", "float64")
+PRECISIONS = ("bfloat16", "tf32", "float32", "float64")
 
 
 def resolve_spec(

@@ -20,7 +20,7 @@ LOG_FLOOR = 1e-12
 #: A singular value counts towards the rank when it exceeds this share of the largest one. Rounding noise of a float32
 #: reverse pass comes out near 1e-7 of the largest value, the smallest real ones of trained encoders near 1e-3; the
 #: float64 limit is set by the Gram matrix after refinement (see jacobian/gram.py).
-RANK_TOLERANCE: dict[str, float] = {"float32": 1e-5, "float64": 1e-9}
+RANK_TOLERANCE: dict[str, float] = {"bfloat16": 1e-4, "tf32": 5e-5, "float32": 1e-5, "float64": 1e-9}
 
 
 def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDArray[np.int64]:

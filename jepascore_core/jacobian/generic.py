@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -51,8 +52,7 @@ def jacobian(
     """
     check_modes(encoder)
     inputs = images.detach().requires_grad_(True)
-    # Fused attention kernels lack batching rules for their backward pass, and cuDNN may round convolutions to TF32.
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with torch.enable_grad(), math_attention():
         outputs = encoder(inputs)
         check_outputs(outputs, images)
         rows = _rows(
@@ -63,6 +63,18 @@ def jacobian(
             on_chunk,
         )
     return outputs.detach(), rows
+
+
+@contextmanager
+def math_attention(allow_tf32: bool = False) -> Iterator[None]:
+    """Settings of all passes: fused attention lacks batching rules for its backward pass, and TF32 is to be chosen."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = allow_tf32
+    try:
+        with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=allow_tf32):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def check_modes(encoder: nn.Module) -> None:
@@ -118,15 +130,15 @@ def _rows(
             block[torch.arange(stop - start), torch.arange(start, stop)] = 1.0
         else:
             block = cotangents[start:stop].to(outputs)
-        gradients = _pull_back(outputs, inputs, block[:, None].expand(-1, batch, -1))
+        gradients = vector_jacobian(outputs, inputs, block[:, None].expand(-1, batch, -1))
         rows[:, start:stop] = gradients.flatten(2).transpose(0, 1)
         if on_chunk is not None:
             on_chunk(stop)
     return rows
 
 
-def _pull_back(outputs: Tensor, inputs: Tensor, cotangents: Tensor) -> Tensor:
-    """Vector-Jacobian products of several cotangents. [N, B, K] -> [N, B, ...]."""
+def vector_jacobian(outputs: Tensor, inputs: Tensor, cotangents: Tensor) -> Tensor:
+    """Vector-Jacobian products of several cotangents; the graph is kept. [R, B, K] -> [R, B, ...]."""
     try:
         return torch.autograd.grad(outputs, inputs, cotangents, retain_graph=True, is_grads_batched=True)[0]
     except torch.OutOfMemoryError:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Singular values below this share of the largest one are refined; above it the Gram's relative error is below 1e-8.
-REFINE_BELOW = 1e-4
+#: Singular values below this share of the largest one are refined; above it the Gram's relative error is below 1e-10.
+REFINE_BELOW = 1e-3
 
 #: Columns of J converted to float64 at a time: bounds the extra memory to K x 16,384 x 8 bytes.
 COLUMN_BLOCK = 16_384

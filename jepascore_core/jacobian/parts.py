@@ -1,0 +1,132 @@
+"""Parts that every known vision transformer is made of, told strictly by their full type names.
+
+Foreign modules are `Any` here: what is read of them is checked by type first, and no model library is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from jepascore_core.jacobian.architecture import Linear, Norm
+
+_LAYER_NORMS = (
+    "torch.nn.modules.normalization.LayerNorm",
+    "timm.layers.norm.LayerNorm",
+    "open_clip.transformer.LayerNorm",
+    "open_clip.transformer.LayerNormFp32",
+)
+_ACTIVATIONS = (
+    "torch.nn.modules.activation.GELU",
+    "torch.nn.modules.activation.SiLU",
+    "torch.nn.modules.activation.ReLU",
+    "timm.layers.activations.GELU",
+    "timm.layers.activations.GELUTanh",
+    "timm.layers.activations.QuickGELU",
+    "open_clip.transformer.QuickGELU",
+)
+_LAYER_SCALES = (
+    "timm.layers.layer_scale.LayerScale",
+    "timm.models.vision_transformer.LayerScale",
+    "open_clip.transformer.LayerScale",
+)
+#: Layers that do nothing in evaluation mode.
+_INERT = (
+    "torch.nn.modules.linear.Identity",
+    "torch.nn.modules.dropout.Dropout",
+    "timm.layers.drop.DropPath",
+    "timm.layers.patch_dropout.PatchDropout",
+    "open_clip.transformer.PatchDropout",
+)
+
+
+class UnknownStructure(Exception):  # noqa: N818 - an answer, not a fault
+    """Why a module is none of the known architectures."""
+
+
+def full_name(module: Any) -> str:
+    """Full name of a module's type."""
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def require(condition: bool, what: str) -> None:
+    """Refuse what is not known.
+
+    Raises:
+        UnknownStructure: naming it.
+    """
+    if not condition:
+        raise UnknownStructure(what)
+
+
+def require_inert(*modules: Any) -> None:
+    """Refuse a layer that does something in evaluation mode."""
+    for module in modules:
+        require(module is None or full_name(module) in _INERT, f"{type(module).__name__} where nothing was expected")
+
+
+def read_norm(module: Any) -> Norm:
+    """A LayerNorm over the last axis."""
+    require(full_name(module) in _LAYER_NORMS, f"{type(module).__name__} in place of LayerNorm")
+    require(len(module.normalized_shape) == 1, "LayerNorm over several axes")
+    return Norm(module.weight, module.bias, module.eps)
+
+
+def read_optional_norm(module: Any) -> Norm | None:
+    """A LayerNorm, or None for the identity."""
+    return None if isinstance(module, nn.Identity) or module is None else read_norm(module)
+
+
+def read_linear(module: Any) -> Linear:
+    """A linear layer."""
+    require(
+        type(module) in (nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear), "a projection of its own kind"
+    )
+    return Linear(module.weight, module.bias)
+
+
+def read_activation(module: Any) -> Callable[[Tensor], Tensor]:
+    """A known elementwise activation."""
+    require(full_name(module) in _ACTIVATIONS, f"the activation {type(module).__name__}")
+    # In place it would overwrite what its slope is taken of.
+    require(not getattr(module, "inplace", False), "an activation that works in place")
+    return module
+
+
+def read_layer_scale(module: Any) -> Tensor | None:
+    """The factors of a LayerScale, or None for the identity."""
+    if isinstance(module, nn.Identity):
+        return None
+    require(full_name(module) in _LAYER_SCALES, f"{type(module).__name__} in place of LayerScale")
+    return module.gamma
+
+
+def read_patch(convolution: Any, pads: bool = False) -> Tensor:
+    """[d, C x height x width] of a convolution that cuts images into patches without overlap."""
+    require(type(convolution) is nn.Conv2d, "a patch embedding that is not one convolution")
+    is_plain = (
+        tuple(convolution.stride) == tuple(convolution.kernel_size)
+        and convolution.groups == 1
+        and tuple(convolution.dilation) == (1, 1)
+        and convolution.padding in ((0, 0), 0, "valid")
+    )
+    require(is_plain and not pads, "patches that overlap or reach over the border")
+    return convolution.weight.flatten(1)
+
+
+def rank_of(dimension: int, width: int, num_null: int | None, num_pixels: int) -> int | None:
+    """Rank of K linear functions of a vector of the width with so many dead directions."""
+    return None if num_null is None else min(dimension, width - num_null, num_pixels)
+
+
+def dead_directions(norm_before: Norm | None, norm_after: Norm | None, *, is_average: bool) -> int | None:
+    """Directions of the pooled vector that LayerNorm takes away: its mean and, unless averaged after it, its length."""
+    norm = norm_after or norm_before
+    if norm is None:
+        return 0
+    # A gain of zero takes its own direction, and leaves the other two undecided.
+    if norm.weight is not None and bool((norm.weight == 0).any()):
+        return None
+    return 1 if norm_after is None and is_average else 2

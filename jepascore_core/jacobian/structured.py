@@ -1,0 +1,146 @@
+"""The engine of the structured passes: forward trace, head, reverse pass by chunks, and a check against autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from jepascore_core.jacobian.architecture import Architecture
+from jepascore_core.jacobian.engine import GenericEngine, Pullback
+from jepascore_core.jacobian.generic import Cotangents, check_modes, check_outputs, math_attention, vector_jacobian
+from jepascore_core.jacobian.trace import Trace, run_forward
+from jepascore_core.jacobian.vit import fold_block, patch_factor, pull_back_tokens
+
+#: Small chunks stay in a CPU's cache; 8 to 16 measured best on ViT-Ti and ViT-S (benchmarks/exact.py).
+CPU_CHUNK = 8
+
+#: A GPU gets as many cotangents as this share of its free memory holds.
+GPU_SHARE = 0.4
+
+#: Largest relative difference between the length of one cotangent pulled back by the structure and by autograd.
+CHECK_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.bfloat16: 0.1}
+
+
+@dataclass(frozen=True)
+class PassPrecision:
+    """`trace`: of the forward pass, softmax and norms; `products`: of the matrix products of the reverse pass."""
+
+    trace: torch.dtype
+    products: torch.dtype
+    allow_tf32: bool = False
+
+
+class StructuredEngine:
+    """Jacobians of a vision transformer whose architecture is known.
+
+    Its first image is also differentiated once by autograd; should the two differ, the engine says so in `note` and
+    measures by the generic passes from then on: slower, never wrong.
+    """
+
+    name = "structured"
+
+    def __init__(self, encoder: nn.Module, architecture: Architecture, precision: PassPrecision) -> None:
+        self.note = ""
+        self._encoder, self._architecture, self._precision = encoder, architecture, precision
+        self._folded = tuple(fold_block(block, precision.products) for block in architecture.blocks)
+        self._factor = patch_factor(architecture.patch)
+        self._is_checked = False
+        self._fallback: GenericEngine | None = None
+
+    @property
+    def structural_rank(self) -> int | None:
+        """Rank of J as the architecture dictates it."""
+        return None if self._fallback else self._architecture.rank
+
+    def default_chunk(self) -> int:
+        """Cotangents at once: what fits a CPU's cache, or all that a GPU's memory holds."""
+        if self._fallback is not None:
+            return self._fallback.default_chunk()
+        device = self._factor.device
+        if device.type != "cuda":
+            return CPU_CHUNK
+        free = torch.cuda.mem_get_info(device)[0]
+        return max(1, int(GPU_SHARE * free / self._architecture.bytes_per_cotangent(self._precision.products.itemsize)))
+
+    def pull_back(
+        self,
+        images: Tensor,
+        cotangents: Cotangents | None = None,
+        chunk: int | None = None,
+        on_chunk: Callable[[int], None] | None = None,
+    ) -> Pullback:
+        """Embeddings, rows and forward features of a batch.
+
+        Raises:
+            EncoderError: if the encoder breaks its contract.
+        """
+        if self._fallback is None and not self._is_checked:
+            self._check(images[:1])
+        if self._fallback is not None:
+            return self._fallback.pull_back(images, cotangents, chunk, on_chunk)
+        return self._pull_back(images, cotangents, chunk or self.default_chunk(), on_chunk)
+
+    def _pull_back(
+        self,
+        images: Tensor,
+        cotangents: Cotangents | None,
+        chunk: int,
+        on_chunk: Callable[[int], None] | None,
+    ) -> Pullback:
+        with math_attention(self._precision.allow_tf32):
+            trace = run_forward(self._architecture, images, self._precision.products)
+            live = trace.tokens[:, :1] if self._architecture.class_token_only else trace.tokens
+            with torch.enable_grad():
+                tokens = live.detach().requires_grad_(True)
+                embedding = self._architecture.head(tokens)
+            size = embedding.shape[1]
+            identity = torch.eye(size, dtype=embedding.dtype, device=embedding.device)
+            weights = identity if cotangents is None else cotangents(size).to(embedding)
+            rows = self._rows(trace, tokens, embedding, weights, chunk, on_chunk)
+        return Pullback(embedding.detach(), rows, trace.log_scales)
+
+    def _rows(
+        self,
+        trace: Trace,
+        tokens: Tensor,
+        embedding: Tensor,
+        weights: Tensor,
+        chunk: int,
+        on_chunk: Callable[[int], None] | None,
+    ) -> Tensor:
+        batch, num_patches = len(tokens), trace.tokens.shape[1] - self._architecture.num_prefix
+        rows = self._factor.new_empty(batch, len(weights), num_patches * self._factor.shape[1])
+        for start in range(0, len(weights), chunk):
+            block = weights[start : start + chunk]
+            upper = vector_jacobian(embedding, tokens, block[:, None].expand(-1, batch, -1)).transpose(0, 1)
+            with torch.no_grad():
+                rows[:, start : start + chunk] = pull_back_tokens(
+                    self._architecture, self._folded, self._factor, trace, upper.to(self._precision.products)
+                )
+            if on_chunk is not None:
+                on_chunk(start + len(block))
+        return rows
+
+    def _check(self, images: Tensor) -> None:
+        """Compare with autograd: the embedding, and the length of one random combination of the Jacobian's rows."""
+        check_modes(self._encoder)
+        with torch.enable_grad(), math_attention(self._precision.allow_tf32):
+            inputs = images.detach().requires_grad_(True)
+            expected = self._encoder(inputs)
+            check_outputs(expected, images)
+            generator = torch.Generator().manual_seed(0)
+            weights = torch.randn(expected.shape[1], generator=generator, dtype=torch.float64).to(expected)
+            gradient = vector_jacobian(expected, inputs, weights[None, None])[0]
+        found = self._pull_back(images, lambda _: weights[None], 1, None)
+        tolerance = CHECK_TOLERANCE[self._precision.products]
+        lengths = found.rows.double().norm(), gradient.double().norm()
+        # Not finite is the caller's to report, whichever passes find it.
+        is_finite = bool(torch.stack(lengths).isfinite().all())
+        agree = torch.allclose(found.embedding.double(), expected.detach().double(), rtol=1e-3, atol=1e-4)
+        if is_finite and not (agree and abs(lengths[0] - lengths[1]) <= tolerance * lengths[1]):
+            self.note = "The structured passes disagree with autograd on this encoder: measured by the generic ones."
+            self._fallback = GenericEngine(self._encoder, self.note)
+        self._is_checked = True

@@ -1,0 +1,211 @@
+"""Structured reverse pass of vision transformers: all cotangents of an image through one shared forward trace.
+
+What autograd would recompute or carry along for every cotangent is done once an image or once an encoder: softmax
+probabilities, normalised values and activation slopes (trace.py); gains of the norms, LayerScale and the centring of
+LayerNorm's derivative are folded into the weights. Above the last attention only the class token is live if the head
+reads nothing else. The pass ends at the patch tokens: they are linear in the pixels, x_n = W p_n, so
+
+    J J^T = sum over tokens n of C_n (W W^T) C_n^T,   C_n [R, d] the cotangents of token n,
+
+and with W W^T = L L^T the rows C_n L, side by side, have the Gram matrix of the pixel Jacobian.
+
+Shapes: B images, R cotangents, N tokens, d width, H heads, A = H x head size, M hidden units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jepascore_core.jacobian.architecture import Architecture, Block, Norm
+from jepascore_core.jacobian.trace import AttentionTrace, BlockTrace, NormTrace, Trace, turn
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedBlock:
+    """Weights of one block as the reverse pass multiplies by them, in its precision.
+
+    `down` [d, M] (LayerScale folded in), twice side by side for a gated MLP; `up` [M, d], or [2 M, d] with the gate
+    first; `out` [d, A]; `qkv` [3 A, d]. `up` and `qkv` carry the gain of the norm before them and are centred along d.
+    """
+
+    down: Tensor
+    up: Tensor
+    is_gated: bool
+    out: Tensor
+    qkv: Tensor
+    num_heads: int
+    scale: float
+    q_gain: Tensor | None
+    k_gain: Tensor | None
+
+
+def fold_block(block: Block, dtype: torch.dtype) -> FoldedBlock:
+    """Fold gains, LayerScale and centring into the weights, in the weights' own precision; then round to `dtype`."""
+    attention, mlp = block.attention, block.mlp
+    down = mlp.down.weight if block.scale2 is None else block.scale2[:, None] * mlp.down.weight
+    out = attention.out.weight if block.scale1 is None else block.scale1[:, None] * attention.out.weight
+    up = mlp.up.weight if mlp.gate is None else torch.cat([mlp.gate.weight, mlp.up.weight])
+    return FoldedBlock(
+        down=down.to(dtype).contiguous(),
+        up=_centred(up, block.norm2).to(dtype).contiguous(),
+        is_gated=mlp.gate is not None,
+        out=out.to(dtype).contiguous(),
+        qkv=_centred(attention.qkv.weight, block.norm1).to(dtype).contiguous(),
+        num_heads=attention.num_heads,
+        scale=attention.scale,
+        q_gain=_gain(attention.q_norm, dtype),
+        k_gain=_gain(attention.k_norm, dtype),
+    )
+
+
+def patch_factor(patch: Tensor) -> Tensor:
+    """L [d, P] with L L^T = W W^T for the patch embedding W [d, pixels]: W itself, or its smaller triangular factor."""
+    if patch.shape[1] <= patch.shape[0]:
+        return patch
+    # On the CPU: MPS has no float64.
+    return torch.linalg.qr(patch.cpu().double().T, mode="r").R.T.to(patch)
+
+
+def pull_back_tokens(
+    architecture: Architecture, folded: tuple[FoldedBlock, ...], factor: Tensor, trace: Trace, cotangents: Tensor
+) -> Tensor:
+    """Cotangents of the tokens that enter the head -> rows with the Gram matrix of the pixel Jacobian.
+
+    Args:
+        architecture: the encoder.
+        folded: its blocks, folded.
+        factor: L [d, P], from `patch_factor`.
+        trace: of a forward pass of B images.
+        cotangents: [B, R, N, d], or [B, R, 1, d] for the class token alone; overwritten.
+
+    Returns:
+        [B, R, patches x P] in the factor's precision.
+    """
+    values = cotangents
+    for block, kept in zip(reversed(folded), reversed(trace.blocks), strict=True):
+        values = _through_mlp(block, kept, values)
+        values = _through_attention(block, kept, values)
+    if trace.norm_pre is not None and architecture.norm_pre is not None:
+        if architecture.norm_pre.weight is not None:
+            values = values * architecture.norm_pre.weight.to(values.dtype)
+        values = _norm_pull_back(values - values.mean(dim=-1, keepdim=True), trace.norm_pre)
+    return (values[:, :, architecture.num_prefix :].to(factor.dtype) @ factor).flatten(2)
+
+
+def _through_mlp(block: FoldedBlock, kept: BlockTrace, cotangents: Tensor) -> Tensor:
+    """[B, R, n, d] -> the same; n = N, or 1 for the class token."""
+    live = cotangents.shape[2]
+    hidden = cotangents @ block.down
+    slopes = kept.slopes[:, None, :live]
+    hidden = torch.cat([hidden, hidden], dim=-1).mul_(slopes) if block.is_gated else hidden.mul_(slopes)
+    norm = NormTrace(kept.norm2.values[:, :live], kept.norm2.scale[:, :live])
+    return _add_norm_pull_back(cotangents, hidden @ block.up, norm)
+
+
+def _through_attention(block: FoldedBlock, kept: BlockTrace, cotangents: Tensor) -> Tensor:
+    """[B, R, N, d] -> the same; [B, R, 1, d] -> [B, R, N, d] where only the class token is live above."""
+    heads = cotangents @ block.out
+    if cotangents.shape[2] == kept.attention.queries.shape[2]:
+        gradients = _heads_pull_back(block, kept.attention, heads)
+        return _add_norm_pull_back(cotangents, gradients @ block.qkv, kept.norm1)
+    gradients = _class_token_pull_back(block, kept.attention, heads[:, :, 0])
+    below = _norm_pull_back(gradients @ block.qkv, kept.norm1)
+    below[:, :, :1] += cotangents
+    return below
+
+
+def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
+    """Cotangents of the heads' outputs [B, R, N, A] -> of queries, keys and values side by side [B, R, N, 3 A]."""
+    batch, count, length, width = heads.shape
+    num_heads = block.num_heads
+    size = width // num_heads
+    # [B, H, N, R, size]: then one product serves all cotangents of a head.
+    moved = heads.view(batch, count, length, num_heads, size).permute(0, 3, 2, 1, 4).contiguous()
+    flat = moved.view(batch, num_heads, length, count * size)
+    values = (kept.attention.mT @ flat).view(batch, num_heads, length, count, size)
+    logits = moved.view(batch, num_heads, length * count, size) @ kept.values.mT
+    logits = logits.view(batch, num_heads, length, count, length)
+    logits -= (moved * kept.outputs[:, :, :, None]).sum(dim=-1, keepdim=True)
+    logits *= kept.attention[:, :, :, None]
+    queries = (logits.view(batch, num_heads, length * count, length) @ kept.keys).view_as(values)
+    by_key = logits.view(batch, num_heads, length, count * length).mT
+    keys = (by_key @ kept.queries).view(batch, num_heads, count, length, size)
+    gradients = heads.new_empty(batch, count, length, 3, num_heads, size)
+    query_part, key_part, value_part = gradients.unbind(3)
+    query_part.copy_(_to_projection(queries.permute(0, 3, 2, 1, 4), kept, kept.q_norm, block.q_gain, block.scale))
+    key_part.copy_(_to_projection(keys.permute(0, 2, 3, 1, 4), kept, kept.k_norm, block.k_gain, 1.0))
+    value_part.copy_(values.permute(0, 3, 2, 1, 4))
+    return gradients.view(batch, count, length, 3 * width)
+
+
+def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
+    """`_heads_pull_back` where only the first query is live: [B, R, A] -> [B, R, N, 3 A]."""
+    batch, count, width = heads.shape
+    num_heads = block.num_heads
+    moved = heads.view(batch, count, num_heads, -1).transpose(1, 2)  # [B, H, R, size]
+    attention, query = kept.attention[:, :, :1], kept.queries[:, :, :1]
+    logits = moved @ kept.values.mT
+    logits = (logits - (moved * kept.outputs[:, :, :1]).sum(dim=-1, keepdim=True)) * attention
+    length = logits.shape[-1]
+    gradients = heads.new_zeros(batch, count, length, 3, num_heads, width // num_heads)
+    query_part, key_part, value_part = gradients.unbind(3)
+    queries = query_part.new_zeros(query_part.shape)
+    queries[:, :, 0] = (logits @ kept.keys).transpose(1, 2)
+    keys = (logits[..., None] * query[:, :, None]).permute(0, 2, 3, 1, 4)
+    query_part.copy_(_to_projection(queries, kept, kept.q_norm, block.q_gain, block.scale))
+    key_part.copy_(_to_projection(keys, kept, kept.k_norm, block.k_gain, 1.0))
+    value_part.copy_((attention.mT[:, :, None] * moved[:, :, :, None]).permute(0, 2, 3, 1, 4))
+    return gradients.view(batch, count, length, 3 * width)
+
+
+def _to_projection(
+    gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None, gain: Tensor | None, scale: float
+) -> Tensor:
+    """Cotangents of what is multiplied into logits -> of the projection's output: scale, rotation, norm, in reverse.
+
+    Shapes [B, R, N, H, size].
+    """
+    if scale != 1.0:
+        gradients = gradients * scale
+    if kept.rotation is not None:
+        sin, cos = (_by_token(table) for table in (kept.rotation.sin, kept.rotation.cos))
+        gradients = gradients * cos - turn(gradients * sin, kept.rotation.half)
+    if norm is None:
+        return gradients
+    if gain is not None:
+        gradients = gradients * gain
+    centred = gradients - gradients.mean(dim=-1, keepdim=True)
+    values, scales = (item.transpose(1, 2)[:, None] for item in (norm.values, norm.scale))
+    return (centred - values * (centred * values).mean(dim=-1, keepdim=True)) * scales
+
+
+def _by_token(table: Tensor) -> Tensor:
+    """A table [N, size] or [H, N, size] beside [B, R, N, H, size]."""
+    return table[:, None] if table.ndim == 2 else table.transpose(0, 1)
+
+
+def _norm_pull_back(gradients: Tensor, norm: NormTrace) -> Tensor:
+    """Derivative of LayerNorm without its gain, for cotangents that are centred: [B, R, n, d] -> the same, in place."""
+    values, scale = norm.values[:, None], norm.scale[:, None]
+    along = (gradients * values).mean(dim=-1, keepdim=True)
+    return gradients.addcmul_(values, along, value=-1.0).mul_(scale)
+
+
+def _add_norm_pull_back(cotangents: Tensor, gradients: Tensor, norm: NormTrace) -> Tensor:
+    """The residual connection around a norm and its branch; `gradients` are centred and overwritten."""
+    values, scale = norm.values[:, None], norm.scale[:, None]
+    along = (gradients * values).mean(dim=-1, keepdim=True)
+    return cotangents.addcmul(gradients.addcmul_(values, along, value=-1.0), scale)
+
+
+def _centred(weight: Tensor, norm: Norm) -> Tensor:
+    """weight [out, d] with the norm's gain and the centring of LayerNorm's derivative folded in."""
+    scaled = weight if norm.weight is None else weight * norm.weight
+    return scaled - scaled.mean(dim=1, keepdim=True)
+
+
+def _gain(norm: Norm | None, dtype: torch.dtype) -> Tensor | None:
+    return None if norm is None or norm.weight is None else norm.weight.to(dtype)
