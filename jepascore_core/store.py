@@ -148,6 +148,28 @@ class Store:
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
 
+    def hold(self, name: str, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Keep the result of a query in this process's memory, as a table that further queries may name.
+
+        Raises:
+            StoreError: if a file of the home folder cannot be read.
+        """
+        try:
+            self._duckdb.cursor().execute(f"CREATE OR REPLACE TABLE {name} AS {sql}", list(parameters))
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
+
+    def hold_table(self, name: str, table: pa.Table) -> None:
+        """Keep an Arrow table in this process's memory under a name; see `hold`."""
+        cursor = self._duckdb.cursor()
+        cursor.register(f"{name}_arrow", table)
+        cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_arrow")
+        cursor.unregister(f"{name}_arrow")
+
+    def let_go(self, name: str) -> None:
+        """Free a table that was held."""
+        self._duckdb.cursor().execute(f"DROP TABLE IF EXISTS {name}")
+
     def manifest_sql(self, dataset: DatasetRecord) -> str:
         """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
         return _parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation import (
+from jepascore_core.curation.legacy import (
     CurationCounts,
     CurationRule,
     apply,

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation import CurationRule, rules_from_dict
+from jepascore_core.curation.legacy import CurationRule, rules_from_dict
 from jepascore_core.errors import ExportError, UnknownNameError
 from jepascore_core.exporters import FORMATS, export, export_bytes, suggested_name
 from jepascore_core.exporters.publishing import explain, staged

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from jepascore_core import figures
-from jepascore_core.curation import CurationRule, apply
+from jepascore_core.curation.legacy import CurationRule, apply
 from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.detail import sample_detail
 from jepascore_core.views.distribution import HistogramOptions, histograms

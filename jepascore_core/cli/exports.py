@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from jepascore_core.cli.output import JsonFlag, print_json, say
-from jepascore_core.curation import CurationRule
+from jepascore_core.curation.legacy import CurationRule
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.exporters import ExportFormat, Which, export
 from jepascore_core.records import DatasetRecord

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jepascore_core.catalogue import utc_now
-from jepascore_core.curation import CurationCounts, CurationRule, rules_to_dict, verdict_sql
+from jepascore_core.curation.legacy import CurationCounts, CurationRule, rules_to_dict, verdict_sql
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.exporters.writers import (

@@ -6,7 +6,7 @@ import shlex
 
 import streamlit as st
 
-from jepascore_core.curation import CurationResult, CurationRule, Measure, apply, preview
+from jepascore_core.curation.legacy import CurationResult, CurationRule, Measure, apply, preview
 from jepascore_core.exporters import FORMATS, ExportFormat, Which, export_bytes, suggested_name
 from jepascore_core.figures import class_balance_figure
 from jepascore_core.views.choices import class_choices

@@ -1,0 +1,177 @@
+"""Full-length columns of a dataset, held in memory: what makes a change of a rule cheap at a million samples.
+
+Every column has one row a sample in order of the sample keys, so columns are put side by side without looking anything
+up. A column is named by a hash over everything that it depends on: it is found again as long as nothing changed, and
+never when something did.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from jepascore_core.errors import RuleError, StoreError
+from jepascore_core.records import DatasetRecord, short_hash
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile
+
+#: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
+MAX_COLUMNS = 48
+BUSY_SECONDS = 120.0
+
+_NORM = "sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[]))"
+
+_benches: weakref.WeakKeyDictionary[Store, Columns] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def columns(store: Store) -> Columns:
+    """The columns that are held for a store."""
+    with _making:
+        if store not in _benches:
+            _benches[store] = Columns(store)
+        return _benches[store]
+
+
+class Columns:
+    """Names of columns, made on first use. A column `c_x` is the column "c_x" of the table `c_x`."""
+
+    def __init__(self, store: Store) -> None:
+        # The map of all benches must not keep the store alive.
+        self._store = weakref.proxy(store)
+        self._used: dict[str, float] = {}
+        self._lock = threading.RLock()
+
+    def hold(self, about: Sequence[Any], sql: str, parameters: Sequence[Any] = ()) -> str:
+        """The name of the result of `sql` (in which {name} is its own name), made unless it is held already.
+
+        `about` names everything that the result depends on.
+        """
+        name = f"c_{short_hash(list(about), 20)}"
+        with self._lock:
+            if name not in self._used:
+                self._store.hold(name, sql.replace("{name}", name), parameters)
+                self._forget_some()
+            self._used[name] = time.monotonic()
+        return name
+
+    def hold_table(self, about: Sequence[Any], table: pa.Table) -> str:
+        """Like `hold`, for a table that is there already."""
+        return self.hold_made(about, lambda: table)
+
+    def hold_made(self, about: Sequence[Any], make: Callable[[], pa.Table]) -> str:
+        """Like `hold`, for a table that takes long to make elsewhere."""
+        name = f"c_{short_hash(list(about), 20)}"
+        if name not in self._used:
+            table = make()
+            with self._lock:
+                self._store.hold_table(name, table)
+                self._forget_some()
+        self._used[name] = time.monotonic()
+        return name
+
+    def _forget_some(self) -> None:
+        now = time.monotonic()
+        idle = sorted((used, name) for name, used in self._used.items() if now - used > BUSY_SECONDS)
+        for _, name in idle[: max(0, len(self._used) - MAX_COLUMNS)]:
+            del self._used[name]
+            self._store.let_go(name)
+
+    def base(self, dataset: DatasetRecord) -> str:
+        """Table of the samples: row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes.
+
+        Raises:
+            DatasetNotReadyError: if the dataset has no index yet.
+        """
+        sql = f"""
+            SELECT row_number() OVER (ORDER BY sample_key, uri) - 1 AS row_id,
+                sample_key, uri, content_id, label, split, width, height, num_bytes
+            FROM ({self._store.manifest_sql(dataset)}) ORDER BY sample_key, uri
+        """
+        return self.hold(["base", dataset.dataset_id, dataset.version], sql)
+
+    def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
+        """The score, NULL where there is no measurement; `<name>_rank` is the numerical rank beside it.
+
+        Raises:
+            StoreError: if an image was measured twice: rows would not match the samples.
+        """
+        covered = covered_sql(self._store, scores)
+        if companion == "norm":
+            measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
+            covered = f"""SELECT sample_key, uri, measured.rank, measured.score
+                FROM ({self._store.manifest_sql(dataset)}) LEFT JOIN
+                (SELECT content_id, rank, {_NORM} AS score FROM ({measured})) AS measured USING (content_id)"""
+        about = ["score", freshness(self._store, scores), *_identity(scores), companion]
+        sql = f'SELECT score AS "{{name}}", rank AS "{{name}}_rank" FROM ({covered}) ORDER BY sample_key, uri'
+        name, base = self.hold(about, sql), self.base(dataset)
+        counts = f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {base}) AS fits"
+        if not self._store.query(counts)["fits"][0].as_py():
+            raise StoreError("The store holds repeated measurements. Run `jepascore doctor` to find them.")
+        return name
+
+    def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:
+        """Mid-rank percentile of a score column in (0, 100), within "label", "split" or (None) the dataset."""
+        partition = f'"{score}" IS NULL' + (f", {within}" if within else "")
+        midrank = midrank_percentile(f'"{score}"', partition)
+        sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank} END AS "{{name}}"
+            FROM {self.base(dataset)} POSITIONAL JOIN {score} ORDER BY row_id"""
+        return self.hold(["percentile", score, within], sql)
+
+    def metadata(self, dataset: DatasetRecord, key: str) -> str:
+        """A column of the user as text; `<name>_number` is the same as numbers, NULL where it is none.
+
+        Raises:
+            RuleError: if the dataset has no such column.
+        """
+        manifest = self._store.manifest_sql(dataset)
+        wanted = f"meta.{key}"
+        known = self._store.query(f"SELECT * FROM ({manifest}) LIMIT 0").column_names
+        if wanted not in known:
+            names = [name.removeprefix("meta.") for name in known if name.startswith("meta.")]
+            raise RuleError(f"{dataset.name} has no column {key!r}. Known: {', '.join(names) or 'none'}.")
+        quoted = wanted.replace('"', '""')
+        sql = f"""SELECT CAST("{quoted}" AS VARCHAR) AS "{{name}}", TRY_CAST("{quoted}" AS DOUBLE) AS "{{name}}_number"
+            FROM ({manifest}) ORDER BY sample_key, uri"""
+        return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)
+
+    def draw(self, dataset: DatasetRecord, seed: int) -> str:
+        """A random order of the samples that depends on their keys and the seed only: 1, 2, ..."""
+        base = self.base(dataset)
+        sql = f"""SELECT row_number() OVER (ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id) AS "{{name}}"
+            FROM {base} ORDER BY row_id"""
+        return self.hold(["draw", base, seed], sql, [seed])
+
+    def exact_groups(self, dataset: DatasetRecord) -> str:
+        """Which samples have the same bytes: the row of the first of them, NULL where there is one only."""
+        base = self.base(dataset)
+        return self.hold(["exact", base], _groups_sql(base, "content_id"))
+
+    def groups(self, dataset: DatasetRecord, near: pa.Table, about: Sequence[Any]) -> str:
+        """The same with near duplicates: `near` names groups of content ids (content_id, group_id)."""
+        base = self.base(dataset)
+        table = self.hold_table(["near", *about], near)
+        joined = f"(SELECT * FROM {base} LEFT JOIN {table} USING (content_id))"
+        return self.hold(["groups", base, *about], _groups_sql(joined, "coalesce(group_id::VARCHAR, content_id)"))
+
+    def group_flag(self, dataset: DatasetRecord, groups: str, column: str) -> str:
+        """Whether the samples of a group differ in a column of the base, "split" or "label"."""
+        window = f'OVER (PARTITION BY "{groups}")'
+        sql = f"""SELECT "{groups}" IS NOT NULL AND coalesce(min({column}) {window} <> max({column}) {window}, false)
+            AS "{{name}}" FROM {self.base(dataset)} POSITIONAL JOIN {groups} ORDER BY row_id"""
+        return self.hold(["differ", groups, column], sql)
+
+
+def _groups_sql(relation: str, key: str) -> str:
+    window = f"OVER (PARTITION BY {key})"
+    return f"""SELECT CASE WHEN count(*) {window} > 1 THEN min(row_id) {window} END AS "{{name}}"
+        FROM {relation} ORDER BY row_id"""
+
+
+def _identity(scores: ScoreSet) -> tuple[str, ...]:
+    return scores.dataset_id, scores.backbone_id, scores.spec_id, scores.definition

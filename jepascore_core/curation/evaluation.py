@@ -1,0 +1,221 @@
+"""A curation -> a verdict for every sample: rules, then duplicates, then the budget; what a person decided overrides.
+
+Verdicts are "keep", "drop", or "unscored" where a rule asks for a measurement that is not there. Nothing is dropped
+silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from jepascore_core.curation.columns import columns
+from jepascore_core.curation.compiling import Compiler
+from jepascore_core.curation.diversity import clusters, k_center
+from jepascore_core.curation.neighbours import dataset_embeddings
+from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Step
+from jepascore_core.records import DatasetRecord, short_hash
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet
+
+Verdict = Literal["keep", "drop", "unscored"]
+Decided = Literal["keep", "drop"]
+
+#: What people decided: (sample key, content id) -> keep or drop. A sample with other bytes is to be decided anew.
+Decisions = Mapping[tuple[str, str], Decided]
+
+_KEEPER_ORDER: dict[Keeper, str] = {
+    "most_likely": "{score} DESC NULLS LAST",
+    "largest": "width::BIGINT * height DESC, num_bytes DESC",
+    "first": "row_id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A curation worked out. `table` is held in memory, one row a sample in order of the sample keys:
+
+    verdict, decision, margin, reason (position of the chip that drops it, -1 for a decision, NULL if it is not
+    dropped) and r0, r1, ...: whether each rule holds. `base` has the samples and `score` the page's scores, beside it.
+    """
+
+    curation: Curation
+    scores: ScoreSet
+    table: str
+    base: str
+    score: str
+
+    @property
+    def relation(self) -> str:
+        """FROM clause of all three; rows are named by the row_id of the base."""
+        return f"{self.base} POSITIONAL JOIN {self.score} POSITIONAL JOIN {self.table}"
+
+
+def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> Evaluation:
+    """Work out what a curation keeps. Equal questions about unchanged data are answered from memory.
+
+    Args:
+        store: where the dataset and the scores are.
+        scores: what rules are about where they name no backbone or definition.
+        curation: rules and steps.
+        decisions: what people decided; None = nothing.
+
+    Raises:
+        UnknownNameError: if there is no such dataset or backbone.
+        DatasetNotReadyError: if it has no index yet.
+        RuleError: if a rule names a column that the dataset does not have.
+    """
+    return _Evaluator(store, scores, curation, decisions or {}).evaluate()
+
+
+class _Evaluator:
+    """Rules in one query; each step on what is still there."""
+
+    def __init__(self, store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> None:
+        self.store, self.scores, self.curation = store, scores, curation
+        self.columns = columns(store)
+        self.compiler = Compiler(store, scores)
+        self.dataset: DatasetRecord = self.compiler.dataset
+        self.base = self.columns.base(self.dataset)
+        self.score = self.columns.score(self.dataset, scores)
+        self.decided = self._decided(decisions)
+
+    def evaluate(self) -> Evaluation:
+        table = self._rules()
+        for position, step in enumerate(self.curation.steps):
+            table = self._step(table, step, position)
+        if self.curation.steps:
+            table = self.columns.hold(
+                ["verdicts", table], f"SELECT * EXCLUDE (row_id, alive) FROM {table} ORDER BY row_id"
+            )
+        return Evaluation(self.curation, self.scores, table, self.base, self.score)
+
+    def _decided(self, decisions: Decisions) -> str:
+        rows = sorted((key, content_id, verdict) for (key, content_id), verdict in decisions.items())
+        names = ("sample_key", "content_id", "decision")
+        values = list(zip(*rows, strict=True)) if rows else [(), (), ()]
+        table = pa.table(dict(zip(names, map(list, values), strict=True)), pa.schema([(n, pa.string()) for n in names]))
+        about = [self.base, short_hash(rows, 20)]
+        held = self.columns.hold_table(["decisions", *about], table)
+        sql = f"""SELECT decision AS "{{name}}" FROM {self.base} LEFT JOIN {held} USING (sample_key, content_id)
+            ORDER BY row_id"""
+        return self.columns.hold(["decided", *about], sql)
+
+    def _rules(self) -> str:
+        judged = [self.compiler.judge(rule) for rule in self.curation.rules]
+        decision = self.compiler.use(self.decided)
+        names = [f"r{position}" for position in range(len(judged))]
+        listed = "".join(f", {item.holds} AS {name}" for item, name in zip(judged, names, strict=True))
+        margins = ", ".join(item.margin for item in judged)
+        margin = f"least({margins})" if len(judged) > 1 else margins or "NULL::DOUBLE"
+        holds = " AND ".join(names) or "true"
+        failing = " ".join(f"WHEN NOT r{position} THEN {position}" for position in range(len(judged)))
+        reason = f"CASE {failing} END" if failing else "NULL"
+        alive = f", row_id, coalesce(decision = 'keep' OR ({holds}) AND decision IS NULL, false) AS alive"
+        sql = f"""
+            SELECT decision, {"".join(f"{name}, " for name in names)}
+                CASE WHEN decision IS NOT NULL THEN decision WHEN ({holds}) IS NULL THEN 'unscored'
+                    WHEN {holds} THEN 'keep' ELSE 'drop' END AS verdict,
+                CASE WHEN decision IS NULL THEN margin END AS margin,
+                CASE WHEN decision = 'drop' THEN -1 WHEN decision IS NULL AND NOT ({holds}) THEN {reason} END::INTEGER
+                    AS reason
+                {alive if self.curation.steps else ""}
+            FROM (SELECT row_id, {decision} AS decision, {margin} AS margin{listed} FROM {self.compiler.relation()})
+        """
+        about = ["rules", self.base, self.decided, *self.compiler.tables, sql, self.compiler.parameters]
+        return self.columns.hold(about, sql, self.compiler.parameters)
+
+    def _step(self, table: str, step: Step, position: int) -> str:
+        """The samples that a step leaves stay alive; those that it does not are dropped, unless decided otherwise."""
+        winners, about = self._one_per(table, step) if isinstance(step, OnePer) else self._budget(table, step)
+        place = len(self.curation.rules) + position
+        lost = f"alive AND NOT row_id IN (SELECT row_id FROM ({winners}))"
+        sql = f"""
+            SELECT * REPLACE (
+                CASE WHEN lost AND decision IS NULL THEN 'drop' ELSE verdict END AS verdict,
+                CASE WHEN lost THEN NULL ELSE margin END AS margin,
+                CASE WHEN lost AND decision IS NULL THEN {place} ELSE reason END AS reason,
+                alive AND NOT lost AS alive
+            ) FROM (SELECT *, {lost} AS lost FROM {table})
+        """
+        return self.columns.hold(["step", table, *about], f"SELECT * EXCLUDE (lost) FROM ({sql})")
+
+    def _one_per(self, table: str, step: OnePer) -> tuple[str, list[Any]]:
+        groups = self.compiler.groups(step.radius, step.backbone)
+        order = _KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
+        sql = f"""
+            SELECT row_id FROM {table} JOIN (
+                SELECT row_id, "{groups}" AS grp, width, height, num_bytes, "{self.score}"
+                FROM {self.base} POSITIONAL JOIN {groups} POSITIONAL JOIN {self.score}
+            ) USING (row_id) WHERE alive
+            QUALIFY grp IS NULL OR row_number() OVER (
+                PARTITION BY grp ORDER BY decision = 'keep' DESC NULLS LAST, {order}, row_id
+            ) = 1
+        """
+        return sql, [groups, self.score, step.keep]
+
+    def _budget(self, table: str, step: Budget) -> tuple[str, list[Any]]:
+        if step.draw == "diverse":
+            return self._diverse(table, step)
+        draw = self.columns.draw(self.dataset, step.seed)
+        beside, column = "", {"class": "label", "split": "split", None: "label"}[step.per]
+        if step.draw == "clusters":
+            column = self._clusters(step)
+            beside = f" POSITIONAL JOIN {column}"
+        order = f"""decision = 'keep' DESC NULLS LAST, "{draw}" """
+        place = f'row_number() OVER (PARTITION BY "{column}" ORDER BY {order}) AS place'
+        alive = f"""SELECT row_id, decision, "{draw}", {place}
+            FROM {table} JOIN (SELECT row_id, "{draw}", "{column}" FROM {self.base} POSITIONAL JOIN {draw}{beside})
+            USING (row_id) WHERE alive"""
+        if step.per is not None:
+            return f"SELECT row_id FROM ({alive}) WHERE place <= {step.n}", [draw, column, step.n]
+        if step.draw == "random":
+            return f"SELECT row_id FROM ({alive}) ORDER BY {order} LIMIT {step.n}", [draw, "random", step.n]
+        sql = f"""SELECT row_id FROM ({alive})
+            ORDER BY decision = 'keep' DESC NULLS LAST, place, "{draw}" LIMIT {step.n}"""
+        return sql, [draw, column, "balanced", step.n]
+
+    def _clusters(self, step: Budget) -> str:
+        """The k-means cluster of each sample, NULL where it was not measured."""
+        scores = self.compiler.score_set(step.backbone)
+        about = ["clusters", self.columns.score(self.dataset, scores), step.clusters, step.seed]
+
+        def made() -> pa.Table:
+            content_ids, embeddings = dataset_embeddings(self.store, scores)
+            found = clusters(embeddings, step.clusters or 2, step.seed)
+            return pa.table({"content_id": content_ids.tolist(), "cluster": found})
+
+        table = self.columns.hold_made([*about, "images"], made)
+        sql = f'SELECT cluster AS "{{name}}" FROM {self.base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
+        return self.columns.hold([*about, self.base], sql)
+
+    def _diverse(self, table: str, step: Budget) -> tuple[str, list[Any]]:
+        scores = self.compiler.score_set(step.backbone)
+        about = ["diverse", table, self.columns.score(self.dataset, scores), step.n]
+
+        def made() -> pa.Table:
+            content_ids, embeddings = dataset_embeddings(self.store, scores)
+            rows = self.store.query(
+                f"""SELECT row_id, content_id, decision = 'keep' AS forced FROM {self.base} JOIN {table} USING (row_id)
+                WHERE alive ORDER BY forced DESC NULLS LAST, row_id"""
+            )
+            place = np.searchsorted(content_ids, np.array(rows["content_id"].to_pylist(), np.str_))
+            row_ids = rows["row_id"].to_numpy()
+            known = _is_at(content_ids, place, rows["content_id"].to_pylist())
+            forced = int(np.sum(rows["forced"].fill_null(False).to_numpy()[known]))
+            chosen = k_center(embeddings[place[known]], step.n, np.arange(min(forced, step.n)))
+            return pa.table({"row_id": row_ids[known][chosen]})
+
+        return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
+
+
+def _is_at(sorted_values: np.ndarray, places: np.ndarray, values: list[str]) -> np.ndarray:
+    """Whether each value is the one at its place [n] -> [n]."""
+    inside = places < len(sorted_values)
+    found = np.zeros(len(values), dtype=bool)
+    found[inside] = sorted_values[places[inside]] == np.array(values, np.str_)[inside]
+    return found

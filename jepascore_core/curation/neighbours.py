@@ -1,0 +1,255 @@
+"""Near duplicates: images whose embeddings lie within a cosine distance, found with faiss and joined into groups.
+
+The index is chosen by the number of images. Candidates of any index are checked against the exact distance, so a pair
+that is reported is one; what an approximate index may miss is measured on a sample of the images and reported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.records import short_hash
+from jepascore_core.store import Store, write_atomically
+from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
+
+IndexKind = Literal["flat", "hnsw", "ivf"]
+Floats = npt.NDArray[np.float32]
+
+#: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
+FLAT_LIMIT = 30_000
+HNSW_LIMIT = 200_000
+#: Neighbours that an approximate index is asked for; larger groups are joined through common members.
+NUM_NEIGHBOURS = 32
+RECALL_QUERIES = 500
+#: Candidates are taken from a slightly wider radius: the index computes in float32, the check in float64.
+SLACK = 1e-4
+BLOCK = 4096
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NearGroups:
+    """Groups of near duplicates among the measured images of a dataset.
+
+    `groups` has rows (content_id, group_id) for images that have a near duplicate. `recall` is the share of true near
+    neighbours that the index found, measured on `num_queries` images; 1 by construction for a flat index.
+    """
+
+    key: str
+    radius: float
+    index: IndexKind
+    num_images: int
+    num_pairs: int
+    num_groups: int
+    recall: float
+    num_queries: int
+    seconds: float
+    groups: pa.Table = dataclasses.field(compare=False, repr=False)
+
+
+def choose_index(num_images: int) -> IndexKind:
+    """flat up to 30,000 images, hnsw up to 200,000, ivf above."""
+    return "flat" if num_images <= FLAT_LIMIT else "hnsw" if num_images <= HNSW_LIMIT else "ivf"
+
+
+def known_near_groups(store: Store, scores: ScoreSet, radius: float) -> NearGroups | None:
+    """Groups that were found before and still hold, or None."""
+    path = _path(store, scores, radius)
+    if not path.is_file():
+        return None
+    table = pq.read_table(path)
+    return NearGroups(**json.loads(table.schema.metadata[b"near"]), groups=table.replace_schema_metadata(None))
+
+
+def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progress | None = None) -> NearGroups:
+    """Groups of images within a cosine distance, from disk if they are known.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    known = known_near_groups(store, scores, radius)
+    if known is not None:
+        return known
+    content_ids, embeddings = dataset_embeddings(store, scores)
+    found = find_groups(content_ids, embeddings, radius, progress=progress)
+    path = _path(store, scores, radius)
+    found = dataclasses.replace(found, key=path.stem)
+    _write(path, found)
+    return found
+
+
+def dataset_embeddings(store: Store, scores: ScoreSet) -> tuple[npt.NDArray[np.str_], Floats]:
+    """Content ids [N] in order, and their embeddings [N, K] scaled to length 1, of the measured images of a dataset."""
+    table = store.query(
+        f"""SELECT content_id, any_value(embedding) AS embedding
+        FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
+        SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
+        WHERE embedding IS NOT NULL GROUP BY content_id ORDER BY content_id"""
+    )
+    content_ids = np.array(table["content_id"].to_pylist(), dtype=np.str_)
+    if not len(content_ids):
+        return content_ids, np.zeros((0, 1), np.float32)
+    flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return content_ids, unit(flat.reshape(len(content_ids), -1))
+
+
+def unit(vectors: npt.NDArray[Any]) -> Floats:
+    """Rows scaled to length 1, [N, K] -> [N, K] float32; a row of zeros stays."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def find_groups(
+    content_ids: npt.NDArray[np.str_],
+    embeddings: Floats,
+    radius: float,
+    *,
+    index: IndexKind | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> NearGroups:
+    """Groups among embeddings [N, K] of length 1; `index` None chooses one by their number."""
+    start, n = time.perf_counter(), len(embeddings)
+    kind = index or choose_index(n)
+    searched = _index(embeddings, kind, seed) if n else None
+    pairs = (
+        _pairs(searched, embeddings, kind, radius, progress or (lambda _: None)) if n else np.zeros((0, 2), np.int64)
+    )
+    recall, num_queries = (1.0, n) if kind == "flat" else _recall(embeddings, pairs, radius, seed)
+    labels = _components(n, pairs)
+    groups = pa.table({"content_id": content_ids.tolist(), "group_id": labels}, _SCHEMA).filter(pa.array(labels >= 0))
+    return NearGroups(
+        key="",
+        radius=radius,
+        index=kind,
+        num_images=n,
+        num_pairs=len(pairs),
+        num_groups=len(set(labels.tolist()) - {-1}),
+        recall=recall,
+        num_queries=num_queries,
+        seconds=time.perf_counter() - start,
+        groups=groups,
+    )
+
+
+_NO_PAIRS = np.zeros((0, 2), np.int64)
+_SCHEMA = pa.schema([("content_id", pa.string()), ("group_id", pa.int64())])
+
+
+def _index(embeddings: Floats, kind: IndexKind, seed: int) -> Any:
+    import faiss
+
+    n, k = embeddings.shape
+    index: Any
+    if kind == "flat":
+        index = faiss.IndexFlatIP(k)
+    elif kind == "hnsw":
+        index = faiss.IndexHNSWFlat(k, 32, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction, index.hnsw.efSearch = 80, 96
+    else:
+        lists = int(min(4 * np.sqrt(n), n / 40))
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(k), k, max(1, lists), faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 8, 64
+        index.train(embeddings[np.random.default_rng(seed).permutation(n)[: 64 * lists]])
+        index.nprobe = max(4, lists // 128)
+    index.add(embeddings)
+    return index
+
+
+def _pairs(index: Any, embeddings: Floats, kind: IndexKind, radius: float, progress: Progress) -> npt.NDArray[np.int64]:
+    """Pairs (i, j) with i < j within the radius, each once, [P, 2]."""
+    n, found = len(embeddings), []
+    for first in range(0, n, BLOCK):
+        queries = embeddings[first : first + BLOCK]
+        if kind == "flat":
+            limits, _, near = index.range_search(queries, 1 - radius - SLACK)
+            rows = np.repeat(np.arange(first, first + len(queries)), np.diff(limits.astype(np.int64)))
+        else:
+            _, nearest = index.search(queries, min(NUM_NEIGHBOURS, n))
+            rows = np.repeat(np.arange(first, first + len(queries)), nearest.shape[1])
+            near = nearest.ravel()
+        found.append(_checked(embeddings, rows, near.astype(np.int64), radius))
+        progress(min(1.0, (first + BLOCK) / n))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _checked(
+    embeddings: Floats, rows: npt.NDArray[np.int64], near: npt.NDArray[np.int64], radius: float
+) -> npt.NDArray[np.int64]:
+    """Those candidates that are within the radius in float64, smaller index first."""
+    is_pair = (near >= 0) & (rows != near)
+    pairs = np.unique(np.sort(np.stack([rows[is_pair], near[is_pair]], axis=1), axis=1), axis=0)
+    kept = []
+    for first in range(0, len(pairs), 65_536):
+        part = pairs[first : first + 65_536]
+        cosine = np.einsum("nk,nk->n", embeddings[part[:, 0]], embeddings[part[:, 1]], dtype=np.float64)
+        kept.append(part[1 - cosine <= radius])
+    return np.concatenate(kept) if kept else _NO_PAIRS
+
+
+def _recall(embeddings: Floats, pairs: npt.NDArray[np.int64], radius: float, seed: int) -> tuple[float, int]:
+    """Share of the true neighbours of some images that are among the pairs; half of the images have a known one."""
+    generator = np.random.default_rng(seed)
+    involved = np.unique(pairs)
+    chosen = [generator.choice(len(embeddings), min(len(embeddings), RECALL_QUERIES // 2), replace=False)]
+    if len(involved):
+        chosen.append(generator.choice(involved, min(len(involved), RECALL_QUERIES // 2), replace=False))
+    queries = np.unique(np.concatenate(chosen))
+    found = []
+    for first in range(0, len(queries), 100):
+        part = queries[first : first + 100]
+        rows, near = np.nonzero(embeddings[part] @ embeddings.T >= 1 - radius - SLACK)
+        found.append(_checked(embeddings, part[rows], near, radius))
+    true = np.unique(np.concatenate(found), axis=0)
+    n = len(embeddings)
+    hit = np.isin(true[:, 0] * n + true[:, 1], pairs[:, 0] * n + pairs[:, 1])
+    return (float(hit.mean()) if len(true) else 1.0), len(queries)
+
+
+def _components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Group of each image [n], named by its first member; -1 for an image without a near one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    labels = np.full(n, -1, np.int64)
+    if not len(pairs):
+        return labels
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    involved = np.unique(pairs)
+    _, first = np.unique(component, return_index=True)
+    labels[involved] = first[component[involved]]
+    return labels
+
+
+def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
+    about = [freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
+    return store.home / "neighbours" / f"near-{short_hash(about, 20)}.parquet"
+
+
+def _write(path: Path, found: NearGroups) -> None:
+    facts = {item.name: getattr(found, item.name) for item in dataclasses.fields(found) if item.name != "groups"}
+    table = found.groups.replace_schema_metadata({b"near": json.dumps(facts).encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(path, table)
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table so that a reader sees all of it or none."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_atomically(path, sink.getvalue().to_pybytes())

@@ -1,0 +1,237 @@
+"""What a curation comes to: before and after, by class, as histograms; what each chip removes; samples to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jepascore_core.curation.columns import columns as columns_of
+from jepascore_core.curation.evaluation import Decisions, Evaluation, Verdict, evaluate
+from jepascore_core.curation.rules import Chip, Curation
+from jepascore_core.curation.text import chip_text
+from jepascore_core.store import Store
+from jepascore_core.views.distribution import Histograms, HistogramSeries, common_edges
+from jepascore_core.views.formats import class_title, natural_key
+from jepascore_core.views.score_set import Label, ScoredSample, ScoreSet, to_scored_samples
+
+VERDICTS: dict[Verdict, str] = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
+
+
+@dataclass(frozen=True, slots=True)
+class CurationCounts:
+    """Samples by verdict. `num_unreadable` files have no row in the dataset and are in none of the others.
+
+    `decided` of the samples have their verdict from a person.
+    """
+
+    kept: int
+    dropped: int
+    unscored: int
+    num_unreadable: int = 0
+    decided: int = 0
+
+    @property
+    def total(self) -> int:
+        """Samples of the dataset."""
+        return self.kept + self.dropped + self.unscored
+
+
+@dataclass(frozen=True, slots=True)
+class ClassBalance:
+    """One class before and after. Shares are of all samples before, and of all kept ones after, 0 to 1."""
+
+    label: Label
+    title: str
+    kept: int
+    dropped: int
+    unscored: int
+    share_before: float
+    share_after: float
+
+    @property
+    def total(self) -> int:
+        """Samples of the class."""
+        return self.kept + self.dropped + self.unscored
+
+
+@dataclass(frozen=True, slots=True)
+class ChipCount:
+    """One rule or step: how many samples it would drop if it were the only one, and how many only it drops now.
+
+    For a step the latter are those that it dropped of what the rules and steps before had left.
+    """
+
+    chip: Chip
+    text: str
+    alone: int
+    only: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurationResult:
+    """What rules come to; classes in natural order, chips in the order of the curation."""
+
+    counts: CurationCounts
+    balance: tuple[ClassBalance, ...]
+    chips: tuple[ChipCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CurationPreview:
+    """Samples to look at before one exports: of the dropped ones those nearest to a limit, those furthest beyond it and
+    random ones; those that were only just kept; and, by position of the chip, random ones of what each chip drops.
+    """
+
+    nearest: tuple[ScoredSample, ...]
+    extreme: tuple[ScoredSample, ...]
+    random: tuple[ScoredSample, ...]
+    narrowly_kept: tuple[ScoredSample, ...]
+    by_chip: Mapping[int, tuple[ScoredSample, ...]]
+
+
+def apply(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> CurationResult:
+    """Counts as a whole, by class and by chip.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    found = evaluate(store, scores, curation, decisions)
+    rows = _count_by_label(store, found)
+    totals = {name: sum(row[name] for row in rows) for name in (*VERDICTS.values(), "decided")}
+    unreadable = store.catalogue.dataset(scores.dataset_id).num_failed
+    counts = CurationCounts(**totals, num_unreadable=unreadable)
+    return CurationResult(counts, _balance(rows, counts), chip_counts(store, found))
+
+
+def _count_by_label(store: Store, found: Evaluation) -> list[dict[str, Any]]:
+    counted = ", ".join(f"count(*) FILTER (verdict = '{key}') AS {name}" for key, name in VERDICTS.items())
+    sql = f"""SELECT label, {counted}, count(decision) AS decided
+        FROM {found.base} POSITIONAL JOIN {found.table} GROUP BY label"""
+    return sorted(store.query(sql).to_pylist(), key=lambda row: natural_key(row["label"]))
+
+
+def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassBalance, ...]:
+    return tuple(
+        ClassBalance(
+            **{name: row[name] for name in ("label", *VERDICTS.values())},
+            title=class_title(row["label"], alone=len(rows) == 1),
+            share_before=sum(row[name] for name in VERDICTS.values()) / counts.total,
+            share_after=row["kept"] / counts.kept if counts.kept else 0.0,
+        )
+        for row in rows
+    )
+
+
+def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
+    """What each rule and step of an evaluation removes."""
+    rules, steps = found.curation.rules, found.curation.steps
+    columns = []
+    for position in range(len(rules)):
+        others = " AND ".join(["true", *(f"r{other}" for other in range(len(rules)) if other != position)])
+        columns.append(f"count(*) FILTER (NOT r{position}) AS alone{position}")
+        columns.append(f"count(*) FILTER (NOT r{position} AND {others}) AS only{position}")
+    for position in range(len(rules), len(rules) + len(steps)):
+        columns.append(f"count(*) FILTER (reason = {position}) AS only{position}")
+    if not columns:
+        return ()
+    row = store.query(f"SELECT {', '.join(columns)} FROM {found.table}").to_pylist()[0]
+    for position, step in enumerate(steps, start=len(rules)):
+        alone = evaluate(store, found.scores, Curation(steps=(step,)))
+        dropped = store.query(f"SELECT count(*) FILTER (verdict = 'drop') AS n FROM {alone.table}")
+        row[f"alone{position}"] = dropped["n"][0].as_py()
+    return tuple(
+        ChipCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
+        for position, chip in enumerate(found.curation.chips)
+    )
+
+
+def preview(
+    store: Store,
+    scores: ScoreSet,
+    curation: Curation,
+    n: int = 12,
+    seed: int = 0,
+    decisions: Decisions | None = None,
+) -> CurationPreview:
+    """At most n samples of each kind; ties by sample key, the random ones depend on nothing but the keys and `seed`.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    found = evaluate(store, scores, curation, decisions)
+    # A hash of the row keeps the draw the same while rules change; DuckDB's own is fast, and nothing exported needs it.
+    shuffled = f"hash(row_id, {int(seed)})"
+    kinds = {
+        "nearest": ("verdict = 'drop' AND isfinite(margin)", "-margin"),
+        "extreme": ("verdict = 'drop' AND isfinite(margin)", "margin"),
+        "random": ("verdict = 'drop'", shuffled),
+        "narrowly_kept": ("verdict = 'keep' AND isfinite(margin)", "margin"),
+        **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(curation.chips))},
+    }
+    picked = ", ".join(
+        f"min(struct_pack(k := {key}, id := row_id), {int(n)}) FILTER ({which}) AS {name}"
+        for name, (which, key) in kinds.items()
+    )
+    row = store.query(f"SELECT {picked} FROM {found.base} POSITIONAL JOIN {found.table}").to_pylist()[0]
+    wanted = {name: [item["id"] for item in row[name] or []] for name in kinds}
+    samples = samples_at(store, found, sorted({row_id for ids in wanted.values() for row_id in ids}))
+    shown = {name: tuple(samples[row_id] for row_id in ids) for name, ids in wanted.items()}
+    by_chip = {i: shown.pop(f"chip{i}") for i in range(len(curation.chips))}
+    return CurationPreview(**shown, by_chip=by_chip)
+
+
+def samples_at(store: Store, found: Evaluation, row_ids: list[int]) -> dict[int, ScoredSample]:
+    """Samples by row id; those without a measurement have a score that is not a number."""
+    dataset = store.catalogue.dataset(found.scores.dataset_id)
+    columns = [columns_of(store).percentile(dataset, found.score, within) for within in ("label", None)]
+    sql = f"""
+        SELECT row_id, sample_key, content_id, label, split, "{found.score}" AS score,
+            "{columns[0]}" AS class_percentile, "{columns[1]}" AS percentile, "{found.score}_rank" AS rank
+        FROM {found.base} POSITIONAL JOIN {found.score} POSITIONAL JOIN {columns[0]} POSITIONAL JOIN {columns[1]}
+        WHERE row_id IN (SELECT unnest($1::BIGINT[]))
+    """
+    rows = store.query(sql, [row_ids]).to_pylist()
+    missing = {"score": math.nan, "class_percentile": math.nan, "percentile": math.nan, "rank": 0}
+    for row in rows:
+        row.update({name: value for name, value in missing.items() if row[name] is None})
+    return dict(zip((row["row_id"] for row in rows), to_scored_samples(rows), strict=True))
+
+
+def before_after(
+    store: Store, scores: ScoreSet, curation: Curation, bins: int = 50, decisions: Decisions | None = None
+) -> Histograms:
+    """Histograms of the scores of all samples, of the kept and of the dropped ones, on common bins.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    found = evaluate(store, scores, curation, decisions)
+    values = f'(SELECT "{found.score}" AS v, verdict FROM {found.relation} WHERE "{found.score}" IS NOT NULL)'
+    quantiles = "quantile_cont(v, [0, 0.25, 0.5, 0.75, 1])"
+    rows = store.query(
+        f"""SELECT verdict, count(*) AS n, {quantiles} AS q FROM {values}
+        WHERE verdict <> 'unscored' GROUP BY ROLLUP (verdict)"""
+    ).to_pylist()
+    groups = {row["verdict"]: row for row in rows if row["n"]}
+    edges = common_edges([groups[None]["q"]], bins) if None in groups else ()
+    series = tuple(
+        _series(scores, title, groups[key], _binned(store, values, edges, key))
+        for key, title in ((None, "Before"), ("keep", "Kept"), ("drop", "Dropped"))
+        if key in groups
+    )
+    return Histograms(edges, series, "none", per_dimension=False, is_comparable=True, num_hidden=0)
+
+
+def _series(scores: ScoreSet, title: str, group: dict[str, Any], counts: tuple[int, ...]) -> HistogramSeries:
+    return HistogramSeries(scores, title, None, counts, group["n"], 0, 0, *group["q"])
+
+
+def _binned(store: Store, values: str, edges: tuple[float, ...], verdict: str | None) -> tuple[int, ...]:
+    bins, width = len(edges) - 1, edges[1] - edges[0]
+    place = f"least(greatest(ceil((v - $1::DOUBLE) / $2::DOUBLE)::BIGINT - 1, 0), {bins - 1})"
+    which = "verdict <> 'unscored'" if verdict is None else f"verdict = '{verdict}'"
+    sql = f"SELECT {place} AS place, count(*) AS n FROM {values} WHERE {which} GROUP BY place"
+    found = {row["place"]: row["n"] for row in store.query(sql, [edges[0], width]).to_pylist()}
+    return tuple(found.get(place, 0) for place in range(bins))
