@@ -6,7 +6,7 @@ import difflib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,10 @@ class Catalogue:
             raise StoreError(f"The catalogue {self.path} cannot be used: {error}.") from error
         finally:
             connection.close()
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection whose changes are committed together at the end of the block, or not at all if it raises."""
+        return self._connect()
 
     def _rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
         with self._connect() as connection:

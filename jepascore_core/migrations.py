@@ -70,6 +70,34 @@ MIGRATIONS: tuple[str, ...] = (
         result TEXT
     );
     """,
+    """
+    CREATE TABLE decision_actions (
+        action_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        target INTEGER REFERENCES decision_actions (action_id) ON DELETE CASCADE,
+        who TEXT NOT NULL,
+        why TEXT NOT NULL,
+        decided_at TEXT NOT NULL
+    );
+    CREATE INDEX decision_actions_of_dataset ON decision_actions (dataset_id, who);
+    CREATE TABLE decisions (
+        action_id INTEGER NOT NULL REFERENCES decision_actions (action_id) ON DELETE CASCADE,
+        sample_key TEXT NOT NULL,
+        content_id TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        PRIMARY KEY (action_id, sample_key)
+    );
+    CREATE TABLE recipes (
+        recipe_id TEXT PRIMARY KEY,
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        changed_at TEXT NOT NULL,
+        UNIQUE (dataset_id, name)
+    );
+    """,
 )
 
 
