@@ -50,7 +50,8 @@ class Progress:
 
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
-    `short_title` fits into a narrow column. `measured` is the backbone id and spec id of a run whose backbone is known.
+    `short_title` fits into a narrow column, `backbone` is what a run asked for in full. `measured` is the backbone id
+    and spec id of a run whose backbone was loaded.
     """
 
     identifier: str
@@ -58,6 +59,7 @@ class Progress:
     dataset_name: str
     title: str
     short_title: str
+    backbone: str
     measured: tuple[str, str] | None
     state: str
     state_text: str
@@ -97,6 +99,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         dataset_name=dataset_name,
         title=f"{dataset_name}, {run.backbone.name}",
         short_title=f"{dataset_name}, {asked_title(run.backbone.name)}",
+        backbone=run.backbone.name,
         measured=(run.backbone_id, run.spec.spec_id) if run.backbone_id else None,
         state=run.state.value,
         state_text=_state_text(_RUN_STATES[run.state], is_stale, is_stopping),
@@ -130,6 +133,7 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
         dataset_name=dataset.name,
         title=dataset.name,
         short_title=dataset.name,
+        backbone="",
         measured=None,
         state=dataset.state.value,
         state_text=_state_text(_DATASET_STATES[dataset.state], is_stale, is_stopping),
