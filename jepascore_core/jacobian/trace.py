@@ -26,7 +26,9 @@ class NormTrace:
 
 @dataclass(frozen=True, eq=False)
 class AttentionTrace:
-    """Of each head: attention [B, H, N, N]; queries (scaled), keys, values and outputs [B, H, N, head size]."""
+    """Of each head: attention [B, H, N, N]; values and outputs [B, H, N, head size]; queries and keys, each multiplied by
+    the scale of the logits, as the derivative by the other one wants them.
+    """
 
     attention: Tensor
     queries: Tensor
@@ -132,6 +134,7 @@ def _run_attention(
         queries, keys = (item * rotation.cos + turn(item, rotation.half) * rotation.sin for item in (queries, keys))
     queries = queries * attention.scale
     probabilities = (queries @ keys.mT).softmax(dim=-1)
+    keys = keys * attention.scale
     outputs = probabilities @ content
     branch = _apply(attention.out, outputs.transpose(1, 2).flatten(2))
     probabilities, queries, keys, content, outputs = (

@@ -37,7 +37,6 @@ class FoldedBlock:
     out: Tensor
     qkv: Tensor
     num_heads: int
-    scale: float
     q_gain: Tensor | None
     k_gain: Tensor | None
 
@@ -55,7 +54,6 @@ def fold_block(block: Block, dtype: torch.dtype) -> FoldedBlock:
         out=out.to(dtype).contiguous(),
         qkv=_centred(attention.qkv.weight, block.norm1).to(dtype).contiguous(),
         num_heads=attention.num_heads,
-        scale=attention.scale,
         q_gain=_gain(attention.q_norm, dtype),
         k_gain=_gain(attention.k_norm, dtype),
     )
@@ -125,20 +123,31 @@ def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) ->
     # [B, H, N, R, size]: then one product serves all cotangents of a head.
     moved = heads.view(batch, count, length, num_heads, size).permute(0, 3, 2, 1, 4).contiguous()
     flat = moved.view(batch, num_heads, length, count * size)
-    values = (kept.attention.mT @ flat).view(batch, num_heads, length, count, size)
-    logits = moved.view(batch, num_heads, length * count, size) @ kept.values.mT
+    values = _products(kept.attention.mT, flat).view(batch, num_heads, length, count, size)
+    logits = _products(moved.view(batch, num_heads, length * count, size), kept.values.mT)
     logits = logits.view(batch, num_heads, length, count, length)
     logits -= (moved * kept.outputs[:, :, :, None]).sum(dim=-1, keepdim=True)
     logits *= kept.attention[:, :, :, None]
-    queries = (logits.view(batch, num_heads, length * count, length) @ kept.keys).view_as(values)
+    queries = _products(logits.view(batch, num_heads, length * count, length), kept.keys).view_as(values)
     by_key = logits.view(batch, num_heads, length, count * length).mT
-    keys = (by_key @ kept.queries).view(batch, num_heads, count, length, size)
+    keys = _products(by_key, kept.queries).view(batch, num_heads, count, length, size)
     gradients = heads.new_empty(batch, count, length, 3, num_heads, size)
     query_part, key_part, value_part = gradients.unbind(3)
-    query_part.copy_(_to_projection(queries.permute(0, 3, 2, 1, 4), kept, kept.q_norm, block.q_gain, block.scale))
-    key_part.copy_(_to_projection(keys.permute(0, 2, 3, 1, 4), kept, kept.k_norm, block.k_gain, 1.0))
+    query_part.copy_(_to_projection(queries.permute(0, 3, 2, 1, 4), kept, kept.q_norm, block.q_gain))
+    key_part.copy_(_to_projection(keys.permute(0, 2, 3, 1, 4), kept, kept.k_norm, block.k_gain))
     value_part.copy_(values.permute(0, 3, 2, 1, 4))
     return gradients.view(batch, count, length, 3 * width)
+
+
+def _products(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right for [B, H, ., .]: on a CPU head by head where heads cannot be shared out evenly among its threads."""
+    batch, num_heads = left.shape[:2]
+    if left.device.type != "cpu" or batch > 1 or num_heads % torch.get_num_threads() == 0:
+        return left @ right
+    products = left.new_empty(batch, num_heads, left.shape[2], right.shape[3])
+    for head in range(num_heads):
+        torch.mm(left[0, head], right[0, head], out=products[0, head])
+    return products
 
 
 def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
@@ -155,21 +164,17 @@ def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tens
     queries = query_part.new_zeros(query_part.shape)
     queries[:, :, 0] = (logits @ kept.keys).transpose(1, 2)
     keys = (logits[..., None] * query[:, :, None]).permute(0, 2, 3, 1, 4)
-    query_part.copy_(_to_projection(queries, kept, kept.q_norm, block.q_gain, block.scale))
-    key_part.copy_(_to_projection(keys, kept, kept.k_norm, block.k_gain, 1.0))
+    query_part.copy_(_to_projection(queries, kept, kept.q_norm, block.q_gain))
+    key_part.copy_(_to_projection(keys, kept, kept.k_norm, block.k_gain))
     value_part.copy_((attention.mT[:, :, None] * moved[:, :, :, None]).permute(0, 2, 3, 1, 4))
     return gradients.view(batch, count, length, 3 * width)
 
 
-def _to_projection(
-    gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None, gain: Tensor | None, scale: float
-) -> Tensor:
-    """Cotangents of what is multiplied into logits -> of the projection's output: scale, rotation, norm, in reverse.
+def _to_projection(gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None, gain: Tensor | None) -> Tensor:
+    """Cotangents of what is multiplied into logits -> of the projection's output: rotation and norm in reverse.
 
     Shapes [B, R, N, H, size].
     """
-    if scale != 1.0:
-        gradients = gradients * scale
     if kept.rotation is not None:
         sin, cos = (_by_token(table) for table in (kept.rotation.sin, kept.rotation.cos))
         gradients = gradients * cos - turn(gradients * sin, kept.rotation.half)

@@ -2,7 +2,6 @@
 
 import open_clip
 import pytest
-import timm
 import torch
 from open_clip.transformer import VisionTransformer as OpenClipVit
 from timm.layers import SwiGLU, SwiGLUPacked
@@ -10,10 +9,8 @@ from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from jepascore_core.backbones.open_clip_encoder import FirstOutput
 from jepascore_core.jacobian.engine import GenericEngine
 from jepascore_core.jacobian.gram import singular_values
-from jepascore_core.jacobian.parts import UnknownStructure
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 
