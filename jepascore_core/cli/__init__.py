@@ -1,35 +1,78 @@
 """`jepascore ...`: everything that the app does, headless.
 
 Exit codes: 0 done (single failed images are counted, not fatal), 1 an error that the message explains, 2 wrong usage,
-130 cancelled.
+130 cancelled, by Ctrl-C or by somebody else. With `--json`, standard output holds one JSON value and nothing else, also
+of work that ended with 1 or 130; bars and sentences go to standard error.
 """
 
 from __future__ import annotations
 
-import sys
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from jepascore_core.cli import data, exports, measuring, system
-from jepascore_core.cli.output import errors
+from jepascore_core.cli import data, exports, measuring, runs, system, worker
+from jepascore_core.cli.output import complain, say
+from jepascore_core.datasets.uris import clean_text
 from jepascore_core.errors import JepaScoreError, RunCancelled
+
+CANCELLED = 130
+
+
+class _Commands(TyperGroup):
+    """An error for people is one sentence on standard error, never a traceback."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run a command, and turn its errors into exit codes."""
+        try:
+            return super().invoke(context)
+        except RunCancelled as ending:
+            say(f"{ending}.")
+            raise typer.Exit(CANCELLED) from ending
+        except typer.Abort as ending:
+            raise typer.Exit(CANCELLED) from ending
+        except JepaScoreError as error:
+            complain(error)
+            raise typer.Exit(1) from error
+        except UnicodeEncodeError as error:
+            complain(JepaScoreError(f"{clean_text(error.object)} is not UTF-8: rename it, or choose another name."))
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            raise  # typer's own: somebody looked at the first lines only
+        except OSError as error:
+            complain(JepaScoreError(f"{error.filename or 'The system'}: {error.strerror or error}."))
+            raise typer.Exit(1) from error
+
 
 app = typer.Typer(
     name="jepascore",
-    help="JEPA-SCORE for image datasets: measure, look, curate, export.",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for room in (data, measuring, exports, system):
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("jepascore"))
+        raise typer.Exit
+
+
+@app.callback()
+def jepascore(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """JEPA-SCORE for image datasets: measure, look, curate, export."""
+
+
+for room in (data, measuring, runs, exports, system, worker):
     room.register(app)
 
 
 def main() -> None:
-    """Entry point: an error for people is one sentence on standard error, never a traceback."""
-    try:
-        app()
-    except (RunCancelled, KeyboardInterrupt):
-        sys.exit(130)
-    except JepaScoreError as error:
-        errors.print(f"[bold red]Error:[/] {error}", markup=True, highlight=False)
-        sys.exit(1)
+    """Entry point."""
+    app()

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from jepascore_core.cli.output import JsonFlag, describe_speed, print_json, print_table, progress_bar, say
+from jepascore_core.cli.output import JsonFlag, print_json, print_table, say, work_json
+from jepascore_core.cli.waiting import conclude, wait_for_index
 from jepascore_core.datasets.sources import SourceOptions
-from jepascore_core.errors import JepaScoreError, RunCancelled
-from jepascore_core.records import DatasetRecord, DatasetState, SampleFailure
-from jepascore_core.runs import cancel_dataset, follow_dataset, request_dataset
+from jepascore_core.errors import RunCancelled
+from jepascore_core.exporters.publishing import staged
+from jepascore_core.records import DatasetState, SampleFailure
+from jepascore_core.runs import cancel_dataset, request_dataset
 from jepascore_core.store import Store
 from jepascore_core.views.failures import failures_csv
+from jepascore_core.views.formats import plural
 from jepascore_core.views.progress import index_failures
+
+datasets_app = typer.Typer(help="List the datasets, cancel an index, and see what could not be read.")
+
+Kind = Literal["imagefolder", "flat", "table", "zip", "idx"]
+NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
+OutOption = Annotated[Path | None, typer.Option(help="Write them to this CSV file.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command("add")(add)
-    app.command("datasets")(datasets)
+    app.add_typer(datasets_app, name="datasets")
     app.command("remove")(remove)
 
 
 def add(
     name: Annotated[str, typer.Argument(help="What to call the dataset.")],
     source: Annotated[str, typer.Argument(help="Folder, CSV / TSV / JSONL / Parquet table, zip, or MNIST idx files.")],
-    kind: Annotated[str | None, typer.Option(help="imagefolder, flat, table, zip or idx; found by itself.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="How to read the source; found by itself.")] = None,
     path_column: Annotated[str | None, typer.Option(help="Column of a table that holds the image paths.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of a table that holds the labels.")] = None,
     split_column: Annotated[str | None, typer.Option(help="Column of a table that holds the splits.")] = None,
     root: Annotated[str | None, typer.Option(help="Folder that relative paths of a table start from.")] = None,
-    detach: Annotated[bool, typer.Option(help="Only ask for it; the worker indexes in the background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Add a dataset, or pick up what changed in one: every image is read, checked and fingerprinted."""
@@ -45,50 +53,27 @@ def add(
     if not detach:
         record = wait_for_index(store, record.dataset_id)
     if json:
-        print_json(dataclasses.asdict(record))
-    elif record.state is DatasetState.READY:
+        print_json(work_json(record))
+    conclude(record)
+    if not json:
         say(f"{record.name}: {record.message}.")
+        if record.state is DatasetState.READY and record.num_failed:
+            say(f"What failed, and why: `jepascore datasets failures {record.name}`.")
 
 
-def wait_for_index(store: Store, dataset_id: str) -> DatasetRecord:
-    """Show a bar until a dataset's index is built.
-
-    Raises:
-        JepaScoreError: if it failed.
-        RunCancelled: if somebody cancelled it; Ctrl-C does.
-    """
-    record = store.catalogue.dataset(dataset_id)
-    with progress_bar() as bar:
-        task = bar.add_task(f"Indexing {record.name}", total=None, detail="")
-        try:
-            for record in follow_dataset(store, dataset_id):
-                done = record.num_indexed + record.num_failed
-                bar.update(task, total=record.num_total or None, completed=done, detail=describe_speed(record))
-        except KeyboardInterrupt:
-            cancel_dataset(store, dataset_id)
-            say("Cancelling; what was read is kept. Continue with the same command.")
-            raise
-    if record.state is DatasetState.CANCELLED:
-        raise RunCancelled(record.message)
-    if record.state is DatasetState.FAILED:
-        raise JepaScoreError(record.message)
-    return record
+@datasets_app.callback(invoke_without_command=True)
+def datasets(context: typer.Context, json: JsonFlag = False) -> None:
+    """List the datasets, cancel an index, and see what could not be read."""
+    if context.invoked_subcommand is None:
+        list_datasets(json)
 
 
-def datasets(
-    failures: Annotated[str | None, typer.Option(help="List the failed samples of this dataset.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the failures to this CSV file.")] = None,
-    json: JsonFlag = False,
-) -> None:
-    """List the datasets, or the samples of one that could not be read."""
-    store = Store()
-    if failures is not None:
-        record = store.catalogue.dataset(failures)
-        show_failures(index_failures(store, record), f"Failed samples of {record.name}", out, json)
-        return
-    records = store.catalogue.datasets()
+@datasets_app.command("list")
+def list_datasets(json: JsonFlag = False) -> None:
+    """List the datasets, oldest first."""
+    records = Store().catalogue.datasets()
     if json:
-        print_json([dataclasses.asdict(record) for record in records])
+        print_json([work_json(record) for record in records])
         return
     columns = ("name", "state", "samples", "failed", "kind", "source")
     print_table(
@@ -98,27 +83,59 @@ def datasets(
     )
 
 
-def show_failures(failures: list[SampleFailure], title: str, out: Path | None, json: bool) -> None:
-    """Print failures as a table or JSON, or write them to a CSV file."""
-    if out is not None:
-        with out.open("x", newline="", encoding="utf-8") as sink:
-            sink.write(failures_csv(failures))
-        say(f"{len(failures)} failures written to {out}.")
-    elif json:
-        print_json([failure.to_dict() for failure in failures])
+@datasets_app.command("failures")
+def failures(name: NameArgument, out: OutOption = None, json: JsonFlag = False) -> None:
+    """List the samples of a dataset that could not be read, and why."""
+    store = Store()
+    record = store.catalogue.dataset(name)
+    show_failures(index_failures(store, record), f"Failed samples of {record.name}", out, json)
+
+
+@datasets_app.command("cancel")
+def cancel(name: NameArgument, json: JsonFlag = False) -> None:
+    """Stop reading a dataset; what was read is kept, and `jepascore add` goes on from there."""
+    store = Store()
+    record = store.catalogue.dataset(name)
+    if record.state is DatasetState.INDEXING:
+        cancel_dataset(store, record.dataset_id)
+        record = store.catalogue.dataset(name)
+    if json:
+        print_json(work_json(record))
+    elif record.cancel_requested and record.state is DatasetState.INDEXING:
+        say(f"Asked the worker to stop reading {record.name}.")
     else:
+        say(f"{record.name} is not being read: it is {record.state}.")
+
+
+def show_failures(failures: list[SampleFailure], title: str, out: Path | None, json: bool) -> None:
+    """Print failures as a table or JSON, or write them to a CSV file.
+
+    Raises:
+        ExportError: if the file exists or cannot be written.
+    """
+    if out is not None:
+        with staged([out]) as (temporary,):
+            temporary.write_text(failures_csv(failures), encoding="utf-8")
+        say(f"{plural(len(failures), 'failure')} written to {out}.")
+    if json:
+        print_json([failure.to_dict() for failure in failures])
+    elif out is None:
         columns = ("sample_key", "stage", "error_class", "message")
         print_table(title, columns, [[getattr(failure, column) for column in columns] for failure in failures])
 
 
 def remove(
-    name: Annotated[str, typer.Argument(help="Dataset to forget.")],
+    name: NameArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: JsonFlag = False,
 ) -> None:
     """Forget a dataset and its runs. Images are never touched; measurements stay, should the images come back."""
     store = Store()
     record = store.catalogue.dataset(name)
-    if not yes:
-        typer.confirm(f"Forget the dataset {record.name} and its runs?", abort=True)
+    if not yes and not typer.confirm(f"Forget the dataset {record.name} and its runs?", err=True):
+        raise RunCancelled(f"{record.name} was not removed")
     store.remove_dataset(record)
-    say(f"{record.name} is forgotten; its images at {record.source} are untouched.")
+    if json:
+        print_json(work_json(record))
+    else:
+        say(f"{record.name} is forgotten; its images at {record.source} are untouched.")

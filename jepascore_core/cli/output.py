@@ -2,55 +2,84 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from jepascore_core.records import DatasetRecord, Run
 from jepascore_core.views.formats import duration_text, rate_text
 
 #: What people read goes to standard error, so that standard output carries only results.
 errors = Console(stderr=True)
-results = Console()
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output.")]
 
+#: Width of tables that go to a file or another program, where there is no edge to wrap at.
+_NO_EDGE = 10_000
+_SHORT = 12
+#: Characters that could command a terminal; file names and labels may hold any.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    results.print_json(json.dumps(value, default=str))
+    """Print one JSON value; plain text, whatever the terminal or `FORCE_COLOR` would like."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def work_json(work: Run | DatasetRecord) -> dict[str, Any]:
+    """A run or dataset as its record, with what follows from it."""
+    return {**dataclasses.asdict(work), "num_pending": work.num_pending, "seconds_left": work.seconds_left}
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as a table; cells are text, never markup."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    results.print(table)
+    """Print rows as a table; cells are text, never markup. Short columns are never broken; the others give way."""
+    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        longest = max([len(column), *(len(row[number]) for row in cells)])
+        table.add_column(column, overflow="fold", no_wrap=longest <= _SHORT)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    is_wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    Console(width=_NO_EDGE if is_wide else None).print(table)
 
 
 def say(text: str) -> None:
     """Print a sentence for people."""
-    errors.print(text, markup=False, highlight=False)
+    errors.print(Text(visible(text)), soft_wrap=not errors.is_terminal)
+
+
+def complain(error: Exception) -> None:
+    """Print what went wrong, as one sentence or two."""
+    sentence = Text.assemble(("Error: ", "bold red"), visible(str(error)))
+    errors.print(sentence, soft_wrap=not errors.is_terminal)
+
+
+def visible(text: str) -> str:
+    r"""The same text with control characters shown as `\x1b`."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def progress_bar() -> Progress:
-    """A bar with counts and a free text for rate and time left."""
+    """A bar with counts and a free text for rate and time left; on a narrow terminal the texts give way."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[detail]}", markup=False),
         console=errors,
-        transient=False,
     )
 
 
@@ -59,8 +88,3 @@ def describe_speed(work: Run | DatasetRecord) -> str:
     if work.rate is None or work.seconds_left is None:
         return work.message
     return f"{rate_text(work.rate)}, {duration_text(work.seconds_left)} left"
-
-
-def _plain(cell: object) -> str:
-    # Labels and file names are hostile: rich would read [..] in them as markup.
-    return "" if cell is None else str(cell).replace("[", "\\[")

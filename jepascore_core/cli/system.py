@@ -1,41 +1,34 @@
-"""`jepascore worker`, `backbones`, `demo`, `doctor`, `app`: the machine room."""
+"""`jepascore backbones`, `demo`, `doctor`, `app`: what there is, and whether it works."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.metadata
-import logging
 import os
 import platform
 import shutil
-import signal
+import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jepascore_core.backbones.specs import list_specs
-from jepascore_core.cli.data import wait_for_index
-from jepascore_core.cli.measuring import wait_for_run
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
+from jepascore_core.cli.runs import report_end
+from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.runs import (
-    WORKER_ENVIRONMENT,
-    WORKER_IDLE_SECONDS,
-    request_demo,
-    start_worker,
-    worker_is_alive,
-    worker_pid,
-)
+from jepascore_core.runs import request_demo, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.views.formats import bytes_text
 
-worker_app = typer.Typer(help="The background process that indexes and measures.", no_args_is_help=True)
-
 PACKAGES = ("streamlit", "torch", "torchvision", "timm", "open_clip_torch", "duckdb", "pyarrow", "huey")
+LOW_DISK_BYTES = 1 << 30
+DEFAULT_PORT = 8501
+PORTS_TRIED = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -44,57 +37,6 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("doctor")(doctor)
     app.command("app")(open_app)
-    app.add_typer(worker_app, name="worker")
-
-
-@worker_app.command("run")
-def worker_run(
-    idle: Annotated[float, typer.Option(help="End after so many seconds without work.")] = float("inf"),
-) -> None:
-    """Work in this terminal until stopped."""
-    for name, value in WORKER_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)  # read when torch is loaded, which is now
-    from jepascore_core.worker import run_worker
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    if not run_worker(Store().home, idle):
-        say("Another worker serves this home folder already.")
-
-
-@worker_app.command("start")
-def worker_start() -> None:
-    """Start a worker in the background."""
-    store = Store()
-    say("Started." if start_worker(store.home, WORKER_IDLE_SECONDS) else "A worker is running already.")
-
-
-@worker_app.command("stop")
-def worker_stop() -> None:
-    """Stop the worker; unfinished work goes on when one is started again."""
-    home = Store().home
-    pid = worker_pid(home)
-    if pid is None:
-        say("No worker is running.")
-        return
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 30
-    while worker_is_alive(home):
-        if time.monotonic() > deadline:
-            raise JepaScoreError(f"The worker (process {pid}) has not ended after 30 s. See {home / 'worker.log'}.")
-        time.sleep(0.1)
-    say("Stopped.")
-
-
-@worker_app.command("status")
-def worker_status(json: JsonFlag = False) -> None:
-    """Whether a worker is running, and what waits for it."""
-    store = Store()
-    pid = worker_pid(store.home)
-    waiting = len(store.catalogue.runs(active_only=True))
-    if json:
-        print_json({"alive": pid is not None, "pid": pid, "active_runs": waiting})
-    else:
-        say(f"{'Process ' + str(pid) + ' is working' if pid else 'No worker is running'}; {waiting} active runs.")
 
 
 def backbones(
@@ -111,28 +53,32 @@ def backbones(
 
 
 def demo(
-    detach: Annotated[bool, typer.Option(help="Only ask for it; the worker does it in the background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
+    json: JsonFlag = False,
 ) -> None:
     """Add the embedded demo, 1,797 digits with planted contaminants, and measure it."""
     store = Store()
     run = request_demo(store)
     if not detach:
-        wait_for_index(store, run.dataset_id)
+        conclude(wait_for_index(store, run.dataset_id))
         run = wait_for_run(store, run.run_id)
-    say(f"{run.message}." if run.message else "Queued.")
+    report_end(run, json)
 
 
 def doctor(json: JsonFlag = False) -> None:
     """Check this installation and its home folder; ends with 1 if something is wrong."""
     store = Store()
-    problems = store.check()
+    devices, problems = _devices()
+    versions = {name: _version(name) for name in PACKAGES}
+    problems += [f"{name} is not installed: run `make run` again." for name, found in versions.items() if not found]
+    problems += store.check()
     usage = shutil.disk_usage(store.home)
-    if usage.free < 1 << 30:
+    if usage.free < LOW_DISK_BYTES:
         problems.append(f"Only {bytes_text(usage.free)} are free on the disk of {store.home}.")
-    facts = {
+    facts: dict[str, Any] = {
         "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
-        "devices": ", ".join(_devices()),
+        **versions,
+        "devices": ", ".join(devices),
         "home": str(store.home),
         "free disk": bytes_text(usage.free),
         "worker": worker_pid(store.home),
@@ -147,27 +93,71 @@ def doctor(json: JsonFlag = False) -> None:
         raise typer.Exit(1)
 
 
-def _devices() -> list[str]:
-    import torch
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
+
+def _devices() -> tuple[list[str], list[str]]:
+    """Devices that torch can use, and what is wrong with it."""
+    try:
+        import torch
+
+        importlib.import_module("torchvision")  # its operators are missing beside a torch of another build
+    except (ImportError, OSError, RuntimeError) as error:
+        return [], [f"PyTorch or torchvision cannot be loaded ({error}): install both from the same index."]
     found = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return [*found, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+    return [*found, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"], []
 
 
 def open_app(
     demo: Annotated[bool, typer.Option("--demo", help="Add and measure the embedded demo if it is not there.")] = False,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    port: Annotated[
+        int | None, typer.Option(help=f"Port on this machine; by default the first free one from {DEFAULT_PORT}.")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
-    """Open the app in the browser."""
+    """Open the app in the browser; Ctrl-C ends it, and the worker goes on with what is unfinished."""
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise JepaScoreError("The app's pages are not installed: run this from a clone of the repository.")
-    if demo:
-        request_demo(Store())
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    chosen = _checked_port(port) if port else _free_port()
+    if demo and request_demo(Store()).state.is_active:
+        say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")
+    say("Starting the app. Ctrl-C ends it; the worker goes on in the background (`jepascore worker stop` ends that).")
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(chosen)]
     # Without a display there is no browser to open; without a terminal nobody answers the question for an address.
     has_display = sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
     headless = str(not (browser and has_display)).lower()
     command += ["--server.headless", headless, "--server.showEmailPrompt", "false"]
-    raise typer.Exit(subprocess.call(command, cwd=script.parent))
+    try:
+        code = subprocess.call(command, cwd=script.parent)
+    except KeyboardInterrupt:
+        code = 0  # the usual way to end it; the app has got the same signal
+    raise typer.Exit(code)
+
+
+def _checked_port(port: int) -> int:
+    if not _is_free(port):
+        raise JepaScoreError(f"Port {port} is in use, perhaps by this app in another terminal: choose another --port.")
+    return port
+
+
+def _free_port() -> int:
+    found = next((port for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED) if _is_free(port)), None)
+    if found is None:
+        raise JepaScoreError(f"Ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are in use: choose a --port.")
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are still closing can be listened on.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            return False
+    return True

@@ -1,0 +1,139 @@
+"""`jepascore runs`: what was asked for, how far it is, what failed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jepascore_core.cli.data import OutOption, show_failures
+from jepascore_core.cli.output import JsonFlag, describe_speed, print_json, print_table, say, work_json
+from jepascore_core.cli.waiting import conclude, wait_for_run
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.records import Run, RunState
+from jepascore_core.runs import cancel_run, resume_run
+from jepascore_core.store import Store
+
+runs_app = typer.Typer(help="List, follow, cancel and resume runs, and see what failed.")
+
+RunArgument = Annotated[str, typer.Argument(help="Id of the run, or its first characters.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(runs_app, name="runs")
+
+
+@runs_app.callback(invoke_without_command=True)
+def runs(context: typer.Context, json: JsonFlag = False) -> None:
+    """List, follow, cancel and resume runs, and see what failed."""
+    if context.invoked_subcommand is None:
+        list_runs(json)
+
+
+@runs_app.command("list")
+def list_runs(json: JsonFlag = False) -> None:
+    """List the runs, newest first."""
+    store = Store()
+    found = store.catalogue.runs()
+    if json:
+        print_json([work_json(run) for run in found])
+        return
+    names = {dataset.dataset_id: dataset.name for dataset in store.catalogue.datasets()}
+    length = _telling_length([run.run_id for run in found])
+    rows = [(run.run_id[:length], *_row(run, names.get(run.dataset_id, run.dataset_id))) for run in found]
+    columns = ("id", "dataset", "backbone", "state", "measured", "failed", "note")
+    width = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
+    print_table("Runs", columns[:width], [row[:width] for row in rows])
+    for run in found:
+        if run.state is RunState.FAILED:
+            say(f"{run.run_id[:length]} failed: {run.message}")
+
+
+def _row(run: Run, dataset: str) -> tuple[object, ...]:
+    measured = f"{run.num_measured}/{run.num_total}"
+    note = describe_speed(run) if run.state.is_active else ""
+    return dataset, run.backbone.name, run.state, measured, run.num_failed, note
+
+
+def _telling_length(run_ids: list[str]) -> int:
+    """How many first characters tell runs apart; ten are the millisecond in which a run was asked for."""
+    return next(size for size in range(10, 27) if len({run_id[:size] for run_id in run_ids}) == len(run_ids))
+
+
+@runs_app.command("follow")
+def follow(run_id: RunArgument, json: JsonFlag = False) -> None:
+    """Show the bar of a run until it ends; Ctrl-C ends only the showing."""
+    store = Store()
+    report_end(wait_for_run(store, find_run(store, run_id).run_id, cancel_on_interrupt=False), json)
+
+
+@runs_app.command("cancel")
+def cancel(run_id: RunArgument, json: JsonFlag = False) -> None:
+    """Cancel a run; what was measured is kept."""
+    store = Store()
+    run = find_run(store, run_id)
+    cancel_run(store, run.run_id)
+    now = store.catalogue.run(run.run_id)
+    if json:
+        print_json(work_json(now))
+    elif not run.state.is_active:
+        say(f"Run {run.run_id} has ended before: it is {run.state}.")
+    else:
+        say(f"Asked run {run.run_id} to stop." if now.state.is_active else f"Run {run.run_id} is cancelled.")
+
+
+@runs_app.command("resume")
+def resume(
+    run_id: RunArgument,
+    retry_failures: Annotated[bool, typer.Option("--retry-failures", help="Try failed images again.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for it.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Continue a run that was cancelled, failed, or has failures to retry."""
+    store = Store()
+    run = resume_run(store, find_run(store, run_id).run_id, retry_failures)
+    if not detach:
+        run = wait_for_run(store, run.run_id)
+    report_end(run, json)
+
+
+@runs_app.command("failures")
+def failures(run_id: RunArgument, out: OutOption = None, json: JsonFlag = False) -> None:
+    """List the images that a run could not measure, and why."""
+    store = Store()
+    run = find_run(store, run_id)
+    show_failures(store.catalogue.run_failures(run.run_id), f"Failed images of run {run.run_id}", out, json)
+
+
+def report_end(run: Run, json: bool) -> None:
+    """Say how a run ended, or that it waits for the worker.
+
+    Raises:
+        JepaScoreError: if it failed.
+        RunCancelled: if somebody cancelled it.
+    """
+    if json:
+        print_json(work_json(run))
+    conclude(run)
+    if json:
+        return
+    if run.state.is_active:
+        say(f"Queued as {run.run_id}. Follow it with `jepascore runs follow {run.run_id}` or in the app.")
+        return
+    say(f"{run.message}.")
+    if run.num_failed:
+        say(f"What failed, and why: `jepascore runs failures {run.run_id}`.")
+
+
+def find_run(store: Store, prefix: str) -> Run:
+    """The one run whose id begins with `prefix`.
+
+    Raises:
+        UnknownNameError: if there is none.
+        JepaScoreError: if there are several.
+    """
+    found = [run for run in store.catalogue.runs() if run.run_id.startswith(prefix)]
+    if len(found) > 1:
+        raise JepaScoreError(f"{len(found)} runs begin with {prefix!r}. Give more characters.")
+    return found[0] if found else store.catalogue.run(prefix)

@@ -1,0 +1,83 @@
+"""Waiting for the worker: a bar until a piece of work ends, and what its end means for the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from jepascore_core.cli.output import describe_speed, progress_bar, say, visible
+from jepascore_core.errors import JepaScoreError, RunCancelled
+from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState
+from jepascore_core.runs import cancel_dataset, cancel_run, follow_dataset, follow_run
+from jepascore_core.store import Store
+
+_Work = TypeVar("_Work", Run, DatasetRecord)
+
+
+def wait_for_index(store: Store, dataset_id: str) -> DatasetRecord:
+    """Show a bar until a dataset's index ends, whatever way; Ctrl-C cancels it.
+
+    Raises:
+        JepaScoreError: if no worker takes it up.
+    """
+
+    def cancel() -> None:
+        cancel_dataset(store, dataset_id)
+        say("Cancelling; what was read is kept. Continue with the same command.")
+
+    name = store.catalogue.dataset(dataset_id).name
+    return _watch(f"Indexing {name}", follow_dataset(store, dataset_id), _index_counts, cancel)
+
+
+def wait_for_run(store: Store, run_id: str, cancel_on_interrupt: bool = True) -> Run:
+    """Show a bar until a run ends, whatever way; Ctrl-C cancels it, or only ends the waiting.
+
+    Raises:
+        JepaScoreError: if no worker takes it up.
+    """
+
+    def cancel() -> None:
+        if cancel_on_interrupt:
+            cancel_run(store, run_id)
+            say(f"Cancelling; what was measured is kept. Continue with `jepascore runs resume {run_id}`.")
+
+    name = store.catalogue.dataset(store.catalogue.run(run_id).dataset_id).name
+    return _watch(f"Measuring {name}", follow_run(store, run_id), _run_counts, cancel)
+
+
+def conclude(work: Run | DatasetRecord) -> None:
+    """Turn an end that is not the wanted one into the error that the exit code comes from.
+
+    Raises:
+        JepaScoreError: if it failed.
+        RunCancelled: if somebody cancelled it.
+    """
+    if work.state in (RunState.CANCELLED, DatasetState.CANCELLED):
+        raise RunCancelled(work.message)
+    if work.state in (RunState.FAILED, DatasetState.FAILED):
+        raise JepaScoreError(work.message)
+
+
+def _watch(
+    title: str, states: Iterator[_Work], counts: Callable[[_Work], tuple[int, int]], cancel: Callable[[], None]
+) -> _Work:
+    """Draw every state; the last one is the result. `counts` gives done and total."""
+    with progress_bar() as bar:
+        task = bar.add_task(visible(title), total=None, detail="")
+        try:
+            for state in states:
+                done, total = counts(state)
+                bar.update(task, total=total or None, completed=done, detail=visible(describe_speed(state)))
+            bar.update(task, detail="")
+        except KeyboardInterrupt:
+            cancel()
+            raise
+    return state
+
+
+def _index_counts(record: DatasetRecord) -> tuple[int, int]:
+    return record.num_indexed + record.num_failed, record.num_total
+
+
+def _run_counts(run: Run) -> tuple[int, int]:
+    return run.num_measured + run.num_failed, run.num_total

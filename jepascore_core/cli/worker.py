@@ -1,0 +1,109 @@
+"""`jepascore worker`: the background process, from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from jepascore_core.cli.output import JsonFlag, print_json, say
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.records import DatasetState
+from jepascore_core.runs import (
+    START_PATIENCE,
+    WORKER_ENVIRONMENT,
+    WORKER_IDLE_SECONDS,
+    start_worker,
+    worker_is_alive,
+    worker_pid,
+)
+from jepascore_core.store import Store
+from jepascore_core.views.formats import plural
+
+worker_app = typer.Typer(help="The background process that indexes and measures.", no_args_is_help=True)
+
+#: A worker ends within a cotangent of being asked, but loading a large backbone cannot be interrupted.
+STOP_PATIENCE = 60.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(worker_app, name="worker")
+
+
+@worker_app.command("run")
+def run(
+    idle: Annotated[float, typer.Option(help="End after so many seconds without work.")] = float("inf"),
+    json: JsonFlag = False,
+) -> None:
+    """Work in this terminal until stopped; ends with 1 if another worker serves this home folder."""
+    for name, value in WORKER_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # read when torch is loaded, which is now
+    from jepascore_core.worker import run_worker
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    home = Store().home
+    if not run_worker(home, idle):
+        raise JepaScoreError(f"Another worker serves {home} already.")
+    if json:
+        print_json({"home": home, "pid": os.getpid()})
+
+
+@worker_app.command("start")
+def start(json: JsonFlag = False) -> None:
+    """Start a worker in the background, unless one is running."""
+    home = Store().home
+    was_started = start_worker(home, WORKER_IDLE_SECONDS)
+    if not _is_soon(lambda: worker_pid(home) is not None, START_PATIENCE):
+        raise JepaScoreError(f"No worker could be started. Its log says why: {home / 'worker.log'}")
+    if json:
+        print_json({"started": was_started, "pid": worker_pid(home)})
+    else:
+        say("Started." if was_started else "A worker is running already.")
+
+
+@worker_app.command("stop")
+def stop(json: JsonFlag = False) -> None:
+    """Stop the worker; unfinished work goes on when one is started again."""
+    home = Store().home
+    pid = worker_pid(home)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        if not _is_soon(lambda: not worker_is_alive(home), STOP_PATIENCE):
+            raise JepaScoreError(
+                f"The worker (process {pid}) has not ended after {STOP_PATIENCE:.0f} s. See {home / 'worker.log'}."
+            )
+    if json:
+        print_json({"stopped": pid is not None, "pid": pid})
+    else:
+        say("No worker is running." if pid is None else "Stopped.")
+
+
+@worker_app.command("status")
+def status(json: JsonFlag = False) -> None:
+    """Whether a worker is running, and what waits for it."""
+    store = Store()
+    pid = worker_pid(store.home)
+    runs = len(store.catalogue.runs(active_only=True))
+    indexes = sum(dataset.state is DatasetState.INDEXING for dataset in store.catalogue.datasets())
+    if json:
+        print_json({"alive": pid is not None, "pid": pid, "active_runs": runs, "active_indexes": indexes})
+        return
+    worker = "No worker is running" if pid is None else f"Process {pid} is running"
+    say(f"{worker}; unfinished: {plural(runs, 'run')}, {plural(indexes, 'index')}.")
+
+
+def _is_soon(condition: Callable[[], bool], patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

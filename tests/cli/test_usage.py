@@ -1,0 +1,145 @@
+"""What holds for every command: help, `--json`, exit codes, and no traceback for an error that has a reason."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from jepascore_core.cli import app
+from tests.cli.conftest import Cli
+
+#: `app` is no headless command: it serves until it is stopped.
+NOT_HEADLESS = {"app"}
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with its words, for example ("runs cancel", command)."""
+    pending = [((), typer.main.get_command(app))]
+    while pending:
+        words, command = pending.pop()
+        children = getattr(command, "commands", {})
+        if not children:
+            yield " ".join(words), command
+        pending += [((*words, name), child) for name, child in children.items()]
+
+
+COMMANDS = dict(commands())
+
+
+def test_these_are_the_commands():
+    assert set(COMMANDS) == {
+        *("add", "datasets list", "datasets failures", "datasets cancel", "remove"),
+        *("score", "runs list", "runs follow", "runs cancel", "runs resume", "runs failures"),
+        *("export", "backbones", "demo", "doctor", "app"),
+        *("worker run", "worker start", "worker stop", "worker status"),
+    }
+
+
+@pytest.mark.parametrize("words", sorted(set(COMMANDS) - NOT_HEADLESS))
+def test_every_headless_command_speaks_json(words: str):
+    assert any("--json" in parameter.opts for parameter in COMMANDS[words].params)
+
+
+@pytest.mark.parametrize("words", ["", "datasets", "runs", "worker", *sorted(COMMANDS)])
+def test_every_command_explains_itself(cli: Cli, words: str):
+    answer = cli(*words.split(), "--help")
+    assert answer.code == 0
+    assert "Usage:" in answer.out
+    assert "--help" in answer.out
+
+
+def test_the_version_is_one_line(cli: Cli):
+    answer = cli("--version")
+    assert answer.code == 0
+    assert answer.out.strip().count(".") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("bogus",),
+        ("add", "only-a-name"),
+        ("add", "name", "source", "--kind", "bogus"),
+        ("score", "digits"),
+        ("score", "digits", "-b", "timm:x", "--mean", "a,b"),
+        ("score", "digits", "-b", "timm:x", "--image-size", "large"),
+        ("export", "digits", "list.csv", "--within", "galaxy"),
+        ("runs", "cancel"),
+        ("worker",),
+        ("app", "--port", "http"),
+        ("doctor", "--bogus"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_two_and_touches_nothing(cli: Cli, arguments: tuple[str, ...]):
+    answer = cli(*arguments)
+    assert answer.code == 2
+    assert "Usage:" in answer.out + answer.err
+    assert not (cli.home / "datasets").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "a", "/nowhere/at/all"), "does not exist"),
+        (("add", "a", "pyproject.toml"), "no known kind"),
+        (("add", "[/]", "/nowhere/[bold]"), "/nowhere/[bold] does not exist"),
+        (("add", "n\udcff", "/"), r"n\xff is not UTF-8"),
+        (("datasets", "failures", "nope"), "no dataset 'nope'"),
+        (("datasets", "cancel", "nope"), "no dataset 'nope'"),
+        (("remove", "nope", "--yes"), "no dataset 'nope'"),
+        (("score", "nope", "-b", "bundled:digits-vit"), "no dataset 'nope'"),
+        (("score", "nope", "-b", "bundled:digits-vit", "--predict"), "no dataset 'nope'"),
+        (("export", "nope", "list.csv"), "no dataset 'nope'"),
+        (("runs", "follow", "nope"), "no run 'nope'"),
+        (("runs", "cancel", "nope"), "no run 'nope'"),
+        (("runs", "resume", "nope"), "no run 'nope'"),
+        (("runs", "failures", "nope"), "no run 'nope'"),
+    ],
+    ids=lambda value: ascii(" ".join(value)) if isinstance(value, tuple) else "",
+)
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["for people", "json"])
+def test_an_error_is_a_sentence_and_ends_with_one(cli: Cli, arguments, words: str, form):
+    answer = cli(*arguments, *form)
+    assert answer.code == 1
+    assert words in answer.sentence
+    assert answer.out == ""
+
+
+def test_a_home_folder_that_cannot_be_is_an_error_too(cli: Cli):
+    cli.home.write_text("a file where the folder should be")
+    answer = cli("datasets")
+    assert answer.code == 1
+    assert str(cli.home) in answer.sentence
+
+
+def test_a_damaged_catalogue_is_an_error_too(cli: Cli):
+    cli.home.mkdir()
+    (cli.home / "catalogue.sqlite").write_text("no database at all, but long enough to be looked at" * 20)
+    answer = cli("runs", "--json")
+    assert answer.code == 1
+    assert "catalogue" in answer.sentence
+
+
+def test_the_process_speaks_as_the_functions_do(tmp_path):
+    command = [sys.executable, "-m", "jepascore_core", "runs", "cancel", "nope"]
+    environment = Cli(tmp_path / "home").environment
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: There is no run 'nope'. Known: none.\n"
+
+
+def test_nobody_minds_who_reads_the_first_line_only(tmp_path):
+    process = Cli(tmp_path / "home").start("backbones", "--json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.wait(60)
