@@ -7,12 +7,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ulid import ULID
 
+from jepascore_core.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.migrations import migrate
 from jepascore_core.records import (
@@ -161,21 +163,28 @@ class Catalogue:
 
     # Runs
 
-    def add_run(self, dataset_id: str, backbone: BackboneRef, spec: MeasurementSpec, device: str) -> Run:
-        """Queue a run; an active run of the same dataset, backbone and spec is returned instead of a second one."""
-        wanted = (dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict()))
+    def add_run(
+        self,
+        dataset_id: str,
+        backbone: BackboneRef,
+        spec: MeasurementSpec,
+        device: str,
+        plan: ApproximationPlan | None = None,
+    ) -> Run:
+        """Queue a run; an active run that was asked for the same way is returned instead of a second one."""
+        wanted = (dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict()), _plan_json(plan))
         run_id = new_id()
         with self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
             twin = connection.execute(
-                "SELECT run_id FROM runs WHERE dataset_id = ? AND backbone = ? AND spec = ?"
+                "SELECT run_id FROM runs WHERE dataset_id = ? AND backbone = ? AND spec = ? AND plan IS ?"
                 " AND state IN ('queued', 'running') AND NOT cancel_requested",
                 wanted,
             ).fetchone()
             if twin is None:
                 connection.execute(
-                    "INSERT INTO runs (run_id, dataset_id, backbone, spec, device, state, created_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO runs (run_id, dataset_id, backbone, spec, plan, device, state, created_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (run_id, *wanted, device, RunState.QUEUED, utc_now()),
                 )
         return self.run(twin["run_id"] if twin else run_id)
@@ -223,14 +232,21 @@ class Catalogue:
 
     # Cost probes
 
-    def add_probe(self, dataset_id: str, backbone: BackboneRef, spec: MeasurementSpec, device: str) -> CostProbe:
+    def add_probe(
+        self,
+        dataset_id: str,
+        backbone: BackboneRef,
+        spec: MeasurementSpec,
+        device: str,
+        plan: ApproximationPlan | None = None,
+    ) -> CostProbe:
         """Queue a cost probe."""
         probe_id = new_id()
         self._execute(
-            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, device, state, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *(probe_id, dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict()), device),
-            *(ProbeState.QUEUED, utc_now()),
+            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, device, state, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(probe_id, dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict())),
+            *(_plan_json(plan), device, ProbeState.QUEUED, utc_now()),
         )
         return self.probe(probe_id)
 
@@ -272,16 +288,27 @@ def _dataset(row: sqlite3.Row) -> DatasetRecord:
     return DatasetRecord(**values)
 
 
+def _plan_json(plan: ApproximationPlan | None) -> str | None:
+    return None if plan is None else canonical_json(asdict(plan))
+
+
 def _request(row: sqlite3.Row) -> dict[str, Any]:
     return {
         **dict(row),
         "backbone": BackboneRef.from_dict(json.loads(row["backbone"])),
         "spec": MeasurementSpec.from_dict(json.loads(row["spec"])),
+        "plan": ApproximationPlan(**json.loads(row["plan"])) if row["plan"] else None,
     }
 
 
 def _run(row: sqlite3.Row) -> Run:
-    return Run(**{**_request(row), "state": RunState(row["state"]), "cancel_requested": bool(row["cancel_requested"])})
+    values = _request(row)
+    values.update(
+        state=RunState(row["state"]),
+        cancel_requested=bool(row["cancel_requested"]),
+        report=ApproximationReport.from_dict(json.loads(row["report"])) if row["report"] else None,
+    )
+    return Run(**values)
 
 
 def _probe(row: sqlite3.Row) -> CostProbe:

@@ -98,6 +98,11 @@ MIGRATIONS: tuple[str, ...] = (
         UNIQUE (dataset_id, name)
     );
     """,
+    """
+    ALTER TABLE runs ADD COLUMN plan TEXT;
+    ALTER TABLE runs ADD COLUMN report TEXT;
+    ALTER TABLE probes ADD COLUMN plan TEXT
+    """,
 )
 
 

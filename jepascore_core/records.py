@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from jepascore_core.approximation import ApproximationPlan, ApproximationReport
+
 #: Raised whenever a change of the numerical code changes results beyond rounding: part of every measurement spec's id.
 ENGINE_VERSION = 1
 
@@ -104,18 +106,44 @@ class BackboneInfo:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementSpec(_JsonRecord):
-    """Which numbers are taken of each image: estimator, precision and, for a sketch, number of probes and seed."""
+    """Which numbers are taken of each image: estimator, precision and, for a sketch, number of probes and seed.
+
+    "nested" stands for sketches of every size up to `probes` in one. `calibration` is the hash of what else a
+    calibrated score depends on: the calibration images, the coverage of the intervals, the version of the fit.
+    """
 
     estimator: str = "exact"
     precision: str = "float32"
     probes: int | None = None
     seed: int = 0
     engine_version: int = ENGINE_VERSION
+    calibration: str | None = None
 
     @property
     def spec_id(self) -> str:
         """Readable name plus hash; the folder of this spec's shards."""
-        return f"{self.estimator}-{self.precision}-{short_hash(self.to_dict(), 8)}"
+        values = self.to_dict()
+        if self.calibration is None:
+            del values["calibration"]  # specs without one keep the ids that they had before there were any
+        return f"{self.estimator}-{self.precision}-{short_hash(values, 8)}"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its score is the JEPA-SCORE itself rather than something that tells of it."""
+        return self.estimator == "exact"
+
+    @property
+    def exact(self) -> MeasurementSpec:
+        """Exact scores from passes of the same kind."""
+        return MeasurementSpec("exact", self.precision, engine_version=self.engine_version)
+
+    def sketch(self, probes: int | None = None) -> MeasurementSpec:
+        """Sketches from passes of the same kind and with the same seed, by default of the same size."""
+        return MeasurementSpec("sketch", self.precision, probes or self.probes, self.seed, self.engine_version)
+
+    def nested(self, probes: int) -> MeasurementSpec:
+        """Sketches of every size up to `probes`, from passes of the same kind and with the same seed."""
+        return MeasurementSpec("nested", self.precision, probes, self.seed, self.engine_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +238,10 @@ class Run:
 
     The counters always obey `num_measured + num_failed + num_pending = num_total`. `num_reused` says how many of the
     measured ones were there before the run began. `rate` is in images per second.
+
+    A calibrated run counts an image once, whether it is measured exactly (calibration) or sketched; its `rate` is the
+    mean over what is left, cheap and dear. A cascade also counts every exact measurement that confirms a sketched
+    image, as soon as it is known to be needed: its total grows from round to round.
     """
 
     run_id: str
@@ -230,6 +262,13 @@ class Run:
     started_at: str | None
     finished_at: str | None
     heartbeat: float | None
+    plan: ApproximationPlan | None = None
+    report: ApproximationReport | None = None
+
+    @property
+    def result_spec_id(self) -> str:
+        """Spec id of the shards with this run's scores."""
+        return self.report.spec_id if self.report else self.spec.spec_id
 
     @property
     def num_pending(self) -> int:
@@ -263,6 +302,7 @@ class CostProbe:
     message: str
     created_at: str
     result: ProbeResult | None
+    plan: ApproximationPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +327,9 @@ class ProbeResult(_JsonRecord):
 class Measurement:
     """One image under one backbone and spec.
 
-    `log_singular_values` [K] descending, natural logarithms; `embedding` [K]; scores in nats, `seconds` its share of
-    the batch's time.
+    `log_singular_values` [K] descending, natural logarithms ([r] for a sketch, one after the other for nested ones);
+    `embedding` [K]; scores in nats, `seconds` its share of the batch's time. `features` [F] cost nothing beyond the
+    forward pass and tell of the score; the last one is the logarithm of the embedding's length.
     """
 
     content_id: str
@@ -298,3 +339,4 @@ class Measurement:
     score_paper: float
     embedding: npt.NDArray[np.float16]
     seconds: float
+    features: npt.NDArray[np.float32] | None = None

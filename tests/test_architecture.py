@@ -22,8 +22,9 @@ HEAVY = ("torch", "torchvision", "timm", "open_clip")
 NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", "huey", *HEAVY}
 #: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
 FLOORS = (
+    {"approximation"},
     {"errors", "records", "home", "batching", "queueing", "score"},
-    {"migrations", "measurement_specs", "jacobian", "datasets", "demo"},
+    {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo"},
     {"catalogue", "training"},
     {"store", "backbones"},
     {"views", "estimators", "indexing", "companions", "runs"},
