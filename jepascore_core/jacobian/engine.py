@@ -12,6 +12,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from jepascore_core.jacobian.generic import Cotangents, default_chunk, jacobian
+from jepascore_core.jacobian.guards import check_encoder
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class GenericEngine:
 
     def __init__(self, encoder: nn.Module, note: str = "") -> None:
         self.encoder, self.note = encoder, note
+        self._is_checked = False
         self._device = next((value.device for value in encoder.parameters()), None)
 
     def default_chunk(self) -> int:
@@ -74,4 +76,7 @@ class GenericEngine:
         Raises:
             EncoderError: if the encoder breaks its contract.
         """
+        if not self._is_checked:
+            check_encoder(self.encoder, images)
+            self._is_checked = True
         return Pullback(*jacobian(self.encoder, images, cotangents, chunk, on_chunk))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from jepascore_core.errors import EncoderError
+from jepascore_core.jacobian.guards import check_modes, check_outputs
 
 #: K -> W [R, K]: which combinations of the outputs are differentiated.
 Cotangents = Callable[[int], Tensor]
@@ -75,41 +75,6 @@ def math_attention(allow_tf32: bool = False) -> Iterator[None]:
             yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
-
-
-def check_modes(encoder: nn.Module) -> None:
-    """Refuse an encoder whose layers are in training mode: its output would be random or depend on the batch.
-
-    Raises:
-        EncoderError: naming the first such layer.
-    """
-    for name, module in encoder.named_modules():
-        if module.training:
-            where = f"layer {name!r}" if name else "it"
-            raise EncoderError(
-                f"The encoder must be in eval mode, but {where} ({type(module).__name__}) is in training mode: "
-                "dropout and batch statistics would make the score meaningless. Call encoder.eval()."
-            )
-
-
-def check_outputs(outputs: Tensor, images: Tensor) -> None:
-    """Refuse outputs that are not [B, K], or do not depend on the images differentiably.
-
-    Raises:
-        EncoderError: saying what was expected and seen.
-    """
-    if not isinstance(outputs, Tensor):
-        raise EncoderError(f"The encoder must return one tensor [B, K], but returned {type(outputs).__name__}.")
-    if outputs.ndim != 2 or outputs.shape[0] != images.shape[0]:
-        raise EncoderError(
-            f"The encoder must map {list(images.shape)} to [{images.shape[0]}, K], but returned {list(outputs.shape)}. "
-            "Pool the tokens or the feature map to one vector an image."
-        )
-    if outputs.grad_fn is None:
-        raise EncoderError(
-            "The encoder's output does not depend differentiably on the images: remove torch.no_grad(), "
-            "inference_mode, detach() or rounding from its forward pass."
-        )
 
 
 def _rows(

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from jepascore_core.jacobian.architecture import Architecture
 from jepascore_core.jacobian.engine import GenericEngine, Pullback
-from jepascore_core.jacobian.generic import Cotangents, check_modes, check_outputs, math_attention, vector_jacobian
+from jepascore_core.jacobian.generic import Cotangents, math_attention, vector_jacobian
+from jepascore_core.jacobian.guards import check_encoder, check_outputs
 from jepascore_core.jacobian.trace import Trace, run_forward
 from jepascore_core.jacobian.vit import fold_block, patch_factor, pull_back_tokens
 
@@ -126,7 +127,7 @@ class StructuredEngine:
 
     def _check(self, images: Tensor) -> None:
         """Compare with autograd: the embedding, and the length of one random combination of the Jacobian's rows."""
-        check_modes(self._encoder)
+        check_encoder(self._encoder, images)
         with torch.enable_grad(), math_attention(self._precision.allow_tf32):
             inputs = images.detach().requires_grad_(True)
             expected = self._encoder(inputs)

@@ -26,8 +26,8 @@ class NormTrace:
 
 @dataclass(frozen=True, eq=False)
 class AttentionTrace:
-    """Of each head: attention [B, H, N, N]; values and outputs [B, H, N, head size]; queries and keys, each multiplied by
-    the scale of the logits, as the derivative by the other one wants them.
+    """Of each head: attention [B, H, N, N]; values and outputs [B, H, N, head size]; queries and keys, each times the
+    scale of the logits, as the derivative by the other one wants them.
     """
 
     attention: Tensor

@@ -140,7 +140,7 @@ def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) ->
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
-    """left @ right for [B, H, ., .]: on a CPU head by head where heads cannot be shared out evenly among its threads."""
+    """left @ right for [B, H, ., .]: on a CPU head by head where its threads cannot share them evenly."""
     batch, num_heads = left.shape[:2]
     if left.device.type != "cpu" or batch > 1 or num_heads % torch.get_num_threads() == 0:
         return left @ right

@@ -1,22 +1,30 @@
 """The structured passes against autograd, in float64, on every option of every family that they know."""
 
+import dataclasses
+
 import open_clip
 import pytest
 import torch
 from open_clip.transformer import VisionTransformer as OpenClipVit
 from timm.layers import SwiGLU, SwiGLUPacked
 from timm.models.eva import Eva
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer import Block, ParallelScalingBlock, VisionTransformer
 from torch import nn
 
+import jepascore_core as js
+from jepascore_core.backbones.open_clip_encoder import FirstOutput
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.estimators import prepare
+from jepascore_core.jacobian.architecture import Norm
 from jepascore_core.jacobian.engine import GenericEngine
 from jepascore_core.jacobian.gram import singular_values
+from jepascore_core.jacobian.parts import UnknownStructure
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
+from jepascore_core.records import MeasurementSpec
+from tests.reference import listing_score
 
 DOUBLE = PassPrecision(torch.float64, torch.float64)
-FLOAT = PassPrecision(torch.float32, torch.float32)
-BFLOAT = PassPrecision(torch.float32, torch.bfloat16)
 
 VIT = {"img_size": 16, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 3, "num_classes": 0}
 EVA = {"img_size": 16, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2, "num_classes": 0}
@@ -159,3 +167,139 @@ def test_timm_eva(options):
 @pytest.mark.parametrize("options", CLIPS.values(), ids=CLIPS)
 def test_open_clip(options):
     check_equal(clip(options), images_for({**CLIP, **options}))
+
+
+def test_open_clip_tower_from_timm():
+    tower = open_clip.timm_model.TimmModel("vit_tiny_patch16_224", 10, image_size=224, pool="token", proj="linear")
+    tower.trunk = VisionTransformer(**VIT)
+    tower.head = nn.Sequential(nn.Linear(24, 10))
+    assert check_equal(randomise(tower), images_for(VIT)).structural_rank is None
+
+
+def test_our_wrapper_of_a_tower_that_returns_tokens():
+    encoder = FirstOutput(randomise(OpenClipVit(**CLIP, output_tokens=True))).eval()
+    check_equal(encoder, images_for(CLIP))
+
+
+class OtherBlock(Block):
+    """A subclass may do anything."""
+
+
+def with_hook():
+    encoder = VisionTransformer(**VIT)
+    encoder.blocks[0].register_forward_hook(lambda *_: None)
+    return encoder
+
+
+def with_gate():
+    encoder = Eva(**EVA)
+    encoder.blocks[0].attn.gate = nn.Linear(24, 24)
+    return encoder
+
+
+def with_other_activation():
+    encoder = VisionTransformer(**VIT)
+    encoder.blocks[1].mlp.act = nn.Tanh()
+    return encoder
+
+
+def with_overlapping_patches():
+    encoder = VisionTransformer(**VIT)
+    encoder.patch_embed.proj = nn.Conv2d(3, 24, 8, stride=8, padding=1)
+    return encoder
+
+
+UNKNOWN = {
+    "not a vision transformer": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(768, 4)), "Sequential is not"),
+    "a subclass of a block": (lambda: VisionTransformer(**VIT, block_fn=OtherBlock), "OtherBlock"),
+    "a parallel block": (lambda: VisionTransformer(**VIT, block_fn=ParallelScalingBlock), "ParallelScalingBlock"),
+    "a norm inside attention": (lambda: VisionTransformer(**VIT, scale_attn_norm=True), "LayerNorm where nothing"),
+    "a norm inside the MLP": (lambda: VisionTransformer(**VIT, scale_mlp_norm=True), "LayerNorm where nothing"),
+    "gated attention": (with_gate, "gated attention"),
+    "grouped queries": (lambda: Eva(**EVA, attn_type="rope", qkv_fused=False, num_kv_heads=1), "grouped-query"),
+    "EVA-02's scaled MLP": (lambda: Eva(**EVA, swiglu_mlp=True, scale_mlp=True), "LayerNorm where nothing"),
+    "a hook": (with_hook, "hooks"),
+    "an activation": (with_other_activation, "Tanh"),
+    "overlapping patches": (with_overlapping_patches, "overlap"),
+    "cosine attention": (lambda: OpenClipVit(**CLIP, scaled_cosine_attn=True), "cosine"),
+}
+
+
+@pytest.mark.parametrize(("build", "says"), UNKNOWN.values(), ids=UNKNOWN)
+def test_what_is_not_known_is_refused_by_name_and_measured_by_the_generic_passes(build, says):
+    encoder = build().eval()
+    with pytest.raises(UnknownStructure, match=says):
+        recognise(encoder)
+    backbone = js.wrap_encoder(encoder, "unknown")
+    engine = prepare(backbone, MeasurementSpec(precision="float64"))
+    assert isinstance(engine, GenericEngine)
+    assert "slower" in engine.note
+    with pytest.raises(UnknownNameError, match="Choose float32"):
+        prepare(backbone, MeasurementSpec(precision="bfloat16"))
+
+
+def test_a_structure_that_disagrees_with_autograd_is_not_believed():
+    encoder = vit({})
+    wrong = dataclasses.replace(recognise(encoder), norm_pre=Norm(None, None, 1e-6))
+    engine = StructuredEngine(encoder, wrong, DOUBLE)
+    found = engine.pull_back(images_for(VIT))
+    assert "disagree with autograd" in engine.note
+    assert engine.structural_rank is None
+    expected = GenericEngine(encoder).pull_back(images_for(VIT))
+    torch.testing.assert_close(found.rows, expected.rows)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("chunk", [1, 7, 24, None])
+def test_rows_depend_on_neither_batch_nor_chunk(batch, chunk):
+    encoder, images = vit({}), images_for(VIT, 3)
+    engine = StructuredEngine(encoder, recognise(encoder), DOUBLE)
+    whole = engine.pull_back(images, chunk=24).rows
+    parts = torch.cat([engine.pull_back(part, chunk=chunk).rows for part in images.split(batch)])
+    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-12)
+
+
+def test_cotangents_combine_rows():
+    encoder, images = vit({"num_classes": 7}), images_for(VIT)
+    weights = torch.randn(3, 7, dtype=torch.float64)
+    engine = StructuredEngine(encoder, recognise(encoder), DOUBLE)
+    combined = engine.pull_back(images, lambda size: weights[:, :size]).rows
+    torch.testing.assert_close(combined, weights @ engine.pull_back(images).rows)
+
+
+def test_on_chunk_counts_and_may_stop():
+    encoder, seen = vit({}), []
+    engine = StructuredEngine(encoder, recognise(encoder), DOUBLE)
+    engine.pull_back(images_for(VIT), chunk=10, on_chunk=seen.append)
+    assert seen == [10, 20, 24]
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.pull_back(images_for(VIT), chunk=10, on_chunk=stop)
+
+
+def test_precisions_agree_on_rank_and_nearly_on_the_score():
+    """The published claim is on real weights (benchmarks/precision.py); here the mechanics."""
+    backbone = js.wrap_encoder(vit({}).float(), "vit", image_size=16)
+    images = images_for(VIT, 8).float()
+    found = {name: js.measure(backbone, images, precision=name) for name in ("float64", "float32", "bfloat16")}
+    assert {tuple(result.rank.tolist()) for result in found.values()} == {(22,) * 8}
+    torch.testing.assert_close(found["float32"].score, found["float64"].score, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(found["bfloat16"].score, found["float64"].score, rtol=0.02, atol=0.3)
+    assert (found["bfloat16"].singular_values[:, 22:] == 0).all()
+
+
+def test_tf32_is_refused_where_there_is_none():
+    backbone = js.wrap_encoder(vit({}).float(), "vit", image_size=16)
+    with pytest.raises(UnknownNameError, match="CUDA"):
+        js.measure(backbone, images_for(VIT).float(), precision="tf32")
+
+
+def test_scores_equal_the_papers_listing():
+    encoder, images = vit({"init_values": 0.3}), images_for(VIT)
+    backbone = js.wrap_encoder(encoder, "vit")
+    found = js.measure(backbone, images, precision="float64")
+    paper = js.jepa_score(found.singular_values, "paper")
+    torch.testing.assert_close(torch.from_numpy(paper), listing_score(encoder, images), rtol=1e-9, atol=0)

@@ -1,0 +1,108 @@
+"""What an encoder must obey to have a meaningful Jacobian: [B, C, H, W] -> [B, K], image by image, every time alike."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from jepascore_core.errors import EncoderError
+
+#: Repeated passes of one image may differ by rounding, relative to the largest value of the embedding.
+REPEAT_TOLERANCE = 1e-3
+
+
+def check_encoder(encoder: nn.Module, images: Tensor) -> None:
+    """Everything that can be told of an encoder from a few forward passes; once is enough for an encoder.
+
+    Raises:
+        EncoderError: naming the fix.
+    """
+    check_modes(encoder)
+    check_devices(encoder, images)
+    with torch.no_grad():
+        first = images[:1]
+        alone, again = encoder(first), encoder(first)
+        check_shape(alone, first)
+        if _differ(alone, again):
+            raise EncoderError(
+                "The encoder returns another embedding each time for the same image: dropout or noise is active inside "
+                "its forward pass although it is in eval mode. Turn it off (for example training=self.training)."
+            )
+        beside = encoder(torch.cat([first, first.flip(-1) + 0.5]))[:1]
+        if _differ(alone, beside):
+            raise EncoderError(
+                "The embedding of an image depends on the other images of its batch: batch statistics are used "
+                "although the encoder is in eval mode. Use BatchNorm with running statistics, or another norm."
+            )
+
+
+def _differ(first: Tensor, second: Tensor) -> bool:
+    """Whether two embeddings differ by more than rounding; what is not finite is not for here."""
+    scale = first.abs().amax()
+    difference = (first - second).abs().amax()
+    return bool(difference.isfinite() & scale.isfinite() & (difference > REPEAT_TOLERANCE * scale))
+
+
+def check_devices(encoder: nn.Module, images: Tensor) -> None:
+    """Refuse an encoder that is spread over devices, or is on another one than the images.
+
+    Raises:
+        EncoderError: naming the devices.
+    """
+    values = [*encoder.parameters(), *encoder.buffers()]
+    found = sorted({str(value.device) for value in values} | {str(images.device)})
+    if len(found) > 1:
+        raise EncoderError(
+            f"The encoder and its images must be on one device, but are on {', '.join(found)}. "
+            "Call encoder.to(device), and move buffers made inside its forward pass too."
+        )
+
+
+def check_modes(encoder: nn.Module) -> None:
+    """Refuse an encoder whose layers are in training mode: its output would be random or depend on the batch.
+
+    Raises:
+        EncoderError: naming the first such layer.
+    """
+    for name, module in encoder.named_modules():
+        if module.training:
+            where = f"layer {name!r}" if name else "it"
+            raise EncoderError(
+                f"The encoder must be in eval mode, but {where} ({type(module).__name__}) is in training mode: "
+                "dropout and batch statistics would make the score meaningless. Call encoder.eval()."
+            )
+
+
+def check_outputs(outputs: Tensor, images: Tensor) -> None:
+    """Refuse outputs that are not [B, K] with K <= D, or do not depend on the images differentiably.
+
+    Raises:
+        EncoderError: saying what was expected and seen.
+    """
+    check_shape(outputs, images)
+    if outputs.grad_fn is None:
+        raise EncoderError(
+            "The encoder's output does not depend differentiably on the images: remove torch.no_grad(), "
+            "inference_mode, detach() or rounding from its forward pass."
+        )
+
+
+def check_shape(outputs: Tensor, images: Tensor) -> None:
+    """Refuse outputs that are not [B, K] with K at most D.
+
+    Raises:
+        EncoderError: saying what was expected and seen.
+    """
+    if not isinstance(outputs, Tensor):
+        raise EncoderError(f"The encoder must return one tensor [B, K], but returned {type(outputs).__name__}.")
+    if outputs.ndim != 2 or outputs.shape[0] != images.shape[0]:
+        raise EncoderError(
+            f"The encoder must map {list(images.shape)} to [{images.shape[0]}, K], but returned {list(outputs.shape)}. "
+            "Pool the tokens or the feature map to one vector an image."
+        )
+    num_values = images[0].numel()
+    if outputs.shape[1] > num_values:
+        raise EncoderError(
+            f"The embedding has K = {outputs.shape[1]} values but an image only D = {num_values}: the rest of its "
+            "directions cannot be reached, and scores would mislead. Use larger images or fewer outputs."
+        )

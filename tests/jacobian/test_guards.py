@@ -1,0 +1,81 @@
+"""Encoders that break the contract are refused with the fix, whichever passes would measure them."""
+
+import pytest
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+from torch.nn import functional as F
+
+import jepascore_core as js
+from jepascore_core.errors import EncoderError, NonFiniteError
+from jepascore_core.jacobian.guards import check_devices
+
+
+def images(batch=3, side=8):
+    return torch.randn(batch, 1, side, side, generator=torch.Generator().manual_seed(0))
+
+
+class AlwaysDropout(nn.Module):
+    def forward(self, images):
+        return F.dropout(images.flatten(1)[:, :8], 0.5, training=True)
+
+
+class Rounded(nn.Module):
+    def forward(self, images):
+        return images.flatten(1)[:, :4].round().detach()
+
+
+class Exploding(nn.Module):
+    def forward(self, images):
+        return images.flatten(1)[:, :4] / (images.flatten(1)[:, :1] - images[0].flatten()[0])
+
+
+class TwoOutputs(nn.Module):
+    def forward(self, images):
+        return images.flatten(1), images
+
+
+def batch_statistics():
+    return nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(64, 4))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "says"),
+    [
+        (AlwaysDropout(), "another embedding each time.*Turn it off"),
+        (batch_statistics(), "depends on the other images.*running statistics"),
+        (nn.Conv2d(1, 2, 3), r"returned \[1, 2, 6, 6\].*Pool"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(64, 65)), "K = 65 values but an image only D = 64.*larger images"),
+        (Rounded(), "differentiably.*detach"),
+        (TwoOutputs(), "one tensor.*tuple"),
+    ],
+)
+def test_each_fault_has_its_sentence(encoder, says):
+    with pytest.raises(EncoderError, match=says):
+        js.measure(js.wrap_encoder(encoder, "faulty"), images())
+
+
+def test_an_encoder_put_back_into_training_mode_is_refused():
+    backbone = js.wrap_encoder(nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Dropout()), "trained")
+    backbone.encoder.train()
+    with pytest.raises(EncoderError, match=r"training mode.*encoder\.eval"):
+        js.measure(backbone, images())
+
+
+def test_the_structured_passes_refuse_training_mode_too():
+    vit = VisionTransformer(img_size=8, patch_size=4, in_chans=1, embed_dim=8, depth=1, num_heads=2, num_classes=0)
+    backbone = js.wrap_encoder(vit, "vit")
+    backbone.encoder.train()
+    with pytest.raises(EncoderError, match="training mode"):
+        js.measure(backbone, images())
+
+
+def test_values_that_are_not_finite_name_the_images():
+    with pytest.raises(NonFiniteError, match="not finite"):
+        js.measure(js.wrap_encoder(Exploding(), "exploding"), images())
+
+
+def test_devices_must_be_one():
+    with pytest.raises(EncoderError, match=r"cpu, meta.*encoder\.to"):
+        check_devices(nn.Linear(4, 2, device="meta"), images())
+    check_devices(nn.Linear(4, 2), images())
