@@ -28,7 +28,7 @@ FLOORS = (
     {"catalogue", "training"},
     {"store", "backbones"},
     {"views", "estimators", "indexing", "companions", "runs"},
-    {"pipeline", "curation", "api"},
+    {"pipeline", "precision", "curation", "api"},
     {"tasks", "figures", "exporters"},
     {"worker", "engines"},
     {"cli"},
