@@ -19,7 +19,7 @@ from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
 from jepascore_core.estimators import Measurements, measure_with, prepare
-from jepascore_core.jacobian.generic import default_chunk
+from jepascore_core.jacobian.engine import Engine
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.score import jepa_score, log_spectrum
 from jepascore_core.store import Store
@@ -116,14 +116,16 @@ def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
         raise SampleError(f"The image could not be preprocessed: {error}.", "preprocess") from error
 
 
-def first_plan(backbone: Backbone) -> BatchPlan:
+def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
     """The batch plan to start with, from the memory of the backbone's device."""
-    preprocessing = backbone.info.preprocessing
-    memory = CPU_JACOBIAN_BYTES
-    if backbone.device.type == "cuda":
-        memory = int(JACOBIAN_SHARE * torch.cuda.mem_get_info(backbone.device)[0])
+    preprocessing, chunk = backbone.info.preprocessing, engine.default_chunk()
     num_pixels = preprocessing.channels * preprocessing.height * preprocessing.width
-    return plan_batches(backbone.info.dimension, num_pixels, default_chunk(backbone.device.type), memory)
+    if backbone.device.type != "cuda":
+        return plan_batches(backbone.info.dimension, num_pixels, chunk, CPU_JACOBIAN_BYTES)
+    memory = int(JACOBIAN_SHARE * torch.cuda.mem_get_info(backbone.device)[0])
+    # The chunk is what the memory holds of a single image: several images share it.
+    largest = max(1, chunk // max(1, backbone.info.dimension))
+    return plan_batches(backbone.info.dimension, num_pixels, chunk, memory, largest)
 
 
 _Loaded = tuple[PendingImage, Tensor | SampleError]
@@ -151,7 +153,7 @@ class _Session:
     def __init__(self, store: Store, backbone: Backbone, spec: MeasurementSpec, check: Callable[[], None]) -> None:
         self.store, self.backbone, self.spec, self.check = store, backbone, spec, check
         self.engine = prepare(backbone, spec)
-        self.plan = first_plan(backbone)
+        self.plan = first_plan(backbone, self.engine)
         self.rows: list[Measurement] = []
         self.num_measured = self.num_failed = 0
         self.started = self.flushed = time.monotonic()

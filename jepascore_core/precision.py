@@ -1,4 +1,4 @@
-"""Precision "auto": the fastest one whose scores are as good as float32's, tried out on some of the run's own images."""
+"""Precision "auto": the fastest one whose scores are as good as float32's, tried out on images of the run."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class _LongEnough(Exception):  # noqa: N818 - stops a pass that has told enough
 def _seconds_per_image(backbone: Backbone, images: list[Tensor], spec: MeasurementSpec) -> float:
     """Time of one image at the best batch size that fits into the probe's time; extrapolated if not even one does."""
     engine = prepare(backbone, spec)
-    size, limit = 1, min(first_plan(backbone).limit, len(images))
+    size, limit = 1, min(first_plan(backbone, engine).limit, len(images))
     deadline = time.monotonic() + PROBE_SECONDS
     # The first passes of a process pay for lazy initialisation, hence a second one unless that would take long.
     best = _time_batch(backbone, engine, images[:1], spec)

@@ -146,7 +146,7 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
         return real(encoder, device, images, spec, chunk=chunk, on_chunk=on_chunk)
 
     monkeypatch.setattr(pipeline, "measure_with", tight)
-    monkeypatch.setattr(pipeline, "first_plan", lambda _: BatchPlan(batch=8, chunk=4, limit=8))
+    monkeypatch.setattr(pipeline, "first_plan", lambda *_: BatchPlan(batch=8, chunk=4, limit=8))
     pending = write_images(tmp_path / "images", 9)
     final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
     assert final.num_measured == 9
