@@ -1,21 +1,32 @@
-"""`jepascore export`: the curated list as a file."""
+"""`jepascore export`: a curated list or folder, by rules or by a recipe."""
 
 from __future__ import annotations
 
 import dataclasses
+import signal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.progress import Progress, TaskID
 
-from jepascore_core.cli.output import JsonFlag, print_json, say
-from jepascore_core.curation.legacy import CurationRule
-from jepascore_core.errors import JepaScoreError, UnknownNameError
-from jepascore_core.exporters import ExportFormat, Which, export
-from jepascore_core.records import DatasetRecord
+from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
+from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule, parse
+from jepascore_core.curation.decisions import decisions_of
+from jepascore_core.curation.preparing import pending_work, prepare
+from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
+from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
+from jepascore_core.curation.rules import Among
+from jepascore_core.errors import ExportError, JepaScoreError, RuleError, UnknownNameError
+from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
+from jepascore_core.measurement_specs import resolve_spec
+from jepascore_core.records import BackboneRef, DatasetRecord
+from jepascore_core.runs import request_run
 from jepascore_core.score import Definition
-from jepascore_core.store import Store
+from jepascore_core.store import Store, write_atomically
 from jepascore_core.views.choices import MeasuredChoice, measured_choices
+from jepascore_core.views.score_set import ScoreSet
 
 Within = Literal["class", "dataset"]
 
@@ -27,7 +38,13 @@ def register(app: typer.Typer) -> None:
 
 def export_list(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
-    out: Annotated[Path, typer.Argument(help="File to write: .txt, .csv, .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Argument(help="File (.txt, .csv, .jsonl, .parquet, .zip) or folder to write.")],
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", "-r", help="A recipe: a YAML file, or the name of a saved one.")
+    ] = None,
+    rules: Annotated[
+        str | None, typer.Option(help="What to keep, as in the query bar: 'class_percentile >= 5 and label != \"x\"'.")
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option("--backbone", "-b", help="Name or id; may be left out if there is only one.")
     ] = None,
@@ -43,22 +60,158 @@ def export_list(
         list[str] | None, typer.Option(help="Cut only in this class (may be repeated); others are kept whole.")
     ] = None,
     which: Annotated[Which, typer.Option(help="Which samples to list.")] = "kept",
-    file_format: Annotated[ExportFormat | None, typer.Option("--format", help="If not by the suffix.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    file_format: Annotated[ExportFormat | None, typer.Option("--format", "-f", help="If not by the suffix.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Write paths relative to this folder.")] = None,
+    link: Annotated[Link, typer.Option(help="How a folder gets its images.")] = "copy",
+    save_recipe: Annotated[Path | None, typer.Option(help="Write the recipe of this export to a YAML file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file; never a folder.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Write the list of samples to keep, and a provenance file beside it. No image is touched."""
+    """Write the samples to keep, and a provenance file beside them. No source image is touched."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
-    labels = tuple(label) if label else None
-    measure: Literal["class_percentile", "percentile"] = "class_percentile" if within == "class" else "percentile"
-    rules = [
-        CurationRule(measure, min_percentile, max_percentile, labels),
-        CurationRule("score", min_score, max_score, labels),
+    options = ExportOptions(which, str(root.expanduser().resolve()) if root else None, link)
+    limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
+    if recipe is not None:
+        if rules or limits or backbone:
+            raise RuleError("A recipe says everything itself: leave rules, limits and backbone out.")
+        chosen = read_recipe(store, record, recipe)
+        measure_missing(store, record, chosen)
+        _prepare(store, chosen.score_set(record.dataset_id), chosen.curation)
+        say(describe_changes(recipe_changes(store, record.dataset_id, chosen)))
+    else:
+        scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
+        curation = Curation((*parse(rules or "").rules, *limits), parse(rules or "").steps)
+        decisions: Decisions = decisions_of(store, record.dataset_id)
+        _prepare(store, scores, curation)
+        chosen = make_recipe(store, scores, curation, record.name, decisions)
+    report = _export(store, record, chosen, out, file_format, options, overwrite)
+    if save_recipe is not None:
+        _write_recipe(save_recipe, chosen, overwrite)
+    _tell(report, json)
+
+
+def _limits(
+    min_percentile: float | None,
+    max_percentile: float | None,
+    within: Within,
+    min_score: float | None,
+    max_score: float | None,
+    labels: tuple[str, ...],
+) -> tuple[Rule, ...]:
+    """The rules that options stand for."""
+    percentile = Column("class_percentile" if within == "class" else "percentile")
+    ranges: list[Rule] = [
+        Between(column, low, high)
+        for column, low, high in (
+            (percentile, min_percentile, max_percentile),
+            (Column("score"), min_score, max_score),
+        )
+        if low is not None or high is not None
     ]
-    rules = [rule for rule in rules if rule.low is not None or rule.high is not None]
-    report = export(store, scores, rules, out, file_format=file_format, which=which, overwrite=overwrite)
+    if not labels or not ranges:
+        return tuple(ranges)
+    cut = ranges[0] if len(ranges) == 1 else And(tuple(ranges))
+    return (Or((Not(Among(Column("label"), labels)), cut)),)
+
+
+def read_recipe(store: Store, dataset: DatasetRecord, recipe: str) -> Recipe:
+    """A recipe by its file, or by the name under which it was saved.
+
+    Raises:
+        UnknownNameError: if there is neither.
+        RuleError: if the file is no recipe.
+    """
+    path = Path(recipe).expanduser()
+    if not path.is_file():
+        return saved_recipe(store, dataset.dataset_id, recipe).recipe
+    try:
+        return from_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(f"{path} cannot be read as text ({error}).") from error
+
+
+def measure_missing(store: Store, dataset: DatasetRecord, recipe: Recipe) -> None:
+    """Measure the images that a recipe needs and that were not measured yet.
+
+    Raises:
+        JepaScoreError: if they cannot be measured in the same way here.
+    """
+    for scores in recipe.scores:
+        missing = len(store.pending_samples(dataset, scores.backbone_id, scores.spec_id))
+        if missing:
+            say(f"{missing:,} images were not measured yet with {scores.name}.")
+            _measure(store, dataset, scores)
+
+
+def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None:
+    # Only here: measuring brings in what following a run on a terminal needs.
+    from jepascore_core.cli.waiting import wait_for_run
+
+    estimator, precision = scores.spec["estimator"], scores.spec["precision"]
+    if resolve_spec(estimator, precision).spec_id != scores.spec_id:
+        raise JepaScoreError(
+            f"The recipe needs {scores.name} measured as {scores.spec_id}, which this command cannot ask for. "
+            "Measure it first with `jepascore score`."
+        )
+    run = request_run(store, dataset.name, BackboneRef.from_dict(scores.request), estimator, precision)
+    run = wait_for_run(store, run.run_id)
+    if run.backbone_id != scores.backbone_id:
+        raise JepaScoreError(
+            f"{scores.name} is another backbone here ({run.backbone_id}) than in the recipe ({scores.backbone_id}): "
+            "its weights, pooling or preprocessing differ. Get the same weights, or change the recipe."
+        )
+
+
+def _prepare(store: Store, scores: ScoreSet, curation: Curation) -> None:
+    """Do what takes longer than a moment, with a bar."""
+    work = pending_work(store, scores, curation)
+    if not work:
+        return
+    with progress_bar() as bar:
+        for item in work:
+            task = bar.add_task(item.title, total=100, detail="")
+            prepare(store, scores, item, partial(_show_share, bar, task))
+
+
+def _show_share(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=100 * share)
+
+
+def _export(
+    store: Store,
+    dataset: DatasetRecord,
+    recipe: Recipe,
+    out: Path,
+    file_format: ExportFormat | None,
+    options: ExportOptions,
+    overwrite: bool,
+) -> ExportReport:
+    """Export with a bar; ending the program ends the export, of which nothing is left."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with progress_bar() as bar:
+        task = bar.add_task("Writing", total=None, detail="")
+        return export(
+            store,
+            recipe.score_set(dataset.dataset_id),
+            recipe.curation,
+            out,
+            file_format=file_format,
+            options=options,
+            decisions=recipe.decided,
+            recipe=recipe,
+            overwrite=overwrite,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _write_recipe(path: Path, recipe: Recipe, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise ExportError(f"{path} exists already. Choose another name, or ask for it to be overwritten.")
+    write_atomically(path, to_yaml(recipe).encode())
+
+
+def _tell(report: ExportReport, json: bool) -> None:
     if json:
         print_json(dataclasses.asdict(report))
         return

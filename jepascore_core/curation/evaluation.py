@@ -131,9 +131,13 @@ class _Evaluator:
 
     def _step(self, table: str, step: Step, position: int) -> str:
         """The samples that a step leaves stay alive; those that it does not are dropped, unless decided otherwise."""
-        winners, about = self._one_per(table, step) if isinstance(step, OnePer) else self._budget(table, step)
+        if isinstance(step, OnePer):
+            losers, about = self._one_per(table, step)
+            lost = f"alive AND row_id IN ({losers})"
+        else:
+            winners, about = self._budget(table, step)
+            lost = f"alive AND row_id NOT IN ({winners})"
         place = len(self.curation.rules) + position
-        lost = f"alive AND NOT row_id IN (SELECT row_id FROM ({winners}))"
         sql = f"""
             SELECT * REPLACE (
                 CASE WHEN lost AND decision IS NULL THEN 'drop' ELSE verdict END AS verdict,
@@ -150,11 +154,11 @@ class _Evaluator:
         sql = f"""
             SELECT row_id FROM {table} JOIN (
                 SELECT row_id, "{groups}" AS grp, width, height, num_bytes, "{self.score}"
-                FROM {self.base} POSITIONAL JOIN {groups} POSITIONAL JOIN {self.score}
+                FROM {self.base} POSITIONAL JOIN {groups} POSITIONAL JOIN {self.score} WHERE grp IS NOT NULL
             ) USING (row_id) WHERE alive
-            QUALIFY grp IS NULL OR row_number() OVER (
+            QUALIFY row_number() OVER (
                 PARTITION BY grp ORDER BY decision = 'keep' DESC NULLS LAST, {order}, row_id
-            ) = 1
+            ) > 1
         """
         return sql, [groups, self.score, step.keep]
 
@@ -167,14 +171,16 @@ class _Evaluator:
             column = self._clusters(step)
             beside = f" POSITIONAL JOIN {column}"
         order = f"""decision = 'keep' DESC NULLS LAST, "{draw}" """
+        if step.draw == "random" and step.per is None:
+            beside_draw = f"""{table} JOIN (SELECT row_id, "{draw}" FROM {self.base} POSITIONAL JOIN {draw})"""
+            sql = f"SELECT row_id FROM {beside_draw} USING (row_id) WHERE alive ORDER BY {order} LIMIT {step.n}"
+            return sql, [draw, "random", step.n]
         place = f'row_number() OVER (PARTITION BY "{column}" ORDER BY {order}) AS place'
         alive = f"""SELECT row_id, decision, "{draw}", {place}
             FROM {table} JOIN (SELECT row_id, "{draw}", "{column}" FROM {self.base} POSITIONAL JOIN {draw}{beside})
             USING (row_id) WHERE alive"""
         if step.per is not None:
             return f"SELECT row_id FROM ({alive}) WHERE place <= {step.n}", [draw, column, step.n]
-        if step.draw == "random":
-            return f"SELECT row_id FROM ({alive}) ORDER BY {order} LIMIT {step.n}", [draw, "random", step.n]
         sql = f"""SELECT row_id FROM ({alive})
             ORDER BY decision = 'keep' DESC NULLS LAST, place, "{draw}" LIMIT {step.n}"""
         return sql, [draw, column, "balanced", step.n]

@@ -170,12 +170,14 @@ def preview(
         "narrowly_kept": ("verdict = 'keep' AND isfinite(margin)", "margin"),
         **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(curation.chips))},
     }
-    picked = ", ".join(
-        f"min(struct_pack(k := {key}, id := row_id), {int(n)}) FILTER ({which}) AS {name}"
+    # One small query a kind: the first n of an order are found in one pass, without sorting.
+    firsts = " UNION ALL ".join(
+        f"""SELECT '{name}' AS kind, list(row_id ORDER BY k, row_id) AS ids FROM (
+            SELECT row_id, {key} AS k FROM {found.base} POSITIONAL JOIN {found.table}
+            WHERE {which} ORDER BY k, row_id LIMIT {int(n)})"""
         for name, (which, key) in kinds.items()
     )
-    row = store.query(f"SELECT {picked} FROM {found.base} POSITIONAL JOIN {found.table}").to_pylist()[0]
-    wanted = {name: [item["id"] for item in row[name] or []] for name in kinds}
+    wanted = {row["kind"]: row["ids"] or [] for row in store.query(firsts).to_pylist()}
     samples = samples_at(store, found, sorted({row_id for ids in wanted.values() for row_id in ids}))
     shown = {name: tuple(samples[row_id] for row_id in ids) for name, ids in wanted.items()}
     by_chip = {i: shown.pop(f"chip{i}") for i in range(len(curation.chips))}
@@ -209,29 +211,37 @@ def before_after(
     """
     found = evaluate(store, scores, curation, decisions)
     values = f'(SELECT "{found.score}" AS v, verdict FROM {found.relation} WHERE "{found.score}" IS NOT NULL)'
-    quantiles = "quantile_cont(v, [0, 0.25, 0.5, 0.75, 1])"
-    rows = store.query(
-        f"""SELECT verdict, count(*) AS n, {quantiles} AS q FROM {values}
-        WHERE verdict <> 'unscored' GROUP BY ROLLUP (verdict)"""
-    ).to_pylist()
-    groups = {row["verdict"]: row for row in rows if row["n"]}
-    edges = common_edges([groups[None]["q"]], bins) if None in groups else ()
+    all_values = f'SELECT "{found.score}" AS v FROM {found.score}'
+    everything = columns_of(store).hold(["quantiles", found.score], _quantiles(all_values))
+    whole = store.query(f"SELECT * FROM {everything}").to_pylist()
+    groups = {row["verdict"]: row for row in [*whole, *store.query(_quantiles(values)).to_pylist()] if row["n"]}
+    if None not in groups:
+        return Histograms((), (), "none", per_dimension=False, is_comparable=True, num_hidden=0)
+    edges = common_edges([groups[None]["q"]], bins)
+    counts = _binned(store, values, edges)
+    counts[None] = tuple(map(sum, zip(*counts.values(), strict=True)))
+    titles = {None: "Before", "keep": "Kept", "drop": "Dropped"}
     series = tuple(
-        _series(scores, title, groups[key], _binned(store, values, edges, key))
-        for key, title in ((None, "Before"), ("keep", "Kept"), ("drop", "Dropped"))
+        HistogramSeries(scores, title, None, counts[key], groups[key]["n"], 0, 0, *groups[key]["q"])
+        for key, title in titles.items()
         if key in groups
     )
     return Histograms(edges, series, "none", per_dimension=False, is_comparable=True, num_hidden=0)
 
 
-def _series(scores: ScoreSet, title: str, group: dict[str, Any], counts: tuple[int, ...]) -> HistogramSeries:
-    return HistogramSeries(scores, title, None, counts, group["n"], 0, 0, *group["q"])
+def _quantiles(values: str) -> str:
+    """SELECT of the number of values, minimum, quartiles and maximum, by verdict where there is one."""
+    verdict, group = ("verdict", "GROUP BY verdict") if "verdict" in values else ("NULL::VARCHAR", "")
+    return f"""SELECT {verdict} AS verdict, count(v) AS n, quantile_cont(v, [0, 0.25, 0.5, 0.75, 1]) AS q
+        FROM ({values}) WHERE v IS NOT NULL {group}"""
 
 
-def _binned(store: Store, values: str, edges: tuple[float, ...], verdict: str | None) -> tuple[int, ...]:
+def _binned(store: Store, values: str, edges: tuple[float, ...]) -> dict[str | None, tuple[int, ...]]:
+    """Counts [bins] by verdict; the outer bins hold what lies beyond the edges, too."""
     bins, width = len(edges) - 1, edges[1] - edges[0]
     place = f"least(greatest(ceil((v - $1::DOUBLE) / $2::DOUBLE)::BIGINT - 1, 0), {bins - 1})"
-    which = "verdict <> 'unscored'" if verdict is None else f"verdict = '{verdict}'"
-    sql = f"SELECT {place} AS place, count(*) AS n FROM {values} WHERE {which} GROUP BY place"
-    found = {row["place"]: row["n"] for row in store.query(sql, [edges[0], width]).to_pylist()}
-    return tuple(found.get(place, 0) for place in range(bins))
+    sql = f"SELECT verdict, {place} AS place, count(*) AS n FROM {values} GROUP BY verdict, place"
+    found: dict[str, dict[int, int]] = {}
+    for row in store.query(sql, [edges[0], width]).to_pylist():
+        found.setdefault(row["verdict"], {})[row["place"]] = row["n"]
+    return {verdict: tuple(row.get(place, 0) for place in range(bins)) for verdict, row in found.items()}

@@ -1,25 +1,30 @@
-"""A curated list as a file, with a provenance file beside it that says how it came about."""
+"""A curation as a file or folder that other programs read, with a provenance file that says how it came about."""
 
 from jepascore_core.exporters.export import (
-    FORMATS,
-    WHICH,
     Download,
-    ExportFormat,
+    ExportOptions,
     ExportReport,
-    Which,
     export,
     export_bytes,
     suggested_name,
 )
+from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, FormatSpec, Link, Which
+from jepascore_core.exporters.snippets import snippet
 
 __all__ = [
     "FORMATS",
+    "LINKS",
+    "SPECS",
     "WHICH",
     "Download",
     "ExportFormat",
+    "ExportOptions",
     "ExportReport",
+    "FormatSpec",
+    "Link",
     "Which",
     "export",
     "export_bytes",
+    "snippet",
     "suggested_name",
 ]

@@ -1,69 +1,84 @@
-"""Rules -> list and provenance, in one pass over the samples in order of their keys."""
+"""A curation -> a list or folder and its provenance, in one pass over the samples in order of their keys."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jepascore_core.catalogue import utc_now
-from jepascore_core.curation.legacy import CurationCounts, CurationRule, rules_to_dict, verdict_sql
+from jepascore_core.curation import Curation, CurationCounts, Decisions, chip_text, evaluate
+from jepascore_core.curation.columns import columns
+from jepascore_core.curation.recipes import Recipe, fingerprint_lines, make_recipe, to_dict
 from jepascore_core.errors import ExportError
+from jepascore_core.exporters import archives, folders, writers
+from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, Link, Which
+from jepascore_core.exporters.job import ROW_SCHEMA, Batches, Job
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.exporters.writers import (
-    EXPORT_SCHEMA,
-    Writer,
-    write_csv,
-    write_jsonl,
-    write_parquet,
-    write_txt,
-)
-from jepascore_core.records import DatasetRecord, MeasurementSpec
+from jepascore_core.records import DatasetRecord
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 
-ExportFormat = Literal["txt", "csv", "jsonl", "parquet"]
-Which = Literal["kept", "dropped", "unscored", "all"]
+PROVENANCE_VERSION = 2
 
-FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
-WHICH: tuple[Which, ...] = get_args(Which)
-PROVENANCE_VERSION = 1
+#: Called with the number of samples looked at and of all; whatever it raises ends the export, of which nothing is left.
+Progress = Callable[[int, int], None]
 
-_WRITERS: dict[ExportFormat, Writer] = {
-    "txt": write_txt,
-    "csv": write_csv,
-    "jsonl": write_jsonl,
-    "parquet": write_parquet,
+_FILE_WRITERS: dict[ExportFormat, Callable[[BinaryIO, Batches, Job], None]] = {
+    "txt": writers.write_txt,
+    "csv": writers.write_csv,
+    "jsonl": writers.write_jsonl,
+    "parquet": writers.write_parquet,
+    "yolo": writers.write_yolo,
+    "coco": writers.write_coco,
+    "uids": writers.write_uids,
+    "indices": writers.write_indices,
+    "zip": archives.write_zip,
 }
-_MIME: dict[ExportFormat, str] = {
-    "txt": "text/plain",
-    "csv": "text/csv",
-    "jsonl": "application/jsonl",
-    "parquet": "application/vnd.apache.parquet",
+_FOLDER_WRITERS: dict[ExportFormat, Callable[[Path, Batches, Job], None]] = {
+    "tree": folders.write_tree,
+    "imagefolder": folders.write_imagefolder,
+    "imagefolder_csv": folders.write_imagefolder_csv,
+    "datasets": archives.write_datasets,
+    "webdataset": archives.write_webdataset,
+    "fiftyone": folders.write_fiftyone,
 }
 _VERDICTS: dict[Which, str] = {"kept": "keep", "dropped": "drop", "unscored": "unscored"}
+#: The format that a suffix stands for where none is named.
+_BY_SUFFIX: dict[str, ExportFormat] = {
+    ".txt": "txt", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".zip": "zip", ".json": "coco",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How to export. `root`: a folder that paths are to be relative to; `link`: how folders get their images."""
+
+    which: Which = "kept"
+    root: str | None = None
+    link: Link = "copy"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written. `sha256` is that of the list."""
+    """What was written. `sha256` is that of the list, None for a folder."""
 
     path: Path
     provenance_path: Path
     num_rows: int
     counts: CurationCounts
-    sha256: str
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,59 +96,85 @@ class Download:
 def export(
     store: Store,
     scores: ScoreSet,
-    rules: Sequence[CurationRule],
+    curation: Curation,
     path: Path,
     *,
     file_format: ExportFormat | None = None,
-    which: Which = "kept",
+    options: ExportOptions = ExportOptions(),
+    decisions: Decisions | None = None,
+    recipe: Recipe | None = None,
     overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> ExportReport:
-    """Write a list and, beside it, `<name>.provenance.json`: both, or nothing.
+    """Write a list or folder and, beside it, `<name>.provenance.json`: both, or nothing. Sources are only read.
 
     Args:
         store: where the scores are.
-        scores: the scores that the rules look at.
-        rules: what to keep; none keeps everything that was measured.
-        path: the list.
-        file_format: txt, csv, jsonl or parquet; None = by the suffix of `path`.
-        which: kept, dropped, unscored or all samples; a text list shows no verdict and so cannot be of "all".
-        overwrite: replace existing files.
+        scores: the scores that rules look at where they name none.
+        curation: what to keep; an empty one keeps everything.
+        path: the file or folder; its parent exists.
+        file_format: None = by the suffix of `path`.
+        options: which samples, and how.
+        decisions: what people decided.
+        recipe: the recipe that this is, for the provenance; made from the rest if it is not given.
+        overwrite: replace existing files; an existing folder is never replaced.
+        progress: told how far it is; may raise to end the export.
 
     Raises:
         ExportError: if it cannot be written in whole; nothing of it is left behind.
-        UnknownNameError: if there is no such dataset.
-        DatasetNotReadyError: if it has no index yet.
+        UnknownNameError, DatasetNotReadyError, RuleError: as `curation.evaluate`.
     """
     path = Path(path)
-    chosen = _checked(file_format or path.suffix.removeprefix(".").lower(), which)
+    chosen = _checked(file_format or _by_suffix(path), options)
     provenance_path = path.with_name(f"{path.name}.provenance.json")
-    question = _Question(store, scores, rules)
+    question = _Question(store, scores, curation, decisions, recipe)
     with staged([path, provenance_path], overwrite) as (temporary, temporary_provenance):
-        with temporary.open("xb") as sink:
-            _WRITERS[chosen](sink, question.rows(which))
-        with temporary.open("rb") as written:
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
-        listed = {"file": path.name, "format": chosen, "which": which, "sha256": digest}
-        provenance = question.provenance(listed)
-        temporary_provenance.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+        rows = question.rows(options.which, progress)
+        digest = _write(temporary, chosen, rows, question.job(options))
+        listed = {
+            "name": path.name, "format": chosen, **dataclasses.asdict(options), "sha256": digest,
+            **({"order": question.job(options).order} if chosen == "indices" else {}),
+        }  # fmt: skip
+        text = json.dumps(question.provenance(listed), indent=2)
+        temporary_provenance.write_text(f"{text}\n", encoding="utf-8")
     return ExportReport(path, provenance_path, question.num_rows, question.counts, digest)
 
 
+def _write(temporary: Path, chosen: ExportFormat, rows: Batches, job: Job) -> str | None:
+    """Write the rows; returns the hash of a file."""
+    if SPECS[chosen].is_folder:
+        _FOLDER_WRITERS[chosen](temporary, rows, job)
+        return None
+    with temporary.open("xb") as sink:
+        _FILE_WRITERS[chosen](sink, rows, job)
+    with temporary.open("rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()
+
+
 def export_bytes(
-    store: Store, scores: ScoreSet, rules: Sequence[CurationRule], file_format: ExportFormat, which: Which = "kept"
+    store: Store,
+    scores: ScoreSet,
+    curation: Curation,
+    file_format: ExportFormat,
+    options: ExportOptions = ExportOptions(),
+    decisions: Decisions | None = None,
 ) -> Download:
-    """The same files as bytes. They go through the disk, so that memory holds little more than the result.
+    """A file format as bytes. They go through the disk, so that memory holds little more than the result.
 
     Raises:
-        ExportError, UnknownNameError, DatasetNotReadyError: as `export`.
+        ExportError: also for a format that is a folder.
+        UnknownNameError, DatasetNotReadyError, RuleError: as `export`.
     """
-    chosen = _checked(file_format, which)
-    name = suggested_name(store.catalogue.dataset(scores.dataset_id).name, which, chosen)
+    chosen = _checked(file_format, options)
+    if SPECS[chosen].is_folder:
+        raise ExportError(f"{SPECS[chosen].title} is a folder: write it to this computer instead.")
+    name = suggested_name(store.catalogue.dataset(scores.dataset_id).name, options.which, chosen)
     with tempfile.TemporaryDirectory(prefix="jepascore-export-") as folder:
-        report = export(store, scores, rules, Path(folder) / name, file_format=chosen, which=which)
+        path = Path(folder) / name
+        report = export(store, scores, curation, path, file_format=chosen, options=options, decisions=decisions)
         return Download(
             file_name=name,
-            mime=_MIME[chosen],
+            mime=SPECS[chosen].mime,
             data=report.path.read_bytes(),
             provenance_name=report.provenance_path.name,
             provenance=report.provenance_path.read_bytes(),
@@ -142,67 +183,136 @@ def export_bytes(
 
 
 def suggested_name(dataset_name: str, which: Which, file_format: ExportFormat) -> str:
-    """A file name that is safe everywhere: ("My / data", "kept", "csv") -> "My-data-kept.csv"."""
+    """A name that is safe everywhere: ("My / data", "kept", "csv") -> "My-data-kept.csv"."""
     stem = re.sub(r"[^A-Za-z0-9._]+", "-", dataset_name).strip("-.")[:60] or "dataset"
-    return f"{stem}-{which}.{file_format}"
+    special = f"-{file_format}" if file_format in ("yolo", "coco", "uids", "indices") else ""
+    return f"{stem}-{which}{special}{SPECS[file_format].suffix or f'-{file_format}'}"
 
 
-def _checked(file_format: str, which: str) -> ExportFormat:
-    if which not in WHICH:
-        raise ExportError(f"There is no list of {which!r} samples. Choose one of {', '.join(WHICH)}.")
-    if file_format == "txt" and which == "all":
-        raise ExportError("A text list has no verdicts: choose kept, dropped or unscored, or CSV, JSONL or Parquet.")
-    for known in FORMATS:
-        if file_format == known:
-            return known
-    raise ExportError(f"There is no export format {file_format!r}. Choose one of {', '.join(FORMATS)}.")
+def _by_suffix(path: Path) -> str:
+    return _BY_SUFFIX.get(path.suffix.lower(), path.suffix.removeprefix(".") or "folder")
+
+
+def _checked(file_format: str, options: ExportOptions) -> ExportFormat:
+    if options.which not in WHICH:
+        raise ExportError(f"There is no list of {options.which!r} samples. Choose one of {', '.join(WHICH)}.")
+    if options.link not in LINKS:
+        raise ExportError(f"Images cannot be placed by {options.link!r}. Choose one of {', '.join(LINKS)}.")
+    chosen = next((known for known in FORMATS if known == file_format), None)
+    if chosen is None:
+        raise ExportError(f"There is no export format {file_format!r}. Choose one of {', '.join(FORMATS)}.")
+    if options.which == "all" and not SPECS[chosen].has_verdicts:
+        raise ExportError(
+            f"{SPECS[chosen].title} has no verdicts: choose kept, dropped or unscored, or another format."
+        )
+    if options.link != "copy" and not SPECS[chosen].links:
+        raise ExportError(f"{SPECS[chosen].title} holds no links: leave that out.")
+    return chosen
 
 
 class _Question:
     """The samples with their verdicts, counted and fingerprinted while they are read.
 
-    The query names its shards, which never change: counts, list and fingerprint are of one moment, also during a run.
+    The verdicts are worked out once: counts, list and fingerprint are of one moment, also during a run.
     """
 
-    def __init__(self, store: Store, scores: ScoreSet, rules: Sequence[CurationRule]) -> None:
-        self._store, self._scores, self._rules = store, scores, rules
+    def __init__(
+        self,
+        store: Store,
+        scores: ScoreSet,
+        curation: Curation,
+        decisions: Decisions | None,
+        recipe: Recipe | None,
+    ) -> None:
+        self._store, self._scores = store, scores
         self._dataset: DatasetRecord = store.catalogue.dataset(scores.dataset_id)
-        self._sql, self._parameters = verdict_sql(store, scores, rules)
-        self._spec = _spec(store, scores)
+        self._recipe = recipe or make_recipe(store, scores, curation, self._dataset.name, decisions)
+        self._found = evaluate(store, scores, curation, decisions)
         self._verdicts: Counter[str] = Counter()
         self._fingerprint = hashlib.sha256()
+        self._decided = 0
         self.num_rows = 0
 
     @property
     def counts(self) -> CurationCounts:
         """By verdict, complete once all rows were read."""
         found = self._verdicts
-        return CurationCounts(found["keep"], found["drop"], found["unscored"], self._dataset.num_failed)
+        unreadable = self._dataset.num_failed
+        return CurationCounts(found["keep"], found["drop"], found["unscored"], unreadable, self._decided)
 
-    def rows(self, which: Which) -> Iterator[pa.RecordBatch]:
-        """The samples of a list in order of their keys, as batches of `EXPORT_SCHEMA`."""
-        columns = ", ".join(EXPORT_SCHEMA.names)
-        sql = f"SELECT {columns}, content_id FROM ({self._sql}) ORDER BY sample_key, uri"
-        for batch in self._store.stream(sql, self._parameters):
+    def job(self, options: ExportOptions) -> Job:
+        """What the writer is told."""
+        return Job(
+            which=options.which,
+            root=options.root,
+            link=options.link,
+            labels=self._labels,
+            source=self._dataset.source,
+            has_class_folders=self._dataset.kind == "imagefolder" and Path(self._dataset.source).is_dir(),
+            has_uids=self._uid is not None,
+            keys=lambda: self._store.query(f"SELECT sample_key FROM {self._found.base} ORDER BY row_id")[0].to_pylist(),
+        )
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        sql = f"SELECT DISTINCT label FROM {self._found.base} WHERE label IS NOT NULL ORDER BY label"
+        return tuple(self._store.query(sql)["label"].to_pylist())
+
+    @cached_property
+    def _uid(self) -> str | None:
+        """The column of the dataset's own uids, if there is one."""
+        known = self._store.query(f"SELECT * FROM ({self._store.manifest_sql(self._dataset)}) LIMIT 0").column_names
+        return columns(self._store).metadata(self._dataset, "uid") if "meta.uid" in known else None
+
+    def rows(self, which: Which, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        """The samples of a list in order of their keys, as batches of `ROW_SCHEMA`."""
+        done, total = 0, self._store.query(f"SELECT count(*) AS n FROM {self._found.base}")["n"][0].as_py()
+        for batch in self._store.stream(self._sql(), [self._reasons]):
             self._note(batch)
+            done += batch.num_rows
             if which != "all":
                 batch = batch.filter(pc.equal(batch["verdict"], _VERDICTS[which]))
-            self.num_rows += batch.num_rows
-            yield batch.select(EXPORT_SCHEMA.names).cast(EXPORT_SCHEMA)
+            # In small pieces: between two of them an export can be ended.
+            for first in range(0, batch.num_rows, 256):
+                piece = batch.slice(first, 256)
+                self.num_rows += piece.num_rows
+                yield piece.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+                if progress is not None:
+                    progress(done - batch.num_rows + min(first + 256, batch.num_rows), total)
+            if progress is not None:
+                progress(done, total)
+
+    @property
+    def _reasons(self) -> list[str]:
+        return [chip_text(chip) for chip in self._found.curation.chips]
+
+    def _sql(self) -> str:
+        found, held = self._found, columns(self._store)
+        by_class = held.percentile(self._dataset, found.score, "label")
+        overall = held.percentile(self._dataset, found.score, None)
+        uid = f'"{self._uid}"' if self._uid else "NULL::VARCHAR"
+        joined = f"{found.relation} POSITIONAL JOIN {by_class} POSITIONAL JOIN {overall}"
+        joined += f" POSITIONAL JOIN {self._uid}" if self._uid else ""
+        return f"""
+            SELECT sample_key, uri, label, split, "{found.score}" AS score, "{by_class}" AS class_percentile,
+                "{overall}" AS percentile, verdict, decision,
+                CASE WHEN reason = -1 THEN 'decision' WHEN reason >= 0 THEN ($1::VARCHAR[])[reason + 1] END AS reason,
+                content_id, width, height, num_bytes, {uid} AS uid
+            FROM {joined} ORDER BY row_id
+        """
 
     def _note(self, batch: pa.RecordBatch) -> None:
         self._verdicts.update(batch["verdict"].to_pylist())
-        pairs = zip(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist(), strict=True)
-        self._fingerprint.update("".join(f"{json.dumps(pair)}\n" for pair in pairs).encode("ascii"))
+        self._decided += batch.num_rows - batch["decision"].null_count
+        self._fingerprint.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
 
     def provenance(self, listed: dict[str, Any]) -> dict[str, Any]:
         """Everything that one needs to make the same list again, or to judge it."""
-        scores, dataset = self._scores, self._dataset
+        dataset, scores = self._dataset, self._scores
         known = self._store.catalogue.backbones().get(scores.backbone_id)
         return {
             "provenance_version": PROVENANCE_VERSION,
             "created_at": utc_now(),
-            "jepascore_version": _version(),
             "score": "JEPA-SCORE in nats; higher = more likely under the backbone's implicit density (more typical)",
             "dataset": {
                 "dataset_id": dataset.dataset_id,
@@ -216,23 +326,7 @@ class _Question:
                 "num_unreadable": dataset.num_failed,
             },
             "backbone": known.to_dict() if known else {"backbone_id": scores.backbone_id},
-            "measurement_spec": {"spec_id": scores.spec_id, **self._spec.to_dict()},
-            "definition": scores.definition,
-            "curation": rules_to_dict(self._rules),
+            "recipe": to_dict(self._recipe),
             "counts": {**dataclasses.asdict(self.counts), "total": self.counts.total},
             "list": {**listed, "num_rows": self.num_rows},
         }
-
-
-def _spec(store: Store, scores: ScoreSet) -> MeasurementSpec:
-    try:
-        return store.spec(scores.backbone_id, scores.spec_id)
-    except FileNotFoundError as error:
-        raise ExportError("Nothing was measured with this backbone yet. Start a run first.") from error
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("jepascore")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown (not installed)"

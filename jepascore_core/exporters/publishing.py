@@ -1,4 +1,4 @@
-"""Several files at once or not at all: written under temporary names, flushed, then given their names."""
+"""Several files and folders at once or not at all: written under temporary names, flushed, then given their names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,11 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 def staged(targets: list[Path], overwrite: bool = False) -> Iterator[list[Path]]:
     """Gives a temporary path for each target; if the block ends well, all of them get their names, else none does.
 
+    A target may become a file or a folder. A folder that exists is never replaced, a file only with `overwrite`.
+
     Raises:
-        ExportError: saying what to do: a target exists already and `overwrite` is not set, the folder is missing or
-            must not be written to, the disk is full.
+        ExportError: saying what to do: a target exists already, the folder above it is missing or must not be written
+            to, the disk is full.
     """
     token = secrets.token_hex(4)
     temporary = [target.with_name(f".{target.name}.{token}.tmp") for target in targets]
@@ -32,15 +35,13 @@ def staged(targets: list[Path], overwrite: bool = False) -> Iterator[list[Path]]
             _refuse(target, overwrite)
         yield temporary
         for path in temporary:
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+            _flush(path)
         _publish(list(zip(temporary, targets, strict=True)), overwrite)
     except OSError as error:
         raise ExportError(explain(error, targets[0])) from error
     finally:
         for path in temporary:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            remove(path)
 
 
 def explain(error: OSError, target: Path) -> str:
@@ -50,6 +51,24 @@ def explain(error: OSError, target: Path) -> str:
     if error.errno in _FORBIDDEN:
         return f"{target.parent} must not be written to ({error.strerror}). Choose another folder."
     return f"{target} cannot be written ({error.strerror or error}). Choose another name or folder."
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder of ours; a link in it is removed, not what it leads to."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir():
+        # One by one, a million small files would take hours.
+        os.sync()
+        return
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _refuse(target: Path, overwrite: bool) -> None:
@@ -78,7 +97,7 @@ def _publish(pairs: list[tuple[Path, Path]], overwrite: bool) -> None:
     except BaseException:
         for target, backup in reversed(published):
             if backup is None:
-                target.unlink(missing_ok=True)
+                remove(target)
             else:
                 backup.replace(target)
                 backup.unlink(missing_ok=True)  # two names of one file are not replaced by each other
@@ -100,6 +119,10 @@ def _second_name(target: Path, backup: Path) -> Path:
 
 def _give_name(temporary: Path, target: Path) -> None:
     """Rename, but never onto a file that appeared meanwhile, where the file system can tell (it knows hard links)."""
+    if temporary.is_dir():
+        _refuse(target, overwrite=False)
+        temporary.rename(target)  # fails by itself on a folder that is not empty
+        return
     try:
         os.link(temporary, target)
     except FileExistsError as error:

@@ -17,11 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation.legacy import CurationRule, rules_from_dict
+from jepascore_core.curation import Curation, parse
+from jepascore_core.curation.recipes import from_dict
 from jepascore_core.errors import ExportError, UnknownNameError
-from jepascore_core.exporters import FORMATS, export, export_bytes, suggested_name
+from jepascore_core.exporters import ExportOptions, export, export_bytes, suggested_name
+from jepascore_core.exporters.job import EXPORT_SCHEMA
 from jepascore_core.exporters.publishing import explain, staged
-from jepascore_core.exporters.writers import EXPORT_SCHEMA, neutralised
+from jepascore_core.exporters.writers import neutralised
 from jepascore_core.records import SampleFailure
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
@@ -41,7 +43,9 @@ HOSTILE = [
     "x;=1",
     "  a ",
 ]
-RULES = [CurationRule("score", low=2.0)]
+RULES = parse("score >= 2")
+NO_RULES = Curation()
+LISTS = ("txt", "csv", "jsonl", "parquet")
 
 
 def scored(store, samples, values, failures=()):
@@ -67,22 +71,22 @@ def test_txt_is_the_keys_one_a_line(store, scores, tmp_path):
     report = export(store, scores, RULES, tmp_path / "kept.txt")
     assert report.path.read_bytes() == b"a/0001.png\nb/0002.png\n"
     assert report.num_rows == 2
-    dropped = export(store, scores, RULES, tmp_path / "list", file_format="txt", which="dropped")
+    dropped = export(store, scores, RULES, tmp_path / "list", file_format="txt", options=ExportOptions("dropped"))
     assert dropped.path.read_text().splitlines() == ["a/0000.png", "none/0004.png"]
-    unscored = export(store, scores, RULES, tmp_path / "unscored.txt", which="unscored")
+    unscored = export(store, scores, RULES, tmp_path / "unscored.txt", options=ExportOptions("unscored"))
     assert unscored.path.read_text() == "b/0003.png\n"
 
 
 def test_all_formats_hold_the_same_rows(store, scores, tmp_path):
     for file_format in ("csv", "jsonl", "parquet"):
-        export(store, scores, RULES, tmp_path / f"all.{file_format}", which="all")
+        export(store, scores, RULES, tmp_path / f"all.{file_format}", options=ExportOptions("all"))
     parquet = pq.read_table(tmp_path / "all.parquet")
     assert parquet.schema.equals(EXPORT_SCHEMA)
     rows = parquet.to_pylist()
     assert [row["verdict"] for row in rows] == ["drop", "keep", "keep", "unscored", "drop"]
     assert rows[0] == {
         "sample_key": "a/0000.png", "uri": "/images/a/0000.png", "label": "a", "split": "test", "score": 1.5,
-        "class_percentile": 25.0, "percentile": 37.5, "verdict": "drop",
+        "class_percentile": 25.0, "percentile": 37.5, "verdict": "drop", "reason": "score >= 2",
     }  # fmt: skip
     assert (rows[3]["score"], rows[4]["label"]) == (None, None)
     assert [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()] == rows
@@ -95,15 +99,15 @@ def test_scores_are_written_to_the_last_digit(store, tmp_path):
     values = [0.1 + 0.2, -1 / 3, 1e-17]
     scores = scored(store, make_samples("aaa"), values)
     for file_format in ("csv", "jsonl"):
-        export(store, scores, [], tmp_path / f"x.{file_format}")
+        export(store, scores, NO_RULES, tmp_path / f"x.{file_format}")
     assert pd.read_csv(tmp_path / "x.csv", float_precision="round_trip")["score"].tolist() == values
     assert [json.loads(line)["score"] for line in (tmp_path / "x.jsonl").read_text().splitlines()] == values
 
 
 def test_hostile_names_survive(store, hostile, tmp_path):
     wanted = sorted(HOSTILE, key=str.encode)
-    for file_format in FORMATS:
-        export(store, hostile, [], tmp_path / f"x.{file_format}")
+    for file_format in LISTS:
+        export(store, hostile, NO_RULES, tmp_path / f"x.{file_format}")
     assert (tmp_path / "x.txt").read_text(encoding="utf-8").split("\n") == [*wanted, ""]
     assert pq.read_table(tmp_path / "x.parquet")["sample_key"].to_pylist() == wanted
     assert [json.loads(line)["sample_key"] for line in (tmp_path / "x.jsonl").open()] == wanted
@@ -119,19 +123,19 @@ def test_hostile_names_survive(store, hostile, tmp_path):
 
 def test_numbers_stay_numbers_in_csv(store, tmp_path):
     scores = scored(store, [make_sample("-5", "-5")], [-5.25])
-    export(store, scores, [], tmp_path / "x.csv")
+    export(store, scores, NO_RULES, tmp_path / "x.csv")
     header, line = (tmp_path / "x.csv").read_text().splitlines()
     assert header.startswith('"sample_key","uri"')
-    assert line == '"\'-5","/images/-5","\'-5","",-5.25,50.0,50.0,"keep"'
+    assert line == '"\'-5","/images/-5","\'-5","",-5.25,50.0,50.0,"keep",""'
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\rb"])
 def test_a_key_with_a_line_break_cannot_be_in_a_text_list(store, tmp_path, name):
     scores = scored(store, [make_sample(name, "a\nb")], [1])
     with pytest.raises(ExportError, match="line break"):
-        export(store, scores, [], tmp_path / "x.txt")
+        export(store, scores, NO_RULES, tmp_path / "x.txt")
     assert list(tmp_path.glob("*x.*")) == []
-    export(store, scores, [], tmp_path / "x.csv")
+    export(store, scores, NO_RULES, tmp_path / "x.csv")
     with (tmp_path / "x.csv").open(newline="") as file:
         assert [row["sample_key"] for row in csv.DictReader(file)] == [name]
 
@@ -144,15 +148,19 @@ def test_provenance(store, scores, tmp_path):
     assert found["dataset"]["name"] == "d / 1"
     assert found["dataset"]["source"] == dataset.source
     assert found["dataset"]["version"] == "v1"
-    assert found["counts"] == {"kept": 2, "dropped": 2, "unscored": 1, "num_unreadable": 1, "total": 5}
+    assert found["counts"] == {
+        "kept": 2, "dropped": 2, "unscored": 1, "num_unreadable": 1, "decided": 0, "total": 5,
+    }  # fmt: skip
     assert found["list"]["sha256"] == report.sha256 == hashlib.sha256(report.path.read_bytes()).hexdigest()
     assert found["list"] | {"sha256": ""} == {
-        "file": "kept.csv", "format": "csv", "which": "kept", "sha256": "", "num_rows": 2,
+        "name": "kept.csv", "format": "csv", "which": "kept", "root": None, "link": "copy", "sha256": "", "num_rows": 2,
     }  # fmt: skip
-    assert rules_from_dict(found["curation"]) == tuple(RULES)
-    assert found["measurement_spec"] == {"spec_id": SPEC.spec_id, **SPEC.to_dict()}
+    recipe = from_dict(found["recipe"])
+    assert recipe.curation == RULES
+    assert recipe.fingerprint == found["dataset"]["fingerprint"]
+    assert (recipe.scores[0].spec_id, recipe.scores[0].spec) == (SPEC.spec_id, SPEC.to_dict())
     assert found["backbone"]["weights_hash"] == add_backbone(store).weights_hash
-    assert found["definition"] == "rank"
+    assert found["recipe"]["definition"] == "rank"
     assert "higher = more likely" in found["score"]
     assert found["created_at"].endswith("+00:00")
     pairs = store.query(f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY 1").to_pylist()
@@ -165,7 +173,7 @@ def test_the_fingerprint_is_of_the_content(store, tmp_path):
         dataset = add_dataset(store, name, samples)
         add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
         scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
-        return json.loads(export_bytes(store, scores, [], "txt").provenance)["dataset"]["fingerprint"]
+        return json.loads(export_bytes(store, scores, NO_RULES, "txt").provenance)["dataset"]["fingerprint"]
 
     backbone = add_backbone(store)
     first = fingerprint("one", [make_sample("a.png"), make_sample("b.png", content="1")])
@@ -177,15 +185,15 @@ def test_the_fingerprint_is_of_the_content(store, tmp_path):
     assert fingerprint("three", [make_sample("a.png"), make_sample("b.png", content="2")]) != first
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", LISTS)
 def test_the_same_question_gives_the_same_bytes(store, hostile, tmp_path, file_format):
     first = export(store, hostile, RULES, tmp_path / f"1.{file_format}")
-    again = export(store, hostile, RULES[::-1], tmp_path / f"2.{file_format}")
+    again = export(store, hostile, parse("score >= 2 and score >= 2"), tmp_path / f"2.{file_format}")
     assert first.path.read_bytes() == again.path.read_bytes()
     download = export_bytes(store, hostile, RULES, file_format)
     assert download.data == first.path.read_bytes()
     assert download.file_name == f"d-1-kept.{file_format}"
-    assert json.loads(download.provenance)["list"]["file"] == download.file_name
+    assert json.loads(download.provenance)["list"]["name"] == download.file_name
     assert download.num_rows == first.num_rows == 10
 
 
@@ -194,9 +202,9 @@ def test_nothing_is_overwritten_unless_asked(store, scores, tmp_path):
     export(store, scores, RULES, path)
     before = path.read_bytes()
     with pytest.raises(ExportError, match="exists already"):
-        export(store, scores, [], path)
+        export(store, scores, NO_RULES, path)
     assert path.read_bytes() == before
-    report = export(store, scores, [], path, overwrite=True)
+    report = export(store, scores, NO_RULES, path, overwrite=True)
     assert path.read_bytes() != before
     assert json.loads(report.provenance_path.read_text())["list"]["sha256"] == report.sha256
     assert sorted(item.name for item in tmp_path.iterdir()) == ["home", "kept.csv", "kept.csv.provenance.json"]
@@ -221,21 +229,21 @@ def test_targets_that_cannot_be(store, scores, tmp_path):
 
 def test_questions_that_cannot_be(store, scores, tmp_path):
     with pytest.raises(ExportError, match="has no verdicts"):
-        export(store, scores, RULES, tmp_path / "all.txt", which="all")
+        export(store, scores, RULES, tmp_path / "all.txt", options=ExportOptions("all"))
     with pytest.raises(ExportError, match="no export format 'xlsx'"):
         export(store, scores, RULES, tmp_path / "x.xlsx")
     with pytest.raises(ExportError, match="Choose one of kept"):
-        export(store, scores, RULES, tmp_path / "x.csv", which="best")
+        export(store, scores, RULES, tmp_path / "x.csv", options=ExportOptions("best"))
     with pytest.raises(UnknownNameError):
         export(store, ScoreSet("gone", "b", "s"), RULES, tmp_path / "x.csv")
-    with pytest.raises(ExportError, match="Start a run first"):
+    with pytest.raises(UnknownNameError, match="Start a run first"):
         export(store, ScoreSet(scores.dataset_id, "b", "s"), RULES, tmp_path / "x.csv")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["home"]
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", LISTS)
 def test_an_empty_list_is_a_list(store, scores, tmp_path, file_format):
-    report = export(store, scores, [CurationRule("score", low=1e9)], tmp_path / f"x.{file_format}")
+    report = export(store, scores, parse("score >= 1e9"), tmp_path / f"x.{file_format}")
     assert report.num_rows == 0
     assert json.loads(report.provenance_path.read_text())["counts"]["dropped"] == 4
     if file_format == "parquet":
@@ -265,7 +273,7 @@ except ExportError as error:
 def test_a_full_disk_leaves_nothing_behind(tmp_path):
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     found = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=True, cwd=Path(__file__).parents[1]
+        command, capture_output=True, text=True, timeout=60, check=True, cwd=Path(__file__).parents[2]
     )
     assert "no space for" in found.stdout
     assert "Free some" in found.stdout
@@ -334,14 +342,16 @@ def test_any_name_reads_back(keys, cut):
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "home")
         scores = scored(store, [make_sample(key, key) for key in keys], range(len(keys)))
-        rules = [CurationRule("score", low=cut)]
+        rules = parse(f"score >= {cut}")
         wanted = sorted(keys, key=str.encode)
-        rows = pq.read_table(io.BytesIO(export_bytes(store, scores, rules, "parquet", "all").data)).to_pylist()
+        rows = pq.read_table(
+            io.BytesIO(export_bytes(store, scores, rules, "parquet", ExportOptions("all")).data)
+        ).to_pylist()
         assert [row["sample_key"] for row in rows] == wanted
         assert {row["sample_key"] for row in rows if row["verdict"] == "keep"} == set(keys[cut:])
-        lines = export_bytes(store, scores, rules, "jsonl", "all").data.decode("ascii").splitlines()
+        lines = export_bytes(store, scores, rules, "jsonl", ExportOptions("all")).data.decode("ascii").splitlines()
         assert [json.loads(line) for line in lines] == rows
-        text = export_bytes(store, scores, rules, "csv", "all").data.decode()
+        text = export_bytes(store, scores, rules, "csv", ExportOptions("all")).data.decode()
         found = list(csv.DictReader(io.StringIO(text, newline="")))
         assert [row["sample_key"] for row in found] == [neutralised(key) for key in wanted]
         assert not any(row["label"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in found)

@@ -1,0 +1,289 @@
+"""A recipe: rules, and everything they rest on, as one readable YAML file that makes the same list anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from jepascore_core.curation.compiling import find_measured
+from jepascore_core.curation.evaluation import Decisions
+from jepascore_core.curation.parsing import parse_chip
+from jepascore_core.curation.rules import (
+    And,
+    AtLeast,
+    Between,
+    Budget,
+    Chip,
+    Curation,
+    Flag,
+    Not,
+    OnePer,
+    Or,
+    curation_of,
+    walk,
+)
+from jepascore_core.curation.summary import apply
+from jepascore_core.curation.text import chip_text
+from jepascore_core.errors import RuleError, UnknownNameError
+from jepascore_core.records import BackboneRef, DatasetRecord, MeasurementSpec, short_hash
+from jepascore_core.score import DEFINITIONS, Definition
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet
+
+RECIPE_VERSION = 1
+_HEADING = (
+    "# A JEPA-SCORE recipe. `jepascore export DATASET FILE --recipe THIS` makes the list again, and measures what is\n"
+    "# missing. Rules read as in the query bar of the Curate page; higher scores and percentiles are more likely.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeScores:
+    """A measured backbone that rules are about, and how to ask for it where it was not measured."""
+
+    backbone_id: str
+    name: str
+    spec_id: str
+    spec: dict[str, Any]
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Rules with their provenance. The first of `scores` is the one that rules mean where they name no backbone.
+
+    `decisions` are rows (sample key, content id, verdict); `result` are the counts when it was made.
+    """
+
+    name: str
+    curation: Curation
+    definition: Definition
+    scores: tuple[RecipeScores, ...]
+    dataset_name: str
+    fingerprint: str
+    num_samples: int
+    app_version: str
+    decisions: tuple[tuple[str, str, str], ...] = ()
+    result: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def recipe_hash(self) -> str:
+        """Of everything but its name."""
+        return short_hash({**to_dict(self), "name": ""}, 20)
+
+    @property
+    def decided(self) -> Decisions:
+        """The decisions as `evaluate` takes them."""
+        return {(key, content_id): _verdict(verdict) for key, content_id, verdict in self.decisions}
+
+    def score_set(self, dataset_id: str) -> ScoreSet:
+        """The scores that rules mean where they name none."""
+        return ScoreSet(dataset_id, self.scores[0].backbone_id, self.scores[0].spec_id, self.definition)
+
+
+def app_version() -> str:
+    """The version of this program."""
+    try:
+        return importlib.metadata.version("jepascore")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def make_recipe(
+    store: Store, scores: ScoreSet, curation: Curation, name: str, decisions: Decisions | None = None
+) -> Recipe:
+    """Take down what a curation rests on now; backbones are named by their ids.
+
+    Raises:
+        RuleError: for an empty name.
+        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+    """
+    if not name.strip() or len(name) > 100:
+        raise RuleError("A recipe has a name of 1 to 100 characters. Choose one.")
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    exact = with_exact_names(store, curation)
+    named = dict.fromkeys([(scores.backbone_id, scores.spec_id), *_named_backbones(store, exact)])
+    counts = apply(store, scores, exact, decisions).counts
+    return Recipe(
+        name=name.strip(),
+        curation=exact,
+        definition=scores.definition,
+        scores=tuple(_recipe_scores(store, *measured) for measured in named),
+        dataset_name=dataset.name,
+        fingerprint=dataset_fingerprint(store, dataset),
+        num_samples=counts.total,
+        app_version=app_version(),
+        decisions=tuple(sorted((key, content_id, verdict) for (key, content_id), verdict in (decisions or {}).items())),
+        result={"kept": counts.kept, "dropped": counts.dropped, "unscored": counts.unscored},
+    )
+
+
+def with_exact_names(store: Store, curation: Curation) -> Curation:
+    """The same rules with every backbone named as "id@spec"."""
+    return curation_of(_exact(store, chip) for chip in curation.chips)
+
+
+def _exact(store: Store, chip: Any) -> Any:
+    match chip:
+        case Not(inner):
+            return Not(_exact(store, inner))
+        case And(rules) | Or(rules):
+            return type(chip)(tuple(_exact(store, rule) for rule in rules))
+        case AtLeast(m, rules):
+            return AtLeast(m, tuple(_exact(store, rule) for rule in rules))
+        case Between(column) if column.backbone is not None:
+            return replace(chip, column=replace(column, backbone=_full_name(store, column.backbone)))
+        case Flag(backbone=str(backbone)) | OnePer(backbone=str(backbone)) | Budget(backbone=str(backbone)):
+            return replace(chip, backbone=_full_name(store, backbone))
+    return chip
+
+
+def _full_name(store: Store, backbone: str) -> str:
+    if "@" in backbone:
+        return backbone
+    return "@".join(find_measured(store, backbone))
+
+
+def backbone_names(curation: Curation) -> tuple[str, ...]:
+    """Every backbone that rules or steps name."""
+    names: list[str | None] = []
+    for rule in curation.rules:
+        for condition in walk(rule):
+            names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
+    names += [step.backbone for step in curation.steps]
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def _named_backbones(store: Store, curation: Curation) -> list[tuple[str, str]]:
+    return [find_measured(store, name) for name in backbone_names(curation)]
+
+
+def _recipe_scores(store: Store, backbone_id: str, spec_id: str) -> RecipeScores:
+    known = store.catalogue.backbones().get(backbone_id)
+    try:
+        spec = store.spec(backbone_id, spec_id).to_dict()
+    except FileNotFoundError as error:
+        raise UnknownNameError("Nothing was measured with this backbone yet. Start a run first.") from error
+    asked = (run.backbone for run in store.catalogue.runs() if run.backbone_id == backbone_id)
+    request = next(asked, BackboneRef(known.name if known else backbone_id))
+    wanted = {key: value for key, value in request.to_dict().items() if value not in (None, False)}
+    return RecipeScores(backbone_id, known.name if known else backbone_id, spec_id, spec, wanted)
+
+
+def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:
+    """SHA-256 over the sample keys and content ids of a dataset, in order of the keys: the same wherever it lies."""
+    digest = hashlib.sha256()
+    sql = f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY sample_key, uri"
+    for batch in store.stream(sql):
+        digest.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def fingerprint_lines(keys: Iterable[str], content_ids: Iterable[str]) -> bytes:
+    """What the fingerprint of a dataset is taken of."""
+    return "".join(f"{json.dumps(pair)}\n" for pair in zip(keys, content_ids, strict=True)).encode("ascii")
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Plain values, in the order in which people read them."""
+    return {
+        "jepascore_recipe": RECIPE_VERSION,
+        "name": recipe.name,
+        "app_version": recipe.app_version,
+        "dataset": {
+            "name": recipe.dataset_name,
+            "fingerprint": recipe.fingerprint,
+            "num_samples": recipe.num_samples,
+        },
+        "definition": recipe.definition,
+        "scores": [asdict(item) for item in recipe.scores],
+        "rules": [chip_text(rule) for rule in recipe.curation.rules],
+        "steps": [chip_text(step) for step in recipe.curation.steps],
+        "decisions": [
+            {"sample_key": key, "content_id": content_id, "verdict": verdict}
+            for key, content_id, verdict in recipe.decisions
+        ],
+        "result": recipe.result,
+    }
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe as a file, the same text for the same recipe."""
+    body = yaml.safe_dump(to_dict(recipe), sort_keys=False, allow_unicode=True, width=120)
+    return f"{_HEADING}{body}"
+
+
+def from_yaml(text: str) -> Recipe:
+    """Inverse of `to_yaml`.
+
+    Raises:
+        RuleError: for anything else.
+    """
+    try:
+        return from_dict(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise RuleError(f"This is no YAML file: {' '.join(str(error).split())}.") from error
+
+
+def from_dict(values: Any) -> Recipe:
+    """Inverse of `to_dict`.
+
+    Raises:
+        RuleError: for anything else.
+    """
+    match values:
+        case {"jepascore_recipe": int(version)} if version != RECIPE_VERSION:
+            raise RuleError(
+                f"This recipe has version {version}, this program knows {RECIPE_VERSION}: update jepascore."
+            )
+        case {"jepascore_recipe": int(), "name": str(), "dataset": dict(), "scores": [_, *_], "rules": list()}:
+            pass
+        case _:
+            raise RuleError("This is no recipe: it needs jepascore_recipe, name, dataset, scores and rules.")
+    try:
+        return Recipe(
+            name=values["name"],
+            curation=curation_of(_chips([*values["rules"], *values.get("steps", [])])),
+            definition=_definition(values.get("definition", DEFINITIONS[0])),
+            scores=tuple(_scores(item) for item in values["scores"]),
+            dataset_name=str(values["dataset"]["name"]),
+            fingerprint=str(values["dataset"]["fingerprint"]),
+            num_samples=int(values["dataset"]["num_samples"]),
+            app_version=str(values.get("app_version", "")),
+            decisions=tuple(
+                (str(item["sample_key"]), str(item["content_id"]), _verdict(item["verdict"]))
+                for item in values.get("decisions", [])
+            ),
+            result={str(key): int(value) for key, value in values.get("result", {}).items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RuleError(f"This recipe is not complete or has something at a wrong place: {error}.") from error
+
+
+def _chips(texts: list[Any]) -> list[Chip]:
+    return [parse_chip(str(text)) for text in texts]
+
+
+def _scores(values: dict[str, Any]) -> RecipeScores:
+    spec, request = MeasurementSpec.from_dict(values["spec"]), BackboneRef.from_dict(values["request"])
+    kept = {key: value for key, value in request.to_dict().items() if value not in (None, False)}
+    return RecipeScores(str(values["backbone_id"]), str(values["name"]), str(values["spec_id"]), spec.to_dict(), kept)
+
+
+def _definition(name: Any) -> Definition:
+    found = next((definition for definition in DEFINITIONS if definition == name), None)
+    if found is None:
+        raise RuleError(f"There is no definition {name!r} of a score. Choose one of {', '.join(DEFINITIONS)}.")
+    return found
+
+
+def _verdict(verdict: str) -> Any:
+    if verdict not in ("keep", "drop"):
+        raise RuleError(f"A decision is keep or drop, not {verdict!r}.")
+    return verdict

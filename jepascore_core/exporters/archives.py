@@ -1,0 +1,155 @@
+"""Images inside files: zip, WebDataset shards, and the Arrow files of `datasets`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from jepascore_core.exporters.folders import place_of, rows_of
+from jepascore_core.exporters.images import image_bytes
+from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
+from jepascore_core.exporters.places import Places, suffix_of
+from jepascore_core.exporters.writers import json_line
+from jepascore_core.records import short_hash
+
+#: The same time for every member, so that the same samples give the same bytes. Zip knows none before 1980.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+SHARD_SAMPLES = 10_000
+SHARD_BYTES = 1_000_000_000
+ARROW_BYTES = 500_000_000
+ARROW_ROWS = 256
+
+
+def write_zip(sink: BinaryIO, batches: Batches, job: Job) -> None:
+    """Images (stored, since they are compressed already) under the names of a tree, and `metadata.jsonl`."""
+    places, lines = Places(), io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for row in rows_of(batches):
+            name = place_of(row, places, job)
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), image_bytes(row))
+            lines.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
+        metadata = zipfile.ZipInfo("metadata.jsonl", _ZIP_TIME)
+        metadata.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(metadata, lines.getvalue())
+
+
+def write_webdataset(target: Path, batches: Batches, job: Job) -> None:
+    """Tars of at most 10,000 samples and about 1 GB: an image, `.json` with its row and `.cls`, its label's number."""
+    target.mkdir()
+    numbers = {label: number for number, label in enumerate(job.labels)}
+    shard, samples, size = None, 0, 0
+    with contextlib.ExitStack() as stack:
+        for number, row in enumerate(rows_of(batches)):
+            if shard is None or samples >= SHARD_SAMPLES or size >= SHARD_BYTES:
+                stack.close()
+                name = f"shard-{len(list(target.iterdir())):06d}.tar"
+                shard = stack.enter_context(tarfile.open(target / name, "w", format=tarfile.USTAR_FORMAT))
+                samples = size = 0
+            data = image_bytes(row)
+            key = f"{number:09d}"
+            _add(shard, f"{key}{suffix_of(row['uri'])}", data)
+            _add(shard, f"{key}.json", json.dumps(_columns(row), allow_nan=False).encode("ascii"))
+            if row["label"] is not None:
+                _add(shard, f"{key}.cls", str(numbers[row["label"]]).encode())
+            samples, size = samples + 1, size + len(data)
+        if shard is None:
+            tarfile.open(target / "shard-000000.tar", "w").close()
+    (target / "classes.json").write_text(json.dumps(list(job.labels)) + "\n", encoding="ascii")
+
+
+def _add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    shard.addfile(member, io.BytesIO(data))
+
+
+def write_datasets(target: Path, batches: Batches, job: Job) -> None:
+    """What `datasets.load_from_disk` reads: Arrow streams of about 500 MB, `dataset_info.json` and `state.json`."""
+    target.mkdir()
+    features = _features(job)
+    schema = _arrow_schema(features)
+    sizes = [_write_arrow(target / f"part-{n}", schema, part) for n, part in enumerate(_parts(batches, job, schema))]
+    if not sizes:
+        _write_arrow(target / "part-0", schema, iter([]))
+        sizes = [0]
+    names = [f"data-{n:05d}-of-{len(sizes):05d}.arrow" for n in range(len(sizes))]
+    for n, name in enumerate(names):
+        (target / f"part-{n}").rename(target / name)
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": name} for name in names],
+        "_fingerprint": short_hash([features, sizes, job.which], 16),
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+    info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
+    (target / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
+    (target / "dataset_info.json").write_text(json.dumps(info, indent=2), encoding="utf-8")
+
+
+def _features(job: Job) -> dict[str, Any]:
+    columns: dict[str, Any] = {"image": {"_type": "Image"}}
+    for field in EXPORT_SCHEMA:
+        if field.name != "uri":
+            kind = "float64" if pa.types.is_floating(field.type) else "string"
+            columns[field.name] = {"dtype": kind, "_type": "Value"}
+    columns["label"] = {"names": list(job.labels), "_type": "ClassLabel"}
+    return columns
+
+
+def _arrow_schema(features: dict[str, Any]) -> pa.Schema:
+    kinds = {"string": pa.string(), "float64": pa.float64()}
+    special = {"Image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]), "ClassLabel": pa.int64()}
+    fields = [(name, special.get(feature["_type"]) or kinds[feature["dtype"]]) for name, feature in features.items()]
+    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _parts(batches: Batches, job: Job, schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Record batches in groups of about `ARROW_BYTES`."""
+    records = _records(batches, job, schema)
+    for first in records:
+        yield _until_full(first, records)
+
+
+def _until_full(first: pa.RecordBatch, records: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    size = first.nbytes
+    yield first
+    while size < ARROW_BYTES and (batch := next(records, None)) is not None:
+        size += batch.nbytes
+        yield batch
+
+
+def _records(batches: Batches, job: Job, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    numbers = {label: number for number, label in enumerate(job.labels)}
+    waiting: list[dict[str, Any]] = []
+    for row in rows_of(batches):
+        image = {"bytes": image_bytes(row), "path": f"{Places().of(row['sample_key'], None, row['uri'])}"}
+        waiting.append({**_columns(row), "image": image, "label": numbers.get(row["label"])})
+        if len(waiting) >= ARROW_ROWS:
+            yield pa.RecordBatch.from_pylist(waiting, schema)
+            waiting = []
+    if waiting:
+        yield pa.RecordBatch.from_pylist(waiting, schema)
+
+
+def _write_arrow(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+    rows = 0
+    with path.open("wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _columns(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in EXPORT_SCHEMA.names if name != "uri"}

@@ -1,0 +1,100 @@
+"""Folders of images: a tree by class, Hugging Face's imagefolder, FiftyOne's classification dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from jepascore_core.exporters.images import place_image
+from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
+from jepascore_core.exporters.places import Places, suffix_of
+from jepascore_core.exporters.writers import json_line, write_table_csv
+
+#: Above a tree or zip of all samples, by verdict.
+VERDICT_FOLDERS = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
+
+#: A folder with more entries than this is slow to list.
+FILES_A_FOLDER = 1000
+
+
+def write_tree(target: Path, batches: Batches, job: Job) -> None:
+    """Images under their sample keys, below a folder of their label: what torchvision's ImageFolder reads.
+
+    An export of all samples has the folders kept, dropped and unscored above.
+    """
+    target.mkdir()
+    places = Places()
+    for row in rows_of(batches):
+        place_image(row, target / place_of(row, places, job), job.link)
+
+
+def place_of(row: dict[str, Any], places: Places, job: Job) -> str:
+    """Where an image goes in a tree or zip."""
+    above = VERDICT_FOLDERS[row["verdict"]] if job.which == "all" else ""
+    return places.of(row["sample_key"], row["label"], row["uri"], above)
+
+
+def write_imagefolder(target: Path, batches: Batches, job: Job) -> None:
+    """Images, and `metadata.jsonl` with a line for each: what `datasets.load_dataset("imagefolder")` reads.
+
+    Images have numbers for names: `datasets` would take words such as "test" in a path for the name of a split. The
+    sample key is a column.
+    """
+    target.mkdir()
+    with (target / "metadata.jsonl").open("wb") as sink:
+        for number, row in enumerate(rows_of(batches)):
+            name = numbered(number, row["uri"], "images")
+            place_image(row, target / name, job.link)
+            sink.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
+
+
+def numbered(number: int, uri: str, folder: str) -> str:
+    """A path of digits: "images/000012/000012345.jpg"."""
+    return f"{folder}/{number // FILES_A_FOLDER:06d}/{number:09d}{suffix_of(uri)}"
+
+
+def write_imagefolder_csv(target: Path, batches: Batches, job: Job) -> None:
+    """The same with `metadata.csv`, whose texts are safe in a spreadsheet."""
+    target.mkdir()
+    numbers = iter(range(10**9))
+
+    def placed() -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            rows = batch.to_pylist()
+            names = [numbered(next(numbers), row["uri"], "images") for row in rows]
+            for row, name in zip(rows, names, strict=True):
+                place_image(row, target / name, job.link)
+            columns = [pa.array(names, pa.string()), *batch.select(EXPORT_SCHEMA.names).columns]
+            yield pa.RecordBatch.from_arrays(columns, names=["file_name", *EXPORT_SCHEMA.names])
+
+    with (target / "metadata.csv").open("wb") as sink:
+        write_table_csv(sink, placed())
+
+
+def write_fiftyone(target: Path, batches: Batches, job: Job) -> None:
+    """FiftyOne's FiftyOneImageClassificationDataset: `data/` and a `labels.json` with scores as attributes."""
+    target.mkdir()
+    with (target / "labels.json").open("wb") as sink:
+        sink.write(b'{"classes": null,\n"labels": {\n')
+        for number, row in enumerate(rows_of(batches)):
+            path = target / "data" / f"{number:09d}{suffix_of(row['uri'])}"
+            place_image(row, path, job.link)
+            columns = _columns(row)
+            label = {"label": columns.pop("label"), "attributes": columns}
+            text = f"{json.dumps(path.stem)}: {json.dumps(label, allow_nan=False)}"
+            sink.write(((",\n" if number else "") + text).encode("ascii"))
+        sink.write(b"\n}}\n")
+
+
+def rows_of(batches: Batches) -> Iterator[dict[str, Any]]:
+    """Row by row."""
+    for batch in batches:
+        yield from batch.to_pylist()
+
+
+def _columns(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in EXPORT_SCHEMA.names if name != "uri"}

@@ -1,0 +1,63 @@
+"""The formats of an export, as a table: what each is, what it is called, what reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+ExportFormat = Literal[
+    "txt", "csv", "jsonl", "parquet", "yolo", "coco", "uids", "indices",
+    "zip", "tree", "imagefolder", "imagefolder_csv", "datasets", "webdataset", "fiftyone",
+]  # fmt: skip
+Which = Literal["kept", "dropped", "unscored", "all"]
+Link = Literal["copy", "symlink", "hardlink"]
+
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+WHICH: tuple[Which, ...] = get_args(Which)
+LINKS: tuple[Link, ...] = get_args(Link)
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """One format. `suffix` is that of a file, "" for a folder; `has_verdicts` says whether it can hold all samples."""
+
+    name: ExportFormat
+    title: str
+    suffix: str
+    mime: str
+    has_images: bool
+    has_verdicts: bool
+    links: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the result is a folder."""
+        return not self.suffix
+
+
+_JSON, _TEXT, _NPY = "application/json", "text/plain", "application/octet-stream"
+
+SPECS: dict[ExportFormat, FormatSpec] = {
+    spec.name: spec
+    for spec in (
+        FormatSpec("txt", "Text list", ".txt", _TEXT, has_images=False, has_verdicts=False),
+        FormatSpec("csv", "CSV", ".csv", "text/csv", has_images=False, has_verdicts=True),
+        FormatSpec("jsonl", "JSON lines", ".jsonl", "application/jsonl", has_images=False, has_verdicts=True),
+        FormatSpec(
+            "parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", has_images=False, has_verdicts=True
+        ),
+        FormatSpec("yolo", "YOLO image list", ".txt", _TEXT, has_images=False, has_verdicts=False),
+        FormatSpec("coco", "COCO image list", ".json", _JSON, has_images=False, has_verdicts=True),
+        FormatSpec("uids", "DataComp uids", ".npy", _NPY, has_images=False, has_verdicts=False),
+        FormatSpec("indices", "PyTorch Subset indices", ".npy", _NPY, has_images=False, has_verdicts=False),
+        FormatSpec("zip", "Zip of images", ".zip", "application/zip", has_images=True, has_verdicts=True),
+        FormatSpec("tree", "Folder of images", "", "", has_images=True, has_verdicts=True, links=True),
+        FormatSpec("imagefolder", "Hugging Face imagefolder", "", "", has_images=True, has_verdicts=True, links=True),
+        FormatSpec(
+            "imagefolder_csv", "Hugging Face imagefolder (CSV)", "", "", has_images=True, has_verdicts=True, links=True
+        ),
+        FormatSpec("datasets", "Hugging Face datasets", "", "", has_images=True, has_verdicts=True),
+        FormatSpec("webdataset", "WebDataset shards", "", "", has_images=True, has_verdicts=True),
+        FormatSpec("fiftyone", "FiftyOne dataset", "", "", has_images=True, has_verdicts=True, links=True),
+    )
+}

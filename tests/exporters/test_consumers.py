@@ -1,0 +1,329 @@
+"""Every format, read back by what it is made for; and the snippets that the app shows, run as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from jepascore_core.curation import parse
+from jepascore_core.datasets.content import content_id
+from jepascore_core.errors import ExportError
+from jepascore_core.exporters import FORMATS, LINKS, SPECS, ExportOptions, export, export_bytes, snippet
+from jepascore_core.exporters.places import Places, safe_name
+from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.exporters.images import index, make_source, snapshot
+
+KEPT = parse("score >= 3")
+ALL = ExportOptions("all")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return make_source(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture
+def scores(store, source, monkeypatch):
+    before = snapshot(source)
+    yield index(store, source, monkeypatch)
+    assert snapshot(source) == before
+
+
+def kept_rows(store, scores):
+    """The truth: from the Parquet export, which other tests check by themselves."""
+    rows = pq.read_table(_file(store, export_bytes(store, scores, KEPT, "parquet"))).to_pylist()
+    assert len(rows) == 7
+    return rows
+
+
+def _file(store, download):
+    path = store.home / "truth.parquet"
+    path.write_bytes(download.data)
+    return path
+
+
+def source_bytes(row):
+    return Path(row["uri"]).read_bytes()
+
+
+def run_snippet(file_format, path, source, folder):
+    """Execute the Python that the app shows, in its own folder."""
+    names: dict = {}
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        exec(snippet(file_format, str(path), str(source)), names)
+    finally:
+        os.chdir(before)
+    return names
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_tree_for_torchvision(store, scores, source, tmp_path, link):
+    path = tmp_path / "tree"
+    report = export(store, scores, KEPT, path, file_format="tree", options=ExportOptions("kept", link=link))
+    dataset = run_snippet("tree", path, source, tmp_path)["dataset"]
+    rows = kept_rows(store, scores)
+    assert len(dataset) == report.num_rows == len(rows)
+    assert sorted(Path(file).read_bytes() for file, _ in dataset.samples) == sorted(map(source_bytes, rows))
+    assert [dataset.classes[label] for _, label in dataset.samples] == sorted(row["label"] for row in rows)
+    assert dataset[0][0].size == (12, 8)
+    for file, _ in dataset.samples:
+        assert Path(file).is_symlink() == (link == "symlink")
+        assert (Path(file).stat().st_nlink > 1) == (link == "hardlink") or link == "symlink"
+
+
+def test_a_zip_for_torchvision(store, scores, source, tmp_path):
+    (tmp_path / "kept.zip").write_bytes(export_bytes(store, scores, KEPT, "zip").data)
+    dataset = run_snippet("zip", "kept.zip", source, tmp_path)["dataset"]
+    rows = kept_rows(store, scores)
+    found = [(tmp_path / file).read_bytes() for file, _ in dataset.samples]
+    assert sorted(found) == sorted(map(source_bytes, rows))
+    lines = [json.loads(line) for line in (tmp_path / "curated" / "metadata.jsonl").read_text().splitlines()]
+    assert [line["sample_key"] for line in lines] == [row["sample_key"] for row in rows]
+    assert all((tmp_path / "curated" / line["file_name"]).is_file() for line in lines)
+    everything = tmp_path / "all.zip"
+    everything.write_bytes(export_bytes(store, scores, KEPT, "zip", ALL).data)
+    with zipfile.ZipFile(everything) as archive:
+        assert archive.testzip() is None
+        above = [name.split("/")[0] for name in archive.namelist()[:-1]]
+    assert (above.count("kept"), above.count("dropped")) == (7, 3)
+
+
+@pytest.mark.parametrize("file_format", ["imagefolder", "imagefolder_csv"])
+@pytest.mark.parametrize("link", ["copy", "symlink"])
+def test_imagefolder(store, scores, source, tmp_path, file_format, link, monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    path = tmp_path / "test-folder"
+    export(store, scores, KEPT, path, file_format=file_format, options=ExportOptions("all", link=link))
+    dataset = run_snippet(file_format, path, source, tmp_path)["dataset"]
+    assert len(dataset) == 10
+    assert dataset[0]["image"].size == (12, 8)
+    verdicts = {row["sample_key"]: row["verdict"] for row in dataset}
+    assert sum(verdict == "keep" for verdict in verdicts.values()) == 7
+    wanted = {row["sample_key"].lstrip("'"): row for row in kept_rows(store, scores)}
+    for row in dataset:
+        if row["verdict"] == "keep":
+            original = wanted[row["sample_key"].replace(";'=", ";=")]
+            assert (row["label"], row["score"]) == (original["label"], original["score"])
+            if not original["uri"].endswith("jpg"):
+                assert np.array_equal(np.asarray(row["image"]), np.asarray(Image.open(original["uri"])))
+
+
+def test_datasets_from_disk(store, scores, source, tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setattr("jepascore_core.exporters.archives.ARROW_BYTES", 1000)
+    monkeypatch.setattr("jepascore_core.exporters.archives.ARROW_ROWS", 2)
+    path = tmp_path / "arrow"
+    export(store, scores, KEPT, path, file_format="datasets", options=ALL)
+    assert len(list(path.glob("*.arrow"))) > 1
+    dataset = run_snippet("datasets", path, source, tmp_path)["dataset"]
+    assert len(dataset) == 10
+    label = dataset.features["label"]
+    assert label.names == ["cat", "cat-big", "dog", "test"]
+    kept = dataset.filter(lambda verdict: verdict == "keep", input_columns="verdict")
+    for row, wanted in zip(kept, kept_rows(store, scores), strict=True):
+        assert row["sample_key"] == wanted["sample_key"]
+        assert label.int2str(row["label"]) == wanted["label"]
+        assert row["image"].size == (12, 8)
+    assert dataset.cast_column("image", type(dataset.features["image"])(decode=False))[0]["image"]["bytes"]
+
+
+def test_webdataset(store, scores, source, tmp_path, monkeypatch):
+    pytest.importorskip("webdataset")
+    monkeypatch.setattr("jepascore_core.exporters.archives.SHARD_SAMPLES", 3)
+    path = tmp_path / "shards"
+    export(store, scores, KEPT, path, file_format="webdataset")
+    assert sorted(item.name for item in path.glob("*.tar")) == [f"shard-{n:06d}.tar" for n in range(3)]
+    found = list(run_snippet("webdataset", path, source, tmp_path)["dataset"])
+    rows = kept_rows(store, scores)
+    classes = json.loads((path / "classes.json").read_text())
+    assert [item["json"]["sample_key"] for item in found] == [row["sample_key"] for row in rows]
+    assert [classes[item["cls"]] for item in found] == [row["label"] for row in rows]
+    assert all((item.get("png") or item.get("jpg")).size == (12, 8) for item in found)
+
+
+def test_indices_for_a_torch_subset(store, scores, source, tmp_path):
+    path = tmp_path / "kept.npy"
+    report = export(store, scores, KEPT, path, file_format="indices")
+    subset = run_snippet("indices", path, source, tmp_path)["dataset"]
+    wanted = sorted(row["uri"] for row in kept_rows(store, scores))
+    assert sorted(subset.dataset.samples[n][0] for n in subset.indices) == wanted
+    assert json.loads(report.provenance_path.read_text())["list"]["order"].startswith("torchvision")
+    assert subset[0][0].size == (12, 8)
+
+
+def test_coco_yolo_and_paths_below_a_root(store, scores, source, tmp_path):
+    rows = kept_rows(store, scores)
+    coco = json.loads(export_bytes(store, scores, KEPT, "coco", ExportOptions("kept", root=str(source))).data)
+    assert [image["id"] for image in coco["images"]] == list(range(1, 8))
+    for image, row in zip(coco["images"], rows, strict=True):
+        assert (source / image["file_name"]).samefile(row["uri"])
+        assert (image["width"], image["height"], image["verdict"]) == (12, 8, "keep")
+    assert [category["name"] for category in coco["categories"]] == ["cat", "cat-big", "dog", "test"]
+    (tmp_path / "yolo.txt").write_bytes(export_bytes(store, scores, KEPT, "yolo").data)
+    assert run_snippet("yolo", "yolo.txt", source, tmp_path)["images"] == [row["uri"] for row in rows]
+    below = ExportOptions("kept", root=str(source.parent))
+    listed = export_bytes(store, scores, KEPT, "yolo", below).data.decode().splitlines()
+    assert listed[0].startswith(f"./{source.name}/cat")
+    (tmp_path / "x.txt").write_bytes(export_bytes(store, scores, KEPT, "txt", below).data)
+    assert all((source.parent / key).is_file() for key in run_snippet("txt", "x.txt", source, tmp_path)["keys"])
+    with pytest.raises(ExportError, match="is not below"):
+        export_bytes(store, scores, KEPT, "csv", ExportOptions("kept", root=str(tmp_path / "elsewhere")))
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+def test_tables_for_pandas(store, scores, source, tmp_path, file_format):
+    path = tmp_path / f"all.{file_format}"
+    export(store, scores, KEPT, path, options=ALL)
+    frame = run_snippet(file_format, path, source, tmp_path)["samples"]
+    assert frame["score"].tolist() == [float(n) for n in range(10)]
+    assert frame["verdict"].tolist() == ["drop"] * 3 + ["keep"] * 7
+    assert frame["reason"].dropna().tolist()[:3] == ["score >= 3"] * 3
+    assert pd.api.types.is_float_dtype(frame["percentile"])
+
+
+def test_datacomp_uids(store, scores, source, tmp_path):
+    path = tmp_path / "uids.npy"
+    export(store, scores, KEPT, path, file_format="uids")
+    uids = run_snippet("uids", path, source, tmp_path)["uids"]
+    assert uids.dtype == np.dtype("u8,u8")
+    assert np.array_equal(np.sort(uids), uids)
+    found = {f"{high:016x}{low:016x}" for high, low in uids.tolist()}
+    assert found == {content_id(source_bytes(row)) for row in kept_rows(store, scores)}
+
+
+def test_datacomp_uids_of_the_dataset_itself(store, tmp_path):
+    samples = [make_sample("a", uid="f" * 32), make_sample("b", uid="0" * 31 + "1")]
+    dataset = add_dataset(store, "d", samples)
+    scores = add_measurements(store, dataset, add_backbone(store), {"a": 1.0, "b": 2.0}, samples=samples)
+    export(store, scores, parse(""), tmp_path / "uids.npy", file_format="uids")
+    assert np.load(tmp_path / "uids.npy").tolist() == [(0, 1), (2**64 - 1, 2**64 - 1)]
+
+
+def test_fiftyone_by_its_documented_schema(store, scores, tmp_path):
+    path = tmp_path / "fiftyone"
+    export(store, scores, KEPT, path, file_format="fiftyone", options=ALL)
+    found = json.loads((path / "labels.json").read_text())
+    assert set(found) == {"classes", "labels"}
+    assert found["classes"] is None
+    files = {item.stem: item for item in (path / "data").iterdir()}
+    assert set(files) == set(found["labels"])
+    keys = {item["attributes"]["sample_key"]: item for item in found["labels"].values()}
+    for row in kept_rows(store, scores):
+        assert keys[row["sample_key"]]["label"] == row["label"]
+        assert keys[row["sample_key"]]["attributes"]["score"] == row["score"]
+    assert all(Image.open(item).size == (12, 8) for item in files.values())
+
+
+def test_every_format_has_a_snippet_that_compiles():
+    for file_format in FORMATS:
+        compile(snippet(file_format, 'it\'s "x"', "/a 'b'"), file_format, "exec")
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_the_same_samples_give_the_same_bytes(store, scores, tmp_path, file_format):
+    for name in "ab":
+        export(store, scores, KEPT, tmp_path / name, file_format=file_format)
+    if not SPECS[file_format].is_folder:
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+        return
+    one, two = ({str(p.relative_to(tmp_path / n)): p.read_bytes() for p in (tmp_path / n).rglob("*") if p.is_file()}
+                for n in "ab")  # fmt: skip
+    assert one == two
+    assert one
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_nobody_kept_is_an_empty_export(store, scores, tmp_path, file_format):
+    report = export(store, scores, parse("score > 99"), tmp_path / "none", file_format=file_format)
+    assert report.num_rows == 0
+    assert report.path.exists()
+
+
+@pytest.mark.parametrize("file_format", [name for name in FORMATS if SPECS[name].has_images])
+@pytest.mark.parametrize("harm", ["vanished", "changed", "cancelled"])
+def test_all_or_nothing(store, monkeypatch, tmp_path, file_format, harm):
+    source = make_source(tmp_path / "source")
+    scores = index(store, source, monkeypatch)
+    target = tmp_path / "out"
+    target.mkdir()
+    victim = source / "test" / "d.png"
+    if harm == "vanished":
+        victim.unlink()
+    elif harm == "changed":
+        Image.new("RGB", (5, 5)).save(victim)
+
+    def cancel(done, total):
+        if harm == "cancelled" and done >= total:
+            raise KeyboardInterrupt
+
+    wanted = KeyboardInterrupt if harm == "cancelled" else ExportError
+    with pytest.raises(wanted) as caught:
+        export(store, scores, parse(""), target / "x", file_format=file_format, progress=cancel)
+    if harm != "cancelled":
+        assert "test/d.png" in str(caught.value)
+        assert "Nothing was exported" in str(caught.value)
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("link", ["symlink", "hardlink"])
+def test_links_to_what_is_not_there(store, monkeypatch, tmp_path, link):
+    source = make_source(tmp_path / "source")
+    scores = index(store, source, monkeypatch)
+    (source / "test" / "d.png").unlink()
+    with pytest.raises(ExportError, match="Nothing was exported"):
+        export(store, scores, parse(""), tmp_path / "x", file_format="tree", options=ExportOptions("kept", link=link))
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_is_never_replaced(store, scores, tmp_path):
+    target = tmp_path / "mine"
+    target.mkdir()
+    for overwrite in (False, True):
+        with pytest.raises(ExportError, match="is a folder"):
+            export(store, scores, KEPT, target, file_format="tree", overwrite=overwrite)
+    (target / "x").write_text("mine")
+    with pytest.raises(ExportError, match="is a folder"):
+        export(store, scores, KEPT, target, file_format="webdataset")
+    assert (target / "x").read_text() == "mine"
+
+
+def test_options_that_cannot_be(store, scores, tmp_path):
+    with pytest.raises(ExportError, match="holds no links"):
+        export(store, scores, KEPT, tmp_path / "x.csv", options=ExportOptions("kept", link="symlink"))
+    with pytest.raises(ExportError, match="cannot be placed"):
+        export(store, scores, KEPT, tmp_path / "x", file_format="tree", options=ExportOptions("kept", link="move"))
+    with pytest.raises(ExportError, match="has no verdicts"):
+        export(store, scores, KEPT, tmp_path / "x", file_format="indices", options=ALL)
+    with pytest.raises(ExportError, match="is a folder"):
+        export_bytes(store, scores, KEPT, "tree")
+
+
+@pytest.mark.parametrize(
+    "key", ["../../etc/passwd", "/etc/passwd", "a\0b", "con.png", "a/../../b", "x" * 400 + ".png", "..", "", "a\\..\\b"]
+)
+def test_no_name_leads_out_of_the_export(tmp_path, key):
+    for label in (None, "..", "a/b", ""):
+        found = Places().of(key, label, "/x/y.png")
+        path = (tmp_path / found).resolve()
+        assert path.is_relative_to(tmp_path)
+        assert path != tmp_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+
+
+def test_places_are_never_shared():
+    places = Places()
+    found = [places.of(key, "l", "/x.png") for key in ("a.png", "A.png", "./a.png", "l/a.png", "b", "b.png")]
+    assert len({path.casefold() for path in found}) == 6
+    assert safe_name("a:b*") == "a_b_"
