@@ -1,12 +1,12 @@
-"""Curate: choose what to keep, see what goes, download the list."""
+"""Curate: choose what to keep, see what goes, take it away."""
 
 from pages.ui.choose import choose_scores
-from pages.ui.curation import choose_rules, draw_curation
+from pages.ui.curation import draw_curation
 from pages.ui.frame import frame
 from pages.ui.samples import show_chosen_sample
 
 with frame("Curate"):
     scores = choose_scores()
     if scores is not None:
-        draw_curation(scores, choose_rules(scores))
+        draw_curation(scores)
         show_chosen_sample(scores)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from jepascore_core import figures
-from jepascore_core.curation.legacy import CurationRule, apply
+from jepascore_core.curation import apply, parse
 from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.detail import sample_detail
 from jepascore_core.views.distribution import HistogramOptions, histograms
@@ -44,7 +44,7 @@ def every_figure(store, sets):
         "classes": figures.class_overview_figure(class_summaries(store, sets[0])),
         "agreement": figures.agreement_figure(agreement(store, sets)),
         "kendall": figures.agreement_figure(agreement(store, sets), "kendall"),
-        "balance": figures.class_balance_figure(apply(store, sets[0], [CurationRule(low=30)]).balance),
+        "balance": figures.class_balance_figure(apply(store, sets[0], parse("class_percentile >= 30")).balance),
     }
 
 
@@ -163,7 +163,7 @@ def test_agreement_shows_what_is_not_known(scored):
 
 def test_balance_bars_add_up_to_the_class(scored):
     store, sets = scored
-    balance = apply(store, sets[0], [CurationRule(low=30)]).balance
+    balance = apply(store, sets[0], parse("class_percentile >= 30")).balance
     figure = figures.class_balance_figure(balance)
     assert [trace.name for trace in figure.data] == ["kept", "not measured", "dropped"]
     assert [sum(values) for values in zip(*(trace.x for trace in figure.data), strict=True)] == [

@@ -28,6 +28,7 @@ from jepascore_core.curation.summary import (
     CurationResult,
     apply,
     before_after,
+    most_changed,
     preview,
 )
 from jepascore_core.curation.text import chip_text, to_text
@@ -62,6 +63,7 @@ __all__ = [
     "chip_text",
     "curation_of",
     "evaluate",
+    "most_changed",
     "parse",
     "parse_chip",
     "preview",

@@ -124,6 +124,14 @@ def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassB
     )
 
 
+def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassBalance, ...]:
+    """The n classes that lose the largest share of their samples, in natural order; all if there are not more."""
+    if len(balance) <= n:
+        return balance
+    chosen = sorted(balance, key=lambda item: (-item.dropped / max(1, item.total), natural_key(item.label)))[:n]
+    return tuple(sorted(chosen, key=lambda item: natural_key(item.label)))
+
+
 def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
     """What each rule and step of an evaluation removes."""
     rules, steps = found.curation.rules, found.curation.steps

@@ -22,15 +22,24 @@ PER_GROUP = "n"
 PAGE = "page"
 ORDER = "order"
 SEED = "seed"
+ACROSS = "across"
+UP = "up"
 GROUP_BY = "by"
 UNIT = "unit"
 MEASURE = "rule"
 RANGE = "keep"
 LABELS = "classes"
 RUN = "run"
+RULES = "rules"
+REVIEW = "review"
+AT = "at"
+WHO = "who"
+RADIUS = "radius"
+KEEPER = "keeper"
 
-#: Session state: the cost probes that this visit asked for.
+#: Session state: the cost probes that this visit asked for, and how many datasets it added.
 PROBES = "probes"
+NUM_ADDED = "num-added"
 
 #: What a link of the menu takes along from page to page.
 CARRIED = (DATASET, BACKBONE, DEFINITION)

@@ -1,0 +1,112 @@
+"""Recipes: saved, opened, duplicated, compared, and as files."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation import Curation, to_text
+from jepascore_core.curation.decisions import decisions_of
+from jepascore_core.curation.recipe_book import (
+    SavedRecipe,
+    compare_recipes,
+    describe_changes,
+    duplicate_recipe,
+    recipe_changes,
+    remove_recipe,
+    save_recipe,
+    saved_recipes,
+)
+from jepascore_core.curation.recipes import Recipe, from_yaml, make_recipe, to_yaml
+from jepascore_core.errors import JepaScoreError, RuleError
+from jepascore_core.views.formats import count_text
+from jepascore_core.views.score_set import ScoreSet
+from pages.ui import state
+from pages.ui.cached import store
+from pages.ui.errors import show_error
+from pages.ui.text import plain
+
+_MESSAGE = "recipe-message"
+
+
+def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
+    """Everything about recipes, folded away."""
+    message = st.session_state.pop(_MESSAGE, None)
+    if message:
+        st.success(plain(message))
+    saved = saved_recipes(store(), scores.dataset_id)
+    with st.expander(f"Recipes ({len(saved)})", icon=":material/menu_book:"):
+        _draw_save(scores, curation)
+        for item in saved:
+            _draw_one(item)
+        if len(saved) > 1:
+            _draw_compare(scores.dataset_id, saved)
+        _draw_upload()
+
+
+def _draw_save(scores: ScoreSet, curation: Curation) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Save these rules as", max_chars=100, width=280)
+        if st.button("Save", disabled=not name.strip(), icon=":material/save:"):
+            recipe = make_recipe(store(), scores, curation, name, decisions_of(store(), scores.dataset_id))
+            save_recipe(store(), scores.dataset_id, recipe)
+            st.session_state[_MESSAGE] = f"Saved {recipe.name}."
+            st.rerun()
+
+
+def _draw_one(saved: SavedRecipe) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{plain(saved.name)}** · {plain(saved.changed_at)}")
+        st.code(to_text(saved.recipe.curation) or "all", language=None, wrap_lines=True)
+        with st.container(horizontal=True):
+            st.button("Open", key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))
+            st.button("Duplicate", key=f"copy-{saved.recipe_id}", on_click=duplicate_recipe, args=(store(), saved))
+            st.download_button(
+                "YAML", to_yaml(saved.recipe), f"{saved.name}.yaml", "application/yaml",
+                key=f"yaml-{saved.recipe_id}", on_click="ignore",
+            )  # fmt: skip
+            st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved.recipe_id))
+            if st.button("What changed since?", key=f"diff-{saved.recipe_id}"):
+                changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
+                st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"
+                st.rerun()
+
+
+def _open(recipe: Recipe) -> None:
+    """Go to the rules and scores of a recipe."""
+    first = recipe.scores[0]
+    state.write(state.BACKBONE, f"{first.backbone_id}@{first.spec_id}")
+    state.write(state.DEFINITION, recipe.definition)
+    state.write(state.RULES, to_text(recipe.curation) or None)
+
+
+def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
+    names = {item.recipe_id: item for item in saved}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        ids = list(names)
+        first = st.selectbox("Compare", ids, 0, format_func=lambda item: names[item].name, width=240)
+        second = st.selectbox("with", ids, 1, format_func=lambda item: names[item].name, width=240)
+        if not st.button("Which samples differ?"):
+            return
+    found = compare_recipes(store(), dataset_id, names[first].recipe, names[second].recipe)
+    st.markdown(
+        f"{count_text(found.both)} samples are kept by both, {count_text(found.only_first.count)} only by "
+        f"{plain(names[first].name)}, {count_text(found.only_second.count)} only by {plain(names[second].name)}."
+    )
+    for part in (found.only_first, found.only_second):
+        if part.examples:
+            st.code("\n".join(part.examples), language=None)
+
+
+def _draw_upload() -> None:
+    uploaded = st.file_uploader("Open a recipe file", type=["yaml", "yml"])
+    if uploaded is None:
+        return
+    try:
+        recipe = from_yaml(uploaded.getvalue().decode("utf-8"))
+    except UnicodeDecodeError:
+        show_error(RuleError("This file is no text: choose a recipe in YAML."))
+        return
+    except JepaScoreError as error:
+        show_error(error)
+        return
+    st.button(f"Open {plain(recipe.name)}", on_click=_open, args=(recipe,), type="primary")

@@ -1,0 +1,141 @@
+"""Curate: rules from the URL, chips, the bar, recipes, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.curation.decisions import decide
+from jepascore_core.curation.recipe_book import saved_recipes
+from jepascore_core.store import Store
+from tests.pages.situations import put
+
+PAGE = "pages/curate.py"
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {item.label: item.value for item in app.metric}
+
+
+def chips(app: AppTest) -> list[str]:
+    return [button.label for button in app.button if (button.key or "").startswith("chip-")]
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_without_rules_everything_is_kept(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    assert not app.exception
+    assert metrics(app) == {
+        "Kept": "36", "Dropped": "0", "Not measured": "0", "Decided by people": "0", "Unreadable files": "1",
+    }  # fmt: skip
+    assert chips(app) == []
+
+
+def test_rules_come_from_the_url_and_go_with_their_chip(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    rules = 'class_percentile >= 25 and label != "emu"'
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
+    assert metrics(app)["Kept"] == "18"
+    assert app.text_input(key="query-bar").value == rules
+    assert [chip.rpartition(" · ")[2] for chip in chips(app)] == ["−9", "−12"]
+    next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
+    assert metrics(app)["Kept"] == "27"
+    assert app.query_params["rules"] == "class_percentile >= 25"
+    assert app.text_input(key="query-bar").value == "class_percentile >= 25"
+
+
+def test_typing_rules(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    app.text_input(key="query-bar").set_value("all | budget 6 balanced").run()
+    assert metrics(app)["Kept"] == "6"
+    app.text_input(key="query-bar").set_value("percentile >= five").run()
+    assert not app.exception
+    assert "Expected a number" in app.error[0].value
+    assert app.code[0].value == "percentile >= five\n              ^"
+    app.text_input(key="query-bar").set_value("").run()
+    assert metrics(app)["Kept"] == "36"
+
+
+def test_the_forms_add_a_rule(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules='label = "cat"')
+    app.button(key="add-Score").click().run()
+    assert app.query_params["rules"] == 'label = "cat" and class_percentile >= 5'
+    app.button(key="add-Duplicates").click().run()
+    app.button(key="add-Budget").click().run()
+    assert app.query_params["rules"] == 'label = "cat" and class_percentile >= 5 | one per exact | budget 1000'
+    assert not app.exception
+    assert app.button(key="add-Class").disabled
+
+
+def test_decisions_of_people_count(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    first = found.samples[0]
+    decide(home_store, found.dataset.dataset_id, [(first.sample_key, first.content_id)], "keep", "ada")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="class_percentile >= 25")
+    assert (metrics(app)["Kept"], metrics(app)["Decided by people"]) == ("28", "1")
+
+
+def test_near_duplicates_are_looked_for_first(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="all | one per near 0.1 keep first")
+    assert "Finding near duplicates among 36 images (flat index)" in app.info[0].value.replace("\\", "")
+    press(app, "Do it now")
+    # Every embedding of these tests is the same.
+    assert metrics(app)["Kept"] == "1"
+
+
+def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    dataset_id = found.dataset.dataset_id
+    app = open_page(PAGE, dataset=dataset_id, rules="class_percentile >= 25")
+    next(item for item in app.text_input if item.label == "Save these rules as").set_value("mine").run()
+    press(app, "Save")
+    assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine"]
+    press(app, "Duplicate")
+    assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine (2)", "mine"]
+    press(app, "What changed since?")
+    assert "27 samples kept, as then" in app.success[0].value.replace("\\", "")
+    app.text_input(key="query-bar").set_value("").run()
+    press(app, "Open")
+    assert metrics(app)["Kept"] == "27"
+    press(app, "Which samples differ?")
+    assert any("27 samples are kept by both" in item.value for item in app.markdown)
+    press(app, "Remove")
+    assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine"]
+    assert not app.exception
+
+
+def test_folders_are_written_on_this_computer(open_page: Callable[..., AppTest], home_store: Store, tmp_path) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="class_percentile >= 25")
+    next(item for item in app.selectbox if item.label == "Format").set_value("tree").run()
+    path = next(item for item in app.text_input if item.label == "New folder on this computer")
+    path.set_value(str(tmp_path / "out")).run()
+    assert any(f"ImageFolder('{tmp_path}/out')" in item.value for item in app.code)
+    press(app, "Write Folder of images")
+    # The images of this situation do not exist: all or nothing.
+    assert "Nothing was exported" in app.error[0].value.replace("\\", "")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("situation", ["indexing", "index failed", "waiting", "failed"])
+def test_nothing_to_curate_yet(open_page: Callable[..., AppTest], home_store: Store, situation) -> None:
+    found = put(home_store, situation)
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    assert not app.exception
+    assert not app.metric
+
+
+def test_while_a_run_goes_on(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "running")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="score >= 0")
+    assert not app.exception
+    assert int(metrics(app)["Not measured"]) > 0
