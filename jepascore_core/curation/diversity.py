@@ -9,6 +9,7 @@ from jepascore_core.curation.neighbours import Floats, Progress
 
 #: k-means looks at so many points a cluster, which is enough to place its centre.
 POINTS_PER_CLUSTER = 256
+START_POINTS = 20
 
 
 def k_center(
@@ -47,5 +48,8 @@ def clusters(embeddings: Floats, num_clusters: int, seed: int = 0) -> npt.NDArra
         k, num_clusters, niter=12, seed=seed + 1, spherical=True,
         max_points_per_centroid=POINTS_PER_CLUSTER, min_points_per_centroid=1,
     )  # fmt: skip
-    means.train(embeddings)
+    # Centres that begin far apart do not leave a small clump without one, as random ones may.
+    sample = np.random.default_rng(seed).permutation(n)[: START_POINTS * num_clusters]
+    start = embeddings[np.sort(sample)]
+    means.train(embeddings, init_centroids=start[k_center(start, num_clusters)])
     return means.index.search(embeddings, 1)[1].ravel().astype(np.int64)

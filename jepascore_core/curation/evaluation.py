@@ -28,7 +28,7 @@ Decided = Literal["keep", "drop"]
 #: What people decided: (sample key, content id) -> keep or drop. A sample with other bytes is to be decided anew.
 Decisions = Mapping[tuple[str, str], Decided]
 
-_KEEPER_ORDER: dict[Keeper, str] = {
+KEEPER_ORDER: dict[Keeper, str] = {
     "most_likely": "{score} DESC NULLS LAST",
     "largest": "width::BIGINT * height DESC, num_bytes DESC",
     "first": "row_id",
@@ -150,7 +150,7 @@ class _Evaluator:
 
     def _one_per(self, table: str, step: OnePer) -> tuple[str, list[Any]]:
         groups = self.compiler.groups(step.radius, step.backbone)
-        order = _KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
+        order = KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
         sql = f"""
             SELECT row_id FROM {table} JOIN (
                 SELECT row_id, "{groups}" AS grp, width, height, num_bytes, "{self.score}"

@@ -202,11 +202,14 @@ def samples_at(store: Store, found: Evaluation, row_ids: list[int]) -> dict[int,
         FROM {found.base} POSITIONAL JOIN {found.score} POSITIONAL JOIN {columns[0]} POSITIONAL JOIN {columns[1]}
         WHERE row_id IN (SELECT unnest($1::BIGINT[]))
     """
-    rows = store.query(sql, [row_ids]).to_pylist()
-    missing = {"score": math.nan, "class_percentile": math.nan, "percentile": math.nan, "rank": 0}
-    for row in rows:
-        row.update({name: value for name, value in missing.items() if row[name] is None})
+    rows = without_gaps(store.query(sql, [row_ids]).to_pylist())
     return dict(zip((row["row_id"] for row in rows), to_scored_samples(rows), strict=True))
+
+
+def without_gaps(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows of samples, with what was not measured as numbers that are none."""
+    missing = {"score": math.nan, "class_percentile": math.nan, "percentile": math.nan, "rank": 0}
+    return [row | {name: value for name, value in missing.items() if row[name] is None} for row in rows]
 
 
 def before_after(

@@ -1,0 +1,159 @@
+"""Groups of duplicates as rows: their members, which one to keep, and what is decided about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jepascore_core.curation.columns import columns
+from jepascore_core.curation.compiling import Compiler
+from jepascore_core.curation.decisions import DecisionVerdict, current_decisions, decide_each
+from jepascore_core.curation.evaluation import KEEPER_ORDER
+from jepascore_core.curation.rules import Keeper
+from jepascore_core.curation.summary import without_gaps
+from jepascore_core.errors import RuleError
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoredSample, ScoreSet, to_scored_samples
+
+#: Members that are shown of a group; a larger one says how many there are.
+MAX_SHOWN = 24
+
+#: How to tell a group: the row of its first member.
+_MEMBERS = """
+    SELECT "{groups}" AS grp, base.row_id, sample_key, content_id, label, split, "{score}" AS score,
+        "{score}_rank" AS rank, "{by_class}" AS class_percentile, "{overall}" AS percentile,
+        row_number() OVER (PARTITION BY "{groups}" ORDER BY {order}, base.row_id) AS place
+    FROM {base} AS base POSITIONAL JOIN {groups} POSITIONAL JOIN {score} POSITIONAL JOIN {by_class}
+        POSITIONAL JOIN {overall}
+    WHERE "{groups}" IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Samples that show the same, the one to keep first, at most `MAX_SHOWN` of `size`.
+
+    `keeper` is the one that would be kept, or was decided to be; `verdicts` are the decisions so far, by sample key.
+    """
+
+    group_id: int
+    samples: tuple[ScoredSample, ...]
+    size: int
+    keeper: str
+    num_labels: int
+    num_splits: int
+    verdicts: dict[str, DecisionVerdict]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether every shown member has a decision."""
+        return all(self.verdicts.get(sample.sample_key) in ("keep", "drop") for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """Some of the groups, the largest first."""
+
+    groups: tuple[DuplicateGroup, ...]
+    num_groups: int
+    num_samples: int
+
+    @property
+    def num_surplus(self) -> int:
+        """Samples that go if one of each group stays."""
+        return self.num_samples - self.num_groups
+
+
+def duplicate_groups(
+    store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, first: int = 0, limit: int = 10
+) -> GroupPage:
+    """Groups `first`, `first + 1`, ... of the dataset; with a radius those of near duplicates, else of the same bytes.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+    """
+    members = _members_sql(store, scores, radius, keep)
+    counts = store.query(f"SELECT count(DISTINCT grp) AS groups, count(*) AS samples FROM ({members})").to_pylist()[0]
+    rows = store.query(
+        f"""
+        WITH members AS ({members}), sizes AS (
+            SELECT grp, count(*) AS size, count(DISTINCT label) AS num_labels, count(DISTINCT split) AS num_splits
+            FROM members GROUP BY grp ORDER BY size DESC, grp LIMIT $1 OFFSET $2
+        )
+        SELECT * FROM members JOIN sizes USING (grp) WHERE place <= {MAX_SHOWN} ORDER BY size DESC, grp, place
+        """,
+        [limit, first],
+    ).to_pylist()
+    decided = {item.sample_key: item.verdict for item in current_decisions(store, scores.dataset_id)}
+    by_group: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_group.setdefault(row["grp"], []).append(row)
+    groups = tuple(_group(grp, found, decided) for grp, found in by_group.items())
+    return GroupPage(groups, counts["groups"], counts["samples"])
+
+
+def choose_keeper(
+    store: Store, scores: ScoreSet, radius: float | None, group_id: int, sample_key: str, who: str
+) -> int:
+    """Decide to keep this member of a group and to drop all others, as one action; returns its id.
+
+    Raises:
+        RuleError: if the group has no such member.
+    """
+    rows = store.query(
+        f"SELECT sample_key, content_id FROM ({_members_sql(store, scores, radius, 'first')}) WHERE grp = $1",
+        [group_id],
+    ).to_pylist()
+    if sample_key not in {row["sample_key"] for row in rows}:
+        raise RuleError(f"The group has no sample {sample_key!r} any more. Look at it again.")
+    verdicts: dict[tuple[str, str], DecisionVerdict] = {
+        (row["sample_key"], row["content_id"]): "keep" if row["sample_key"] == sample_key else "drop" for row in rows
+    }
+    return decide_each(store, scores.dataset_id, verdicts, who, "duplicates: keeper chosen")
+
+
+def accept_all(store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> int:
+    """Decide as proposed about every group that nobody decided about, as one action; returns the number of samples."""
+    decided = {item.sample_key for item in current_decisions(store, scores.dataset_id) if item.verdict != "undecided"}
+    rows = store.query(
+        f"SELECT grp, sample_key, content_id, place FROM ({_members_sql(store, scores, radius, keep)})"
+    ).to_pylist()
+    touched = {row["grp"] for row in rows if row["sample_key"] in decided}
+    verdicts: dict[tuple[str, str], DecisionVerdict] = {
+        (row["sample_key"], row["content_id"]): "keep" if row["place"] == 1 else "drop"
+        for row in rows
+        if row["grp"] not in touched
+    }
+    if verdicts:
+        decide_each(store, scores.dataset_id, verdicts, who, f"duplicates: kept {keep.replace('_', ' ')}")
+    return len(verdicts)
+
+
+def _members_sql(store: Store, scores: ScoreSet, radius: float | None, keep: Keeper) -> str:
+    compiler = Compiler(store, scores)
+    held, dataset = columns(store), compiler.dataset
+    score = held.score(dataset, scores)
+    return _MEMBERS.format(
+        base=held.base(dataset),
+        groups=compiler.groups(radius, None),
+        score=score,
+        by_class=held.percentile(dataset, score, "label"),
+        overall=held.percentile(dataset, score, None),
+        order=KEEPER_ORDER[keep].format(score=f'"{score}"').replace("row_id", "base.row_id"),
+    )
+
+
+def _group(group_id: int, rows: list[dict[str, Any]], decided: dict[str, DecisionVerdict]) -> DuplicateGroup:
+    samples = to_scored_samples(without_gaps(rows))
+    verdicts = {item.sample_key: decided[item.sample_key] for item in samples if item.sample_key in decided}
+    kept = [item.sample_key for item in samples if verdicts.get(item.sample_key) == "keep"]
+    first = rows[0]
+    return DuplicateGroup(
+        group_id=group_id,
+        samples=samples,
+        size=first["size"],
+        keeper=kept[0] if kept else samples[0].sample_key,
+        num_labels=first["num_labels"],
+        num_splits=first["num_splits"],
+        verdicts=verdicts,
+    )
