@@ -15,6 +15,7 @@ from pages.ui.errors import errors_shown, show_error
 __all__ = ["APP_NAME", "MENU", "ROOT", "errors_shown", "frame", "show_error"]
 
 APP_NAME = "JEPA-SCORE"
+SIDEBAR_PIXELS = 244
 ROOT = Path(__file__).resolve().parents[2]
 ICON = Path(__file__).with_name("icon.svg")
 MENU = (
@@ -24,6 +25,8 @@ MENU = (
     ("pages/compare.py", "Compare", ":material/compare:"),
     ("pages/distributions.py", "Distributions", ":material/bar_chart:"),
     ("pages/curate.py", "Curate", ":material/checklist:"),
+    ("pages/review.py", "Review", ":material/rate_review:"),
+    ("pages/duplicates.py", "Duplicates", ":material/content_copy:"),
 )
 ABOUT = f"**{APP_NAME}**: how likely is each image of a dataset under a vision backbone? Higher is more typical."
 
@@ -35,7 +38,7 @@ def frame(title: str) -> Iterator[None]:
     A page that a visitor opens first runs without app.py, so nothing that a page needs may be left to be done there.
     """
     # An own file as the icon: for a Material symbol the browser would ask a foreign server.
-    st.set_page_config(f"{title} · {APP_NAME}", ICON, layout="wide", menu_items={"About": ABOUT})
+    st.set_page_config(f"{title} · {APP_NAME}", ICON, "wide", SIDEBAR_PIXELS, menu_items={"About": ABOUT})
     with st.sidebar, errors_shown():
         st.subheader(APP_NAME, anchor=False)
         draw_menu()

@@ -43,6 +43,8 @@ NUM_ADDED = "num-added"
 
 #: What a link of the menu takes along from page to page.
 CARRIED = (DATASET, BACKBONE, DEFINITION)
+#: The same, as free text: the rules that Review goes by, and who reviews.
+CARRIED_TEXTS = (RULES, WHO)
 
 MAX_TEXT = 1024
 MAX_ITEMS = 32
@@ -114,4 +116,5 @@ def widget_key(name: str) -> str:
 
 def carried() -> dict[str, str]:
     """The parameters that a link to another page takes along."""
-    return {name: value for name in CARRIED if (value := read_id(name)) is not None}
+    found = {name: value for name in CARRIED if (value := read_id(name)) is not None}
+    return found | {name: value for name in CARRIED_TEXTS if (value := read_text(name)) is not None}

@@ -1,0 +1,10 @@
+"""Review: go through samples one by one with the keyboard; every decision can be undone."""
+
+from pages.ui.choose import choose_scores
+from pages.ui.frame import frame
+from pages.ui.review import draw_review
+
+with frame("Review"):
+    scores = choose_scores()
+    if scores is not None:
+        draw_review(scores)

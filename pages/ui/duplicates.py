@@ -1,0 +1,119 @@
+"""Groups of duplicates as rows: click the one to keep, or accept what is proposed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation import OnePer, curation_of
+from jepascore_core.curation.decisions import redo, undo, undo_state
+from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
+from jepascore_core.curation.neighbours import NearGroups, known_near_groups
+from jepascore_core.curation.rules import KEEPERS, NEAR_RADIUS, Keeper
+from jepascore_core.views.formats import count_text, percent_text, plural, score_text
+from jepascore_core.views.score_set import ScoreSet
+from pages.ui import state
+from pages.ui.cached import store
+from pages.ui.curation_rules import KEEPER_TITLES, prepared
+from pages.ui.gallery import Section, Tile, gallery
+from pages.ui.pick import pick_one, pick_page
+from pages.ui.reviewer import choose_reviewer
+
+GROUPS_PER_PAGE = 10
+RADII = {
+    "exact": "Same bytes",
+    **{f"{radius:g}": f"Within {radius:g}" for radius in (0.01, 0.02, NEAR_RADIUS, 0.1, 0.2)},
+}
+
+
+def draw_duplicates(scores: ScoreSet) -> None:
+    """Everything of Duplicates below the choice of scores."""
+    columns = st.columns([5, 3, 2], vertical_alignment="bottom")
+    with columns[0]:
+        picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,))
+    with columns[1]:
+        chosen = pick_one("Propose to keep", state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS})
+    with columns[2]:
+        who = choose_reviewer()
+    radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
+    keep = next(name for name in KEEPERS if name == chosen)
+    if not prepared(scores, curation_of([OnePer(radius, keep)])):
+        return
+    found = known_near_groups(store(), scores, radius) if radius is not None else None
+    _draw_groups(scores, radius, keep, who, found)
+
+
+def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str, found: NearGroups | None) -> None:
+    counts = duplicate_groups(store(), scores, radius, keep, 0, 1)
+    if found is not None:
+        st.caption(_how(found))
+    if not counts.num_groups:
+        st.info("There are no duplicates of this kind.")
+        return
+    st.markdown(
+        f"**{plural(counts.num_groups, 'group')}** of {plural(counts.num_samples, 'sample')}: "
+        f"{count_text(counts.num_surplus)} go if one of each stays. Click the one to keep."
+    )
+    _draw_actions(scores, radius, keep, who)
+    pages = -(-counts.num_groups // GROUPS_PER_PAGE)
+    page = pick_page(pages)
+    shown = duplicate_groups(store(), scores, radius, keep, (page - 1) * GROUPS_PER_PAGE, GROUPS_PER_PAGE)
+    sections = [_section(group) for group in shown.groups]
+    event = gallery(sections, "duplicates", label="Groups of duplicates", size=104)
+    if event is not None:
+        choose_keeper(store(), scores, radius, shown.groups[event.section].group_id, event.sample_key, who)
+        st.rerun()
+
+
+def _how(found: NearGroups) -> str:
+    measured = (
+        "all pairs were compared"
+        if found.index == "flat"
+        else f"it found {percent_text(found.recall)} of the true neighbours of {count_text(found.num_queries)} images"
+    )
+    return (
+        f"{found.index} index over {count_text(found.num_images)} images, cosine distance up to {found.radius:g}: "
+        f"{measured}. Images that are connected through others are one group."
+    )
+
+
+def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:
+    possible = undo_state(store(), scores.dataset_id, who)
+    with st.container(horizontal=True):
+        st.button(
+            "Accept all", type="primary", icon=":material/done_all:", on_click=accept_all,
+            args=(store(), scores, radius, keep, who),
+            help="In every group that nobody decided about, keep the proposed one and drop the others.",
+        )  # fmt: skip
+        for title, turn, icon, key, number in (
+            ("Undo", undo, ":material/undo:", "z", possible.num_undo),
+            ("Redo", redo, ":material/redo:", "y", possible.num_redo),
+        ):
+            st.button(
+                f"{title} ({count_text(number)})", icon=icon, shortcut=key, disabled=not number,
+                on_click=turn, args=(store(), scores.dataset_id, who),
+            )  # fmt: skip
+
+
+def _section(group: DuplicateGroup) -> Section:
+    notes = [plural(group.size, "sample")]
+    notes += ["several labels"] if group.num_labels > 1 else []
+    notes += ["several splits"] if group.num_splits > 1 else []
+    notes += ["decided"] if group.is_decided else []
+    tiles = [
+        Tile(
+            sample.sample_key,
+            sample.content_id,
+            caption=_caption(group, sample.sample_key),
+            badge=score_text(sample.score) if sample.score == sample.score else "",
+            tooltip=f"{sample.sample_key}\n{sample.label or 'no label'}, {sample.split or 'no split'}",
+        )
+        for sample in group.samples
+    ]
+    return Section(tiles, "", " · ".join(notes))
+
+
+def _caption(group: DuplicateGroup, sample_key: str) -> str:
+    decided = group.verdicts.get(sample_key)
+    if decided in ("keep", "drop"):
+        return "✓ keep" if decided == "keep" else "✕ drop"
+    return "keep?" if sample_key == group.keeper else "drop?"

@@ -1,0 +1,177 @@
+"""Going through samples with the keyboard: keep, drop, undo, redo; and what others decide meanwhile."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation import parse
+from jepascore_core.curation.decisions import (
+    Action,
+    Decision,
+    DecisionVerdict,
+    current_decisions,
+    decide,
+    history,
+    redo,
+    undo,
+    undo_state,
+)
+from jepascore_core.curation.review import REVIEW_KINDS, ReviewKind, review_queue
+from jepascore_core.views.detail import find_sample
+from jepascore_core.views.formats import count_text, percentile_text, plural, score_text
+from jepascore_core.views.score_set import ScoredSample, ScoreSet
+from pages.ui import state
+from pages.ui.cached import store
+from pages.ui.curation_rules import prepared
+from pages.ui.errors import errors_shown
+from pages.ui.gallery import Section, Tile, gallery
+from pages.ui.pick import pick_one
+from pages.ui.picture import picture
+from pages.ui.reviewer import choose_reviewer
+from pages.ui.text import plain
+
+KIND_TITLES: dict[ReviewKind, str] = {
+    "borderline": "Nearest to a limit",
+    "dropped": "A sample of the dropped",
+    "kept": "A sample of the kept",
+    "unscored": "A sample of the not measured",
+}
+VERDICT_TITLES: dict[DecisionVerdict, str] = {"keep": "keep", "drop": "drop", "undecided": ""}
+QUEUE_SIZE = 60
+JOURNAL_SECONDS = 4.0
+
+
+def draw_review(scores: ScoreSet) -> None:
+    """Everything of Review below the choice of scores."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        kind = pick_one(
+            "Look at",
+            state.REVIEW,
+            {kind: KIND_TITLES[kind] for kind in REVIEW_KINDS},
+            segments=True,
+            resets=(state.AT,),
+        )
+    with right:
+        who = choose_reviewer()
+    text = state.read_text(state.RULES) or ""
+    curation = parse(text)
+    st.caption(f"Rules (from the Curate page): {plain(text) or 'none yet'}")
+    if not prepared(scores, curation):
+        return
+    wanted = next(name for name in REVIEW_KINDS if name == kind)
+    queue = review_queue(store(), scores, curation, wanted, QUEUE_SIZE, state.read_int(state.SEED, 0, 0, 10**6))
+    if not queue:
+        st.info("There is nothing to look at: add rules on the Curate page, or choose others to look at.")
+        return
+    decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
+    at = _position(queue, decisions)
+    _draw_sample(scores, queue, at, decisions.get(queue[at].sample_key), who)
+    _draw_queue(queue, at, decisions)
+    st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id)
+
+
+def _position(queue: tuple[ScoredSample, ...], decisions: dict[str, Decision]) -> int:
+    """The sample of the URL, else the first one that nobody decided about."""
+    keys = [item.sample_key for item in queue]
+    wanted = state.read_text(state.AT)
+    if wanted in keys:
+        return keys.index(wanted)
+    open_ones = (place for place, key in enumerate(keys) if not _verdict(decisions.get(key)))
+    return next(open_ones, 0)
+
+
+def _verdict(decision: Decision | None) -> str:
+    return VERDICT_TITLES[decision.verdict] if decision else ""
+
+
+def _draw_sample(
+    scores: ScoreSet, queue: tuple[ScoredSample, ...], at: int, decision: Decision | None, who: str
+) -> None:
+    item = queue[at]
+    following = queue[min(at + 1, len(queue) - 1)].sample_key
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        sample = find_sample(store(), scores.dataset_id, item.sample_key)
+        picture(scores.dataset_id, sample.content_id, sample.sample_key, sample.width, sample.height)
+    with right:
+        st.markdown(f"**{plain(item.sample_key)}**")
+        st.caption(f"{at + 1} of {len(queue)} · {plain(item.label or 'no label')}")
+        if item.score == item.score:
+            st.markdown(
+                f"{score_text(item.score)} nats · {percentile_text(item.class_percentile)} of its class score lower"
+            )
+        mark = _verdict(decision)
+        st.markdown(f"Decided: **{mark}** by {plain(decision.who)}" if decision and mark else "Not decided yet")
+        why = st.text_input("Why (optional)", key=f"why-{item.sample_key}", max_chars=200)
+        _draw_buttons(scores, item, following, who, why)
+        _draw_moves(queue, at)
+
+
+def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str, why: str) -> None:
+    buttons: tuple[tuple[str, DecisionVerdict, str, str], ...] = (
+        ("Keep", "keep", ":material/check:", "k"),
+        ("Drop", "drop", ":material/close:", "d"),
+        ("Undecided", "undecided", ":material/question_mark:", "u"),
+    )
+    with st.container(horizontal=True):
+        for title, verdict, icon, key in buttons:
+            st.button(
+                title, icon=icon, shortcut=key, key=f"review-{verdict}", on_click=_decide,
+                args=(scores.dataset_id, item, verdict, who, why, following),
+            )  # fmt: skip
+    possible = undo_state(store(), scores.dataset_id, who)
+    with st.container(horizontal=True):
+        for title, turn, icon, key, number in (
+            ("Undo", undo, ":material/undo:", "z", possible.num_undo),
+            ("Redo", redo, ":material/redo:", "y", possible.num_redo),
+        ):
+            st.button(
+                f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"review-{title}", disabled=not number,
+                on_click=turn, args=(store(), scores.dataset_id, who),
+            )  # fmt: skip
+
+
+def _decide(dataset_id: str, item: ScoredSample, verdict: DecisionVerdict, who: str, why: str, following: str) -> None:
+    decide(store(), dataset_id, [(item.sample_key, item.content_id)], verdict, who, why)
+    state.write(state.AT, following)
+
+
+def _draw_moves(queue: tuple[ScoredSample, ...], at: int) -> None:
+    with st.container(horizontal=True):
+        for title, place, key in (("Back", at - 1, "Left"), ("Next", at + 1, "Right")):
+            inside = 0 <= place < len(queue)
+            target = queue[place].sample_key if inside else None
+            st.button(title, shortcut=key, disabled=not inside, on_click=state.write, args=(state.AT, target))
+
+
+def _draw_queue(queue: tuple[ScoredSample, ...], at: int, decisions: dict[str, Decision]) -> None:
+    tiles = [
+        Tile(
+            item.sample_key,
+            item.content_id,
+            caption=_verdict(decisions.get(item.sample_key)),
+            badge=percentile_text(item.class_percentile) if item.score == item.score else "",
+            tooltip=item.sample_key,
+        )
+        for item in queue
+    ]
+    sections = [Section(tiles, "Queue", plural(len(queue), "sample"))]
+    gallery(sections, "queue", label="Queue", size=72, layout="row", selected=queue[at].sample_key, remember=state.AT)
+
+
+def _draw_journal(dataset_id: str) -> None:
+    """The last actions of everybody, again every few seconds."""
+    st.subheader("Decisions", anchor=False)
+    actions = history(store(), dataset_id, 12)
+    if not actions:
+        st.caption("Nobody decided anything yet.")
+    for action in actions:
+        st.markdown(_action_text(action))
+
+
+def _action_text(action: Action) -> str:
+    what = {"decide": "decided about", "undo": "took back a decision about", "redo": "made again a decision about"}
+    why = f": {plain(action.why)}" if action.why else ""
+    number = plural(action.num_samples, "sample")
+    return f":gray[{plain(action.decided_at)}] {plain(action.who)} {what[action.kind]} {number}{why}"

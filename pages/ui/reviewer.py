@@ -1,0 +1,30 @@
+"""Who decides: a name that goes with every decision."""
+
+from __future__ import annotations
+
+import getpass
+
+import streamlit as st
+
+from pages.ui import state
+
+
+def choose_reviewer() -> str:
+    """The visitor's name, kept in the URL; that of the computer's user until another one is given."""
+    key = state.widget_key(state.WHO)
+    name = state.read_text(state.WHO) or _user()
+    if st.session_state.get(key) != name:
+        st.session_state[key] = name
+    st.text_input("Your name", key=key, max_chars=60, on_change=_to_url, help="Goes with every decision that you make.")
+    return name
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody"
+
+
+def _to_url() -> None:
+    state.write(state.WHO, st.session_state[state.widget_key(state.WHO)].strip() or None)

@@ -1,0 +1,121 @@
+"""Review and Duplicates: decisions with buttons and keys, undo and redo, other people's decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
+from jepascore_core.store import Store
+from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.pages.situations import put
+
+REVIEW, DUPLICATES = "pages/review.py", "pages/duplicates.py"
+RULES = "class_percentile >= 25"
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label.startswith(label)).click().run()
+
+
+def standing(store: Store, dataset_id: str) -> dict[str, str]:
+    return {item.sample_key: item.verdict for item in current_decisions(store, dataset_id)}
+
+
+def shown_key(app: AppTest) -> str:
+    return next(item.value for item in app.markdown if item.value.startswith("**")).replace("\\", "").strip("*")
+
+
+def test_deciding_moves_on_and_can_be_taken_back(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    dataset_id = found.dataset.dataset_id
+    app = open_page(REVIEW, dataset=dataset_id, rules=RULES, who="ada")
+    assert not app.exception
+    first = shown_key(app)
+    app.text_input(key=f"why-{first}").set_value("blurred").run()
+    press(app, "Drop")
+    second = shown_key(app)
+    assert second != first
+    assert standing(home_store, dataset_id) == {first: "drop"}
+    assert current_decisions(home_store, dataset_id)[0].why == "blurred"
+    press(app, "Keep")
+    assert standing(home_store, dataset_id) == {first: "drop", second: "keep"}
+    press(app, "Undo (2)")
+    press(app, "Undo (1)")
+    assert standing(home_store, dataset_id) == {}
+    press(app, "Redo (2)")
+    assert standing(home_store, dataset_id) == {first: "drop"}
+    assert {action.who for action in history(home_store, dataset_id)} == {"ada"}
+
+
+def test_a_new_visit_goes_on_where_the_last_one_ended(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, who="ada")
+    first = shown_key(app)
+    press(app, "Keep")
+    again = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, who="ada")
+    assert shown_key(again) != first
+    assert any(button.label == "Undo (1)" for button in again.button)
+
+
+def test_decisions_of_others_are_seen(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    sample = found.samples[3]
+    decide(home_store, found.dataset.dataset_id, [(sample.sample_key, sample.content_id)], "drop", "bob *", "odd")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, who="ada", at=sample.sample_key)
+    assert shown_key(app) == sample.sample_key
+    texts = [item.value for item in app.markdown]
+    assert any("Decided: **drop** by bob \\*" in text for text in texts)
+    assert any("bob \\* decided about 1 sample: odd" in text for text in texts)
+    # Ada has nothing to undo: it is not hers.
+    assert next(button for button in app.button if button.label == "Undo (0)").disabled
+
+
+@pytest.mark.parametrize("kind", ["borderline", "dropped", "kept", "unscored"])
+def test_what_can_be_looked_at(open_page: Callable[..., AppTest], home_store: Store, kind: str) -> None:
+    found = put(home_store, "finished")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review=kind)
+    assert not app.exception
+    assert bool(app.info) == (kind == "unscored")
+
+
+@pytest.mark.parametrize("page", [REVIEW, DUPLICATES])
+@pytest.mark.parametrize("situation", ["indexing", "index failed", "waiting", "running", "finished", "failed"])
+def test_every_situation(open_page: Callable[..., AppTest], home_store: Store, page: str, situation) -> None:
+    found = put(home_store, situation)
+    app = open_page(page, dataset=found.dataset.dataset_id)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.fixture
+def twins(home_store: Store):
+    samples = [make_sample(f"{n}.png", "x" if n % 2 else "y", content=f"c{n // 3}") for n in range(9)]
+    dataset = add_dataset(home_store, "twins", samples)
+    add_measurements(
+        home_store, dataset, add_backbone(home_store), {f"{n}.png": float(n) for n in (0, 3, 6)}, samples=samples
+    )
+    return dataset
+
+
+def test_duplicates_are_accepted_and_taken_back(open_page: Callable[..., AppTest], home_store: Store, twins) -> None:
+    app = open_page(DUPLICATES, dataset=twins.dataset_id, who="ada", keeper="first")
+    assert not app.exception
+    assert any("**3 groups** of 9 samples: 6 go" in item.value for item in app.markdown)
+    press(app, "Accept all")
+    decided = decisions_of(home_store, twins.dataset_id)
+    assert sorted(key for (key, _), verdict in decided.items() if verdict == "keep") == ["0.png", "3.png", "6.png"]
+    assert len(decided) == 9
+    press(app, "Undo (1)")
+    assert decisions_of(home_store, twins.dataset_id) == {}
+
+
+def test_near_duplicates_are_found_when_asked_for(open_page: Callable[..., AppTest], home_store: Store, twins) -> None:
+    app = open_page(DUPLICATES, dataset=twins.dataset_id, radius="0.05")
+    assert "Finding near duplicates among 3 images" in app.info[0].value.replace("\\", "")
+    press(app, "Do it now")
+    assert any("flat index over 3 images" in item.value for item in app.caption)
+    # All embeddings of these tests are the same.
+    assert any("**1 group** of 9 samples" in item.value for item in app.markdown)
