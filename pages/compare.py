@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.choose import choose_dataset, choose_definition, choose_measured, measured_id, nothing_yet
+from pages.ui.choose import choose_dataset, choose_definition, choose_measured, measured_id
 from pages.ui.comparison import draw_comparison
 from pages.ui.frame import frame
 from pages.ui.live import live
@@ -10,20 +10,13 @@ from pages.ui.samples import show_chosen_sample
 from pages.ui.state import BACKBONE, read_id
 
 with frame("Compare"):
-    columns = st.columns([3, 5, 3], vertical_alignment="bottom")
-    with columns[0]:
-        dataset = choose_dataset()
-    if dataset is not None:
-        with columns[1]:
-            chosen = choose_measured(dataset.dataset_id, least=2)
+    columns = st.columns([3, 4, 4])
+    dataset = choose_dataset(columns[0])
+    chosen = choose_measured(dataset, columns[1], least=2) if dataset is not None else ()
+    if dataset is not None and chosen:
         with columns[2]:
             definition = choose_definition()
         score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
-        if len(chosen) < 2:
-            nothing_yet(
-                f"Comparing takes two backbones; {dataset.name} shows {len(chosen)}. Choose or measure another."
-            )
-        else:
-            live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
-            picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
-            show_chosen_sample(picked.get(read_id(BACKBONE) or "", score_sets[0]))
+        live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
+        picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
+        show_chosen_sample(picked.get(read_id(BACKBONE) or "", score_sets[0]))

@@ -1,6 +1,8 @@
-"""What is under way, a line each in the sidebar: the only fragment that polls, and only while something is."""
+"""What is under way, a line each in the sidebar; and the page is run again when that changes, whoever changed it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -12,25 +14,33 @@ from pages.ui.errors import errors_shown
 from pages.ui.text import plain
 
 POLL_SECONDS = 2.0
+#: Nothing is under way: another tab, or a command in a terminal, may start something.
+IDLE_SECONDS = 5.0
+
+#: Identifier and state of each piece of work under way.
+Snapshot = tuple[tuple[str, str], ...]
 
 
 def draw_activity() -> None:
-    """Draw the active indexes and runs, if any, and keep them up to date until the last one ends.
+    """Draw the active indexes and runs, if any, and keep them up to date.
 
     A worker that died is replaced while somebody looks; if none can be started, that is said.
     """
-    if _active():
-        st.fragment(_draw, run_every=POLL_SECONDS)(WorkerWatch(store()))
+    active = _active()
+    st.fragment(_draw, run_every=POLL_SECONDS if active else IDLE_SECONDS)(WorkerWatch(store()), _snapshot(active))
 
 
 @errors_shown()
-def _draw(watch: WorkerWatch) -> None:
+def _draw(watch: WorkerWatch, shown: Snapshot) -> None:
     active = _active()
+    if _snapshot(active) != shown:
+        st.rerun()  # of the whole page: something began or ended, and every page says something else then
     if not active:
-        st.rerun()  # of the whole page: it shows the results, and polls no longer
-    st.caption("Under way")
-    for progress in active:
-        st.progress(progress.fraction, text=plain(_line(progress)))
+        return
+    with st.container(gap="xsmall"):
+        st.caption("Under way")
+        for progress in active:
+            st.progress(progress.fraction, text=plain(_line(progress)))
     watch.look()
 
 
@@ -43,6 +53,10 @@ def _active() -> list[Progress]:
     return indexes + runs
 
 
+def _snapshot(active: Sequence[Progress]) -> Snapshot:
+    return tuple((progress.identifier, progress.state) for progress in active)
+
+
 def _line(progress: Progress) -> str:
     state = progress.time_left_text or progress.state_text
-    return f"{progress.title} · {state}"
+    return f"{progress.short_title} · {state}"

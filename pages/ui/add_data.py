@@ -7,42 +7,62 @@ from typing import IO
 
 import streamlit as st
 
+from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.sources import KINDS, SourceOptions
-from jepascore_core.errors import JepaScoreError
+from jepascore_core.errors import SourceError
+from jepascore_core.records import short_hash
 from jepascore_core.runs import request_dataset
+from pages.ui import state
 from pages.ui.cached import store
-from pages.ui.errors import show_error
+from pages.ui.errors import errors_shown
+from pages.ui.text import plain
 
 PATH, UPLOAD = "A path on this machine", "Upload a zip"
 
 
 def draw_add_data(is_open: bool) -> None:
     """The form; what it asks for is indexed in the background."""
-    with st.expander("Add data", expanded=is_open, icon=":material/add_photo_alternate:"):
+    # Once something is added the form begins anew, closed and empty: the number in its keys makes it another one.
+    number = st.session_state.get(state.NUM_ADDED, 0)
+    with st.expander("Add data", is_open, key=f"add-data-{number}", icon=":material/add_photo_alternate:"):
         way = st.segmented_control("Where are the images?", [PATH, UPLOAD], default=PATH, required=True)
-        with st.form("add-data", border=False, clear_on_submit=False):
-            name = st.text_input("Name", placeholder="What to call the dataset", max_chars=100)
-            source = upload = None
-            if way == UPLOAD:
-                upload = st.file_uploader("Zip with images", type="zip")
-            else:
-                source = st.text_input(
-                    "Path",
-                    placeholder="/data/photographs",
-                    help="A folder (a sub-folder for each class, or flat), a CSV, TSV, JSONL or Parquet table that "
-                    "lists images, a zip, or MNIST idx files.",
-                )
-            options = _options()
+        with st.form(f"add-data-form-{number}", border=False):
+            name = st.text_input("Name", placeholder="What to call it", max_chars=100, key=f"add-name-{number}")
+            source, upload = (None, _draw_upload(number)) if way == UPLOAD else (_draw_path(number), None)
+            options = _draw_options(number)
             if st.form_submit_button("Add", type="primary", icon=":material/add:"):
                 _add(name.strip(), source, upload, options)
 
 
-def _options() -> SourceOptions:
+def _draw_path(number: int) -> str:
+    return st.text_input(
+        "Path",
+        placeholder="/data/photographs",
+        help="A folder (a sub-folder for each class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a "
+        "zip, or MNIST idx files.",
+        key=f"add-path-{number}",
+    ).strip()
+
+
+def _draw_upload(number: int) -> IO[bytes] | None:
+    return st.file_uploader("Zip with images", type="zip", key=f"add-zip-{number}")
+
+
+def _draw_options(number: int) -> SourceOptions:
     with st.popover("Options", icon=":material/tune:"):
         st.caption("Everything is found by itself unless given here. Columns matter for tables only.")
-        kind = st.selectbox("Kind", [None, *KINDS], format_func=lambda item: item or "found by itself")
-        columns = [st.text_input(label) or None for label in ("Path column", "Label column", "Split column")]
-        root = st.text_input("Root of relative paths", help="Also allows a table to list images below this folder.")
+        kind = st.selectbox(
+            "Kind", [None, *KINDS], format_func=lambda item: item or "found by itself", key=f"add-kind-{number}"
+        )
+        columns = [
+            st.text_input(f"{what} column", key=f"add-{what.lower()}-column-{number}").strip() or None
+            for what in ("Path", "Label", "Split")
+        ]
+        root = st.text_input(
+            "Root of relative paths",
+            help="Also allows a table to list images below this folder.",
+            key=f"add-root-{number}",
+        ).strip()
     return SourceOptions(kind, *columns, root=root or None)
 
 
@@ -50,20 +70,25 @@ def _add(name: str, source: str | None, upload: IO[bytes] | None, options: Sourc
     if not name or not (source or upload):
         st.error("Give a name, and a path or a zip.")
         return
-    try:
-        request_dataset(store(), name, source or _keep(name, upload), options)
-    except JepaScoreError as error:
-        show_error(error)
-        return
-    st.rerun()
+    with errors_shown():
+        dataset = request_dataset(store(), name, source or _keep(name, upload), options)
+        state.write(state.DATASET, dataset.dataset_id)
+        st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
+        st.toast(plain(f"{name} is added; it is indexed in the background."), icon=":material/check_circle:")
+        st.rerun()
 
 
 def _keep(name: str, upload: IO[bytes] | None) -> str:
     """Keep an uploaded zip in the home folder, where the worker finds it."""
+    if upload is None:
+        raise SourceError("The upload is gone. Choose the zip again.")
     folder = store().home / "uploads"
     folder.mkdir(exist_ok=True)
     # The name is a person's words, hence not a file name.
-    path = folder / f"{name.encode().hex()[:120]}.zip"
-    with path.open("wb") as sink:
+    path = folder / f"{short_hash(name, 32)}.zip"
+    arriving = folder / f"{new_id()}.tmp"
+    with arriving.open("wb") as sink:
         shutil.copyfileobj(upload, sink)
+    # The worker may be reading what was uploaded under this name before.
+    arriving.replace(path)
     return str(path)

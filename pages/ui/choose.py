@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.records import DatasetState
 from jepascore_core.score import DEFINITIONS, Definition
@@ -15,21 +16,23 @@ from jepascore_core.views.choices import (
 )
 from jepascore_core.views.formats import percent_text, plural
 from jepascore_core.views.names import DEFINITION_TITLES
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.live import await_change, is_filling
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
 
 
-def choose_dataset() -> DatasetChoice | None:
-    """The dataset to look at; says what to do where there is none."""
+def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
+    """The dataset to look at, chosen in `place`; says below it what to do where there is none."""
     choices = dataset_choices(store())
     if not choices:
-        nothing_yet("There is no dataset yet. Add images on the Runs page.")
+        nothing_yet("There is no dataset yet. Add images on the Runs page, or the demo on the Home page.")
         return None
     options = {choice.dataset_id: choice.name for choice in choices}
-    picked = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
+    with place:
+        picked = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
     chosen = next(choice for choice in choices if choice.dataset_id == picked)
     if not chosen.has_index:
         nothing_yet(_no_index(chosen))
@@ -39,14 +42,13 @@ def choose_dataset() -> DatasetChoice | None:
 
 def choose_scores() -> ScoreSet | None:
     """One dataset under one backbone and definition; says what to do where nothing was measured."""
-    columns = st.columns([3, 4, 3], vertical_alignment="bottom")
-    with columns[0]:
-        dataset = choose_dataset()
+    columns = st.columns([3, 4, 4])
+    dataset = choose_dataset(columns[0])
     if dataset is None:
         return None
     measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
     if not measured:
-        nothing_yet(f"{dataset.name} has no scores yet. Start a run on the Runs page; this page fills as it goes on.")
+        await_scores(dataset)
         return None
     with columns[1]:
         options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
@@ -56,12 +58,32 @@ def choose_scores() -> ScoreSet | None:
     return measured[picked or ""].scores(dataset.dataset_id, definition)
 
 
-def choose_measured(dataset_id: str, least: int, label: str = "Backbones") -> tuple[MeasuredChoice, ...]:
-    """Several of the backbones that a dataset was measured with; the first `least` unless chosen otherwise."""
-    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset_id)}
+def await_scores(dataset: DatasetChoice) -> None:
+    """Say that there are no scores, and run the page again when there are more."""
+    is_coming = is_filling(dataset.dataset_id)
+    way_out = "A run is under way" if is_coming else "Start a run on the Runs page"
+    nothing_yet(f"{dataset.name} has no scores yet. {way_out}; this page fills as it goes on.")
+    await_change(lambda: measured_choices(store(), dataset.dataset_id))
+
+
+def choose_measured(dataset: DatasetChoice, place: DeltaGenerator, least: int) -> tuple[MeasuredChoice, ...]:
+    """At least so many of the backbones that measured a dataset, chosen in `place`; with fewer none, and what to do."""
+    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
+    if not measured:
+        await_scores(dataset)
+        return ()
     options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
-    picked = pick_many(label, state.BACKBONES, options, tuple(options)[:least])
-    return tuple(measured[identifier] for identifier in picked)
+    with place:
+        picked = pick_many("Backbones", state.BACKBONES, options, tuple(options)[:least])
+    if len(picked) >= least:
+        return tuple(measured[identifier] for identifier in picked)
+    if len(measured) >= least:
+        nothing_yet(f"Choose at least {least} backbones above, or measure another on the Runs page.")
+    else:
+        known = plural(len(measured), "backbone")
+        nothing_yet(f"{dataset.name} is measured with {known}; comparing takes {least}. Start another run.")
+    await_change(lambda: len(measured_choices(store(), dataset.dataset_id)))
+    return ()
 
 
 def choose_definition() -> Definition:
@@ -74,6 +96,11 @@ def choose_definition() -> Definition:
 def measured_id(choice: MeasuredChoice | BackboneChoice) -> str:
     """What the URL calls a measured backbone."""
     return f"{choice.backbone_id}@{choice.spec_id}"
+
+
+def label_id(label: Label) -> str:
+    """What the URL calls a class."""
+    return "no label" if label is None else f"class {label}"
 
 
 def plain_title(choice: MeasuredChoice) -> str:

@@ -21,30 +21,29 @@ from jepascore_core.views.formats import count_text, percent_text, percentile_te
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.choose import label_id, measured_id
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_int, pick_one
 from pages.ui.samples import to_tiles
 
 PER_GROUP = 8
 MAX_PER_GROUP = 20
+NUM_DISAGREEMENTS = 24
+MAX_SELECTED = 96
 
 
 def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> None:
     """Everything of Compare below the choice of backbones."""
     classes = class_choices(store(), dataset_id)
-    columns = st.columns([4, 4, 3], vertical_alignment="bottom")
+    columns = st.columns([3, 4, 4])
     with columns[0]:
-        options = {str(position): choice.title for position, choice in enumerate(classes)}
-        position = int(pick_one("Class", state.LABEL, options) or 0)
+        picked = pick_one("Class", state.LABEL, {label_id(choice.label): choice.title for choice in classes})
     with columns[1]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
-    label = classes[position].label
+    label = next(choice.label for choice in classes if label_id(choice.label) == picked)
     _draw_rows(chosen, score_sets, label, per_group)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _draw_agreement(score_sets, label, per_group)
-    with right:
-        _draw_scatter(chosen, score_sets)
+    _draw_agreement(score_sets, label, per_group)
+    _draw_scatter(chosen, score_sets)
 
 
 def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet], label: Label, n: int) -> None:
@@ -64,7 +63,9 @@ def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> Non
         f"Spearman's rank correlation over {count_text(found.num_common)} samples that all of them measured: "
         "1 is the same order, 0 unrelated, below 0 the opposite. Raw scores of two backbones are never comparable."
     )
-    st.plotly_chart(agreement_figure(found), key="agreement")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.plotly_chart(agreement_figure(found), key="agreement")
     titles = dict(zip(score_sets, found.titles, strict=True))
     rows = [
         {
@@ -75,27 +76,51 @@ def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> Non
         }
         for item in extreme_overlaps(store(), score_sets, n, [label])
     ]
-    st.caption("How many of this class's extremes they have in common")
-    st.table(rows)
+    with right:
+        st.caption("How many of this class's extremes they have in common")
+        if rows:
+            st.table(rows)
+        else:
+            st.caption("No sample of this class is measured by all of them yet.")
 
 
 def _draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> None:
     st.subheader("Percentiles of every sample", anchor=False)
-    first, second = score_sets[0], score_sets[1]
-    st.caption(f"{chosen[0].title} against {chosen[1].title}: on the diagonal they agree. Drag to select samples.")
+    first, second = _pick_pair(chosen, score_sets)
+    st.caption("On the diagonal they agree. Drag around samples to see them.")
     view = percentile_scatter(store(), first, second)
-    event: Any = st.plotly_chart(
-        percentile_scatter_figure(view), key="scatter", on_select="rerun", selection_mode=("points", "box", "lasso")
-    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        event: Any = st.plotly_chart(
+            percentile_scatter_figure(view), key="scatter", on_select="rerun", selection_mode=("points", "box", "lasso")
+        )
     keys = {point["customdata"][0] for point in event.selection.points if point.get("customdata")}
     selected = [point for point in view.points if point.sample_key in keys]
-    if selected:
-        _draw_pairs("Selected", selected[:96], first)
-    else:
-        _draw_pairs("Largest disagreements", disagreements(store(), first, second, limit=24), first)
+    subtitle = f"percentile under {view.first_title} on the left, {view.second_title} on the right"
+    with right:
+        if selected:
+            _draw_pairs(f"{count_text(len(selected))} selected", subtitle, selected[:MAX_SELECTED], first)
+        else:
+            largest = disagreements(store(), first, second, limit=NUM_DISAGREEMENTS)
+            _draw_pairs("Largest disagreements", subtitle, largest, first)
 
 
-def _draw_pairs(title: str, pairs: Iterable[PercentilePair], scores: ScoreSet) -> None:
+def _pick_pair(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> tuple[ScoreSet, ScoreSet]:
+    """Which two to draw against each other; asks only where there are more than two."""
+    if len(score_sets) == 2:
+        return score_sets[0], score_sets[1]
+    found = dict(zip(map(measured_id, chosen), score_sets, strict=True))
+    titles = {measured_id(choice): choice.title for choice in chosen}
+    left, right = st.columns(2)
+    with left:
+        across = pick_one("Across", state.ACROSS, titles)
+    rest = {identifier: title for identifier, title in titles.items() if identifier != across}
+    with right:
+        up = pick_one("Up", state.UP, rest)
+    return found[across or ""], found[up or ""]
+
+
+def _draw_pairs(title: str, subtitle: str, pairs: Iterable[PercentilePair], scores: ScoreSet) -> None:
     tiles = [
         Tile(
             pair.sample_key,
@@ -106,7 +131,7 @@ def _draw_pairs(title: str, pairs: Iterable[PercentilePair], scores: ScoreSet) -
         )
         for pair in pairs
     ]
-    event = gallery([Section(tiles, title)], "pairs", label=title, size=80)
+    event = gallery([Section(tiles, title, subtitle)], "pairs", label=title, size=80)
     if event is not None:
         _open(scores, event.sample_key)
 

@@ -17,14 +17,16 @@ from jepascore_core.views.ranks import rank_check
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.choose import label_id
 from pages.ui.gallery import Section, gallery
 from pages.ui.pick import pick_int, pick_one, pick_page
 from pages.ui.samples import to_tiles
 from pages.ui.text import plain
 
 CLASSES_PER_PAGE = 12
-PER_GROUP = 8
+PER_GROUP = 6
 MAX_PER_GROUP = 30
+MAX_SEED = 10**6
 ORDER_TITLES = {
     "name": "Name",
     "median": "Lowest median first",
@@ -36,7 +38,7 @@ ALL_CLASSES = "every class"
 
 def draw_extremes(scores: ScoreSet) -> None:
     """Everything of Explore below the choice of scores."""
-    columns = st.columns([3, 3, 4], vertical_alignment="bottom")
+    columns = st.columns([3, 4, 4])
     with columns[0]:
         order = pick_one("Order of classes", state.ORDER, {name: ORDER_TITLES[name] for name in CLASS_ORDERS})
     summaries = class_summaries(store(), scores, next(name for name in CLASS_ORDERS if name == order))
@@ -49,27 +51,29 @@ def draw_extremes(scores: ScoreSet) -> None:
         st.warning(plain(warning), icon=":material/warning:")
     num_pages = class_page(chosen, 0, CLASSES_PER_PAGE).num_pages
     page = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE)
-    seed = state.read_int(state.SEED, 0, 0, 10**6)
+    seed = state.read_int(state.SEED, 0, 0, MAX_SEED)
     found = class_extremes(store(), scores, [item.label for item in page.classes], per_group, seed)
     sections = [_section(summary, extremes) for summary, extremes in zip(page.classes, found, strict=True)]
-    st.caption(
-        "Below each image: its score in nats, and the share of its class that scores lower. Higher is more likely. "
-        "Click an image for its details."
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "Below each image: its score in nats, and the share of its class that scores lower. Higher is more likely. "
+            "Click an image for its details."
+        )
+        st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))
     if gallery(sections, "extremes", size=112 if len(chosen) == 1 else 92, remember=state.SAMPLE):
         st.rerun()
 
 
+def _reseed(seed: int) -> None:
+    state.write(state.SEED, (seed + 1) % MAX_SEED)
+
+
 def _pick_classes(summaries: tuple[ClassSummary, ...]) -> tuple[ClassSummary, ...]:
     """One class, or all of them."""
-    by_id = {_class_id(summary): summary for summary in summaries}
+    by_id = {label_id(summary.label): summary for summary in summaries}
     titles = {ALL_CLASSES: f"All {plural(len(summaries), 'class')}"} if len(summaries) > 1 else {}
     picked = pick_one("Class", state.LABEL, titles | {key: item.title for key, item in by_id.items()})
     return (by_id[picked],) if picked in by_id else summaries
-
-
-def _class_id(summary: ClassSummary) -> str:
-    return "no label" if summary.label is None else f"class {summary.label}"
 
 
 def _section(summary: ClassSummary, extremes: ClassExtremes) -> Section:

@@ -24,6 +24,7 @@ from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import choose_definition, measured_id, nothing_yet
 from pages.ui.gallery import Section, gallery
+from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.samples import to_tiles
 from pages.ui.text import plain
@@ -39,8 +40,9 @@ def choose_score_sets() -> list[ScoreSet]:
     choices = {measured_id(choice): choice for choice in backbone_choices(store())}
     if not choices:
         nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
+        await_change(lambda: len(store().measured_specs()))
         return []
-    columns = st.columns([4, 4, 3], vertical_alignment="bottom")
+    columns = st.columns([3, 4, 4])
     with columns[0]:
         picked = pick_one("Backbone", state.BACKBONE, {key: choice.title for key, choice in choices.items()})
     chosen = choices[picked or ""]
@@ -58,7 +60,7 @@ def _score_set(choice: BackboneChoice, dataset_id: str, definition: Definition) 
 
 def draw_histograms(score_sets: list[ScoreSet]) -> None:
     """The figure, its medians as a table, and the samples of the bars that are selected."""
-    columns = st.columns([4, 4, 3], vertical_alignment="bottom")
+    columns = st.columns([3, 4, 4])
     with columns[0]:
         grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True)
     with columns[1]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.runs import request_demo
-from jepascore_core.views.formats import plural
 from jepascore_core.views.overview import DatasetOverview, Overview
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.choose import describe_dataset, plain_title
 from pages.ui.frame import MENU, ROOT
 from pages.ui.text import plain
 
@@ -19,6 +19,11 @@ PURPOSES = {
     "pages/distributions.py": "Score histograms across datasets.",
     "pages/curate.py": "Choose what to keep, preview what is dropped, export the list.",
 }
+
+RUNS_PAGE = "pages/runs.py"
+#: Where the card of a dataset with scores leads.
+RESULT_PAGES = ("pages/explore.py", "pages/curate.py")
+MAX_TITLES = 3
 
 
 def draw_home(overview: Overview) -> None:
@@ -46,19 +51,30 @@ def _draw_nothing_yet() -> None:
 
 def _draw_dataset(dataset: DatasetOverview) -> None:
     choice = dataset.choice
-    facts = [dataset.index.state_text]
-    if choice.has_index:
-        facts = [plural(choice.num_samples, "sample"), plural(choice.num_classes, "class")]
-        facts.append(f"measured with {plural(len(dataset.measured), 'backbone')}")
-    with st.container(border=True, gap="xxsmall"):
-        st.markdown(f"**{plain(choice.name)}**")
-        st.caption(plain(" · ".join(facts)))
-        st.caption(plain(dataset.source))
+    with st.container(border=True, key=f"home-{choice.dataset_id}"):
+        text, links = st.columns([3, 2], vertical_alignment="center")
+        with text, st.container(gap="xxsmall"):
+            st.markdown(f"**{plain(choice.name)}**")
+            st.caption(plain(describe_dataset(choice) if choice.has_index else dataset.index.state_text))
+            st.caption(plain(_scores_text(dataset)))
+        with links, st.container(horizontal=True, horizontal_alignment="right"):
+            for path, label, icon in MENU:
+                if path in (RESULT_PAGES if dataset.measured else (RUNS_PAGE,)):
+                    st.page_link(path, label=label, icon=icon, query_params={state.DATASET: choice.dataset_id})
+
+
+def _scores_text(dataset: DatasetOverview) -> str:
+    """What it was measured with, or why it has no index."""
+    if dataset.measured:
+        titles = [plain_title(choice) for choice in dataset.measured[:MAX_TITLES]]
+        more = len(dataset.measured) - len(titles)
+        return f"Scores: {', '.join(titles)}{f' and {more} more' if more else ''}"
+    return "No scores yet" if dataset.choice.has_index else dataset.index.message
 
 
 def _draw_pages() -> None:
     for path, label, icon in MENU:
         if path in PURPOSES and (ROOT / path).is_file():
-            link, purpose = st.columns([1, 4], vertical_alignment="center")
-            link.page_link(path, label=label, icon=icon, query_params=state.carried())
-            purpose.caption(PURPOSES[path])
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.page_link(path, label=label, icon=icon, query_params=state.carried(), width=150)
+                st.caption(PURPOSES[path])

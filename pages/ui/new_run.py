@@ -6,10 +6,10 @@ import streamlit as st
 
 from jepascore_core.backbones.specs import BackboneSpec, list_specs
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.records import BackboneRef, CostProbe, ProbeState
+from jepascore_core.records import BackboneRef, CostProbe, ProbeResult, ProbeState
 from jepascore_core.runs import request_probe, request_run
 from jepascore_core.views.choices import DatasetChoice
-from jepascore_core.views.formats import bytes_text, count_text, duration_text
+from jepascore_core.views.formats import bytes_text, count_text, duration_text, plural
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown, show_error
@@ -20,9 +20,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PROBE_POLL_SECONDS = 1.0
 
 
+@errors_shown()
 def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
     """Choices, the buttons, and the answers of cost probes."""
-    with st.container(border=True):
+    with st.container(border=True, key="new-run"):
         st.subheader("New run", anchor=False)
         left, right = st.columns([2, 3])
         with left:
@@ -33,7 +34,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         refs, device = _refine(names)
         if dataset_id is not None:
             _draw_buttons(dataset_id, refs, device)
-    draw_probes()
+            draw_probes(dataset_id)
 
 
 def _pick_backbones() -> list[str]:
@@ -44,6 +45,9 @@ def _pick_backbones() -> list[str]:
         format_func=lambda name: _describe(specs[name]) if name in specs else name,
         accept_new_options=True,
         placeholder="Choose, or type any timm:<name> or open_clip:<name>:<tag>",
+        # A fuzzy match would swallow a name that is typed in whole; all at once is nothing to offer by the way.
+        filter_mode="contains",
+        select_all=False,
         key=state.widget_key("new-backbones"),
     )
 
@@ -86,30 +90,42 @@ def _channels(text: str) -> tuple[float, ...] | None:
         ) from None
 
 
+@errors_shown()
 def _draw_buttons(dataset_id: str, refs: list[BackboneRef], device: str) -> None:
-    first, second, _ = st.columns([1, 1, 4])
-    if second.button("Predict cost", icon=":material/timer:", disabled=not refs, width="stretch"):
+    with st.container(horizontal=True):
+        start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs)
+        hint = "Times a few images on the worker's device."
+        predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)
+    if predict:
         probes = [request_probe(store(), dataset_id, ref, device=device) for ref in refs]
         st.session_state[state.PROBES] = [probe.probe_id for probe in probes]
-    if first.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs, width="stretch"):
+    if start:
         for ref in refs:
             request_run(store(), dataset_id, ref, device=device)
         st.session_state.pop(state.PROBES, None)
         st.rerun()
 
 
-def draw_probes() -> None:
-    """Answers to the cost probes of this visit; polls until all are there."""
-    probe_ids = st.session_state.get(state.PROBES, [])
-    if probe_ids:
-        waiting = any(store().catalogue.probe(probe_id).state is ProbeState.QUEUED for probe_id in probe_ids)
-        st.fragment(_draw_probes, run_every=PROBE_POLL_SECONDS if waiting else None)()
+def draw_probes(dataset_id: str) -> None:
+    """Answers to this visit's cost probes of a dataset; polls until all are there."""
+    probes = _probes(dataset_id)
+    if probes:
+        is_waiting = any(probe.state is ProbeState.QUEUED for probe in probes)
+        st.fragment(_draw_probes, run_every=PROBE_POLL_SECONDS if is_waiting else None)(dataset_id, is_waiting)
 
 
 @errors_shown()
-def _draw_probes() -> None:
-    for probe_id in st.session_state.get(state.PROBES, []):
-        _draw_probe(store().catalogue.probe(probe_id))
+def _draw_probes(dataset_id: str, was_waiting: bool) -> None:
+    probes = _probes(dataset_id)
+    for probe in probes:
+        _draw_probe(probe)
+    if was_waiting and all(probe.state is not ProbeState.QUEUED for probe in probes):
+        st.rerun()  # nothing is left to poll for
+
+
+def _probes(dataset_id: str) -> list[CostProbe]:
+    probes = (store().catalogue.probe(probe_id) for probe_id in st.session_state.get(state.PROBES, []))
+    return [probe for probe in probes if probe.dataset_id == dataset_id]
 
 
 def _draw_probe(probe: CostProbe) -> None:
@@ -119,10 +135,16 @@ def _draw_probe(probe: CostProbe) -> None:
     elif probe.result is None:
         st.markdown(f":material/hourglass_empty: **{name}**: timing a few images on the worker's device")
     else:
-        found = probe.result
-        memory = f", {bytes_text(found.peak_bytes)} of memory" if found.peak_bytes else ""
-        st.markdown(
-            f":material/timer: **{name}**: about **{duration_text(found.seconds_total)}** on {found.device} for "
-            f"{count_text(found.num_pending)} of {count_text(found.num_total)} images that are not measured yet "
-            f"({duration_text(found.seconds_per_image)} an image, K = {found.dimension}{memory})"
-        )
+        st.markdown(f":material/timer: **{name}**: {_cost_text(probe.result)}")
+
+
+def _cost_text(found: ProbeResult) -> str:
+    if not found.num_pending:
+        return f"all {count_text(found.num_total)} images are measured already"
+    each = f"{duration_text(found.seconds_per_image)} each (K = {found.dimension}"
+    memory = f", {bytes_text(found.peak_bytes)} of memory" if found.peak_bytes else ""
+    some = f"{count_text(found.num_pending)} of " if found.num_pending < found.num_total else ""
+    return (
+        f"about **{duration_text(found.seconds_total)}** on {found.device} for {some}"
+        f"{plural(found.num_total, 'image')}, {each}{memory})"
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import streamlit as st
 
+from jepascore_core.records import SampleFailure
 from jepascore_core.runs import cancel_dataset, cancel_run, resume_dataset, resume_run
 from jepascore_core.views.failures import failures_csv
 from jepascore_core.views.overview import DatasetOverview, Overview, overview
-from jepascore_core.views.progress import FailureGroup, Progress, failure_groups, index_failures
+from jepascore_core.views.progress import Progress, failure_groups, index_failures
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import describe_dataset
@@ -26,101 +27,130 @@ ICONS = {
     "cancelled": ":material/cancel:",
     "failed": ":material/error:",
 }
+BUSY = "A run of this dataset is under way: cancel it first."
+STAGES = {
+    "scan": "looking for images",
+    "read": "reading",
+    "decode": "decoding",
+    "preprocess": "preprocessing",
+    "measure": "measuring",
+}
 
 
 def draw_lists(shown: Overview) -> None:
     """Draw both lists, and draw them again every second while something is under way."""
-    st.fragment(_draw_lists, run_every=POLL_SECONDS if shown.active else None)(bool(shown.active))
+    st.fragment(_draw_lists, run_every=POLL_SECONDS if shown.active else None)()
 
 
 @errors_shown()
-def _draw_lists(was_active: bool) -> None:
+def _draw_lists() -> None:
     shown = overview(store())
-    if was_active and not shown.active:
-        st.rerun()  # the poll ends, and the choices above know the new dataset
     if shown.runs:
         st.subheader("Runs", anchor=False)
     for run in shown.runs:
         _draw_run(run)
     st.subheader("Datasets", anchor=False)
+    busy = {run.dataset_id for run in shown.runs if run.is_active}
     for dataset in shown.datasets:
-        _draw_dataset(dataset)
+        _draw_dataset(dataset, is_busy=dataset.choice.dataset_id in busy)
 
 
 def _draw_run(run: Progress) -> None:
     with st.container(border=True, key=f"run-{run.identifier}"):
-        text, actions = st.columns([5, 2], vertical_alignment="center")
-        with text:
-            _draw_progress(run)
-        with actions, st.container(horizontal=True, horizontal_alignment="right"):
+        text, actions = st.columns([5, 3], vertical_alignment="center")
+        with text, st.container(gap="xxsmall"):
+            _draw_headline(run)
+            _draw_bar(run)
+            _draw_facts(_facts(run))
+            _draw_facts([run.backbone, run.message if run.state not in ("finished", "failed") else ""])
+        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
             _draw_run_actions(run)
+        if run.state == "failed":
+            st.error(plain(run.message), icon=":material/error:")
         if run.num_failed:
-            groups = store().catalogue.run_failures(run.identifier)
-            _draw_failures(failure_groups(groups), lambda: failures_csv(groups), f"run-{run.identifier}")
+            _draw_failures(store().catalogue.run_failures(run.identifier), f"run-{run.identifier}")
 
 
-def _draw_progress(item: Progress) -> None:
-    st.markdown(f"{ICONS[item.state]} **{plain(item.title)}** · {plain(item.state_text)}")
+def _draw_headline(item: Progress) -> None:
+    st.markdown(f"{ICONS[item.state]} **{plain(item.short_title)}** · {plain(item.state_text)}")
+
+
+def _draw_bar(item: Progress) -> None:
     if item.is_active or item.state in ("cancelled", "failed"):
         st.progress(item.fraction)
-    facts = [item.counts_text, item.rate_text, item.time_left_text, item.elapsed_text and f"{item.elapsed_text} so far"]
-    if not item.is_active:
-        facts[-1] = item.elapsed_text and f"took {item.elapsed_text}"
-    st.caption(plain(" · ".join(fact for fact in facts if fact)))
-    if item.state == "failed":
-        st.error(plain(item.message), icon=":material/error:")
-    elif item.message and item.state != "finished":
-        st.caption(plain(item.message))
+
+
+def _draw_facts(facts: Iterable[str]) -> None:
+    text = " · ".join(fact for fact in facts if fact)
+    if text:
+        st.caption(plain(text))
+
+
+def _facts(item: Progress) -> list[str]:
+    elapsed = item.elapsed_text
+    if elapsed:
+        elapsed = f"{elapsed} so far" if item.is_active else f"took {elapsed}"
+    return [item.counts_text, item.rate_text, item.time_left_text, elapsed]
 
 
 def _draw_run_actions(run: Progress) -> None:
     key = run.identifier
+    if run.num_done and run.measured is not None:
+        link = {state.DATASET: run.dataset_id, state.BACKBONE: "@".join(run.measured)}
+        st.page_link("pages/explore.py", label="Explore", icon=":material/grid_view:", query_params=link)
     if run.is_active:
         st.button("Cancel", key=f"cancel-{key}", on_click=cancel_run, args=(store(), key), disabled=run.is_stopping)
         return
-    if run.state != "finished":
-        st.button("Resume", key=f"resume-{key}", on_click=_resume, args=(key,), icon=":material/play_arrow:")
     if run.num_failed:
         st.button("Retry failures", key=f"retry-{key}", on_click=_resume, args=(key, True), icon=":material/replay:")
-    if run.num_done:
-        link = {state.DATASET: run.dataset_id}
-        st.page_link("pages/explore.py", label="Explore", icon=":material/grid_view:", query_params=link)
+    if run.state != "finished":
+        st.button("Resume", key=f"resume-{key}", on_click=_resume, args=(key,), icon=":material/play_arrow:")
 
 
 def _resume(run_id: str, retry_failures: bool = False) -> None:
     resume_run(store(), run_id, retry_failures)
 
 
-def _draw_dataset(dataset: DatasetOverview) -> None:
-    item, dataset_id = dataset.index, dataset.choice.dataset_id
-    with st.container(border=True, key=f"dataset-{dataset_id}"):
-        text, actions = st.columns([5, 2], vertical_alignment="center")
-        with text:
-            _draw_progress(item)
-            st.caption(plain(f"{describe_dataset(dataset.choice)} · {dataset.source}"))
-        with actions, st.container(horizontal=True, horizontal_alignment="right"):
-            _draw_dataset_actions(dataset)
-        if item.num_failed and dataset.choice.has_index:
-            failures = index_failures(store(), store().catalogue.dataset(dataset_id))
-            _draw_failures(failure_groups(failures), lambda: failures_csv(failures), f"dataset-{dataset_id}")
+def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
+    item, choice = dataset.index, dataset.choice
+    with st.container(border=True, key=f"dataset-{choice.dataset_id}"):
+        text, actions = st.columns([5, 3], vertical_alignment="center")
+        with text, st.container(gap="xxsmall"):
+            _draw_headline(item)
+            _draw_bar(item)
+            if item.state != "ready":
+                _draw_facts(_facts(item))
+            if item.is_active or item.state == "cancelled":
+                _draw_facts([item.message])
+            if choice.has_index:
+                _draw_facts([describe_dataset(choice)])
+            _draw_facts([dataset.source])
+        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+            _draw_dataset_actions(dataset, is_busy)
+        if item.state == "failed":
+            st.error(plain(item.message), icon=":material/error:")
+        if choice.num_failed and choice.has_index:
+            record = store().catalogue.dataset(choice.dataset_id)
+            _draw_failures(index_failures(store(), record), f"dataset-{choice.dataset_id}")
 
 
-def _draw_dataset_actions(dataset: DatasetOverview) -> None:
+def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
     item, dataset_id = dataset.index, dataset.choice.dataset_id
+    arguments = (store(), dataset_id)
     if item.is_active:
-        st.button(
-            "Cancel",
-            key=f"cancel-{dataset_id}",
-            on_click=cancel_dataset,
-            args=(store(), dataset_id),
-            disabled=item.is_stopping,
-        )
+        key = f"cancel-{dataset_id}"
+        st.button("Cancel", key=key, on_click=cancel_dataset, args=arguments, disabled=item.is_stopping)
         return
-    label = "Look for changes" if item.state == "ready" else "Resume"
+    is_ready = item.state == "ready"
     st.button(
-        label, key=f"index-{dataset_id}", on_click=resume_dataset, args=(store(), dataset_id), icon=":material/sync:"
+        "Look for changes" if is_ready else "Resume",
+        key=f"index-{dataset_id}",
+        on_click=resume_dataset,
+        args=arguments,
+        icon=":material/sync:",
+        help=plain(f"Reads only what is new or changed. Last time: {item.message}") if is_ready else None,
     )
-    with st.popover("Remove", icon=":material/delete:"):
+    with st.popover("Remove", icon=":material/delete:", disabled=is_busy, help=BUSY if is_busy else None):
         st.markdown("Forget this dataset and its runs? The images stay where they are, and measurements are kept.")
         st.button("Forget it", key=f"remove-{dataset_id}", on_click=_remove, args=(dataset_id,), type="primary")
 
@@ -130,24 +160,23 @@ def _remove(dataset_id: str) -> None:
     state.write(state.DATASET, None)
 
 
-def _draw_failures(groups: tuple[FailureGroup, ...], to_csv: Callable[[], str], key: str) -> None:
-    total = sum(group.count for group in groups)
-    with st.expander(f"{total:,} failed", icon=":material/warning:", key=f"failures-{key}"):
-        for group in groups:
-            st.markdown(
-                f"**{group.count:,}** while {STAGES.get(group.stage, group.stage)} ({plain(group.error_class)})"
-            )
-            for example in group.examples:
-                st.caption(plain(f"{example.sample_key}: {example.message}"))
+def _draw_failures(failures: list[SampleFailure], key: str) -> None:
+    if not failures:
+        return
+    with st.expander(f"{len(failures):,} failed", icon=":material/warning:", key=f"failures-{key}"):
+        for group in failure_groups(failures):
+            stage = STAGES.get(group.stage, group.stage)
+            st.markdown(f"**{group.count:,}** while {plain(stage)} ({plain(group.error_class)})")
+            with st.container(gap="xxsmall"):
+                for example in group.examples:
+                    st.caption(plain(f"{example.sample_key}: {example.message}"))
+                if group.count > len(group.examples):
+                    st.caption(f"and {group.count - len(group.examples):,} more")
         st.download_button(
-            "All failures as CSV", to_csv, f"failures-{key}.csv", "text/csv", key=f"csv-{key}", on_click="ignore"
+            "All failures as CSV",
+            lambda: failures_csv(failures),
+            f"failures-{key}.csv",
+            "text/csv",
+            key=f"csv-{key}",
+            on_click="ignore",
         )
-
-
-STAGES = {
-    "scan": "looking for images",
-    "read": "reading",
-    "decode": "decoding",
-    "preprocess": "preprocessing",
-    "measure": "measuring",
-}

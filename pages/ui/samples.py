@@ -17,6 +17,9 @@ from pages.ui.gallery import Tile, Tone
 from pages.ui.picture import picture
 from pages.ui.text import plain
 
+#: Names of exact duplicates that are spelled out.
+NUM_TWINS = 5
+
 
 def to_tiles(samples: Iterable[ScoredSample], tone: Tone | None = None) -> list[Tile]:
     """Score below on the left, within-class percentile on the right."""
@@ -75,25 +78,27 @@ def draw_detail(detail: SampleDetail, dataset_id: str) -> None:
 
 def _draw_facts(detail: SampleDetail) -> None:
     sample = detail.sample
-    facts: dict[str, str] = {
-        "Class": detail.class_title,
-        "Split": sample.split or "",
-        "Size": f"{sample.width} x {sample.height} pixels, {bytes_text(sample.num_bytes)}",
-        **{name: str(value) for name, value in sample.metadata.items()},
-        "File": sample.uri,
-    }
-    if detail.num_duplicates:
-        twins = ", ".join(twin.sample_key for twin in detail.duplicates[:5])
-        facts["Exact duplicates"] = f"{detail.num_duplicates}: {twins}"
     for score in detail.scores:
-        facts[score.title] = _standing(score)
-    st.markdown("\n\n".join(f":gray[{plain(name)}]  \n{plain(value)}" for name, value in facts.items() if value))
+        st.markdown(f"**{score_text(score.score)}** nats under {plain(score.title)}")
+        st.caption(plain(_standing(score)))
+    facts = [
+        ("Class", detail.class_title),
+        ("Split", sample.split or ""),
+        ("Size", f"{sample.width} × {sample.height} pixels, {bytes_text(sample.num_bytes)}"),
+        *((name, str(value)) for name, value in sample.metadata.items()),
+        ("File", sample.uri),
+    ]
+    if detail.num_duplicates:
+        twins = ", ".join(twin.sample_key for twin in detail.duplicates[:NUM_TWINS])
+        facts.append(("Exact duplicates", f"{count_text(detail.num_duplicates)}: {twins}"))
+    with st.container(gap="xxsmall"):
+        for name, value in facts:
+            if value:
+                st.markdown(f":gray[{plain(name)}]  {plain(value)}")
 
 
 def _standing(score: SampleScore) -> str:
-    return (
-        f"{score_text(score.score)} nats; place {count_text(score.class_place)} of "
-        f"{count_text(score.num_scored_in_class)} in its class ({percentile_text(score.class_percentile)}), "
-        f"{count_text(score.place)} of {count_text(score.num_scored)} in the dataset, counted from the least likely; "
-        f"rank {score.rank}"
-    )
+    in_class = f"{count_text(score.class_place)} of {count_text(score.num_scored_in_class)} in its class"
+    in_dataset = f"{count_text(score.place)} of {count_text(score.num_scored)} in the dataset"
+    share = percentile_text(score.class_percentile)
+    return f"Counted from the least likely: {in_class} ({share}), {in_dataset}; rank {score.rank}"

@@ -46,7 +46,7 @@ def test_what_is_under_way_has_a_line(open_page: Callable[..., AppTest], home_st
     assert not app.exception
     bars = [bar.proto for bar in app.sidebar.get("progress")]
     assert len(bars) == 1
-    assert bars[0].text.replace("\\", "") == "digits, bundled:tiny · Waiting"
+    assert bars[0].text.replace("\\", "") == "digits, tiny (bundled) · Waiting"
     catalogue.update_run(run.run_id, state=RunState.FINISHED)
     assert not app.run().sidebar.get("progress")
 

@@ -1,0 +1,58 @@
+"""What a person reads on a page and what the page lets them do, taken from an app that was run without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+TEXTS = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "toast")
+
+
+def said(app: AppTest) -> str:
+    """Every sentence of the page, the sidebar and an open dialog, as it is read: without Markdown's backslashes."""
+    assert not app.exception, [item.message for item in app.exception]
+    texts = [item.value for kind in TEXTS for item in app.get(kind)]
+    texts += [bar.proto.text for bar in app.get("progress")]
+    texts += [f"{metric.label} {metric.value}" for metric in app.metric]
+    return re.sub(r"\\(.)", r"\1", "\n".join(texts))
+
+
+def sections(app: AppTest, key: str) -> list[dict[str, Any]]:
+    """The blocks of the gallery with this key."""
+    (found,) = [item.proto for item in app.get("bidi_component") if item.proto.id.endswith(f"-{key}")]
+    return list(json.loads(found.json)["sections"])
+
+
+def keys_of(section: dict[str, Any], tone: str | None = None) -> list[str]:
+    """Sample keys of the tiles of a block, of one group of it if a tone is given."""
+    return [tile["sample_key"] for tile in section["tiles"] if tone is None or tile["tone"] == tone]
+
+
+def labels(app: AppTest, kind: str) -> list[str]:
+    """Labels of all widgets of a kind, outside the sidebar."""
+    return [item.label for item in app.main.get(kind)]
+
+
+def one(app: AppTest, kind: str, label: str) -> Any:
+    """The one widget of a kind with this label."""
+    (found,) = [item for item in app.main.get(kind) if item.label == label]
+    return found
+
+
+def links(app: AppTest) -> list[tuple[str, str]]:
+    """Links outside the sidebar: label and query string."""
+    return [(link.value, link.proto.query_string) for link in app.main.get("page_link")]
+
+
+def figure(app: AppTest, key: str) -> dict[str, Any]:
+    """The plotly figure with this key."""
+    (chart,) = [item for item in app.get("plotly_chart") if item.key == key]
+    return dict(json.loads(chart.proto.spec))
+
+
+def table(app: AppTest) -> list[dict[str, Any]]:
+    """Rows of the first table."""
+    return list(app.table[0].value.to_dict("records"))

@@ -1,0 +1,135 @@
+"""Compare: the same class under several backbones, and how far they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.store import Store
+from tests.conftest import add_backbone, add_measurements
+from tests.pages.reading import figure, keys_of, links, one, said, sections, table
+from tests.pages.situations import Situation, measure_again, put, score_of
+
+PAGE = "pages/compare.py"
+
+
+@pytest.mark.parametrize(
+    ("situation", "sentence"),
+    [
+        (None, "There is no dataset yet."),
+        ("indexing", "digits is being indexed."),
+        ("index failed", "digits has no index (failed)."),
+        ("waiting", "digits has no scores yet. A run is under way"),
+        ("failed", "digits has no scores yet. Start a run on the Runs page"),
+        ("running", "digits is measured with 1 backbone; comparing takes 2. Start another run."),
+        ("finished", "digits is measured with 1 backbone; comparing takes 2. Start another run."),
+    ],
+)
+def test_nothing_to_compare_yet(
+    open_page: Callable[..., AppTest], home_store: Store, situation: Situation | None, sentence: str
+) -> None:
+    if situation is not None:
+        put(home_store, situation)
+    app = open_page(PAGE)
+    assert sentence in said(app)
+    assert links(app) == [("Go to Runs", "")]
+    assert not app.get("bidi_component")
+
+
+def test_a_second_backbone_fills_the_page(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "running")
+    app = open_page(PAGE)
+    measure_again(home_store, found)
+    assert [section["title"] for section in sections(app.run(), "backbone-rows")] == [
+        "ResNet-18 (timm)",
+        "ViT-Ti/16 (timm)",
+    ]
+    assert "over 27 samples that all of them measured" in said(app)
+
+
+def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE)
+    cats = [sample.sample_key for sample in found.samples[:12]]
+    resnet, vit = sections(app, "backbone-rows")
+    assert (resnet["title"], vit["title"]) == ("ResNet-18 (timm)", "ViT-Ti/16 (timm)")
+    assert keys_of(vit, "least") == keys_of(resnet, "most") == cats[:8]
+    assert keys_of(vit, "most") == keys_of(resnet, "least") == cats[:3:-1]
+    assert figure(app, "agreement")["data"][0]["text"] == [["1.00", "−1.00"], ["−1.00", "1.00"]]
+    # Eight of twelve from either end have at least four in common.
+    assert table(app) == [
+        {
+            "Pair": "ResNet-18 (timm) and ViT-Ti/16 (timm)",
+            "Shared among the 8 least likely": "50.0 %",
+            "Among the 8 most likely": "50.0 %",
+            "By chance": "66.6 %",
+        }
+    ]
+    assert len(figure(app, "scatter")["data"][0]["customdata"]) == 36
+    (pairs,) = sections(app, "pairs")
+    assert (pairs["title"], len(pairs["tiles"])) == ("Largest disagreements", 24)
+    assert pairs["subtitle"] == "percentile under ResNet-18 (timm) on the left, ViT-Ti/16 (timm) on the right"
+    first = pairs["tiles"][0]
+    assert (first["sample_key"], first["caption"], first["badge"]) == ("cat/0000.png", "98.6 %", "1.4 %")
+
+
+def test_choosing_a_class_and_how_many(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE)
+    assert one(app, "selectbox", "Class").options == ["cat", "dog", "emu"]
+    one(app, "selectbox", "Class").set_value("class emu").run()
+    one(app, "slider", "Samples in each group").set_value(1).run()
+    emus = [sample.sample_key for sample in found.samples[24:]]
+    assert keys_of(sections(app, "backbone-rows")[1], "least") == emus[:1]
+    assert table(app)[0]["Shared among the 1 least likely"] == "0.0 %"
+
+
+def test_taking_one_backbone_away_asks_for_another(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE)
+    one(app, "multiselect", "Backbones").set_value([found.measured]).run()
+    assert "Choose at least 2 backbones above, or measure another on the Runs page." in said(app)
+
+
+def test_three_backbones(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    second, third = measure_again(home_store, found), measure_again(home_store, found, "timm:resnet50.test")
+    spec_id = found.measured.partition("@")[2]
+    app = open_page(PAGE)
+    assert len(sections(app, "backbone-rows")) == 2
+    chosen = [found.measured, f"{second.backbone_id}@{spec_id}", f"{third.backbone_id}@{spec_id}"]
+    one(app, "multiselect", "Backbones").set_value(chosen).run()
+    assert [section["title"] for section in sections(app, "backbone-rows")] == [
+        "ViT-Ti/16 (timm)",
+        "ResNet-18 (timm)",
+        "ResNet-50 (timm)",
+    ]
+    assert len(table(app)) == 3
+    one(app, "selectbox", "Across").set_value(chosen[2]).run()
+    one(app, "selectbox", "Up").set_value(chosen[1]).run()
+    titles = [figure(app, "scatter")["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis")]
+    assert titles[0].startswith("Percentile under ResNet-50")
+    assert titles[1].startswith("Percentile under ResNet-18")
+
+
+def test_classes_that_are_not_measured_by_both(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    backbone = add_backbone(home_store, "timm:resnet18.test")
+    some = {key: score for key, score in score_of(found.samples).items() if key.startswith("emu")}
+    add_measurements(home_store, found.dataset, backbone, some, samples=found.samples)
+    app = open_page(PAGE)
+    assert "No sample of this class is measured by all of them yet." in said(app)
+    assert "over 12 samples" in said(app)
+
+
+def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE, backbone=found.measured, sample="dog/0012.png")
+    assert "**dog/0012.png**" in said(app)
+    assert said(app).index("nats under ViT-Ti/16") < said(app).index("nats under ResNet-18")

@@ -1,0 +1,62 @@
+"""Home: what is here, how far it is, and the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.store import Store
+from tests.pages.reading import labels, links, said
+from tests.pages.situations import measure_again, put
+
+
+def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
+    app = open_page()
+    assert "look around with 1,797 handwritten digits" in said(app)
+    assert labels(app, "button") == ["Add the demo"]
+    assert [label for label, _ in links(app)] == ["Runs", "Explore", "Compare", "Distributions", "Curate"]
+
+
+def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "indexing")
+    app = open_page()
+    assert "**digits**\n" in said(app)
+    assert "Indexing\n" in said(app)
+    assert "Under way\n" in said(app)
+    assert "digits · 6.0 s left" in said(app)
+    assert links(app)[0] == ("Runs", f"dataset={found.dataset.dataset_id}")
+
+
+def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "running")
+    app = open_page()
+    assert "36 samples · 3 classes · 1 unreadable file" in said(app)
+    assert "Scores: ViT-Ti/16 (timm) · 75.0 % scored" in said(app)
+    assert "digits, ViT-Ti/16 (timm) · 3.0 s left" in said(app)
+
+
+def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page()
+    assert "Scores: ResNet-18 (timm), ViT-Ti/16 (timm)\n" in said(app)
+    assert "Under way" not in said(app)
+    here = f"dataset={found.dataset.dataset_id}"
+    assert links(app)[:2] == [("Explore", here), ("Curate", here)]
+
+
+def test_more_backbones_than_a_line_holds(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    for name in ("timm:resnet18.a", "timm:resnet34.a", "timm:resnet50.a"):
+        measure_again(home_store, found, name)
+    assert "ResNet-18 (timm), ResNet-34 (timm), ResNet-50 (timm) and 1 more" in said(open_page())
+
+
+def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "index failed", "gone")
+    put(home_store, "failed", "there")
+    app = open_page()
+    assert "Failed\n" in said(app)
+    assert "The folder is gone: check the path." in said(app)
+    assert "No scores yet" in said(app)
