@@ -1,0 +1,218 @@
+"""Commands on a catalogue that holds something already: what they print, to whom, and with which exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from jepascore_core.cli import system
+from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
+from tests.cli.conftest import Cli
+from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
+
+NUM_SAMPLES = 12
+FAILURE = SampleFailure("b/[bad].png", "/images/bad.png", "decode", "OSError", "Damaged PNG file: copy it again.")
+
+
+@pytest.fixture
+def dataset(cli: Cli) -> DatasetRecord:
+    """Twelve samples of two classes, measured, and one that could not be read."""
+    store = cli.store
+    samples = make_samples(["a", "b"] * (NUM_SAMPLES // 2))
+    dataset = add_dataset(store, "toy", samples, [FAILURE])
+    scores = {sample.sample_key: float(number) for number, sample in enumerate(samples)}
+    add_measurements(store, dataset, add_backbone(store), scores, samples=samples)
+    return dataset
+
+
+@pytest.fixture
+def run(cli: Cli, dataset: DatasetRecord) -> Run:
+    """A finished run with a failure."""
+    store = cli.store
+    counts = {"num_total": NUM_SAMPLES + 1, "num_measured": NUM_SAMPLES, "num_failed": 1}
+    run = add_run(store, dataset, add_backbone(store), message="12 images measured, 1 failed", **counts)
+    store.catalogue.add_run_failures(run.run_id, [FAILURE])
+    return run
+
+
+@pytest.mark.parametrize("words", ["datasets", "datasets list", "runs", "runs list"])
+def test_an_empty_home_has_empty_lists(cli: Cli, words: str):
+    assert cli(*words.split(), "--json").json == []
+    assert cli(*words.split()).code == 0
+
+
+@pytest.mark.parametrize("words", ["datasets", "datasets list"])
+def test_datasets_are_listed(cli: Cli, dataset: DatasetRecord, words: str):
+    (row,) = cli(*words.split(), "--json").json
+    assert (row["name"], row["state"], row["num_indexed"], row["num_failed"]) == ("toy", "ready", NUM_SAMPLES, 1)
+    assert row["num_indexed"] + row["num_failed"] + row["num_pending"] == row["num_total"]
+    answer = cli(*words.split())
+    assert answer.code == 0
+    assert dataset.source in answer.out
+
+
+@pytest.mark.parametrize("words", ["runs", "runs list"])
+def test_runs_are_listed_and_their_short_id_leads_to_them(cli: Cli, run: Run, words: str):
+    (row,) = cli(*words.split(), "--json").json
+    assert (row["run_id"], row["state"], row["num_pending"]) == (run.run_id, "finished", 0)
+    answer = cli(*words.split())
+    (line,) = [line for line in answer.out.splitlines() if "finished" in line]
+    assert "12/13" in line
+    short = line.split()[0]
+    assert run.run_id.startswith(short)
+    assert cli("runs", "failures", short, "--json").json == [FAILURE.to_dict() | {"content_id": ""}]
+
+
+def test_a_failed_run_is_listed_with_its_reason(cli: Cli, dataset: DatasetRecord):
+    add_run(cli.store, dataset, add_backbone(cli.store), RunState.FAILED, message="The weights are gone.")
+    assert "failed: The weights are gone." in cli("runs").err
+
+
+@pytest.mark.parametrize("kind", ["datasets", "runs"])
+def test_failures_as_table_json_and_file(cli: Cli, run: Run, kind: str, tmp_path: Path):
+    words = (kind, "failures", "toy" if kind == "datasets" else run.run_id)
+    answer = cli(*words)
+    assert FAILURE.sample_key in answer.out
+    assert FAILURE.message in answer.out
+    (row,) = cli(*words, "--json").json
+    assert (row["sample_key"], row["stage"]) == (FAILURE.sample_key, "decode")
+    out = tmp_path / "failures.csv"
+    answer = cli(*words, "--out", out)
+    assert (answer.code, answer.out) == (0, "")
+    with out.open(newline="", encoding="utf-8") as lines:
+        assert [line["message"] for line in csv.DictReader(lines)] == [FAILURE.message]
+    assert "exists already" in cli(*words, "--out", out).sentence
+    assert "does not exist" in cli(*words, "--out", tmp_path / "nowhere" / "x.csv").sentence
+
+
+def test_removing_asks_first(cli: Cli, dataset: DatasetRecord):
+    answer = cli("remove", "toy", typed="n\n")
+    assert answer.code == 130
+    assert "was not removed" in answer.err
+    assert cli("remove", "toy", typed="").code == 130
+    assert [record["name"] for record in cli("datasets", "--json").json] == ["toy"]
+    answer = cli("remove", "toy", typed="y\n")
+    assert answer.code == 0
+    assert "untouched" in answer.err
+    assert cli("datasets", "--json").json == []
+
+
+def test_removing_without_being_asked(cli: Cli, dataset: DatasetRecord):
+    answer = cli("remove", "toy", "--yes", "--json")
+    assert (answer.code, answer.json["dataset_id"]) == (0, dataset.dataset_id)
+
+
+def test_a_queued_run_is_cancelled_at_once_and_resumed(cli: Cli, dataset: DatasetRecord):
+    run = add_run(cli.store, dataset, add_backbone(cli.store), RunState.QUEUED)
+    answer = cli("runs", "cancel", run.run_id, "--json")
+    assert (answer.code, answer.json["state"]) == (0, "cancelled")
+    answer = cli("runs", "follow", run.run_id)
+    assert (answer.code, answer.out) == (130, "")
+    assert "Cancelled." in answer.err
+    answer = cli("runs", "follow", run.run_id, "--json")
+    assert (answer.code, answer.json["state"]) == (130, "cancelled")
+    answer = cli("runs", "resume", run.run_id, "--detach", "--json")
+    assert (answer.code, answer.json["state"]) == (0, "queued")
+    assert "cancelled" in cli("runs", "cancel", run.run_id).err
+    assert "has ended before" in cli("runs", "cancel", run.run_id).err
+
+
+def test_following_a_failed_run_ends_with_one_and_its_record(cli: Cli, dataset: DatasetRecord):
+    run = add_run(cli.store, dataset, add_backbone(cli.store), RunState.FAILED, message="The weights are gone.")
+    answer = cli("runs", "follow", run.run_id, "--json")
+    assert (answer.code, answer.json["message"]) == (1, "The weights are gone.")
+    assert answer.sentence == "The weights are gone."
+
+
+def test_following_a_finished_run_points_to_its_failures(cli: Cli, run: Run):
+    answer = cli("runs", "follow", run.run_id)
+    assert (answer.code, answer.out) == (0, "")
+    assert "12 images measured, 1 failed." in answer.err
+    assert f"jepascore runs failures {run.run_id}" in answer.err
+
+
+def test_an_ambiguous_run_asks_for_more_characters(cli: Cli, dataset: DatasetRecord):
+    for name in ("timm:one", "timm:two"):
+        add_run(cli.store, dataset, add_backbone(cli.store, name))
+    assert "2 runs begin with '0'" in cli("runs", "cancel", "0").sentence
+
+
+def test_an_index_can_be_cancelled_from_elsewhere(cli: Cli, dataset: DatasetRecord):
+    assert "is not being read: it is ready" in cli("datasets", "cancel", "toy").err
+    cli.store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.INDEXING)
+    answer = cli("datasets", "cancel", "toy", "--json")
+    assert (answer.code, answer.json["cancel_requested"]) == (0, True)
+    assert "Asked the worker to stop" in cli("datasets", "cancel", "toy").err
+
+
+def test_export_writes_the_list_and_says_what_is_in_it(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
+    out = tmp_path / "kept.csv"
+    answer = cli("export", "toy", out, "--min-percentile", "20", "--json")
+    assert answer.code == 0
+    with out.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == answer.json["num_rows"] < NUM_SAMPLES
+    provenance = json.loads(Path(answer.json["provenance_path"]).read_text())
+    assert provenance["list"]["num_rows"] == len(rows)
+    assert "exists already" in cli("export", "toy", out).sentence
+    answer = cli("export", "toy", out, "--overwrite")
+    assert (answer.code, answer.out) == (0, "")
+    assert str(out) in answer.err
+
+
+def test_export_of_what_was_not_measured_says_what_to_do(cli: Cli, tmp_path: Path):
+    add_dataset(cli.store, "raw", make_samples("ab"))
+    answer = cli("export", "raw", tmp_path / "x.csv")
+    assert answer.code == 1
+    assert "jepascore score" in answer.sentence
+    assert list(tmp_path.glob("x.*")) == []
+
+
+def test_export_lists_what_it_knows_where_a_name_is_wrong(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
+    assert "xyz" in cli("export", "toy", tmp_path / "x.xyz").sentence
+    assert "timm" in cli("export", "toy", tmp_path / "x.csv", "-b", "timm:other").sentence
+
+
+def test_backbones_are_listed_and_searched(cli: Cli):
+    everything = cli("backbones", "--json").json
+    names = {spec["name"] for spec in everything}
+    assert {"bundled:digits-vit", "timm:vit_small_patch14_dinov2.lvd142m"} <= names
+    found = cli("backbones", "digits", "--json").json
+    assert [spec["name"] for spec in found] == ["bundled:digits-vit"]
+    assert "bundled:digits-vit" in cli("backbones", "digits").out
+    assert cli("backbones", "no such thing", "--json").json == []
+
+
+def test_nobody_works_here(cli: Cli):
+    status = {"alive": False, "pid": None, "active_runs": 0, "active_indexes": 0}
+    assert cli("worker", "status", "--json").json == status
+    assert "No worker is running" in cli("worker", "status").err
+    assert cli("worker", "stop", "--json").json == {"stopped": False, "pid": None}
+    assert cli("worker", "stop").code == 0
+
+
+def test_the_doctor_finds_nothing_or_says_what(cli: Cli, dataset: DatasetRecord, monkeypatch: pytest.MonkeyPatch):
+    answer = cli("doctor", "--json")
+    assert (answer.code, answer.json["problems"]) == (0, [])
+    assert answer.json["home"] == str(cli.home)
+    assert "cpu" in answer.json["devices"]
+    answer = cli("doctor")
+    assert "Nothing is wrong." in answer.err
+    shard = next(cli.home.glob("measurements/*/*/part-*.parquet"))
+    shard.write_bytes(b"PAR1")
+    monkeypatch.setattr(system, "PACKAGES", ("no-such-package",))
+    answer = cli("doctor", "--json")
+    assert answer.code == 1
+    assert any(shard.name in problem for problem in answer.json["problems"])
+    assert any("no-such-package" in problem for problem in answer.json["problems"])
+    assert shard.name in cli("doctor").err
+
+
+def test_the_app_refuses_a_port_that_is_taken(cli: Cli):
+    with system.socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = cli("app", "--port", str(taken.getsockname()[1]))
+    assert answer.code == 1
+    assert "is in use" in answer.sentence

@@ -1,0 +1,275 @@
+"""The same commands with the real worker: from files to scores, and what cancelling, killing and resuming leave.
+
+One home folder and, as far as possible, one worker for all tests here: starting one is paid for once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from jepascore_core.records import DatasetState, Run, RunState
+from jepascore_core.runs import worker_is_alive, worker_pid
+from tests.cli.conftest import Cli, finish
+from tests.cli.sources import SOURCES, write_noise
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli")]
+
+#: Enough that a run is still going on when somebody decides to stop it.
+MANY = 1500
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    """A home folder with a worker; audited at the end, and left by the worker."""
+    cli = Cli(tmp_path_factory.mktemp("live") / "home")
+    assert cli("worker", "start", "--json").json["started"]
+    yield cli
+    cli("worker", "stop")
+    assert cli.store.check() == []
+    assert not worker_is_alive(cli.home)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Options for timm's smallest transformer, with random weights."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "test_vit.safetensors"
+    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), path)
+    sizes = ("--image-size", "32", "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5")
+    return ("--backbone", "timm:test_vit", "--checkpoint", str(path), *sizes)
+
+
+@pytest.fixture(scope="module")
+def many(live: Cli, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a dataset of `MANY` images."""
+    folder = write_noise(tmp_path_factory.mktemp("many") / "images", MANY)
+    assert live("add", "many", folder).code == 0
+    return "many"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def newest_run(cli: Cli) -> Run:
+    return cli.store.catalogue.runs()[0]
+
+
+def manifest(cli: Cli, name: str) -> pa.Table:
+    return cli.store.query(cli.store.manifest_sql(cli.store.catalogue.dataset(name)))
+
+
+def measured_once(cli: Cli, run: Run) -> bool:
+    """Whether every image of a run has exactly one measurement."""
+    assert run.backbone_id is not None
+    shards = cli.store.measurements_sql(run.backbone_id, run.spec.spec_id)
+    (row,) = cli.store.query(f"SELECT count(*) AS n, count(DISTINCT content_id) AS m FROM ({shards})").to_pylist()
+    return bool(row["n"] == row["m"] == run.num_total)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_of_source_is_added_and_added_again(live: Cli, tmp_path: Path, kind: str):
+    source, expected = SOURCES[kind](tmp_path)
+    answer = live("add", kind, source, "--json")
+    assert answer.code == 0
+    record = answer.json
+    assert (record["state"], record["kind"]) == ("ready", expected.kind)
+    assert (record["num_indexed"], record["num_failed"], record["num_pending"]) == (expected.count, 0, 0)
+    table = live.store.query(
+        f"SELECT label, split FROM ({live.store.manifest_sql(live.store.catalogue.dataset(kind))})"
+    )
+    assert set(table["label"].to_pylist()) == expected.labels
+    assert set(table["split"].to_pylist()) == expected.splits
+
+    answer = live("add", kind, source)
+    assert (answer.code, answer.out) == (0, "")
+    assert f"{expected.count} of them unchanged" in answer.err
+
+
+def test_adding_again_reads_what_changed_and_counts_what_fails(live: Cli, tmp_path: Path):
+    folder = write_noise(tmp_path / "images", 20)
+    live("add", "changing", folder)
+    changed, new, broken = sorted(folder.rglob("*.png"))[0], folder / "a" / "new.png", folder / "b" / "broken.png"
+    shutil.copy(changed, new)
+    write_noise(tmp_path / "other", 1, seed=5).joinpath("a", "0000.png").replace(changed)
+    broken.write_bytes(b"not an image")
+    answer = live("add", "changing", folder)
+    assert answer.code == 0
+    assert "21 samples, 19 of them unchanged, 1 failed" in answer.err
+    assert "jepascore datasets failures changing" in answer.err
+    (failure,) = live("datasets", "failures", "changing", "--json").json
+    assert (failure["sample_key"], failure["stage"]) == ("b/broken.png", "decode")
+
+
+def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_index(live: Cli, tmp_path: Path):
+    folder = write_noise(tmp_path / "images", 4)
+    live("add", "going", folder)
+    for path in folder.rglob("*.png"):
+        path.unlink()
+    answer = live("add", "going", folder, "--kind", "imagefolder", "--json")
+    assert (answer.code, answer.json["state"]) == (1, "failed")
+    assert "holds no image" in answer.sentence
+    assert len(manifest(live, "going")) == 4
+
+
+def test_an_index_that_is_interrupted_goes_on_with_the_same_command(live: Cli, tmp_path: Path):
+    folder = write_noise(tmp_path / "images", 4000)
+    process = live.start("add", "large", folder)
+    wait_until(lambda: (found := live.store.catalogue.find_dataset("large")) is not None and found.num_indexed > 0)
+    process.send_signal(signal.SIGINT)
+    answer = finish(process)
+    assert (answer.code, answer.out) == (130, "")
+    assert "Continue with the same command" in answer.err
+    wait_until(lambda: live.store.catalogue.dataset("large").state is DatasetState.CANCELLED)
+    kept = live.store.catalogue.dataset("large").num_indexed
+    assert 0 < kept < 4000
+    record = live("add", "large", folder, "--json").json
+    assert (record["state"], record["num_indexed"]) == ("ready", 4000)
+    parts = sorted(live.home.glob(f"datasets/{record['dataset_id']}/{record['version']}/manifest-*.parquet"))
+    assert len({path.name for path in parts}) >= 2, "what was read before the interruption is a part of its own"
+
+
+def test_add_detached_then_score_waits_for_the_index(live: Cli, weights: tuple[str, ...], tmp_path: Path):
+    folder = write_noise(tmp_path / "images", 30)
+    answer = live("add", "later", folder, "--detach", "--json")
+    assert (answer.code, answer.json["state"]) == (0, "indexing")
+    answer = live("score", "later", *weights, "--detach")
+    assert (answer.code, answer.out) == (0, "")
+    assert "Queued as" in answer.err
+    answer = live("runs", "follow", newest_run(live).run_id, "--json")
+    assert (answer.code, answer.json["state"], answer.json["num_measured"]) == (0, "finished", 30)
+
+
+def test_the_cost_is_predicted_and_nothing_is_measured(live: Cli, weights: tuple[str, ...], tmp_path: Path):
+    live("add", "dear", write_noise(tmp_path / "images", 8, seed=9))
+    before = len(live.store.catalogue.runs())
+    answer = live("score", "dear", *weights, "--predict", "--json")
+    assert (answer.code, answer.json["num_pending"], answer.json["dimension"]) == (0, 8, 64)
+    assert answer.json["seconds_total"] == pytest.approx(8 * answer.json["seconds_per_image"])
+    answer = live("score", "dear", *weights, "--predict")
+    assert (answer.code, answer.out) == (0, "")
+    assert "8 of 8 images are still to be measured" in answer.err
+    assert len(live.store.catalogue.runs()) == before
+    answer = live("score", "dear", "-b", "timm:nonsense", "--predict")
+    assert answer.code == 1
+    assert "no backbone 'timm:nonsense'" in answer.sentence
+
+
+def test_a_backbone_that_cannot_be_loaded_ends_with_one_and_the_record(live: Cli, many: str, weights: tuple[str, ...]):
+    answer = live("score", many, *weights, "--checkpoint", "/nowhere/weights.safetensors", "--json")
+    assert (answer.code, answer.json["state"]) == (1, "failed")
+    assert "/nowhere/weights.safetensors" in answer.sentence
+
+
+def test_failed_images_are_listed_and_tried_again(live: Cli, weights: tuple[str, ...], tmp_path: Path):
+    folder = write_noise(tmp_path / "images", 6, seed=11)
+    live("add", "losing", folder)
+    victim = folder / "a" / "0000.png"
+    content = victim.read_bytes()
+    victim.unlink()
+    answer = live("score", "losing", *weights)
+    assert answer.code == 0
+    assert "5 images measured, 1 failed" in answer.err
+    run_id = newest_run(live).run_id
+    (failure,) = live("runs", "failures", run_id, "--json").json
+    assert (failure["sample_key"], failure["stage"]) == ("a/0000.png", "read")
+    victim.write_bytes(content)
+    answer = live("runs", "resume", run_id, "--retry-failures", "--json")
+    assert (answer.code, answer.json["num_measured"], answer.json["num_failed"]) == (0, 6, 0)
+
+
+def test_a_run_is_cancelled_from_elsewhere_and_resumed(live: Cli, many: str, weights: tuple[str, ...]):
+    process = live.start("score", many, *weights, "--json")
+    wait_until(lambda: newest_run(live).num_measured > 0 and newest_run(live).state is RunState.RUNNING)
+    assert "Asked run" in live("runs", "cancel", newest_run(live).run_id).err
+    answer = finish(process)
+    assert (answer.code, answer.json["state"]) == (130, "cancelled")
+    kept = newest_run(live).num_measured
+    assert 0 < kept < MANY
+    answer = live("runs", "resume", newest_run(live).run_id, "--json")
+    assert (answer.code, answer.json["num_measured"], answer.json["num_reused"]) == (0, MANY, kept)
+    assert measured_once(live, newest_run(live))
+
+
+def test_ctrl_c_cancels_the_run_and_says_how_to_go_on(live: Cli, many: str, weights: tuple[str, ...]):
+    process = live.start("score", many, *weights, "--precision", "float64")
+    wait_until(lambda: newest_run(live).spec.precision == "float64" and newest_run(live).num_measured > 0)
+    process.send_signal(signal.SIGINT)
+    answer = finish(process)
+    assert (answer.code, answer.out) == (130, "")
+    assert f"jepascore runs resume {newest_run(live).run_id}" in answer.err
+    assert "Traceback" not in answer.err
+    wait_until(lambda: newest_run(live).state is RunState.CANCELLED)
+
+
+def test_a_killed_worker_is_replaced_while_one_waits(live: Cli, many: str, weights: tuple[str, ...]):
+    run = newest_run(live)
+    assert run.spec.precision == "float64", "the run that the test before this one cancelled"
+    before = run.num_measured
+    process = live.start("runs", "resume", run.run_id, "--json")
+    wait_until(lambda: newest_run(live).state is RunState.RUNNING and newest_run(live).num_measured > before)
+    victim = worker_pid(live.home)
+    assert victim is not None
+    os.kill(victim, signal.SIGKILL)
+    answer = finish(process)
+    assert (answer.code, answer.json["state"], answer.json["num_measured"]) == (0, "finished", MANY)
+    assert worker_pid(live.home) not in (None, victim)
+    assert measured_once(live, newest_run(live))
+
+
+def test_a_bar_on_a_terminal_leaves_json_alone(live: Cli, tmp_path: Path):
+    folder = write_noise(tmp_path / "images", 300, seed=13)
+    ours, theirs = pty.openpty()
+    process = live.start("add", "drawn", folder, "--json", stderr=theirs, environment={"TERM": "xterm-256color"})
+    os.close(theirs)
+    drawn = b""
+    with suppress(OSError):  # how the end of a terminal reads
+        while piece := os.read(ours, 4096):
+            drawn += piece
+    os.close(ours)
+    answer = finish(process)
+    assert answer.code == 0
+    assert json.loads(answer.out)["num_indexed"] == 300
+    assert b"Indexing drawn" in drawn
+    assert b"\x1b[" in drawn, "the bar moved"
+
+
+def test_one_worker_serves_a_home(live: Cli):
+    assert live("worker", "status", "--json").json["alive"]
+    assert live("worker", "start", "--json").json == {"started": False, "pid": worker_pid(live.home)}
+    answer = live("worker", "run")
+    assert answer.code == 1
+    assert "Another worker" in answer.sentence
+    assert "Stopped" in live("worker", "stop").err
+    assert live("worker", "status", "--json").json["pid"] is None
+    process = live.start("worker", "run", "--idle", "0.5", "--json")
+    answer = finish(process)
+    assert (answer.code, answer.json["pid"]) == (0, process.pid)
+
+
+def test_the_demo_is_made_measured_and_exported(live: Cli, tmp_path: Path):
+    answer = live("demo", "--json")
+    assert (answer.code, answer.json["state"], answer.json["num_failed"]) == (0, "finished", 0)
+    again = live("demo", "--json")
+    assert again.json == answer.json, "nothing is done twice"
+    out = tmp_path / "kept.txt"
+    report = live("export", "digits-demo", out, "--min-percentile", "5", "--json").json
+    assert 0 < report["num_rows"] == len(out.read_text().splitlines()) < 1881
