@@ -26,7 +26,7 @@ from tests.cli.sources import SOURCES, write_noise
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli")]
 
 #: Enough that a run is still going on when somebody decides to stop it.
-MANY = 1500
+MANY = 800
 
 
 @pytest.fixture(scope="module")
