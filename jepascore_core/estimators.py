@@ -1,6 +1,7 @@
 """Estimators: which cotangents are propagated, and what comes out of it.
 
-exact: all K unit vectors. sketch: r random orthonormal combinations of them, fixed by a seed.
+exact: all K unit vectors. sketch: r random orthonormal combinations of them, fixed by a seed. nested: sketches of
+every size up to r, which a calibration compares; an exact measurement yields them besides.
 """
 
 from __future__ import annotations
@@ -10,20 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jepascore_core.approximation import nested_sizes
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.errors import EncoderError, NonFiniteError, UnknownNameError
-from jepascore_core.jacobian.engine import Engine, GenericEngine
+from jepascore_core.jacobian.engine import Engine, GenericEngine, Pullback
 from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.jacobian.parts import UnknownStructure
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import MeasurementSpec
-from jepascore_core.score import jepa_score, numerical_rank
+from jepascore_core.score import jepa_score, log_spectrum, numerical_rank
+from jepascore_core.sketches import nested_singular_values, sketch_cotangents
 
 PASSES = {
     "float64": PassPrecision(torch.float64, torch.float64),
@@ -49,6 +51,7 @@ class Measurements:
     embedding: Tensor  # [B, K], dtype of the passes
     spec: MeasurementSpec
     features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that tell of the score
+    nested: Tensor | None = None  # [B, sum of sizes] float64, log spectra of nested sketches one after the other
 
 
 def measure(
@@ -113,17 +116,6 @@ def _in_dtype(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     return copy.deepcopy(encoder).to(dtype)
 
 
-def sketch_cotangents(probes: int, seed: int, dimension: int) -> Tensor:
-    """Random orthonormal combinations of the outputs, the same on every machine. -> [min(probes, K), K] float64.
-
-    Rows of a Haar-distributed orthogonal matrix: the Q of a Gaussian matrix, signs fixed by R.
-    """
-    # NumPy's generator is stable across versions and devices; torch's is not.
-    normal = torch.from_numpy(np.random.default_rng(seed).standard_normal((dimension, min(probes, dimension))))
-    basis, triangle = torch.linalg.qr(normal)
-    return (basis * triangle.diagonal().sign()).T.contiguous()
-
-
 def measure_with(
     engine: Engine,
     device: torch.device,
@@ -132,15 +124,19 @@ def measure_with(
     *,
     chunk: int | None = None,
     on_chunk: Callable[[int], None] | None = None,
+    nested: MeasurementSpec | None = None,
 ) -> Measurements:
-    """`measure` with an engine that `prepare` has made once for many batches."""
+    """`measure` with an engine that `prepare` has made once for many batches.
+
+    `nested` asks for those sketches as a by-product of an exact measurement.
+    """
     if images.ndim != 4:
         raise EncoderError(
             f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
         )
     inputs = images.to(device=device, dtype=PASSES[spec.precision].trace)
     cotangents = None
-    if spec.estimator == "sketch" and spec.probes is not None:
+    if spec.probes is not None:
         cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
     found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
     finite = found.embedding.isfinite().all(dim=1) & found.rows.isfinite().flatten(1).all(dim=1)
@@ -154,4 +150,16 @@ def measure_with(
             values[:, int(rank[0]) :] = 0.0
     score = torch.from_numpy(jepa_score(values, "rank", rank=rank))
     features = None if found.features is None else found.features.cpu()
-    return Measurements(values, rank, score, found.embedding.cpu(), spec, features)
+    return Measurements(values, rank, score, found.embedding.cpu(), spec, features, _nested(found, spec, nested))
+
+
+def _nested(found: Pullback, spec: MeasurementSpec, by_product: MeasurementSpec | None) -> Tensor | None:
+    """Log spectra of nested sketches, where they were asked for."""
+    wanted = spec if spec.estimator == "nested" else by_product
+    if wanted is None or wanted.probes is None:
+        return None
+    dimension = found.embedding.shape[1]
+    cotangents = None if wanted is spec else sketch_cotangents(wanted.probes, wanted.seed, dimension)
+    sizes = [size for size in nested_sizes(dimension) if size <= wanted.probes]
+    spectra = nested_singular_values(found.rows, sizes, cotangents)
+    return torch.cat([torch.from_numpy(log_spectrum(values)) for values in spectra], dim=1)

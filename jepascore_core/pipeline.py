@@ -6,9 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,6 +70,9 @@ def measure_pending(
     *,
     on_progress: Callable[[Progress, list[SampleFailure]], None],
     check: Callable[[], None],
+    engine: Engine | None = None,
+    nested: MeasurementSpec | None = None,
+    on_shard: Callable[[list[Measurement]], None] | None = None,
 ) -> Progress:
     """Measure the pending images and store them shard by shard.
 
@@ -79,6 +83,9 @@ def measure_pending(
         pending: images that no shard has.
         on_progress: called after every batch with the counts so far and the batch's failures.
         check: called often; raises to stop. What is finished by then is stored first.
+        engine: from `prepare`, for a caller that measures in several parts.
+        nested: nested sketches to store besides, as a by-product of exact measurements.
+        on_shard: called with the rows of every shard once it is stored.
 
     Returns:
         The final progress.
@@ -86,7 +93,7 @@ def measure_pending(
     Raises:
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
     """
-    session = _Session(store, backbone, spec, check)
+    session = _Session(store, backbone, spec, check, engine or prepare(backbone, spec), nested, on_shard)
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
         loaded = _prefetch(pool, pending, backbone)
         try:
@@ -150,11 +157,21 @@ def _prefetch(pool: ThreadPoolExecutor, pending: Sequence[PendingImage], backbon
 class _Session:
     """The moving parts of one call of `measure_pending`: batch plan, unwritten rows, counters and rate."""
 
-    def __init__(self, store: Store, backbone: Backbone, spec: MeasurementSpec, check: Callable[[], None]) -> None:
-        self.store, self.backbone, self.spec, self.check = store, backbone, spec, check
-        self.engine = prepare(backbone, spec)
-        self.plan = first_plan(backbone, self.engine)
+    def __init__(
+        self,
+        store: Store,
+        backbone: Backbone,
+        spec: MeasurementSpec,
+        check: Callable[[], None],
+        engine: Engine,
+        nested: MeasurementSpec | None,
+        on_shard: Callable[[list[Measurement]], None] | None,
+    ) -> None:
+        self.store, self.backbone, self.spec, self.check, self.engine = store, backbone, spec, check, engine
+        self.nested, self.on_shard = nested, on_shard
+        self.plan = first_plan(backbone, engine)
         self.rows: list[Measurement] = []
+        self.nested_rows: list[Measurement] = []
         self.num_measured = self.num_failed = 0
         self.started = self.flushed = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque([(self.started, 0)], maxlen=50)
@@ -189,6 +206,7 @@ class _Session:
                 self.spec,
                 chunk=self.plan.chunk,
                 on_chunk=lambda _: self.check(),
+                nested=self.nested,
             )
         except NonFiniteError as error:
             bad = set(error.positions)
@@ -206,28 +224,20 @@ class _Session:
         return [], self._keep([image for image, _ in part], result, seconds / len(part))
 
     def _keep(self, images: list[PendingImage], result: Measurements, seconds: float) -> list[SampleFailure]:
-        logs = log_spectrum(result.singular_values)
-        paper = jepa_score(result.singular_values, "paper")
         failures = []
+        rows = to_rows([image.content_id for image in images], result, seconds)
         for position, image in enumerate(images):
-            rank = int(result.rank[position])
-            if rank == 0:
+            if rows[position].rank == 0:
                 error = SampleError(
                     "The encoder's output does not depend on this image (its Jacobian is 0).", "measure"
                 )
                 failures.append(_failure(image, error))
                 continue
-            self.rows.append(
-                Measurement(
-                    content_id=image.content_id,
-                    log_singular_values=logs[position].astype("float32"),
-                    rank=rank,
-                    score=float(result.score[position]),
-                    score_paper=float(paper[position]),
-                    embedding=result.embedding[position].half().numpy(),
-                    seconds=seconds,
-                )
-            )
+            self.rows.append(rows[position])
+            if self.nested is not None and result.nested is not None:
+                logs = result.nested[position].numpy().astype("float32")
+                # By-products cost nothing of their own.
+                self.nested_rows.append(replace(rows[position], log_singular_values=logs, seconds=0.0))
             self.num_measured += 1
         return failures
 
@@ -247,10 +257,15 @@ class _Session:
         return bool(self.rows) and now - self.flushed >= flush_interval(now - self.started)
 
     def flush(self) -> None:
-        """Write the finished rows as one shard."""
-        if self.rows:
-            self.store.write_measurements(self.backbone.info.backbone_id, self.spec, self.rows)
-            self.rows = []
+        """Write the finished rows as one shard, by-products after what they came with."""
+        rows, nested_rows = self.rows, self.nested_rows
+        self.rows, self.nested_rows = [], []
+        if rows:
+            self.store.write_measurements(self.backbone.info.backbone_id, self.spec, rows)
+        if nested_rows and self.nested is not None:
+            self.store.write_measurements(self.backbone.info.backbone_id, self.nested, nested_rows)
+        if rows and self.on_shard is not None:
+            self.on_shard(rows)
         self.flushed = time.monotonic()
 
     def progress(self) -> Progress:
@@ -258,6 +273,28 @@ class _Session:
         (first, before), (last, done) = self.recent[0], self.recent[-1]
         rate = (done - before) / (last - first) if last > first else None
         return Progress(self.num_measured, self.num_failed, rate)
+
+
+def to_rows(content_ids: Sequence[str], result: Measurements, seconds: float) -> list[Measurement]:
+    """What was measured of a batch as rows for the store; `seconds` an image."""
+    logs = log_spectrum(result.singular_values) if result.nested is None or result.spec.is_exact else result.nested
+    paper = jepa_score(result.singular_values, "paper")
+    embedding = result.embedding.double()
+    lengths = embedding.norm(dim=1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny).log()
+    features = lengths if result.features is None else torch.cat([result.features.double(), lengths], dim=1)
+    return [
+        Measurement(
+            content_id=content_id,
+            log_singular_values=np.asarray(logs[position], dtype=np.float32),
+            rank=int(result.rank[position]),
+            score=float(result.score[position]),
+            score_paper=float(paper[position]),
+            embedding=embedding[position].half().numpy(),
+            seconds=seconds,
+            features=features[position].float().numpy(),
+        )
+        for position, content_id in enumerate(content_ids)
+    ]
 
 
 def _failure(image: PendingImage, error: SampleError) -> SampleFailure:

@@ -34,15 +34,31 @@ MEASUREMENT_SCHEMA = pa.schema(
         ("score_paper", pa.float64()),
         ("embedding", pa.list_(pa.float16())),
         ("seconds", pa.float64()),
+        ("features", pa.list_(pa.float32())),
+    ]
+)
+
+#: Rows of a calibrated spec: predictions. What else is known of the image is in the shards of its sketch.
+CALIBRATED_SCHEMA = pa.schema(
+    [
+        ("content_id", pa.string()),
+        ("rank", pa.int32()),
+        *((name, pa.float64()) for name in ("score", "lower", "upper", "score_paper", "lower_paper", "upper_paper")),
     ]
 )
 
 SCORE_COLUMN: dict[Definition, str] = {"rank": "score", "paper": "score_paper"}
 
-_NO_MEASUREMENTS = (
+#: Ends of the interval that holds the exact score.
+INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
+    "rank": ("lower", "upper"),
+    "paper": ("lower_paper", "upper_paper"),
+}
+
+_NO_SHARDS = (
     "SELECT NULL::VARCHAR AS content_id, NULL::FLOAT[] AS log_singular_values, NULL::INTEGER AS rank, "
-    "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds "
-    "WHERE false"
+    "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds, "
+    "NULL::FLOAT[] AS features WHERE false"
 )
 
 
@@ -92,14 +108,16 @@ class Store:
 
     def write_measurements(self, backbone_id: str, spec: MeasurementSpec, rows: Sequence[Measurement]) -> Path:
         """Write one shard; visible in whole or not at all. Returns its path."""
+        columns = {name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names}
+        return self.write_shard(backbone_id, spec, pa.table(columns, schema=MEASUREMENT_SCHEMA))
+
+    def write_shard(self, backbone_id: str, spec: MeasurementSpec, table: pa.Table) -> Path:
+        """Write a table of `MEASUREMENT_SCHEMA`, or of `CALIBRATED_SCHEMA` for a calibrated spec, as one shard."""
         folder = self.measurement_folder(backbone_id, spec.spec_id)
         folder.mkdir(parents=True, exist_ok=True)
         spec_file = folder / "spec.json"
         if not spec_file.exists():
             write_atomically(spec_file, json.dumps(spec.to_dict(), indent=2).encode())
-        table = pa.table(
-            {name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names}, schema=MEASUREMENT_SCHEMA
-        )
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
         path = folder / f"part-{new_id()}.parquet"
@@ -107,7 +125,10 @@ class Store:
         return path
 
     def measured_specs(self) -> list[tuple[str, str]]:
-        """Pairs (backbone id, spec id) that have at least one shard."""
+        """Pairs (backbone id, spec id) that have scores. Nested sketches serve calibrations; they are not scores."""
+        return [pair for pair in self._stored_specs() if not pair[1].startswith("nested-")]
+
+    def _stored_specs(self) -> list[tuple[str, str]]:
         parts = (self.home / "measurements").glob("*/*/part-*.parquet")
         return sorted({(part.parent.parent.name, part.parent.name) for part in parts})
 
@@ -174,27 +195,61 @@ class Store:
         """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
         return _parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
 
+    def shards_sql(self, backbone_id: str, spec_id: str) -> str:
+        """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""
+        parts = self._parts(backbone_id, spec_id)
+        # By name, because shards of former releases lack the youngest columns.
+        return f"{_NO_SHARDS} UNION ALL BY NAME {_parquet_sql(parts)}" if parts else _NO_SHARDS
+
+    def _parts(self, backbone_id: str, spec_id: str) -> list[Path]:
+        return sorted(self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet"))
+
+    def shard_names(self, backbone_id: str, spec_id: str) -> list[str]:
+        """Names of all shards that `measurements_sql` reads."""
+        return [part.name for name in self._read_specs(backbone_id, spec_id) for part in self._parts(backbone_id, name)]
+
+    def _read_specs(self, backbone_id: str, spec_id: str) -> list[str]:
+        """The spec itself; of a calibrated one also the exact and the sketch spec that its rows rest on."""
+        if not spec_id.startswith("calibrated-") or not self._parts(backbone_id, spec_id):
+            return [spec_id]
+        spec = self.spec(backbone_id, spec_id)
+        return [spec_id, spec.exact.spec_id, spec.sketch().spec_id]
+
     def measurements_sql(self, backbone_id: str, spec_id: str) -> str:
-        """SELECT over all shards of one backbone and spec; an empty relation if there is none."""
-        parts = sorted(self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet"))
-        return _parquet_sql(parts) if parts else _NO_MEASUREMENTS
+        """SELECT over all that was measured under one backbone and spec; an empty relation if there is nothing.
+
+        Besides the fields of `records.Measurement`: `is_exact`, and the ends of the interval that holds the exact score
+        (`lower`, `upper`; `lower_paper`, `upper_paper`): both the score where it is exact, NULL where nobody knows.
+        A calibrated spec shows the exact score of every image that has one; spectra are those of exact measurements.
+        """
+        specs = self._read_specs(backbone_id, spec_id)
+        shards = [self.shards_sql(backbone_id, name) for name in specs]
+        if len(specs) > 1:
+            return _calibrated_sql(*shards)
+        if spec_id.startswith("exact-"):
+            ends = "score AS lower, score AS upper, score_paper AS lower_paper, score_paper AS upper_paper"
+            return f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})"
+        ends = ", ".join(f"NULL::DOUBLE AS {end}" for ends in INTERVAL_COLUMNS.values() for end in ends)
+        return f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})"
 
     def scored_sql(
         self, dataset: DatasetRecord, backbone_id: str, spec_id: str, definition: Definition = "rank"
     ) -> str:
-        """SELECT of a dataset's measured samples: manifest columns plus score, rank and percentiles.
+        """SELECT of a dataset's measured samples: manifest columns plus score, its interval, rank and percentiles.
+
+        `lower` and `upper` hold the exact score, `is_exact` says that the score is that; see `measurements_sql`.
 
         `class_percentile` and `percentile` are mid-rank percentiles in (0, 100) within the label and the dataset: the
         share of samples that score lower plus half the share that score the same. Unlabelled samples form one class.
         """
-        column = SCORE_COLUMN[definition]
+        column, (lower, upper) = SCORE_COLUMN[definition], INTERVAL_COLUMNS[definition]
         measured = self.measurements_sql(backbone_id, spec_id)
         return f"""
             WITH scored AS (
-                SELECT manifest.*, measured.rank, measured.{column} AS score
+                SELECT manifest.*, measured.rank, measured.{column} AS score,
+                    measured.{lower} AS lower, measured.{upper} AS upper, measured.is_exact
                 FROM ({self.manifest_sql(dataset)}) AS manifest
-                JOIN (SELECT content_id, rank, {column} FROM ({measured})) AS measured
-                USING (content_id)
+                JOIN ({measured}) AS measured USING (content_id)
             )
             SELECT *, {_midrank("PARTITION BY label")} AS class_percentile, {_midrank("")} AS percentile FROM scored
         """
@@ -228,7 +283,7 @@ class Store:
     def check(self) -> list[str]:
         """Audit the home folder; returns one sentence for each thing that is wrong."""
         problems = []
-        for backbone_id, spec_id in self.measured_specs():
+        for backbone_id, spec_id in self._stored_specs():
             where = f"measurements/{backbone_id}/{spec_id}"
             unreadable = [
                 part.name
@@ -240,7 +295,7 @@ class Store:
                     f"{where}/{name} is damaged: delete it, and its images are measured again." for name in unreadable
                 ]
                 continue
-            shards = self.measurements_sql(backbone_id, spec_id)
+            shards = self.shards_sql(backbone_id, spec_id)
             repeated = self.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
             if repeated:
                 problems.append(f"{where} holds {repeated} repeated measurements.")
@@ -268,6 +323,22 @@ def write_atomically(path: Path, data: bytes) -> None:
 def _parquet_sql(paths: Sequence[Path]) -> str:
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     return f"SELECT * FROM read_parquet([{quoted}], union_by_name = true)"
+
+
+def _calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
+    """Calibrated rows with the exact score in the place of the predicted one where there is one."""
+    columns = {"score": ("score", "lower", "upper"), "score_paper": ("score_paper", "lower_paper", "upper_paper")}
+    scores = ", ".join(
+        f"coalesce(exact.{score}, calibrated.{name}) AS {name}" for score, names in columns.items() for name in names
+    )
+    return f"""
+        SELECT content_id, exact.log_singular_values, coalesce(exact.rank, calibrated.rank) AS rank, {scores},
+            coalesce(exact.embedding, sketch.embedding) AS embedding,
+            coalesce(exact.seconds, sketch.seconds) AS seconds,
+            coalesce(exact.features, sketch.features) AS features, exact.score IS NOT NULL AS is_exact
+        FROM ({calibrated}) AS calibrated LEFT JOIN ({exact}) AS exact USING (content_id)
+            LEFT JOIN ({sketch}) AS sketch USING (content_id)
+    """
 
 
 def _midrank(partition: str) -> str:

@@ -25,7 +25,7 @@ FLOORS = (
     {"approximation"},
     {"errors", "records", "home", "batching", "queueing", "score"},
     {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo"},
-    {"catalogue", "training"},
+    {"catalogue", "training", "sketches"},
     {"store", "backbones"},
     {"views", "estimators", "indexing", "companions", "runs"},
     {"pipeline", "precision", "curation", "api"},

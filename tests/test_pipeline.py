@@ -139,11 +139,11 @@ def test_cancelling_keeps_what_was_measured(store, backbone, tmp_path):
 def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_path, monkeypatch):
     real, sizes = pipeline.measure_with, []
 
-    def tight(encoder, device, images, spec, *, chunk, on_chunk):
+    def tight(encoder, device, images, spec, *, chunk, **options):
         sizes.append((len(images), chunk))
         if len(images) > 2:
             raise torch.OutOfMemoryError
-        return real(encoder, device, images, spec, chunk=chunk, on_chunk=on_chunk)
+        return real(encoder, device, images, spec, chunk=chunk, **options)
 
     monkeypatch.setattr(pipeline, "measure_with", tight)
     monkeypatch.setattr(pipeline, "first_plan", lambda *_: BatchPlan(batch=8, chunk=4, limit=8))

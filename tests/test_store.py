@@ -1,5 +1,7 @@
 """Shards: atomic, additive, audited; joins and percentiles."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +9,7 @@ import pytest
 
 from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.records import DatasetState, Measurement, MeasurementSpec
-from jepascore_core.store import Store, write_atomically
+from jepascore_core.store import CALIBRATED_SCHEMA, Store, write_atomically
 
 SPEC = MeasurementSpec()
 
@@ -66,6 +68,118 @@ def test_a_spec_with_other_numbers_has_other_shards(store):
     assert other.spec_id != SPEC.spec_id
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
     assert store.query(store.measurements_sql("b", other.spec_id)).num_rows == 0
+
+
+CALIBRATED = MeasurementSpec("calibrated", probes=2, calibration="abc")
+
+
+def calibrated_row(number, score, half=1.0):
+    values = {"score": score, "lower": score - half, "upper": score + half}
+    paper = {f"{name}_paper": value - 5 for name, value in values.items()}
+    return {"content_id": content(number), "rank": 3, **values, **paper}
+
+
+def write_calibrated(store, *rows):
+    store.write_shard("b", CALIBRATED, pa.Table.from_pylist(list(rows), schema=CALIBRATED_SCHEMA))
+
+
+def by_id(store, spec):
+    rows = store.query(store.measurements_sql("b", spec.spec_id)).to_pylist()
+    return {int(row["content_id"], 16): row for row in rows}
+
+
+def test_a_calibrated_spec_shows_the_exact_score_where_there_is_one(store):
+    store.write_measurements("b", CALIBRATED.sketch(), [measurement(1, 7.0), measurement(2, 7.0)])
+    write_calibrated(store, calibrated_row(1, 10.0), calibrated_row(2, 20.0))
+    before = by_id(store, CALIBRATED)
+    assert (before[1]["score"], before[1]["lower"], before[1]["upper"], before[1]["is_exact"]) == (10, 9, 11, False)
+    assert (before[1]["score_paper"], before[1]["lower_paper"], before[1]["upper_paper"]) == (5, 4, 6)
+    assert before[1]["embedding"] == [1, 1, 1]
+    assert before[1]["log_singular_values"] is None
+
+    store.write_measurements("b", CALIBRATED.exact, [measurement(2, 21.5), measurement(3, 0.0)])
+    after = by_id(store, CALIBRATED)
+    assert after[1] == before[1]
+    assert set(after) == {1, 2}
+    assert (after[2]["score"], after[2]["lower"], after[2]["upper"], after[2]["is_exact"]) == (21.5, 21.5, 21.5, True)
+    assert (after[2]["score_paper"], after[2]["lower_paper"]) == (20.5, 20.5)
+    assert after[2]["log_singular_values"] == [2, 1, 0]
+
+
+def test_exact_scores_of_other_passes_do_not_count(store):
+    write_calibrated(store, calibrated_row(1, 10.0))
+    store.write_measurements("b", MeasurementSpec(precision="float64"), [measurement(1, 11.0)])
+    store.write_measurements("c", SPEC, [measurement(1, 12.0)])
+    assert by_id(store, CALIBRATED)[1]["score"] == 10.0
+
+
+def test_intervals_of_exact_scores_have_no_width_and_those_of_sketches_are_unknown(store):
+    sketch = MeasurementSpec("sketch", probes=2)
+    store.write_measurements("b", SPEC, [measurement(1, 1.0)])
+    store.write_measurements("b", sketch, [measurement(1, 2.0)])
+    exact, sketched = by_id(store, SPEC)[1], by_id(store, sketch)[1]
+    assert (exact["lower"], exact["upper"], exact["upper_paper"], exact["is_exact"]) == (1.0, 1.0, 0.0, True)
+    assert (sketched["lower"], sketched["upper"], sketched["is_exact"]) == (None, None, False)
+
+
+def test_scored_samples_carry_the_interval_of_their_definition(store):
+    dataset = add_manifest(store, ["a", "a"], [1, 2])
+    write_calibrated(store, calibrated_row(1, 10.0), calibrated_row(2, 20.0))
+    store.write_measurements("b", SPEC, [measurement(2, 21.0)])
+    for definition, expected in (
+        ("rank", [(9, 11, False), (21, 21, True)]),
+        ("paper", [(4, 6, False), (20, 20, True)]),
+    ):
+        sql = store.scored_sql(dataset, "b", CALIBRATED.spec_id, definition)
+        rows = store.query(f"SELECT * FROM ({sql}) ORDER BY sample_key").to_pylist()
+        assert [(row["lower"], row["upper"], row["is_exact"]) for row in rows] == expected
+
+
+def test_shards_without_the_youngest_columns_still_read(store):
+    columns = {"content_id": [content(1)], "rank": [3], "score": [1.0], "score_paper": [0.5]}
+    store.write_shard("b", SPEC, pa.table(columns))
+    row = by_id(store, SPEC)[1]
+    assert (row["score"], row["features"], row["embedding"]) == (1.0, None, None)
+    store.write_measurements("b", SPEC, [measurement(2, 2.0)])
+    assert set(by_id(store, SPEC)) == {1, 2}
+
+
+def test_nested_sketches_are_kept_but_are_no_scores(store):
+    store.write_measurements("b", SPEC.nested(8), [measurement(1, 1.0)])
+    assert store.measured_specs() == []
+    assert set(by_id(store, SPEC.nested(8))) == {1}
+    store.write_measurements("b", SPEC, [measurement(1, 1.0)])
+    assert store.measured_specs() == [("b", SPEC.spec_id)]
+
+
+def test_shard_names_tell_when_anything_behind_a_score_changes(store):
+    write_calibrated(store, calibrated_row(1, 10.0))
+    names = [store.shard_names("b", CALIBRATED.spec_id)]
+    for spec in (CALIBRATED.exact, CALIBRATED.sketch(), CALIBRATED):
+        store.write_measurements("b", spec, [measurement(5 + len(names), 1.0)])
+        names.append(store.shard_names("b", CALIBRATED.spec_id))
+    assert [len(each) for each in names] == [1, 2, 3, 4]
+    assert len(store.shard_names("b", SPEC.spec_id)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"estimator": "sketch"},
+        {"precision": "float64"},
+        {"probes": 3},
+        {"seed": 1},
+        {"engine_version": 99},
+        {"calibration": "other"},
+    ],
+)
+def test_every_ingredient_of_a_calibrated_score_is_in_its_spec_id(change):
+    assert dataclasses.replace(CALIBRATED, **change).spec_id != CALIBRATED.spec_id
+
+
+def test_ids_of_specs_without_a_calibration_stay_as_they_are():
+    assert MeasurementSpec(engine_version=1).spec_id == "exact-float32-88d2655f"
+    assert MeasurementSpec("sketch", "float64", 32, 1, engine_version=1).spec_id == "sketch-float64-1319b3ad"
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
