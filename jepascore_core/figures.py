@@ -147,7 +147,7 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
 
 def percentile_scatter_figure(scatter: PercentileScatter) -> go.Figure:
     """Percentiles under two backbones; on the diagonal they agree. The customdata is [sample key, content id]."""
-    figure = _figure(height=520)
+    figure = _figure(height=440)
     figure.add_shape(type="line", x0=0, y0=0, x1=100, y1=100, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     figure.add_trace(
         go.Scattergl(
