@@ -27,7 +27,7 @@ RADII = {
 
 def draw_duplicates(scores: ScoreSet) -> None:
     """Everything of Duplicates below the choice of scores."""
-    columns = st.columns([5, 3, 2], vertical_alignment="bottom")
+    columns = st.columns([11, 5, 4], vertical_alignment="bottom")
     with columns[0]:
         picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,))
     with columns[1]:

@@ -31,10 +31,10 @@ from pages.ui.reviewer import choose_reviewer
 from pages.ui.text import plain
 
 KIND_TITLES: dict[ReviewKind, str] = {
-    "borderline": "Nearest to a limit",
-    "dropped": "A sample of the dropped",
-    "kept": "A sample of the kept",
-    "unscored": "A sample of the not measured",
+    "borderline": "Borderline",
+    "dropped": "Dropped",
+    "kept": "Kept",
+    "unscored": "Not measured",
 }
 VERDICT_TITLES: dict[DecisionVerdict, str] = {"keep": "keep", "drop": "drop", "undecided": ""}
 QUEUE_SIZE = 60

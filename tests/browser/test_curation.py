@@ -1,0 +1,184 @@
+"""From rules to a downloaded file that torchvision loads; review by keyboard; duplicates by clicks."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, TimeoutError, expect
+
+from jepascore_core.api import open_dataset
+from jepascore_core.curation.decisions import current_decisions, history
+from jepascore_core.demo import load_digit_images
+from jepascore_core.store import Store
+from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
+from tests.conftest import SPEC, add_backbone, make_measurement
+
+pytestmark = pytest.mark.browser
+
+NUM_DIGITS = 240
+NUM_COPIES = 6
+
+
+@dataclass(frozen=True)
+class Curating:
+    """A running app with digits in it."""
+
+    server: Server
+    store: Store
+    dataset_id: str
+
+    def address(self, page: str, **parameters: str) -> str:
+        words = "&".join(f"{name}={value}" for name, value in {"dataset": self.dataset_id, **parameters}.items())
+        return f"{self.server.url}/{page}?{words}"
+
+
+def write_digits(folder: Path) -> None:
+    """Real digits by class, the first few of them twice."""
+    images, labels = load_digit_images()
+    for number in range(NUM_DIGITS):
+        image = Image.fromarray(images[number])
+        for name in [f"{number:04d}.png", *([f"{number:04d}-copy.png"] if number < NUM_COPIES else [])]:
+            path = folder / f"digit {labels[number]}" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+
+
+@pytest.fixture(scope="module")
+def curating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Curating]:
+    folder = tmp_path_factory.mktemp("curating")
+    write_digits(folder / "digits")
+    home = folder / "home"
+    before = os.environ.get("JEPASCORE_HOME")
+    os.environ["JEPASCORE_HOME"] = str(home)
+    try:
+        opened = open_dataset(folder / "digits")
+        store = Store(home)
+        backbone = add_backbone(store)
+        rows = {}
+        for sample in opened:
+            pixels = np.asarray(opened.image(sample).convert("L").resize((8, 8)), np.float16).ravel() / 255
+            score = 100 - float(np.abs(pixels.astype(np.float64) - 0.3).sum())
+            rows[sample.content_id] = replace(make_measurement(sample.content_id, score), embedding=pixels)
+        store.write_measurements(backbone.backbone_id, SPEC, list(rows.values()))
+        with serve(ROOT / "app.py", home) as server:
+            yield Curating(server, store, store.catalogue.datasets()[0].dataset_id)
+    finally:
+        os.environ.pop("JEPASCORE_HOME")
+        if before is not None:
+            os.environ["JEPASCORE_HOME"] = before
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Pick an option of a list, which closes again when the page is drawn meanwhile."""
+    for _ in range(6):
+        page.get_by_label(label, exact=True).click()
+        try:
+            page.get_by_role("option", name=option).click(timeout=5000)
+        except TimeoutError:
+            continue
+        return
+
+
+def kept_shown(page: Page, number: int) -> None:
+    expect(page.get_by_test_id("stMetric").filter(has_text="Kept")).to_contain_text(f"{number:,}", timeout=30_000)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_from_rules_to_a_file_that_torchvision_loads(
+    visit: Callable[..., Visit], curating: Curating, tmp_path: Path, theme: str
+) -> None:
+    from torchvision.datasets import ImageFolder
+
+    tab = visit(curating.address("curate"), theme=theme)
+    page = tab.page
+    kept_shown(page, NUM_DIGITS + NUM_COPIES)
+    bar = page.get_by_label("Rules", exact=True)
+    bar.fill("class_percentile >= 20 | one per exact | budget 60 balanced")
+    bar.press("Enter")
+    kept_shown(page, 60)
+    chips = page.get_by_role("button").filter(has_text=" · −")
+    expect(chips).to_have_count(3)
+    page.wait_for_load_state("networkidle")
+    screenshot(page, f"curate-{theme}")
+    chips.filter(has_text="class_percentile").click()
+    expect(chips).to_have_count(2)
+    kept_shown(page, 60)
+    choose(page, "Format", "Zip of images")
+    button = page.get_by_role("button", name="Download Zip of images")
+    button.scroll_into_view_if_needed()
+    screenshot(page, f"curate-export-{theme}")
+    with page.expect_download() as download:
+        button.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        archive.extractall(tmp_path / "curated")
+    dataset = ImageFolder(tmp_path / "curated")
+    assert len(dataset) == 60
+    assert dataset.classes == [f"digit {n}" for n in range(10)]
+    assert set(np.bincount(dataset.targets).tolist()) == {6}
+    assert dataset[0][0].size == (32, 32)
+    assert tab.errors == []
+
+
+def test_a_wrong_rule_is_shown_with_its_place(visit: Callable[..., Visit], curating: Curating) -> None:
+    page = visit(curating.address("curate", rules="percentile %3E= five")).page
+    page.get_by_text('At letter 15: Expected a number, found "five".').wait_for()
+    bar = page.get_by_label("Rules", exact=True)
+    bar.fill("percentile >= 50")
+    bar.press("Enter")
+    kept_shown(page, 123)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_reviewing_with_the_keyboard(visit: Callable[..., Visit], curating: Curating, theme: str) -> None:
+    who = f"ada-{theme}"
+    tab = visit(curating.address("review", rules="class_percentile >= 20", who=who), theme=theme)
+    page = tab.page
+    page.get_by_text("Borderline").first.wait_for()
+    page.get_by_role("button", name="Undo (0)").wait_for()
+    page.locator("img[alt*='png']").first.wait_for()
+    page.keyboard.press("d")
+    page.get_by_role("button", name="Undo (1)").wait_for()
+    page.keyboard.press("k")
+    page.get_by_role("button", name="Undo (2)").wait_for()
+    page.get_by_text(f"{who} decided about 1 sample").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    screenshot(page, f"review-{theme}")
+    mine = [a for a in history(curating.store, curating.dataset_id) if a.who == who]
+    assert [action.kind for action in mine] == ["decide", "decide"]
+    page.keyboard.press("z")
+    page.get_by_role("button", name="Redo (1)").wait_for()
+    page.keyboard.press("z")
+    page.get_by_role("button", name="Redo (2)").wait_for()
+    assert current_decisions(curating.store, curating.dataset_id) == ()
+    assert tab.errors == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_choosing_keepers_of_duplicates(visit: Callable[..., Visit], curating: Curating, theme: str) -> None:
+    who = f"bob-{theme}"
+    tab = visit(curating.address("duplicates", who=who), theme=theme)
+    page = tab.page
+    page.get_by_text("6 groups").wait_for()
+    tiles = page.get_by_role("group", name="Groups of duplicates").locator(".tile")
+    expect(tiles).to_have_count(2 * NUM_COPIES)
+    tiles.nth(1).click()
+    page.get_by_role("button", name="Undo (1)").wait_for()
+    expect(tiles.filter(has_text="✓ keep")).to_have_count(1)
+    expect(tiles.filter(has_text="✕ drop")).to_have_count(1)
+    page.get_by_role("button", name="Accept all").click()
+    page.get_by_role("button", name="Undo (2)").wait_for()
+    expect(tiles.filter(has_text="✓ keep")).to_have_count(NUM_COPIES)
+    page.wait_for_load_state("networkidle")
+    screenshot(page, f"duplicates-{theme}")
+    for number in (1, 2):
+        page.get_by_role("button", name="Undo (").click()
+        page.get_by_role("button", name=f"Redo ({number})").wait_for()
+    assert current_decisions(curating.store, curating.dataset_id) == ()
+    assert tab.errors == []
