@@ -274,6 +274,8 @@ def _figure(height: int = 340) -> go.Figure:
         showlegend=False,
         legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
         hoverlabel={"align": "left"},
+        # On a transparent ground plotly would put its buttons on a dark bar.
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": PALETTE[0]},
     )
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
