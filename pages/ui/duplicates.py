@@ -89,8 +89,8 @@ def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str
             ("Redo", redo, ":material/redo:", "y", possible.num_redo),
         ):
             st.button(
-                f"{title} ({count_text(number)})", icon=icon, shortcut=key, disabled=not number,
-                on_click=turn, args=(store(), scores.dataset_id, who),
+                f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"duplicates-{title}",
+                disabled=not number, on_click=turn, args=(store(), scores.dataset_id, who),
             )  # fmt: skip
 
 

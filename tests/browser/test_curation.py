@@ -178,7 +178,7 @@ def test_choosing_keepers_of_duplicates(visit: Callable[..., Visit], curating: C
     page.wait_for_load_state("networkidle")
     screenshot(page, f"duplicates-{theme}")
     for number in (1, 2):
-        page.get_by_role("button", name="Undo (").click()
+        page.get_by_role("button", name=f"Undo ({3 - number})").click()
         page.get_by_role("button", name=f"Redo ({number})").wait_for()
     assert current_decisions(curating.store, curating.dataset_id) == ()
     assert tab.errors == []
