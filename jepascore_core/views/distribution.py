@@ -239,16 +239,19 @@ def samples_between(
     *,
     limit: int = 48,
     labels: Sequence[Label] | None = None,
+    splits: Sequence[str | None] | None = None,
     per_dimension: bool = False,
 ) -> tuple[ScoredSample, ...]:
     """Samples with low < score <= high (None = no limit), the least likely first, at most `limit`."""
-    condition, parameters = label_filter(labels)
+    of_label, parameters = label_filter(labels)
+    of_split, more = label_filter(splits, len(parameters) + 1, "split")
+    parameters += more
     k = len(parameters)
     value = value_sql(store, scores, per_dimension)
     rows = store.query(
         f"""
         SELECT {SAMPLE_FIELDS} FROM ({scored_sql(store, scores)})
-        WHERE {condition} AND (${k + 1}::DOUBLE IS NULL OR {value} > ${k + 1})
+        WHERE {of_label} AND {of_split} AND (${k + 1}::DOUBLE IS NULL OR {value} > ${k + 1})
             AND (${k + 2}::DOUBLE IS NULL OR {value} <= ${k + 2})
         ORDER BY {value}, sample_key LIMIT ${k + 3}
         """,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from jepascore_core.records import short_hash
 from jepascore_core.score import Definition
@@ -93,12 +93,17 @@ def has_labels(store: Store, dataset_id: str) -> bool:
     )
 
 
-def label_filter(labels: Sequence[Label] | None, first: int = 1) -> tuple[str, list[Any]]:
-    """SQL condition "label is one of `labels`", never NULL, with its parameters from `first` on; None = every class."""
+def label_filter(
+    labels: Sequence[Label] | None, first: int = 1, column: Literal["label", "split"] = "label"
+) -> tuple[str, list[Any]]:
+    """SQL condition "label is one of `labels`", never NULL, with its parameters from `first` on; None = every class.
+
+    The same for splits, with that `column`.
+    """
     if labels is None:
         return "true", []
     named, unlabelled = f"${first}::VARCHAR[]", f"${first + 1}::BOOLEAN"
-    condition = f"(CASE WHEN label IS NULL THEN {unlabelled} ELSE label IN (SELECT unnest({named})) END)"
+    condition = f"(CASE WHEN {column} IS NULL THEN {unlabelled} ELSE {column} IN (SELECT unnest({named})) END)"
     return condition, [[label for label in labels if label is not None], None in labels]
 
 

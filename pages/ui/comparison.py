@@ -99,7 +99,8 @@ def _draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSe
     subtitle = f"percentile under {view.first_title} on the left, {view.second_title} on the right"
     with right:
         if selected:
-            _draw_pairs(f"{count_text(len(selected))} selected", subtitle, selected[:MAX_SELECTED], first)
+            shown = f", {MAX_SELECTED} shown" if len(selected) > MAX_SELECTED else ""
+            _draw_pairs(f"{count_text(len(selected))} selected{shown}", subtitle, selected[:MAX_SELECTED], first)
         else:
             largest = disagreements(store(), first, second, limit=NUM_DISAGREEMENTS)
             _draw_pairs("Largest disagreements", subtitle, largest, first)

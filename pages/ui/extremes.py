@@ -56,8 +56,7 @@ def draw_extremes(scores: ScoreSet) -> None:
     sections = [_section(summary, extremes) for summary, extremes in zip(page.classes, found, strict=True)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            "Below each image: its score in nats, and the share of its class that scores lower. Higher is more likely. "
-            "Click an image for its details."
+            "Score in nats, and the share of its class that scores lower: higher is more likely. Click one for details."
         )
         st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))
     if gallery(sections, "extremes", size=112 if len(chosen) == 1 else 92, remember=state.SAMPLE):

@@ -14,6 +14,7 @@ from jepascore_core.views.distribution import (
     GroupBy,
     HistogramOptions,
     Histograms,
+    HistogramSeries,
     bin_range,
     histograms,
     samples_between,
@@ -32,6 +33,7 @@ from pages.ui.text import plain
 GROUP_TITLES = {"none": "Whole datasets", "label": "By class", "split": "By split"}
 UNIT_TITLES = {"share": "Share", "count": "Count"}
 SAMPLES_SHOWN = 48
+MIN_SHOWN = 6
 MAX_DATASETS = 6
 
 
@@ -60,7 +62,7 @@ def _score_set(choice: BackboneChoice, dataset_id: str, definition: Definition) 
 
 def draw_histograms(score_sets: list[ScoreSet]) -> None:
     """The figure, its medians as a table, and the samples of the bars that are selected."""
-    columns = st.columns([3, 4, 4])
+    columns = st.columns([4, 3, 4])
     with columns[0]:
         grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True)
     with columns[1]:
@@ -71,6 +73,9 @@ def draw_histograms(score_sets: list[ScoreSet]) -> None:
         st.info("None of these datasets has a score yet.")
         return
     figure = histogram_figure(view, share=unit == "share")
+    figure.update_layout(dragmode="select", selectdirection="h")
+    # Of a line only its markers can be selected.
+    figure.update_traces(mode="lines+markers", marker={"size": 5}, selector={"type": "scatter"})
     event: Any = st.plotly_chart(figure, key="histograms", on_select="rerun", selection_mode=("points", "box"))
     if view.num_hidden:
         st.caption(f"{plural(view.num_hidden, 'smaller group')} not shown.")
@@ -78,26 +83,45 @@ def draw_histograms(score_sets: list[ScoreSet]) -> None:
     if bars:
         _draw_bars(view, bars)
     else:
-        st.caption("Click a bar, or drag a box over several, to see the samples in it.")
+        st.caption("Click a bar, or drag over several, to see the samples in it.")
     _draw_table(view)
 
 
 def _draw_bars(view: Histograms, bars: list[list[int]]) -> None:
-    """Samples of the selected bars of the first selected series."""
-    position = bars[0][0]
-    places = [place for series, place in bars if series == position]
-    series = view.series[position]
-    low, high = bin_range(view, min(places))[0], bin_range(view, max(places))[1]
-    labels = [series.group] if view.group_by == "label" else None
-    found = samples_between(store(), series.scores, low, high, limit=SAMPLES_SHOWN, labels=labels)
-    total = sum(series.counts[place] for place in places)
-    shown = f"{count_text(len(found))} of " if len(found) < total else ""
-    section = Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores")
-    event = gallery([section], "bar-samples", label="Samples of the chosen bars")
+    """Samples of the selected bars, a block for each series that has any there."""
+    places: dict[int, list[int]] = {}
+    for position, place in bars:
+        if view.series[position].counts[place]:
+            places.setdefault(position, []).append(place)
+    chosen = [(view.series[position], sorted(found)) for position, found in sorted(places.items())]
+    if not chosen:
+        st.caption("There is no sample in the chosen bars.")
+        return
+    limit = max(MIN_SHOWN, SAMPLES_SHOWN // len(chosen))
+    sections = [_section(view, series, found, limit) for series, found in chosen]
+    event = gallery(sections, "bar-samples", label="Samples of the chosen bars")
     if event is not None:
-        where = {state.DATASET: series.scores.dataset_id, state.SAMPLE: event.sample_key}
-        where[state.BACKBONE] = f"{series.scores.backbone_id}@{series.scores.spec_id}"
+        scores = chosen[event.section][0].scores
+        where = {state.DATASET: scores.dataset_id, state.SAMPLE: event.sample_key}
+        where[state.BACKBONE] = f"{scores.backbone_id}@{scores.spec_id}"
         st.switch_page("pages/explore.py", query_params=where)
+
+
+def _section(view: Histograms, series: HistogramSeries, places: list[int], limit: int) -> Section:
+    low, high = bin_range(view, places[0])[0], bin_range(view, places[-1])[1]
+    group = [series.group]
+    found = samples_between(
+        store(),
+        series.scores,
+        low,
+        high,
+        limit=limit,
+        labels=group if view.group_by == "label" else None,
+        splits=group if view.group_by == "split" else None,
+    )
+    total = sum(series.counts[places[0] : places[-1] + 1])
+    shown = f"{count_text(len(found))} of " if len(found) < total else ""
+    return Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores")
 
 
 def _draw_table(view: Histograms) -> None:

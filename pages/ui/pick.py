@@ -43,6 +43,7 @@ def pick_many(
         format_func=options.__getitem__,
         key=key,
         max_selections=state.MAX_ITEMS,
+        wrap=True,
         on_change=_to_url,
         args=(name, resets),
     )

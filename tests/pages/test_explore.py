@@ -70,7 +70,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     first = shown[0]["tiles"][0]
     assert (first["caption"], first["badge"]) == ("0.0", "4.2 %")
     assert first["tooltip"] == "cat/0000.png\nscore 0.0 nats, higher is more likely\n4.2 % of its class score lower"
-    assert "Higher is more likely" in said(app)
+    assert "higher is more likely" in said(app)
     assert not app.warning
 
 

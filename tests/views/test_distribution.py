@@ -127,6 +127,8 @@ def test_samples_between_limits_and_classes(store):
     ]  # fmt: skip
     assert [item.score for item in samples_between(store, scores, limit=2)] == [1, 2]
     assert [item.score for item in samples_between(store, scores, 2, None, labels=[None, "b"])] == [5]
+    assert [item.score for item in samples_between(store, scores, splits=["test"])] == [3, 5]
+    assert [item.score for item in samples_between(store, scores, labels=["a"], splits=["train", None])] == [2]
     assert [item.score for item in samples_between(store, scores, 0.4, 0.6, per_dimension=True)] == [3]
 
 
