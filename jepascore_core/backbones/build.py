@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepascore_core.backbones.identity import backbone_id
+from jepascore_core.backbones.releases import RELEASES
 from jepascore_core.errors import EncoderError, PreprocessingError, UnknownNameError
 from jepascore_core.records import BackboneInfo, BackboneRef, Preprocessing
 
@@ -28,11 +29,14 @@ def load_backbone(
     std: float | Sequence[float] | None = None,
     offline: bool = False,
 ) -> Backbone:
-    """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>` or `bundled:<name>`.
+    """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>` or a
+    release's, such as `ijepa:<model>.<tag>`.
 
     Args:
-        name: `jepascore backbones` lists the known ones; any name of the two libraries works.
-        checkpoint: safetensors or torch file to load instead of the library's weights; needs mean, std and image size.
+        name: `jepascore backbones` lists the known ones; any name of timm and open_clip works, and any repository in
+            transformers' format of a kind that is known.
+        checkpoint: safetensors or torch file, or folder, to load instead of the published weights. Under a name with
+            a tag it is a copy of those; under one without it needs mean, std and image size.
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1" or "mps".
         pooling: "token", "avg", "projection" or "native", instead of what the backbone's spec says.
         image_size: side of the square input in pixels, instead of what the spec says.
@@ -126,6 +130,14 @@ def _load(ref: BackboneRef) -> LoadedEncoder:
         from jepascore_core.backbones.open_clip_encoder import load_open_clip
 
         return load_open_clip(ref)
+    if library == "hf":
+        from jepascore_core.backbones.hf_encoder import load_hf
+
+        return load_hf(ref)
+    if library in RELEASES:
+        from jepascore_core.backbones.release_encoder import load_release
+
+        return load_release(ref)
     return _load_bundled(ref)
 
 

@@ -8,10 +8,26 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
+from jepascore_core.backbones.specs import WeightSource
 from jepascore_core.errors import WeightsUnavailableError
 
 #: Seconds to wait for the first answer. A download itself may take as long as it needs.
 CONNECT_SECONDS = 5.0
+
+
+def source_file(name: str, source: WeightSource, offline: bool) -> Path:
+    """Path of the file that a row of the table names.
+
+    Raises:
+        WeightsUnavailableError: if it is neither in a cache nor reachable, or nobody has published it.
+    """
+    if source.repository:
+        return hub_file(name, source.repository, source.filenames, offline)
+    if source.url:
+        return url_file(name, source.url, offline, source.saved_as)
+    raise WeightsUnavailableError(
+        f"No weights of {name} are published. Pass --checkpoint FILE of a training with --mean, --std and --image-size."
+    )
 
 
 def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool) -> Path:
@@ -36,34 +52,37 @@ def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool
     for filename in filenames:
         with suppress(LocalEntryNotFoundError):
             return Path(hf_hub_download(repo_id, filename, revision=revision, local_files_only=True))
+    remedy = "Load them once on a connected machine and copy its hub cache folder here"
     if offline:
-        raise _unavailable(name, "and offline was asked for")
+        raise _unavailable(name, "and offline was asked for", remedy)
     try:
         siblings = HfApi().model_info(repo_id, revision=revision, timeout=CONNECT_SECONDS).siblings or []
         present = {sibling.rfilename for sibling in siblings}
         found = [wanted for wanted in filenames if wanted in present]
         if not found:
-            raise _unavailable(name, f"and its hub repository has none of {', '.join(filenames)}")
+            raise _unavailable(name, f"and its hub repository has none of {', '.join(filenames)}", remedy)
         return Path(hf_hub_download(repo_id, found[0], revision=revision))
     except GatedRepoError as error:
-        raise _unavailable(name, "and the hub wants their licence accepted first (then `hf auth login`)") from error
+        reason = "and the hub wants their licence accepted first (then `hf auth login`)"
+        raise _unavailable(name, reason, remedy) from error
     except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        raise _unavailable(name, f"and the model hub cannot be reached ({type(error).__name__})") from error
+        raise _unavailable(name, f"and the model hub cannot be reached ({type(error).__name__})", remedy) from error
 
 
-def url_file(name: str, url: str, offline: bool) -> Path:
-    """Path of a file that a library names by its address, kept in torch's own cache.
+def url_file(name: str, url: str, offline: bool, saved_as: str = "") -> Path:
+    """Path of a file that a library names by its address, kept in torch's own cache, there called `saved_as` if given.
 
     Raises:
         WeightsUnavailableError: if it is neither in the cache nor reachable.
     """
     import torch.hub
 
-    target = Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(urlparse(url).path).name
+    target = Path(torch.hub.get_dir()) / "checkpoints" / (saved_as or PurePosixPath(urlparse(url).path).name)
     if target.exists():
         return target
+    remedy = f"Fetch {url} on a connected machine and save it here as {target}"
     if offline:
-        raise _unavailable(name, "and offline was asked for")
+        raise _unavailable(name, "and offline was asked for", remedy)
     try:
         # torch's download has no time limit of its own, so ask first whether anybody answers.
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS):
@@ -72,12 +91,11 @@ def url_file(name: str, url: str, offline: bool) -> Path:
         match = torch.hub.HASH_REGEX.search(target.name)
         torch.hub.download_url_to_file(url, str(target), match.group(1) if match else None)
     except (OSError, RuntimeError) as error:
-        raise _unavailable(name, f"and their server cannot be reached ({type(error).__name__})") from error
+        raise _unavailable(name, f"and their server cannot be reached ({type(error).__name__})", remedy) from error
     return target
 
 
-def _unavailable(name: str, reason: str) -> WeightsUnavailableError:
+def _unavailable(name: str, reason: str, remedy: str) -> WeightsUnavailableError:
     return WeightsUnavailableError(
-        f"The weights of {name} are not on this machine, {reason}. Load them once on a connected machine and copy its "
-        "hub cache folder here, or pass --checkpoint FILE with --mean, --std and --image-size."
+        f"The weights of {name} are not on this machine, {reason}. {remedy}, or pass --checkpoint FILE."
     )

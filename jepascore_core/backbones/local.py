@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,18 @@ _WRAPPERS = (
 
 #: What wrappers of modules put before every name.
 _PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder.", "model.")
+
+#: What training programs keep beside the encoder, without the encoder's prefix.
+_HEADS = ("head.", "dino_head.", "ibot_head.")
+
+#: Files that may hold a folder's weights, the preferred first: of timm and transformers, of open_clip.
+FOLDER_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "open_clip_model.safetensors",
+    "pytorch_model.bin",
+    "open_clip_pytorch_model.bin",
+)
 
 _MAX_LISTED = 10
 
@@ -62,17 +75,65 @@ class Fit:
 def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
     """Content of a safetensors or torch file; nothing but tensors and plain containers is unpickled.
 
+    A folder stands for the weights file in it, an index of shards (`model.safetensors.index.json`) for all of them.
+
     Raises:
         CheckpointError: for a missing, damaged or unsafe file, or an unknown format.
     """
     path = Path(path)
+    if path.is_dir():
+        _refuse_transformers(path)
+        path = weights_file(path)
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint file {path}.")
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in _TORCH_SUFFIXES:
         return _read_torch(path)
     raise CheckpointError(f"{path.name} is neither .safetensors nor one of {', '.join(_TORCH_SUFFIXES)}.")
+
+
+def weights_file(folder: Path) -> Path:
+    """The file in a folder that holds the weights.
+
+    Raises:
+        CheckpointError: if there is none under a usual name.
+    """
+    found = next((folder / name for name in FOLDER_FILES if (folder / name).is_file()), None)
+    if found is None:
+        raise CheckpointError(f"{folder} holds none of {', '.join(FOLDER_FILES)}. Name the file itself.")
+    return found
+
+
+def shard_names(index: Path) -> list[str]:
+    """The files that an index of shards names, which lie beside it: names never lead elsewhere.
+
+    Raises:
+        CheckpointError: if it is no such index.
+    """
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise CheckpointError(f"{index.name} has no weight_map and is not an index of shards.")
+    return sorted({Path(str(shard)).name for shard in weight_map.values()})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if there is no such file.
+
+    Raises:
+        CheckpointError: for a file that is no JSON object.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} holds no JSON object.")
+    return values
 
 
 def state_from(checkpoint: Mapping[str, Any], expected: Iterable[str], source: str) -> dict[str, Tensor]:
@@ -89,15 +150,37 @@ def state_from(checkpoint: Mapping[str, Any], expected: Iterable[str], source: s
         checkpoint = _unwrap(checkpoint, source)
     if not checkpoint:
         raise CheckpointError(f"{source} holds no weights.")
-    names = list(expected)
-    state = dict(checkpoint)
+    return unprefixed(checkpoint, expected)
+
+
+def unprefixed(state: Mapping[str, Tensor], expected: Iterable[str] = ()) -> dict[str, Tensor]:
+    """The weights without prefixes that all names share (heads apart) and the encoder's names have not."""
+    names, state = list(expected), dict(state)
     while prefix := _foreign_prefix(state, names):
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     return state
 
 
+def entry_of(checkpoint: Mapping[str, Any], entries: Iterable[str], source: str) -> Mapping[str, Any]:
+    """The first of the named entries that a training checkpoint has; a file that holds only tensors is its own entry.
+
+    Raises:
+        CheckpointError: listing the entries that it has instead.
+    """
+    from torch import Tensor
+
+    if all(isinstance(value, Tensor) for value in checkpoint.values()):
+        return checkpoint
+    names = tuple(entries)
+    for name in names:
+        if isinstance(checkpoint.get(name), Mapping):
+            inner: Mapping[str, Any] = checkpoint[name]
+            return inner
+    raise CheckpointError(f"{source} has no entry {' or '.join(names)} (entries: {_entries(checkpoint)}).")
+
+
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterable[str], source: str) -> None:
-    """Load every weight of the module from `state`; only classifier `heads` may be left over.
+    """Load every weight of the module from `state`; only what is named in `heads` may be left over.
 
     Raises:
         CheckpointError: listing what is missing, not expected, or of another shape; the module is unchanged then.
@@ -113,18 +196,21 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
 
 
 def compare(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], heads: Iterable[str]) -> Fit:
-    """What of `state` does not fit the encoder's `expected` state; weights of `heads` may be left over."""
-    prefixes = tuple(f"{head}." for head in heads)
+    """What of `state` does not fit the encoder's `expected` state; `heads` (weights or modules) may be left over."""
+    names = tuple(heads)
+    prefixes = tuple(f"{head}." for head in names)
     return Fit(
         # Older files lack this counter of training steps; it plays no part in evaluation, and torch fills it in.
         missing=sorted(name for name in expected.keys() - state.keys() if not name.endswith("num_batches_tracked")),
-        unexpected=sorted(name for name in state.keys() - expected.keys() if not name.startswith(prefixes)),
+        unexpected=sorted(
+            name for name in state.keys() - expected.keys() if name not in names and not name.startswith(prefixes)
+        ),
         reshaped=sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape),
     )
 
 
 def require_preprocessing(ref: BackboneRef, hint: str) -> None:
-    """Refuse a checkpoint whose mean, std or image size was not given: they are part of what it computes.
+    """Refuse a checkpoint of one's own whose mean, std or image size was not given: they are part of what it computes.
 
     Raises:
         PreprocessingError: naming the options that are missing, with `hint`.
@@ -136,6 +222,25 @@ def require_preprocessing(ref: BackboneRef, hint: str) -> None:
             "A checkpoint needs --mean, --std and --image-size, as it was trained with; missing: "
             f"{', '.join(missing)}. {hint}"
         )
+
+
+def _refuse_transformers(folder: Path) -> None:
+    # transformers names weights in its own way, and only its config says what they compute.
+    if kind := read_json(folder / "config.json").get("model_type"):
+        raise CheckpointError(
+            f"{folder} is in transformers' format (model_type {kind}). Load it as hf:<any name> --checkpoint {folder}."
+        )
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    """All tensors of a sharded model."""
+    state: dict[str, Tensor] = {}
+    for shard in shard_names(index):
+        path = index.parent / shard
+        if not path.is_file():
+            raise CheckpointError(f"{index.name} names {shard}, which is not beside it.")
+        state.update(_read_safetensors(path))
+    return state
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -178,17 +283,21 @@ def _unwrap(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Any]:
         if any(isinstance(checkpoint.get(name), Mapping) for name in names)
     ]
     if len(present) != 1 or not isinstance(checkpoint[present[0]], Mapping):
-        entries = ", ".join(sorted(str(name) for name in checkpoint)[:_MAX_LISTED])
         raise CheckpointError(
-            f"It is not clear where {source} holds its weights (entries: {entries}). Save the state dict alone."
+            f"It is not clear where {source} holds its weights (entries: {_entries(checkpoint)}). "
+            "Save the state dict alone."
         )
     inner: Mapping[str, Any] = checkpoint[present[0]]
     return inner
 
 
+def _entries(checkpoint: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(str(name) for name in checkpoint)[:_MAX_LISTED])
+
+
 def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str]) -> str | None:
     """A prefix that all names but heads share and the encoder does not have."""
-    body = [name for name in state if not name.startswith("head.")]
+    body = [name for name in state if not name.startswith(_HEADS)]
     for prefix in _PREFIXES:
         if body and all(name.startswith(prefix) for name in body):
             return None if any(name.startswith(prefix) for name in expected) else prefix

@@ -22,7 +22,7 @@ from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsU
 from jepascore_core.records import BackboneRef, Preprocessing
 
 #: A text tower of almost no size: open_clip builds one beside every image tower, and it is thrown away.
-_TINY_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
+TINY_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
 
 #: What full CLIP checkpoints hold besides the image tower.
 _NOT_VISUAL = (
@@ -66,7 +66,8 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
     if ref.pooling not in (None, "native", "projection"):
         raise UnknownNameError(f"{spec.name} cannot pool by {ref.pooling!r}; choose projection.")
     settings = _settings(model, tag)
-    require_preprocessing(ref, _hint(settings))
+    if not tag:
+        require_preprocessing(ref, _hint(settings))
     if ref.checkpoint is not None:
         path = Path(ref.checkpoint)
     else:
@@ -84,6 +85,8 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
 
 def open_clip_spec(ref: BackboneRef) -> tuple[BackboneSpec, str, str]:
     """The row of the table, or one derived from the name; model; tag ("" with a checkpoint and no tag).
+
+    A checkpoint for a name with a tag is a copy of those published weights, with their preprocessing.
 
     Raises:
         UnknownNameError: with near matches, or with the name whose activation function fits the weights.
@@ -133,7 +136,7 @@ def _build(model: str, image_size: int | None) -> open_clip.CustomTextCLIP:
     elif image_size:
         vision["image_size"] = image_size
     quick_gelu = config.get("quick_gelu", False)
-    return open_clip.CustomTextCLIP(config["embed_dim"], vision, _TINY_TEXT, quick_gelu=quick_gelu)
+    return open_clip.CustomTextCLIP(config["embed_dim"], vision, TINY_TEXT, quick_gelu=quick_gelu)
 
 
 def _settings(model: str, tag: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ NON_COMMERCIAL = "cc-by-nc-4.0 (non-commercial)"
 
 _TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
 _CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_HF_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+HF_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +108,4 @@ def _source(library: str, model: Model) -> WeightSource:
         return WeightSource(f"timm/{model.name}", _TIMM_FILES)
     if library == "open_clip":
         return WeightSource(f"timm/{model.weights}", _CLIP_FILES)
-    return WeightSource(model.name, _HF_FILES) if library == "hf" else WeightSource()
+    return WeightSource(model.name, HF_FILES) if library == "hf" else WeightSource()

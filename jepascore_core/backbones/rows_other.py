@@ -24,7 +24,7 @@ _CONTRASTIVE_IMAGES = (
     "Contrastive between images: negatives spread its embeddings over a sphere, so the score's theory does not hold."
 )
 _SUPERVISED = "Supervised: the score's theory does not hold; use it for comparison."
-_RECONSTRUCTION = "Self-supervised by reconstruction, not by joint embedding: the score's theory does not hold."
+RECONSTRUCTION = "Self-supervised by reconstruction, not by joint embedding: the score's theory does not hold."
 
 _CLIP_B32 = VitShape(12, 768, 3072, 32, projection=512)
 _CLIP_B16 = VitShape(12, 768, 3072, 16, projection=512)
@@ -198,7 +198,7 @@ OTHER_ROWS = (
         Model("vit_base_patch16_224.mae", 768, 224, VitShape(12, 768, 3072, 16)),
         Model("vit_large_patch16_224.mae", 1024, 224, VitShape(24, 1024, 4096, 16)),
         Model("vit_huge_patch14_224.mae", 1280, 224, VitShape(32, 1280, 5120, 14)),
-        note=_RECONSTRUCTION,
+        note=RECONSTRUCTION,
     ),
     *family(
         "supervised ViT",

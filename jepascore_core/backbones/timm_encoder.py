@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,46 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
         CheckpointError, WeightsUnavailableError: from the weights.
     """
     spec, config = timm_spec(ref)
-    require_preprocessing(ref, _hint(config))
+    if "." not in spec.name:
+        require_preprocessing(ref, hint(config))
     preprocessing = timm_preprocessing(config, spec, ref)
     # The file first: what is not there should fail before a large encoder is built.
     path = Path(ref.checkpoint) if ref.checkpoint is not None else _library_weights(spec.name, config, ref.offline)
     checkpoint = read_checkpoint(path)
-    encoder = _build(spec.architecture, config, preprocessing)
-    note = _load_weights(encoder, spec.architecture, config, preprocessing, checkpoint, path.name)
-    pooling = _set_pooling(encoder, ref.pooling or spec.pooling, spec.name)
+    plan = BuildPlan(spec.architecture, config, preprocessing)
+    encoder = build_encoder(plan)
+    state = state_from(checkpoint, encoder.state_dict(), path.name)
+    note = load_weights(encoder, plan, state, path.name)
+    pooling = set_pooling(encoder, ref.pooling or spec.pooling, spec.name)
     return LoadedEncoder(encoder, spec, pooling, preprocessing, note)
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What timm needs to build an encoder: `options` are arguments of the architecture that differ from its own."""
+
+    architecture: str
+    config: Mapping[str, Any]
+    preprocessing: Preprocessing
+    options: Mapping[str, Any] = field(default_factory=dict)
+    num_classes: int = 0
+
+    def keywords(self) -> dict[str, Any]:
+        """Arguments of `timm.create_model`."""
+        keywords: dict[str, Any] = {
+            "in_chans": self.preprocessing.channels,
+            "pretrained_cfg": self.config.get("tag") or None,
+        }
+        if self.config.get("fixed_input_size"):
+            keywords["img_size"] = (self.preprocessing.height, self.preprocessing.width)
+        return {**keywords, **self.options}
 
 
 def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
     """The row of the table, or one derived from timm's configuration, and that configuration.
 
-    A checkpoint for a name without tag is nobody's published weights: its family and licence are unknown.
+    A checkpoint for a name with a tag is a copy of those published weights, with their preprocessing. One for a name
+    without tag is nobody's published weights: its family, licence and preprocessing are unknown.
 
     Raises:
         UnknownNameError: with near matches.
@@ -94,35 +120,47 @@ def timm_preprocessing(config: Mapping[str, Any], spec: BackboneSpec, ref: Backb
     )
 
 
-def _hint(config: Mapping[str, Any]) -> str:
+def hint(config: Mapping[str, Any]) -> str:
+    """What timm's own weights of an architecture use, for those who must say what theirs do."""
     settings = resolve_data_config(pretrained_cfg=dict(config))
     mean, std = (" ".join(f"{value:g}" for value in settings[key]) for key in ("mean", "std"))
     size = settings["input_size"][1]
     return f"timm's own weights of this architecture use mean {mean}, std {std}, image size {size}."
 
 
-def _model_options(config: Mapping[str, Any], preprocessing: Preprocessing) -> dict[str, Any]:
-    options: dict[str, Any] = {"in_chans": preprocessing.channels, "pretrained_cfg": config.get("tag") or None}
-    if config.get("fixed_input_size"):
-        options["img_size"] = (preprocessing.height, preprocessing.width)
-    return options
+def build_encoder(plan: BuildPlan) -> nn.Module:
+    """An encoder with timm's initial weights, without classes unless the plan wants them.
 
-
-def _build(architecture: str, config: Mapping[str, Any], preprocessing: Preprocessing) -> nn.Module:
+    Raises:
+        PreprocessingError: for channels or a size that the architecture cannot take.
+    """
+    settings = plan.preprocessing
     try:
-        encoder: nn.Module = timm.create_model(architecture, num_classes=0, **_model_options(config, preprocessing))
+        encoder: nn.Module = timm.create_model(
+            plan.architecture, **{"num_classes": plan.num_classes, **plan.keywords()}
+        )
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise PreprocessingError(
-            f"{architecture} cannot be built for {preprocessing.channels} x {preprocessing.height} x "
-            f"{preprocessing.width} images: {error}"
+            f"{plan.architecture} cannot be built for {settings.channels} x {settings.height} x {settings.width} "
+            f"images: {error}"
         ) from error
     patch = getattr(getattr(encoder, "patch_embed", None), "patch_size", None)
-    if config.get("fixed_input_size") and patch and (preprocessing.height % patch[0] or preprocessing.width % patch[1]):
+    if plan.config.get("fixed_input_size") and patch:
+        require_whole_patches(plan.architecture, patch, settings)
+    return encoder
+
+
+def require_whole_patches(architecture: str, patch: tuple[int, int], settings: Preprocessing) -> None:
+    """Refuse a size that is no multiple of the patch: the rest would be cut off.
+
+    Raises:
+        PreprocessingError: naming the patch size.
+    """
+    if settings.height % patch[0] or settings.width % patch[1]:
         raise PreprocessingError(
-            f"{architecture} cuts images into patches of {patch[0]} pixels; an image size of {preprocessing.height} "
+            f"{architecture} cuts images into patches of {patch[0]} pixels; an image size of {settings.height} "
             f"would lose the border. Choose a multiple of {patch[0]}."
         )
-    return encoder
 
 
 def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Path:
@@ -137,26 +175,27 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
     )
 
 
-def _load_weights(
-    encoder: nn.Module,
-    architecture: str,
-    config: Mapping[str, Any],
-    preprocessing: Preprocessing,
-    checkpoint: Mapping[str, Any],
-    source: str,
+def load_weights(
+    encoder: nn.Module, plan: BuildPlan, state: Mapping[str, Tensor], source: str, leftovers: tuple[str, ...] = ()
 ) -> str:
-    """Load every weight, converted by timm where it must be; returns a note on what was converted."""
+    """Load every weight, converted by timm where it must be; returns a note on what was converted.
+
+    Only classifiers and `leftovers` may be left over.
+
+    Raises:
+        CheckpointError: listing what is missing, not expected, or of another shape.
+    """
     expected = encoder.state_dict()
-    state = state_from(checkpoint, expected, source)
-    classifier = config.get("classifier") or ()
+    classifier = plan.config.get("classifier") or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     # An encoder without classes lacks everything of its head, also what timm does not call the classifier.
-    heads = {name.partition(".")[0] for name in names} | {"head", "head_dist", "fc"}
+    heads = {name.partition(".")[0] for name in names} | {"head", "head_dist", "fc", *leftovers}
     note = ""
     fit = compare(expected, state, heads)
     if not fit.is_complete and all("pos" in name for name in fit.reshaped):
         # Only positions may differ in shape: timm would also resample patches, and that is another encoder.
-        converted = _convert(state, names, architecture, config, preprocessing)
+        needed = {name: state[name] for name in state if name in expected or name in fit.unexpected}
+        converted = _convert(needed, plan)
         if converted is not None:
             note = _resampled(expected, state)
             state = converted
@@ -164,30 +203,21 @@ def _load_weights(
     return note
 
 
-def _convert(
-    state: Mapping[str, Tensor],
-    classifier: tuple[str, ...],
-    architecture: str,
-    config: Mapping[str, Any],
-    preprocessing: Preprocessing,
-) -> dict[str, Tensor] | None:
+def _convert(state: Mapping[str, Tensor], plan: BuildPlan) -> dict[str, Tensor] | None:
     """The weights under timm's names and for this image size, by timm's own (strict) conversion; None if it refuses."""
-    head = state.get(f"{classifier[0]}.weight") if classifier else None
-    num_classes = 0 if head is None else len(head)
     overlay = {
         "state_dict": dict(state),
-        "num_classes": num_classes,
+        "num_classes": plan.num_classes,
         "label_offset": None,
         # Declared as the file's own number of channels, else timm would sum three channels into one.
-        "input_size": (preprocessing.channels, *config["input_size"][1:]),
+        "input_size": (plan.preprocessing.channels, *plan.config["input_size"][1:]),
     }
     try:
         model = timm.create_model(
-            architecture,
+            plan.architecture,
             pretrained=True,
             pretrained_cfg_overlay=overlay,
-            num_classes=num_classes,
-            **_model_options(config, preprocessing),
+            **{"num_classes": plan.num_classes, **plan.keywords()},
         )
     except (AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError):
         return None
@@ -209,7 +239,7 @@ def _native_pooling(encoder: nn.Module) -> str:
     return kind if kind in ("token", "avg") else "native"
 
 
-def _set_pooling(encoder: nn.Module, wanted: str, name: str) -> str:
+def set_pooling(encoder: nn.Module, wanted: str, name: str) -> str:
     """Make the encoder pool as wanted and return the pooling that applies.
 
     "avg" on an encoder trained with a class token averages the normalised patch tokens.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,22 +57,40 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
     return randomised(open_clip.create_model(TINY_CLIP))
 
 
+def snapshot(cache: Path, repository: str) -> Path:
+    """The folder of a repository's files in a hub cache, made as the hub's client makes it."""
+    folder = cache / f"models--{repository.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    files = folder / "snapshots" / ("0" * 40)
+    files.mkdir(parents=True)
+    return files
+
+
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, dict[str, torch.Tensor]], None]:
-    """Put a file into an empty hub cache: `hub(repository, filename, state)`."""
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache."""
     cache = tmp_path / "hub"
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture
+def hub_folder(hub_cache: Path) -> Callable[[str, Path], None]:
+    """Put the files of a folder into the hub cache: `hub_folder(repository, folder)`."""
+    return lambda repository, folder: shutil.copytree(folder, snapshot(hub_cache, repository), dirs_exist_ok=True)
+
+
+@pytest.fixture
+def hub(hub_cache: Path) -> Callable[[str, str, dict[str, torch.Tensor]], None]:
+    """Put a file into the hub cache: `hub(repository, filename, state)`."""
 
     def put(repository: str, filename: str, state: dict[str, torch.Tensor]) -> None:
-        folder = cache / f"models--{repository.replace('/', '--')}"
-        (folder / "refs").mkdir(parents=True)
-        (folder / "refs" / "main").write_text("0" * 40)
-        snapshot = folder / "snapshots" / ("0" * 40)
-        snapshot.mkdir(parents=True)
+        files = snapshot(hub_cache, repository)
         if filename.endswith(".safetensors"):
-            save_file(state, snapshot / filename)
+            save_file(state, files / filename)
         else:
-            torch.save(state, snapshot / filename)
+            torch.save(state, files / filename)
 
     return put
 

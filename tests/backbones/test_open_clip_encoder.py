@@ -111,6 +111,18 @@ def test_hub_weights_come_from_the_cache_with_their_preprocessing(filename, tiny
     assert (backbone.info.name, backbone.info.is_jepa) == (f"open_clip:{TINY_CLIP}:tag", False)
 
 
+def test_a_copy_or_folder_of_published_weights_brings_its_preprocessing(tiny_clip, hub, tmp_path, monkeypatch):
+    tag = {"hf_hub": "owner/tiny/", "mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "resize_mode": "squash"}
+    monkeypatch.setitem(_PRETRAINED, TINY_CLIP, {"tag": tag})
+    hub("owner/tiny", "open_clip_model.safetensors", tiny_clip.state_dict())
+    (tmp_path / "copy").mkdir()
+    torch.save(tiny_clip.state_dict(), tmp_path / "copy" / "open_clip_pytorch_model.bin")
+    name = f"open_clip:{TINY_CLIP}:tag"
+    published = load_backbone(name, device="cpu", offline=True).info
+    for checkpoint in (tmp_path / "copy", tmp_path / "copy" / "open_clip_pytorch_model.bin"):
+        assert load_backbone(name, checkpoint, device="cpu", offline=True).info == published
+
+
 def test_a_tower_from_timm_can_be_resized(tmp_path, monkeypatch):
     name = "jepascore-test-timm"
     config = {

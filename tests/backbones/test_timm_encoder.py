@@ -1,6 +1,7 @@
 """timm encoders: checkpoints in the formats people have, hub weights from a cache, pooling, image size."""
 
 import dataclasses
+import shutil
 
 import pytest
 import timm
@@ -208,6 +209,23 @@ def test_hub_weights_can_run_at_another_size(hub):
     info = load_backbone(HUB_NAME, device="cpu", image_size=96).info
     assert (info.preprocessing.height, info.preprocessing.resize) == (96, 106)
     assert "resampled from 197 to 37 tokens" in info.note
+
+
+def test_a_copy_of_published_weights_brings_its_preprocessing(hub, tmp_path):
+    model = randomised(timm.create_model(TINY))
+    save_file(model.state_dict(), tmp_path / "copy.safetensors")
+    hub(HUB_REPOSITORY, "model.safetensors", model.state_dict())
+    copy = load_backbone(HUB_NAME, checkpoint=tmp_path / "copy.safetensors", device="cpu", offline=True)
+    assert copy.info == load_backbone(HUB_NAME, device="cpu", offline=True).info
+
+
+def test_a_folder_stands_for_the_weights_in_it(vit_file, tmp_path):
+    # As the hub's client downloads one of timm's repositories into a local folder.
+    shutil.copy(vit_file, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"architecture": "vit_tiny_patch16_224", "num_classes": 10}')
+    assert load(tmp_path).info == load(vit_file).info
+    with pytest.raises(CheckpointError, match=r"holds none of model\.safetensors"):
+        load(tmp_path.parent)
 
 
 @pytest.mark.slow

@@ -1,0 +1,84 @@
+"""Which preprocessing applies: the published one with what the person asked for, or what transformers has written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from jepascore_core.errors import PreprocessingError
+from jepascore_core.records import BackboneRef, Preprocessing
+
+#: Pillow's numbers of its filters, as transformers writes them.
+_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+
+
+def adjusted(published: Preprocessing, ref: BackboneRef) -> Preprocessing:
+    """The published preprocessing with the size, mean and std that were asked for.
+
+    The shorter side before the crop keeps its proportion to the input.
+    """
+    height, width, resize = published.height, published.width, published.resize
+    if ref.image_size:
+        resize = math.floor(ref.image_size * resize / min(height, width)) if resize else None
+        height = width = ref.image_size
+    return replace(
+        published,
+        height=height,
+        width=width,
+        resize=resize,
+        mean=ref.mean or published.mean,
+        std=ref.std or published.std,
+    )
+
+
+def stated(ref: BackboneRef) -> Preprocessing:
+    """What was given for weights of one's own: the shorter side resized to the image size (bicubic), then cropped.
+
+    Raises:
+        PreprocessingError: if mean, std or image size is missing.
+    """
+    if ref.image_size is None or ref.mean is None or ref.std is None:
+        raise PreprocessingError(f"{ref.name} needs --mean, --std and --image-size.")
+    return Preprocessing(ref.image_size, ref.image_size, ref.mean, ref.std, ref.image_size)
+
+
+def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
+    """What a transformers image processor does, from its `preprocessor_config.json`.
+
+    Raises:
+        PreprocessingError: if it leaves the size or the normalisation open.
+    """
+    size, crops = values.get("size"), bool(values.get("do_center_crop", "crop_size" in values))
+    shorter = _shorter_side(size, crops and not str(values.get("image_processor_type", "")).startswith("DeiT"))
+    sides = _sides(values.get("crop_size") if crops else size)
+    mean, std = tuple(values.get("image_mean") or ()), tuple(values.get("image_std") or ())
+    if not values.get("do_normalize", True):
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if sides is None or not mean or not std or not values.get("do_resize", True):
+        raise PreprocessingError(f"{source} leaves open how images become inputs. Give --mean, --std and --image-size.")
+    squashed = _sides(size)
+    return Preprocessing(
+        height=sides[0],
+        width=sides[1],
+        mean=mean,
+        std=std,
+        resize=shorter or (min(squashed) if squashed else min(sides)),
+        interpolation=_FILTERS.get(int(values.get("resample") or 2), "bilinear"),
+        fit="crop" if shorter else "squash",
+    )
+
+
+def _shorter_side(size: Any, crops: bool) -> int | None:
+    """The length that the shorter side is resized to; None where both sides are. A bare number means either."""
+    if isinstance(size, Mapping):
+        return size.get("shortest_edge")
+    return size if crops and isinstance(size, int) else None
+
+
+def _sides(size: Any) -> tuple[int, int] | None:
+    """(height, width), where a size says both."""
+    if isinstance(size, Mapping):
+        return (size["height"], size["width"]) if {"height", "width"} <= size.keys() else None
+    return (size, size) if isinstance(size, int) else None

@@ -1,0 +1,111 @@
+"""`ijepa:`, `vjepa2:`, `ibot:`, `mocov3:`, `lejepa:`: original checkpoints, their names remapped onto timm's.
+
+A name is the release, a timm architecture and, for published weights, their tag: "ibot:vit_base_patch16_224.in22k".
+Every weight of the encoder must be there, and every other one accounted for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+from timm.models import get_pretrained_cfg
+from torch import Tensor, nn
+
+from jepascore_core.backbones.backbone import LoadedEncoder
+from jepascore_core.backbones.fetch import source_file
+from jepascore_core.backbones.local import entry_of, load_strictly, read_checkpoint, require_preprocessing, unprefixed
+from jepascore_core.backbones.preprocessing import adjusted, stated
+from jepascore_core.backbones.releases import RELEASES, Release, entries_of
+from jepascore_core.backbones.specs import BackboneSpec, WeightSource, find_spec, unknown_backbone
+from jepascore_core.backbones.timm_encoder import BuildPlan, build_encoder, hint, load_weights, set_pooling
+from jepascore_core.backbones.vjepa2_encoder import build_vjepa2, fold_frames, vjepa2_size
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.records import BackboneRef, Preprocessing
+
+
+def load_release(ref: BackboneRef) -> LoadedEncoder:
+    """Build the architecture, load the release's encoder into it and set its pooling.
+
+    Raises:
+        UnknownNameError: for an architecture that timm does not have, or a pooling that it cannot do.
+        PreprocessingError: for weights of one's own without mean, std or image size.
+        CheckpointError, WeightsUnavailableError: from the weights.
+    """
+    spec = release_spec(ref)
+    config = _config(spec.architecture)
+    if spec.preprocessing is None:
+        require_preprocessing(ref, hint(config) if config else "")
+    # The file first: what is not there should fail before a large encoder is built.
+    path = (
+        Path(ref.checkpoint) if ref.checkpoint else source_file(spec.name, spec.source or WeightSource(), ref.offline)
+    )
+    release = RELEASES[spec.library]
+    entry = entry_of(read_checkpoint(path), entries_of(spec.library, spec.name.partition(".")[2]), path.name)
+    state = _branch(unprefixed(entry), release.branch)
+    preprocessing = adjusted(spec.preprocessing, ref) if spec.preprocessing else stated(ref)
+    if video := vjepa2_size(spec.architecture) if spec.library == "vjepa2" else None:
+        encoder: nn.Module = build_vjepa2(video, preprocessing)
+        load_strictly(encoder, fold_frames(state), release.leftovers, path.name)
+        note = ""
+    else:
+        plan = _plan(release, spec.architecture, config, preprocessing, state)
+        encoder = build_encoder(plan)
+        note = load_weights(encoder, plan, state, path.name, release.leftovers)
+    wanted = ref.pooling or spec.pooling
+    if release.keeps_head and wanted != "native":
+        raise UnknownNameError(f"{spec.name} cannot pool by {wanted!r}: its head belongs to its pooling. Leave it out.")
+    return LoadedEncoder(encoder, spec, set_pooling(encoder, wanted, spec.name), preprocessing, note)
+
+
+def release_spec(ref: BackboneRef) -> BackboneSpec:
+    """The row of the table; for a checkpoint of one's own, what the release's name alone tells.
+
+    Raises:
+        UnknownNameError: for an architecture that cannot be built, or an unlisted name without a checkpoint.
+    """
+    if found := find_spec(ref.name):
+        return found
+    library, _, architecture = ref.name.partition(":")
+    known = vjepa2_size(architecture) if library == "vjepa2" else timm.is_model(architecture)
+    if not known or "." in architecture or ref.checkpoint is None:
+        raise unknown_backbone(ref.name)
+    release = RELEASES[library]
+    return BackboneSpec(
+        name=ref.name,
+        family=release.family,
+        library=library,
+        architecture=architecture,
+        pooling=release.pooling,
+        dimension=None,
+        image_size=None,
+        licence="unknown",
+        is_jepa=release.is_jepa,
+        note=release.note,
+    )
+
+
+def _config(architecture: str) -> Mapping[str, Any]:
+    """timm's configuration of the architecture, whose classifier and input size we need; empty for V-JEPA 2's."""
+    found = get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
+    return {} if found is None else found.to_dict()
+
+
+def _branch(state: Mapping[str, Tensor], branch: str) -> dict[str, Tensor]:
+    """The encoder's own weights, where the file holds more; all of them, where it holds the encoder alone."""
+    own = {name.removeprefix(branch): value for name, value in state.items() if branch and name.startswith(branch)}
+    return own or dict(state)
+
+
+def _plan(
+    release: Release,
+    architecture: str,
+    config: Mapping[str, Any],
+    preprocessing: Preprocessing,
+    state: Mapping[str, Tensor],
+) -> BuildPlan:
+    head = state.get(f"{config.get('classifier')}.weight") if release.keeps_head else None
+    options = {**release.options, **release.per_model.get(architecture, {})}
+    return BuildPlan(architecture, config, preprocessing, options, 0 if head is None else len(head))
