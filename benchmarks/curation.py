@@ -130,7 +130,11 @@ def write_measurements(
         }
         folder = store.measurement_folder(backbone, spec.spec_id)
         folder.mkdir(parents=True, exist_ok=True)
-        table = pa.table({name: pa.array(value) for name, value in values.items()}).cast(MEASUREMENT_SCHEMA)
+        columns = [
+            pa.array(values[field.name]).cast(field.type) if field.name in values else pa.nulls(n, field.type)
+            for field in MEASUREMENT_SCHEMA
+        ]
+        table = pa.table(columns, schema=MEASUREMENT_SCHEMA)
         pq.write_table(table, folder / f"part-{first:09d}.parquet", compression="none")
     (folder / "spec.json").write_text(json.dumps(spec.to_dict()))
 

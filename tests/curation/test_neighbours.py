@@ -80,7 +80,7 @@ def test_approximate_indexes_report_the_recall_that_they_have(kind):
 
 
 def test_the_index_depends_on_the_number_of_images():
-    assert [choose_index(n) for n in (0, 30_000, 30_001, 200_000, 200_001)] == ["flat", "flat", "hnsw", "hnsw", "ivf"]
+    assert [choose_index(n) for n in (0, 50_000, 50_001, 200_000, 200_001)] == ["flat", "flat", "hnsw", "hnsw", "ivf"]
 
 
 def test_nothing_to_compare():
