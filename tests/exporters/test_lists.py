@@ -262,16 +262,21 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 targets = [Path(sys.argv[1]) / name for name in ("list.csv", "list.json")]
 try:
-    with staged(targets) as (first, second), first.open("wb") as sink:
-        sink.write(bytes(1_000_000))
+    with staged(targets) as (first, second):
+        if sys.argv[2] == "folder":
+            first.mkdir()
+            (first / "small").write_bytes(bytes(10))
+            first = first / "large"
+        first.write_bytes(bytes(1_000_000))
 except ExportError as error:
     print(error)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
-def test_a_full_disk_leaves_nothing_behind(tmp_path):
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path, kind):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), kind]
     found = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=True, cwd=Path(__file__).parents[2]
     )
