@@ -21,18 +21,17 @@ from pages.ui.reviewer import choose_reviewer
 GROUPS_PER_PAGE = 10
 RADII = {
     "exact": "Same bytes",
-    **{f"{radius:g}": f"Within {radius:g}" for radius in (0.01, 0.02, NEAR_RADIUS, 0.1, 0.2)},
+    **{f"{radius:g}": f"Within {radius:g}" for radius in (0.01, 0.02, NEAR_RADIUS, 0.1)},
 }
 
 
 def draw_duplicates(scores: ScoreSet) -> None:
     """Everything of Duplicates below the choice of scores."""
-    columns = st.columns([11, 5, 4], vertical_alignment="bottom")
-    with columns[0]:
-        picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,))
-    with columns[1]:
+    picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,))
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
         chosen = pick_one("Propose to keep", state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS})
-    with columns[2]:
+    with right:
         who = choose_reviewer()
     radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
     keep = next(name for name in KEEPERS if name == chosen)
