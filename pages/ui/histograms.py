@@ -73,6 +73,7 @@ def draw_histograms(score_sets: list[ScoreSet]) -> None:
         st.info("None of these datasets has a score yet.")
         return
     figure = histogram_figure(view, share=unit == "share")
+    # While a drag selects, Streamlit takes no click for a choice.
     figure.update_layout(dragmode="select", selectdirection="h")
     # Of a line only its markers can be selected.
     figure.update_traces(mode="lines+markers", marker={"size": 5}, selector={"type": "scatter"})
@@ -83,7 +84,7 @@ def draw_histograms(score_sets: list[ScoreSet]) -> None:
     if bars:
         _draw_bars(view, bars)
     else:
-        st.caption("Click a bar, or drag over several, to see the samples in it.")
+        st.caption("Drag across bars to see the samples in them.")
     _draw_table(view)
 
 
