@@ -59,11 +59,13 @@ class Fidelity:
 class CascadeReport:
     """What it took to settle the lists of a cascade.
 
-    `num_confirmed` images were measured exactly because they could have mattered, in `num_rounds` rounds;
-    `num_inside` of the `num_checked` whose interval was known had their exact score inside it.
+    Beside the `num_known` exact scores that were there before, `num_confirmed` images were measured exactly because
+    they could have mattered, in `num_rounds` rounds; of `num_checked` of them the interval is known, and `num_inside`
+    had their exact score inside it.
     """
 
     num_lists: int
+    num_known: int
     num_confirmed: int
     num_rounds: int
     num_checked: int

@@ -22,7 +22,7 @@ from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.jacobian.parts import UnknownStructure
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
-from jepascore_core.measurement_specs import resolve_spec
+from jepascore_core.measurement_specs import BATCH_ESTIMATORS, resolve_spec
 from jepascore_core.records import MeasurementSpec
 from jepascore_core.score import jepa_score, log_spectrum, numerical_rank
 from jepascore_core.sketches import nested_singular_values, sketch_cotangents
@@ -82,6 +82,10 @@ def measure(
         UnknownNameError: for an unknown estimator or precision.
     """
     spec = resolve_spec(estimator, precision, probes, seed)
+    if estimator not in BATCH_ESTIMATORS:
+        raise UnknownNameError(
+            f"A {estimator} score takes a whole dataset to calibrate on: use js.score_dataset, or `jepascore score`."
+        )
     return measure_with(prepare(backbone, spec), backbone.device, images, spec, chunk=chunk, on_chunk=on_chunk)
 
 

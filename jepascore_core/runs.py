@@ -12,10 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.datasets.sources import SourceOptions, detect_kind
 from jepascore_core.demo import DEMO_NAME, build_demo
 from jepascore_core.errors import JepaScoreError, StoreError
-from jepascore_core.measurement_specs import resolve_spec
+from jepascore_core.measurement_specs import resolve_plan, resolve_spec
 from jepascore_core.queueing import Work, enqueue
 from jepascore_core.records import BackboneRef, CostProbe, DatasetRecord, DatasetState, Run, RunState
 from jepascore_core.store import Store
@@ -148,17 +149,24 @@ def request_run(
     estimator: str = "exact",
     precision: str = "auto",
     device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
 ) -> Run:
     """Queue a run; asking for what is already queued or running returns that run.
 
+    `probes` and `seed` are those of sketches; `plan` says how a calibrated run or a cascade goes about it.
+
     Raises:
-        UnknownNameError: for an unknown dataset, estimator or precision.
+        UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
         DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
     """
     record = store.catalogue.dataset(dataset)
     if record.state is not DatasetState.INDEXING:
         store.index_folder(record)
-    run = store.catalogue.add_run(record.dataset_id, backbone, resolve_spec(estimator, precision), device)
+    spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
+    run = store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan)
     enqueue(store.home, Work.RUN, run.run_id)
     start_worker(store.home)
     return run
@@ -246,16 +254,21 @@ def request_probe(
     estimator: str = "exact",
     precision: str = "auto",
     device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
 ) -> CostProbe:
-    """Ask the worker what a run would cost.
+    """Ask the worker what a run would cost; options as in `request_run`.
 
     Raises:
-        UnknownNameError: for an unknown dataset, estimator or precision.
+        UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
         DatasetNotReadyError: if the dataset has no index yet.
     """
     record = store.catalogue.dataset(dataset)
     store.index_folder(record)
-    probe = store.catalogue.add_probe(record.dataset_id, backbone, resolve_spec(estimator, precision), device)
+    spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
+    probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan)
     enqueue(store.home, Work.PROBE, probe.probe_id)
     start_worker(store.home)
     return probe

@@ -9,12 +9,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from jepascore_core.approximate.run import expected_probes, run_approximation
+from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.errors import JepaScoreError, SampleError
 from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.jacobian.engine import Engine
-from jepascore_core.pipeline import PendingImage, Progress, first_plan, load_image, measure_pending
+from jepascore_core.pipeline import PendingImage, first_plan, load_image
 from jepascore_core.records import (
     CostProbe,
     DatasetRecord,
@@ -22,15 +24,20 @@ from jepascore_core.records import (
     MeasurementSpec,
     ProbeResult,
     Run,
-    SampleFailure,
 )
 from jepascore_core.store import Store
+from jepascore_core.tallies import Tally
 
 #: Counters are written at most this often, in seconds.
 REPORT_SECONDS = 0.3
 
 #: A probe measures ever larger batches until it has taken this long, in seconds.
 PROBE_SECONDS = 6.0
+
+#: What a cascade confirms, as measured by benchmarks/estimators.py: images for each place on a list, and the share of
+#: all images near a cut.
+CONFIRMED_PER_PLACE = 1.5
+CONFIRMED_AT_CUT = 0.1
 
 
 def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
@@ -46,37 +53,63 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
     backbone_id = backbone.info.backbone_id
     catalogue.save_backbone(backbone.info)
     check()
-    pending, reused, failed_before = _pending(store, dataset, run, backbone_id)
-    total = store.count_images(dataset)
+    catalogue.update_run(run.run_id, backbone_id=backbone_id)
+    tally = _tally(store, run, check)
+    if run.plan is not None:
+        message = run_approximation(store, backbone, dataset, run.spec, run.plan, tally)
+    else:
+        message = _measure_all(store, backbone, dataset, run.spec, tally)
+    if tally.failed == tally.total and tally.total:
+        raise JepaScoreError(
+            f"None of the {tally.total} images could be measured. The list of failures says why for each."
+        )
+    return message
 
-    def write(progress: Progress, message: str) -> None:
-        measured = reused + progress.num_measured
-        failed = failed_before + progress.num_failed
+
+def _tally(store: Store, run: Run, check: Callable[[], None]) -> Tally:
+    """Counts that are kept in the catalogue, at most every `REPORT_SECONDS` unless urgent."""
+    catalogue, run_id = store.catalogue, run.run_id
+    reported, reused = time.monotonic(), None
+
+    def write(tally: Tally, message: str, rate: float | None, is_urgent: bool) -> None:
+        nonlocal reported, reused
+        if not is_urgent and time.monotonic() - reported < REPORT_SECONDS:
+            return
+        reported = time.monotonic()
+        # What is measured before the first report was there before the run.
+        reused = tally.measured if reused is None else reused
         catalogue.update_run(
-            run.run_id, num_total=total, num_measured=measured, num_failed=failed, rate=progress.rate, message=message
+            run_id,
+            num_total=tally.total,
+            num_measured=tally.measured,
+            num_failed=tally.failed,
+            num_reused=reused,
+            rate=rate,
+            message=message,
         )
 
-    catalogue.update_run(run.run_id, backbone_id=backbone_id, num_reused=reused)
-    write(Progress(0, 0, None), f"Measuring on {backbone.device}")
-    reported = time.monotonic()
+    return Tally(
+        check,
+        write,
+        keep_failures=lambda failures: catalogue.add_run_failures(run_id, failures),
+        failed_ids=[failure.content_id or "" for failure in catalogue.run_failures(run_id)],
+        report=run.report,
+        keep_report=lambda report: catalogue.update_run(run_id, report=report.to_dict()),
+    )
 
-    def on_progress(progress: Progress, failures: list[SampleFailure]) -> None:
-        nonlocal reported
-        if failures:
-            catalogue.add_run_failures(run.run_id, failures)
-        if failures or time.monotonic() - reported > REPORT_SECONDS:
-            reported = time.monotonic()
-            write(progress, f"Measuring on {backbone.device}")
 
-    final = measure_pending(store, backbone, run.spec, pending, on_progress=on_progress, check=check)
-    num_failed = failed_before + final.num_failed
-    if num_failed == total and total:
-        write(final, "")
-        raise JepaScoreError(f"None of the {total} images could be measured. The list of failures says why for each.")
+def _measure_all(store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec, tally: Tally) -> str:
+    """Measure every image that no shard has, in one way. Returns a sentence for people."""
+    rows = store.pending_samples(dataset, backbone.info.backbone_id, spec.spec_id).to_pylist()
+    pending = [PendingImage(**row) for row in rows if row["content_id"] not in tally.failed_ids]
+    total = store.count_images(dataset)
+    reused = total - len(rows)
+    tally.open(total, reused, len(rows) - len(pending))
+    message = f"Measuring on {backbone.device}"
+    tally.tell(message)
+    tally.measure(store, backbone, spec, pending, message)
     before = f", {reused} of them before this run" if reused else ""
-    message = f"{reused + final.num_measured} images measured{before}, {num_failed} failed"
-    write(final, message)
-    return message
+    return f"{tally.measured} images measured{before}, {tally.failed} failed"
 
 
 def _wait_for_index(store: Store, dataset_id: str, check: Callable[[], None]) -> DatasetRecord:
@@ -88,15 +121,6 @@ def _wait_for_index(store: Store, dataset_id: str, check: Callable[[], None]) ->
     return dataset
 
 
-def _pending(store: Store, dataset: DatasetRecord, run: Run, backbone_id: str) -> tuple[list[PendingImage], int, int]:
-    """Images to measure now, how many are there already, and how many failed in an earlier attempt of this run."""
-    rows = store.pending_samples(dataset, backbone_id, run.spec.spec_id).to_pylist()
-    reused = store.count_images(dataset) - len(rows)
-    failed = {failure.content_id for failure in store.catalogue.run_failures(run.run_id)}
-    pending = [PendingImage(**row) for row in rows if row["content_id"] not in failed]
-    return pending, reused, len(rows) - len(pending)
-
-
 def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     """Predict the cost of a run from timed passes over a few of its images.
 
@@ -106,9 +130,18 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     dataset = store.catalogue.dataset(probe.dataset_id)
     backbone = load_ref(probe.backbone, probe.device)
     store.catalogue.save_backbone(backbone.info)
-    pending = store.pending_samples(dataset, backbone.info.backbone_id, probe.spec.spec_id)
+    wanted = probe.spec if probe.plan is None else probe.spec.exact
+    pending = store.pending_samples(dataset, backbone.info.backbone_id, wanted.spec_id)
     images = _some_images([PendingImage(**row) for row in pending.slice(0, 64).to_pylist()], backbone)
-    seconds = _seconds_per_image(backbone, images, probe.spec) if images else 0.0
+    if not images:
+        seconds = 0.0
+    elif probe.plan is None:
+        seconds = _seconds_per_image(backbone, images, probe.spec)
+    else:
+        share = _exact_share(store, dataset, probe.plan, pending.num_rows)
+        sketch = probe.spec.sketch(expected_probes(probe.spec, backbone.info.dimension))
+        dear, cheap = (_seconds_per_image(backbone, images, spec) for spec in (wanted, sketch))
+        seconds = share * dear + (1 - share) * cheap
     is_cuda = backbone.device.type == "cuda"
     return ProbeResult(
         backbone_id=backbone.info.backbone_id,
@@ -119,6 +152,18 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
         seconds_per_image=seconds,
         peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,
     )
+
+
+def _exact_share(store: Store, dataset: DatasetRecord, plan: ApproximationPlan, num_pending: int) -> float:
+    """Share of the images that a calibrated run or a cascade is expected to measure exactly."""
+    num_exact = plan.num_calibration
+    if plan.top is not None:
+        sizes = f"SELECT count(*) AS n FROM ({store.manifest_sql(dataset)}) GROUP BY label"
+        groups = store.query(f"SELECT count(*) AS n FROM ({sizes}) WHERE n > {plan.top}")["n"][0].as_py()
+        num_exact += int(CONFIRMED_PER_PLACE * 2 * plan.top * (1 + groups))
+    if plan.cut is not None:
+        num_exact += int(CONFIRMED_AT_CUT * num_pending)
+    return min(1.0, num_exact / num_pending)
 
 
 def _some_images(candidates: list[PendingImage], backbone: Backbone) -> list[Tensor]:
@@ -149,7 +194,7 @@ def _seconds_per_image(backbone: Backbone, images: list[Tensor], spec: Measureme
 
 
 def _time_batch(backbone: Backbone, engine: Engine, images: list[Tensor], spec: MeasurementSpec) -> float:
-    """Seconds that a batch takes; a long one is stopped in time and extrapolated to all K cotangents."""
+    """Seconds that a batch takes; a long one is stopped in time and extrapolated to all its cotangents."""
     marks: list[tuple[int, float]] = []
     started = time.monotonic()
 
@@ -164,5 +209,6 @@ def _time_batch(backbone: Backbone, engine: Engine, images: list[Tensor], spec: 
     except _LongEnough:
         # The first chunk also holds the forward pass and whatever is initialised late.
         (before, earlier), (after, later) = marks[0], marks[-1]
-        return later - started + (backbone.info.dimension - after) * (later - earlier) / (after - before)
+        passes = min(spec.probes or backbone.info.dimension, backbone.info.dimension)
+        return later - started + (passes - after) * (later - earlier) / (after - before)
     return time.monotonic() - started

@@ -28,8 +28,10 @@ FLOORS = (
     {"catalogue", "training", "sketches"},
     {"store", "backbones"},
     {"views", "estimators", "indexing", "companions", "runs"},
-    {"pipeline", "precision", "curation", "api"},
-    {"tasks", "figures", "exporters"},
+    {"pipeline", "precision", "curation"},
+    {"tallies"},
+    {"approximate"},
+    {"tasks", "figures", "exporters", "api"},
     {"worker", "engines"},
     {"cli"},
 )

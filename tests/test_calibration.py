@@ -230,7 +230,7 @@ def test_records_survive_json():
         tuple(curve((8, 0.9))),
         10,
         5,
-        CascadeReport(2, 40, 3, 40, 39, True),
+        CascadeReport(2, 300, 40, 3, 40, 39, True),
     )
     assert ApproximationReport.from_dict(report.to_dict()) == report
     assert report.fidelity is None

@@ -1,0 +1,1 @@
+"""Calibrated runs and cascades over a whole dataset."""
