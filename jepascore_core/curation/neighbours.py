@@ -27,7 +27,7 @@ IndexKind = Literal["flat", "hnsw", "ivf"]
 Floats = npt.NDArray[np.float32]
 
 #: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
-#: 40,000 images (K = 384) took 25 s flat, 79 s hnsw and 15 s ivf on two busy cores (benchmarks/near_duplicates.py).
+#: 40,000 images (K = 384) took 14 s flat, 33 s hnsw and 8 s ivf on two busy cores (benchmarks/near_duplicates.py).
 FLAT_LIMIT = 50_000
 HNSW_LIMIT = 200_000
 #: Neighbours that an approximate index is asked for; larger groups are joined through common members.

@@ -1,6 +1,8 @@
 """Recipes: readable, exact, the same list anywhere, and what changed since."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +29,7 @@ from jepascore_core.curation.recipes import Recipe, RecipeScores, from_dict, fro
 from jepascore_core.datasets.manifest import write_part
 from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.exporters import export
+from jepascore_core.runs import worker_pid
 from jepascore_core.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_sample, make_samples
 from tests.curation.strategies import HOSTILE, curations
@@ -223,10 +226,21 @@ def test_exporting_by_recipe_on_the_command_line(store, scores, tmp_path):
     assert "At letter 9" in run_cli(store.home, "export", "d", tmp_path / "x.txt", "--rules", "score > x").stderr
 
 
+@pytest.fixture
+def two_homes(tmp_path):
+    """Home folders whose workers end with the test."""
+    homes = tmp_path / "here", tmp_path / "there"
+    yield homes
+    for home in homes:
+        pid = worker_pid(home)
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+
+
 @pytest.mark.slow
-def test_a_recipe_measures_what_is_missing(tmp_path):
-    """The demo, measured here, then elsewhere by the recipe alone."""
-    here, there = tmp_path / "here", tmp_path / "there"
+def test_a_recipe_measures_what_is_missing(tmp_path, two_homes):
+    """Measured in one home folder, then in another by the recipe alone."""
+    here, there = two_homes
     source = tmp_path / "images"
     make_source(source)
     for home in (here, there):
