@@ -70,7 +70,7 @@ def start(json: JsonFlag = False) -> None:
 
 @worker_app.command("stop")
 def stop(json: JsonFlag = False) -> None:
-    """Stop the worker; unfinished work goes on when one is started again."""
+    """Stop the worker; unfinished work goes on when one is started again, as every command that waits for work does."""
     home = Store().home
     pid = worker_pid(home)
     if pid is not None:

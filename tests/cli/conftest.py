@@ -47,6 +47,7 @@ class Cli:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.environment = {**os.environ, "JEPASCORE_HOME": str(home)}
+        self.started: list[subprocess.Popen[str]] = []
 
     def __call__(self, *arguments: str | Path, typed: str | None = None) -> Answer:
         """Give a command in this process; an exception that is no exit goes through."""
@@ -58,7 +59,7 @@ class Cli:
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Give a command in a process of its own, which Ctrl-C reaches however the tests were started."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "jepascore_core", *map(str, arguments)],
             env={**self.environment, **options.pop("environment", {})},
             stdout=subprocess.PIPE,
@@ -67,6 +68,8 @@ class Cli:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **options,
         )
+        self.started.append(process)
+        return process
 
     @property
     def store(self) -> Store:
