@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import urllib.request
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
+from jepascore_core.backbones.presence import weights_path
 from jepascore_core.backbones.specs import WeightSource
 from jepascore_core.errors import WeightsUnavailableError
 
@@ -33,11 +33,17 @@ def source_file(name: str, source: WeightSource, offline: bool) -> Path:
 def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool) -> Path:
     """Path of the first of `filenames` that the repository ("owner/name" or "owner/name@revision") has.
 
-    A file in the hub's cache is taken without asking the hub, whose own retries would take half a minute.
+    A file in the hub's cache is taken without the hub's client, which would look for the network first, also when it is
+    asked for local files only.
 
     Raises:
         WeightsUnavailableError: if it is neither in the cache nor reachable.
     """
+    if (cached := weights_path(WeightSource(repository, tuple(filenames)))) is not None:
+        return cached
+    remedy = "Load them once on a connected machine and copy its hub cache folder here"
+    if offline:
+        raise _unavailable(name, "and offline was asked for", remedy)
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -49,12 +55,6 @@ def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool
 
     repo_id, _, tag = repository.partition("@")
     revision = tag or None
-    for filename in filenames:
-        with suppress(LocalEntryNotFoundError):
-            return Path(hf_hub_download(repo_id, filename, revision=revision, local_files_only=True))
-    remedy = "Load them once on a connected machine and copy its hub cache folder here"
-    if offline:
-        raise _unavailable(name, "and offline was asked for", remedy)
     try:
         siblings = HfApi().model_info(repo_id, revision=revision, timeout=CONNECT_SECONDS).siblings or []
         present = {sibling.rfilename for sibling in siblings}

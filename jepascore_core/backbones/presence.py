@@ -1,0 +1,42 @@
+"""Whether the weights of a backbone are on this machine: a look into the caches, without torch and without network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlparse
+
+from jepascore_core.backbones.specs import BackboneSpec, WeightSource
+
+
+def weights_path(source: WeightSource) -> Path | None:
+    """The file in the hub's or torch's cache that loading would take, or None if it would need the network."""
+    if source.repository:
+        return _in_hub_cache(source)
+    if source.url:
+        path = torch_cache() / (source.saved_as or PurePosixPath(urlparse(source.url).path).name)
+        return path if path.is_file() else None
+    return None
+
+
+def has_weights(spec: BackboneSpec) -> bool:
+    """Whether a backbone of the table can be loaded offline."""
+    return spec.library == "bundled" or (spec.source is not None and weights_path(spec.source) is not None)
+
+
+def torch_cache() -> Path:
+    """Where `torch.hub` keeps downloaded files, by its rules."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    home = Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser()
+    return home / "hub" / "checkpoints"
+
+
+def _in_hub_cache(source: WeightSource) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, revision = source.repository.partition("@")
+    for filename in source.filenames:
+        found = try_to_load_from_cache(repository, filename, revision=revision or None)
+        if isinstance(found, str):
+            return Path(found)
+    return None
