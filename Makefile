@@ -32,7 +32,7 @@ format: $(READY) ## Rewrite the code in the house style
 
 # uv resolves and installs several times faster than pip and shares its cache between environments.
 $(READY): requirements.txt pyproject.toml
-	@echo "Setting up $(VENV): PyTorch and the rest, about 5 GB, a minute or two the first time"
+	@echo "Setting up $(VENV): PyTorch and the rest, about 6 GB, a minute or more the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is %s. Use make PYTHON=python3.12" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

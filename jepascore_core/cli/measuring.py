@@ -8,19 +8,18 @@ from typing import Annotated
 
 import typer
 
+from jepascore_core.approximation import ApproximationPlan
+from jepascore_core.cli import options
 from jepascore_core.cli.output import JsonFlag, errors, print_json, say
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import wait_for_run
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.measurement_specs import ESTIMATORS, PRECISIONS
 from jepascore_core.records import BackboneRef, CostProbe, ProbeState
 from jepascore_core.runs import WorkerWatch, request_probe, request_run
 from jepascore_core.store import Store
 from jepascore_core.views.formats import bytes_text, duration_text
 
-BackboneOption = Annotated[
-    str, typer.Option("--backbone", "-b", help="timm:<name>, open_clip:<name>:<tag> or bundled:<name>.")
-]
+_PLAN = ApproximationPlan()
 
 
 def register(app: typer.Typer) -> None:
@@ -30,18 +29,26 @@ def register(app: typer.Typer) -> None:
 
 def score(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset (see `jepascore datasets`).")],
-    backbone: BackboneOption,
-    checkpoint: Annotated[str | None, typer.Option(help="Own weights: .safetensors or weights-only .pth.")] = None,
-    pooling: Annotated[str | None, typer.Option(help="token, avg or projection, if not the backbone's own.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the input in pixels.")] = None,
-    mean: Annotated[str | None, typer.Option(help="Mean per channel, for example 0.5,0.5,0.5.")] = None,
-    std: Annotated[str | None, typer.Option(help="Standard deviation per channel.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network for weights.")] = False,
-    estimator: Annotated[str, typer.Option(help=f"One of: {', '.join(ESTIMATORS)}.")] = "exact",
-    precision: Annotated[str, typer.Option(help=f"auto or one of: {', '.join(PRECISIONS)}.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    predict: Annotated[bool, typer.Option("--predict", help="Only say what it would cost.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
+    backbone: options.Backbone,
+    checkpoint: options.Checkpoint = None,
+    pooling: options.Pooling = None,
+    image_size: options.ImageSize = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    offline: options.Offline = False,
+    estimator: options.Estimator = "exact",
+    precision: options.Precision = "auto",
+    probes: options.Probes = None,
+    seed: options.Seed = 0,
+    target_fidelity: options.TargetFidelity = _PLAN.target_fidelity,
+    calibration: options.Calibration = _PLAN.num_calibration,
+    coverage: options.Coverage = _PLAN.coverage,
+    top: options.Top = None,
+    cut: options.Cut = None,
+    confidence: options.Confidence = _PLAN.confidence,
+    device: options.Device = "auto",
+    predict: options.Predict = False,
+    detach: options.Detach = False,
     json: JsonFlag = False,
 ) -> None:
     """Measure every image of a dataset that was not measured yet under a backbone."""
@@ -54,11 +61,13 @@ def score(
         std=parse_channels(std),
         offline=offline,
     )
+    plan = ApproximationPlan(target_fidelity, calibration, coverage, top, cut, confidence)
     store = Store()
+    wanted = store, dataset, ref, estimator, precision, device
     if predict:
-        show_cost(wait_for_probe(store, request_probe(store, dataset, ref, estimator, precision, device)), json)
+        show_cost(wait_for_probe(store, request_probe(*wanted, probes=probes, seed=seed, plan=plan)), json)
         return
-    run = request_run(store, dataset, ref, estimator, precision, device)
+    run = request_run(*wanted, probes=probes, seed=seed, plan=plan)
     report_end(run if detach else wait_for_run(store, run.run_id), json)
 
 

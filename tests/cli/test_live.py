@@ -184,6 +184,40 @@ def test_the_cost_is_predicted_and_nothing_is_measured(live: Cli, weights: tuple
     assert "no backbone 'timm:nonsense'" in answer.sentence
 
 
+@pytest.mark.parametrize(
+    ("options", "spec"),
+    [
+        (("--estimator", "sketch", "--probes", "4", "--seed", "7"), {"estimator": "sketch", "probes": 4, "seed": 7}),
+        (("--estimator", "calibrated", "--calibration", "40", "--probes", "8"), {"estimator": "calibrated"}),
+    ],
+    ids=["sketch", "calibrated"],
+)
+def test_approximate_estimators_take_their_options(
+    live: Cli, weights: tuple[str, ...], tmp_path: Path, options: tuple[str, ...], spec: dict[str, object]
+):
+    folder = write_noise(tmp_path / "images", 60, seed=17)
+    name = f"near-{spec['estimator']}"
+    live("add", name, folder)
+    run = live("score", name, *weights, *options, "--json")
+    assert (run.code, run.json["state"], run.json["num_measured"]) == (0, "finished", 60)
+    assert spec.items() <= run.json["spec"].items()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--estimator", "exact", "--probes", "4"), "number of probes"),
+        (("--estimator", "sketch", "--target-fidelity", "0.9"), "calibrated and cascade"),
+        (("--estimator", "cascade", "--coverage", "2"), "between 0 and 1"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_options_that_make_no_sense_together_are_refused(live: Cli, many: str, options: tuple[str, ...], words: str):
+    answer = live("score", many, "-b", "bundled:digits-vit", *options)
+    assert answer.code == 1
+    assert words in answer.sentence
+
+
 def test_a_backbone_that_cannot_be_loaded_ends_with_one_and_the_record(live: Cli, many: str, weights: tuple[str, ...]):
     answer = live("score", many, *weights, "--checkpoint", "/nowhere/weights.safetensors", "--json")
     assert (answer.code, answer.json["state"]) == (1, "failed")

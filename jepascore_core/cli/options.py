@@ -1,0 +1,44 @@
+"""The options of `jepascore score`, in three panels of its help: backbone, approximation, and the rest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jepascore_core.measurement_specs import ESTIMATORS, PRECISIONS
+
+_OWN = {"rich_help_panel": "Backbone"}
+_APPROXIMATE = {"rich_help_panel": "Approximate estimators"}
+
+Backbone = Annotated[
+    str,
+    typer.Option("--backbone", "-b", help="timm:<name>, open_clip:<name>:<tag>, bundled:<name>...", **_OWN),
+]
+Checkpoint = Annotated[str | None, typer.Option(help="Own weights: .safetensors or weights-only .pth.", **_OWN)]
+Pooling = Annotated[str | None, typer.Option(help="token, avg or projection, if not the backbone's own.", **_OWN)]
+ImageSize = Annotated[int | None, typer.Option(help="Side of the input in pixels.", **_OWN)]
+Mean = Annotated[str | None, typer.Option(help="Mean per channel, for example 0.5,0.5,0.5.", **_OWN)]
+Std = Annotated[str | None, typer.Option(help="Standard deviation per channel.", **_OWN)]
+Offline = Annotated[bool, typer.Option("--offline", help="Never try the network for weights.", **_OWN)]
+
+Estimator = Annotated[str, typer.Option(help=f"One of: {', '.join(ESTIMATORS)}.")]
+Precision = Annotated[str, typer.Option(help=f"auto or one of: {', '.join(PRECISIONS)}.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Predict = Annotated[bool, typer.Option("--predict", help="Only say what it would cost.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")]
+
+Probes = Annotated[int | None, typer.Option(help="Output combinations of a sketch; else chosen.", **_APPROXIMATE)]
+Seed = Annotated[int, typer.Option(help="Of the output combinations.", **_APPROXIMATE)]
+TargetFidelity = Annotated[
+    float, typer.Option(help="Rank correlation with exact scores that probes are chosen for.", **_APPROXIMATE)
+]
+Calibration = Annotated[int, typer.Option(help="Images that are measured exactly first.", **_APPROXIMATE)]
+Coverage = Annotated[float, typer.Option(help="Share of intervals that shall hold the exact score.", **_APPROXIMATE)]
+Top = Annotated[
+    int | None, typer.Option(help="Cascade: settle so many least and most likely of each class.", **_APPROXIMATE)
+]
+Cut = Annotated[
+    float | None, typer.Option(help="Cascade: settle who is on which side of this percentile.", **_APPROXIMATE)
+]
+Confidence = Annotated[float, typer.Option(help="Cascade: confidence of what is settled.", **_APPROXIMATE)]
