@@ -98,17 +98,21 @@ class Columns:
     def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
         """The score, NULL where there is no measurement; `<name>_rank` is the numerical rank beside it.
 
+        `lower`, `upper` and `is_exact` tell how far it is to be trusted, as in `Store.scored_sql`.
+
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
         """
         covered = covered_sql(self._store, scores)
         if companion == "norm":
             measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
-            covered = f"""SELECT sample_key, uri, measured.rank, measured.score
+            covered = f"""SELECT sample_key, uri, measured.rank, measured.score, measured.score AS lower,
+                measured.score AS upper, true AS is_exact
                 FROM ({self._store.manifest_sql(dataset)}) LEFT JOIN
                 (SELECT content_id, rank, {_NORM} AS score FROM ({measured})) AS measured USING (content_id)"""
         about = ["score", freshness(self._store, scores), *_identity(scores), companion]
-        sql = f'SELECT score AS "{{name}}", rank AS "{{name}}_rank" FROM ({covered}) ORDER BY sample_key, uri'
+        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
+        sql = f"SELECT {values} FROM ({covered}) ORDER BY sample_key, uri"
         name, base = self.hold(about, sql), self.base(dataset)
         counts = f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {base}) AS fits"
         if not self._store.query(counts)["fits"][0].as_py():

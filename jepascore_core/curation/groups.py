@@ -21,7 +21,8 @@ MAX_SHOWN = 24
 #: How to tell a group: the row of its first member.
 _MEMBERS = """
     SELECT "{groups}" AS grp, base.row_id, sample_key, content_id, label, split, "{score}" AS score,
-        "{score}_rank" AS rank, "{by_class}" AS class_percentile, "{overall}" AS percentile,
+        "{score}_rank" AS rank, lower, upper, coalesce(is_exact, true) AS is_exact,
+        "{by_class}" AS class_percentile, "{overall}" AS percentile,
         row_number() OVER (PARTITION BY "{groups}" ORDER BY {order}, base.row_id) AS place
     FROM {base} AS base POSITIONAL JOIN {groups} POSITIONAL JOIN {score} POSITIONAL JOIN {by_class}
         POSITIONAL JOIN {overall}

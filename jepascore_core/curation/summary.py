@@ -198,7 +198,8 @@ def samples_at(store: Store, found: Evaluation, row_ids: list[int]) -> dict[int,
     columns = [columns_of(store).percentile(dataset, found.score, within) for within in ("label", None)]
     sql = f"""
         SELECT row_id, sample_key, content_id, label, split, "{found.score}" AS score,
-            "{columns[0]}" AS class_percentile, "{columns[1]}" AS percentile, "{found.score}_rank" AS rank
+            "{columns[0]}" AS class_percentile, "{columns[1]}" AS percentile, "{found.score}_rank" AS rank,
+            lower, upper, coalesce(is_exact, true) AS is_exact
         FROM {found.base} POSITIONAL JOIN {found.score} POSITIONAL JOIN {columns[0]} POSITIONAL JOIN {columns[1]}
         WHERE row_id IN (SELECT unnest($1::BIGINT[]))
     """

@@ -37,6 +37,9 @@ class SampleScore:
     class_percentile: float
     class_place: int
     num_scored_in_class: int
+    lower: float | None
+    upper: float | None
+    is_exact: bool
 
     def as_sample(self, sample: Sample) -> ScoredSample:
         """The same as an item of a gallery."""
@@ -49,6 +52,9 @@ class SampleScore:
             self.class_percentile,
             self.percentile,
             self.rank,
+            self.lower,
+            self.upper,
+            self.is_exact,
         )
 
 
@@ -75,7 +81,8 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleDetail:
-    """One sample. `chosen`, `spectrum` and `place` are None where the chosen backbone has not measured it.
+    """One sample. `chosen`, `spectrum` and `place` are None where the chosen backbone has not measured it; `spectrum`
+    also where its score is an estimate.
 
     `duplicates` are the other samples of the dataset with the same bytes, at most `MAX_DUPLICATES` of `num_duplicates`.
     """
@@ -159,9 +166,15 @@ def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] 
     """Where the sample stands, by counting: one pass instead of the percentiles of every sample."""
     row = store.query(
         f"""
-        WITH scored AS (SELECT sample_key, label, score, rank FROM ({scored_sql(store, scores)})),
-            target AS (SELECT label AS own, score AS s, rank AS r FROM scored WHERE sample_key = $1)
-        SELECT any_value(s) AS score, any_value(r) AS rank, count(*) AS n,
+        WITH scored AS (
+                SELECT sample_key, label, score, rank, lower, upper, is_exact FROM ({scored_sql(store, scores)})
+            ),
+            target AS (
+                SELECT label AS own, score AS s, rank AS r, lower AS l, upper AS u, is_exact AS e
+                FROM scored WHERE sample_key = $1
+            )
+        SELECT any_value(s) AS score, any_value(r) AS rank, any_value(l) AS lower, any_value(u) AS upper,
+            any_value(e) AS is_exact, count(*) AS n,
             count(*) FILTER (score < s) AS below, count(*) FILTER (score = s) AS equal,
             count(*) FILTER (in_class) AS class_n,
             count(*) FILTER (in_class AND score < s) AS class_below,
@@ -181,6 +194,9 @@ def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] 
         "class_percentile": 100 * (row["class_below"] + row["class_equal"] / 2) / row["class_n"],
         "class_place": row["class_below"] + 1,
         "num_scored_in_class": row["class_n"],
+        "lower": row["lower"],
+        "upper": row["upper"],
+        "is_exact": row["is_exact"],
     }
 
 
@@ -193,11 +209,14 @@ def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sa
     return tuple(_sample(row) for row in rows), rows[0]["n"] if rows else 0
 
 
-def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int, title: str) -> SpectrumView:
-    """Content ids are hashes: the smallest ones of a class are a random, but always the same, part of it."""
+def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int, title: str) -> SpectrumView | None:
+    """None for an estimate, which has no spectrum of its own.
+
+    Content ids are hashes: the smallest ones of a class are a random, but always the same, part of it.
+    """
     reference = store.query(
         f"SELECT DISTINCT content_id FROM ({scored_sql(store, scores)}) WHERE label IS NOT DISTINCT FROM $1 "
-        "ORDER BY content_id LIMIT $2",
+        "AND (is_exact OR lower IS NULL) ORDER BY content_id LIMIT $2",
         [sample.label, NUM_REFERENCE],
     )["content_id"].to_pylist()
     rows = store.query(
@@ -206,6 +225,8 @@ def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int, title: 
         [[*reference, sample.content_id]],
     ).to_pylist()
     logs = {row["content_id"]: row["logs"] for row in rows}
+    if logs[sample.content_id] is None:
+        return None
     others = np.array([logs[item] for item in reference], dtype=np.float64)
     low, median, high = np.exp(np.quantile(others, [0.05, 0.5, 0.95], axis=0))
     own = np.exp(np.asarray(logs[sample.content_id], dtype=np.float64))

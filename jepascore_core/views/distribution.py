@@ -145,8 +145,8 @@ def value_sql(store: Store, scores: ScoreSet, per_dimension: bool) -> str:
 
 def _dimension(store: Store, scores: ScoreSet) -> int:
     measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
-    rows = store.query(f"SELECT len(log_singular_values) AS k FROM ({measured}) LIMIT 1").to_pylist()
-    return int(rows[0]["k"]) if rows else 1
+    rows = store.query(f"SELECT max(len(log_singular_values)) AS k FROM ({measured})").to_pylist()
+    return int(rows[0]["k"] or 1)
 
 
 def _values(store: Store, scores: ScoreSet, options: HistogramOptions) -> _Values:

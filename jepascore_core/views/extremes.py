@@ -130,7 +130,7 @@ def class_extremes(
 
 def _smallest(order: str, n: int) -> str:
     """SQL aggregate: the n rows with the smallest `order`, ties by sample key."""
-    fields = "content_id, split, score, class_percentile, percentile, rank"
+    fields = "content_id, split, score, class_percentile, percentile, rank, lower, upper, is_exact"
     rest = ", ".join(f"{name} := {name}" for name in fields.split(", "))
     return f"min(struct_pack(order_key := {order}, sample_key := sample_key, {rest}), {int(n)})"
 

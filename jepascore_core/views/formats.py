@@ -68,9 +68,18 @@ def rate_text(rate: float | None) -> str:
     return f"{duration_text(1 / rate)} an image"
 
 
-def score_text(score: float) -> str:
-    """A score in nats with one decimal and a true minus sign."""
-    return f"{score:.1f}".replace("-", "−")
+def score_text(score: float, is_exact: bool = True) -> str:
+    """A score in nats with one decimal and a true minus sign; "~" says that it is an estimate."""
+    return ("" if is_exact else "~") + f"{score:.1f}".replace("-", "−")
+
+
+def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> str:
+    """How far a score is to be trusted, as a sentence; "" where it is exact."""
+    if is_exact:
+        return ""
+    if lower is None or upper is None:
+        return "The log-volume of a sketch: it orders images, but is not the exact score"
+    return f"An estimate: the exact score is expected between {score_text(lower)} and {score_text(upper)} nats"
 
 
 def percentile_text(percentile: float) -> str:

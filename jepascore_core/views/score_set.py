@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from jepascore_core.records import short_hash
 from jepascore_core.score import Definition
-from jepascore_core.store import SCORE_COLUMN, Store
+from jepascore_core.store import INTERVAL_COLUMNS, SCORE_COLUMN, Store
 
 #: A class of a dataset; None is the class of the samples without a label.
 Label = str | None
 
 #: What a query must select for `to_scored_samples`.
-SAMPLE_FIELDS = "sample_key, content_id, label, split, score, class_percentile, percentile, rank"
+SAMPLE_FIELDS = (
+    "sample_key, content_id, label, split, score, class_percentile, percentile, rank, lower, upper, is_exact"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class ScoreSet:
 class ScoredSample:
     """A measured sample. `score` in nats, higher = more likely; percentiles in (0, 100), within class and dataset.
 
-    `rank` is the numerical rank of its Jacobian.
+    `rank` is the numerical rank of its Jacobian. The exact score lies between `lower` and `upper`: both are the score
+    where it `is_exact`, None where nobody knows.
     """
 
     sample_key: str
@@ -42,19 +45,21 @@ class ScoredSample:
     class_percentile: float
     percentile: float
     rank: int
+    lower: float | None = None
+    upper: float | None = None
+    is_exact: bool = True
 
 
 def to_scored_samples(rows: Iterable[dict[str, Any]]) -> tuple[ScoredSample, ...]:
-    """Rows that have (at least) the columns of `SAMPLE_FIELDS`."""
+    """Rows that have (at least) the columns of `SAMPLE_FIELDS`; the interval may be left out."""
     names = ScoredSample.__slots__
-    return tuple(ScoredSample(**{name: row[name] for name in names}) for row in rows)
+    return tuple(ScoredSample(**{name: row[name] for name in names if name in row}) for row in rows)
 
 
 def freshness(store: Store, scores: ScoreSet) -> str:
     """Changes whenever the index or the shards behind a score set change: the part of a cache key that says so."""
     version = store.catalogue.dataset(scores.dataset_id).version
-    parts = store.measurement_folder(scores.backbone_id, scores.spec_id).glob("part-*.parquet")
-    return short_hash([version, sorted(part.name for part in parts)])
+    return short_hash([version, store.shard_names(scores.backbone_id, scores.spec_id)])
 
 
 def scored_sql(store: Store, scores: ScoreSet) -> str:
@@ -69,13 +74,14 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
 
 
 def covered_sql(store: Store, scores: ScoreSet) -> str:
-    """SELECT of all samples, measured or not: manifest columns, `rank` and `score` (NULL where not measured)."""
-    column = SCORE_COLUMN[scores.definition]
+    """SELECT of all samples, measured or not: manifest columns, `rank`, `score` and its interval (NULL where not
+    measured)."""
+    column, (lower, upper) = SCORE_COLUMN[scores.definition], INTERVAL_COLUMNS[scores.definition]
     return f"""
-        SELECT manifest.*, measured.rank, measured.score
+        SELECT manifest.*, measured.* EXCLUDE (content_id)
         FROM ({manifest_sql(store, scores.dataset_id)}) AS manifest
         LEFT JOIN (
-            SELECT content_id, rank, {column} AS score
+            SELECT content_id, rank, {column} AS score, {lower} AS lower, {upper} AS upper, is_exact
             FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
         ) AS measured USING (content_id)
     """

@@ -8,7 +8,7 @@ import streamlit as st
 
 from jepascore_core.figures import place_figure, spectrum_figure
 from jepascore_core.views.detail import SampleDetail, SampleScore, sample_detail
-from jepascore_core.views.formats import bytes_text, count_text, percentile_text, score_text
+from jepascore_core.views.formats import bytes_text, count_text, estimate_text, percentile_text, score_text
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -27,15 +27,24 @@ def to_tiles(samples: Iterable[ScoredSample], tone: Tone | None = None) -> list[
         Tile(
             sample_key=sample.sample_key,
             content_id=sample.content_id,
-            caption=score_text(sample.score),
+            caption=score_text(sample.score, sample.is_exact),
             badge=percentile_text(sample.class_percentile),
             percentile=sample.class_percentile,
             tone=tone,
-            tooltip=f"{sample.sample_key}\nscore {score_text(sample.score)} nats, higher is more likely\n"
-            f"{percentile_text(sample.class_percentile)} of its class score lower",
+            tooltip=_tooltip(sample),
         )
         for sample in samples
     ]
+
+
+def _tooltip(sample: ScoredSample) -> str:
+    lines = [
+        sample.sample_key,
+        f"score {score_text(sample.score, sample.is_exact)} nats, higher is more likely",
+        f"{percentile_text(sample.class_percentile)} of its class score lower",
+        estimate_text(sample.lower, sample.upper, sample.is_exact),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def show_chosen_sample(scores: ScoreSet) -> None:
@@ -66,21 +75,26 @@ def draw_detail(detail: SampleDetail, dataset_id: str) -> None:
         _draw_facts(detail)
     if detail.chosen is None:
         st.info("This sample was not measured under the chosen backbone. The Runs page lists failures.")
-    if detail.spectrum is not None and detail.place is not None:
-        one, two = st.columns(2)
-        with one:
+    if detail.place is None:
+        return
+    one, two = st.columns(2)
+    with one:
+        if detail.spectrum is None:
+            st.caption("An estimated score has no spectrum: measure exactly to see the singular values.")
+        else:
             st.caption("Singular values of its Jacobian; the band is 5 to 95 % of its class")
             st.plotly_chart(spectrum_figure(detail.spectrum), key="detail-spectrum")
-        with two:
-            st.caption("Its score among those of its class and of the dataset")
-            st.plotly_chart(place_figure(detail.place), key="detail-place")
+    with two:
+        st.caption("Its score among those of its class and of the dataset")
+        st.plotly_chart(place_figure(detail.place), key="detail-place")
 
 
 def _draw_facts(detail: SampleDetail) -> None:
     sample = detail.sample
     for score in detail.scores:
-        st.markdown(f"**{score_text(score.score)}** nats under {plain(score.title)}")
-        st.caption(plain(_standing(score)))
+        st.markdown(f"**{score_text(score.score, score.is_exact)}** nats under {plain(score.title)}")
+        estimate = estimate_text(score.lower, score.upper, score.is_exact)
+        st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)))
     facts = [
         ("Class", detail.class_title),
         ("Split", sample.split or ""),

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.records import MeasurementSpec
+from jepascore_core.store import CALIBRATED_SCHEMA
 from jepascore_core.views import detail
 from jepascore_core.views.detail import find_sample, sample_detail
-from jepascore_core.views.score_set import scored_sql
+from jepascore_core.views.extremes import class_extremes
+from jepascore_core.views.score_set import ScoreSet, scored_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 
@@ -122,3 +125,29 @@ def test_unlabelled_dataset(store):
     assert found.class_title == "(all)"
     assert found.chosen.class_percentile == 50
     assert found.place.histograms.series[1].num_scored == 2
+
+
+def test_an_estimate_says_so_and_has_no_spectrum(store):
+    samples = make_samples("aaaa")
+    dataset, info = add_dataset(store, "d", samples), add_backbone(store)
+    spec = MeasurementSpec("calibrated", probes=2, calibration="abc")
+    values = {"score": 5.0, "lower": 4.0, "upper": 6.0, "score_paper": 1.0, "lower_paper": 0.5, "upper_paper": 2.0}
+    rows = [{"content_id": sample.content_id, "rank": 6, **values} for sample in samples]
+    store.write_shard(info.backbone_id, spec, pa.Table.from_pylist(rows, schema=CALIBRATED_SCHEMA))
+    add_measurements(store, dataset, info, {samples[0].sample_key: 5.5, samples[1].sample_key: 4.5}, samples=samples)
+    scores = ScoreSet(dataset.dataset_id, info.backbone_id, spec.spec_id)
+
+    estimated = sample_detail(store, scores, samples[2].sample_key)
+    assert (estimated.chosen.lower, estimated.chosen.upper, estimated.chosen.is_exact) == (4.0, 6.0, False)
+    assert estimated.spectrum is None
+    assert estimated.place.score == 5.0
+    exact = sample_detail(store, scores, samples[0].sample_key)
+    assert (exact.chosen.score, exact.chosen.lower, exact.chosen.is_exact) == (5.5, 5.5, True)
+    assert exact.spectrum.num_reference == 2
+    (extremes,) = class_extremes(store, scores, ["a"], n=4)
+    assert [(item.score, item.lower, item.is_exact) for item in extremes.least] == [
+        (4.5, 4.5, True),
+        (5.0, 4.0, False),
+        (5.0, 4.0, False),
+        (5.5, 5.5, True),
+    ]
