@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,8 @@ import pyarrow.parquet as pq
 
 from jepascore_core.records import short_hash
 from jepascore_core.store import Store, write_atomically
+from jepascore_core.vectors import Floats, IndexKind, build_index, unit
 from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
-
-IndexKind = Literal["flat", "hnsw", "ivf"]
-Floats = npt.NDArray[np.float32]
 
 #: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
 #: 40,000 images (K = 384) took 14 s flat, 33 s hnsw and 8 s ivf on two busy cores (benchmarks/near_duplicates.py).
@@ -93,6 +91,12 @@ def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progres
 
 def dataset_embeddings(store: Store, scores: ScoreSet) -> tuple[npt.NDArray[np.str_], Floats]:
     """Content ids [N] in order, and their embeddings [N, K] scaled to length 1, of the measured images of a dataset."""
+    content_ids, embeddings = stored_embeddings(store, scores)
+    return content_ids, unit(embeddings)
+
+
+def stored_embeddings(store: Store, scores: ScoreSet) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float16]]:
+    """Content ids [N] in order, and their embeddings [N, K] as they are stored."""
     table = store.query(
         f"""SELECT content_id, any_value(embedding) AS embedding
         FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
@@ -101,15 +105,9 @@ def dataset_embeddings(store: Store, scores: ScoreSet) -> tuple[npt.NDArray[np.s
     )
     content_ids = np.array(table["content_id"].to_pylist(), dtype=np.str_)
     if not len(content_ids):
-        return content_ids, np.zeros((0, 1), np.float32)
+        return content_ids, np.zeros((0, 1), np.float16)
     flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return content_ids, unit(flat.reshape(len(content_ids), -1))
-
-
-def unit(vectors: npt.NDArray[Any]) -> Floats:
-    """Rows scaled to length 1, [N, K] -> [N, K] float32; a row of zeros stays."""
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return content_ids, flat.reshape(len(content_ids), -1).astype(np.float16, copy=False)
 
 
 def find_groups(
@@ -124,7 +122,7 @@ def find_groups(
     """Groups among embeddings [N, K] of length 1; `index` None chooses one by their number."""
     start, n = time.perf_counter(), len(embeddings)
     kind = index or choose_index(n)
-    searched = _index(embeddings, kind, seed) if n else None
+    searched = build_index(embeddings, kind, seed) if n else None
     pairs = (
         _pairs(searched, embeddings, kind, radius, progress or (lambda _: None)) if n else np.zeros((0, 2), np.int64)
     )
@@ -147,28 +145,6 @@ def find_groups(
 
 _NO_PAIRS = np.zeros((0, 2), np.int64)
 _SCHEMA = pa.schema([("content_id", pa.string()), ("group_id", pa.int64())])
-
-
-def _index(embeddings: Floats, kind: IndexKind, seed: int) -> Any:
-    import faiss
-
-    n, k = embeddings.shape
-    index: Any
-    if kind == "flat":
-        index = faiss.IndexFlatIP(k)
-    elif kind == "hnsw":
-        index = faiss.IndexHNSWFlat(k, 32, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction, index.hnsw.efSearch = 48, 64
-    else:
-        lists = int(min(4 * np.sqrt(n), n / 40))
-        index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(k), k, max(1, lists), faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-        )
-        index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 8, 64
-        index.train(embeddings[np.random.default_rng(seed).permutation(n)[: 64 * lists]])
-        index.nprobe = max(4, lists // 128)
-    index.add(embeddings)
-    return index
 
 
 def _pairs(index: Any, embeddings: Floats, kind: IndexKind, radius: float, progress: Progress) -> npt.NDArray[np.int64]:
