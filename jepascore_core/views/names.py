@@ -66,6 +66,11 @@ def _title(name: str, library: str, architecture: str, family: str) -> str:
     return size if family.lower() in size.lower() else f"{family} {size}"
 
 
+def _estimator_title(info: BackboneInfo, spec: MeasurementSpec) -> str:
+    """Scores that are not exact say so wherever they are named."""
+    return backbone_title(info) if spec.is_exact else f"{backbone_title(info)} {spec.estimator}"
+
+
 #: What tells two measured backbones of one title apart, the most telling first; the last is always different.
 _DETAILS: tuple[Callable[[_Item], str], ...] = (
     lambda item: re.split(r"[.:]", item[0].name)[-1],
@@ -83,7 +88,7 @@ _DETAILS: tuple[Callable[[_Item], str], ...] = (
 
 def distinct_titles(items: Mapping[Measured, _Item]) -> dict[Measured, str]:
     """A title for each item; those that would share one say what they differ in."""
-    titles = {measured: backbone_title(item[0]) for measured, item in items.items()}
+    titles = {measured: _estimator_title(*item) for measured, item in items.items()}
     for detail in _DETAILS:
         for twins in _shared(titles):
             values = {measured: detail(items[measured]) for measured in twins}
