@@ -5,8 +5,9 @@ A multiplication and an addition are two operations. Norms, activations and soft
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,20 @@ class VitShape:
             weights += 2 * (2 * tokens * self.width**2 + 2 * self.width**2 + 2 * self.width * self.hidden)
             activations += 4 * tokens * self.width
         return Passes(weights + 2 * self.width * self.projection, activations)
+
+
+def vit_shape(arguments: Mapping[str, Any]) -> VitShape:
+    """The shape that timm's `VisionTransformer` has with these arguments."""
+    width = arguments["embed_dim"]
+    return VitShape(
+        depth=arguments["depth"],
+        width=width,
+        hidden=int(width * arguments.get("mlp_ratio", 4.0)),
+        patch=arguments["patch_size"],
+        prefix=int(arguments.get("class_token", True)) + arguments.get("reg_tokens", 0),
+        projection=arguments.get("num_classes", 1000),
+        channels=arguments.get("in_chans", 3),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jepascore_core.backbones.arithmetic import vit_shape
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.errors import CheckpointError, UnknownNameError
+from jepascore_core.records import Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,4 +79,6 @@ def _spec(name: str) -> BackboneSpec:
         licence=sidecar["licence"],
         is_jepa=sidecar["is_jepa"],
         note=sidecar["note"],
+        preprocessing=Preprocessing.from_dict(sidecar["preprocessing"]),
+        shape=vit_shape(sidecar["architecture"]),
     )

@@ -1,5 +1,7 @@
 """The arithmetic of a score against counted passes of the libraries' own modules."""
 
+from functools import partial
+
 import open_clip
 import pytest
 import timm
@@ -9,6 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from jepascore_core.backbones.arithmetic import ConvShape, VitShape, score_flop
+from jepascore_core.backbones.bundled_encoder import list_bundled, load_bundled
 from jepascore_core.backbones.open_clip_encoder import _build
 from jepascore_core.backbones.specs import find_spec
 from jepascore_core.backbones.table import TABLE
@@ -86,3 +89,11 @@ def test_rows_name_models_of_the_installed_libraries():
     assert set(open_clip.list_models()) >= {
         spec.architecture for spec in DISTINCT.values() if spec.library == "open_clip"
     }
+
+
+def test_a_bundled_encoders_arithmetic_is_that_of_its_module():
+    for spec in list_bundled():
+        encoder, facts = load_bundled(spec.name)
+        images = torch.zeros(1, len(facts["preprocessing"]["mean"]), spec.image_size, spec.image_size)
+        assert spec.shape.passes(spec.image_size).forward == pytest.approx(counted(partial(encoder, images)), rel=1e-3)
+        assert spec.flop > 0

@@ -1,0 +1,120 @@
+"""How fast this machine takes exact scores: operations per second, as runs have shown or as a matrix product suggests.
+
+What the worker finds is kept in the home folder, so that the web process, which has no torch, can tell what a backbone
+costs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jepascore_core.backbones.arithmetic import score_flop
+from jepascore_core.backbones.specs import find_spec
+from jepascore_core.records import BackboneInfo
+
+if TYPE_CHECKING:
+    import torch
+
+_FILE = "speed.json"
+
+#: Share of a matrix product's rate that exact scores reach: 0.50 to 0.63 with ViT-Ti/16 in float32 on two CPU cores.
+SCORE_SHARE = 0.5
+
+#: Runs of smaller encoders spend their time elsewhere, and shorter ones are not yet at their pace.
+_MIN_FLOP, _MIN_SECONDS = 1e11, 2.0
+
+_MATMUL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSpeed:
+    """Operations per second of exact scores on `device`: `is_measured` by a run, or else guessed from products."""
+
+    device: str
+    flop_per_second: float
+    is_measured: bool
+
+
+def machine_speed(home: Path) -> MachineSpeed:
+    """Of this machine's fastest device that is known; without a record, of its processor."""
+    recorded = [MachineSpeed(device, **values) for device, values in _read(home).get(platform.node(), {}).items()]
+    if not recorded:
+        return MachineSpeed("cpu", SCORE_SHARE * _processor_rate(), is_measured=False)
+    return max(recorded, key=lambda speed: speed.flop_per_second)
+
+
+def record_speed(
+    home: Path, info: BackboneInfo, device: torch.device, probes: int | None, num_images: int, seconds: float
+) -> None:
+    """Keep the pace of a run: `num_images` in `seconds`, with `probes` reverse passes each or, if None, all K.
+
+    Of an encoder too small to tell, or of none in the table, only the device's matrix products are timed, once.
+    """
+    spec = find_spec(info.name)
+    passes = info.dimension if probes is None else min(probes, info.dimension)
+    flop = score_flop(spec.shape, info.preprocessing.height, passes) if spec is not None and spec.shape else 0.0
+    known = _read(home)
+    speeds = known.setdefault(platform.node(), {})
+    if flop >= _MIN_FLOP and seconds >= _MIN_SECONDS and num_images:
+        speeds[str(device)] = {"flop_per_second": flop * num_images / seconds, "is_measured": True}
+    elif str(device) not in speeds:
+        speeds[str(device)] = {"flop_per_second": SCORE_SHARE * _device_rate(device), "is_measured": False}
+    else:
+        return
+    _write(home, known)
+
+
+@functools.cache
+def _processor_rate() -> float:
+    """Operations per second of a float32 matrix product in NumPy, the best of a tenth of a second."""
+    matrix = np.random.default_rng(0).standard_normal((1024, 1024)).astype(np.float32)
+    return _best_rate(lambda: matrix @ matrix, 2 * 1024**3)
+
+
+def _device_rate(device: torch.device) -> float:
+    """The same in PyTorch on a device, with matrices that fill it."""
+    import torch
+
+    size = 1024 if device.type == "cpu" else 8192
+    matrix = torch.randn(size, size, device=device)
+
+    def multiply() -> None:
+        (matrix @ matrix)[0, 0].item()  # fetching a value waits for the device
+
+    return _best_rate(multiply, 2 * size**3)
+
+
+def _best_rate(multiply: Any, flop: float) -> float:
+    multiply()
+    best, deadline = float("inf"), time.perf_counter() + _MATMUL_SECONDS
+    while time.perf_counter() < deadline:
+        started = time.perf_counter()
+        multiply()
+        best = min(best, time.perf_counter() - started)
+    return flop / best
+
+
+def _read(home: Path) -> dict[str, Any]:
+    # A guess that cannot be read is made anew.
+    with suppress(OSError, ValueError):
+        found = json.loads((home / _FILE).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _write(home: Path, values: dict[str, Any]) -> None:
+    temporary = home / f".{_FILE}.{os.getpid()}.tmp"
+    # A full disk must not end a run over a guess.
+    with suppress(OSError):
+        temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
+        temporary.replace(home / _FILE)
