@@ -170,6 +170,7 @@ class Catalogue:
         spec: MeasurementSpec,
         device: str,
         plan: ApproximationPlan | None = None,
+        is_precision_open: bool = False,
     ) -> Run:
         """Queue a run; an active run that was asked for the same way is returned instead of a second one."""
         wanted = (dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict()), _plan_json(plan))
@@ -183,9 +184,10 @@ class Catalogue:
             ).fetchone()
             if twin is None:
                 connection.execute(
-                    "INSERT INTO runs (run_id, dataset_id, backbone, spec, plan, device, state, created_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (run_id, *wanted, device, RunState.QUEUED, utc_now()),
+                    "INSERT INTO runs"
+                    " (run_id, dataset_id, backbone, spec, plan, device, state, created_at, is_precision_open)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (run_id, *wanted, device, RunState.QUEUED, utc_now(), is_precision_open),
                 )
         return self.run(twin["run_id"] if twin else run_id)
 
@@ -306,6 +308,7 @@ def _run(row: sqlite3.Row) -> Run:
     values.update(
         state=RunState(row["state"]),
         cancel_requested=bool(row["cancel_requested"]),
+        is_precision_open=bool(row["is_precision_open"]),
         report=ApproximationReport.from_dict(json.loads(row["report"])) if row["report"] else None,
     )
     return Run(**values)

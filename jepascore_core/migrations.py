@@ -103,6 +103,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE runs ADD COLUMN report TEXT;
     ALTER TABLE probes ADD COLUMN plan TEXT
     """,
+    "ALTER TABLE runs ADD COLUMN is_precision_open INTEGER NOT NULL DEFAULT 0",
 )
 
 

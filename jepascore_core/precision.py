@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.jacobian.parts import UnknownStructure
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.records import MeasurementSpec
+from jepascore_core.store import Store, write_atomically
 
 #: A coarse precision is good enough when its root-mean-square score error is below this share of the standard
 #: deviation of the scores between images.
@@ -22,6 +25,9 @@ LARGEST_ERROR_SHARE = 0.01
 
 #: A coarse precision must multiply faster than float32 by this factor to be worth its rounding.
 WORTHWHILE = 1.3
+
+#: Encoders that take float32 less than so many seconds an image are left alone: there is nothing to gain.
+WORTH_SECONDS = 0.2
 
 #: Images that are measured in both precisions. Few are enough to tell 0.2 % from 1 %.
 TRIAL_IMAGES = 4
@@ -70,7 +76,8 @@ def choose_precision(
     """The precision for exact scores of a backbone on its device, and what the trial found.
 
     Measures `images` (each [C, H, W], preprocessed) in float32 and in each coarse precision until one is good. With
-    fewer than two images, or an architecture without structured passes, float32 without a trial.
+    fewer than two images, an architecture without structured passes, or an encoder that is fast as it is, float32
+    without a trial.
 
     Raises:
         EncoderError: if the encoder breaks its contract.
@@ -78,7 +85,10 @@ def choose_precision(
     candidates = coarse_precisions(backbone.device)
     if len(images) < 2 or not candidates or not _is_structured(backbone):
         return "float32", ()
+    started = time.monotonic()
     reference = _scores(backbone, images, "float32", on_chunk)
+    if time.monotonic() - started < WORTH_SECONDS * len(images):
+        return "float32", ()
     spread = float(reference.std())
     trials = []
     for precision in candidates:
@@ -109,3 +119,25 @@ def _scores(
     engine = prepare(backbone, spec)
     found = [measure_with(engine, backbone.device, image[None], spec, on_chunk=on_chunk).score for image in images]
     return torch.cat(found)
+
+
+def known_precision(store: Store, backbone: Backbone) -> str | None:
+    """What an earlier trial chose for this backbone on this kind of device, so that all its datasets compare."""
+    try:
+        found = json.loads(_record(store, backbone).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(found["precision"])
+
+
+def keep_precision(store: Store, backbone: Backbone, precision: str, trials: Sequence[PrecisionTrial]) -> None:
+    """Record a choice and what it rests on."""
+    path = _record(store, backbone)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"precision": precision, "trials": [asdict(trial) for trial in trials]}
+    write_atomically(path, json.dumps(record, indent=2).encode())
+
+
+def _record(store: Store, backbone: Backbone) -> Path:
+    folder = store.home / "measurements" / backbone.info.backbone_id
+    return folder / f"precision-{backbone.device.type}.json"

@@ -242,6 +242,8 @@ class Run:
     A calibrated run counts an image once, whether it is measured exactly (calibration) or sketched; its `rate` is the
     mean over what is left, cheap and dear. A cascade also counts every exact measurement that confirms a sketched
     image, as soon as it is known to be needed: its total grows from round to round.
+
+    While `is_precision_open` the worker may still replace the precision in `spec` by a faster one that is as good.
     """
 
     run_id: str
@@ -264,6 +266,7 @@ class Run:
     heartbeat: float | None
     plan: ApproximationPlan | None = None
     report: ApproximationReport | None = None
+    is_precision_open: bool = False
 
     @property
     def result_spec_id(self) -> str:

@@ -166,7 +166,8 @@ def request_run(
     if record.state is not DatasetState.INDEXING:
         store.index_folder(record)
     spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
-    run = store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan)
+    is_open = precision == "auto"
+    run = store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan, is_open)
     enqueue(store.home, Work.RUN, run.run_id)
     start_worker(store.home)
     return run

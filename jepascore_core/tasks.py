@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from jepascore_core.errors import JepaScoreError, SampleError
 from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.pipeline import PendingImage, first_plan, load_image
+from jepascore_core.precision import TRIAL_IMAGES, choose_precision, keep_precision, known_precision
 from jepascore_core.records import (
     CostProbe,
     DatasetRecord,
@@ -54,16 +56,39 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
     catalogue.save_backbone(backbone.info)
     check()
     catalogue.update_run(run.run_id, backbone_id=backbone_id)
+    spec = _settle_precision(store, run, backbone, dataset, check) if run.is_precision_open else run.spec
     tally = _tally(store, run, check)
     if run.plan is not None:
-        message = run_approximation(store, backbone, dataset, run.spec, run.plan, tally)
+        message = run_approximation(store, backbone, dataset, spec, run.plan, tally)
     else:
-        message = _measure_all(store, backbone, dataset, run.spec, tally)
+        message = _measure_all(store, backbone, dataset, spec, tally)
     if tally.failed == tally.total and tally.total:
         raise JepaScoreError(
             f"None of the {tally.total} images could be measured. The list of failures says why for each."
         )
     return message
+
+
+def _settle_precision(
+    store: Store, run: Run, backbone: Backbone, dataset: DatasetRecord, check: Callable[[], None]
+) -> MeasurementSpec:
+    """The run's spec with the precision that "auto" stands for; recorded with the run and for later ones.
+
+    Where some of the images have float32 scores already it stays float32: nothing is measured twice.
+    """
+    rows = store.pending_samples(dataset, backbone.info.backbone_id, run.spec.exact.spec_id)
+    precision = known_precision(store, backbone)
+    if rows.num_rows < store.count_images(dataset) or (precision is None and rows.num_rows <= 2 * TRIAL_IMAGES):
+        precision = run.spec.precision
+    if precision is None:
+        store.catalogue.update_run(run.run_id, message="Trying out precisions")
+        candidates = [PendingImage(**row) for row in rows.slice(0, 4 * TRIAL_IMAGES).to_pylist()]
+        images = _some_images(candidates, backbone)[:TRIAL_IMAGES]
+        precision, trials = choose_precision(backbone, images, on_chunk=lambda _: check())
+        keep_precision(store, backbone, precision, trials)
+    spec = replace(run.spec, precision=precision)
+    store.catalogue.update_run(run.run_id, spec=spec.to_dict(), is_precision_open=0)
+    return spec
 
 
 def _tally(store: Store, run: Run, check: Callable[[], None]) -> Tally:
@@ -105,11 +130,17 @@ def _measure_all(store: Store, backbone: Backbone, dataset: DatasetRecord, spec:
     total = store.count_images(dataset)
     reused = total - len(rows)
     tally.open(total, reused, len(rows) - len(pending))
-    message = f"Measuring on {backbone.device}"
-    tally.tell(message)
-    tally.measure(store, backbone, spec, pending, message)
+    engine = prepare(backbone, spec)
+    message = f"Measuring on {backbone.device} in {spec.precision}"
+    tally.tell(_noted(message, engine))
+    tally.measure(store, backbone, spec, pending, _noted(message, engine), engine=engine)
     before = f", {reused} of them before this run" if reused else ""
-    return f"{tally.measured} images measured{before}, {tally.failed} failed"
+    return _noted(f"{tally.measured} images measured{before}, {tally.failed} failed", engine)
+
+
+def _noted(message: str, engine: Engine) -> str:
+    """A sentence for people, with what the engine has to say of its passes."""
+    return f"{message}. {engine.note}" if engine.note else message
 
 
 def _wait_for_index(store: Store, dataset_id: str, check: Callable[[], None]) -> DatasetRecord:

@@ -7,7 +7,14 @@ from torch import nn
 
 import jepascore_core as js
 from jepascore_core import precision
-from jepascore_core.precision import PrecisionTrial, choose_precision, coarse_precisions
+from jepascore_core.precision import (
+    PrecisionTrial,
+    choose_precision,
+    coarse_precisions,
+    keep_precision,
+    known_precision,
+)
+from jepascore_core.store import Store
 
 
 def vit(seed=0):
@@ -30,6 +37,7 @@ def images(count):
 @pytest.fixture
 def hardware_bfloat16(monkeypatch):
     monkeypatch.setattr(precision, "coarse_precisions", lambda device: ("bfloat16",))
+    monkeypatch.setattr(precision, "WORTH_SECONDS", 0.0)
 
 
 def test_bfloat16_is_taken_where_its_error_is_small_beside_the_spread(hardware_bfloat16):
@@ -73,3 +81,17 @@ def test_the_rule():
 def test_a_cpu_has_no_tf32():
     assert set(coarse_precisions(torch.device("cpu"))) <= {"bfloat16"}
     assert coarse_precisions(torch.device("mps")) == ()
+
+
+def test_fast_encoders_are_left_alone(monkeypatch):
+    monkeypatch.setattr(precision, "coarse_precisions", lambda device: ("bfloat16",))
+    assert choose_precision(vit(), images(4)) == ("float32", ())
+
+
+def test_a_choice_is_kept_for_a_backbone_on_a_kind_of_device(tmp_path):
+    store, backbone = Store(tmp_path / "home"), vit()
+    assert known_precision(store, backbone) is None
+    keep_precision(store, backbone, "bfloat16", [PrecisionTrial("bfloat16", 0.1, 48.0)])
+    assert known_precision(store, backbone) == "bfloat16"
+    assert known_precision(store, vit(seed=1)) is None
+    assert known_precision(Store(tmp_path / "home"), vit()) == "bfloat16"

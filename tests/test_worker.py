@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from jepascore_core import runs
+from jepascore_core import runs, tasks
+from jepascore_core.precision import PrecisionTrial
 from jepascore_core.queueing import Work, open_queue
 from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
 from jepascore_core.runs import (
@@ -44,8 +45,8 @@ def checkpoint(tmp_path_factory):
     return BackboneRef("timm:test_vit", str(path), image_size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
-def write_images(folder, count):
-    rng = np.random.default_rng(0)
+def write_images(folder, count, seed=0):
+    rng = np.random.default_rng(seed)
     for number in range(count):
         path = folder / "ab"[number % 2] / f"{number:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +110,43 @@ def test_a_second_run_measures_only_what_is_new(store, worker, tmp_path, checkpo
     run = store.catalogue.run(run.run_id)
     assert (run.num_total, run.num_measured, run.num_reused) == (7, 7, 6)
     assert len(measured_ids(store)) == 7
+
+
+def test_auto_takes_the_precision_that_a_trial_finds_good_and_keeps_to_it(
+    store, worker, tmp_path, checkpoint, monkeypatch
+):
+    trial = PrecisionTrial("bfloat16", error=0.1, spread=48.0)
+    asked = []
+
+    def choose(backbone, images, on_chunk):
+        asked.append(len(images))
+        return "bfloat16", (trial,)
+
+    monkeypatch.setattr(tasks, "choose_precision", choose)
+    indexed(store, worker, write_images(tmp_path / "images", 12))
+    indexed(store, worker, write_images(tmp_path / "others", 12, seed=1), "others")
+    runs = [request_run(store, name, checkpoint) for name in ("toy", "others")]
+    for run in runs:
+        assert run.is_precision_open
+        worker.handle(Work.RUN, run.run_id)
+    found = [store.catalogue.run(run.run_id) for run in runs]
+    assert [run.spec.precision for run in found] == ["bfloat16", "bfloat16"]
+    assert not any(run.is_precision_open for run in found)
+    assert asked == [4]
+    assert store.measured_specs() == [(found[0].backbone_id, found[0].spec.spec_id)]
+
+
+def test_auto_stays_at_float32_where_there_are_such_scores(store, worker, tmp_path, checkpoint, monkeypatch):
+    monkeypatch.setattr(tasks, "choose_precision", lambda *_, **__: pytest.fail("nothing to try out"))
+    folder = write_images(tmp_path / "images", 12)
+    indexed(store, worker, folder)
+    worker.handle(Work.RUN, request_run(store, "toy", checkpoint, precision="float32").run_id)
+    Image.new("RGB", (20, 20), "red").save(folder / "a" / "new.png")
+    indexed(store, worker, folder)
+    run = request_run(store, "toy", checkpoint)
+    worker.handle(Work.RUN, run.run_id)
+    run = store.catalogue.run(run.run_id)
+    assert (run.spec.precision, run.num_reused, run.num_measured) == ("float32", 12, 13)
 
 
 def test_two_datasets_that_share_images_share_measurements(store, worker, tmp_path, checkpoint):

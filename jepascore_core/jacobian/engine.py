@@ -25,14 +25,15 @@ class Pullback:
 
 
 class Engine(Protocol):
-    """`name` says which passes it runs; `note` why they are the slow ones, if they are; empty otherwise.
-
-    `structural_rank` is the rank of J as the architecture dictates it, None where only the numbers tell.
-    """
+    """`name` says which passes it runs; `note` why they are the slow ones, if they are; empty otherwise."""
 
     name: str
     note: str
-    structural_rank: int | None
+
+    @property
+    def structural_rank(self) -> int | None:
+        """Rank of J as the architecture dictates it, None where only the numbers tell."""
+        ...
 
     def default_chunk(self) -> int:
         """Cotangents at once, unless told otherwise."""
