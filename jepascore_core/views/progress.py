@@ -61,6 +61,7 @@ class Progress:
     short_title: str
     backbone: str
     measured: tuple[str, str] | None
+    is_approximate: bool
     state: str
     state_text: str
     is_active: bool
@@ -101,6 +102,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         short_title=f"{dataset_name}, {asked_title(run.backbone.name)}",
         backbone=run.backbone.name,
         measured=(run.backbone_id, run.result_spec_id) if run.backbone_id else None,
+        is_approximate=run.plan is not None,
         state=run.state.value,
         state_text=_state_text(_RUN_STATES[run.state], is_stale, is_stopping),
         is_active=run.state.is_active,
@@ -142,6 +144,7 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
         short_title=dataset.name,
         backbone="",
         measured=None,
+        is_approximate=False,
         state=dataset.state.value,
         state_text=_state_text(_DATASET_STATES[dataset.state], is_stale, is_stopping),
         is_active=is_indexing,

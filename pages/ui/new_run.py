@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from jepascore_core.backbones.specs import BackboneSpec, list_specs
@@ -13,6 +15,7 @@ from jepascore_core.views.formats import bytes_text, count_text, duration_text, 
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown, show_error
+from pages.ui.estimators import pick_estimator
 from pages.ui.pick import pick_one
 from pages.ui.text import plain
 
@@ -32,8 +35,9 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         with right:
             names = _pick_backbones()
         refs, device = _refine(names)
+        options = pick_estimator()
         if dataset_id is not None:
-            _draw_buttons(dataset_id, refs, device)
+            _draw_buttons(dataset_id, refs, {"device": device, **options})
             draw_probes(dataset_id)
 
 
@@ -91,17 +95,17 @@ def _channels(text: str) -> tuple[float, ...] | None:
 
 
 @errors_shown()
-def _draw_buttons(dataset_id: str, refs: list[BackboneRef], device: str) -> None:
+def _draw_buttons(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs)
         hint = "Times a few images on the worker's device."
         predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)
     if predict:
-        probes = [request_probe(store(), dataset_id, ref, device=device) for ref in refs]
+        probes = [request_probe(store(), dataset_id, ref, **options) for ref in refs]
         st.session_state[state.PROBES] = [probe.probe_id for probe in probes]
     if start:
         for ref in refs:
-            request_run(store(), dataset_id, ref, device=device)
+            request_run(store(), dataset_id, ref, **options)
         st.session_state.pop(state.PROBES, None)
         st.rerun()
 

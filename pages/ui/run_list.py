@@ -62,7 +62,7 @@ def _draw_run(run: Progress) -> None:
             _draw_headline(run)
             _draw_bar(run)
             _draw_facts(_facts(run))
-            _draw_facts([run.backbone, run.message if run.state not in ("finished", "failed") else ""])
+            _draw_facts([run.backbone, run.message if _is_telling(run) else ""])
         with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
             _draw_run_actions(run)
         if run.state == "failed":
@@ -91,6 +91,11 @@ def _facts(item: Progress) -> list[str]:
     if elapsed:
         elapsed = f"{elapsed} so far" if item.is_active else f"took {elapsed}"
     return [item.counts_text, item.rate_text, item.time_left_text, elapsed]
+
+
+def _is_telling(run: Progress) -> bool:
+    """Errors have a place of their own; what finished says it only where there is more to say than counts."""
+    return run.is_approximate if run.state == "finished" else run.state != "failed"
 
 
 def _draw_run_actions(run: Progress) -> None:

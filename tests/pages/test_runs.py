@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.approximation import ApproximationPlan
+from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import BackboneRef, DatasetState, ProbeResult, ProbeState, RunState
 from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store
@@ -218,6 +220,40 @@ def test_a_run_is_started(open_page: Callable[..., AppTest], home_store: Store) 
     run = home_store.catalogue.runs(found.dataset.dataset_id)[0]
     assert (run.state, run.backbone, run.device) == (RunState.QUEUED, BackboneRef(BUNDLED), "auto")
     assert "**digits, digits-vit (bundled)** · Waiting" in said(app)
+
+
+def test_a_cascade_is_asked_for(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "waiting")
+    app = open_page(PAGE)
+    choose_backbone(app)
+    one(app, "button_group", "Estimator").set_value("cascade").run()
+    assert "until those lists are settled" in said(app)
+    one(app, "number_input", "Settle the top").set_value(7).run()
+    one(app, "number_input", "Target fidelity").set_value(0.97).run()
+    one(app, "button", "Start").click().run()
+    run = home_store.catalogue.runs(found.dataset.dataset_id)[0]
+    assert run.spec.estimator == "cascade"
+    assert run.plan == ApproximationPlan(target_fidelity=0.97, top=7)
+
+
+def test_a_sketch_is_asked_for(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "waiting")
+    app = open_page(PAGE)
+    choose_backbone(app)
+    one(app, "button_group", "Estimator").set_value("sketch").run()
+    one(app, "number_input", "Passes").set_value(5).run()
+    one(app, "button", "Start").click().run()
+    run = home_store.catalogue.runs(found.dataset.dataset_id)[0]
+    assert (run.spec.estimator, run.spec.probes, run.plan) == ("sketch", 5, None)
+
+
+def test_what_a_calibrated_run_found_stays_readable(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    run = home_store.catalogue.add_run(
+        found.dataset.dataset_id, BackboneRef(BUNDLED), resolve_spec("calibrated"), "cpu", ApproximationPlan()
+    )
+    home_store.catalogue.update_run(run.run_id, state=RunState.FINISHED, message="rank agreement 0.993")
+    assert "rank agreement 0.993" in said(open_page(PAGE))
 
 
 def test_a_run_with_own_weights(open_page: Callable[..., AppTest], home_store: Store) -> None:
