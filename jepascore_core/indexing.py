@@ -13,6 +13,9 @@ from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.records import DatasetRecord
 from jepascore_core.store import Store
 
+#: Counters are written at most this often, in seconds: a write costs as much as twenty unchanged files.
+REPORT_SECONDS = 0.25
+
 
 def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[], None]) -> str:
     """Build the next version of a dataset's index beside the current one, then switch to it.
@@ -28,10 +31,15 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     catalogue = store.catalogue
 
     first: list[tuple[float, int]] = []
+    reported = 0.0
 
     def on_progress(progress: IndexProgress) -> None:
+        nonlocal reported
         check()
         done, now = progress.indexed + progress.failed, time.monotonic()
+        if now - reported < REPORT_SECONDS:
+            return
+        reported = now
         if done and not first:
             first.append((now, done))
         rate = (done - first[0][1]) / (now - first[0][0]) if first and now > first[0][0] else None
