@@ -1,8 +1,7 @@
-"""`jepascore backbones`, `demo`, `doctor`, `app`: what there is, and whether it works."""
+"""`jepascore demo`, `doctor`, `app`: what there is, and whether it works."""
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import importlib.metadata
 import os
@@ -16,7 +15,6 @@ from typing import Annotated, Any
 
 import typer
 
-from jepascore_core.backbones.specs import list_specs
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
@@ -33,23 +31,9 @@ PORTS_TRIED = 20
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command("backbones")(backbones)
     app.command("demo")(demo)
     app.command("doctor")(doctor)
     app.command("app")(open_app)
-
-
-def backbones(
-    search: Annotated[str, typer.Argument(help="Show only names and families that contain this.")] = "",
-    json: JsonFlag = False,
-) -> None:
-    """List the known backbones; any other timm or open_clip name works too."""
-    found = [spec for spec in list_specs() if search.lower() in f"{spec.name} {spec.family}".lower()]
-    if json:
-        print_json([dataclasses.asdict(spec) for spec in found])
-        return
-    rows = [(item.name, item.family, item.dimension, item.image_size, item.pooling, item.licence) for item in found]
-    print_table("Backbones", ("name", "family", "K", "size", "pooling", "licence of the weights"), rows)
 
 
 def demo(
