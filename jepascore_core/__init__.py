@@ -16,28 +16,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jepascore_core.api import open_dataset
+    from jepascore_core.approximation import ApproximationPlan
     from jepascore_core.backbones.backbone import Backbone
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
     from jepascore_core.estimators import Measurements, measure
     from jepascore_core.score import jepa_score
+    from jepascore_core.scoring import score_dataset
 
 _WHERE = {
+    "ApproximationPlan": "jepascore_core.approximation",
     "Backbone": "jepascore_core.backbones.backbone",
     "Measurements": "jepascore_core.estimators",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
     "measure": "jepascore_core.estimators",
     "open_dataset": "jepascore_core.api",
+    "score_dataset": "jepascore_core.scoring",
     "wrap_encoder": "jepascore_core.backbones.build",
 }
 
 __all__ = [
+    "ApproximationPlan",
     "Backbone",
     "Measurements",
     "jepa_score",
     "load_backbone",
     "measure",
     "open_dataset",
+    "score_dataset",
     "wrap_encoder",
 ]
 

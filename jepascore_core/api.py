@@ -8,7 +8,7 @@ from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import SourceOptions, detect_kind
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.indexing import build_dataset_index
-from jepascore_core.records import DatasetState, short_hash
+from jepascore_core.records import DatasetRecord, DatasetState, short_hash
 from jepascore_core.store import Store
 
 
@@ -23,9 +23,14 @@ def open_dataset(name_or_source: str | Path, options: SourceOptions | None = Non
         SourceError: for a path that holds no dataset.
     """
     store = Store()
+    return Dataset(store.index_folder(index_source(store, name_or_source, options)))
+
+
+def index_source(store: Store, name_or_source: str | Path, options: SourceOptions | None = None) -> DatasetRecord:
+    """The dataset of this name, or of this source, which is indexed if need be; errors as `open_dataset`."""
     known = store.catalogue.find_dataset(str(name_or_source))
     if known is not None:
-        return Dataset(store.index_folder(known))
+        return known
     source = Path(name_or_source).expanduser()
     if not source.exists():
         try:
@@ -35,7 +40,7 @@ def open_dataset(name_or_source: str | Path, options: SourceOptions | None = Non
     return _index_now(store, source.resolve(), options or SourceOptions())
 
 
-def _index_now(store: Store, source: Path, options: SourceOptions) -> Dataset:
+def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRecord:
     name = f"{source.name}-{short_hash([str(source), options.to_dict()], 6)}"
     kind = options.kind or detect_kind(source, options)
     record = store.catalogue.find_dataset(name)
@@ -44,4 +49,4 @@ def _index_now(store: Store, source: Path, options: SourceOptions) -> Dataset:
         record = store.catalogue.add_dataset(name, str(source), kind, options.to_dict(), DatasetState.CANCELLED)
     message = build_dataset_index(store, record, lambda: None)
     store.catalogue.update_dataset(record.dataset_id, state=DatasetState.READY, message=message)
-    return Dataset(store.index_folder(store.catalogue.dataset(name)))
+    return store.catalogue.dataset(name)

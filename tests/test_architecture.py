@@ -28,10 +28,10 @@ FLOORS = (
     {"catalogue", "training", "sketches"},
     {"store", "backbones"},
     {"views", "estimators", "indexing", "companions", "runs"},
-    {"pipeline", "precision", "curation"},
+    {"pipeline", "precision", "curation", "api"},
     {"tallies"},
     {"approximate"},
-    {"tasks", "figures", "exporters", "api"},
+    {"tasks", "figures", "exporters", "scoring"},
     {"worker", "engines"},
     {"cli"},
 )

@@ -1,0 +1,74 @@
+"""`js.score_dataset`: scores of a whole dataset, measured by the worker and kept in the home folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from jepascore_core.api import index_source
+from jepascore_core.approximation import ApproximationPlan, ApproximationReport
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.records import BackboneRef, RunState
+from jepascore_core.runs import follow_run, request_run
+from jepascore_core.score import Definition
+from jepascore_core.store import Store
+
+_COLUMNS = "sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile"
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetScores:
+    """Scores of a dataset, one row a sample in the order of the keys; higher = more likely.
+
+    Columns: sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile. The exact
+    score lies between `lower` and `upper`, which are the score itself where it `is_exact`. `report` says what a
+    calibrated run or a cascade found, `message` the same in a sentence.
+    """
+
+    table: pa.Table
+    message: str
+    report: ApproximationReport | None
+
+
+def score_dataset(
+    dataset: str,
+    backbone: str | BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
+    definition: Definition = "rank",
+) -> DatasetScores:
+    """Measure what is not measured yet of a dataset, and return all its scores. Waits for the worker.
+
+    Args:
+        dataset: name of a dataset that was added, or where one is.
+        backbone: "timm:<name>", "open_clip:<name>:<tag>", "bundled:<name>", or a `BackboneRef` with own weights.
+        estimator: "exact"; "sketch": log-volumes of `probes` output combinations; "calibrated": estimates with
+            intervals; "cascade": like calibrated, and exact wherever a list or cut of the plan depends on it.
+        precision: of the passes.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        probes: of a sketch; a calibrated run chooses by itself unless told.
+        seed: of a sketch's output combinations.
+        plan: how a calibrated run or a cascade goes about it.
+        definition: of the returned scores.
+
+    Raises:
+        UnknownNameError: for unknown names, or options that make no sense.
+        JepaScoreError: if the run fails or somebody cancels it.
+    """
+    store = Store()
+    record = index_source(store, dataset)
+    ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone
+    run = request_run(store, record.dataset_id, ref, estimator, precision, device, probes=probes, seed=seed, plan=plan)
+    for state in follow_run(store, run.run_id):
+        run = state
+    if run.state is not RunState.FINISHED or run.backbone_id is None:
+        raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
+    sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.backbone_id, run.result_spec_id, definition)
+    table = store.query(f"SELECT {_COLUMNS} FROM ({sql}) ORDER BY sample_key, uri")
+    return DatasetScores(table, run.message, run.report)
