@@ -14,6 +14,7 @@ from jepascore_core.approximate.run import expected_probes, run_approximation
 from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
+from jepascore_core.backbones.speed import record_speed
 from jepascore_core.errors import JepaScoreError, SampleError
 from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.jacobian.engine import Engine
@@ -133,7 +134,10 @@ def _measure_all(store: Store, backbone: Backbone, dataset: DatasetRecord, spec:
     engine = prepare(backbone, spec)
     message = f"Measuring on {backbone.device} in {spec.precision}"
     tally.tell(_noted(message, engine))
+    started, before_it = time.monotonic(), tally.measured
     tally.measure(store, backbone, spec, pending, _noted(message, engine), engine=engine)
+    seconds = time.monotonic() - started
+    record_speed(store.home, backbone.info, backbone.device, spec.probes, tally.measured - before_it, seconds)
     before = f", {reused} of them before this run" if reused else ""
     return _noted(f"{tally.measured} images measured{before}, {tally.failed} failed", engine)
 

@@ -97,6 +97,7 @@ def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):
     assert run.finished_at is not None
     assert len(set(measured_ids(store))) == len(measured_ids(store)) == 10
     assert store.catalogue.backbones()[run.backbone_id].dimension == 64
+    assert (store.home / "speed.json").is_file(), "the web process tells costs by what runs have shown"
 
 
 def test_a_second_run_measures_only_what_is_new(store, worker, tmp_path, checkpoint):

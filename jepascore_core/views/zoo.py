@@ -18,6 +18,9 @@ from jepascore_core.views.score_set import ScoreSet
 #: Seconds an image up to which a cost class goes; beyond the last it is "very slow".
 COST_CLASSES = {"instant": 0.1, "fast": 1.0, "moderate": 10.0, "slow": 60.0}
 
+#: Between the parts of a label; the name comes first and never holds it.
+SEPARATOR = " · "
+
 WeightsPlace = Literal["here", "to fetch", "to give"]
 
 _WEIGHTS: dict[WeightsPlace, str] = {
@@ -69,7 +72,7 @@ class BackboneOption:
             _WEIGHTS[self.weights],
             self.licence,
         )
-        return " · ".join(filter(None, parts))
+        return SEPARATOR.join(filter(None, parts))
 
     @property
     def cautions(self) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from jepascore_core.backbones.specs import BackboneSpec, list_specs
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records import BackboneRef, CostProbe, ProbeResult, ProbeState
 from jepascore_core.runs import request_probe, request_run
 from jepascore_core.views.choices import DatasetChoice
 from jepascore_core.views.formats import bytes_text, count_text, duration_text, plural
 from pages.ui import state
+from pages.ui.backbones import pick_backbones
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown, show_error
 from pages.ui.estimators import pick_estimator
@@ -33,7 +33,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
             options = {choice.dataset_id: choice.name for choice in datasets}
             dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
         with right:
-            names = _pick_backbones()
+            names = pick_backbones()
         refs, device = _refine(names)
         options = pick_estimator()
         if dataset_id is not None:
@@ -41,30 +41,12 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
             draw_probes(dataset_id)
 
 
-def _pick_backbones() -> list[str]:
-    specs = {spec.name: spec for spec in list_specs()}
-    return st.multiselect(
-        "Backbones",
-        list(specs),
-        format_func=lambda name: _describe(specs[name]) if name in specs else name,
-        accept_new_options=True,
-        placeholder="Choose, or type any timm:<name> or open_clip:<name>:<tag>",
-        # A fuzzy match would swallow a name that is typed in whole; all at once is nothing to offer by the way.
-        filter_mode="contains",
-        select_all=False,
-        key=state.widget_key("new-backbones"),
-    )
-
-
-def _describe(spec: BackboneSpec) -> str:
-    size = f"K = {spec.dimension}" if spec.dimension else ""
-    return " · ".join(part for part in (spec.name, spec.family, size, spec.licence) if part)
-
-
 def _refine(names: list[str]) -> tuple[list[BackboneRef], str]:
     """What differs from a backbone's own settings; it applies to all that are chosen."""
     with st.expander("Own weights, pooling, size and device"):
-        checkpoint = st.text_input("Checkpoint", placeholder="/weights/encoder.safetensors (or weights-only .pth)")
+        checkpoint = st.text_input(
+            "Checkpoint", placeholder="/weights/encoder.safetensors, a weights-only .pth, or a folder"
+        )
         columns = st.columns(5)
         image_size = columns[0].number_input("Image size", 8, 2048, value=None, placeholder="own")
         mean = columns[1].text_input("Mean", placeholder="0.5, 0.5, 0.5")

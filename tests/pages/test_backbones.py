@@ -1,0 +1,62 @@
+"""The picker of backbones: what its options say, and what is said about those that were chosen."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.runs import worker_lock
+from jepascore_core.store import Store
+from tests.pages.reading import one
+from tests.pages.situations import put
+
+PAGE = "pages/runs.py"
+CLIP = "open_clip:ViT-B-32-quickgelu:metaclip_400m"
+DINO = "timm:vit_small_patch14_dinov2.lvd142m"
+
+
+@pytest.fixture(autouse=True)
+def no_worker(home_store: Store) -> Iterator[None]:
+    """The worker's lock is held, as if one lived: what a page asks for waits, and no process is started."""
+    with worker_lock(home_store.home):
+        yield
+
+
+@pytest.fixture
+def app(open_page: Callable[..., AppTest], home_store: Store) -> AppTest:
+    put(home_store, "finished")
+    return open_page(PAGE)
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(caption.value for caption in app.caption).replace("\\", "")
+
+
+def test_options_say_licence_cost_and_where_the_weights_are(app: AppTest) -> None:
+    (label,) = [option for option in one(app, "multiselect", "Backbones").options if option.startswith(f"{DINO} ")]
+    for part in ("DINOv2", "K = 384", "an image", "weights", "apache-2.0"):
+        assert part in label
+    assert "Times are of exact scores on cpu" in one(app, "multiselect", "Backbones").help
+
+
+def test_what_to_beware_of_is_said_of_those_that_were_chosen(app: AppTest) -> None:
+    one(app, "multiselect", "Backbones").set_value([CLIP]).run()
+    assert "theory does not hold" in captions(app)
+    assert "licensed cc-by-nc-4.0 (non-commercial)" in captions(app)
+    one(app, "multiselect", "Backbones").set_value([DINO]).run()
+    assert "theory" not in captions(app)
+
+
+def test_a_choice_outlives_its_label(app: AppTest, home_store: Store) -> None:
+    """A run that ends while the form is filled in changes the cost in every label."""
+    one(app, "multiselect", "Backbones").set_value([DINO]).run()
+    record = {platform.node(): {"cuda:0": {"flop_per_second": 1e15, "is_measured": True}}}
+    (home_store.home / "speed.json").write_text(json.dumps(record))
+    app.run()
+    one(app, "button", "Start").click().run()
+    assert [run.backbone.name for run in home_store.catalogue.runs()][0] == DINO
+    assert not app.exception
