@@ -95,5 +95,9 @@ class RuleSyntaxError(RuleError):
         return f"{line}\n{' ' * (self.position - first)}^"
 
 
+class TooFewImagesError(JepaScoreError):
+    """A statistic over images that are too few for it."""
+
+
 class ExportError(JepaScoreError):
     """An export that could not be written in whole; nothing of it was left behind."""

@@ -17,8 +17,8 @@ def unit(vectors: npt.NDArray[Any]) -> Floats:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0, probed_share: int = 128) -> Any:
-    """A faiss index of unit embeddings [N, K] by inner product; of inverted lists one in `probed_share` is searched."""
+def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0) -> Any:
+    """A faiss index of unit embeddings [N, K] by inner product."""
     import faiss
 
     n, k = embeddings.shape
@@ -35,6 +35,6 @@ def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0, probed_share
         )
         index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 8, 64
         index.train(embeddings[np.random.default_rng(seed).permutation(n)[: 64 * lists]])
-        index.nprobe = max(4, lists // probed_share)
+        index.nprobe = max(4, lists // 128)
     index.add(embeddings)
     return index
