@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jepascore_core.companions import COMPANIONS
 from jepascore_core.curation.colours import known_grey
 from jepascore_core.curation.columns import Columns, columns
+from jepascore_core.curation.companion_columns import FITTED, companion_column
 from jepascore_core.curation.neighbours import near_groups
 from jepascore_core.curation.rules import (
-    COMPANIONS,
     META,
     SCORES,
     Among,
@@ -119,10 +120,16 @@ class Compiler:
                 return self._at_least(m, rules)
 
     def score(self, backbone: str | None = None, definition: str | None = None) -> str:
-        """The score column of a backbone and definition."""
-        companion = definition if definition in COMPANIONS else None
+        """The score column of a backbone and definition, or companion.
+
+        Raises:
+            TooFewImagesError: if a companion needs more images than are measured.
+        """
+        companion = next((name for name in COMPANIONS if name == definition), None)
         chosen = next((name for name in DEFINITIONS if name == definition), self.scores.definition)
         named = self.score_set(backbone)
+        if companion in FITTED:
+            return companion_column(self.store, named, companion)
         wanted = ScoreSet(named.dataset_id, named.backbone_id, named.spec_id, chosen)
         return self.columns.score(self.dataset, wanted, companion)
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from jepascore_core.companions import COMPANIONS
 from jepascore_core.curation.rules import (
-    COMPANIONS,
     DRAWS,
     FLAGS,
     KEEPERS,

@@ -1,32 +1,48 @@
-"""What a curation needs that takes longer than a moment: near duplicates to find, colours to look at."""
+"""What a curation needs that takes longer than a moment: near duplicates, companions of the score, colours."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from jepascore_core.companions import Companion, choose_knn_index
 from jepascore_core.curation.colours import count_unseen, look_at_colours
+from jepascore_core.curation.companion_columns import FITTED, companion_values, count_measured, is_known
 from jepascore_core.curation.compiling import Compiler
 from jepascore_core.curation.neighbours import Progress, choose_index, known_near_groups, near_groups
-from jepascore_core.curation.rules import Curation, Flag, OnePer, walk
+from jepascore_core.curation.rules import Between, Curation, Flag, OnePer, walk
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
+
+#: A companion of up to so many images is there within a few seconds.
+QUICK_IMAGES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One thing to be done once: `size` images to go through."""
 
-    kind: Literal["near", "colours"]
+    kind: Literal["near", "colours", "companion"]
     size: int
     radius: float | None = None
     backbone: str | None = None
+    companion: Companion | None = None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether nobody needs to be asked first."""
+        return self.kind == "companion" and self.size <= QUICK_IMAGES
 
     @property
     def title(self) -> str:
         """What a person reads while it is done."""
         if self.kind == "colours":
             return f"Looking at the colours of {self.size:,} images"
+        if self.companion == "knn":
+            return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
+        if self.companion is not None:
+            return f"Working out how far {self.size:,} images are from the mean of the others ({self.companion})"
         return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"
 
 
@@ -46,13 +62,31 @@ def pending_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Wo
     for radius, backbone in dict.fromkeys((item.radius, item.backbone) for item in grouped):
         if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
             work.append(Work("near", store.count_images(compiler.dataset), radius, backbone))
-    return tuple(work)
+    return (*work, *_pending_companions(compiler, curation))
+
+
+def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[Work]:
+    ranges = [item.column for rule in curation.rules for item in walk(rule) if isinstance(item, Between)]
+    for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in ranges):
+        companion = next((fitted for fitted in FITTED if fitted == name), None)
+        if companion is None:
+            continue
+        scores = compiler.score_set(backbone)
+        if not is_known(compiler.store, scores, companion):
+            size = count_measured(compiler.store, scores)
+            yield Work("companion", size, backbone=backbone, companion=companion)
 
 
 def prepare(store: Store, scores: ScoreSet, work: Work, progress: Progress | None = None) -> None:
-    """Do one piece of work; what `progress` raises ends it."""
+    """Do one piece of work; what `progress` raises ends it.
+
+    Raises:
+        TooFewImagesError: if a companion needs more images than are measured.
+    """
     compiler = Compiler(store, scores)
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
+    elif work.companion is not None:
+        companion_values(store, compiler.score_set(work.backbone), work.companion, progress or (lambda _: None))
     elif work.radius is not None:
         near_groups(store, compiler.score_set(work.backbone), work.radius, progress)

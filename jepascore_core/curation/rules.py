@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from jepascore_core.companions import COMPANIONS
 from jepascore_core.errors import RuleError
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.views.score_set import Label
-
-#: Companions that stand in the place of a definition: the length of the embedding.
-COMPANIONS = ("norm",)
 
 SCORES = ("score", "percentile", "class_percentile", "split_percentile")
 PROPERTIES = ("width", "height", "pixels", "aspect", "bytes")

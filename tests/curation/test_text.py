@@ -82,6 +82,8 @@ def test_any_text_is_a_rule_or_an_error_within_it(text):
         ("percentile = 5", Between(PERCENTILE, 5, 5)),
         ("percentile != 5", Not(Between(PERCENTILE, 5, 5))),
         ('percentile["timm:x", paper] >= 5', Between(Column("percentile", "timm:x", "paper"), 5)),
+        ("class_percentile[knn] >= 5", Between(Column("class_percentile", None, "knn"), 5)),
+        ('split_percentile["b", mahalanobis] < 5', Not(Between(Column("split_percentile", "b", "mahalanobis"), 5))),
         ("score[norm] >= 1.5e1", Between(Column("score", None, "norm"), 15)),
         ('label = "a\\u00e9\\n"', Among(LABEL, ("aé\n",))),
         ('label != "a"', Not(Among(LABEL, ("a",)))),
