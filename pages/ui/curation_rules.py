@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from jepascore_core.companions import Companion
 from jepascore_core.curation import Chip, ChipCount, Curation, parse, to_text
 from jepascore_core.curation.preparing import Work, pending_work, prepare
 from jepascore_core.curation.rules import (
@@ -36,8 +37,20 @@ PERCENTILES = {
     "class_percentile": "Percentile in its class",
     "percentile": "Percentile in the dataset",
     "split_percentile": "Percentile in its split",
-    "score": "Score (nats)",
+    "score": "Value",
 }
+#: What percentiles and values may be of; None = the definition of the page.
+SCORE_TITLES: dict[Companion | None, str] = {
+    None: "JEPA-SCORE (nats)",
+    "knn": "Companion: nearness of the 10th nearest image",
+    "mahalanobis": "Companion: nearness to the mean (Mahalanobis)",
+    "norm": "Companion: length of the embedding",
+}
+HONESTY = (
+    "Companions are cheap scores of the same embeddings: they tell what is typical of this dataset, not what the "
+    "backbone learned from. No image is its own neighbour or helps to judge itself. No score is best on all data: look "
+    "at both ends under each before you cut."
+)
 KEEPER_TITLES: dict[Keeper, str] = {
     "most_likely": "the most likely one",
     "largest": "the largest one",
@@ -55,7 +68,8 @@ def choose_curation() -> Curation:
         key=_BAR,
         on_change=_typed,
         placeholder="class_percentile >= 5 and not leak | one per exact | budget 1000 balanced",
-        help="What to keep. Combine with and, or, not and brackets; after | come steps. Higher is more likely.",
+        help="What to keep. Combine with and, or, not and brackets; after | come steps. Higher is more likely. "
+        "Companions of the score go into square brackets (knn, mahalanobis, norm): class_percentile[knn] >= 5.",
         max_chars=state.MAX_TEXT,
     )
     try:
@@ -124,10 +138,13 @@ def _adder(title: str, form: Callable[[ScoreSet], Chip | None], scores: ScoreSet
 
 def _score_form(scores: ScoreSet) -> Chip | None:
     name = st.selectbox("Look at", list(PERCENTILES), format_func=PERCENTILES.__getitem__)
+    companion = st.selectbox("Which score", list(SCORE_TITLES), format_func=SCORE_TITLES.__getitem__)
+    if companion is not None:
+        st.caption(HONESTY)
     choices = {measured_id(item): item.title for item in measured_choices(store(), scores.dataset_id)}
     own = f"{scores.backbone_id}@{scores.spec_id}"
     backbone = st.selectbox("Under", list(choices), index=list(choices).index(own), format_func=choices.__getitem__)
-    column = Column(name, None if backbone == own else backbone)
+    column = Column(name, None if backbone == own else backbone, companion)
     if name == "score":
         low = st.number_input("Keep from", value=None, placeholder="no limit")
         high = st.number_input("Keep up to", value=None, placeholder="no limit")
@@ -188,11 +205,18 @@ def _budget_form(_scores: ScoreSet) -> Chip | None:
 
 
 def prepared(scores: ScoreSet, curation: Curation) -> bool:
-    """Whether the rules can be worked out at once; where not, offers to do what is missing, with a bar."""
-    work = pending_work(store(), scores, curation)
+    """Whether the rules can be worked out at once. What takes seconds is done first; more is offered, with a bar."""
+    work = []
+    for item in pending_work(store(), scores, curation):
+        if item.is_quick:
+            with st.spinner(f"{item.title}, once"):
+                prepare(store(), scores, item)
+        else:
+            work.append(item)
     if not work:
         return True
-    st.info(" ".join(f"{item.title} comes first, once." for item in work))
+    waits = " With very many images this may take a while; later it is there at once."
+    st.info(" ".join(f"{item.title} comes first, once." for item in work) + waits)
     if st.button("Do it now", type="primary", icon=":material/play_arrow:"):
         for item in work:
             _do(scores, item)

@@ -92,6 +92,26 @@ def test_near_duplicates_are_looked_for_first(open_page: Callable[..., AppTest],
     assert metrics(app)["Kept"] == "1"
 
 
+def test_a_companion_is_added_by_the_form_and_worked_out(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    assert not any("Companions are cheap scores" in item.value for item in app.caption)
+    next(item for item in app.selectbox if item.label == "Which score").set_value("knn").run()
+    assert any("Companions are cheap scores" in item.value for item in app.caption)
+    app.button(key="add-Score").click().run()
+    assert app.query_params["rules"] == "class_percentile[knn] >= 5"
+    # Every embedding of these tests is the same, so all are as typical.
+    assert metrics(app)["Kept"] == "36"
+    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 35)
+    app.text_input(key="query-bar").set_value("percentile[mahalanobis] >= 60").run()
+    assert "how far 36 images are from the mean" in app.info[0].value.replace("\\", "")
+    press(app, "Do it now")
+    assert (metrics(app)["Kept"], metrics(app)["Dropped"]) == ("0", "36")
+    assert not app.exception
+
+
 def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     dataset_id = found.dataset.dataset_id
