@@ -34,6 +34,10 @@ logger = logging.getLogger("jepascore.worker")
 #: Seconds between heartbeats, which is also how soon a cancellation is noticed.
 PULSE_SECONDS = 0.5
 
+#: Whoever looks whether a worker lives holds its lock for an instant. Two that are started at once must not wait for
+#: each other's end, or the second takes over when the first is stopped; in seconds.
+LOCK_PATIENCE = 1.0
+
 #: The interface shares the machine with the worker and must stay quick.
 NICENESS = 10
 
@@ -206,13 +210,14 @@ def run_worker(home: Path, idle_seconds: float) -> bool:
     """Work until stopped (SIGINT, SIGTERM) or idle for `idle_seconds`; False at once if another worker lives."""
     lock = worker_lock(home)
     try:
-        lock.acquire(timeout=5)
+        lock.acquire(timeout=LOCK_PATIENCE)
     except Timeout:
         return False
+    # At once: whoever sees the lock held and wants to stop its holder reads the process id here.
+    write_atomically(home / "worker.json", json.dumps({"pid": os.getpid(), "started_at": utc_now()}).encode())
     with contextlib.suppress(OSError, AttributeError):  # not on Windows
         os.nice(NICENESS)
     worker = Worker(Store(home))
-    write_atomically(home / "worker.json", json.dumps({"pid": os.getpid(), "started_at": utc_now()}).encode())
     try:
         while not worker.stop.is_set():
             _serve(worker, home, idle_seconds)
