@@ -363,7 +363,8 @@ def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store):
     assert start_worker(home)
     wait_until(lambda: worker_pid(home) is not None)
     command = [sys.executable, "-m", "jepascore_core", "worker", "run"]
-    second = subprocess.run(command, env={**os.environ, "JEPASCORE_HOME": str(home)}, capture_output=True, check=True)
+    second = subprocess.run(command, env={**os.environ, "JEPASCORE_HOME": str(home)}, capture_output=True, check=False)
+    assert second.returncode == 1
     assert b"Another worker" in second.stderr
     os.kill(worker_pid(home), signal.SIGTERM)
     wait_until(lambda: not worker_is_alive(home))
