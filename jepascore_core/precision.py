@@ -58,13 +58,20 @@ def coarse_precisions(device: torch.device) -> tuple[str, ...]:
 
 
 def _product_seconds(dtype: torch.dtype) -> float:
-    """Shortest time of a matrix product on the CPU."""
-    matrix = torch.ones(768, 768, dtype=dtype)
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        matrix @ matrix
-        times.append(time.perf_counter() - started)
+    """Shortest time of a matrix product on one thread of the CPU.
+
+    Of many small ones on a single thread: other programs may be using the machine.
+    """
+    matrix = torch.ones(256, 256, dtype=dtype)
+    threads, times = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        for _ in range(100):
+            started = time.perf_counter()
+            matrix @ matrix
+            times.append(time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
     return min(times)
 
 

@@ -86,7 +86,8 @@ def _settle_precision(
         candidates = [PendingImage(**row) for row in rows.slice(0, 4 * TRIAL_IMAGES).to_pylist()]
         images = _some_images(candidates, backbone)[:TRIAL_IMAGES]
         precision, trials = choose_precision(backbone, images, on_chunk=lambda _: check())
-        keep_precision(store, backbone, precision, trials)
+        if trials:
+            keep_precision(store, backbone, precision, trials)
     spec = replace(run.spec, precision=precision)
     store.catalogue.update_run(run.run_id, spec=spec.to_dict(), is_precision_open=0)
     return spec
