@@ -8,6 +8,7 @@ from pages.ui.frame import frame
 from pages.ui.live import live
 from pages.ui.samples import show_chosen_sample
 from pages.ui.state import BACKBONE, read_id
+from pages.ui.theory import draw_theory_notes
 
 with frame("Compare"):
     columns = st.columns([3, 4, 4])
@@ -17,6 +18,7 @@ with frame("Compare"):
         with columns[2]:
             definition = choose_definition()
         score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
+        draw_theory_notes(score_sets)
         live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
         picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
         show_chosen_sample(picked.get(read_id(BACKBONE) or "", score_sets[0]))

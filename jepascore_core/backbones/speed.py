@@ -67,11 +67,12 @@ def record_speed(
     speeds = known.setdefault(platform.node(), {})
     if flop >= _MIN_FLOP and seconds >= _MIN_SECONDS and num_images:
         speeds[str(device)] = {"flop_per_second": flop * num_images / seconds, "is_measured": True}
+        _write(home, known)
     elif str(device) not in speeds:
-        speeds[str(device)] = {"flop_per_second": SCORE_SHARE * _device_rate(device), "is_measured": False}
-    else:
-        return
-    _write(home, known)
+        # A device whose memory is full must not end a run over a guess.
+        with suppress(RuntimeError):
+            speeds[str(device)] = {"flop_per_second": SCORE_SHARE * _device_rate(device), "is_measured": False}
+            _write(home, known)
 
 
 @functools.cache

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store
+from pages.ui import state
+from tests.conftest import add_backbone, make_store
 from tests.pages.reading import one
-from tests.pages.situations import put
+from tests.pages.situations import BACKBONE, SECOND_BACKBONE, measure_again, put
 
 PAGE = "pages/runs.py"
 CLIP = "open_clip:ViT-B-32-quickgelu:metaclip_400m"
@@ -58,5 +62,22 @@ def test_a_choice_outlives_its_label(app: AppTest, home_store: Store) -> None:
     (home_store.home / "speed.json").write_text(json.dumps(record))
     app.run()
     one(app, "button", "Start").click().run()
-    assert [run.backbone.name for run in home_store.catalogue.runs()][0] == DINO
+    assert next(run.backbone.name for run in home_store.catalogue.runs()) == DINO
     assert not app.exception
+
+
+@pytest.mark.parametrize("is_jepa", [False, True])
+@pytest.mark.parametrize("page", ["pages/explore.py", "pages/compare.py", "pages/distributions.py"])
+def test_the_theorys_limits_are_said_where_scores_are_shown(
+    page: str, is_jepa: bool, open_page: Callable[..., AppTest], home_store: Store, tmp_path: Path
+) -> None:
+    # The catalogue keeps what it first learned of a backbone.
+    elsewhere = make_store(tmp_path / "elsewhere")
+    for name, known in ((BACKBONE, is_jepa), (SECOND_BACKBONE, True)):
+        home_store.catalogue.save_backbone(dataclasses.replace(add_backbone(elsewhere, name), is_jepa=known))
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    parameters = {} if page.endswith("compare.py") else {state.BACKBONE: found.measured}
+    text = captions(open_page(page, **parameters))
+    assert text.count("ViT-Ti/16 (timm)**: Not a JEPA-type encoder: the score's theory does not hold.") == (not is_jepa)
+    assert "ResNet-18 (timm)**" not in text
