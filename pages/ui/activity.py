@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from jepascore_core.records import DatasetState
+from jepascore_core.records import DatasetRecord, DatasetState, Run
 from jepascore_core.runs import WorkerWatch
 from jepascore_core.views.progress import Progress, describe_run, index_progress
 from pages.ui.cached import store
@@ -17,7 +15,7 @@ POLL_SECONDS = 2.0
 #: Nothing is under way: another tab, or a command in a terminal, may start something.
 IDLE_SECONDS = 5.0
 
-#: Identifier and state of each piece of work under way.
+#: Identifier and state of each dataset and run, whether under way or not: a short run may begin and end unseen.
 Snapshot = tuple[tuple[str, str], ...]
 
 
@@ -26,14 +24,14 @@ def draw_activity() -> None:
 
     A worker that died is replaced while somebody looks; if none can be started, that is said.
     """
-    active = _active()
-    st.fragment(_draw, run_every=POLL_SECONDS if active else IDLE_SECONDS)(WorkerWatch(store()), _snapshot(active))
+    active, snapshot = _look()
+    st.fragment(_draw, run_every=POLL_SECONDS if active else IDLE_SECONDS)(WorkerWatch(store()), snapshot)
 
 
 @errors_shown()
-def _draw(watch: WorkerWatch, shown: Snapshot) -> None:
-    active = _active()
-    if _snapshot(active) != shown:
+def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
+    active, snapshot = _look()
+    if snapshot != seen:
         st.rerun()  # of the whole page: something began or ended, and every page says something else then
     if not active:
         return
@@ -44,17 +42,20 @@ def _draw(watch: WorkerWatch, shown: Snapshot) -> None:
     watch.look()
 
 
-def _active() -> list[Progress]:
-    catalogue = store().catalogue
-    datasets = catalogue.datasets()
+def _look() -> tuple[list[Progress], Snapshot]:
+    """What is under way, and the whole of what there is."""
+    datasets, runs = store().catalogue.datasets(), store().catalogue.runs()
+    snapshot = [(dataset.dataset_id, f"{dataset.state} {dataset.version}") for dataset in datasets]
+    snapshot += [(run.run_id, run.state.value) for run in runs]
+    return _progress(datasets, runs), tuple(snapshot)
+
+
+def _progress(datasets: list[DatasetRecord], runs: list[Run]) -> list[Progress]:
     names = {dataset.dataset_id: dataset.name for dataset in datasets}
     indexes = [index_progress(dataset) for dataset in datasets if dataset.state is DatasetState.INDEXING]
-    runs = [describe_run(run, names.get(run.dataset_id, run.dataset_id)) for run in catalogue.runs(active_only=True)]
-    return indexes + runs
-
-
-def _snapshot(active: Sequence[Progress]) -> Snapshot:
-    return tuple((progress.identifier, progress.state) for progress in active)
+    return indexes + [
+        describe_run(run, names.get(run.dataset_id, run.dataset_id)) for run in runs if run.state.is_active
+    ]
 
 
 def _line(progress: Progress) -> str:

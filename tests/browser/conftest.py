@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 from jepascore_core.runs import worker_pid
 
@@ -34,6 +34,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 START_SECONDS = 60.0
+#: Playwright waits 5 s for what it expects, which two busy cores may take.
+EXPECT_MILLISECONDS = 30_000
 #: On a deep link Streamlit's own script asks below the page's address first, and takes the 404 as its answer.
 STREAMLIT_PROBE = re.compile(r"/_stcore/(health|host-config)$")
 
@@ -124,6 +126,7 @@ def chromium() -> Iterator[Browser]:
     """One browser for all tests; each visit has a context, and so cookies and cache, of its own."""
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"no Chromium at {CHROMIUM}; install it or set JEPASCORE_CHROMIUM")
+    expect.set_options(timeout=EXPECT_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
@@ -153,6 +156,18 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
 def _note(tab: Visit, kind: str, text: str, source: str) -> None:
     if kind == "error" and not STREAMLIT_PROBE.search(source):
         tab.errors.append(f"{text} ({source})")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Pick an option of a list, which closes again when the page is drawn meanwhile."""
+    for _ in range(6):
+        page.get_by_label(label, exact=True).click()
+        try:
+            page.get_by_role("option", name=option, exact=True).click(timeout=5000)
+        except TimeoutError:
+            continue
+        return
+    raise AssertionError(f"{label} offers no {option}")
 
 
 def screenshot(page: Page, name: str) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
 
 from jepascore_core.api import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
 from jepascore_core.demo import load_digit_images
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement
 
 pytestmark = pytest.mark.browser
@@ -73,17 +73,6 @@ def curating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Curating]:
         os.environ.pop("JEPASCORE_HOME")
         if before is not None:
             os.environ["JEPASCORE_HOME"] = before
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a list, which closes again when the page is drawn meanwhile."""
-    for _ in range(6):
-        page.get_by_label(label, exact=True).click()
-        try:
-            page.get_by_role("option", name=option).click(timeout=5000)
-        except TimeoutError:
-            continue
-        return
 
 
 def kept_shown(page: Page, number: int) -> None:
