@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.cli import system
+from jepascore_core.errors import JepaScoreError
 from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
@@ -216,3 +217,13 @@ def test_the_app_refuses_a_port_that_is_taken(cli: Cli):
         answer = cli("app", "--port", str(taken.getsockname()[1]))
     assert answer.code == 1
     assert "is in use" in answer.sentence
+
+
+def test_the_app_takes_the_next_port_if_it_may_choose(monkeypatch: pytest.MonkeyPatch):
+    with system.socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(system, "DEFAULT_PORT", port)
+        assert port < system._free_port() < port + system.PORTS_TRIED
+        monkeypatch.setattr(system, "PORTS_TRIED", 1)
+        with pytest.raises(JepaScoreError, match="are in use"):
+            system._free_port()
