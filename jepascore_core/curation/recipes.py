@@ -37,6 +37,7 @@ from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 
 RECIPE_VERSION = 1
+_LINE_BREAKS = "\x85\u2028\u2029"
 _HEADING = (
     "# A JEPA-SCORE recipe. `jepascore export DATASET FILE --recipe THIS` makes the list again, and measures what is\n"
     "# missing. Rules read as in the query bar of the Curate page; higher scores and percentiles are more likely.\n"
@@ -215,7 +216,11 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 def to_yaml(recipe: Recipe) -> str:
     """The recipe as a file, the same text for the same recipe."""
-    body = yaml.safe_dump(to_dict(recipe), sort_keys=False, allow_unicode=True, width=120)
+    values = to_dict(recipe)
+    # YAML takes some characters for line breaks that PyYAML writes as they are: such a recipe is escaped instead.
+    text = json.dumps(values, ensure_ascii=False, default=str)
+    is_plain = not any(character in text for character in _LINE_BREAKS)
+    body = yaml.safe_dump(values, sort_keys=False, allow_unicode=is_plain, width=120)
     return f"{_HEADING}{body}"
 
 
