@@ -68,7 +68,7 @@ class BackboneOption:
             self.name,
             self.family,
             f"K = {self.dimension}" if self.dimension else "",
-            f"{self.cost}, {duration_text(self.seconds)} an image" if self.seconds is not None else "",
+            f"{duration_text(self.seconds)} an image ({self.cost})" if self.seconds is not None else "",
             _WEIGHTS[self.weights],
             self.licence,
         )

@@ -22,11 +22,11 @@ def pick_backbones() -> list[str]:
         # A fuzzy match would swallow a name that is typed in whole; all at once is nothing to offer by the way.
         filter_mode="contains",
         select_all=False,
-        help=cost_basis(store()),
         key=state.widget_key("new-backbones"),
     )
     # A label that has changed since it was chosen, since a cost was measured meanwhile, comes back as if it were typed.
     names = list(dict.fromkeys(value.partition(SEPARATOR)[0] for value in chosen))
+    st.caption(plain(cost_basis(store())))
     _draw_cautions([options[name] for name in names if name in options])
     return names
 

@@ -28,12 +28,9 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
     """Choices, the buttons, and the answers of cost probes."""
     with st.container(border=True, key="new-run"):
         st.subheader("New run", anchor=False)
-        left, right = st.columns([2, 3])
-        with left:
-            options = {choice.dataset_id: choice.name for choice in datasets}
-            dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
-        with right:
-            names = pick_backbones()
+        options = {choice.dataset_id: choice.name for choice in datasets}
+        dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
+        names = pick_backbones()
         refs, device = _refine(names)
         options = pick_estimator()
         if dataset_id is not None:

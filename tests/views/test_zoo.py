@@ -51,7 +51,7 @@ def test_an_option_says_what_a_choice_rests_on(fast):
     found = option(fast, DINO)
     assert (found.tflop, found.seconds) == (pytest.approx(5.18, abs=0.01), pytest.approx(1.036, abs=0.001))
     assert (found.cost, found.weights, found.cautions) == ("moderate", "to fetch", ())
-    assert found.label == f"{DINO} · DINOv2 · K = 384 · moderate, 1.0 s an image · weights to fetch · apache-2.0"
+    assert found.label == f"{DINO} · DINOv2 · K = 384 · 1.0 s an image (moderate) · weights to fetch · apache-2.0"
     assert cost_basis(fast).startswith("Times are of exact scores on cuda:0, as runs here have shown; a sketch")
 
 
