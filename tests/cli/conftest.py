@@ -87,4 +87,6 @@ def finish(process: subprocess.Popen[str], timeout: float = 240) -> Answer:
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """Commands in an empty home folder, where requests start no worker."""
     monkeypatch.setattr(runs, "start_worker", lambda *_: False)
+    # Some test runners set a width for their own reports.
+    monkeypatch.delenv("COLUMNS", raising=False)
     return Cli(tmp_path / "home")
