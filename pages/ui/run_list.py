@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import streamlit as st
 
@@ -68,7 +69,8 @@ def _draw_run(run: Progress) -> None:
         if run.state == "failed":
             st.error(plain(run.message), icon=":material/error:")
         if run.num_failed:
-            _draw_failures(store().catalogue.run_failures(run.identifier), f"run-{run.identifier}")
+            read = partial(store().catalogue.run_failures, run.identifier)
+            _draw_failures(run.num_failed, read, f"run-{run.identifier}")
 
 
 def _draw_headline(item: Progress) -> None:
@@ -135,8 +137,8 @@ def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
         if item.state == "failed":
             st.error(plain(item.message), icon=":material/error:")
         if choice.num_failed and choice.has_index:
-            record = store().catalogue.dataset(choice.dataset_id)
-            _draw_failures(index_failures(store(), record), f"dataset-{choice.dataset_id}")
+            read = partial(_index_failures, choice.dataset_id)
+            _draw_failures(choice.num_failed, read, f"dataset-{choice.dataset_id}")
 
 
 def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
@@ -160,15 +162,22 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
         st.button("Forget it", key=f"remove-{dataset_id}", on_click=_remove, args=(dataset_id,), type="primary")
 
 
+def _index_failures(dataset_id: str) -> list[SampleFailure]:
+    return index_failures(store(), store().catalogue.dataset(dataset_id))
+
+
 def _remove(dataset_id: str) -> None:
     store().remove_dataset(store().catalogue.dataset(dataset_id))
     state.write(state.DATASET, None)
 
 
-def _draw_failures(failures: list[SampleFailure], key: str) -> None:
-    if not failures:
+def _draw_failures(count: int, read: Callable[[], list[SampleFailure]], key: str) -> None:
+    """How many; which ones, and why, once it is opened. Its state is kept here: the browser forgets it at times."""
+    box = st.expander(f"{count:,} failed", icon=":material/warning:", key=f"failures-{key}", on_change="rerun")
+    if not box.open:
         return
-    with st.expander(f"{len(failures):,} failed", icon=":material/warning:", key=f"failures-{key}"):
+    failures = read()
+    with box:
         for group in failure_groups(failures):
             stage = STAGES.get(group.stage, group.stage)
             st.markdown(f"**{group.count:,}** while {plain(stage)} ({plain(group.error_class)})")
