@@ -89,5 +89,5 @@ def unknown_backbone(name: str, candidates: Iterable[str] = ()) -> UnknownNameEr
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     return UnknownNameError(
         f"There is no backbone {name!r}.{hint} `jepascore backbones` lists the known ones; any timm:<model> and "
-        "open_clip:<model>:<tag> of the installed libraries works too."
+        "open_clip:<model>:<tag> of the installed libraries works too, and any hf:<owner>/<name> of a known kind."
     )

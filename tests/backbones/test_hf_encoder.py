@@ -1,5 +1,6 @@
 """Folders in transformers' format against what transformers itself computed with them (`golden/make.py`)."""
 
+import copy
 import json
 import shutil
 
@@ -9,7 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from jepascore_core.backbones.build import load_backbone
 from jepascore_core.errors import CheckpointError, PreprocessingError, UnknownNameError, WeightsUnavailableError
+from jepascore_core.estimators import measure
 from tests.backbones import golden
+from tests.reference import listing_jacobian
 
 #: Kind -> what is known of it: family, pooling, and whether the theory covers it.
 KNOWN = {
@@ -248,3 +251,13 @@ def test_missing_repositories_and_wrong_names_are_one_sentence():
         load_backbone("hf:facebook/ijepa_vith14_1k", device="cpu", offline=True)
     with pytest.raises(UnknownNameError, match="no backbone 'hf:dinov2'"):
         load_backbone("hf:dinov2", device="cpu", offline=True)
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_scores_are_those_of_the_papers_listing(kind, folder):
+    # What transformers computes, differentiated by the engine that a run would use.
+    backbone = load(folder(kind))
+    images = golden.images(16).double()
+    found = measure(backbone, images, precision="float64").singular_values
+    jacobian = listing_jacobian(copy.deepcopy(backbone.encoder).double(), images)
+    torch.testing.assert_close(found, torch.linalg.svdvals(jacobian), rtol=1e-6, atol=1e-9)
