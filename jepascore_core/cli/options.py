@@ -15,7 +15,9 @@ Backbone = Annotated[
     str,
     typer.Option("--backbone", "-b", help="A name of `jepascore backbones`, or timm:, open_clip:, hf:...", **_OWN),
 ]
-Checkpoint = Annotated[str | None, typer.Option(help="Own weights: .safetensors, weights-only .pth, or a folder.", **_OWN)]
+Checkpoint = Annotated[
+    str | None, typer.Option(help="Own weights: .safetensors, weights-only .pth, or a folder.", **_OWN)
+]
 Pooling = Annotated[str | None, typer.Option(help="token, avg or projection, if not the backbone's own.", **_OWN)]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the input in pixels.", **_OWN)]
 Mean = Annotated[str | None, typer.Option(help="Mean per channel, for example 0.5,0.5,0.5.", **_OWN)]
