@@ -339,9 +339,10 @@ def live_store(tmp_path):
 def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(
     live_store, tmp_path, checkpoint, monkeypatch
 ):
-    store = live_store
-    request_dataset(store, "toy", str(write_images(tmp_path / "images", 400)))
-    run = request_run(store, "toy", checkpoint)
+    store, count = live_store, 1500
+    request_dataset(store, "toy", str(write_images(tmp_path / "images", count)))
+    # Slow enough that two kills find it at work, also on a fast machine.
+    run = request_run(store, "toy", checkpoint, precision="float64")
     for _ in range(2):
         known = len(measured_ids(store))
         wait_until(lambda: len(measured_ids(store)) > known)  # noqa: B023 - read at once
@@ -351,9 +352,9 @@ def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(
         assert store.catalogue.run(run.run_id).state is RunState.RUNNING
         assert start_worker(store.home)
     ended = list(follow_run(store, run.run_id))[-1]
-    assert (ended.state, ended.num_measured, ended.num_failed) == (RunState.FINISHED, 400, 0)
+    assert (ended.state, ended.num_measured, ended.num_failed) == (RunState.FINISHED, count, 0)
     counts = Counter(measured_ids(store))
-    assert len(counts) == 400
+    assert len(counts) == count
     assert set(counts.values()) == {1}
 
 
