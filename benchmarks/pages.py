@@ -100,7 +100,9 @@ def time_visit(visit: Visit, num_runs: int) -> list[float]:
     logging.disable(logging.WARNING)
     from streamlit.testing.v1 import AppTest  # noqa: TID251 - the app itself is what is timed
 
-    import_module("app")  # the server has done so before its first visitor comes
+    # The server has done so before its first visitor comes.
+    import_module("app")
+    import_module("pages.ui.lifespan").warm_up()
     started = time.perf_counter()
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     app.query_params.update(visit.parameters)
