@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
+from jepascore_core.records import BackboneRef, DatasetRecord, DatasetState, Run, RunState, SampleFailure
 from jepascore_core.store import Store
 from jepascore_core.views.formats import duration_text, plural, rate_text
 from jepascore_core.views.names import asked_title
@@ -50,8 +51,8 @@ class Progress:
 
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
-    `short_title` fits into a narrow column, `backbone` is what a run asked for in full. `measured` is the backbone id
-    and spec id of a run whose backbone was loaded.
+    `short_title` fits into a narrow column, `backbone` is what a run asked for, with its settings. `measured` is the
+    backbone id and spec id of a run whose backbone was loaded.
     """
 
     identifier: str
@@ -100,7 +101,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         dataset_name=dataset_name,
         title=f"{dataset_name}, {run.backbone.name}",
         short_title=f"{dataset_name}, {asked_title(run.backbone.name)}",
-        backbone=run.backbone.name,
+        backbone=_asked(run.backbone),
         measured=(run.backbone_id, run.result_spec_id) if run.backbone_id else None,
         is_approximate=run.plan is not None,
         state=run.state.value,
@@ -127,6 +128,13 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         elapsed_text=_elapsed(run.started_at, run.finished_at, now),
         message=run.message,
     )
+
+
+def _asked(backbone: BackboneRef) -> str:
+    """The name, and what differs from the backbone's own settings: two runs of one backbone are told apart by it."""
+    own = [Path(backbone.checkpoint).name if backbone.checkpoint else "", backbone.pooling or ""]
+    size = f"{backbone.image_size} px" if backbone.image_size else ""
+    return " · ".join(part for part in (backbone.name, *own, size) if part)
 
 
 def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:

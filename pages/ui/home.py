@@ -18,6 +18,8 @@ PURPOSES = {
     "pages/compare.py": "The same class under two or more backbones.",
     "pages/distributions.py": "Score histograms across datasets.",
     "pages/curate.py": "Choose what to keep, preview what is dropped, export the list.",
+    "pages/review.py": "Decide sample by sample, with the keyboard.",
+    "pages/duplicates.py": "Exact and near duplicates, a group a row.",
 }
 
 RUNS_PAGE = "pages/runs.py"

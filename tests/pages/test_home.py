@@ -7,6 +7,7 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.store import Store
+from pages.ui.frame import MENU
 from tests.pages.reading import labels, links, said
 from tests.pages.situations import measure_again, put
 
@@ -15,7 +16,7 @@ def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page()
     assert "look around with 1,797 handwritten digits" in said(app)
     assert labels(app, "button") == ["Add the demo"]
-    assert [label for label, _ in links(app)] == ["Runs", "Explore", "Compare", "Distributions", "Curate"]
+    assert [label for label, _ in links(app)] == [label for _, label, _ in MENU[1:]]
 
 
 def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jepascore_core.records import RunState, SampleFailure
+from jepascore_core.records import BackboneRef, RunState, SampleFailure
 from jepascore_core.views.overview import overview
 from jepascore_core.views.progress import failure_groups, index_failures, index_progress, run_progress
-from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
+from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_samples
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 
@@ -48,6 +48,14 @@ def test_a_run_whose_worker_is_silent(store, dataset, heartbeat, is_stale):
     assert shown.is_stale == is_stale
     assert (shown.time_left_text == "") == is_stale
     assert ("no sign of life" in shown.state_text) == is_stale
+
+
+def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
+    asked = BackboneRef("timm:test_vit", "/weights/mine.safetensors", "avg", 32)
+    run = store.catalogue.add_run(dataset.dataset_id, asked, SPEC, "cpu")
+    assert run_progress(store, run, NOW).backbone == "timm:test_vit · mine.safetensors · avg · 32 px"
+    plain = store.catalogue.add_run(dataset.dataset_id, BackboneRef("timm:test_vit"), SPEC, "cpu")
+    assert run_progress(store, plain, NOW).backbone == "timm:test_vit"
 
 
 def test_other_states(store, dataset):
