@@ -159,8 +159,9 @@ def _note(tab: Visit, kind: str, text: str, source: str) -> None:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a list, which closes again when the page is drawn meanwhile."""
+    """Pick an option of a list, which closes again when the page scrolls or is drawn meanwhile."""
     for _ in range(6):
+        page.get_by_label(label, exact=True).scroll_into_view_if_needed()
         page.get_by_label(label, exact=True).click()
         try:
             page.get_by_role("option", name=option, exact=True).click(timeout=5000)
