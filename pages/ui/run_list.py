@@ -186,9 +186,10 @@ def _draw_failures(count: int, read: Callable[[], list[SampleFailure]], key: str
                     st.caption(plain(f"{example.sample_key}: {example.message}"))
                 if group.count > len(group.examples):
                     st.caption(f"and {group.count - len(group.examples):,} more")
+        # As data: what a function would yield is lost when the list is drawn anew between the click and its request.
         st.download_button(
             "All failures as CSV",
-            lambda: failures_csv(failures),
+            failures_csv(failures),
             f"failures-{key}.csv",
             "text/csv",
             key=f"csv-{key}",

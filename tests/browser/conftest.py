@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from jepascore_core.runs import worker_pid
 
@@ -159,15 +159,16 @@ def _note(tab: Visit, kind: str, text: str, source: str) -> None:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a list, which closes again when the page scrolls or is drawn meanwhile."""
+    """Pick an option of a list, which closes or leaves the page when that scrolls or is drawn anew meanwhile."""
+    box = page.get_by_label(label, exact=True)
+    expect(box).to_be_visible()
     for _ in range(6):
-        page.get_by_label(label, exact=True).scroll_into_view_if_needed()
-        page.get_by_label(label, exact=True).click()
-        try:
+        # Playwright waits for what is not there yet, but what a redraw takes away under its hand is its plain Error.
+        with suppress(Error):
+            box.scroll_into_view_if_needed()
+            box.click()
             page.get_by_role("option", name=option, exact=True).click(timeout=5000)
-        except TimeoutError:
-            continue
-        return
+            return
     raise AssertionError(f"{label} offers no {option}")
 
 
