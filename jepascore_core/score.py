@@ -7,12 +7,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-Definition = Literal["rank", "paper"]
+Definition = Literal["rank", "paper", "tail", "top"]
 
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 
 #: The paper's appendix clips singular values at this value before the logarithm.
 PAPER_CLIP = 1e-6
+
+#: "tail" leaves out the largest tenth of the singular values that count, rounded up.
+TAIL_DROPS_ONE_IN = 10
+
+#: "top" sums so many of the largest singular values, or all that count if there are fewer.
+TOP_K = 32
 
 #: Singular values are stored as logarithms, floored here so that a null direction stays finite (log 1e-12 = -27.6).
 LOG_FLOOR = 1e-12
@@ -41,10 +47,12 @@ def jepa_score(
 
     "rank": sum of the logs of the first `rank` singular values, the formula of the paper over the non-null directions.
     "paper": sum of the logs of all of them, clipped from below at 1e-6, the paper's appendix listing.
+    "tail": as "rank", without the largest tenth of those singular values (rounded up).
+    "top": as "rank", of the 32 largest singular values only.
 
     Args:
         singular_values: [..., K], descending; array, nested list or tensor.
-        definition: "rank" or "paper".
+        definition: "rank", "paper", "tail" or "top".
         rank: [...], number of non-null directions; found with the tolerance of `precision` when not given.
         precision: precision of the passes that the values come from.
 
@@ -66,10 +74,15 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
     logs = _as_array(log_values)
     if definition == "paper":
         return np.sum(np.maximum(logs, np.log(PAPER_CLIP)), axis=-1)
-    if definition == "rank":
-        counted = np.arange(logs.shape[-1]) < _as_array(rank)[..., None]
-        return np.sum(np.where(counted, logs, 0.0), axis=-1)
-    raise ValueError(f"Unknown definition {definition!r}; choose one of {', '.join(DEFINITIONS)}.")
+    if definition not in DEFINITIONS:
+        raise ValueError(f"Unknown definition {definition!r}; choose one of {', '.join(DEFINITIONS)}.")
+    index, ranks = np.arange(logs.shape[-1]), _as_array(rank)[..., None]
+    counted = index < ranks
+    if definition == "tail":
+        counted &= index >= np.ceil(ranks / TAIL_DROPS_ONE_IN)
+    if definition == "top":
+        counted &= index < TOP_K
+    return np.sum(np.where(counted, logs, 0.0), axis=-1)
 
 
 def _as_array(values: Any) -> npt.NDArray[np.float64]:

@@ -23,7 +23,7 @@ from jepascore_core.catalogue import Catalogue, new_id
 from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.home import home_folder
 from jepascore_core.records import DatasetRecord, Measurement, MeasurementSpec
-from jepascore_core.score import Definition
+from jepascore_core.score import TAIL_DROPS_ONE_IN, TOP_K, Definition
 
 MEASUREMENT_SCHEMA = pa.schema(
     [
@@ -47,12 +47,22 @@ CALIBRATED_SCHEMA = pa.schema(
     ]
 )
 
-SCORE_COLUMN: dict[Definition, str] = {"rank": "score", "paper": "score_paper"}
+SCORE_COLUMN: dict[Definition, str] = {
+    "rank": "score", "paper": "score_paper", "tail": "score_tail", "top": "score_top",
+}  # fmt: skip
 
 #: Ends of the interval that holds the exact score.
 INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
     "rank": ("lower", "upper"),
     "paper": ("lower_paper", "upper_paper"),
+    "tail": ("lower_tail", "upper_tail"),
+    "top": ("lower_top", "upper_top"),
+}
+
+#: What other definitions sum of a stored spectrum, as in `score_of_log_spectrum`: from the first index to the last.
+_SUMMED = {
+    "tail": f"[(rank + {TAIL_DROPS_ONE_IN - 1}) // {TAIL_DROPS_ONE_IN} + 1 : rank]",
+    "top": f"[1 : least(rank, {TOP_K})]",
 }
 
 _NO_SHARDS = (
@@ -218,19 +228,20 @@ class Store:
     def measurements_sql(self, backbone_id: str, spec_id: str) -> str:
         """SELECT over all that was measured under one backbone and spec; an empty relation if there is nothing.
 
-        Besides the fields of `records.Measurement`: `is_exact`, and the ends of the interval that holds the exact score
-        (`lower`, `upper`; `lower_paper`, `upper_paper`): both the score where it is exact, NULL where nobody knows.
+        Besides the fields of `records.Measurement`: `is_exact`, the score under the other definitions (`score_tail`,
+        `score_top`: NULL without a spectrum), and the ends of the interval that holds the exact score (`lower`,
+        `upper`; `lower_paper`, `upper_paper`; ...): both the score where it is exact, NULL where nobody knows.
         A calibrated spec shows the exact score of every image that has one; spectra are those of exact measurements.
         """
         specs = self._read_specs(backbone_id, spec_id)
         shards = [self.shards_sql(backbone_id, name) for name in specs]
         if len(specs) > 1:
-            return _calibrated_sql(*shards)
+            return _with_other_definitions(_calibrated_sql(*shards))
         if spec_id.startswith("exact-"):
             ends = "score AS lower, score AS upper, score_paper AS lower_paper, score_paper AS upper_paper"
-            return f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})"
-        ends = ", ".join(f"NULL::DOUBLE AS {end}" for ends in INTERVAL_COLUMNS.values() for end in ends)
-        return f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})"
+            return _with_other_definitions(f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})")
+        ends = ", ".join(f"NULL::DOUBLE AS {end}" for name in ("rank", "paper") for end in INTERVAL_COLUMNS[name])
+        return _with_other_definitions(f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})")
 
     def scored_sql(
         self, dataset: DatasetRecord, backbone_id: str, spec_id: str, definition: Definition = "rank"
@@ -249,7 +260,7 @@ class Store:
                 SELECT manifest.*, measured.rank, measured.{column} AS score,
                     measured.{lower} AS lower, measured.{upper} AS upper, measured.is_exact
                 FROM ({self.manifest_sql(dataset)}) AS manifest
-                JOIN ({measured}) AS measured USING (content_id)
+                JOIN ({measured}) AS measured USING (content_id) WHERE measured.{column} IS NOT NULL
             )
             SELECT *, {_midrank("PARTITION BY label")} AS class_percentile, {_midrank("")} AS percentile FROM scored
         """
@@ -323,6 +334,20 @@ def write_atomically(path: Path, data: bytes) -> None:
 def _parquet_sql(paths: Sequence[Path]) -> str:
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     return f"SELECT * FROM read_parquet([{quoted}], union_by_name = true)"
+
+
+def _with_other_definitions(measured: str) -> str:
+    sums = ", ".join(
+        "CASE WHEN log_singular_values IS NOT NULL "
+        f"THEN coalesce(list_sum(log_singular_values{part}::DOUBLE[]), 0) END AS score_{name}"
+        for name, part in _SUMMED.items()
+    )
+    ends = ", ".join(
+        f"CASE WHEN is_exact THEN score_{name} END AS {end}"
+        for name in _SUMMED
+        for end in (f"lower_{name}", f"upper_{name}")
+    )
+    return f"SELECT *, {ends} FROM (SELECT *, {sums} FROM ({measured}))"
 
 
 def _calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:

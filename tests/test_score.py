@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jepascore_core.score import LOG_FLOOR, jepa_score, log_spectrum, numerical_rank, score_of_log_spectrum
+from jepascore_core.score import (
+    DEFINITIONS,
+    LOG_FLOOR,
+    jepa_score,
+    log_spectrum,
+    numerical_rank,
+    score_of_log_spectrum,
+)
 
 SPECTRUM = [math.e**3, math.e, 1.0, 1e-9]
 
@@ -38,8 +45,17 @@ def test_a_zero_jacobian_has_rank_zero():
 
 
 def test_unknown_definition_names_the_known_ones():
-    with pytest.raises(ValueError, match="rank, paper"):
-        jepa_score(SPECTRUM, "tail")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="rank, paper, tail, top"):
+        jepa_score(SPECTRUM, "head")  # type: ignore[arg-type]
+
+
+def test_tail_leaves_out_the_largest_tenth_and_top_keeps_the_largest():
+    logs = np.linspace(5, 1, 41)
+    assert score_of_log_spectrum(logs, 40, "tail") == pytest.approx(logs[4:40].sum())
+    assert score_of_log_spectrum(logs, 31, "tail") == pytest.approx(logs[4:31].sum()), "a tenth is rounded up"
+    assert score_of_log_spectrum(logs, 40, "top") == pytest.approx(logs[:32].sum())
+    assert score_of_log_spectrum(logs, 7, "top") == pytest.approx(logs[:7].sum())
+    np.testing.assert_array_equal(score_of_log_spectrum([logs, logs], [1, 0], "tail"), [0, 0])
 
 
 spectra = arrays(np.float64, 6, elements=st.floats(1e-3, 1e3)).map(lambda values: np.sort(values)[::-1])
@@ -64,5 +80,5 @@ def test_a_stored_spectrum_gives_the_same_scores(values):
     assert np.isfinite(logs).all()
     assert logs.min() >= math.log(LOG_FLOOR) - 1e-9
     rank = numerical_rank(values)
-    for definition in ("rank", "paper"):
+    for definition in DEFINITIONS:
         assert score_of_log_spectrum(logs, rank, definition) == pytest.approx(jepa_score(values, definition))

@@ -9,7 +9,8 @@ import pytest
 
 from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.records import DatasetState, Measurement, MeasurementSpec
-from jepascore_core.store import CALIBRATED_SCHEMA, Store, write_atomically
+from jepascore_core.score import score_of_log_spectrum
+from jepascore_core.store import CALIBRATED_SCHEMA, INTERVAL_COLUMNS, SCORE_COLUMN, Store, write_atomically
 
 SPEC = MeasurementSpec()
 
@@ -243,3 +244,28 @@ def test_removing_a_dataset_keeps_measurements(store):
     assert store.catalogue.datasets() == []
     assert not store.dataset_folder(dataset.dataset_id).exists()
     assert store.query(store.measurements_sql("b", SPEC.spec_id)).num_rows == 1
+
+
+def test_every_definition_of_a_stored_spectrum_is_the_one_of_the_score_module(store):
+    rng, rows = np.random.default_rng(0), []
+    for number, rank in enumerate((40, 33, 31, 11, 1, 0)):
+        logs = np.sort(rng.normal(1, 2, 40)).astype(np.float32)[::-1]
+        scores = [float(score_of_log_spectrum(logs, rank, name)) for name in ("rank", "paper")]
+        rows.append(Measurement(content(number), logs, rank, *scores, np.ones(3, "f2"), 0.1))
+    store.write_measurements("b", SPEC, rows)
+    found = by_id(store, SPEC)
+    for number, row in enumerate(rows):
+        for definition, column in SCORE_COLUMN.items():
+            expected = score_of_log_spectrum(row.log_singular_values, row.rank, definition)
+            assert found[number][column] == pytest.approx(float(expected), abs=1e-9), definition
+            assert [found[number][end] for end in INTERVAL_COLUMNS[definition]] == [found[number][column]] * 2
+
+
+def test_an_estimate_has_no_score_where_the_definition_needs_a_spectrum(store):
+    dataset = add_manifest(store, ["a", "a"], [1, 2])
+    write_calibrated(store, calibrated_row(1, 10.0), calibrated_row(2, 20.0))
+    store.write_measurements("b", SPEC, [measurement(2, 21.0)])
+    rows = store.query(store.scored_sql(dataset, "b", CALIBRATED.spec_id, "top")).to_pylist()
+    assert [(row["content_id"], row["score"], row["lower"], row["percentile"]) for row in rows] == [
+        (content(2), 3.0, 3.0, 50.0)
+    ]

@@ -9,13 +9,25 @@ from typing import Literal
 
 from jepascore_core.backbones.specs import find_spec
 from jepascore_core.records import BackboneInfo, MeasurementSpec
+from jepascore_core.score import TOP_K
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 
 #: A backbone id and a measurement spec id: the folder of a set of shards.
 Measured = tuple[str, str]
 
-DEFINITION_TITLES: dict[str, str] = {"rank": "Rank (our default)", "paper": "Paper's listing"}
+DEFINITION_TITLES: dict[str, str] = {
+    "rank": "Rank (our default)", "paper": "Paper's listing", "tail": "Tail 90 %", "top": f"Top {TOP_K}",
+}  # fmt: skip
+#: One line each, for people.
+DEFINITION_HELP = (
+    "What the score sums of an image's spectrum, in nats; nothing is measured anew.\n\n"
+    "- **Rank**: the logs of all singular values that are not null.\n"
+    "- **Paper's listing**: all of them, null ones clipped at 1e-6.\n"
+    "- **Tail 90 %**: as Rank, without the largest tenth.\n"
+    f"- **Top {TOP_K}**: as Rank, of the {TOP_K} largest only.\n\n"
+    "If a picture changes a lot from one to another, it rests on few singular values."
+)
 
 _SIZES = {
     "tiny": "Ti", "small": "S", "base": "B", "large": "L", "huge": "H", "giant": "g", "gigantic": "G",

@@ -14,7 +14,13 @@ from pages.ui import state
 
 
 def pick_one(
-    label: str, name: str, options: Mapping[str, str], *, segments: bool = False, resets: Sequence[str] = ()
+    label: str,
+    name: str,
+    options: Mapping[str, str],
+    *,
+    segments: bool = False,
+    resets: Sequence[str] = (),
+    help: str | None = None,
 ) -> str | None:
     """One identifier of `options` (identifier -> label); the first unless chosen otherwise, None if there are none.
 
@@ -25,9 +31,11 @@ def pick_one(
     key = _hold(name, state.read_choice(name, tuple(options), next(iter(options))))
     shown, changed = options.__getitem__, (name, resets)
     if segments:
-        st.segmented_control(label, tuple(options), format_func=shown, key=key, on_change=_to_url, args=changed)
+        st.segmented_control(
+            label, tuple(options), format_func=shown, key=key, help=help, on_change=_to_url, args=changed
+        )
     else:
-        st.selectbox(label, tuple(options), format_func=shown, key=key, on_change=_to_url, args=changed)
+        st.selectbox(label, tuple(options), format_func=shown, key=key, help=help, on_change=_to_url, args=changed)
     return str(st.session_state[key])
 
 
