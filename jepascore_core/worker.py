@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import duckdb
 from filelock import Timeout
 from huey.consumer import Consumer
 
@@ -25,9 +26,10 @@ from jepascore_core.catalogue import utc_now
 from jepascore_core.errors import JepaScoreError, RunCancelled, StoreError, UnknownNameError, WorkerStopped
 from jepascore_core.indexing import build_dataset_index
 from jepascore_core.queueing import Work, open_queue
-from jepascore_core.records import DatasetState, ProbeState, RunState
+from jepascore_core.records import DatasetState, ProbeState, Run, RunState
 from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store, write_atomically
+from jepascore_core.views.score_tables import prepare_score_table
 
 logger = logging.getLogger("jepascore.worker")
 
@@ -159,8 +161,20 @@ class Worker:
         catalogue.update_run(run_id, state=RunState.RUNNING, started_at=started, message="Loading the backbone")
         with Pulse(beat, self.stop) as pulse:
             ending, message = attempt(lambda: measure_run(self.store, run, pulse.check))
+            if ending is Ending.DONE:
+                self._lay_out_scores(catalogue.run(run_id))
         finished = None if ending is Ending.STOPPED else utc_now()
         catalogue.update_run(run_id, state=RUN_STATES[ending], message=message, rate=None, finished_at=finished)
+
+    def _lay_out_scores(self, run: Run) -> None:
+        """What pages would wait for; without it they are slow, not wrong."""
+        if run.backbone_id is None:
+            return
+        dataset = self.store.catalogue.dataset(run.dataset_id)
+        try:
+            prepare_score_table(self.store, dataset, run.backbone_id, run.result_spec_id)
+        except (OSError, duckdb.Error):
+            logger.exception("no score table for %s", dataset.name)
 
     def index(self, dataset_id: str) -> None:
         """Build or refresh a dataset's index."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from jepascore_core.errors import UnknownNameError
 from jepascore_core.store import SCORE_COLUMN, Store
 from jepascore_core.views.extremes import ClassExtremes, class_extremes
 from jepascore_core.views.formats import natural_key
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import score_titles
-from jepascore_core.views.score_set import Label, ScoreSet, label_filter, manifest_sql, midrank_percentile
+from jepascore_core.views.score_set import Label, ScoreSet, label_filter, manifest_sql, midrank_percentile, tables_of
+from jepascore_core.views.score_tables import table_sql
 
 #: Kendall's tau looks at all pairs of samples; so many are enough for two digits.
 KENDALL_SAMPLES = 1000
@@ -92,14 +95,11 @@ def agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Lab
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
-    sql, parameters = _common_sql(store, score_sets, labels)
+    sql, parameters = _ranked_sql(store, score_sets, labels, within_class=False)
     titles = score_titles(store, score_sets, "backbone")
-    ranked = ", ".join(f"{midrank_percentile(f's{i}')} AS p{i}" for i in range(len(score_sets)))
     pairs = list(combinations(range(len(score_sets)), 2))
     correlations = "".join(f", corr(p{i}, p{j}) AS c{i}_{j}" for i, j in pairs)
-    row = store.query(
-        f"SELECT count(*) AS n{correlations} FROM (SELECT {ranked} FROM ({sql}))", parameters
-    ).to_pylist()[0]
+    row = store.query(f"SELECT count(*) AS n{correlations} FROM ({sql})", parameters).to_pylist()[0]
     columns = ", ".join(f"s{i}" for i in range(len(score_sets)))
     part = store.query(
         f"SELECT {columns} FROM ({sql}) ORDER BY content_id, sample_key LIMIT {KENDALL_SAMPLES}", parameters
@@ -139,19 +139,20 @@ def extreme_overlaps(
         UnknownNameError: if the score sets are not of one dataset.
     """
     sql, parameters = _common_sql(store, score_sets, labels)
-    k, indices = len(parameters), range(len(score_sets))
-    places = ", ".join(
-        f"row_number() OVER (PARTITION BY label ORDER BY s{i} {direction}, sample_key) <= ${k + 1} AS {name}{i}"
+    indices = range(len(score_sets))
+    # The n first of a class by a heap: sorting every class under every backbone takes ten times as long.
+    firsts = "".join(
+        f", list_transform(min(struct_pack(s := {sign}s{i}, k := sample_key), {int(n)}), lambda x: x.k) AS {name}{i}"
         for i in indices
-        for name, direction in (("least", "ASC"), ("most", "DESC"))
+        for name, sign in (("least", ""), ("most", "-"))
     )
     pairs = list(combinations(indices, 2))
     sums = "".join(
-        f", count(*) FILTER ({name}{i} AND {name}{j}) AS {name}{i}_{j}" for i, j in pairs for name in ("least", "most")
+        f", len(list_intersect({name}{i}, {name}{j})) AS {name}{i}_{j}" for i, j in pairs for name in ("least", "most")
     )
     rows = store.query(
-        f"SELECT label, count(*) AS size{sums} FROM (SELECT label, {places} FROM ({sql})) GROUP BY label",
-        [*parameters, n],
+        f"SELECT label, size{sums} FROM (SELECT label, count(*) AS size{firsts} FROM ({sql}) GROUP BY label)",
+        parameters,
     ).to_pylist()
     rows.sort(key=lambda row: natural_key(row["label"]))
     return tuple(_overlap(score_sets[i], score_sets[j], f"{i}_{j}", row, n) for i, j in pairs for row in rows)
@@ -217,14 +218,12 @@ def _pairs(
     order: str,
     limit: int,
 ) -> tuple[tuple[PercentilePair, ...], int]:
-    sql, parameters = _common_sql(store, score_sets, labels)
-    partition = "label" if within_class else ""
+    sql, parameters = _ranked_sql(store, score_sets, labels, within_class)
     rows = store.query(
         f"""
-        SELECT sample_key, content_id, label, p0, p1, count(*) OVER () AS n FROM (
-            SELECT *, {midrank_percentile("s0", partition)} AS p0, {midrank_percentile("s1", partition)} AS p1
-            FROM ({sql})
-        ) ORDER BY {order} LIMIT {int(limit)}
+        WITH ranked AS ({sql})
+        SELECT sample_key, content_id, label, p0, p1, (SELECT count(*) FROM ranked) AS n
+        FROM ranked ORDER BY {order} LIMIT {int(limit)}
         """,
         parameters,
     ).to_pylist()
@@ -232,15 +231,64 @@ def _pairs(
     return tuple(points), rows[0]["n"] if rows else 0
 
 
+def _ranked_sql(
+    store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None, within_class: bool
+) -> tuple[str, list[Any]]:
+    """As `_common_sql`, with percentiles p0, p1, ... among these samples, of the dataset or of each class."""
+    sql, parameters = _common_sql(store, score_sets, labels)
+    tables = tables_of(store, score_sets)
+    if tables and (labels is None or within_class) and _same_samples(store, score_sets, tables):
+        kind = "class_percentile" if within_class else "percentile"
+        known = ", ".join(f"{kind}{i} AS p{i}" for i in range(len(score_sets)))
+        return f"SELECT *, {known} FROM ({sql})", parameters
+    partition = "label" if within_class else ""
+    ranked = ", ".join(f"{midrank_percentile(f's{i}', partition)} AS p{i}" for i in range(len(score_sets)))
+    return f"SELECT *, {ranked} FROM ({sql})", parameters
+
+
+def _same_samples(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> bool:
+    """Whether all sets have scores for the very same samples, so that the percentiles of each are those in common."""
+
+    def look() -> bool:
+        counts = ", ".join(f"count(s{i}) AS n{i}" for i in range(len(tables)))
+        every = " AND ".join(f"s{i} IS NOT NULL" for i in range(len(tables)))
+        sql = f"SELECT count(*) FILTER ({every}) AS common, {counts} FROM ({_side_by_side(score_sets, tables)})"
+        (row,) = store.query(sql).to_pylist()
+        return set(row.values()) == {row["common"]}
+
+    return remembered(store, ("same samples", tuple(score_sets), tuple(tables)), look)
+
+
 def _common_sql(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> tuple[str, list[Any]]:
     """SELECT of the samples that all score sets have: sample_key, content_id, label, s0, s1, ..."""
     if len({scores.dataset_id for scores in score_sets}) != 1:
         raise UnknownNameError("Backbones are compared on one dataset: choose measurements of the same dataset.")
     condition, parameters = label_filter(labels)
+    tables = tables_of(store, score_sets)
+    if tables:
+        every = " AND ".join(f"s{i} IS NOT NULL" for i in range(len(tables)))
+        return f"SELECT * FROM ({_side_by_side(score_sets, tables)}) WHERE {condition} AND {every}", parameters
     columns = "".join(f", m{i}.{SCORE_COLUMN[scores.definition]} AS s{i}" for i, scores in enumerate(score_sets))
     joins = " ".join(
         f"JOIN ({store.measurements_sql(scores.backbone_id, scores.spec_id)}) AS m{i} USING (content_id)"
         for i, scores in enumerate(score_sets)
     )
     manifest = manifest_sql(store, score_sets[0].dataset_id)
-    return f"SELECT sample_key, content_id, label{columns} FROM ({manifest}) {joins} WHERE {condition}", parameters
+    every = " AND ".join(f"s{i} IS NOT NULL" for i in range(len(score_sets)))
+    return (
+        f"SELECT * FROM (SELECT sample_key, content_id, label{columns} FROM ({manifest}) {joins}) "
+        f"WHERE {condition} AND {every}"
+    ), parameters
+
+
+def _side_by_side(score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> str:
+    """SELECT of every sample: sample_key, content_id, label, and under each set a score and both percentiles."""
+    columns = "".join(
+        f", t{i}.score AS s{i}, t{i}.percentile AS percentile{i}, t{i}.class_percentile AS class_percentile{i}"
+        for i in range(len(tables))
+    )
+    parts = " POSITIONAL JOIN ".join(
+        f"({table_sql(table, scores.definition)}) AS t{i}"
+        for i, (scores, table) in enumerate(zip(score_sets, tables, strict=True))
+    )
+    return f"SELECT t0.sample_key, t0.content_id, t0.label{columns} FROM {parts}"

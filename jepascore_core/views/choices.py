@@ -8,8 +8,10 @@ from jepascore_core.records import DatasetRecord, DatasetState
 from jepascore_core.score import Definition
 from jepascore_core.store import Store
 from jepascore_core.views.formats import class_title, natural_key
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import measured_titles
-from jepascore_core.views.score_set import Label, ScoreSet, manifest_sql
+from jepascore_core.views.score_set import Label, ScoreSet, manifest_sql, table_of, what_is_read
+from jepascore_core.views.score_tables import table_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
     if record.version is not None:
         sql = f"""SELECT count(*) AS num_samples, count(DISTINCT content_id) AS num_images,
             count(DISTINCT label) AS num_classes FROM ({store.manifest_sql(record)})"""
-        counts = store.query(sql).to_pylist()[0]
+        key = "dataset counts", record.dataset_id, record.version
+        counts = remembered(store, key, lambda: store.query(sql).to_pylist()[0])
     return DatasetChoice(
         dataset_id=record.dataset_id,
         name=record.name,
@@ -94,23 +97,34 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
         UnknownNameError: if there is no such dataset.
         DatasetNotReadyError: if it has no index yet.
     """
-    manifest = manifest_sql(store, dataset_id)
-    titles = measured_titles(store)
-    if not titles:
-        return ()
-    counts = " UNION ALL ".join(
-        f"""SELECT {position} AS position, (SELECT count(*) FROM manifest) AS num_samples, count(*) AS num_scored
-        FROM manifest SEMI JOIN ({store.measurements_sql(*measured)}) USING (content_id)"""
-        for position, measured in enumerate(titles)
-    )
-    rows = store.query(f"WITH manifest AS (SELECT content_id FROM ({manifest})) {counts}").to_pylist()
-    measured = list(titles.items())
+    manifest_sql(store, dataset_id)
     choices = []
-    for row in rows:
-        (backbone_id, spec_id), title = measured[row["position"]]
-        if row["num_scored"]:
-            choices.append(MeasuredChoice(backbone_id, spec_id, title, row["num_scored"], row["num_samples"]))
+    for measured, title in measured_titles(store).items():
+        num_scored, num_samples = _coverage(store, ScoreSet(dataset_id, *measured))
+        if num_scored:
+            choices.append(MeasuredChoice(*measured, title, num_scored, num_samples))
     return tuple(sorted(choices, key=lambda choice: natural_key(choice.title)))
+
+
+def _coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
+    """Samples with a measurement, and all."""
+
+    def count() -> tuple[int, int]:
+        table = table_of(store, scores)
+        if table is not None:
+            sql = f"SELECT count(rank) AS num_scored, count(*) AS num_samples FROM ({table_sql(table, 'rank')})"
+        else:
+            measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+            sql = f"""
+                WITH manifest AS (SELECT content_id FROM ({manifest_sql(store, scores.dataset_id)}))
+                SELECT count(*) AS num_scored, (SELECT count(*) FROM manifest) AS num_samples
+                FROM manifest SEMI JOIN ({measured}) USING (content_id)
+            """
+        (row,) = store.query(sql).to_pylist()
+        return row["num_scored"], row["num_samples"]
+
+    key = "coverage", scores.dataset_id, scores.backbone_id, scores.spec_id, what_is_read(store, scores)
+    return remembered(store, key, count)
 
 
 def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
@@ -128,8 +142,13 @@ def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
 
 def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:
     """Classes of a dataset in natural order, the samples without a label last."""
-    sql = f"SELECT label, count(*) AS num_samples FROM ({manifest_sql(store, dataset_id)}) GROUP BY label"
-    rows = sorted(store.query(sql).to_pylist(), key=lambda row: natural_key(row["label"]))
-    return tuple(
-        ClassChoice(row["label"], class_title(row["label"], alone=len(rows) == 1), row["num_samples"]) for row in rows
-    )
+
+    def count() -> tuple[ClassChoice, ...]:
+        sql = f"SELECT label, count(*) AS num_samples FROM ({manifest_sql(store, dataset_id)}) GROUP BY label"
+        rows = sorted(store.query(sql).to_pylist(), key=lambda row: natural_key(row["label"]))
+        return tuple(
+            ClassChoice(row["label"], class_title(row["label"], alone=len(rows) == 1), row["num_samples"])
+            for row in rows
+        )
+
+    return remembered(store, ("classes", dataset_id, store.catalogue.dataset(dataset_id).version), count)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from jepascore_core.store import Store
 from jepascore_core.views.formats import class_title, natural_key
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import (
     Label,
     ScoredSample,
@@ -16,6 +17,7 @@ from jepascore_core.views.score_set import (
     label_filter,
     scored_sql,
     to_scored_samples,
+    what_is_read,
 )
 
 ClassOrder = Literal["name", "median", "spread", "worst"]
@@ -70,13 +72,17 @@ def class_summaries(store: Store, scores: ScoreSet, order: ClassOrder = "name") 
     "median" and "worst" put the least likely classes first, "spread" the widest ones; classes without any score are
     last, and equal ones in order of their names.
     """
-    rows = store.query(f"""
-        SELECT label, count(*) AS num_samples, count(score) AS num_scored,
-            quantile_cont(score, [0, 0.25, 0.5, 0.75, 1]) AS quantiles
-        FROM ({covered_sql(store, scores)}) GROUP BY label
-    """).to_pylist()
-    summaries = [_summary(row, alone=len(rows) == 1) for row in rows]
-    return tuple(sorted(summaries, key=_ORDER_KEYS[order]))
+
+    def summarise() -> tuple[ClassSummary, ...]:
+        rows = store.query(f"""
+            SELECT label, count(*) AS num_samples, count(score) AS num_scored,
+                quantile_cont(score, [0, 0.25, 0.5, 0.75, 1]) AS quantiles
+            FROM ({covered_sql(store, scores)}) GROUP BY label
+        """).to_pylist()
+        summaries = [_summary(row, alone=len(rows) == 1) for row in rows]
+        return tuple(sorted(summaries, key=_ORDER_KEYS[order]))
+
+    return remembered(store, ("class summaries", scores, what_is_read(store, scores), order), summarise)
 
 
 def _summary(row: dict[str, Any], alone: bool) -> ClassSummary:
@@ -119,7 +125,7 @@ def class_extremes(
     rows = store.query(
         f"""
         SELECT label, {_smallest("score", n)} AS least, {_smallest("-score", n)} AS most,
-            {_smallest("md5(concat(sample_key, ':', $3))", n)} AS random
+            {_smallest(f"md5(concat(sample_key, ':', ${len(parameters) + 1}))", n)} AS random
         FROM ({scored_sql(store, scores)}) WHERE {condition} GROUP BY label
         """,
         [*parameters, str(seed)],

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from jepascore_core.store import Store
 from jepascore_core.views.formats import percent_text, plural
-from jepascore_core.views.score_set import ScoreSet, scored_sql
+from jepascore_core.views.memory import remembered
+from jepascore_core.views.score_set import ScoreSet, scored_sql, what_is_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,12 @@ class RankCheck:
 
 def rank_check(store: Store, scores: ScoreSet) -> RankCheck:
     """Count the numerical ranks of a score set and say what follows."""
-    sql = f"SELECT rank, count(*) AS n FROM ({scored_sql(store, scores)}) GROUP BY rank ORDER BY n DESC, rank"
-    counts = tuple((row["rank"], row["n"]) for row in store.query(sql).to_pylist())
+
+    def count() -> tuple[tuple[int, int], ...]:
+        sql = f"SELECT rank, count(*) AS n FROM ({scored_sql(store, scores)}) GROUP BY rank ORDER BY n DESC, rank"
+        return tuple((row["rank"], row["n"]) for row in store.query(sql).to_pylist())
+
+    counts = remembered(store, ("ranks", scores, what_is_read(store, scores)), count)
     return RankCheck(counts, _warning(counts) if scores.definition == "rank" and len(counts) > 1 else None)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from jepascore_core.records import short_hash
 from jepascore_core.score import Definition
 from jepascore_core.store import INTERVAL_COLUMNS, SCORE_COLUMN, Store
+from jepascore_core.views.memory import remembered
+from jepascore_core.views.score_tables import content_version, num_rows, score_table, table_sql
 
 #: A class of a dataset; None is the class of the samples without a label.
 Label = str | None
@@ -58,17 +60,38 @@ def to_scored_samples(rows: Iterable[dict[str, Any]]) -> tuple[ScoredSample, ...
 
 def freshness(store: Store, scores: ScoreSet) -> str:
     """Changes whenever the index or the shards behind a score set change: the part of a cache key that says so."""
-    version = store.catalogue.dataset(scores.dataset_id).version
-    return short_hash([version, store.shard_names(scores.backbone_id, scores.spec_id)])
+    return content_version(store, store.catalogue.dataset(scores.dataset_id), scores.backbone_id, scores.spec_id)
+
+
+def what_is_read(store: Store, scores: ScoreSet) -> str:
+    """Like `freshness`, of what the SELECTs below read: while a run goes on that may be older than the shards."""
+    table = table_of(store, scores)
+    return table.stem if table is not None else freshness(store, scores)
+
+
+def table_of(store: Store, scores: ScoreSet) -> Path | None:
+    """The score table that the SELECTs below read, if they do not read the shards."""
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    return score_table(store, dataset, scores.backbone_id, scores.spec_id)
+
+
+def tables_of(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[Path, ...]:
+    """Score tables of these sets of one dataset, with the same samples in the same rows; () unless all have one."""
+    found = [table for scores in score_sets if (table := table_of(store, scores)) is not None]
+    fit = len(found) == len(score_sets) and len({num_rows(table) for table in found}) == 1
+    return tuple(found) if fit else ()
 
 
 def scored_sql(store: Store, scores: ScoreSet) -> str:
-    """SELECT of the measured samples; see `Store.scored_sql`.
+    """SELECT of the measured samples; see `Store.scored_sql`. Large datasets are read from their score table.
 
     Raises:
         UnknownNameError: if there is no such dataset.
         DatasetNotReadyError: if it has no index yet.
     """
+    table = table_of(store, scores)
+    if table is not None:
+        return f"SELECT * FROM ({table_sql(table, scores.definition)}) WHERE score IS NOT NULL"
     dataset = store.catalogue.dataset(scores.dataset_id)
     return store.scored_sql(dataset, scores.backbone_id, scores.spec_id, scores.definition)
 
@@ -76,6 +99,9 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
 def covered_sql(store: Store, scores: ScoreSet) -> str:
     """SELECT of all samples, measured or not: manifest columns, `rank`, `score` and its interval (NULL where not
     measured)."""
+    table = table_of(store, scores)
+    if table is not None:
+        return table_sql(table, scores.definition)
     column, (lower, upper) = SCORE_COLUMN[scores.definition], INTERVAL_COLUMNS[scores.definition]
     return f"""
         SELECT manifest.*, measured.* EXCLUDE (content_id)
@@ -94,9 +120,12 @@ def manifest_sql(store: Store, dataset_id: str) -> str:
 
 def has_labels(store: Store, dataset_id: str) -> bool:
     """Whether any sample of a dataset has a label; without one there is a single class, "(all)"."""
-    return bool(
-        store.query(f"SELECT count(label) > 0 AS found FROM ({manifest_sql(store, dataset_id)})")["found"][0].as_py()
-    )
+
+    def look() -> bool:
+        sql = f"SELECT count(label) > 0 AS found FROM ({manifest_sql(store, dataset_id)})"
+        return bool(store.query(sql)["found"][0].as_py())
+
+    return remembered(store, ("has labels", dataset_id, store.catalogue.dataset(dataset_id).version), look)
 
 
 def label_filter(
@@ -108,9 +137,11 @@ def label_filter(
     """
     if labels is None:
         return "true", []
-    named, unlabelled = f"${first}::VARCHAR[]", f"${first + 1}::BOOLEAN"
-    condition = f"(CASE WHEN {column} IS NULL THEN {unlabelled} ELSE {column} IN (SELECT unnest({named})) END)"
-    return condition, [[label for label in labels if label is not None], None in labels]
+    named = [label for label in labels if label is not None]
+    # Written so that DuckDB skips the parts of a file that hold other classes; a CASE would have it read everything.
+    is_one = f"{column} IN ({', '.join(f'${first + i}' for i in range(len(named)))})" if named else "false"
+    condition = f"{column} IS NULL OR {is_one}" if None in labels else f"{column} IS NOT NULL AND {is_one}"
+    return f"({condition})", named
 
 
 def midrank_percentile(column: str, partition: str = "") -> str:

@@ -1,0 +1,207 @@
+"""How fluent the app is at a million samples: pages cold and warm, filters, page turns, histograms, memory.
+
+    python benchmarks/fluency.py                    # makes 1,000,000 synthetic rows in a temporary folder first
+    python benchmarks/fluency.py --home FOLDER      # keeps them there, or uses what is there already
+    python benchmarks/fluency.py --rows 50000 --classes 100 --dimension 64
+
+Two backbones, K = 384, 1,000 classes (see benchmarks/curation.py). Pages run as Streamlit runs them for a visitor,
+without a browser. "Prepared" is what happens once after each run: the columns of scores are put side by side on disk.
+"Cold" is the first visit to a page in a fresh server, "warm" the median of the visits after it. The last line visits
+every page in one process and prints the memory that it then holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COLD, WARM, STEP, HISTOGRAM = 1.5, 0.5, 0.3, 0.5
+MAX_BYTES = 10**9
+WARM_RUNS = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that a visitor does on a page: parameters that the URL gets."""
+
+    title: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One page and what is done there."""
+
+    title: str
+    page: str | None = None
+    steps: tuple[Step, ...] = field(default_factory=tuple)
+
+
+VISITS = (
+    Visit("Home"),
+    Visit("Runs", "pages/runs.py"),
+    Visit(
+        "Explore",
+        "pages/explore.py",
+        (
+            Step("page turn", {"page": "7"}),
+            Step("order", {"order": "worst", "page": "1"}),
+            Step("one class", {"class": "class class 0007"}),
+            Step("other definition", {"definition": "paper"}),
+            Step("sample", {"sample": "class 0007/image 000000007.jpg"}),
+        ),
+    ),
+    Visit(
+        "Compare",
+        "pages/compare.py",
+        (Step("other class", {"class": "class class 0007"}), Step("more samples", {"n": "20"})),
+    ),
+    Visit(
+        "Distributions",
+        "pages/distributions.py",
+        (
+            Step("by split", {"by": "split"}),
+            Step("by class", {"by": "label"}),
+            Step("density", {"by": "none", "shape": "density"}),
+        ),
+    ),
+    Visit(
+        "Curate",
+        "pages/curate.py",
+        (Step("a rule", {"rules": "class_percentile >= 5"}), Step("another", {"rules": "class_percentile >= 7"})),
+    ),
+)
+
+
+def open_pages() -> None:
+    """What the server has done before its first visitor comes."""
+    # The folder of this program holds a pages.py, which would hide the app's.
+    sys.path[:] = [str(ROOT), *(entry for entry in sys.path if Path(entry) != Path(__file__).parent)]
+    import_module("logging").disable(import_module("logging").WARNING)
+    import_module("app")
+    import_module("pages.ui.lifespan").warm_up()
+
+
+def run_visit(visit: Visit, warm_runs: int) -> tuple[float, float, list[float]]:
+    """Seconds of the first run, of a later one, and of each step."""
+    from streamlit.testing.v1 import AppTest  # noqa: TID251 - the app itself is what is timed
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600)
+    if visit.page is not None:
+        app.switch_page(visit.page)
+
+    def timed() -> float:
+        started = time.perf_counter()
+        app.run()
+        if app.exception or app.error:
+            raise RuntimeError(f"{visit.title}: {[item.value for item in (*app.exception, *app.error)]}")
+        return time.perf_counter() - started
+
+    cold, warm = timed(), statistics.median(timed() for _ in range(warm_runs))
+    steps = []
+    for step in visit.steps:
+        app.query_params.update(step.parameters)
+        steps.append(timed())
+    return cold, warm, steps
+
+
+def fresh_visit(visit: Visit) -> tuple[float, float, list[float]]:
+    """The same in a server of its own."""
+    open_pages()
+    return run_visit(visit, WARM_RUNS)
+
+
+def visit_everything() -> tuple[int, int]:
+    """Bytes in memory after every page and step in one process, and the most there ever were."""
+    import resource
+
+    open_pages()
+    for visit in VISITS:
+        run_visit(visit, 1)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return pages * os.sysconf("SC_PAGE_SIZE"), 1024 * peak
+
+
+def time_histograms() -> tuple[float, float]:
+    """Seconds of the histograms of every score set there is, first and again."""
+    from jepascore_core.store import Store
+    from jepascore_core.views.distribution import HistogramOptions, histograms
+    from jepascore_core.views.score_set import ScoreSet
+
+    store = Store()
+    everything = [
+        ScoreSet(dataset.dataset_id, *measured)
+        for dataset in store.catalogue.datasets()
+        for measured in store.measured_specs()
+    ]
+    times = []
+    for bins in (60, 61):
+        started = time.perf_counter()
+        histograms(store, everything, HistogramOptions(bins=bins))
+        times.append(time.perf_counter() - started)
+    return times[0], times[1]
+
+
+def in_a_process(work, *arguments):  # noqa: ANN001, ANN201
+    """The result of `work`, done by a process that does nothing else."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def show(title: str, seconds: float, target: float) -> bool:
+    """Print one line; whether the target is missed."""
+    missed = seconds > target
+    print(f"{title:34} {seconds:7.2f} s   < {target:g} s {'MISSED' if missed else ''}", flush=True)
+    return missed
+
+
+def main() -> int:
+    """Make the rows, time, print a table; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, default=None, help="folder of the synthetic rows (default: a temporary one)")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--classes", type=int, default=1_000)
+    parser.add_argument("--dimension", type=int, default=384)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="jepascore-fluency-") as folder:
+        home = options.home or Path(folder)
+        os.environ["JEPASCORE_HOME"] = str(home)
+        if not (home / "catalogue.sqlite").is_file():
+            from curation import build
+
+            build(home, options.rows, options.classes, options.dimension)
+        return time_everything()
+
+
+def time_everything() -> int:
+    """Print as it goes."""
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    missed = 0
+    for visit in VISITS:
+        cold, warm, steps = in_a_process(fresh_visit, visit)
+        missed += show(f"{visit.title}, cold", cold, COLD)
+        missed += show(f"{visit.title}, warm", warm, WARM)
+        for step, seconds in zip(visit.steps, steps, strict=True):
+            missed += show(f"{visit.title}: {step.title}", seconds, STEP)
+    first, again = in_a_process(time_histograms)
+    missed += show("histograms of everything, cold", first, COLD)
+    missed += show("histograms of everything", again, HISTOGRAM)
+    held, peak = in_a_process(visit_everything)
+    missed += held > MAX_BYTES
+    verdict = "MISSED" if held > MAX_BYTES else ""
+    print(f"{'memory after every page':34} {held / 1e9:7.2f} GB  < 1 GB {verdict} (most at any time {peak / 1e9:.2f} GB)")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

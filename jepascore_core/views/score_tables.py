@@ -1,0 +1,187 @@
+"""Score tables: the scores of a large dataset in one file that is laid out for looking at them.
+
+Shards hold spectra and embeddings in the order of measuring. At a million samples joining them with the manifest,
+sorting them and summing spectra takes seconds, so it is done once after a run: a table has one row a sample in order of
+class, key and uri, with the score under every definition and its percentiles. Tables of one dataset version have the
+same rows in the same order, so two backbones are put side by side without looking anything up. They can be deleted at
+any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.records import DatasetRecord, short_hash
+from jepascore_core.score import DEFINITIONS, Definition
+from jepascore_core.store import INTERVAL_COLUMNS, SCORE_COLUMN, Store
+
+#: Smaller datasets are read from their shards, which takes as long as a blink.
+MIN_SAMPLES = 50_000
+#: While a run goes on its table may be so old, since every shard would make it anew.
+MAX_AGE_SECONDS = 60.0
+#: Former tables stay for those who are just reading them.
+KEEP_SECONDS = 600.0
+#: Small groups of rows: one class of a thousand is read without the others.
+ROW_GROUP = 16_384
+#: What is sorted does not fit into this, and is sorted on disk: the interface stays small.
+MEMORY_LIMIT = "600MB"
+#: Raised when the columns change.
+LAYOUT = 1
+
+_log = logging.getLogger(__name__)
+_lock = threading.Lock()
+_making: set[Path] = set()
+_failed: dict[Path, float] = {}
+
+
+def content_version(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:
+    """Changes whenever the index or the shards behind scores change."""
+    return short_hash([dataset.version, store.shard_names(backbone_id, spec_id)])
+
+
+def score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+    """The table to read; None where the shards are to be read, because there are few samples or no table yet.
+
+    A table that is missing is made in a thread of its own, so nobody waits. While a run goes on, a table that does not
+    know the newest shards serves, and is made anew once a minute.
+    """
+    path = _table_path(store, dataset, backbone_id, spec_id)
+    if path is None or path.is_file():
+        return path
+    former = _newest(path.parent) if _is_filling(store, dataset) else None
+    if former is None or time.time() - former.stat().st_mtime > MAX_AGE_SECONDS:
+        _make_aside(store, dataset, backbone_id, spec_id, path)
+    return former
+
+
+def prepare_score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+    """Make the table now, unless it is there or not needed; for the worker, after a run.
+
+    Raises:
+        OSError, duckdb.Error: if it cannot be written. Nothing depends on it but speed.
+    """
+    path = _table_path(store, dataset, backbone_id, spec_id)
+    if path is not None and not path.is_file():
+        _make(store, dataset, backbone_id, spec_id, path)
+    return path
+
+
+def _table_path(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+    if dataset.version is None or dataset.num_indexed < MIN_SAMPLES:
+        return None
+    if not store.measurement_folder(backbone_id, spec_id).is_dir():
+        return None
+    folder = store.dataset_folder(dataset.dataset_id) / "scores" / dataset.version / f"{backbone_id}@{spec_id}"
+    return folder / f"{content_version(store, dataset, backbone_id, spec_id)}-{LAYOUT}.parquet"
+
+
+def _is_filling(store: Store, dataset: DatasetRecord) -> bool:
+    return any(run.dataset_id == dataset.dataset_id for run in store.catalogue.runs(active_only=True))
+
+
+def _newest(folder: Path) -> Path | None:
+    tables = [(path.stat().st_mtime, path) for path in folder.glob(f"*-{LAYOUT}.parquet")]
+    return max(tables)[1] if tables else None
+
+
+def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
+    """Make a table in a thread, unless one of this folder is being made, or has just failed."""
+    with _lock:
+        if path.parent in _making or time.time() - _failed.get(path.parent, 0.0) < KEEP_SECONDS:
+            return
+        _making.add(path.parent)
+
+    def work() -> None:
+        try:
+            _make(store, dataset, backbone_id, spec_id, path)
+        except (OSError, duckdb.Error) as error:
+            _failed[path.parent] = time.time()
+            _log.warning("No score table for %s, pages will be slow: %s", dataset.name, error)
+        finally:
+            _making.discard(path.parent)
+
+    threading.Thread(target=work, name=f"score table {dataset.name}", daemon=True).start()
+
+
+def _make(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sql = _table_sql(store, dataset, backbone_id, spec_id)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sorting-") as folder:
+        threads = max(1, (os.cpu_count() or 1) // 2)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": threads,
+        }  # fmt: skip
+        layout = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
+        try:
+            with duckdb.connect(":memory:", config=config) as connection:
+                connection.execute(f"COPY ({sql}) TO {_quoted(temporary)} ({layout})")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    for former in path.parent.glob("*.parquet"):
+        if former != path and time.time() - former.stat().st_mtime > KEEP_SECONDS:
+            former.unlink(missing_ok=True)
+
+
+def _table_sql(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:
+    taken = ", ".join(["content_id", "rank", "is_exact", *_score_columns()])
+    ranked = ", ".join(
+        f"{_midrank(SCORE_COLUMN[name], partition)} AS {kind}_{name}"
+        for name in DEFINITIONS
+        for kind, partition in (("percentile", ""), ("class_percentile", "label, "))
+    )
+    return f"""
+        SELECT *, {ranked} FROM (
+            SELECT row_number() OVER (ORDER BY label, sample_key, uri) - 1 AS row_id,
+                manifest.*, measured.* EXCLUDE (content_id)
+            FROM ({store.manifest_sql(dataset)}) AS manifest
+            LEFT JOIN (SELECT {taken} FROM ({store.measurements_sql(backbone_id, spec_id)})) AS measured
+            USING (content_id)
+        ) ORDER BY row_id
+    """
+
+
+def _score_columns() -> list[str]:
+    return [*SCORE_COLUMN.values(), *(end for ends in INTERVAL_COLUMNS.values() for end in ends)]
+
+
+def _midrank(column: str, partition: str) -> str:
+    """As in `Store.scored_sql`, among the samples that have this score."""
+    window = f"PARTITION BY {partition}{column} IS NULL"
+    below = f"(rank() OVER ({window} ORDER BY {column}) - 1) / count(*) OVER ({window})"
+    return f"CASE WHEN {column} IS NOT NULL THEN 50.0 * ({below} + cume_dist() OVER ({window} ORDER BY {column})) END"
+
+
+def table_sql(path: Path, definition: Definition) -> str:
+    """SELECT of all rows: row_id, manifest columns, `rank`, `is_exact`, and under this definition `score`, `lower`,
+    `upper`, `percentile` and `class_percentile`, NULL where there is no score."""
+    made = [f"{kind}_{name}" for name in DEFINITIONS for kind in ("percentile", "class_percentile")]
+    lower, upper = INTERVAL_COLUMNS[definition]
+    return f"""
+        SELECT * EXCLUDE ({", ".join([*_score_columns(), *made])}),
+            {SCORE_COLUMN[definition]} AS score, {lower} AS lower, {upper} AS upper,
+            percentile_{definition} AS percentile, class_percentile_{definition} AS class_percentile
+        FROM read_parquet({_quoted(path)})
+    """
+
+
+def num_rows(path: Path) -> int:
+    """Rows of a table; 0 if it cannot be read."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowInvalid):
+        return 0
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
