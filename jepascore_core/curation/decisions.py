@@ -6,6 +6,7 @@ restart, and takes back one's own last decision only, whatever somebody else dec
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -132,6 +133,18 @@ def current_decisions(store: Store, dataset_id: str) -> tuple[Decision, ...]:
             [dataset_id],
         ).fetchall()
     return tuple(Decision(**dict(row)) for row in rows)
+
+
+def verdicts(store: Store, dataset_id: str, sample_keys: Iterable[str]) -> dict[str, DecisionVerdict]:
+    """The present decisions to keep or drop about some samples, by sample key."""
+    with store.catalogue.transaction() as connection:
+        rows = connection.execute(
+            f"""SELECT sample_key, verdict, max(action_id) FROM decisions JOIN decision_actions USING (action_id)
+            WHERE dataset_id = ?1 AND sample_key IN (SELECT value FROM json_each(?2)) AND action_id NOT IN ({_UNDONE})
+            GROUP BY sample_key""",
+            [dataset_id, json.dumps(list(sample_keys))],
+        ).fetchall()
+    return {row["sample_key"]: row["verdict"] for row in rows if row["verdict"] != "undecided"}
 
 
 def decisions_of(store: Store, dataset_id: str) -> Decisions:

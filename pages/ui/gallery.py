@@ -1,19 +1,27 @@
-"""Galleries: one keyed component for any number of labelled blocks of thumbnails."""
+"""Galleries: one keyed component for any number of labelled blocks of thumbnails, on every page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.deciding import Desk, act, marks_and_done
 
 Tone = Literal["least", "random", "most"]
 Layout = Literal["grid", "row"]
+#: What can be switched on and off below each picture, and the slider of the size.
+Tool = Literal["size", "score", "percentile", "label", "bar"]
+
+SCORE_TOOLS: tuple[Tool, ...] = get_args(Tool)
+#: What is shown until somebody switches it.
+SHOWN_AT_FIRST: tuple[Tool, ...] = ("score", "percentile", "bar")
+SMALLEST, LARGEST = 48, 256
 
 _FOLDER = Path(__file__).parent / "gallery_component"
 _mount = st.components.v2.component(
@@ -26,7 +34,8 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One thumbnail. `caption` stands below on the left, `badge` on the right, `percentile` (0 to 100) as a bar.
+    """One thumbnail. `caption` stands below on the left, `badge` on the right, `note` and `label` under them,
+    `percentile` (0 to 100) as a bar.
 
     Neighbours of one tone form a group under its name: least likely, random, most likely.
     """
@@ -38,15 +47,34 @@ class Tile:
     percentile: float | None = None
     tone: Tone | None = None
     tooltip: str = ""
+    label: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box plot beside a heading: places in percent of an axis that all boxes share, and its words."""
+
+    low: float
+    lower: float
+    median: float
+    upper: float
+    high: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A block of tiles with an optional heading, for instance one class."""
+    """A block of tiles with an optional heading, for instance one class.
+
+    `row` names one of several blocks under one title; those after the first have no `title`.
+    """
 
     tiles: Sequence[Tile]
     title: str = ""
     subtitle: str = ""
+    row: str = ""
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +94,95 @@ def gallery(
     layout: Layout = "grid",
     selected: str | None = None,
     remember: str | None = None,
+    tools: Sequence[Tool] = ("size",),
+    dataset_id: str | None = None,
+    who: str | None = None,
+    collects: bool = False,
 ) -> GalleryEvent | None:
     """Draw the sections and return the tile that was chosen since the last run, if any.
 
-    `size` is the side of a tile in pixels. "grid" wraps tiles; "row" keeps a group on one line that scrolls sideways.
-    Every tile of the sample `selected` is marked. With `remember`, a chosen sample key is put into that query parameter
-    before the page runs, so that the page reads it at its top and needs no second run.
+    Args:
+        sections: what is drawn.
+        key: of this gallery, unlike any other of the page.
+        label: its name for a screen reader.
+        size: side of a tile in pixels, unless the URL says another.
+        layout: "grid" wraps tiles; "row" keeps a group on one line that scrolls sideways.
+        selected: every tile of this sample is marked.
+        remember: query parameter that a chosen sample key is put into before the page runs, so that the page reads it
+            at its top and needs no second run.
+        tools: switches above the tiles. Size and switches are in the URL, shared by all galleries of a page.
+        dataset_id: of all tiles: Space then shows the image itself instead of its thumbnail, and what people decided
+            is marked.
+        who: whose decisions the keys K, D and U make and take back; without a name there are none.
+        collects: `selection(key)` tells which tiles are selected.
     """
+    keys = {tile.sample_key: tile.content_id for section in sections for tile in section.tiles}
+    desk = Desk(key, dataset_id, who, keys) if dataset_id else None
+    marks, num_done = marks_and_done(desk) if desk else ({}, 0)
     data = {
         "label": label,
-        "size": size,
+        "size": state.read_int(state.SIZE, size, SMALLEST, LARGEST) if "size" in tools else size,
         "layout": layout,
         "selected": selected,
+        "tools": tools,
+        "show": _shown() if "score" in tools else SCORE_TOOLS,
+        "dataset": dataset_id,
+        "marks": marks,
+        "can_decide": desk is not None and who is not None,
+        "collects": collects,
+        "done": num_done,
         "sections": [asdict(section) for section in sections],
     }
-    result = _mount(key=key, data=data, on_picked_change=partial(_remember, key, remember))
+    result = _mount(
+        key=key,
+        data=data,
+        on_picked_change=partial(_remember, key, remember),
+        on_viewed_change=partial(_remember_view, key),
+        on_acted_change=partial(_act, key, desk),
+        on_chosen_change=_nothing,
+    )
     return _event(result.picked, sections)
 
 
+def selection(key: str, among: Iterable[str]) -> tuple[str, ...]:
+    """Sample keys that are selected in a gallery, as far as they are `among` those that it shows."""
+    value = st.session_state.get(key)
+    chosen = value.get("chosen") if value else None
+    wanted = {item for item in chosen if isinstance(item, str)} if isinstance(chosen, list) else set()
+    return tuple(dict.fromkeys(item for item in among if item in wanted))
+
+
+def _nothing() -> None:
+    """A component only reports what somebody listens for."""
+
+
+def _reported(key: str, name: str) -> Any:
+    return st.session_state[key].get(name)
+
+
 def _remember(key: str, parameter: str | None) -> None:
-    picked = st.session_state[key].get("picked")
+    picked = _reported(key, "picked")
     if parameter is not None and isinstance(picked, dict):
         state.write(parameter, str(picked.get("sample_key")))
+
+
+def _remember_view(key: str) -> None:
+    match _reported(key, "viewed"):
+        case {"size": int(size), "show": [*names]}:
+            state.write(state.SIZE, min(max(size, SMALLEST), LARGEST))
+            shown = [name for name in SCORE_TOOLS if name in names]
+            state.write(state.SHOW, ",".join(shown) or "nothing")
+
+
+def _shown() -> tuple[Tool, ...]:
+    text = state.read_text(state.SHOW)
+    names = () if text is None else text.split(",")
+    return SHOWN_AT_FIRST if text is None else tuple(name for name in SCORE_TOOLS if name in names)
+
+
+def _act(key: str, desk: Desk | None) -> None:
+    if desk is not None:
+        act(desk, _reported(key, "acted"))
 
 
 def _event(picked: Any, sections: Sequence[Section]) -> GalleryEvent | None:

@@ -36,6 +36,14 @@ AT = "at"
 WHO = "who"
 RADIUS = "radius"
 KEEPER = "keeper"
+CORRELATION = "correlation"
+VIEW = "view"
+SIZE = "size"
+SHOW = "show"
+SEARCH = "q"
+SPAN = "span"
+DECIDED = "decided"
+PER_PAGE = "per"
 
 #: Session state: the cost probes that this visit asked for, and how many datasets it added.
 PROBES = "probes"
@@ -112,6 +120,11 @@ def write(name: str, value: str | int | Iterable[str] | None) -> None:
 def widget_key(name: str) -> str:
     """Session-state key of the widget that chooses a parameter."""
     return f"pick-{name}"
+
+
+def done_key(name: str) -> str:
+    """Session-state key of the last action of a gallery that was seen to."""
+    return f"done-{name}"
 
 
 def carried() -> dict[str, str]:

@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Dialog, Locator, Page, expect
 
+from jepascore_core.curation.decisions import verdicts
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
+from jepascore_core.store import Store
 from pages.ui.gallery import Tile
 from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
 
@@ -35,6 +37,7 @@ def make_tiles() -> list[Tile]:
             percentile=float(number % 100),
             tone=tones[number % 24 // 8],
             tooltip=f"{HOSTILE}\nsecond line",
+            label=f"class {number // 24}",
         )
         for number in range(NUM_TILES)
     ]
@@ -43,8 +46,9 @@ def make_tiles() -> list[Tile]:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("gallery") / "home"
-    home.mkdir()
     tiles = make_tiles()
+    store = Store(home)
+    store.catalogue.add_dataset("tiles", "/images/tiles", "imagefolder", {})
     (home / "tiles.json").write_text(json.dumps([asdict(tile) for tile in tiles]))
     for number, tile in enumerate(tiles):
         if number != WITHOUT_PICTURE:
@@ -81,7 +85,7 @@ def test_it_draws_sections_groups_and_tiles(visit: Callable[..., Visit], app: Se
     assert first.locator(".group-name").all_inner_texts() == ["Least likely", "Random", "Most likely"]
     expect(first.locator(".subtitle")).to_have_text("24 images")
     tile = first.locator(".tile").nth(1)
-    assert tile.inner_text().split("\n") == ["300.1", "1 %"]
+    assert [text for text in tile.inner_text().split("\n") if text] == ["300.1", "1 %"]
     assert tile.locator("img").get_attribute("alt") == "class/001.png"
     expect(gallery.locator(".missing")).to_have_count(1)
     expect(tile_of(tab.page, WITHOUT_PICTURE)).to_have_class("tile missing")
@@ -124,7 +128,7 @@ def test_hostile_text_stays_text(visit: Callable[..., Visit], app: Server) -> No
     expect(tile_of(tab.page, 6).locator(".caption")).to_have_text(HOSTILE)
     assert tile_of(tab.page, 5).locator("img").get_attribute("alt") == f"{HOSTILE}/005.png"
     assert gallery.locator(".title").first.inner_text() == f"class 0 {HOSTILE}"
-    assert gallery.locator("img").count() == NUM_TILES
+    assert gallery.locator(".tile img").count() == NUM_TILES
     tile_of(tab.page, 5).click()
     tab.page.get_by_text(f"chosen: {HOSTILE}/005.png").wait_for()
     assert dialogs == []
@@ -139,21 +143,21 @@ def test_a_click_reports_the_sample_each_time(visit: Callable[..., Visit], app: 
         expect(counter).to_have_text(f"events: {count}")
     expect(tab.page.get_by_text("event: GalleryEvent(sample_key='class/030.png', section=1)")).to_be_visible()
     assert tab.page.url.endswith("?sample=class%2F030.png")
-    expect(tile_of(tab.page, 30)).to_have_attribute("aria-pressed", "true")
-    assert gallery_of(tab.page).locator('[aria-pressed="true"]').count() == 1
+    expect(tile_of(tab.page, 30)).to_have_attribute("aria-current", "true")
+    assert gallery_of(tab.page).locator('[aria-current="true"]').count() == 1
 
 
 def test_a_link_opens_with_its_sample_marked(visit: Callable[..., Visit], app: Server) -> None:
     tab = visit(f"{app.url}/?sample=class/002.png")
-    expect(tile_of(tab.page, 2)).to_have_attribute("aria-pressed", "true")
-    expect(gallery_of(tab.page, "Strip").locator('[aria-pressed="true"]')).to_have_count(1)
+    expect(tile_of(tab.page, 2)).to_have_attribute("aria-current", "true")
+    expect(gallery_of(tab.page, "Strip").locator('[aria-current="true"]')).to_have_count(1)
 
 
 def test_a_choice_redraws_nothing(visit: Callable[..., Visit], app: Server) -> None:
     tab = visit(app.url)
     tile_of(tab.page, 0).evaluate("e => { e.isSame = true }")
     tile_of(tab.page, 1).click()
-    expect(tile_of(tab.page, 1)).to_have_attribute("aria-pressed", "true")
+    expect(tile_of(tab.page, 1)).to_have_attribute("aria-current", "true")
     assert tile_of(tab.page, 0).evaluate("e => e.isSame")
 
 
@@ -201,3 +205,103 @@ def test_a_row_scrolls_sideways_within_the_page(visit: Callable[..., Visit], app
     assert tab.page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     expect(strip.locator(".tile")).to_have_count(8)
     screenshot(tab.page, "gallery-narrow")
+
+
+def selected(page: Page) -> list[str]:
+    return gallery_of(page).locator('.tile[aria-selected="true"]').evaluate_all("all => all.map(e => e.dataset.key)")
+
+
+def decided(app: Server) -> dict[str, str]:
+    store = Store(app.home)
+    dataset = store.catalogue.dataset("tiles")
+    return dict(verdicts(store, dataset.dataset_id, [tile.sample_key for tile in make_tiles()]))
+
+
+def test_a_page_is_gone_through_with_the_keyboard(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    tile_of(tab.page, 40).focus()
+    for key in ("k", "d", "k"):
+        tab.page.keyboard.press(key)
+    assert focused(tab.page) == "class/043.png"
+    marks = gallery_of(tab.page).locator(".mark:not(:empty)")
+    expect(marks).to_have_text(["✓ keep", "✕ drop", "✓ keep"])
+    tab.page.keyboard.press("u")
+    expect(marks).to_have_text(["✓ keep", "✕ drop"])
+    assert decided(app) == {"class/040.png": "keep", "class/041.png": "drop"}
+    expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Took back the last decision")
+    screenshot(tab.page, "gallery-decisions")
+    tab.page.reload()
+    expect(marks).to_have_text(["✓ keep", "✕ drop"])
+    tile_of(tab.page, 40).focus()
+    for left in (["✓ keep"], []):
+        tab.page.keyboard.press("u")
+        expect(marks).to_have_text(left)
+
+
+def test_a_range_is_selected_and_decided_at_once(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    tile_of(tab.page, 60).focus()
+    for key in ("Shift+ArrowRight", "Shift+ArrowRight"):
+        tab.page.keyboard.press(key)
+    three = [f"class/{number:03d}.png" for number in (60, 61, 62)]
+    assert selected(tab.page) == three
+    expect(tab.page.get_by_text(f"selected: {', '.join(three)}")).to_be_visible()
+    tile_of(tab.page, 65).click(modifiers=["ControlOrMeta"])
+    assert selected(tab.page) == [*three, "class/065.png"]
+    tile_of(tab.page, 63).click(modifiers=["Shift"])
+    assert selected(tab.page) == ["class/063.png", "class/064.png", "class/065.png"]
+    expect(gallery_of(tab.page).locator(".count")).to_have_text("3 selected")
+    screenshot(tab.page, "gallery-selection")
+    tab.page.keyboard.press("d")
+    marks = gallery_of(tab.page).locator(".mark:not(:empty)")
+    expect(marks).to_have_text(["✕ drop"] * 3)
+    assert selected(tab.page) == []
+    assert set(decided(app).values()) == {"drop"}
+    tab.page.keyboard.press("u")
+    expect(marks).to_have_count(0)
+    assert decided(app) == {}
+
+
+def test_space_enlarges_and_the_arrows_go_on(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    tile_of(tab.page, 9).focus()
+    tab.page.keyboard.press("Space")
+    viewer = tab.page.get_by_role("dialog", name="Enlarged image")
+    expect(viewer).to_be_visible()
+    tab.page.keyboard.press("ArrowRight")
+    expect(viewer.locator("img")).to_have_attribute("alt", "class/010.png")
+    # There is no file behind these tiles, only their thumbnails.
+    expect(viewer.locator("img")).to_have_attribute("src", f"images/thumb/{10:032x}.webp")
+    tab.page.wait_for_load_state("networkidle")
+    screenshot(tab.page, "gallery-enlarged")
+    tab.page.keyboard.press("Space")
+    expect(viewer).not_to_be_visible()
+    assert focused(tab.page) == "class/010.png"
+
+
+def test_size_and_overlays_are_in_the_url(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    gallery = gallery_of(tab.page)
+    expect(tile_of(tab.page, 1).locator(".label")).not_to_be_visible()
+    gallery.get_by_role("button", name="Label", exact=True).click()
+    expect(tile_of(tab.page, 1).locator(".label")).to_have_text("class 0")
+    expect(tile_of(tab.page, 1).locator(".label")).to_be_visible()
+    tab.page.wait_for_url(re.compile(r"show=score%2Cpercentile%2Clabel%2Cbar"))
+    before = tile_of(tab.page, 1).locator(".frame").bounding_box()
+    gallery.get_by_role("slider").fill("200")
+    tab.page.wait_for_url(re.compile("size=200"))
+    after = tile_of(tab.page, 1).locator(".frame").bounding_box()
+    assert before and after and after["width"] > 1.5 * before["width"]
+    tab.page.reload()
+    expect(tile_of(tab.page, 1).locator(".label")).to_be_visible()
+    expect(gallery_of(tab.page).get_by_role("slider")).to_have_value("200")
+
+
+def test_a_screen_reader_is_told_what_is_what(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(app.url)
+    gallery = gallery_of(tab.page)
+    lists = gallery.get_by_role("listbox")
+    assert lists.first.get_attribute("aria-label") == f"class 0 {HOSTILE}, Least likely"
+    assert lists.first.get_attribute("aria-multiselectable") == "true"
+    expect(lists.first.get_by_role("option", selected=False)).to_have_count(8)
+    expect(gallery.get_by_role("option", name="class/001.png 300.1 1 %")).to_have_count(1)

@@ -18,6 +18,7 @@ from jepascore_core.curation.decisions import (
     redo,
     undo,
     undo_state,
+    verdicts,
 )
 from jepascore_core.curation.review import review_queue
 from jepascore_core.errors import RuleError
@@ -49,6 +50,17 @@ def test_the_last_decision_counts(store, dataset_id):
     assert found[0].decided_at.endswith("+00:00")
     decide(store, dataset_id, [sample("a")], "undecided", "bob")
     assert decisions_of(store, dataset_id) == {sample("b"): "drop"}
+
+
+def test_verdicts_of_some_samples(store, dataset_id):
+    decide(store, dataset_id, [sample("a"), sample("b")], "drop", "ada")
+    decide(store, dataset_id, [sample("a")], "keep", "bob")
+    decide(store, dataset_id, [sample("b")], "undecided", "bob")
+    assert verdicts(store, dataset_id, "abc") == {"a": "keep"}
+    undo(store, dataset_id, "bob")
+    assert verdicts(store, dataset_id, "abc") == {"a": "keep", "b": "drop"}
+    assert verdicts(store, dataset_id, ["b", "it's"]) == {"b": "drop"}
+    assert verdicts(store, "another", "abc") == {}
 
 
 def test_undo_and_redo_without_limit(store, dataset_id):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.deciding import GalleryAction, new_actions
 from pages.ui.gallery import GalleryEvent, Section, Tile, _event
 from pages.ui.picture import picture_html
 
@@ -53,6 +54,13 @@ def test_the_component_gets_everything_it_shows() -> None:
         "size": 90,
         "layout": "grid",
         "selected": "a.png",
+        "tools": ["size"],
+        "show": ["size", "score", "percentile", "label", "bar"],
+        "dataset": None,
+        "marks": {},
+        "can_decide": False,
+        "collects": False,
+        "done": 0,
         "sections": [
             {
                 "tiles": [
@@ -64,10 +72,14 @@ def test_the_component_gets_everything_it_shows() -> None:
                         "percentile": 3.0,
                         "tone": "least",
                         "tooltip": "tip",
+                        "label": "",
+                        "note": "",
                     }
                 ],
                 "title": "class a",
                 "subtitle": "1 image",
+                "row": "",
+                "box": None,
             }
         ],
     }
@@ -84,3 +96,26 @@ def test_tiny_pictures_are_enlarged_by_whole_factors(size: tuple[int, int], show
     markup = picture_html("d", "c", "name", *size)
     assert f'width="{shown[0]}" height="{shown[1]}"' in markup
     assert ("pixelated" in markup) == (size != shown)
+
+
+KNOWN = {"a.png": "0" * 32, "b.png": "1" * 32}
+
+
+@pytest.mark.parametrize(
+    "reported, expected",
+    [
+        (None, []),
+        ("keep", []),
+        ([{"id": 5, "kind": "keep", "keys": ["a.png"]}], []),
+        ([{"id": 6, "kind": "keep", "keys": ["a.png"]}], [GalleryAction(6, "keep", (("a.png", "0" * 32),))]),
+        ([{"id": 6, "kind": "drop", "keys": ["other.png", 3]}], [GalleryAction(6, "drop", ())]),
+        ([{"id": 6, "kind": "delete", "keys": ["a.png"]}], []),
+        ([{"id": "6", "kind": "keep", "keys": ["a.png"]}], []),
+        (
+            [{"id": 4, "kind": "undo", "keys": []}, {"id": 9, "kind": "undo", "keys": []}],
+            [GalleryAction(9, "undo", ())],
+        ),
+    ],
+)
+def test_an_action_counts_once_and_only_about_what_is_there(reported: Any, expected: list[GalleryAction]) -> None:
+    assert list(new_actions(reported, KNOWN, 5)) == expected

@@ -3,59 +3,116 @@
 // Titles, captions and keys come from file names and labels: they only ever become textContent and attribute values.
 
 const GROUP_NAMES = { least: "Least likely", random: "Random", most: "Most likely" };
+const MARKS = { keep: "✓ keep", drop: "✕ drop" };
+const DONE = { keep: "Kept", drop: "Dropped", undo: "Took back the last decision" };
+const TOGGLES = { score: "Score", percentile: "Percentile", label: "Label", bar: "Bar" };
+const HINTS =
+  "Arrows move, Enter opens, Space enlarges, X or Ctrl-click selects, Shift with arrows or click selects a range, " +
+  "Esc selects nothing";
+const DECISION_HINTS = ", K keeps, D drops, U takes back";
+const RESEND_MILLISECONDS = 2500;
+const SETTLE_MILLISECONDS = 250;
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
   const root = parentElement.querySelector(".gallery");
-  const drawn = JSON.stringify([data.layout, data.size, data.label, data.sections]);
-  root.pick = (tile) => setTriggerValue("picked", { section: Number(tile.dataset.section), sample_key: tile.dataset.key });
-  if (root.drawn === undefined) {
-    listen(root);
+  const isNew = root.drawn === undefined;
+  root.data = data;
+  root.trigger = setTriggerValue;
+  root.keep = setStateValue;
+  if (isNew) {
+    begin(root);
   }
+  const drawn = JSON.stringify([data.layout, data.label, data.sections, data.tools, data.can_decide]);
   if (root.drawn !== drawn) {
-    draw(root, data);
+    draw(root);
     root.drawn = drawn;
   }
-  for (const tile of tilesOf(root)) {
-    tile.setAttribute("aria-pressed", String(tile.dataset.key === data.selected));
+  if (root.seen !== JSON.stringify([data.size, data.show])) {
+    root.seen = JSON.stringify([data.size, data.show]);
+    applyView(root, data.size, data.show);
   }
+  root.lastId = Math.max(root.lastId, data.done);
+  root.outbox = root.outbox.filter((action) => action.id > data.done);
+  if (root.outbox.length) {
+    send(root);
+  }
+  refresh(root);
 }
 
-function listen(root) {
-  root.addEventListener("click", (event) => {
-    const tile = event.target.closest(".tile");
-    if (tile) {
-      root.pick(tile);
-    }
-  });
-  root.addEventListener("keydown", (event) => move(root, event));
+function begin(root) {
+  Object.assign(root, { selection: new Set(), outbox: [], lastId: 0 });
+  root.body = make("div", "body");
+  root.status = make("div", "status");
+  root.status.setAttribute("role", "status");
+  root.viewer = drawViewer();
+  root.replaceChildren(root.body, root.status, root.viewer);
+  root.addEventListener("click", (event) => click(root, event));
+  root.addEventListener("keydown", (event) => press(root, event));
   root.addEventListener("focusin", (event) => makeTabStop(root, event.target.closest(".tile")));
 }
 
-function draw(root, data) {
+// What is drawn
+
+function draw(root) {
+  const { data } = root;
   const held = root.getRootNode().activeElement?.closest?.(".tile");
   const address = held && [held.dataset.section, held.dataset.key];
   root.className = `gallery ${data.layout}`;
-  root.style.setProperty("--size", `${data.size}px`);
   root.setAttribute("aria-label", data.label);
-  root.replaceChildren(...data.sections.map((section, index) => drawSection(section, index)));
+  root.byKey = new Map(data.sections.flatMap((section) => section.tiles.map((tile) => [tile.sample_key, tile])));
+  const tools = data.tools.length ? [drawTools(root)] : [];
+  root.body.replaceChildren(...tools, ...data.sections.map(drawSection));
+  root.selection = new Set([...root.selection].filter((key) => root.byKey.has(key)));
   const tiles = tilesOf(root);
   const kept = address && tiles.find((tile) => tile.dataset.section === address[0] && tile.dataset.key === address[1]);
   makeTabStop(root, kept || tiles.find((tile) => tile.dataset.key === data.selected) || tiles[0]);
   kept?.focus({ preventScroll: true });
+  if (root.viewer.open) {
+    root.viewer.tile = tiles.find((tile) => tile.dataset.key === root.viewer.tile.dataset.key);
+    root.viewer.tile || root.viewer.close();
+  }
+}
+
+function drawTools(root) {
+  const bar = make("div", "tools");
+  bar.setAttribute("role", "toolbar");
+  bar.setAttribute("aria-label", `View of ${root.data.label}`);
+  const size = make("label", "size", "Size");
+  root.slider = size.appendChild(document.createElement("input"));
+  Object.assign(root.slider, { type: "range", min: 48, max: 256, step: 8 });
+  root.slider.oninput = () => root.style.setProperty("--size", `${root.slider.value}px`);
+  root.slider.onchange = () => tellView(root);
+  bar.append(size);
+  for (const name of root.data.tools.filter((tool) => TOGGLES[tool])) {
+    const toggle = bar.appendChild(makeButton("toggle", TOGGLES[name]));
+    toggle.dataset.toggle = name;
+    toggle.onclick = () => {
+      root.classList.toggle(`hide-${name}`);
+      toggle.setAttribute("aria-pressed", String(!root.classList.contains(`hide-${name}`)));
+      tellView(root);
+    };
+  }
+  root.chosen = bar.appendChild(make("span", "chosen"));
+  bar.append(make("span", "hint", HINTS + (root.data.can_decide ? DECISION_HINTS : "")));
+  return bar;
 }
 
 function drawSection(section, index) {
-  const element = make("section", "section");
-  if (section.title || section.subtitle) {
+  const element = make("section", section.title || index === 0 ? "section" : "section follows");
+  if (section.title || section.subtitle || section.row) {
     const heading = element.appendChild(make("div", "heading"));
-    heading.append(make("h3", "title", section.title), make("span", "subtitle", section.subtitle));
-    element.setAttribute("aria-label", section.title);
+    heading.append(...(section.title ? [make("h3", "title", section.title)] : []));
+    heading.append(...(section.row ? [make("span", "row-name", section.row)] : []));
+    heading.append(make("span", "subtitle", section.subtitle), ...(section.box ? [drawBox(section.box)] : []));
+    element.setAttribute("aria-label", [section.title, section.row].filter(Boolean).join(", "));
   }
   if (!section.tiles.length) {
     element.append(make("div", "empty", "No images"));
   }
-  const groups = element.appendChild(make("div", "groups"));
-  for (const tiles of byTone(section.tiles)) {
+  const byTones = byTone(section.tiles);
+  const sides = byTones.filter((tiles) => tiles[0].tone && tiles[0].tone !== "random").length;
+  const groups = element.appendChild(make("div", sides === 2 ? "groups sides" : "groups"));
+  for (const tiles of byTones) {
     const group = groups.appendChild(make("div", "group"));
     const tone = tiles[0].tone;
     if (tone) {
@@ -63,6 +120,9 @@ function drawSection(section, index) {
       group.append(make("div", "group-name", GROUP_NAMES[tone]));
     }
     const list = group.appendChild(make("div", "tiles"));
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-multiselectable", "true");
+    list.setAttribute("aria-label", [section.title, section.row, GROUP_NAMES[tone]].filter(Boolean).join(", ") || "Images");
     list.append(...tiles.map((tile) => drawTile(tile, index)));
   }
   return element;
@@ -80,9 +140,23 @@ function byTone(tiles) {
   return groups;
 }
 
+// Whiskers, quartiles and median, in percent of an axis that all boxes of the gallery share.
+function drawBox(box) {
+  const element = make("span", "box");
+  element.setAttribute("role", "img");
+  element.setAttribute("aria-label", box.text);
+  element.title = box.text;
+  for (const [name, from, to] of [["whisker", box.low, box.high], ["quartiles", box.lower, box.upper], ["middle", box.median, box.median]]) {
+    const part = element.appendChild(make("span", name));
+    part.style.left = `${from}%`;
+    part.style.width = `${to - from}%`;
+  }
+  return element;
+}
+
 function drawTile(tile, section) {
-  const element = make("button", "tile");
-  element.type = "button";
+  const element = make("div", "tile");
+  element.setAttribute("role", "option");
   element.tabIndex = -1;
   element.title = tile.tooltip;
   element.dataset.key = tile.sample_key;
@@ -91,6 +165,11 @@ function drawTile(tile, section) {
   if (tile.caption || tile.badge) {
     const line = element.appendChild(make("span", "line"));
     line.append(make("span", "caption", tile.caption), make("span", "badge", tile.badge));
+  }
+  for (const name of ["note", "label"]) {
+    if (tile[name]) {
+      element.append(make("span", name, tile[name]));
+    }
   }
   if (tile.percentile !== null) {
     element.appendChild(make("span", "bar")).style.setProperty("--percentile", tile.percentile);
@@ -105,8 +184,15 @@ function drawImage(element, tile) {
   image.decoding = "async";
   image.alt = tile.sample_key;
   image.onerror = () => element.classList.add("missing");
-  image.src = `images/thumb/${encodeURIComponent(tile.content_id)}.webp`;
+  image.src = thumbnail(tile);
+  const tick = frame.appendChild(make("span", "tick"));
+  tick.setAttribute("aria-hidden", "true");
+  frame.append(make("span", "mark"));
   return frame;
+}
+
+function thumbnail(tile) {
+  return `images/thumb/${encodeURIComponent(tile.content_id)}.webp`;
 }
 
 function make(name, className, text) {
@@ -118,8 +204,143 @@ function make(name, className, text) {
   return element;
 }
 
+function makeButton(className, text, onclick) {
+  const button = make("button", className, text);
+  button.type = "button";
+  button.onclick = onclick;
+  return button;
+}
+
 function tilesOf(root) {
   return Array.from(root.querySelectorAll(".tile"));
+}
+
+// What changes without drawing anew: size, what is shown, selection, marks
+
+function applyView(root, size, show) {
+  root.style.setProperty("--size", `${size}px`);
+  if (root.slider) {
+    root.slider.value = size;
+  }
+  for (const name of Object.keys(TOGGLES)) {
+    root.classList.toggle(`hide-${name}`, !show.includes(name));
+    root.querySelector(`[data-toggle="${name}"]`)?.setAttribute("aria-pressed", String(show.includes(name)));
+  }
+}
+
+function tellView(root) {
+  const show = Object.keys(TOGGLES).filter((name) => !root.classList.contains(`hide-${name}`));
+  root.trigger("viewed", { size: Number(root.slider.value), show });
+}
+
+function refresh(root) {
+  const marks = { ...root.data.marks };
+  for (const { kind, keys } of root.outbox.filter((action) => action.kind !== "undo")) {
+    keys.forEach((key) => (marks[key] = kind));
+  }
+  for (const tile of tilesOf(root)) {
+    const { key } = tile.dataset;
+    const mark = MARKS[marks[key]] ?? "";
+    tile.setAttribute("aria-selected", String(root.selection.has(key)));
+    if (key === root.data.selected) {
+      tile.setAttribute("aria-current", "true");
+    } else {
+      tile.removeAttribute("aria-current");
+    }
+    tile.dataset.mark = mark && marks[key];
+    tile.querySelector(".mark").textContent = mark;
+  }
+  root.chosen?.replaceChildren(...drawChosen(root));
+  if (root.viewer.open) {
+    showInViewer(root, root.viewer.tile, MARKS[marks[root.viewer.tile.dataset.key]] ?? "");
+  }
+}
+
+function drawChosen(root) {
+  const count = root.selection.size;
+  if (!count) {
+    return [];
+  }
+  const verdicts = root.data.can_decide ? ["keep", "drop"] : [];
+  return [
+    make("span", "count", `${count} selected`),
+    ...verdicts.map((kind) => makeButton("toggle", MARKS[kind], () => act(root, kind))),
+    makeButton("toggle", "Clear", () => select(root, [])),
+  ];
+}
+
+// Selection and decisions
+
+function select(root, keys) {
+  root.selection = new Set(keys);
+  refresh(root);
+  if (root.data.collects) {
+    clearTimeout(root.settling);
+    root.settling = setTimeout(() => root.keep("chosen", [...root.selection]), SETTLE_MILLISECONDS);
+  }
+  say(root, `${root.selection.size} selected`);
+}
+
+function toggle(root, tile) {
+  const { key } = tile.dataset;
+  root.anchor = tile;
+  const others = [...root.selection].filter((other) => other !== key);
+  select(root, root.selection.has(key) ? others : [...others, key]);
+}
+
+function selectRange(root, from, to) {
+  const tiles = tilesOf(root);
+  const start = tiles.includes(root.anchor) ? root.anchor : from;
+  root.anchor = start;
+  const [first, last] = [tiles.indexOf(start), tiles.indexOf(to)].sort((one, other) => one - other);
+  select(root, tiles.slice(first, last + 1).map((tile) => tile.dataset.key));
+}
+
+// Actions stay in the outbox until the server has said that it knows them: a click during a redraw is not lost, and one
+// that is sent twice counts once, because of its number.
+function act(root, kind, tile) {
+  const keys = kind === "undo" ? [] : root.selection.size ? [...root.selection] : [tile.dataset.key];
+  // The time, so that numbers grow across galleries that are taken off the page and put there again.
+  root.lastId = Math.max(root.lastId + 1, Date.now());
+  root.outbox.push({ id: root.lastId, kind, keys });
+  send(root);
+  if (root.selection.size && kind !== "undo") {
+    select(root, []);
+  }
+  refresh(root);
+  say(root, kind === "undo" ? DONE.undo : `${DONE[kind]} ${keys.length === 1 ? keys[0] : keys.length + " images"}`);
+}
+
+function send(root) {
+  root.trigger("acted", root.outbox.slice());
+  clearTimeout(root.resending);
+  root.resending = setTimeout(() => root.isConnected && root.outbox.length && send(root), RESEND_MILLISECONDS);
+}
+
+function say(root, text) {
+  root.status.textContent = text;
+}
+
+// Mouse and keyboard
+
+function click(root, event) {
+  const tile = event.target.closest(".tile");
+  if (!tile) {
+    return;
+  }
+  if (event.shiftKey) {
+    selectRange(root, root.tabStop ?? tile, tile);
+  } else if (event.ctrlKey || event.metaKey || event.target.closest(".tick")) {
+    toggle(root, tile);
+  } else {
+    root.anchor = tile;
+    pick(root, tile);
+  }
+  tile.focus({ preventScroll: true });
+}
+
+function pick(root, tile) {
+  root.trigger("picked", { section: Number(tile.dataset.section), sample_key: tile.dataset.key });
 }
 
 // One tab stop for the whole gallery; the arrow keys move within it.
@@ -132,24 +353,86 @@ function makeTabStop(root, tile) {
   root.tabStop = tile;
 }
 
-function move(root, event) {
-  const tiles = tilesOf(root);
-  const here = tiles.indexOf(event.target.closest(".tile"));
-  if (here < 0 || event.altKey || event.ctrlKey || event.metaKey) {
+function press(root, event) {
+  const isViewing = root.viewer.open;
+  const tile = isViewing ? root.viewer.tile : event.target.closest(".tile");
+  if (!tile || event.altKey) {
     return;
   }
-  const target = {
+  const isHandled =
+    event.ctrlKey || event.metaKey ? selectAll(root, event.key) : move(root, tile, event) || command(root, tile, event.key);
+  if (isHandled) {
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+function selectAll(root, key) {
+  if (key.toLowerCase() !== "a") {
+    return false;
+  }
+  select(root, root.byKey.keys());
+  return true;
+}
+
+function command(root, tile, key) {
+  const kind = { k: "keep", d: "drop", u: "undo" }[key.toLowerCase()];
+  if (kind) {
+    return root.data.can_decide && decide(root, tile, kind);
+  }
+  const { viewer } = root;
+  const commands = {
+    " ": () => (viewer.open ? viewer.close() : showInViewer(root, tile)),
+    Enter: () => (viewer.close(), pick(root, tile)),
+    x: () => toggle(root, tile),
+    Escape: () => (viewer.open ? viewer.close() : root.selection.size && select(root, [])),
+  };
+  commands[key]?.();
+  return key in commands;
+}
+
+// A single decision goes on to the next image, so that a whole page is gone through with one finger.
+function decide(root, tile, kind) {
+  const goesOn = kind !== "undo" && !root.selection.size;
+  act(root, kind, tile);
+  const tiles = tilesOf(root);
+  const next = goesOn && tiles[tiles.indexOf(tile) + 1];
+  if (next) {
+    goTo(root, next);
+  }
+  return true;
+}
+
+function goTo(root, tile) {
+  makeTabStop(root, tile);
+  if (root.viewer.open) {
+    showInViewer(root, tile);
+  } else {
+    tile.focus();
+  }
+}
+
+function move(root, tile, event) {
+  const tiles = tilesOf(root);
+  const here = tiles.indexOf(tile);
+  const moves = {
     ArrowRight: () => tiles[here + 1],
     ArrowLeft: () => tiles[here - 1],
     ArrowDown: () => nearest(tiles, here, 1),
     ArrowUp: () => nearest(tiles, here, -1),
     Home: () => tiles[0],
     End: () => tiles.at(-1),
-  }[event.key]?.();
+  };
+  const target = moves[event.key]?.();
   if (target) {
-    event.preventDefault();
-    target.focus();
+    goTo(root, target);
+    if (event.shiftKey) {
+      selectRange(root, tile, target);
+    } else {
+      root.anchor = target;
+    }
   }
+  return event.key in moves;
 }
 
 function nearest(tiles, here, direction) {
@@ -166,4 +449,39 @@ function nearest(tiles, here, direction) {
     }
   }
   return best;
+}
+
+// One image, large
+
+function drawViewer() {
+  const viewer = make("dialog", "viewer");
+  viewer.setAttribute("aria-label", "Enlarged image");
+  viewer.image = viewer.appendChild(document.createElement("img"));
+  // The file may be gone, or another one by now: the thumbnail is what was indexed.
+  viewer.image.onerror = () => {
+    if (viewer.image.getAttribute("src") !== viewer.spare) {
+      viewer.image.src = viewer.spare;
+    }
+  };
+  viewer.image.onload = () => viewer.image.classList.toggle("tiny", viewer.image.naturalWidth < 128);
+  viewer.text = viewer.appendChild(make("p", "viewer-text"));
+  viewer.onclick = () => viewer.close();
+  viewer.onclose = () => viewer.tile?.focus();
+  return viewer;
+}
+
+function showInViewer(root, element, mark = element.querySelector(".mark").textContent) {
+  const { viewer, data } = root;
+  const tile = root.byKey.get(element.dataset.key);
+  const large = `images/view/${encodeURIComponent(data.dataset)}/${encodeURIComponent(tile.content_id)}`;
+  if (viewer.tile !== element || !viewer.open) {
+    viewer.spare = thumbnail(tile);
+    viewer.image.alt = tile.sample_key;
+    viewer.image.src = data.dataset ? large : viewer.spare;
+  }
+  viewer.tile = element;
+  viewer.text.textContent = [tile.tooltip || tile.sample_key, mark].filter(Boolean).join("\n");
+  if (!viewer.open) {
+    viewer.showModal();
+  }
 }

@@ -7,7 +7,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from jepascore_core.home import home_folder
 from pages.ui import state
-from pages.ui.gallery import Section, Tile, gallery
+from pages.ui.cached import store
+from pages.ui.gallery import SCORE_TOOLS, Section, Tile, gallery, selection
 from pages.ui.routes import image_routes
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -22,11 +23,24 @@ def draw() -> None:
         Section(tiles[start : start + 24], title=f"class {start // 24} {HOSTILE}", subtitle="24 images")
         for start in range(0, len(tiles), 24)
     ]
-    event = gallery(by_class, key="classes", label="Classes", size=96, selected=chosen, remember=state.SAMPLE)
+    dataset = store().catalogue.find_dataset("tiles")
+    event = gallery(
+        by_class,
+        key="classes",
+        label="Classes",
+        size=96,
+        selected=chosen,
+        remember=state.SAMPLE,
+        tools=SCORE_TOOLS,
+        dataset_id=dataset and dataset.dataset_id,
+        who="ada" if dataset else None,
+        collects=True,
+    )
     st.session_state.events = st.session_state.get("events", 0) + (event is not None)
     st.text(f"events: {st.session_state.events}")
     st.text(f"event: {event}")
-    strip = gallery([Section(tiles[:24])], key="strip", label="Strip", layout="row", selected=chosen)
+    st.text(f"selected: {', '.join(selection('classes', [tile.sample_key for tile in tiles]))}")
+    strip = gallery([Section(tiles[:24])], key="strip", label="Strip", layout="row", selected=chosen, tools=())
     st.text(f"strip: {strip}")
 
 
