@@ -24,15 +24,15 @@ NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", "huey", *HEAVY}
 FLOORS = (
     {"approximation"},
     {"errors", "records", "home", "batching", "queueing", "score", "vectors"},
-    {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo"},
+    {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo", "density"},
     {"catalogue", "training", "sketches"},
     {"store", "backbones"},
     {"views", "estimators", "indexing", "companions", "runs"},
     {"pipeline", "precision", "curation", "api"},
     {"tallies"},
-    {"approximate"},
+    {"approximate", "trust"},
     {"tasks", "figures", "exporters", "scoring"},
-    {"worker", "engines"},
+    {"worker", "engines", "trust_figures"},
     {"cli"},
 )
 #: Entry points, which may name anything.

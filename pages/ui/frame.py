@@ -24,6 +24,7 @@ MENU = (
     ("pages/explore.py", "Explore", ":material/grid_view:"),
     ("pages/compare.py", "Compare", ":material/compare:"),
     ("pages/distributions.py", "Distributions", ":material/bar_chart:"),
+    ("pages/trust.py", "Trust", ":material/verified:"),
     ("pages/curate.py", "Curate", ":material/checklist:"),
     ("pages/review.py", "Review", ":material/rate_review:"),
     ("pages/duplicates.py", "Duplicates", ":material/content_copy:"),

@@ -17,6 +17,7 @@ PURPOSES = {
     "pages/explore.py": "The least and most likely images of every class.",
     "pages/compare.py": "The same class under two or more backbones.",
     "pages/distributions.py": "Score histograms across datasets.",
+    "pages/trust.py": "May the score be read as a density on your data? And cheaper scores beside it.",
     "pages/curate.py": "Choose what to keep, preview what is dropped, export the list.",
     "pages/review.py": "Decide sample by sample, with the keyboard.",
     "pages/duplicates.py": "Exact and near duplicates, a group a row.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-TEXTS = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "toast")
+TEXTS = ("title", "subheader", "markdown", "caption", "info", "success", "warning", "error", "toast")
 
 
 def said(app: AppTest) -> str:

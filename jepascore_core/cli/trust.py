@@ -1,0 +1,195 @@
+"""`jepascore density` and `jepascore langevin`: is the score the log density where that is known?"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jepascore_core.cli.output import JsonFlag, print_json, print_table, progress_bar, say
+from jepascore_core.density import (
+    FOLDER,
+    GRID_NAME,
+    LANGEVIN_NAME,
+    DensityCell,
+    cells_json,
+    joined,
+    langevin_json,
+    read_cells,
+)
+from jepascore_core.home import home_folder
+from jepascore_core.store import write_atomically
+from jepascore_core.views.formats import duration_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+DIMENSIONS, SAMPLES, STEPS = "2,4,8,16,32,64", "1000,10000,100000", 600
+QUICK_DIMENSIONS, QUICK_SAMPLES, QUICK_STEPS = "2,8", "1000,10000", 200
+MAX_DIMENSION, MAX_SAMPLES = 128, 1_000_000
+WALK_SAMPLES, WALK_STEPS = 20_000, 400
+
+_COLUMNS = ("D", "samples", "K", "Gaussianity term", "Pearson", "Spearman", "within", "slope", "time")
+
+Steps = Annotated[int | None, typer.Option(min=10, help=f"Training steps of each encoder; {STEPS} if not given.")]
+Seed = Annotated[int, typer.Option(help="Of the encoder's first weights and of the batches.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write the figure as a page that needs no network, too.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("density")(density)
+    app.command("langevin")(langevin)
+
+
+def density(
+    quick: Annotated[bool, typer.Option("--quick", help="Two dimensions and counts, few steps: minutes.")] = False,
+    dimensions: Annotated[str | None, typer.Option(help=f"Comma-separated; {DIMENSIONS} if not given.")] = None,
+    samples: Annotated[str | None, typer.Option(help=f"Training samples; {SAMPLES} if not given.")] = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    control: Annotated[bool, typer.Option(help="Train each once more without the Gaussianity term.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Also what was worked out before.")] = False,
+    html: Html = None,
+    json: JsonFlag = False,
+) -> None:
+    """Train encoders on mixtures of Gaussians and compare their scores with the true log density.
+
+    The Trust page shows the result. What is finished is kept at once: after Ctrl-C the same command goes on.
+    """
+    from jepascore_core.training.density import cell_key, measure_cell, recipe_for
+
+    chosen = parse_numbers(dimensions or (QUICK_DIMENSIONS if quick else DIMENSIONS), MAX_DIMENSION)
+    counts = parse_numbers(samples or (QUICK_SAMPLES if quick else SAMPLES), MAX_SAMPLES)
+    num_steps = steps or (QUICK_STEPS if quick else STEPS)
+    kinds = (False, True) if control else (False,)
+    asked = {
+        cell_key(dimension, count, recipe): (dimension, count, recipe)
+        for dimension, count, is_control in itertools.product(chosen, counts, kinds)
+        for recipe in [recipe_for(dimension, is_control, num_steps, seed)]
+    }
+    path = home_folder() / FOLDER / GRID_NAME
+    known = set() if again else {cell.key for cell in read_cells(path)}
+    todo = [item for key, item in asked.items() if key not in known]
+    with _stoppable(lambda: _show(_cells(path, asked), json)), _bar("Training encoders", len(todo) * num_steps) as at:
+        for number, item in enumerate(todo):
+            cell = measure_cell(*item, progress=partial(_advance, at, number * num_steps))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, cells_json(joined(read_cells(path), [cell])))
+    found = _cells(path, asked)
+    if html is not None:
+        from jepascore_core.trust_figures import density_figure
+
+        trained = [cell for cell in found if not cell.is_control]
+        write_html([density_figure(trained, "pearson"), density_figure(trained, "spearman")], html)
+    _show(found, json)
+
+
+def langevin(
+    samples: Annotated[int, typer.Option(min=100, max=MAX_SAMPLES, help="Training samples.")] = WALK_SAMPLES,
+    steps: Steps = None,
+    walk_steps: Annotated[int, typer.Option(min=1, help="Steps of the walk.")] = WALK_STEPS,
+    seed: Seed = 0,
+    html: Html = None,
+    json: JsonFlag = False,
+) -> None:
+    """Draw samples in two dimensions by following the gradient of a learned score; the Trust page shows them."""
+    from jepascore_core.training.density import recipe_for, walk
+
+    recipe = recipe_for(2, steps=steps or STEPS, seed=seed)
+    with _bar("Training and walking", recipe.steps + walk_steps) as at:
+        found = walk(samples, recipe, num_steps=walk_steps, progress=at)
+    path = home_folder() / FOLDER / LANGEVIN_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, langevin_json(found))
+    if html is not None:
+        from jepascore_core.trust_figures import langevin_figure
+
+        write_html([langevin_figure(found)], html)
+    if json:
+        print_json({name: value for name, value in asdict(found).items() if name not in ("log_density", "axis")})
+        return
+    say(
+        f"Mean true log density of the walkers: {found.frame_log_density[0]:.2f} at first, "
+        f"{found.frame_log_density[-1]:.2f} after {found.steps[-1]:,} steps; the mixture's own samples have "
+        f"{found.true_log_density:.2f} nats. The Trust page shows the walk."
+    )
+
+
+def parse_numbers(text: str, largest: int) -> list[int]:
+    """Whole numbers from 2 to `largest`, separated by commas."""
+    try:
+        numbers = sorted({int(item) for item in text.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 2 or numbers[-1] > largest:
+        raise typer.BadParameter(f"Expected whole numbers from 2 to {largest:,}, separated by commas, not {text!r}.")
+    return numbers
+
+
+def write_html(figures: Sequence[go.Figure], path: Path) -> None:
+    """Figures one below the other, on a page that holds all that it needs."""
+    parts = [figure.to_html(full_html=False, include_plotlyjs=position == 0) for position, figure in enumerate(figures)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, ('<!doctype html><meta charset="utf-8">\n' + "\n".join(parts)).encode())
+
+
+def _cells(path: Path, asked: Container[object]) -> list[DensityCell]:
+    return [cell for cell in read_cells(path) if cell.key in asked]
+
+
+def _show(cells: Sequence[DensityCell], json: bool) -> None:
+    if json:
+        print_json([asdict(cell) for cell in cells])
+        return
+    print_table("JEPA-SCORE against the true log density", _COLUMNS, [_row(cell) for cell in cells])
+
+
+def _row(cell: DensityCell) -> tuple[object, ...]:
+    numbers = (cell.pearson, cell.spearman, cell.within, cell.slope)
+    return (
+        cell.dimension,
+        f"{cell.num_samples:,}",
+        cell.embedding_dimension,
+        "no (control)" if cell.is_control else "yes",
+        *("-" if value is None else f"{value:.3f}" for value in numbers),
+        duration_text(cell.seconds),
+    )
+
+
+def _advance(advance: Callable[[int], None], before: int, step: int) -> None:
+    advance(before + step)
+
+
+@contextmanager
+def _stoppable(show: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C keeps and shows what is finished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("Stopped; what was finished is kept. Continue with the same command.")
+        show()
+        raise
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over training steps; what it yields is told how many are done."""
+    start = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task(title, total=total or None, detail="")
+
+        def advance(done: int) -> None:
+            rate = done / max(time.monotonic() - start, 1e-9)
+            left = duration_text((total - done) / rate) if rate else "?"
+            bar.update(task, completed=done, detail=f"{rate:.0f} steps/s, {left} left")
+
+        yield advance
+        bar.update(task, completed=total, total=total, detail="")

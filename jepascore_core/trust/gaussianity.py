@@ -1,0 +1,184 @@
+"""How far an encoder's embeddings of a dataset are from Gaussian: the licence of the score to be read as a density.
+
+The theory asks for embeddings that are N(0, I). An invertible linear change of the embedding adds one and the same
+constant to every score (rank definition, full rank), so neither mean nor covariance matter: embeddings are whitened
+first, and what remains is their shape. Three things are looked at: random one-dimensional projections, all of which are
+standard normal exactly if the whole is (Cramer-Wold); the principal axes, since a random direction mixes so many of
+them that clusters hide in it; and the lengths, which for a Gaussian in d dimensions are nearly all sqrt(d) (the paper's
+sphere lemma). Everything is compared with a true Gaussian sample of equal size that went through the same steps, so
+that nothing is blamed on the encoder that is due to few images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from jepascore_core.curation.neighbours import stored_embeddings
+from jepascore_core.errors import TooFewImagesError
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet
+
+Values = npt.NDArray[np.float64]
+Verdict = Literal["near", "some way off", "far"]
+
+#: At most so many images are looked at, the first by content id, which is a hash: a fair sample.
+MAX_IMAGES = 4000
+MIN_IMAGES = 64
+PROJECTIONS = 256
+#: Whitening by n images leaves nothing to be seen in more than about n of their directions: so many images a direction.
+IMAGES_PER_DIRECTION = 4
+#: Embeddings are stored in half precision: variances below its rounding are null directions, not signal.
+HALF_STEP = 2.0**-11
+#: Up to which embeddings are called near, or some way off: excess of the mean distance of projections over a true
+#: Gaussian's, the same of the worst principal axis (a uniform distribution has a distance of 0.06, a fair coin of
+#: 0.34), and ratio of the spread of lengths to a true Gaussian's.
+DISTANCE_LIMITS = (0.015, 0.05)
+AXIS_LIMITS = (0.05, 0.15)
+SPREAD_LIMITS = (1.5, 3.0)
+
+BIN_EDGES = np.linspace(-4.0, 4.0, 65)
+NUM_LENGTH_BINS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussianity:
+    """Shape of whitened embeddings beside that of a true Gaussian sample of the same size.
+
+    `num_directions` d of the K dimensions were looked at, the widest ones. `isotropy` in (0, 1] is 1 when all of those
+    had the same variance before whitening. `distance` is the mean Kolmogorov-Smirnov distance of random projections to
+    the standard normal, `axis_distance` that of the worst principal axis, `spread` the standard deviation of
+    length / sqrt(d); `normal_...` are the Gaussian sample's. `densities` [3][bins] are 10 %, median and 90 % of the
+    projections' histograms as densities over `edges`; `lengths` and `normal_lengths` are shares in percent over
+    `length_edges`.
+    """
+
+    num_images: int
+    dimension: int
+    num_directions: int
+    isotropy: float
+    distance: float
+    normal_distance: float
+    axis_distance: float
+    normal_axis_distance: float
+    spread: float
+    normal_spread: float
+    edges: tuple[float, ...]
+    densities: tuple[tuple[float, ...], ...]
+    length_edges: tuple[float, ...]
+    lengths: tuple[float, ...]
+    normal_lengths: tuple[float, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """In a word: the worse of what projections, axes and lengths say."""
+        found = (
+            (self.distance - self.normal_distance, DISTANCE_LIMITS),
+            (self.axis_distance - self.normal_axis_distance, AXIS_LIMITS),
+            (self.spread / self.normal_spread, SPREAD_LIMITS),
+        )
+        if all(value <= near for value, (near, _) in found):
+            return "near"
+        return "some way off" if all(value <= far for value, (_, far) in found) else "far"
+
+
+def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
+    """Of the measured images of a dataset, from their stored embeddings.
+
+    Raises:
+        TooFewImagesError: for fewer than 64 measured images.
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    return gaussianity(stored_embeddings(store, scores)[1])
+
+
+def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
+    """Of embeddings [N, K] of any float type; rows that are not finite are left out.
+
+    Raises:
+        TooFewImagesError: for fewer than 64 of them.
+    """
+    values = embeddings[:MAX_IMAGES].astype(np.float64)
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values) < MIN_IMAGES:
+        raise TooFewImagesError(
+            f"How Gaussian embeddings are shows in {MIN_IMAGES} measured images or more, not in {len(values)}. "
+            "Wait until more are measured."
+        )
+    white, variances = whiten(values, len(values) // IMAGES_PER_DIRECTION)
+    rng = np.random.default_rng(seed)
+    # As many directions as the embeddings have, also where fewer are looked at: the same may happen to both.
+    normal, _ = whiten(rng.standard_normal((len(values), len(variances))), white.shape[1])
+    kept = variances[: white.shape[1]]
+    directions = rng.standard_normal((white.shape[1], PROJECTIONS))
+    directions /= np.linalg.norm(directions, axis=0)
+    projected, projected_normal = white @ directions, normal @ directions
+    lengths, normal_lengths = _lengths(white), _lengths(normal)
+    length_edges = np.linspace(0.0, max(2.0, float(np.quantile(lengths, 0.995))), NUM_LENGTH_BINS + 1)
+    histograms = np.stack([_density(column) for column in projected.T])  # [S, bins]
+    return Gaussianity(
+        num_images=len(values),
+        dimension=values.shape[1],
+        num_directions=white.shape[1],
+        isotropy=float(kept.sum() ** 2 / (len(kept) * np.square(kept).sum())),
+        distance=float(normal_distances(projected).mean()),
+        normal_distance=float(normal_distances(projected_normal).mean()),
+        axis_distance=float(normal_distances(white).max()),
+        normal_axis_distance=float(normal_distances(normal).max()),
+        spread=float(lengths.std()),
+        normal_spread=float(normal_lengths.std()),
+        edges=tuple(BIN_EDGES.tolist()),
+        densities=tuple(tuple(row) for row in np.quantile(histograms, (0.1, 0.5, 0.9), axis=0).tolist()),
+        length_edges=tuple(length_edges.tolist()),
+        lengths=_shares(lengths, length_edges),
+        normal_lengths=_shares(normal_lengths, length_edges),
+    )
+
+
+def whiten(values: Values, most: int) -> tuple[Values, Values]:
+    """Values [N, K] along their widest directions, at most `most` of them, each with mean 0 and variance 1: [N, d].
+
+    Also the variances of all directions that are not null, descending.
+
+    Raises:
+        TooFewImagesError: if all rows are the same.
+    """
+    centred = values - values.mean(axis=0)
+    variances, directions = np.linalg.eigh(centred.T @ centred / len(values))
+    variances, directions = variances[::-1], directions[:, ::-1]
+    floor = HALF_STEP**2 * float(np.mean(values**2))
+    real = int((variances > max(floor, np.finfo(np.float64).tiny)).sum())
+    if not real:
+        raise TooFewImagesError("All embeddings are the same: there is no shape to look at.")
+    kept = max(1, min(real, most))
+    return centred @ directions[:, :kept] / np.sqrt(variances[:kept]), variances[:real]
+
+
+def normal_distances(samples: Values) -> Values:
+    """Kolmogorov-Smirnov distance of each column of `samples` [N, S] to the standard normal: [S]."""
+    from scipy.special import ndtr
+
+    count = len(samples)
+    levels = ndtr(np.sort(samples, axis=0))
+    steps = np.arange(count)[:, None] / count
+    distances: Values = np.maximum(np.abs(levels - steps), np.abs(levels - steps - 1 / count)).max(axis=0)
+    return distances
+
+
+def _lengths(white: Values) -> Values:
+    lengths: Values = np.linalg.norm(white, axis=1) / np.sqrt(white.shape[1])
+    return lengths
+
+
+def _density(values: Values) -> Values:
+    counts, _ = np.histogram(values, BIN_EDGES)
+    return counts / (len(values) * (BIN_EDGES[1] - BIN_EDGES[0]))
+
+
+def _shares(values: Values, edges: Values) -> tuple[float, ...]:
+    """Shares in percent of each bin; what lies beyond the last edge counts in the last bin."""
+    counts, _ = np.histogram(np.minimum(values, edges[-1]), edges)
+    return tuple((100 * counts / len(values)).tolist())

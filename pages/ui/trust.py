@@ -1,0 +1,97 @@
+"""Whether a backbone's scores of a dataset may be read as densities: shape of its embeddings, and cheaper scores."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.errors import TooFewImagesError
+from jepascore_core.trust.agreement import CompanionView
+from jepascore_core.trust.gaussianity import Gaussianity
+from jepascore_core.trust_figures import companions_figure, lengths_figure, projections_figure
+from jepascore_core.views.formats import percent_text, plural
+from jepascore_core.views.score_set import ScoreSet
+from pages.ui.cached import companion_view, gaussianity
+from pages.ui.text import plain
+
+VERDICTS = {
+    "near": (
+        "success",
+        "Near Gaussian: as far as this test sees, the score may be read as a density.",
+    ),
+    "some way off": ("warning", "Some way off a Gaussian: read the score as an order, not as a density."),
+    "far": ("warning", "Far from Gaussian: the score's order may be anything. Look at both ends, and at companions."),
+}
+
+
+def draw_gaussianity(scores: ScoreSet) -> None:
+    """Random projections and lengths of the stored embeddings, each beside a true Gaussian's."""
+    st.subheader("Are the embeddings Gaussian?", anchor=False)
+    try:
+        view = gaussianity(scores)
+    except TooFewImagesError as error:
+        st.info(plain(str(error)))
+        return
+    kind, text = VERDICTS[view.verdict]
+    (st.success if kind == "success" else st.warning)(text)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.plotly_chart(projections_figure(view), key="projections")
+    with right:
+        st.plotly_chart(lengths_figure(view), key="lengths")
+    _draw_numbers(view)
+
+
+def _draw_numbers(view: Gaussianity) -> None:
+    rows = [
+        _row("Distance of random projections to the normal", view.distance, view.normal_distance),
+        _row("Distance of the worst principal axis", view.axis_distance, view.normal_axis_distance),
+        _row("Spread of the lengths", view.spread, view.normal_spread),
+    ]
+    st.table(rows)
+    looked_at = f"{view.num_directions:,} widest of {view.dimension:,} dimensions"
+    st.caption(
+        f"{plural(view.num_images, 'image')}, the {looked_at}, whitened: a linear change of the embedding shifts all "
+        "scores alike, so only the shape counts. A Gaussian of many dimensions lies near a sphere: its lengths are "
+        f"nearly all 1. Isotropy before whitening: {percent_text(view.isotropy)}. Distances are Kolmogorov and "
+        "Smirnov's, over all measured images of the dataset; other data of the same backbone may look different."
+    )
+
+
+def _row(what: str, value: float, normal: float) -> dict[str, str]:
+    return {"What": what, "These embeddings": f"{value:.3f}", "A Gaussian sample of this size": f"{normal:.3f}"}
+
+
+def draw_companions(scores: ScoreSet) -> None:
+    """Rank correlations of the companions with the score and, where defects are named, who finds them."""
+    view = companion_view(scores)
+    if not view.agreements:
+        return
+    st.subheader("What cheaper scores say", anchor=False)
+    st.caption(
+        "Companions come from the embeddings alone: nearness to other images, to the centre, and length. Where one "
+        "finds what you want to drop and the score does not, cut by it: rules on Curate take them by name."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.plotly_chart(companions_figure(view.agreements), key="companions")
+        shared = ", ".join(f"{row.title} {percent_text(row.shared_least)}" for row in view.agreements)
+        st.caption(f"Of the 5 % least likely images shared with the score (5 % by chance): {shared}.")
+        if view.missing:
+            st.caption(f"Not worked out here: {', '.join(view.missing)}. A rule on Curate that names one does it.")
+    with right:
+        _draw_defects(view)
+
+
+def _draw_defects(view: CompanionView) -> None:
+    if not view.defects:
+        return
+    rows = [
+        {"Defect": plain(row.defect), "Samples": f"{row.num_samples:,}"}
+        | {title: f"{value:.2f}" for title, value in row.by_title.items()}
+        for row in view.defects
+    ]
+    st.table(rows)
+    st.caption(
+        "This dataset names its defects (column contaminant). How often one of them scores below a clean sample: 1 "
+        "finds all of them, 0.5 is chance, 0 is upside down."
+    )

@@ -1,0 +1,100 @@
+"""Trust: shape of the embeddings and companions of a dataset, and the check on known densities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core import density
+from jepascore_core.density import DensityCell, Langevin, cells_json, langevin_json
+from jepascore_core.store import Store
+from tests.pages.reading import figure, links, one, said, table
+from tests.pages.situations import put
+from tests.trust.conftest import put_embeddings
+
+PAGE = "pages/trust.py"
+CELL = DensityCell(2, 1000, 64, 0.1, 600, 0, 1500, 0.91, 0.88, 0.7, 1.01, 12.5)
+CONTROL = replace(CELL, gaussian_weight=0.0, pearson=-0.3)
+
+
+@pytest.fixture(autouse=True)
+def nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(density, "SHIPPED", tmp_path / "shipped")
+
+
+def put_density(store: Store, cells: Sequence[DensityCell]) -> None:
+    """What `jepascore density` and `jepascore langevin` leave behind."""
+    folder = store.home / density.FOLDER
+    folder.mkdir(parents=True)
+    (folder / density.GRID_NAME).write_bytes(cells_json(cells))
+    frames = [[[0.5, 0.5]], [[0.1, 0.2]]]
+    walk = Langevin([-1.0, 1.0], [[-2.0, -1.0], [-1.0, -2.0]], [0, 50], 0.02, frames, [-9.25, -3.0], -2.5, CELL)
+    (folder / density.LANGEVIN_NAME).write_bytes(langevin_json(walk))
+
+
+def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
+    app = open_page(PAGE)
+    text = said(app)
+    assert "There is no dataset yet." in text
+    assert "Not run yet: `jepascore density --quick`" in text
+    assert "Not run yet: `jepascore langevin`" in text
+    assert ("Go to Runs", "") in links(app)
+
+
+@pytest.mark.parametrize("situation", ["indexing", "waiting", "failed"])
+def test_without_scores_the_check_is_shown_all_the_same(
+    open_page: Callable[..., AppTest], home_store: Store, situation: str
+) -> None:
+    put(home_store, situation)
+    text = said(open_page(PAGE))
+    assert "Does the score measure density?" in text
+    assert "Are the embeddings Gaussian?" not in text
+
+
+def test_too_few_images_say_how_many_are_needed(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "running")
+    assert "64 measured images or more, not in 27" in said(open_page(PAGE))
+
+
+def test_gaussian_embeddings_with_companions_and_named_defects(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    put_embeddings(home_store, ["a", "b"] * 60, defects=["torn", "", ""] * 40)
+    app = open_page(PAGE)
+    text = said(app)
+    assert "Near Gaussian" in text
+    assert "120 images, the 8 widest of 8 dimensions" in text
+    assert "What cheaper scores say" in text
+    assert {trace["name"] for trace in figure(app, "projections")["data"]} >= {"median projection", "standard normal"}
+    assert [trace["name"] for trace in figure(app, "lengths")["data"]] == ["embeddings", "true Gaussian"]
+    assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
+    assert [row["What"] for row in table(app)][-1] == "Spread of the lengths"
+    (defect,) = app.table[1].value.to_dict("records")
+    assert (defect["Defect"], defect["Samples"]) == ("torn", "40")
+
+
+def test_the_check_shows_both_heat_maps_and_the_walk(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_density(home_store, [CELL, CONTROL])
+    app = open_page(PAGE)
+    assert figure(app, "density")["data"][0]["text"] == [["0.91"]]
+    assert figure(app, "density-control")["data"][0]["text"] == [["−0.30"]]
+    assert "from −9.2 to −3.0 nats; the mixture's own samples have −2.5" in said(app)
+    assert len(figure(app, "langevin")["frames"]) == 2
+    one(app, "segmented_control" if app.main.get("segmented_control") else "button_group", "Correlation")
+    app = open_page(PAGE, correlation="within")
+    assert figure(app, "density")["data"][0]["text"] == [["0.70"]]
+
+
+def test_without_a_control_it_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_density(home_store, [CELL])
+    assert "Not run." in said(open_page(PAGE))
+
+
+def test_a_damaged_file_does_not_take_the_page_down(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_density(home_store, [CELL])
+    (home_store.home / density.FOLDER / density.GRID_NAME).write_text("{")
+    assert "run jepascore density again" in said(open_page(PAGE)).replace("`", "")

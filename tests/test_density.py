@@ -1,0 +1,67 @@
+"""Results of the density check at rest: written, read, joined, and what is shown where nobody ran it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jepascore_core import density
+from jepascore_core.density import (
+    DensityCell,
+    Langevin,
+    cells_json,
+    joined,
+    langevin_json,
+    load_grid,
+    load_langevin,
+    read_cells,
+)
+from jepascore_core.errors import StoreError
+
+CELL = DensityCell(2, 1000, 64, 0.1, 600, 0, 1500, 0.9, 0.88, 0.7, 1.01, 12.5)
+CONTROL = replace(CELL, gaussian_weight=0.0, pearson=None)
+WALK = Langevin(
+    [-1.0, 1.0], [[-2.0, -1.0], [-1.0, -2.0]], [0, 5], 0.02, [[[0.5, 0.5]], [[0.1, 0.2]]], [-3, -2], -2, CELL
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder, beside a package that ships nothing."""
+    monkeypatch.setattr(density, "SHIPPED", tmp_path / "shipped")
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "home" / density.FOLDER).mkdir(parents=True)
+    return tmp_path / "home"
+
+
+def test_cells_come_back_sorted_and_the_younger_of_two_wins(home: Path):
+    path = home / density.FOLDER / density.GRID_NAME
+    better = replace(CELL, pearson=0.95)
+    path.write_bytes(cells_json(joined([CELL, CONTROL], [better])))
+    assert read_cells(path) == (CONTROL, better)
+    grid = load_grid(home)
+    assert grid.is_own
+    assert grid.of(control=True) == (CONTROL,)
+    assert grid.of(control=False) == (better,)
+
+
+def test_without_an_own_grid_the_shipped_one_is_shown(home: Path):
+    assert load_grid(home).cells == ()
+    (density.SHIPPED / density.GRID_NAME).write_bytes(cells_json([CELL]))
+    assert load_grid(home) == density.DensityGrid((CELL,), is_own=False)
+
+
+def test_a_walk_comes_back(home: Path):
+    assert load_langevin(home) is None
+    (home / density.FOLDER / density.LANGEVIN_NAME).write_bytes(langevin_json(WALK))
+    assert load_langevin(home) == WALK
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"cells": [{"dimension": 2}]}'])
+def test_a_damaged_file_is_named(home: Path, text: str):
+    for name, load in ((density.GRID_NAME, load_grid), (density.LANGEVIN_NAME, load_langevin)):
+        (home / density.FOLDER / name).write_text(text)
+        with pytest.raises(StoreError, match=name):
+            load(home)

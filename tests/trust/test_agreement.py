@@ -1,0 +1,56 @@
+"""Companions beside the score, on embeddings for which the answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jepascore_core.store import Store
+from jepascore_core.trust import agreement
+from jepascore_core.trust.agreement import companion_view
+from tests.trust.conftest import put_embeddings
+
+
+def length(embedding: np.ndarray) -> float:
+    return float(np.linalg.norm(embedding.astype(np.float64)))
+
+
+def test_a_score_that_is_the_norm_agrees_with_the_norm_and_opposes_the_distance_to_the_centre(store: Store):
+    scores, _ = put_embeddings(store, ["a", "b"] * 60, length)
+    view = companion_view(store, scores)
+    by_title = {row.title: row for row in view.agreements}
+    assert by_title["norm"].spearman == pytest.approx(1)
+    assert by_title["norm"].shared_least == 1
+    assert by_title["Mahalanobis"].spearman < -0.8
+    assert (view.num_images, view.missing, view.defects) == (120, (), ())
+
+
+def test_defects_that_score_lowest_are_found_by_the_score_alone(store: Store):
+    labels = ["a"] * 100
+    _, embeddings = put_embeddings(store, labels, length, name="first")
+    cut = np.quantile([length(embedding) for embedding in embeddings], 0.1)
+    defects = ["torn" if length(embedding) < cut else "" for embedding in embeddings]
+    scores, _ = put_embeddings(store, labels, length, defects, name="second")
+    (row,) = companion_view(store, scores).defects
+    assert (row.defect, row.num_samples) == ("torn", 10)
+    assert row.by_title["JEPA-SCORE"] == 1
+    assert row.by_title["norm"] == 1
+    assert row.by_title["Mahalanobis"] < 0.2
+
+
+def test_companions_that_need_more_images_or_too_long_are_missing(store: Store, monkeypatch: pytest.MonkeyPatch):
+    scores, _ = put_embeddings(store, ["a"] * 10)
+    assert companion_view(store, scores).missing == ("Mahalanobis",)
+    monkeypatch.setattr(agreement, "MAX_WAITED_FOR", 5)
+    # The k-NN was worked out and kept just now.
+    assert companion_view(store, scores).missing == ("Mahalanobis",)
+    more, _ = put_embeddings(store, ["a", "b"] * 10, name="more")
+    assert companion_view(store, more).missing == ("k-NN", "Mahalanobis")
+
+
+def test_ties_count_half_and_a_constant_score_agrees_with_nothing(store: Store):
+    defects = ["torn", ""] * 15
+    scores, _ = put_embeddings(store, ["a"] * 30, lambda _: 1.0, defects)
+    view = companion_view(store, scores)
+    assert view.defects[0].by_title["JEPA-SCORE"] == 0.5
+    assert [row.spearman for row in view.agreements] == [0, 0, 0]
