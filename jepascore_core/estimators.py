@@ -134,6 +134,30 @@ def measure_with(
 
     `nested` asks for those sketches as a by-product of an exact measurement.
     """
+    return conclude(propagate(engine, device, images, spec, chunk=chunk, on_chunk=on_chunk, nested=nested))
+
+
+@dataclass(frozen=True, eq=False)
+class Propagated:
+    """A batch's rows, on the device of the passes: what `conclude` needs, in whatever thread."""
+
+    found: Pullback
+    structural_rank: int | None
+    spec: MeasurementSpec
+    nested: MeasurementSpec | None
+
+
+def propagate(
+    engine: Engine,
+    device: torch.device,
+    images: Tensor,
+    spec: MeasurementSpec,
+    *,
+    chunk: int | None = None,
+    on_chunk: Callable[[int], None] | None = None,
+    nested: MeasurementSpec | None = None,
+) -> Propagated:
+    """The first half of `measure_with`: all that passes through the encoder."""
     if images.ndim != 4:
         raise EncoderError(
             f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
@@ -143,18 +167,29 @@ def measure_with(
     if spec.probes is not None:
         cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
     found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
+    return Propagated(found, engine.structural_rank, spec, nested)
+
+
+def conclude(passes: Propagated) -> Measurements:
+    """The second half of `measure_with`: Gram matrices, spectra, ranks and scores.
+
+    Raises:
+        NonFiniteError: naming the images whose embedding or Jacobian is not finite.
+    """
+    found, spec = passes.found, passes.spec
     finite = found.embedding.isfinite().all(dim=1) & found.rows.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         raise NonFiniteError((~finite).nonzero().flatten().tolist())
     values = singular_values(found.rows)
     rank = torch.from_numpy(numerical_rank(values, spec.precision))
-    if engine.structural_rank is not None:
-        rank = torch.full_like(rank, min(engine.structural_rank, values.shape[1]))
+    if passes.structural_rank is not None:
+        rank = torch.full_like(rank, min(passes.structural_rank, values.shape[1]))
         if spec.precision in COARSE_PRECISIONS:
             values[:, int(rank[0]) :] = 0.0
     score = torch.from_numpy(jepa_score(values, "rank", rank=rank))
     features = None if found.features is None else found.features.cpu()
-    return Measurements(values, rank, score, found.embedding.cpu(), spec, features, _nested(found, spec, nested))
+    nested = _nested(found, spec, passes.nested)
+    return Measurements(values, rank, score, found.embedding.cpu(), spec, features, nested)
 
 
 def _nested(found: Pullback, spec: MeasurementSpec, by_product: MeasurementSpec | None) -> Tensor | None:

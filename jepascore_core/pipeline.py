@@ -1,10 +1,15 @@
-"""One run, from pending samples to shards: load -> encode and differentiate -> score -> store."""
+"""One run, from pending samples to shards: load -> encode and differentiate -> score -> store.
+
+Images are loaded ahead in threads. On a GPU the spectra of a batch are worked out on the processor while the next batch
+passes through the encoder; on a processor they would only take turns.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,7 +24,7 @@ from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
-from jepascore_core.estimators import Measurements, measure_with, prepare
+from jepascore_core.estimators import Measurements, conclude, prepare, propagate
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.score import jepa_score, log_spectrum
@@ -28,7 +33,8 @@ from jepascore_core.store import Store
 #: A shard is written when it holds this many images, or when its time has come (`flush_interval`).
 SHARD_IMAGES = 1024
 
-#: Share of a device's free memory that the Jacobians of one batch may take; the passes need the rest.
+#: Share of a device's free memory that the Jacobians of one batch may take; another batch waits for its spectra, and
+#: the passes need the rest.
 JACOBIAN_SHARE = 0.2
 CPU_JACOBIAN_BYTES = 1 << 30
 
@@ -66,7 +72,7 @@ def measure_pending(
     store: Store,
     backbone: Backbone,
     spec: MeasurementSpec,
-    pending: Sequence[PendingImage],
+    pending: Iterable[PendingImage],
     *,
     on_progress: Callable[[Progress, list[SampleFailure]], None],
     check: Callable[[], None],
@@ -100,9 +106,11 @@ def measure_pending(
             while batch := list(islice(loaded, session.plan.batch)):
                 failures = session.measure(batch)
                 on_progress(session.progress(), failures)
+            if failures := session.catch_up():
+                on_progress(session.progress(), failures)
         finally:
             # Also when cancelled or failing: what was measured is kept.
-            session.flush()
+            session.close()
             pool.shutdown(wait=False, cancel_futures=True)
     return session.progress()
 
@@ -135,10 +143,25 @@ def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
     return plan_batches(backbone.info.dimension, num_pixels, chunk, memory, largest)
 
 
+def is_overlapping(device: torch.device) -> bool:
+    """Whether spectra are worked out while the next batch passes: where the device is not the processor itself."""
+    return device.type == "cuda"
+
+
 _Loaded = tuple[PendingImage, Tensor | SampleError]
+_Part = list[tuple[PendingImage, Tensor]]
 
 
-def _prefetch(pool: ThreadPoolExecutor, pending: Sequence[PendingImage], backbone: Backbone) -> Iterator[_Loaded]:
+@dataclass(frozen=True)
+class _Batch:
+    """Images that have passed through the encoder, and how to get what was found."""
+
+    part: _Part
+    started: float
+    result: Callable[[], Measurements]
+
+
+def _prefetch(pool: ThreadPoolExecutor, pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[_Loaded]:
     """Load images ahead of the passes, in order, a bounded number at a time."""
     waiting: deque[tuple[PendingImage, Future[Tensor]]] = deque()
     upcoming = iter(pending)
@@ -170,36 +193,63 @@ class _Session:
         self.store, self.backbone, self.spec, self.check, self.engine = store, backbone, spec, check, engine
         self.nested, self.on_shard = nested, on_shard
         self.plan = first_plan(backbone, engine)
+        # One batch waits for its spectra while the next one passes: more would only take memory.
+        self.is_overlapping = is_overlapping(backbone.device)
+        self.concluding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="conclude")
+        self.waiting: _Batch | None = None
         self.rows: list[Measurement] = []
         self.nested_rows: list[Measurement] = []
         self.num_measured = self.num_failed = 0
-        self.started = self.flushed = time.monotonic()
+        self.started = self.flushed = self.collected = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque([(self.started, 0)], maxlen=50)
 
     def measure(self, batch: list[_Loaded]) -> list[SampleFailure]:
-        """Measure one batch; returns the failures of the images that could not be measured."""
+        """Measure one batch; returns the failures that became known meanwhile."""
         self.check()
         failures = [_failure(image, loaded) for image, loaded in batch if isinstance(loaded, SampleError)]
-        good = [(image, loaded) for image, loaded in batch if isinstance(loaded, Tensor)]
-        while good:
-            part, good = good[: self.plan.batch], good[self.plan.batch :]
-            retry, failed = self._measure_part(part)
-            good = retry + good
-            failures += failed
-        self.num_failed += len(failures)
-        self.recent.append((time.monotonic(), self.num_measured + self.num_failed))
+        failures += self._measure_all([(image, loaded) for image, loaded in batch if isinstance(loaded, Tensor)])
+        self._count(failures)
         if len(self.rows) >= SHARD_IMAGES or self._is_due():
             self.flush()
         return failures
 
-    def _measure_part(
-        self, part: list[tuple[PendingImage, Tensor]]
-    ) -> tuple[list[tuple[PendingImage, Tensor]], list[SampleFailure]]:
-        """Measure some images; returns those to try again and those that failed."""
+    def catch_up(self) -> list[SampleFailure]:
+        """Wait for what is not concluded yet; returns its failures."""
+        failures: list[SampleFailure] = []
+        while self.waiting is not None:
+            batch, self.waiting = self.waiting, None
+            again, failed = self._collect(batch)
+            failures += failed + self._measure_all(again)
+        self._count(failures)
+        return failures
+
+    def close(self) -> None:
+        """Keep what was measured, whatever happened."""
+        with contextlib.suppress(NonFiniteError, torch.OutOfMemoryError, MemoryError):
+            if self.waiting is not None:
+                self._keep([image for image, _ in self.waiting.part], self.waiting.result(), 0.0)
+        self.concluding.shutdown()
+        self.flush()
+
+    def _count(self, failures: list[SampleFailure]) -> None:
+        self.num_failed += len(failures)
+        self.recent.append((time.monotonic(), self.num_measured + self.num_failed))
+
+    def _measure_all(self, good: _Part) -> list[SampleFailure]:
+        failures: list[SampleFailure] = []
+        while good:
+            part, good = good[: self.plan.batch], good[self.plan.batch :]
+            again, failed = self._measure_part(part)
+            good = again + good
+            failures += failed
+        return failures
+
+    def _measure_part(self, part: _Part) -> tuple[_Part, list[SampleFailure]]:
+        """Pass some images through the encoder; returns those to try again and those that are known to have failed."""
         started = time.monotonic()
         try:
             images = torch.stack([tensor for _, tensor in part])
-            result = measure_with(
+            passes = propagate(
                 self.engine,
                 self.backbone.device,
                 images,
@@ -208,20 +258,35 @@ class _Session:
                 on_chunk=lambda _: self.check(),
                 nested=self.nested,
             )
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._shrink(error)
+            return part, []
+        # While the batch size is still sought, batches are timed one by one.
+        if not self.is_overlapping or self.plan.growing:
+            return self._collect(_Batch(part, started, lambda: conclude(passes)))
+        earlier = self.waiting
+        self.waiting = _Batch(part, started, self.concluding.submit(conclude, passes).result)
+        return self._collect(earlier) if earlier else ([], [])
+
+    def _collect(self, batch: _Batch) -> tuple[_Part, list[SampleFailure]]:
+        """Conclude a batch; returns its images to try again and those that failed."""
+        try:
+            result = batch.result()
         except NonFiniteError as error:
             bad = set(error.positions)
             failed = [
                 _failure(image, SampleError("The embedding or Jacobian is not finite.", "measure"))
-                for position, (image, _) in enumerate(part)
+                for position, (image, _) in enumerate(batch.part)
                 if position in bad
             ]
-            return [item for position, item in enumerate(part) if position not in bad], failed
+            return [item for position, item in enumerate(batch.part) if position not in bad], failed
         except (torch.OutOfMemoryError, MemoryError) as error:
             self._shrink(error)
-            return part, []
-        seconds = time.monotonic() - started
-        self.plan = self.plan.after(len(part), seconds)
-        return [], self._keep([image for image, _ in part], result, seconds / len(part))
+            return batch.part, []
+        now = time.monotonic()
+        seconds, self.collected = now - max(batch.started, self.collected), now
+        self.plan = self.plan.after(len(batch.part), seconds)
+        return [], self._keep([image for image, _ in batch.part], result, seconds / len(batch.part))
 
     def _keep(self, images: list[PendingImage], result: Measurements, seconds: float) -> list[SampleFailure]:
         failures = []

@@ -31,11 +31,13 @@ START_INTERVAL = 5.0
 #: OpenMP threads that spin while they wait steal the processor from those that they wait for, as soon as anything else
 #: runs on the machine: on two busy cores a small encoder took 80 ms an image spinning, and 2.5 ms sleeping.
 #: Fresh memory costs a page fault every 4 KB: an allocator that keeps what it has made exact scores 1.2 times as fast
-#: (benchmarks/exact.py, ViT-Ti in bfloat16 on two cores).
+#: (benchmarks/exact.py, ViT-Ti in bfloat16 on two cores), and one arena of huge pages a few per cent more.
 WORKER_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "MALLOC_MMAP_THRESHOLD_": "2000000000",
     "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 
 DEMO_BACKBONE = "bundled:digits-vit"

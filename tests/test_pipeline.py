@@ -37,6 +37,13 @@ class Encoder(nn.Module):
         return out + torch.where(level < 0.001, torch.nan, 0.0)
 
 
+@pytest.fixture(params=["in turns", "overlapping"], autouse=True)
+def overlap(request, monkeypatch):
+    """Spectra in turns with the passes, as on a processor, and beside them, as with a GPU."""
+    monkeypatch.setattr(pipeline, "is_overlapping", lambda _: request.param == "overlapping")
+    return request.param
+
+
 @pytest.fixture
 def backbone():
     encoder = Encoder().eval().requires_grad_(False)
@@ -137,7 +144,7 @@ def test_cancelling_keeps_what_was_measured(store, backbone, tmp_path):
 
 
 def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_path, monkeypatch):
-    real, sizes = pipeline.measure_with, []
+    real, sizes = pipeline.propagate, []
 
     def tight(encoder, device, images, spec, *, chunk, **options):
         sizes.append((len(images), chunk))
@@ -145,7 +152,7 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
             raise torch.OutOfMemoryError
         return real(encoder, device, images, spec, chunk=chunk, **options)
 
-    monkeypatch.setattr(pipeline, "measure_with", tight)
+    monkeypatch.setattr(pipeline, "propagate", tight)
     monkeypatch.setattr(pipeline, "first_plan", lambda *_: BatchPlan(batch=8, chunk=4, limit=8))
     pending = write_images(tmp_path / "images", 9)
     final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
@@ -154,11 +161,49 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
     assert len(rows_of(store, backbone)) == 9
 
 
+def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backbone, tmp_path, monkeypatch):
+    real, sizes = pipeline.conclude, []
+
+    def tight(passes):
+        sizes.append(len(passes.found.rows))
+        if len(passes.found.rows) > 2:
+            raise torch.OutOfMemoryError
+        return real(passes)
+
+    monkeypatch.setattr(pipeline, "conclude", tight)
+    plan = BatchPlan(batch=4, chunk=4, limit=4, growing=False)
+    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    pending = write_images(tmp_path / "images", 9)
+    final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+    assert final.num_measured == len(rows_of(store, backbone)) == 9
+    assert max(sizes) == 4
+
+
+def test_the_last_batch_is_not_forgotten_when_images_end_or_a_run_is_cancelled(store, backbone, tmp_path, monkeypatch):
+    plan = BatchPlan(batch=2, chunk=4, limit=2, growing=False)
+    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    pending = write_images(tmp_path / "images", 8)
+    calls = []
+
+    def check():
+        calls.append(None)
+        if len(calls) > 4:
+            raise RunCancelled
+
+    with pytest.raises(RunCancelled):
+        measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=check)
+    assert len(rows_of(store, backbone)) == 4, "two batches had passed when the third was stopped"
+    rest = pending[4:]
+    final = measure_pending(store, backbone, SPEC, rest, on_progress=nothing, check=nothing)
+    assert final.num_measured == 4
+    assert len(rows_of(store, backbone)) == 8
+
+
 def test_memory_that_never_suffices_is_a_clear_error(store, backbone, tmp_path, monkeypatch):
     def never(*_, **__):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(pipeline, "measure_with", never)
+    monkeypatch.setattr(pipeline, "propagate", never)
     with pytest.raises(OutOfMemoryError, match="smaller backbone"):
         measure_pending(store, backbone, SPEC, write_images(tmp_path / "images", 2), on_progress=nothing, check=nothing)
 

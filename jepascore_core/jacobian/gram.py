@@ -3,9 +3,14 @@
 The Gram matrix J J^T squares the condition number, so float64 resolves singular values down to about 1e-8 of the
 largest one. Those below `REFINE_BELOW` are therefore taken again from the rows of J projected onto their own
 directions, whose scale is small by construction; this keeps null directions at rounding level instead of at 1e-8.
+
+Products run where the rows are; the eigenvalues of a K x K matrix are work for a processor: those of a GPU's images are
+shared among threads, which leaves the GPU to the next batch.
 """
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -15,6 +20,9 @@ REFINE_BELOW = 1e-3
 
 #: Columns of J converted to float64 at a time: bounds the extra memory to K x 16,384 x 8 bytes.
 COLUMN_BLOCK = 16_384
+
+#: Threads for the eigenvalues of a batch that was propagated on a GPU.
+EIGEN_THREADS = 8
 
 
 def gram_matrix(rows: Tensor) -> Tensor:
@@ -38,17 +46,20 @@ def singular_values(jacobian: Tensor) -> Tensor:
     """
     # MPS has no float64.
     movable = jacobian.cpu() if jacobian.device.type == "mps" else jacobian
-    return torch.stack([_singular_values_of_one(rows) for rows in movable])
+    if movable.device.type == "cpu" or len(movable) == 1:
+        return torch.stack([_singular_values_of_one(rows) for rows in movable])
+    with ThreadPoolExecutor(max_workers=min(EIGEN_THREADS, len(movable))) as pool:
+        return torch.stack(list(pool.map(_singular_values_of_one, movable)))
 
 
 def _singular_values_of_one(rows: Tensor) -> Tensor:
-    eigenvalues, directions = torch.linalg.eigh(gram_matrix(rows))
+    eigenvalues, directions = torch.linalg.eigh(gram_matrix(rows).cpu())
     values = eigenvalues.clamp(min=0).sqrt()
     num_small = int((values < REFINE_BELOW * values[-1]).sum())
     if num_small:
-        projected = _project(directions[:, :num_small].T, rows)
-        values[:num_small] = torch.linalg.eigvalsh(gram_matrix(projected)).clamp(min=0).sqrt()
-    return values.sort(descending=True).values.cpu()
+        projected = _project(directions[:, :num_small].T.to(rows.device), rows)
+        values[:num_small] = torch.linalg.eigvalsh(gram_matrix(projected).cpu()).clamp(min=0).sqrt()
+    return values.sort(descending=True).values
 
 
 def _project(directions: Tensor, rows: Tensor) -> Tensor:

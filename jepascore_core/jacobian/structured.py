@@ -15,8 +15,9 @@ from jepascore_core.jacobian.guards import check_encoder, check_outputs
 from jepascore_core.jacobian.trace import Trace, run_forward
 from jepascore_core.jacobian.vit import fold_block, patch_factor, pull_back_tokens
 
-#: Small chunks stay in a CPU's cache; 8 to 16 measured best on ViT-Ti and ViT-S (benchmarks/exact.py).
-CPU_CHUNK = 8
+#: On a CPU a chunk is a power of two of cotangents, about so many values for each token: enough for its products, not
+#: too many for its caches. 32 measured best on ViT-Ti (192 wide), 16 on ViT-S (384; benchmarks/exact.py).
+CPU_CHUNK_VALUES, CPU_CHUNK_MOST = 6144, 32
 
 #: A GPU gets as many cotangents as this share of its free memory holds.
 GPU_SHARE = 0.4
@@ -62,7 +63,8 @@ class StructuredEngine:
             return self._fallback.default_chunk()
         device = self._factor.device
         if device.type != "cuda":
-            return CPU_CHUNK
+            fitting = max(1, CPU_CHUNK_VALUES // self._factor.shape[0])
+            return min(CPU_CHUNK_MOST, 1 << (fitting.bit_length() - 1))
         free = torch.cuda.mem_get_info(device)[0]
         return max(1, int(GPU_SHARE * free / self._architecture.bytes_per_cotangent(self._precision.products.itemsize)))
 

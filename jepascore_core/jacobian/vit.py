@@ -14,6 +14,7 @@ Shapes: B images, R cotangents, N tokens, d width, H heads, A = H x head size, M
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -120,34 +121,46 @@ def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) ->
     batch, count, length, width = heads.shape
     num_heads = block.num_heads
     size = width // num_heads
-    # [B, H, N, R, size]: then one product serves all cotangents of a head.
-    moved = heads.view(batch, count, length, num_heads, size).permute(0, 3, 2, 1, 4).contiguous()
-    flat = moved.view(batch, num_heads, length, count * size)
-    values = _products(kept.attention.mT, flat).view(batch, num_heads, length, count, size)
-    logits = _products(moved.view(batch, num_heads, length * count, size), kept.values.mT)
-    logits = logits.view(batch, num_heads, length, count, length)
-    logits -= (moved * kept.outputs[:, :, :, None]).sum(dim=-1, keepdim=True)
-    logits *= kept.attention[:, :, :, None]
-    queries = _products(logits.view(batch, num_heads, length * count, length), kept.keys).view_as(values)
-    by_key = logits.view(batch, num_heads, length, count * length).mT
-    keys = _products(by_key, kept.queries).view(batch, num_heads, count, length, size)
-    gradients = heads.new_empty(batch, count, length, 3, num_heads, size)
-    query_part, key_part, value_part = gradients.unbind(3)
-    query_part.copy_(_to_projection(queries.permute(0, 3, 2, 1, 4), kept, kept.q_norm, block.q_gain))
-    key_part.copy_(_to_projection(keys.permute(0, 2, 3, 1, 4), kept, kept.k_norm, block.k_gain))
-    value_part.copy_(values.permute(0, 3, 2, 1, 4))
+    groups = _groups(batch * num_heads, count, heads.device)
+    each = count // groups
+    # [B H G, N, R / G, size]: then one product serves all cotangents of a group.
+    moved = heads.view(batch, groups, each, length, num_heads, size).permute(0, 4, 1, 3, 2, 5).contiguous()
+    moved = moved.view(-1, length, each, size)
+    attention, value, key, query, output = (
+        _by_group(item, groups) for item in (kept.attention, kept.values, kept.keys, kept.queries, kept.outputs)
+    )
+    values = torch.bmm(attention.mT, moved.view(-1, length, each * size)).view_as(moved)
+    logits = torch.bmm(moved.view(-1, length * each, size), value.mT).view(-1, length, each, length)
+    logits -= (moved * output[:, :, None]).sum(dim=-1, keepdim=True)
+    logits *= attention[:, :, None]
+    queries = torch.bmm(logits.view(-1, length * each, length), key).view_as(moved)
+    keys = torch.bmm(logits.view(-1, length, each * length).mT, query).view(-1, each, length, size)
+    gradients = heads.new_empty(batch, groups, each, length, 3, num_heads, size)
+    query_part, key_part, value_part = gradients.unbind(4)
+    by_row, by_cotangent = ((batch, num_heads, groups, *shape, size) for shape in ((length, each), (each, length)))
+    # All to [B, G, R / G, N, H, size].
+    queries, values = (item.view(by_row).permute(0, 2, 4, 3, 1, 5) for item in (queries, values))
+    keys = keys.view(by_cotangent).permute(0, 2, 3, 4, 1, 5)
+    query_part.copy_(_to_projection(queries, kept, kept.q_norm, block.q_gain))
+    key_part.copy_(_to_projection(keys, kept, kept.k_norm, block.k_gain))
+    value_part.copy_(values)
     return gradients.view(batch, count, length, 3 * width)
 
 
-def _products(left: Tensor, right: Tensor) -> Tensor:
-    """left @ right for [B, H, ., .]: on a CPU head by head where its threads cannot share them evenly."""
-    batch, num_heads = left.shape[:2]
-    if left.device.type != "cpu" or batch > 1 or num_heads % torch.get_num_threads() == 0:
-        return left @ right
-    products = left.new_empty(batch, num_heads, left.shape[2], right.shape[3])
-    for head in range(num_heads):
-        torch.mm(left[0, head], right[0, head], out=products[0, head])
-    return products
+def _groups(num_products: int, count: int, device: torch.device) -> int:
+    """Into how many groups to split the cotangents, so that a processor's threads share the heads evenly."""
+    if device.type != "cpu":
+        return 1
+    threads = torch.get_num_threads()
+    groups = threads // math.gcd(num_products, threads)
+    return groups if count % groups == 0 else 1
+
+
+def _by_group(values: Tensor, groups: int) -> Tensor:
+    """[B, H, N, .] -> [B H G, N, .]"""
+    if groups == 1:
+        return values.flatten(0, 1)
+    return values[:, :, None].expand(-1, -1, groups, -1, -1).flatten(0, 2)
 
 
 def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
@@ -164,8 +177,8 @@ def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tens
     queries = query_part.new_zeros(query_part.shape)
     queries[:, :, 0] = (logits @ kept.keys).transpose(1, 2)
     keys = (logits[..., None] * query[:, :, None]).permute(0, 2, 3, 1, 4)
-    query_part.copy_(_to_projection(queries, kept, kept.q_norm, block.q_gain))
-    key_part.copy_(_to_projection(keys, kept, kept.k_norm, block.k_gain))
+    query_part.copy_(_to_projection(queries[:, None], kept, kept.q_norm, block.q_gain)[:, 0])
+    key_part.copy_(_to_projection(keys[:, None], kept, kept.k_norm, block.k_gain)[:, 0])
     value_part.copy_((attention.mT[:, :, None] * moved[:, :, :, None]).permute(0, 2, 3, 1, 4))
     return gradients.view(batch, count, length, 3 * width)
 
@@ -173,7 +186,7 @@ def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tens
 def _to_projection(gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None, gain: Tensor | None) -> Tensor:
     """Cotangents of what is multiplied into logits -> of the projection's output: rotation and norm in reverse.
 
-    Shapes [B, R, N, H, size].
+    Shapes [B, G, R / G, N, H, size].
     """
     if kept.rotation is not None:
         sin, cos = (_by_token(table) for table in (kept.rotation.sin, kept.rotation.cos))
@@ -183,12 +196,12 @@ def _to_projection(gradients: Tensor, kept: AttentionTrace, norm: NormTrace | No
     if gain is not None:
         gradients = gradients * gain
     centred = gradients - gradients.mean(dim=-1, keepdim=True)
-    values, scales = (item.transpose(1, 2)[:, None] for item in (norm.values, norm.scale))
+    values, scales = (item.transpose(1, 2)[:, None, None] for item in (norm.values, norm.scale))
     return (centred - values * (centred * values).mean(dim=-1, keepdim=True)) * scales
 
 
 def _by_token(table: Tensor) -> Tensor:
-    """A table [N, size] or [H, N, size] beside [B, R, N, H, size]."""
+    """A table [N, size] or [H, N, size] beside [B, G, R / G, N, H, size]."""
     return table[:, None] if table.ndim == 2 else table.transpose(0, 1)
 
 
