@@ -44,10 +44,16 @@ SEARCH = "q"
 SPAN = "span"
 DECIDED = "decided"
 PER_PAGE = "per"
+WITHIN = "within"
+SHAPE = "shape"
+SCALE = "scale"
+REFERENCE = "reference"
 
 #: Session state: the cost probes that this visit asked for, and how many datasets it added.
 PROBES = "probes"
 NUM_ADDED = "num-added"
+#: The kind of picture that the camera of every figure saves.
+PICTURE_KIND = "picture-kind"
 
 #: What a link of the menu takes along from page to page.
 CARRIED = (DATASET, BACKBONE, DEFINITION)
