@@ -66,6 +66,25 @@ class ClassExtremes:
     most: tuple[ScoredSample, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreSpan:
+    """The axis that the boxes of all classes share, in nats."""
+
+    low: float
+    high: float
+
+    def percent(self, score: float) -> float:
+        """Where a score is on it, 0 to 100."""
+        return 50.0 if self.high <= self.low else 100 * (score - self.low) / (self.high - self.low)
+
+
+def score_span(summaries: Sequence[ClassSummary]) -> ScoreSpan:
+    """From the least to the most likely sample of all classes."""
+    lows = [summary.minimum for summary in summaries if summary.minimum is not None]
+    highs = [summary.maximum for summary in summaries if summary.maximum is not None]
+    return ScoreSpan(min(lows, default=0.0), max(highs, default=0.0))
+
+
 def class_summaries(store: Store, scores: ScoreSet, order: ClassOrder = "name") -> tuple[ClassSummary, ...]:
     """All classes of the dataset.
 

@@ -82,6 +82,11 @@ def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> s
     return f"An estimate: the exact score is expected between {score_text(lower)} and {score_text(upper)} nats"
 
 
+def interval_text(lower: float | None, upper: float | None, is_exact: bool) -> str:
+    """Where the exact score is expected, "288.1 to 301.4"; "" where it is known, or nobody knows."""
+    return "" if is_exact or lower is None or upper is None else f"{score_text(lower)} to {score_text(upper)}"
+
+
 def percentile_text(percentile: float) -> str:
     """3.217 -> "3.2 %"; never "0.0 %" or "100.0 %", which no sample has."""
     return f"{min(max(percentile, 0.1), 99.9):.1f} %"

@@ -1,29 +1,35 @@
-"""Least likely, random and most likely samples of each class, as rows of one gallery."""
+"""Least likely, random and most likely samples of each class: a row a backbone, as in the paper's first figure."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from jepascore_core.views.extremes import (
     CLASS_ORDERS,
     ClassExtremes,
+    ClassOrder,
     ClassSummary,
+    ScoreSpan,
     class_extremes,
     class_page,
     class_summaries,
+    score_span,
 )
 from jepascore_core.views.formats import plural, score_text
-from jepascore_core.views.ranks import rank_check
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import label_id
-from pages.ui.gallery import Section, gallery
+from pages.ui.gallery import SCORE_TOOLS, Box, Section, gallery
 from pages.ui.pick import pick_int, pick_one, pick_page
+from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
-from pages.ui.text import plain
 
 CLASSES_PER_PAGE = 12
+CLASSES_LISTED = 48
+LISTED_PER_GROUP = 5
 PER_GROUP = 6
 MAX_PER_GROUP = 30
 MAX_SEED = 10**6
@@ -34,33 +40,110 @@ ORDER_TITLES = {
     "worst": "Least likely sample first",
 }
 ALL_CLASSES = "every class"
+Summaries = Mapping[Label, ClassSummary]
 
 
-def draw_extremes(scores: ScoreSet) -> None:
-    """Everything of Explore below the choice of scores."""
+def draw_extremes(score_sets: Sequence[ScoreSet], titles: Sequence[str], names: Sequence[str]) -> None:
+    """Big galleries of one class or of all, under every backbone; classes are in the order of the first one's."""
     columns = st.columns([3, 4, 4])
     with columns[0]:
-        order = pick_one("Order of classes", state.ORDER, {name: ORDER_TITLES[name] for name in CLASS_ORDERS})
-    summaries = class_summaries(store(), scores, next(name for name in CLASS_ORDERS if name == order))
+        order = _pick_order()
+    summaries = class_summaries(store(), score_sets[0], order)
     with columns[1]:
         chosen = _pick_classes(summaries)
     with columns[2]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
-    warning = rank_check(store(), scores).warning
-    if warning:
-        st.warning(plain(warning), icon=":material/warning:")
     num_pages = class_page(chosen, 0, CLASSES_PER_PAGE).num_pages
-    page = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE)
+    shown = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE).classes
     seed = state.read_int(state.SEED, 0, 0, MAX_SEED)
-    found = class_extremes(store(), scores, [item.label for item in page.classes], per_group, seed)
-    sections = [_section(summary, extremes) for summary, extremes in zip(page.classes, found, strict=True)]
+    rows = [_Row(scores, title, shown, per_group, seed) for scores, title in zip(score_sets, titles, strict=True)]
+    sections: list[Section] = []
+    owners: list[str] = []
+    for place, summary in enumerate(shown):
+        parts = _class_sections(summary, [row.section(place, len(rows) > 1) for row in rows], rows[0].random(place))
+        sections += parts
+        owners += [*names, names[0]][: len(parts)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            "Score in nats, and the share of its class that scores lower: higher is more likely. Click one for details."
-        )
+        st.caption("Score in nats, and the share of its class that scores lower: higher is more likely.")
         st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))
-    if gallery(sections, "extremes", size=112 if len(chosen) == 1 else 92, remember=state.SAMPLE):
+    size = 112 if len(chosen) == 1 else 92
+    event = gallery(
+        sections, "extremes", label="Extremes", size=size, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        dataset_id=score_sets[0].dataset_id, who=reviewer(),
+    )  # fmt: skip
+    if event is not None:
+        state.write(state.BACKBONE, owners[event.section])
         st.rerun()
+
+
+class _Row:
+    """The classes of a page under one backbone."""
+
+    def __init__(self, scores: ScoreSet, title: str, shown: Sequence[ClassSummary], per_group: int, seed: int) -> None:
+        self.title = title
+        everything = class_summaries(store(), scores)
+        self.span = score_span(everything)
+        self.summaries = {summary.label: summary for summary in everything}
+        self.found = class_extremes(store(), scores, [summary.label for summary in shown], per_group, seed)
+
+    def section(self, place: int, is_one_of_many: bool) -> Section:
+        found = self.found[place]
+        summary = self.summaries[found.label]
+        tiles = [*to_tiles(found.least, "least"), *to_tiles(found.most, "most")]
+        if not is_one_of_many:
+            tiles = [*tiles, *to_tiles(found.random, "random")]
+        row = self.title if is_one_of_many else ""
+        return Section(tiles, row=row, subtitle=_subtitle(summary), box=_box(summary, self.span))
+
+    def random(self, place: int) -> Section:
+        note = f"scores under {self.title}"
+        return Section(to_tiles(self.found[place].random, "random"), row="At random", subtitle=note)
+
+
+def _class_sections(summary: ClassSummary, rows: Sequence[Section], random: Section) -> list[Section]:
+    """The rows under the class's name; under several backbones the random samples have a row of their own."""
+    first = rows[0]
+    titled = Section(first.tiles, summary.title, first.subtitle, first.row, first.box)
+    return [titled] if len(rows) == 1 else [titled, *rows[1:], random]
+
+
+def draw_class_list(scores: ScoreSet, title: str) -> None:
+    """All classes, closely: the spread of each as a box on one axis, and a few of its extremes."""
+    order = _pick_order()
+    summaries = class_summaries(store(), scores, order)
+    span = score_span(summaries)
+    num_pages = class_page(summaries, 0, CLASSES_LISTED).num_pages
+    shown = class_page(summaries, pick_page(num_pages) - 1, CLASSES_LISTED).classes
+    found = class_extremes(store(), scores, [summary.label for summary in shown], LISTED_PER_GROUP)
+    under = f"Under {title}. " if title else ""
+    st.caption(
+        f"{under}Boxes are quartiles with the median, lines reach to the least and most likely sample, from "
+        f"{score_text(span.low)} to {score_text(span.high)} nats. Click the name of a class for more of it."
+    )
+    sections = [_listed(summary, item, span) for summary, item in zip(shown, found, strict=True)]
+    event = gallery(
+        sections, "class-list", label="Classes", size=56, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        dataset_id=scores.dataset_id, who=reviewer(), on_open=lambda place: _open(shown[place].label),
+    )  # fmt: skip
+    if event is not None:
+        st.rerun()
+
+
+def _listed(summary: ClassSummary, found: ClassExtremes, span: ScoreSpan) -> Section:
+    tiles = [*to_tiles(found.least, "least"), *to_tiles(found.most, "most")]
+    return Section(tiles, summary.title, _subtitle(summary), box=_box(summary, span))
+
+
+def _open(label: Label) -> None:
+    state.write(state.LABEL, label_id(label))
+    state.write(state.VIEW, "extremes")
+    state.write(state.PAGE, None)
+
+
+def _pick_order() -> ClassOrder:
+    titles = {name: ORDER_TITLES[name] for name in CLASS_ORDERS}
+    order = pick_one("Order of classes", state.ORDER, titles, resets=(state.PAGE,))
+    return next(name for name in CLASS_ORDERS if name == order)
 
 
 def _reseed(seed: int) -> None:
@@ -71,19 +154,30 @@ def _pick_classes(summaries: tuple[ClassSummary, ...]) -> tuple[ClassSummary, ..
     """One class, or all of them."""
     by_id = {label_id(summary.label): summary for summary in summaries}
     titles = {ALL_CLASSES: f"All {plural(len(summaries), 'class')}"} if len(summaries) > 1 else {}
-    picked = pick_one("Class", state.LABEL, titles | {key: item.title for key, item in by_id.items()})
+    options = titles | {key: item.title for key, item in by_id.items()}
+    picked = pick_one("Class", state.LABEL, options, resets=(state.PAGE,))
     return (by_id[picked],) if picked in by_id else summaries
 
 
-def _section(summary: ClassSummary, extremes: ClassExtremes) -> Section:
+def _subtitle(summary: ClassSummary) -> str:
     subtitle = plural(summary.num_samples, "sample")
     if summary.num_scored != summary.num_samples:
         subtitle += f", {summary.num_scored:,} scored"
     if summary.median is not None and summary.spread is not None:
         subtitle += f" · median {score_text(summary.median)} nats · spread {score_text(summary.spread)}"
-    tiles = [
-        *to_tiles(extremes.least, "least"),
-        *to_tiles(extremes.random, "random"),
-        *to_tiles(extremes.most, "most"),
-    ]
-    return Section(tiles, summary.title, subtitle)
+    return subtitle
+
+
+def _box(summary: ClassSummary, span: ScoreSpan) -> Box | None:
+    quantiles = (
+        summary.minimum, summary.lower_quartile, summary.median, summary.upper_quartile, summary.maximum
+    )  # fmt: skip
+    known = [value for value in quantiles if value is not None]
+    if len(known) < len(quantiles):
+        return None
+    low, lower, median, upper, high = known
+    text = (
+        f"Least likely {score_text(low)}, middle half {score_text(lower)} to {score_text(upper)}, "
+        f"median {score_text(median)}, most likely {score_text(high)} nats"
+    )
+    return Box(*(span.percent(value) for value in known), text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -98,6 +98,7 @@ def gallery(
     dataset_id: str | None = None,
     who: str | None = None,
     collects: bool = False,
+    on_open: Callable[[int], None] | None = None,
 ) -> GalleryEvent | None:
     """Draw the sections and return the tile that was chosen since the last run, if any.
 
@@ -115,6 +116,7 @@ def gallery(
             is marked.
         who: whose decisions the keys K, D and U make and take back; without a name there are none.
         collects: `selection(key)` tells which tiles are selected.
+        on_open: called with the position of the section whose title was clicked; without it titles are only text.
     """
     keys = {tile.sample_key: tile.content_id for section in sections for tile in section.tiles}
     desk = Desk(key, dataset_id, who, keys) if dataset_id else None
@@ -131,6 +133,7 @@ def gallery(
         "can_decide": desk is not None and who is not None,
         "collects": collects,
         "done": num_done,
+        "opens": on_open is not None,
         "sections": [asdict(section) for section in sections],
     }
     result = _mount(
@@ -139,6 +142,7 @@ def gallery(
         on_picked_change=partial(_remember, key, remember),
         on_viewed_change=partial(_remember_view, key),
         on_acted_change=partial(_act, key, desk),
+        on_opened_change=partial(_open, key, len(sections), on_open),
         on_chosen_change=_nothing,
     )
     return _event(result.picked, sections)
@@ -183,6 +187,12 @@ def _shown() -> tuple[Tool, ...]:
 def _act(key: str, desk: Desk | None) -> None:
     if desk is not None:
         act(desk, _reported(key, "acted"))
+
+
+def _open(key: str, num_sections: int, on_open: Callable[[int], None] | None) -> None:
+    position = _reported(key, "opened")
+    if on_open is not None and isinstance(position, int) and 0 <= position < num_sections:
+        on_open(position)
 
 
 def _event(picked: Any, sections: Sequence[Section]) -> GalleryEvent | None:

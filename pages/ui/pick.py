@@ -73,10 +73,19 @@ def pick_texts(label: str, name: str, options: Sequence[str], placeholder: str) 
     return tuple(st.session_state[key])
 
 
-def pick_range(label: str, name: str, low: float, high: float, step: float) -> tuple[float, float]:
+def pick_words(label: str, name: str, placeholder: str, *, resets: Sequence[str] = ()) -> str:
+    """Free text; "" until something was typed."""
+    key = _hold(name, state.read_text(name) or "")
+    st.text_input(label, key=key, placeholder=placeholder, max_chars=200, on_change=_to_url, args=(name, resets))
+    return str(st.session_state[key])
+
+
+def pick_range(
+    label: str, name: str, low: float, high: float, step: float, *, resets: Sequence[str] = ()
+) -> tuple[float, float]:
     """A range within [low, high]; the whole of it until chosen otherwise."""
     key = _hold(name, state.read_range(name, low, high))
-    st.slider(label, low, high, step=step, key=key, on_change=_range_to_url, args=(name, (low, high)))
+    st.slider(label, low, high, step=step, key=key, on_change=_range_to_url, args=(name, (low, high), resets))
     first, last = st.session_state[key]
     return float(first), float(last)
 
@@ -97,9 +106,11 @@ def _hold(name: str, value: object) -> str:
     return key
 
 
-def _range_to_url(name: str, whole: tuple[float, float]) -> None:
+def _range_to_url(name: str, whole: tuple[float, float], resets: Sequence[str]) -> None:
     first, last = st.session_state[state.widget_key(name)]
     state.write(name, None if (first, last) == whole else f"{first:.6g}:{last:.6g}")
+    for other in resets:
+        state.write(other, None)
 
 
 def _to_url(name: str, resets: Sequence[str]) -> None:

@@ -12,11 +12,16 @@ from pages.ui import state
 def choose_reviewer() -> str:
     """The visitor's name, kept in the URL; that of the computer's user until another one is given."""
     key = state.widget_key(state.WHO)
-    name = state.read_text(state.WHO) or _user()
+    name = reviewer()
     if st.session_state.get(key) != name:
         st.session_state[key] = name
     st.text_input("Your name", key=key, max_chars=60, on_change=_to_url, help="Goes with every decision that you make.")
     return name
+
+
+def reviewer() -> str:
+    """The same name, without asking for it."""
+    return state.read_text(state.WHO) or _user()
 
 
 def _user() -> str:

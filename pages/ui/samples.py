@@ -8,7 +8,14 @@ import streamlit as st
 
 from jepascore_core.figures import place_figure, spectrum_figure
 from jepascore_core.views.detail import SampleDetail, SampleScore, sample_detail
-from jepascore_core.views.formats import bytes_text, count_text, estimate_text, percentile_text, score_text
+from jepascore_core.views.formats import (
+    bytes_text,
+    count_text,
+    estimate_text,
+    interval_text,
+    percentile_text,
+    score_text,
+)
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -32,6 +39,8 @@ def to_tiles(samples: Iterable[ScoredSample], tone: Tone | None = None) -> list[
             percentile=sample.class_percentile,
             tone=tone,
             tooltip=_tooltip(sample),
+            label=sample.label or "",
+            note=interval_text(sample.lower, sample.upper, sample.is_exact),
         )
         for sample in samples
     ]

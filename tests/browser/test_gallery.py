@@ -173,7 +173,7 @@ def test_the_keyboard_reaches_every_tile(visit: Callable[..., Visit], app: Serve
     keyboard.press("Home")
     columns = len(gallery.locator(".tiles").first.evaluate("e => getComputedStyle(e).gridTemplateColumns").split())
     keyboard.press("ArrowDown")
-    assert focused(tab.page) == f"class/{columns:03d}.png"
+    assert focused(tab.page) == make_tiles()[columns].sample_key
     outline = tile_of(tab.page, columns).locator(".frame").evaluate("e => getComputedStyle(e).outlineWidth")
     assert outline == "3px"
     screenshot(tab.page, "gallery-focus")

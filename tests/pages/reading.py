@@ -20,10 +20,15 @@ def said(app: AppTest) -> str:
     return re.sub(r"\\(.)", r"\1", "\n".join(texts))
 
 
+def gallery_data(app: AppTest, key: str) -> dict[str, Any]:
+    """All that the gallery with this key is given."""
+    (found,) = [item.proto for item in app.get("bidi_component") if item.proto.id.endswith(f"-{key}")]
+    return dict(json.loads(found.json))
+
+
 def sections(app: AppTest, key: str) -> list[dict[str, Any]]:
     """The blocks of the gallery with this key."""
-    (found,) = [item.proto for item in app.get("bidi_component") if item.proto.id.endswith(f"-{key}")]
-    return list(json.loads(found.json)["sections"])
+    return list(gallery_data(app, key)["sections"])
 
 
 def keys_of(section: dict[str, Any], tone: str | None = None) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.records import RunState
-from jepascore_core.store import Store
-from tests.conftest import add_dataset, add_measurements, make_samples
-from tests.pages.reading import keys_of, links, one, said, sections
+from jepascore_core.curation.decisions import decide
+from jepascore_core.records import MeasurementSpec, RunState
+from jepascore_core.store import CALIBRATED_SCHEMA, Store
+from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
+from tests.pages.reading import gallery_data, keys_of, links, one, said, sections
 from tests.pages.situations import measure_again, put, score_of
 
 PAGE = "pages/explore.py"
@@ -45,7 +47,7 @@ def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
 def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
     app = open_page(PAGE)
-    assert one(app, "selectbox", "Backbone").options == ["ViT-Ti/16 (timm) · 75.0 % scored"]
+    assert one(app, "multiselect", "Backbones").options == ["ViT-Ti/16 (timm) · 75.0 % scored"]
     shown = sections(app, "extremes")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
     assert shown[0]["subtitle"].startswith("12 samples, 9 scored · median 4.0 nats")
@@ -92,7 +94,7 @@ def test_classes_in_another_order(open_page: Callable[..., AppTest], home_store:
     found = put(home_store, "finished")
     measured = measure_again(home_store, found)
     app = open_page(PAGE, backbone=f"{measured.backbone_id}@{found.measured.partition('@')[2]}")
-    assert one(app, "selectbox", "Backbone").value.startswith("timm-resnet18")
+    assert one(app, "multiselect", "Backbones").value == [f"{measured.backbone_id}@{found.measured.partition('@')[2]}"]
     one(app, "selectbox", "Order of classes").set_value("median").run()
     assert [section["title"] for section in sections(app, "extremes")] == ["emu", "dog", "cat"]
 
@@ -196,3 +198,91 @@ def test_a_run_in_another_tab_is_seen(open_page: Callable[..., AppTest], home_st
     assert found.run is not None
     home_store.catalogue.update_run(found.run.run_id, state=RunState.RUNNING)
     assert "Under way" in said(app.run())
+
+
+def test_a_row_a_backbone(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    second = f"{measure_again(home_store, found).backbone_id}@{found.measured.partition('@')[2]}"
+    app = open_page(PAGE, backbone=found.measured, **{"class": "class cat"})
+    one(app, "multiselect", "Backbones").set_value([found.measured, second]).run()
+    assert app.query_params["backbones"] == [found.measured, second]
+    rows = sections(app, "extremes")
+    assert [(row["title"], row["row"]) for row in rows] == [
+        ("cat", "ViT-Ti/16 (timm)"), ("", "ResNet-18 (timm)"), ("", "At random")
+    ]  # fmt: skip
+    cats = [sample.sample_key for sample in found.samples[:12]]
+    assert keys_of(rows[0], "least") == keys_of(rows[1], "most") == cats[:6]
+    assert len(keys_of(rows[2], "random")) == 6
+    assert (rows[2]["subtitle"], rows[2]["box"]) == ("scores under ViT-Ti/16 (timm)", None)
+
+
+def test_boxes_share_an_axis(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "finished")
+    boxes = [section["box"] for section in sections(open_page(PAGE), "extremes")]
+    assert (boxes[0]["low"], boxes[-1]["high"]) == (0, 100)
+    assert boxes[0]["high"] < boxes[1]["low"]
+    assert boxes[0]["text"].startswith("Least likely 0.0, middle half")
+
+
+def test_all_classes_closely(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "finished")
+    app = open_page(PAGE)
+    one(app, "button_group", "View").set_value("classes").run()
+    shown = sections(app, "class-list")
+    assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
+    assert [len(section["tiles"]) for section in shown] == [10, 10, 10]
+    assert "from 0.0 to 35.0 nats" in said(app)
+
+
+def search(app: AppTest) -> list[str]:
+    return keys_of(sections(app, "found")[0])
+
+
+def test_search(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    keys = [sample.sample_key for sample in found.samples]
+    app = open_page(PAGE, view="search")
+    assert search(app) == keys
+    assert "36 samples found." in said(app)
+    one(app, "text_input", "Key or label").set_value("DOG/").run()
+    assert search(app) == keys[12:24]
+    one(app, "slider", "Percentile (%)").set_range(0, 50).run()
+    assert search(app) == keys[12:18]
+    assert (app.query_params["q"], app.query_params["span"]) == ("DOG/", "0:50")
+    one(app, "text_input", "Key or label").set_value("nobody").run()
+    assert "No measured sample is like that." in said(app)
+
+
+def test_search_by_decision(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    sample = found.samples[7]
+    decide(home_store, found.dataset.dataset_id, [(sample.sample_key, sample.content_id)], "drop", "ada")
+    app = open_page(PAGE, view="search", decided="drop")
+    assert search(app) == [sample.sample_key]
+    assert gallery_data(app, "found")["marks"] == {sample.sample_key: "drop"}
+    one(app, "selectbox", "Decision").set_value("open").run()
+    assert len(search(app)) == 35
+    one(app, "selectbox", "Decision").set_value("keep").run()
+    assert "0 samples found." in said(app)
+
+
+def test_found_samples_have_pages(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, view="search", per="24", across="most")
+    one(app, "number_input", "Page of 2").set_value(2).run()
+    assert search(app) == [sample.sample_key for sample in reversed(found.samples)][24:]
+    one(app, "selectbox", "Decision").set_value("open").run()
+    assert "page" not in app.query_params
+
+
+def test_intervals_of_estimates(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    estimated = add_backbone(home_store, "timm:vit_small_patch16_224.test")
+    spec = MeasurementSpec(estimator="calibrated", probes=4)
+    row = {"content_id": found.samples[0].content_id, "rank": 6, "score": 5.0, "lower": 4.25, "upper": 6.0}
+    row |= {"score_paper": 5.0, "lower_paper": 4.0, "upper_paper": 6.0}
+    table = pa.Table.from_pylist([row], CALIBRATED_SCHEMA)
+    home_store.write_shard(estimated.backbone_id, spec, table)
+    app = open_page(PAGE, backbone=f"{estimated.backbone_id}@{spec.spec_id}", view="search")
+    (tile,) = sections(app, "found")[0]["tiles"]
+    assert (tile["caption"], tile["note"]) == ("~5.0", "4.2 to 6.0")

@@ -61,6 +61,7 @@ def test_the_component_gets_everything_it_shows() -> None:
         "can_decide": False,
         "collects": False,
         "done": 0,
+        "opens": False,
         "sections": [
             {
                 "tiles": [

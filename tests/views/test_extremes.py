@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepascore_core.store import Store
-from jepascore_core.views.extremes import class_extremes, class_page, class_summaries
+from jepascore_core.views.extremes import ScoreSpan, class_extremes, class_page, class_summaries, score_span
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 
@@ -125,3 +125,11 @@ def test_extremes_are_the_ends_of_the_sorted_class(rows, n):
             assert len(extremes.random) == min(n, len(own))
             assert set(keys(extremes.random)) <= {key for _, _, key in own}
             assert medians[extremes.label] == np.median([score for score, _, _ in own])
+
+
+def test_the_axis_that_boxes_share(scored):
+    store, scores = scored
+    span = score_span(class_summaries(store, scores))
+    assert span == ScoreSpan(0.0, 100.0)
+    assert [span.percent(score) for score in (0, 25, 100)] == [0, 25, 100]
+    assert score_span(()).percent(3) == 50

@@ -10,6 +10,7 @@ from jepascore_core.views.formats import (
     count_text,
     duration_text,
     estimate_text,
+    interval_text,
     natural_key,
     percent_text,
     percentile_text,
@@ -88,3 +89,16 @@ def test_estimates_look_like_estimates():
     assert estimate_text(3.0, 3.0, is_exact=True) == ""
     assert "between −1.0 and 4.0" in estimate_text(-1.0, 4.0, is_exact=False)
     assert "sketch" in estimate_text(None, None, is_exact=False)
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((-3.04, 12.0, False), "−3.0 to 12.0"),
+        ((1.0, 1.0, True), ""),
+        ((None, None, False), ""),
+        ((1.0, None, False), ""),
+    ],
+)
+def test_intervals(ends, text):
+    assert interval_text(*ends) == text

@@ -22,7 +22,7 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
   if (isNew) {
     begin(root);
   }
-  const drawn = JSON.stringify([data.layout, data.label, data.sections, data.tools, data.can_decide]);
+  const drawn = JSON.stringify([data.layout, data.label, data.sections, data.tools, data.can_decide, data.opens]);
   if (root.drawn !== drawn) {
     draw(root);
     root.drawn = drawn;
@@ -61,7 +61,7 @@ function draw(root) {
   root.setAttribute("aria-label", data.label);
   root.byKey = new Map(data.sections.flatMap((section) => section.tiles.map((tile) => [tile.sample_key, tile])));
   const tools = data.tools.length ? [drawTools(root)] : [];
-  root.body.replaceChildren(...tools, ...data.sections.map(drawSection));
+  root.body.replaceChildren(...tools, ...data.sections.map((section, index) => drawSection(root, section, index)));
   root.selection = new Set([...root.selection].filter((key) => root.byKey.has(key)));
   const tiles = tilesOf(root);
   const kept = address && tiles.find((tile) => tile.dataset.section === address[0] && tile.dataset.key === address[1]);
@@ -97,11 +97,15 @@ function drawTools(root) {
   return bar;
 }
 
-function drawSection(section, index) {
+function drawSection(root, section, index) {
   const element = make("section", section.title || index === 0 ? "section" : "section follows");
   if (section.title || section.subtitle || section.row) {
     const heading = element.appendChild(make("div", "heading"));
-    heading.append(...(section.title ? [make("h3", "title", section.title)] : []));
+    const title = make("h3", "title", section.title);
+    if (root.data.opens) {
+      title.replaceChildren(makeButton("open", section.title, () => root.trigger("opened", index)));
+    }
+    heading.append(...(section.title ? [title] : []));
     heading.append(...(section.row ? [make("span", "row-name", section.row)] : []));
     heading.append(make("span", "subtitle", section.subtitle), ...(section.box ? [drawBox(section.box)] : []));
     element.setAttribute("aria-label", [section.title, section.row].filter(Boolean).join(", "));

@@ -1,0 +1,99 @@
+"""Finding samples: by class, words of their key or label, percentile, and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import (
+    SAMPLE_FIELDS,
+    Label,
+    ScoredSample,
+    ScoreSet,
+    label_filter,
+    scored_sql,
+    to_scored_samples,
+)
+
+SearchOrder = Literal["least", "most", "key", "random"]
+
+SEARCH_ORDERS: tuple[SearchOrder, ...] = get_args(SearchOrder)
+
+_ORDER_SQL: dict[SearchOrder, str] = {
+    "least": "score, sample_key",
+    "most": "score DESC, sample_key",
+    "key": "sample_key",
+    "random": "md5(concat(sample_key, ':', $1::VARCHAR))",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSearch:
+    """What to look for among the measured samples; the default finds them all.
+
+    `text` is part of the key or of the label, whatever the case. `low` and `high` bound the percentile within the
+    class, 0 to 100. `only` and `without` are sample keys, for instance those that people decided about.
+    """
+
+    labels: tuple[Label, ...] | None = None
+    text: str = ""
+    low: float = 0.0
+    high: float = 100.0
+    only: Sequence[str] | None = None
+    without: Sequence[str] = ()
+    order: SearchOrder = "least"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSamples:
+    """One page of what was found. `page` counts from 1 and is one that exists."""
+
+    samples: tuple[ScoredSample, ...]
+    num_found: int
+    page: int
+    num_pages: int
+
+
+def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: int, per_page: int) -> FoundSamples:
+    """A page of the samples that are looked for; the nearest page where there is no such one.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `score_set.scored_sql`.
+    """
+    condition, parameters = _condition(wanted)
+    relation = f"FROM ({scored_sql(store, scores)}) WHERE {condition}"
+    num_found = int(store.query(f"SELECT count(*) AS n {relation}", parameters)["n"][0].as_py())
+    num_pages = max(1, -(-num_found // per_page))
+    page = min(max(page, 1), num_pages)
+    rows = store.query(
+        f"SELECT {SAMPLE_FIELDS} {relation} ORDER BY {_ORDER_SQL[wanted.order]} "
+        f"LIMIT {int(per_page)} OFFSET {int((page - 1) * per_page)}",
+        parameters,
+    ).to_pylist()
+    return FoundSamples(to_scored_samples(rows), num_found, page, num_pages)
+
+
+def _condition(wanted: SampleSearch) -> tuple[str, list[Any]]:
+    """SQL condition and its parameters; the first one is the seed, used or not."""
+    parameters: list[Any] = [str(wanted.seed)]
+    parts = ["$1::VARCHAR IS NOT NULL"]
+
+    def add(sql: str, value: Any) -> None:
+        parameters.append(value)
+        parts.append(sql.format(f"${len(parameters)}"))
+
+    if wanted.text.strip():
+        add("contains(lower(concat_ws(chr(10), sample_key, label)), {}::VARCHAR)", wanted.text.strip().lower())
+    if wanted.low > 0:
+        add("class_percentile >= {}::DOUBLE", wanted.low)
+    if wanted.high < 100:
+        add("class_percentile <= {}::DOUBLE", wanted.high)
+    if wanted.only is not None:
+        add("sample_key IN (SELECT unnest({}::VARCHAR[]))", list(wanted.only))
+    if wanted.without:
+        add("sample_key NOT IN (SELECT unnest({}::VARCHAR[]))", list(wanted.without))
+    is_label, labels = label_filter(wanted.labels, len(parameters) + 1)
+    return " AND ".join([*parts, is_label]), [*parameters, *labels]

@@ -1,0 +1,78 @@
+"""Finding samples by class, words, percentile and keys; page by page."""
+
+from typing import get_args
+
+import pytest
+
+from jepascore_core.views.search import SampleSearch, SearchOrder, search_samples
+from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+
+
+@pytest.fixture
+def scored(store):
+    labels = {"Cats/one.png": "cat", "Cats/two.png": "cat", "x/owl's.png": "bird of prey", "x/50%_a.png": None}
+    samples = [make_sample(key, label) for key, label in labels.items()] + [make_sample("not measured.png", "cat")]
+    dataset = add_dataset(store, "d", samples)
+    scores = {key: float(place) for place, key in enumerate(labels)}
+    return store, add_measurements(store, dataset, add_backbone(store), scores, samples=samples)
+
+
+def found(scored, **wanted):
+    result = search_samples(*scored, SampleSearch(**wanted), 1, 10)
+    keys = [item.sample_key for item in result.samples]
+    assert len(keys) == result.num_found
+    return keys
+
+
+EVERYTHING = ["Cats/one.png", "Cats/two.png", "x/owl's.png", "x/50%_a.png"]
+
+
+def test_everything_that_is_measured(scored):
+    assert found(scored) == EVERYTHING
+    assert found(scored, order="most") == EVERYTHING[::-1]
+    assert found(scored, order="key") == sorted(EVERYTHING)
+
+
+def test_random_order_depends_on_the_seed_only(scored):
+    orders = {seed: tuple(found(scored, order="random", seed=seed)) for seed in range(8)}
+    assert orders[3] == tuple(found(scored, order="random", seed=3))
+    assert len(set(orders.values())) > 3
+    assert all(sorted(order) == sorted(EVERYTHING) for order in orders.values())
+
+
+@pytest.mark.parametrize(
+    "text, keys",
+    [
+        ("cat", ["Cats/one.png", "Cats/two.png"]),
+        (" ONE ", ["Cats/one.png"]),
+        ("Prey", ["x/owl's.png"]),
+        ("owl's", ["x/owl's.png"]),
+        ("50%_a", ["x/50%_a.png"]),
+        ("%", ["x/50%_a.png"]),
+        ("nothing like it", []),
+    ],
+)
+def test_words_of_key_or_label(scored, text, keys):
+    assert found(scored, text=text) == keys
+
+
+def test_classes_and_percentiles(scored):
+    assert found(scored, labels=("cat",)) == EVERYTHING[:2]
+    assert found(scored, labels=(None, "bird of prey")) == EVERYTHING[2:]
+    assert found(scored, labels=("cat",), low=50) == ["Cats/two.png"]
+    assert found(scored, labels=("cat",), high=50, text="png") == ["Cats/one.png"]
+
+
+def test_keys_that_people_decided_about(scored):
+    assert found(scored, only=["x/owl's.png", "gone.png"]) == ["x/owl's.png"]
+    assert found(scored, only=[]) == []
+    assert found(scored, without=EVERYTHING[1:], labels=("cat",)) == ["Cats/one.png"]
+
+
+@pytest.mark.parametrize("order", get_args(SearchOrder))
+def test_pages_hold_everything_once(scored, order):
+    pages = [search_samples(*scored, SampleSearch(order=order), number, 3) for number in (1, 2)]
+    assert sorted(item.sample_key for page in pages for item in page.samples) == sorted(EVERYTHING)
+    assert [(page.page, page.num_pages, page.num_found) for page in pages] == [(1, 2, 4), (2, 2, 4)]
+    assert search_samples(*scored, SampleSearch(order=order), 99, 3) == pages[1]
+    assert search_samples(*scored, SampleSearch(text="none"), 0, 3).num_pages == 1
