@@ -20,6 +20,7 @@ from jepascore_core.views.detail import PlaceView, SpectrumView
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, percentile_range
 from jepascore_core.views.extremes import ClassSummary
 from jepascore_core.views.formats import percent_text, score_text
+from jepascore_core.views.overlaps import OverlapCurve
 
 #: Okabe and Ito's colours, told apart by colour-blind readers; black, which dark ground swallows, is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6FAC", "#7F8790")
@@ -224,6 +225,51 @@ def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall
     )
     figure.update_xaxes(**ticks, side="bottom")
     figure.update_yaxes(**ticks, autorange="reversed")
+    return figure
+
+
+def overlap_figure(curves: Sequence[OverlapCurve]) -> go.Figure:
+    """Mean shared part of each class's n extremes over n, on a logarithmic scale: solid the least likely, dashed the
+    most likely, dotted what unrelated scores would share."""
+    figure = _figure(height=380)
+    for position, curve in enumerate(curves):
+        colour = PALETTE[position % len(PALETTE)]
+        sides = (("least likely", curve.least, "solid", "circle"), ("most likely", curve.most, "dash", "diamond"))
+        for side, shares, dash, symbol in sides:
+            name = f"{shown(curve.title, 44)}: {side}"
+            figure.add_trace(
+                go.Scatter(
+                    x=curve.sizes,
+                    y=[100 * share for share in shares],
+                    name=name,
+                    mode="lines+markers",
+                    line={"color": colour, "width": 2, "dash": dash},
+                    marker={"symbol": symbol, "size": 7},
+                    hovertext=[
+                        f"{name}<br>{100 * share:.0f} % of the {n} have both in common"
+                        f"<br>mean of {classes:,} classes; by chance {100 * chance:.0f} %"
+                        for n, share, classes, chance in zip(
+                            curve.sizes, shares, curve.num_classes, curve.by_chance, strict=True
+                        )
+                    ],
+                    hovertemplate="%{hovertext}<extra></extra>",
+                )
+            )
+    if curves:
+        figure.add_trace(
+            go.Scatter(
+                x=curves[0].sizes,
+                y=[100 * chance for chance in curves[0].by_chance],
+                name="by chance",
+                mode="lines",
+                line={"color": NEUTRAL, "width": 1.5, "dash": "dot"},
+                hovertemplate="by chance %{y:.0f} %<extra></extra>",
+            )
+        )
+        figure.update_xaxes(tickvals=curves[0].sizes)
+    figure.update_xaxes(title="n, extremes of each class", type="log")
+    figure.update_yaxes(title="In common, mean of the classes (%)", range=[-3, 103], zeroline=False)
+    figure.update_layout(showlegend=True)
     return figure
 
 

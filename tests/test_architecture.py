@@ -32,7 +32,7 @@ FLOORS = (
     {"tallies"},
     {"approximate", "trust"},
     {"tasks", "figures", "exporters", "scoring"},
-    {"worker", "engines", "trust_figures"},
+    {"worker", "engines", "trust_figures", "figure_files"},
     {"cli"},
 )
 #: Entry points, which may name anything.

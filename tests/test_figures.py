@@ -13,6 +13,7 @@ from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.detail import sample_detail
 from jepascore_core.views.distribution import HistogramOptions, histograms
 from jepascore_core.views.extremes import class_summaries
+from jepascore_core.views.overlaps import overlap_curves
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 EVIL = '<a href="javascript:x">&\nb</a>'
@@ -44,6 +45,7 @@ def every_figure(store, sets):
         "classes": figures.class_overview_figure(class_summaries(store, sets[0])),
         "agreement": figures.agreement_figure(agreement(store, sets)),
         "kendall": figures.agreement_figure(agreement(store, sets), "kendall"),
+        "overlap": figures.overlap_figure(overlap_curves(store, sets)),
         "balance": figures.class_balance_figure(apply(store, sets[0], parse("class_percentile >= 30")).balance),
     }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,21 @@ from jepascore_core.views.extremes import ClassExtremes, class_extremes
 from jepascore_core.views.formats import natural_key
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import score_titles
-from jepascore_core.views.score_set import Label, ScoreSet, label_filter, manifest_sql, midrank_percentile, tables_of
+from jepascore_core.views.score_set import (
+    Label,
+    ScoreSet,
+    label_filter,
+    manifest_sql,
+    midrank_percentile,
+    tables_of,
+    what_is_read,
+)
 from jepascore_core.views.score_tables import table_sql
 
 #: Kendall's tau looks at all pairs of samples; so many are enough for two digits.
 KENDALL_SAMPLES = 1000
 
+T = TypeVar("T")
 Matrix = tuple[tuple[float | None, ...], ...]
 
 
@@ -95,6 +105,23 @@ def agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Lab
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
+    return _remembered(store, ("agreement",), score_sets, labels, lambda: _agreement(store, score_sets, labels))
+
+
+def _remembered(
+    store: Store,
+    about: tuple[Any, ...],
+    score_sets: Sequence[ScoreSet],
+    labels: Sequence[Label] | None,
+    make: Callable[[], T],
+) -> T:
+    """As long as none of the sets changes. Titles are part of some views: they change with what else was measured."""
+    read = tuple(what_is_read(store, scores) for scores in score_sets)
+    titles = tuple(score_titles(store, score_sets, "backbone").values())
+    return remembered(store, (*about, tuple(score_sets), read, titles, None if labels is None else tuple(labels)), make)
+
+
+def _agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> Agreement:
     sql, parameters = _ranked_sql(store, score_sets, labels, within_class=False)
     titles = score_titles(store, score_sets, "backbone")
     pairs = list(combinations(range(len(score_sets)), 2))
@@ -138,7 +165,7 @@ def extreme_overlaps(
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
-    sql, parameters = _common_sql(store, score_sets, labels)
+    sql, parameters = common_sql(store, score_sets, labels)
     indices = range(len(score_sets))
     # The n first of a class by a heap: sorting every class under every backbone takes ten times as long.
     firsts = "".join(
@@ -218,6 +245,19 @@ def _pairs(
     order: str,
     limit: int,
 ) -> tuple[tuple[PercentilePair, ...], int]:
+    about = "pairs", within_class, order, limit
+    make = partial(_read_pairs, store, score_sets, labels, within_class, order, limit)
+    return _remembered(store, about, score_sets, labels, make)
+
+
+def _read_pairs(
+    store: Store,
+    score_sets: tuple[ScoreSet, ScoreSet],
+    labels: Sequence[Label] | None,
+    within_class: bool,
+    order: str,
+    limit: int,
+) -> tuple[tuple[PercentilePair, ...], int]:
     sql, parameters = _ranked_sql(store, score_sets, labels, within_class)
     rows = store.query(
         f"""
@@ -234,8 +274,8 @@ def _pairs(
 def _ranked_sql(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None, within_class: bool
 ) -> tuple[str, list[Any]]:
-    """As `_common_sql`, with percentiles p0, p1, ... among these samples, of the dataset or of each class."""
-    sql, parameters = _common_sql(store, score_sets, labels)
+    """As `common_sql`, with percentiles p0, p1, ... among these samples, of the dataset or of each class."""
+    sql, parameters = common_sql(store, score_sets, labels)
     tables = tables_of(store, score_sets)
     if tables and (labels is None or within_class) and _same_samples(store, score_sets, tables):
         kind = "class_percentile" if within_class else "percentile"
@@ -259,7 +299,9 @@ def _same_samples(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence
     return remembered(store, ("same samples", tuple(score_sets), tuple(tables)), look)
 
 
-def _common_sql(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> tuple[str, list[Any]]:
+def common_sql(
+    store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None
+) -> tuple[str, list[Any]]:
     """SELECT of the samples that all score sets have: sample_key, content_id, label, s0, s1, ..."""
     if len({scores.dataset_id for scores in score_sets}) != 1:
         raise UnknownNameError("Backbones are compared on one dataset: choose measurements of the same dataset.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import streamlit as st
 
-from jepascore_core.figures import agreement_figure, percentile_scatter_figure
+from jepascore_core.figures import agreement_figure, overlap_figure, percentile_scatter_figure
 from jepascore_core.views.agreement import (
     PercentilePair,
     agreement,
@@ -17,19 +16,33 @@ from jepascore_core.views.agreement import (
 )
 from jepascore_core.views.choices import MeasuredChoice, class_choices
 from jepascore_core.views.extremes import class_extremes
-from jepascore_core.views.formats import count_text, percent_text, percentile_text
+from jepascore_core.views.formats import class_title, count_text, percent_text, percentile_text, plural
+from jepascore_core.views.overlaps import OverlapCurve, overlap_curves
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.charts import chart
 from pages.ui.choose import label_id, measured_id
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_int, pick_one
 from pages.ui.samples import to_tiles
+from pages.ui.text import plain
 
 PER_GROUP = 8
 MAX_PER_GROUP = 20
 NUM_DISAGREEMENTS = 24
 MAX_SELECTED = 96
+MEASURES = {"spearman": "Spearman's ρ", "kendall": "Kendall's τ"}
+MEASURES_HELP = (
+    "How alike two backbones order the samples: 1 is the same order, 0 unrelated, below 0 the opposite. Spearman's "
+    "correlates ranks; Kendall's is the surplus of pairs that both put in the same order."
+)
+WITHIN_TITLES = {"dataset": "Dataset", "class": "Class"}
+WITHIN_HELP = "Among all common samples, or among those of the sample's own class: then classes as such do not count."
+OVERLAP_HELP = (
+    "The paper claims that all JEPA-type encoders pick the same least and most likely samples. Here: of the n extremes "
+    "of a class under one backbone, the share that are also among the n extremes under the other."
+)
 
 
 def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> None:
@@ -59,50 +72,109 @@ def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet],
 def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> None:
     st.subheader("Agreement", anchor=False)
     found = agreement(store(), score_sets)
-    st.caption(
-        f"Spearman's rank correlation over {count_text(found.num_common)} samples that all of them measured: "
-        "1 is the same order, 0 unrelated, below 0 the opposite. Raw scores of two backbones are never comparable."
-    )
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
-        st.plotly_chart(agreement_figure(found), key="agreement")
-    titles = dict(zip(score_sets, found.titles, strict=True))
+        measure = pick_one("Rank correlation", state.CORRELATION, MEASURES, segments=True, help=MEASURES_HELP)
+        figure = agreement_figure(found, "kendall" if measure == "kendall" else "spearman")
+        chart(figure, "agreement", f"{MEASURES[measure or '']} between backbones")
+        part = f"; Kendall's rests on {count_text(found.num_kendall)} drawn at random" if measure == "kendall" else ""
+        st.caption(
+            f"Over {count_text(found.num_common)} samples that all of them measured{part}. Raw scores of two backbones "
+            "are never comparable; ranks are."
+        )
+    with right:
+        st.markdown("**Do they pick the same extremes?**", help=OVERLAP_HELP)
+        curves = overlap_curves(store(), score_sets)
+        if curves[0].sizes:
+            chart(overlap_figure(curves), "overlap", "Overlap of the extremes of each class")
+            st.caption(_overlap_sentence(curves))
+        else:
+            st.caption("Every class has too few common samples to compare its extremes.")
+    _draw_overlap_table(score_sets, dict(zip(score_sets, found.titles, strict=True)), label, n)
+
+
+def _overlap_sentence(curves: Sequence[OverlapCurve]) -> str:
+    """The claim in numbers, at the size nearest to 10, of the pair that agrees least."""
+    place = min(range(len(curves[0].sizes)), key=lambda i: abs(curves[0].sizes[i] - 10))
+    worst = min(curves, key=lambda curve: curve.least[place] + curve.most[place])
+    n, chance = worst.sizes[place], worst.by_chance[place]
+    pair = plain(worst.title) if len(curves) > 1 else "They"
+    prefix = "The pair that agrees least, " if len(curves) > 1 else ""
+    verb = ", shares" if len(curves) > 1 else " share"
+    return (
+        f"{prefix}{pair}{verb} {percent_text(worst.least[place])} of each class's {n} least likely and "
+        f"{percent_text(worst.most[place])} of its {n} most likely samples, mean of "
+        f"{plural(worst.num_classes[place], 'class')}; unrelated scores would share {percent_text(chance)}."
+    )
+
+
+def _draw_overlap_table(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, str], label: Label, n: int) -> None:
     rows = [
         {
-            "Pair": f"{titles[item.first]} and {titles[item.second]}",
+            "Pair": plain(f"{titles[item.first]} and {titles[item.second]}"),
             f"Shared among the {item.n} least likely": percent_text(item.least),
             f"Among the {item.n} most likely": percent_text(item.most),
             "By chance": percent_text(item.by_chance),
         }
         for item in extreme_overlaps(store(), score_sets, n, [label])
     ]
-    with right:
-        st.caption("How many of this class's extremes they have in common")
-        if rows:
-            st.table(rows)
-        else:
-            st.caption("No sample of this class is measured by all of them yet.")
+    if not rows:
+        st.caption("No sample of this class is measured by all of them yet.")
+        return
+    st.caption("This class's extremes in common, as in the rows above")
+    st.table(rows)
+    box = st.expander("Every class", key="every-overlap", on_change="rerun", icon=":material/table_rows:")
+    if box.open:
+        with box:
+            _draw_every_class(score_sets, titles, n)
+
+
+def _draw_every_class(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, str], n: int) -> None:
+    """Where they agree least on the extremes, first."""
+    found = sorted(extreme_overlaps(store(), score_sets, n), key=lambda item: item.least + item.most)
+    alone = len({item.label for item in found}) == 1
+    rows = [
+        {
+            "Class": class_title(item.label, alone),
+            "Pair": f"{titles[item.first]} and {titles[item.second]}",
+            "Samples": item.num_common,
+            "n": item.n,
+            "Least likely in common (%)": 100 * item.least,
+            "Most likely in common (%)": 100 * item.most,
+            "By chance (%)": 100 * item.by_chance,
+        }
+        for item in found
+    ]
+    percent = {name: st.column_config.NumberColumn(format="%.1f") for name in rows[0] if name.endswith("(%)")}
+    st.dataframe(rows, hide_index=True, column_config=percent, height=320)
 
 
 def _draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> None:
     st.subheader("Percentiles of every sample", anchor=False)
     first, second = _pick_pair(chosen, score_sets)
-    st.caption("On the diagonal they agree. Drag around samples to see them.")
-    view = percentile_scatter(store(), first, second)
+    within = pick_one("Percentile within", state.WITHIN, WITHIN_TITLES, segments=True, help=WITHIN_HELP)
+    by_class = within == "class"
+    view = percentile_scatter(store(), first, second, within_class=by_class)
     left, right = st.columns(2, gap="large")
     with left:
-        event: Any = st.plotly_chart(
-            percentile_scatter_figure(view), key="scatter", on_select="rerun", selection_mode=("points", "box", "lasso")
+        title = f"Percentiles under {view.first_title} and {view.second_title}"
+        event = chart(percentile_scatter_figure(view), "scatter", title, selects=("points", "box", "lasso"))
+        part = f"{count_text(len(view.points))} of " if len(view.points) < view.num_common else ""
+        drawn = " drawn at random" if part else ""
+        st.caption(
+            f"{part}{plural(view.num_common, 'common sample')}{drawn}. On the diagonal they agree. Drag around samples "
+            "to see them on the right."
         )
     keys = {point["customdata"][0] for point in event.selection.points if point.get("customdata")}
     selected = [point for point in view.points if point.sample_key in keys]
     subtitle = f"percentile under {view.first_title} on the left, {view.second_title} on the right"
     with right:
         if selected:
+            selected.sort(key=lambda pair: (-abs(pair.difference), pair.sample_key))
             shown = f", {MAX_SELECTED} shown" if len(selected) > MAX_SELECTED else ""
             _draw_pairs(f"{count_text(len(selected))} selected{shown}", subtitle, selected[:MAX_SELECTED], first)
         else:
-            largest = disagreements(store(), first, second, limit=NUM_DISAGREEMENTS)
+            largest = disagreements(store(), first, second, within_class=by_class, limit=NUM_DISAGREEMENTS)
             _draw_pairs("Largest disagreements", subtitle, largest, first)
 
 

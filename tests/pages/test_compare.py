@@ -46,7 +46,7 @@ def test_a_second_backbone_fills_the_page(open_page: Callable[..., AppTest], hom
         "ResNet-18 (timm)",
         "ViT-Ti/16 (timm)",
     ]
-    assert "over 27 samples that all of them measured" in said(app)
+    assert "Over 27 samples that all of them measured" in said(app)
 
 
 def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -62,7 +62,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     # Eight of twelve from either end have at least four in common.
     assert table(app) == [
         {
-            "Pair": "ResNet-18 (timm) and ViT-Ti/16 (timm)",
+            "Pair": r"ResNet\-18 \(timm\) and ViT\-Ti\/16 \(timm\)",
             "Shared among the 8 least likely": "50.0 %",
             "Among the 8 most likely": "50.0 %",
             "By chance": "66.6 %",
@@ -124,7 +124,7 @@ def test_classes_that_are_not_measured_by_both(open_page: Callable[..., AppTest]
     add_measurements(home_store, found.dataset, backbone, some, samples=found.samples)
     app = open_page(PAGE)
     assert "No sample of this class is measured by all of them yet." in said(app)
-    assert "over 12 samples" in said(app)
+    assert "Over 12 samples" in said(app)
 
 
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -133,3 +133,54 @@ def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Sto
     app = open_page(PAGE, backbone=found.measured, sample="dog/0012.png")
     assert "**dog/0012.png**" in said(app)
     assert said(app).index("nats under ViT-Ti/16") < said(app).index("nats under ResNet-18")
+
+
+def test_the_claim_that_they_pick_the_same_extremes_in_numbers(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE)
+    # In opposite order, the ten of either end of twelve share eight.
+    assert "They share 80.0 % of each class's 10 least likely and 80.0 % of its 10 most likely samples" in said(app)
+    assert "mean of 3 classes; unrelated scores would share 83.3 %." in said(app)
+    names = [trace["name"] for trace in figure(app, "overlap")["data"]]
+    assert [name.rpartition(": ")[2] for name in names] == ["least likely", "most likely", "by chance"]
+    assert figure(app, "overlap")["data"][0]["x"] == [1, 2, 5, 10]
+
+
+def test_kendall_instead_of_spearman(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE)
+    one(app, "button_group", "Rank correlation").set_value("kendall").run()
+    assert figure(app, "agreement")["data"][0]["colorbar"]["title"]["text"] == "Kendall's τ"
+    assert app.query_params["correlation"] == "kendall"
+    assert "Kendall's rests on 36 drawn at random" in said(app)
+
+
+def test_percentiles_within_the_class(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE, within="class")
+    (pairs,) = sections(app, "pairs")
+    first = pairs["tiles"][0]
+    # The least likely of twelve under one, the most likely under the other.
+    assert (first["caption"], first["badge"]) == ("95.8 %", "4.2 %")
+
+
+def test_every_class_is_listed_where_they_agree_least_first(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE)
+    assert not app.dataframe
+    app.session_state["every-overlap"] = True
+    app.run()
+    rows = app.dataframe[0].value.to_dict("records")
+    assert [(row["Class"], row["n"], row["Least likely in common (%)"]) for row in rows] == [
+        ("cat", 8, 50.0),
+        ("dog", 8, 50.0),
+        ("emu", 8, 50.0),
+    ]
