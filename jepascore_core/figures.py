@@ -21,6 +21,7 @@ from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_r
 from jepascore_core.views.extremes import ClassSummary
 from jepascore_core.views.formats import percent_text, score_text
 from jepascore_core.views.overlaps import OverlapCurve
+from jepascore_core.views.shapes import density, ecdf
 
 #: Okabe and Ito's colours, told apart by colour-blind readers; black, which dark ground swallows, is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6FAC", "#7F8790")
@@ -28,6 +29,8 @@ NEUTRAL = "#7F8790"
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 HIGHER = "higher = more likely"
+
+Shape = Literal["histogram", "density", "ecdf"]
 
 #: Filled bars of more series than this hide each other: they become lines.
 MAX_BARS = 3
@@ -41,8 +44,10 @@ def shown(text: str, length: int = 60) -> str:
     return html.escape(plain if len(plain) <= length else f"{plain[: length - 1]}…", quote=False)
 
 
-def histogram_figure(view: Histograms, share: bool = True, mark: float | None = None) -> go.Figure:
-    """Overlaid histograms with a line at each median, and at the score `mark`.
+def histogram_figure(
+    view: Histograms, share: bool = True, mark: float | None = None, shape: Shape = "histogram"
+) -> go.Figure:
+    """Overlaid histograms, densities or cumulative shares with a line at each median, and at the score `mark`.
 
     `share` shows percent of each series, so that datasets of different sizes can be compared. The customdata of a bar
     or point is [series position, bin position].
@@ -51,7 +56,7 @@ def histogram_figure(view: Histograms, share: bool = True, mark: float | None = 
     for position, series in enumerate(view.series):
         colour = PALETTE[position % len(PALETTE)]
         dash = DASHES[position // len(PALETTE) % len(DASHES)]
-        figure.add_trace(_histogram_trace(view, position, colour, dash, share))
+        figure.add_trace(_histogram_trace(view, position, colour, dash, share, shape))
         if len(view.series) <= len(PALETTE):
             figure.add_vline(series.median, line={"color": colour, "width": 2, "dash": "dash"})
     if mark is not None:
@@ -61,21 +66,36 @@ def histogram_figure(view: Histograms, share: bool = True, mark: float | None = 
     title = f"JEPA-SCORE ({view.unit}), {HIGHER}"
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
     figure.update_xaxes(title=title)
-    figure.update_yaxes(title="Share of samples (%)" if share else "Samples", rangemode="tozero")
+    heights = {
+        "histogram": "Share of samples (%)" if share else "Samples",
+        "density": f"Density (% of samples per {'nat' if view.reference is None else 'unit'})",
+        "ecdf": "Samples that score at most that (%)",
+    }
+    figure.update_yaxes(title=heights[shape], rangemode="tozero")
     return figure
 
 
-def _histogram_trace(view: Histograms, position: int, colour: str, dash: str, share: bool) -> go.Bar | go.Scatter:
+def _histogram_trace(
+    view: Histograms, position: int, colour: str, dash: str, share: bool, shape: Shape
+) -> go.Bar | go.Scatter:
     series = view.series[position]
     counts = np.array(series.counts)
+    heights = {
+        "histogram": lambda: 100 * counts / series.num_scored if share else counts,
+        "density": lambda: density(view, series),
+        "ecdf": lambda: ecdf(series),
+    }
+    middles = (np.array(view.edges[:-1]) + np.array(view.edges[1:])) / 2
     common: dict[str, Any] = {
-        "x": (np.array(view.edges[:-1]) + np.array(view.edges[1:])) / 2,
-        "y": 100 * counts / series.num_scored if share else counts,
+        "x": np.array(view.edges[1:]) if shape == "ecdf" else middles,
+        "y": heights[shape](),
         "name": f"{shown(series.title)} (n = {series.num_scored:,}, median {score_text(series.median)})",
         "customdata": [[position, place] for place in range(len(counts))],
         "hovertext": [_bin_text(view, series, place) for place in range(len(counts))],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
+    if shape != "histogram":
+        return go.Scatter(**common, mode="lines", line={"color": colour, "width": 2.25, "dash": dash})
     if len(view.series) <= MAX_BARS:
         width = view.edges[1] - view.edges[0]
         return go.Bar(**common, width=width, marker={"color": colour, "opacity": 0.6, "line": {"width": 0}})

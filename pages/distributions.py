@@ -1,12 +1,18 @@
-"""Distributions: score histograms of several datasets under one backbone."""
+"""Distributions: scores of many datasets under many backbones, and how familiar each encoder is with each."""
 
 from pages.ui.frame import frame
 from pages.ui.histograms import choose_score_sets, draw_histograms
 from pages.ui.live import live
+from pages.ui.readiness import draw_readiness
 from pages.ui.theory import draw_theory_notes
 
 with frame("Distributions"):
-    score_sets = choose_score_sets()
-    if score_sets:
-        draw_theory_notes(score_sets)
-        live(lambda: draw_histograms(score_sets), *(scores.dataset_id for scores in score_sets))
+    chosen = choose_score_sets()
+    if chosen is not None:
+        draw_theory_notes(chosen.score_sets)
+
+        def draw() -> None:
+            draw_histograms(chosen)
+            draw_readiness(chosen)
+
+        live(draw, *(scores.dataset_id for scores in chosen.score_sets))

@@ -100,13 +100,13 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
     manifest_sql(store, dataset_id)
     choices = []
     for measured, title in measured_titles(store).items():
-        num_scored, num_samples = _coverage(store, ScoreSet(dataset_id, *measured))
+        num_scored, num_samples = coverage(store, ScoreSet(dataset_id, *measured))
         if num_scored:
             choices.append(MeasuredChoice(*measured, title, num_scored, num_samples))
     return tuple(sorted(choices, key=lambda choice: natural_key(choice.title)))
 
 
-def _coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
+def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
     """Samples with a measurement, and all."""
 
     def count() -> tuple[int, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from jepascore_core.store import Store
 from jepascore_core.views.formats import class_title, natural_key
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import score_titles
 from jepascore_core.views.score_set import (
     SAMPLE_FIELDS,
@@ -20,6 +21,7 @@ from jepascore_core.views.score_set import (
     label_filter,
     scored_sql,
     to_scored_samples,
+    what_is_read,
 )
 
 GroupBy = Literal["none", "label", "split"]
@@ -29,6 +31,17 @@ GROUPINGS: tuple[GroupBy, ...] = get_args(GroupBy)
 #: Bins reach this many interquartile ranges beyond the quartiles. A normal distribution fits in whole; one sample far
 #: away does not squash the rest, it is counted in an outer bin.
 REACH = 4.0
+#: Interquartile range of a normal distribution with standard deviation 1.
+NORMAL_IQR = 1.3489795003921634
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A scale from a reference dataset: (score - median) / width, where the width is the standard deviation that a
+    normal distribution with the reference's quartiles has. Makes scores of several backbones fit on one axis."""
+
+    centre: float
+    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class HistogramSeries:
     median: float
     upper_quartile: float
     maximum: float
+    standard: Standard | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,9 @@ class Histograms:
     """Histograms on common `edges` [bins + 1]; a bin holds lower edge < score <= upper edge.
 
     `is_comparable` is False when the series come from different backbones, specs or definitions: raw scores of those
-    must not be compared. `num_hidden` counts the groups that were left out because there were too many.
+    must not be compared. `num_hidden` counts the groups that were left out because there were too many. With a
+    `reference` scores are on the scale of that dataset; `num_without_reference` sets were left out because their
+    backbone did not measure it.
     """
 
     edges: tuple[float, ...]
@@ -66,10 +82,14 @@ class Histograms:
     per_dimension: bool
     is_comparable: bool
     num_hidden: int
+    reference: str | None = None
+    num_without_reference: int = 0
 
     @property
     def unit(self) -> str:
         """Unit of the scores."""
+        if self.reference is not None:
+            return f"robust z against {self.reference}"
         return "nats per dimension" if self.per_dimension else "nats"
 
 
@@ -79,7 +99,8 @@ class HistogramOptions:
 
     `group_by` makes one histogram for each class or split, of the `max_groups` largest ones of a score set. `labels`
     are the classes that count, None = all. `per_dimension` divides a score by the number of singular values that it
-    sums. `edges` [bins + 1] are found from the scores when not given.
+    sums. `reference` is the id of a dataset by which scores are standardised, see `Standard`. `edges` [bins + 1] are
+    found from the scores when not given.
     """
 
     bins: int = 60
@@ -88,6 +109,7 @@ class HistogramOptions:
     per_dimension: bool = False
     max_groups: int = 12
     edges: tuple[float, ...] | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +127,34 @@ class _Values:
 
     sql: str
     parameters: list[Any]
+    standard: Standard | None
 
 
 def histograms(
     store: Store, score_sets: Sequence[ScoreSet], options: HistogramOptions = HistogramOptions()
 ) -> Histograms:
     """Histograms of the score sets in this order, binned in the database; sets without any score are left out."""
-    values = {scores: _values(store, scores, options) for scores in score_sets}
+    named = [replace(scores, dataset_id=options.reference or scores.dataset_id) for scores in score_sets]
+    read = tuple(what_is_read(store, scores) for scores in (*score_sets, *named))
+    titles = tuple(score_titles(store, score_sets, "dataset").values())
+    key = "histograms", tuple(score_sets), read, titles, options
+    return remembered(store, key, lambda: _histograms(store, score_sets, options))
+
+
+def standard_of(store: Store, scores: ScoreSet, reference: str) -> Standard | None:
+    """The scale of a dataset under the backbone, spec and definition of `scores`; None if it has no spread there."""
+    values = _values(store, replace(scores, dataset_id=reference), HistogramOptions())
+    groups = _groups(store, values)
+    if not groups:
+        return None
+    _, low, median, high, _ = groups[0].quantiles
+    return Standard(median, (high - low) / NORMAL_IQR) if high > low else None
+
+
+def _histograms(store: Store, asked: Sequence[ScoreSet], options: HistogramOptions) -> Histograms:
+    standards = {scores: standard_of(store, scores, options.reference) for scores in asked if options.reference}
+    score_sets = [scores for scores in asked if not options.reference or standards[scores] is not None]
+    values = {scores: _values(store, scores, options, standards.get(scores)) for scores in score_sets}
     found = {scores: _groups(store, values[scores]) for scores in values}
     shown = {scores: groups[: options.max_groups] for scores, groups in found.items()}
     edges = options.edges or common_edges(
@@ -125,19 +168,25 @@ def histograms(
             parts = [title] if options.group_by == "none" or len(found) > 1 else []
             if options.group_by != "none":
                 parts.append(_group_title(options.group_by, group.name, alone))
-            series.append(_series(scores, ": ".join(parts), group, counted[group.name]))
+            made = _series(scores, ": ".join(parts), group, counted[group.name])
+            series.append(replace(made, standard=values[scores].standard))
     return Histograms(
         edges=edges,
         series=tuple(series),
         group_by=options.group_by,
         per_dimension=options.per_dimension,
-        is_comparable=len({(item.backbone_id, item.spec_id, item.definition) for item in score_sets}) <= 1,
+        is_comparable=bool(options.reference)
+        or len({(item.backbone_id, item.spec_id, item.definition) for item in score_sets}) <= 1,
         num_hidden=sum(len(groups) - len(shown[scores]) for scores, groups in found.items()),
+        reference=store.catalogue.dataset(options.reference).name if options.reference else None,
+        num_without_reference=len(asked) - len(score_sets),
     )
 
 
-def value_sql(store: Store, scores: ScoreSet, per_dimension: bool) -> str:
-    """SQL of the shown value: the score, or the score divided by the number of singular values that it sums."""
+def value_sql(store: Store, scores: ScoreSet, per_dimension: bool, standard: Standard | None = None) -> str:
+    """SQL of the shown value: the score, or it divided by the number of singular values that it sums, or on a scale."""
+    if standard is not None:
+        return f"((score - {standard.centre!r}::DOUBLE) / {standard.width!r}::DOUBLE)"
     if not per_dimension:
         return "score"
     return "score / rank" if scores.definition == "rank" else f"score / {_dimension(store, scores)}"
@@ -149,12 +198,12 @@ def _dimension(store: Store, scores: ScoreSet) -> int:
     return int(rows[0]["k"] or 1)
 
 
-def _values(store: Store, scores: ScoreSet, options: HistogramOptions) -> _Values:
+def _values(store: Store, scores: ScoreSet, options: HistogramOptions, standard: Standard | None = None) -> _Values:
     condition, parameters = label_filter(options.labels)
     group = "NULL::VARCHAR" if options.group_by == "none" else options.group_by
-    value = value_sql(store, scores, options.per_dimension)
+    value = value_sql(store, scores, options.per_dimension, standard)
     sql = f"SELECT {group} AS grp, {value} AS v FROM ({scored_sql(store, scores)}) WHERE {condition}"
-    return _Values(sql, parameters)
+    return _Values(sql, parameters, standard)
 
 
 def _groups(store: Store, values: _Values) -> list[_Group]:
@@ -241,13 +290,17 @@ def samples_between(
     labels: Sequence[Label] | None = None,
     splits: Sequence[str | None] | None = None,
     per_dimension: bool = False,
+    standard: Standard | None = None,
 ) -> tuple[ScoredSample, ...]:
-    """Samples with low < score <= high (None = no limit), the least likely first, at most `limit`."""
+    """Samples with low < score <= high (None = no limit), the least likely first, at most `limit`.
+
+    The limits are on the scale of the histogram: see `HistogramOptions.per_dimension` and `HistogramSeries.standard`.
+    """
     of_label, parameters = label_filter(labels)
     of_split, more = label_filter(splits, len(parameters) + 1, "split")
     parameters += more
     k = len(parameters)
-    value = value_sql(store, scores, per_dimension)
+    value = value_sql(store, scores, per_dimension, standard)
     rows = store.query(
         f"""
         SELECT {SAMPLE_FIELDS} FROM ({scored_sql(store, scores)})

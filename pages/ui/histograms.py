@@ -1,12 +1,13 @@
-"""Score histograms of several datasets under one backbone, and the samples behind a bar."""
+"""Scores of many datasets under many backbones as distributions, and the samples behind a part of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from jepascore_core.figures import histogram_figure
+from jepascore_core.figures import Shape, histogram_figure
 from jepascore_core.score import Definition
 from jepascore_core.views.choices import BackboneChoice, backbone_choices
 from jepascore_core.views.distribution import (
@@ -21,8 +22,10 @@ from jepascore_core.views.distribution import (
 )
 from jepascore_core.views.formats import count_text, plural, score_text
 from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.views.shapes import FINE_BINS
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.charts import chart
 from pages.ui.choose import choose_definition, measured_id, nothing_yet
 from pages.ui.gallery import Section, gallery
 from pages.ui.live import await_change
@@ -32,77 +35,157 @@ from pages.ui.text import plain
 
 GROUP_TITLES = {"none": "Whole datasets", "label": "By class", "split": "By split"}
 UNIT_TITLES = {"share": "Share", "count": "Count"}
+SHAPE_TITLES: dict[Shape, str] = {"histogram": "Histogram", "density": "Density", "ecdf": "Cumulative"}
+SCALE_TITLES = {"raw": "Nats", "reference": "Against the reference"}
+SCALE_HELP = (
+    "In nats scores of two backbones cannot be compared. Against the reference they can: 0 is the reference dataset's "
+    "median, 1 its spread (the standard deviation of a normal distribution with its quartiles)."
+)
+REFERENCE_HELP = (
+    "A dataset that the encoder is known to be at home with, such as a part of what it was trained on. Readiness below "
+    "is judged against it."
+)
 SAMPLES_SHOWN = 48
 MIN_SHOWN = 6
 MAX_DATASETS = 6
+#: Backbones whose panels stand side by side.
+PANELS_IN_A_ROW = 2
 
 
-def choose_score_sets() -> list[ScoreSet]:
-    """Several datasets under one backbone; says what to do where nothing was measured."""
+@dataclass(frozen=True)
+class Chosen:
+    """What the page is about: score sets by backbone, and the reference dataset's id, if there is more than one."""
+
+    panels: tuple[tuple[str, tuple[ScoreSet, ...]], ...]
+    reference: str
+
+    @property
+    def score_sets(self) -> list[ScoreSet]:
+        """All of them."""
+        return [scores for _, sets in self.panels for scores in sets]
+
+
+def choose_score_sets() -> Chosen | None:
+    """Datasets, backbones and a definition; says what to do where nothing was measured."""
     choices = {measured_id(choice): choice for choice in backbone_choices(store())}
     if not choices:
         nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
         await_change(lambda: len(store().measured_specs()))
-        return []
+        return None
     columns = st.columns([3, 4, 4])
     with columns[0]:
-        picked = pick_one("Backbone", state.BACKBONE, {key: choice.title for key, choice in choices.items()})
-    chosen = choices[picked or ""]
+        carried = state.read_id(state.BACKBONE)
+        first = carried if carried in choices else next(iter(choices))
+        titles = {key: choice.title for key, choice in choices.items()}
+        picked = pick_many("Backbones", state.BACKBONES, titles, (first,)) or (first,)
+    chosen = [choices[identifier] for identifier in picked]
     with columns[1]:
-        options = {dataset.dataset_id: dataset.name for dataset in chosen.datasets}
+        options = {dataset.dataset_id: dataset.name for choice in chosen for dataset in choice.datasets}
         dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(options)[:MAX_DATASETS])
+        dataset_ids = dataset_ids or tuple(options)[:MAX_DATASETS]
     with columns[2]:
         definition = choose_definition()
-    return [_score_set(chosen, dataset_id, definition) for dataset_id in dataset_ids]
+    panels = tuple((choice.title, _score_sets(choice, dataset_ids, definition)) for choice in chosen)
+    reference = pick_one("Reference", state.REFERENCE, options, help=REFERENCE_HELP) if len(options) > 1 else None
+    return Chosen(tuple(panel for panel in panels if panel[1]), reference or next(iter(options)))
 
 
-def _score_set(choice: BackboneChoice, dataset_id: str, definition: Definition) -> ScoreSet:
-    return ScoreSet(dataset_id, choice.backbone_id, choice.spec_id, definition)
+def _score_sets(choice: BackboneChoice, dataset_ids: Sequence[str], definition: Definition) -> tuple[ScoreSet, ...]:
+    measured = {dataset.dataset_id for dataset in choice.datasets}
+    return tuple(
+        ScoreSet(dataset_id, choice.backbone_id, choice.spec_id, definition)
+        for dataset_id in dataset_ids
+        if dataset_id in measured
+    )
 
 
-def draw_histograms(score_sets: list[ScoreSet]) -> None:
-    """The figure, its medians as a table, and the samples of the bars that are selected."""
-    columns = st.columns([4, 3, 4])
+def draw_histograms(chosen: Chosen) -> None:
+    """The figures, their numbers as a table, and the samples of the parts that are selected."""
+    shape, share, options = _choose_options(chosen)
+    views = _views(chosen, options)
+    if not any(view.series for _, view in views):
+        st.info("None of these datasets has a score yet.")
+        return
+    events = []
+    for first in range(0, len(views), PANELS_IN_A_ROW):
+        row = views[first : first + PANELS_IN_A_ROW]
+        columns = st.columns(len(row), gap="large")
+        for position, (column, (title, view)) in enumerate(zip(columns, row, strict=True), first):
+            with column:
+                events.append((view, _draw_panel(title, view, shape, share, position, alone=len(views) == 1)))
+    selected = [(view, bars) for view, bars in events if bars]
+    if selected:
+        _draw_bars(selected)
+    else:
+        st.caption("Drag across a figure, or click a bar, to see the samples there.")
+    _draw_table(views)
+
+
+def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:
+    columns = st.columns([4, 4, 3, 4])
     with columns[0]:
         grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True)
     with columns[1]:
-        unit = pick_one("Height of a bar", state.UNIT, UNIT_TITLES, segments=True)
+        picked = pick_one("Shape", state.SHAPE, {str(key): title for key, title in SHAPE_TITLES.items()}, segments=True)
+    shape: Shape = next(name for name in SHAPE_TITLES if name == picked)
+    unit = "share"
+    with columns[2]:
+        if shape == "histogram":
+            unit = pick_one("Height of a bar", state.UNIT, UNIT_TITLES, segments=True) or unit
+    with columns[3]:
+        scale = pick_one("Scale", state.SCALE, SCALE_TITLES, segments=True, help=SCALE_HELP)
     group_by: GroupBy = next(name for name in GROUPINGS if name == grouping)
-    view = histograms(store(), score_sets, HistogramOptions(group_by=group_by))
+    options = HistogramOptions(group_by=group_by, reference=chosen.reference if scale == "reference" else None)
+    return shape, unit == "share", options if shape == "histogram" else replace(options, bins=FINE_BINS)
+
+
+def _views(chosen: Chosen, options: HistogramOptions) -> list[tuple[str, Histograms]]:
+    """One for each backbone, on one axis where scores are on a common scale."""
+    if options.reference is not None and len(chosen.panels) > 1:
+        everything = histograms(store(), chosen.score_sets, options)
+        options = replace(options, edges=everything.edges or None)
+    return [(title, histograms(store(), sets, options)) for title, sets in chosen.panels]
+
+
+def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, position: int, alone: bool) -> list[list[int]]:
+    """The bars (series, bin) that are selected in it."""
+    if not alone:
+        st.markdown(f"**{plain(title)}**")
     if not view.series:
-        st.info("None of these datasets has a score yet.")
-        return
-    figure = histogram_figure(view, share=unit == "share")
+        st.caption("Nothing to show: this backbone did not measure the reference, or all its scores are equal.")
+        return []
+    figure = histogram_figure(view, share=share, shape=shape)
     # While a drag selects, Streamlit takes no click for a choice.
     figure.update_layout(dragmode="select", selectdirection="h")
-    # Of a line only its markers can be selected.
-    figure.update_traces(mode="lines+markers", marker={"size": 5}, selector={"type": "scatter"})
-    event: Any = st.plotly_chart(figure, key="histograms", on_select="rerun", selection_mode=("points", "box"))
+    # Of a line only its markers can be selected: they are there, unseen.
+    unseen = {"size": 7, "opacity": 0}
+    figure.update_traces(mode="lines+markers", marker=unseen, selector={"type": "scatter"})
+    key = "histograms" if position == 0 else f"histograms-{position}"
+    event = chart(figure, key, f"Scores under {title}", selects=("points", "box"))
     if view.num_hidden:
         st.caption(f"{plural(view.num_hidden, 'smaller group')} not shown.")
-    bars = [point["customdata"] for point in event.selection.points if point.get("customdata")]
-    if bars:
-        _draw_bars(view, bars)
-    else:
-        st.caption("Drag across bars to see the samples in them.")
-    _draw_table(view)
+    if view.num_without_reference:
+        st.caption(f"{plural(view.num_without_reference, 'dataset')} not shown: no scores of the reference.")
+    return [point["customdata"] for point in event.selection.points if point.get("customdata")]
 
 
-def _draw_bars(view: Histograms, bars: list[list[int]]) -> None:
+def _draw_bars(selected: Sequence[tuple[Histograms, list[list[int]]]]) -> None:
     """Samples of the selected bars, a block for each series that has any there."""
-    places: dict[int, list[int]] = {}
-    for position, place in bars:
-        if view.series[position].counts[place]:
-            places.setdefault(position, []).append(place)
-    chosen = [(view.series[position], sorted(found)) for position, found in sorted(places.items())]
+    chosen: list[tuple[Histograms, HistogramSeries, list[int]]] = []
+    for view, bars in selected:
+        places: dict[int, list[int]] = {}
+        for position, place in bars:
+            if view.series[position].counts[place]:
+                places.setdefault(position, []).append(place)
+        chosen += [(view, view.series[position], sorted(found)) for position, found in sorted(places.items())]
     if not chosen:
-        st.caption("There is no sample in the chosen bars.")
+        st.caption("There is no sample in the chosen part.")
         return
     limit = max(MIN_SHOWN, SAMPLES_SHOWN // len(chosen))
-    sections = [_section(view, series, found, limit) for series, found in chosen]
+    sections = [_section(*item, limit) for item in chosen]
     event = gallery(sections, "bar-samples", label="Samples of the chosen bars")
     if event is not None:
-        scores = chosen[event.section][0].scores
+        scores = chosen[event.section][1].scores
         where = {state.DATASET: scores.dataset_id, state.SAMPLE: event.sample_key}
         where[state.BACKBONE] = f"{scores.backbone_id}@{scores.spec_id}"
         st.switch_page("pages/explore.py", query_params=where)
@@ -119,23 +202,32 @@ def _section(view: Histograms, series: HistogramSeries, places: list[int], limit
         limit=limit,
         labels=group if view.group_by == "label" else None,
         splits=group if view.group_by == "split" else None,
+        standard=series.standard,
     )
     total = sum(series.counts[places[0] : places[-1] + 1])
     shown = f"{count_text(len(found))} of " if len(found) < total else ""
     return Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores")
 
 
-def _draw_table(view: Histograms) -> None:
-    rows = [
-        {
-            "Scores": plain(series.title),
-            "Samples": count_text(series.num_scored),
-            "Median (nats)": score_text(series.median),
-            "Lower quartile": score_text(series.lower_quartile),
-            "Upper quartile": score_text(series.upper_quartile),
-            "Least likely": score_text(series.minimum),
-            "Most likely": score_text(series.maximum),
-        }
-        for series in view.series
-    ]
+def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
+    """The numbers of every series; on the scale of a reference they have no unit."""
+    on_scale = any(view.reference is not None for _, view in panels)
+    show = _z_text if on_scale else score_text
+    rows = []
+    for title, view in panels:
+        for series in view.series:
+            backbone = {"Backbone": plain(title)} if len(panels) > 1 else {}
+            numbers = {
+                "Median" if on_scale else "Median (nats)": series.median,
+                "Lower quartile": series.lower_quartile,
+                "Upper quartile": series.upper_quartile,
+                "Least likely": series.minimum,
+                "Most likely": series.maximum,
+            }
+            shown = {name: show(value) for name, value in numbers.items()}
+            rows.append({"Scores": plain(series.title)} | backbone | {"Samples": count_text(series.num_scored)} | shown)
     st.table(rows)
+
+
+def _z_text(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

@@ -77,7 +77,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     ]
     assert table(app)[1] | {"Least likely": "0.0", "Most likely": "70.0"} == table(app)[1]
     assert names(app) == ["digits (n = 36, median 17.5)", "more digits (n = 8, median 35.0)"]
-    assert "Drag across bars to see the samples in them." in said(app)
+    assert "Drag across a figure, or click a bar, to see the samples there." in said(app)
 
 
 def test_choosing_datasets(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -95,7 +95,7 @@ def test_choosing_a_backbone_and_a_definition(open_page: Callable[..., AppTest],
     measured = measure_again(home_store, found)
     app = open_page(PAGE)
     identifier = f"{measured.backbone_id}@{found.measured.partition('@')[2]}"
-    one(app, "selectbox", "Backbone").set_value(identifier).run()
+    one(app, "multiselect", "Backbones").set_value([identifier]).run()
     assert [(row["Scores"], row["Median (nats)"]) for row in table(app)] == [("digits", "−17.5")]
     one(app, "button_group", "Definition").set_value("paper").run()
     assert table(app)[0]["Median (nats)"] == "−45.1"
@@ -120,3 +120,77 @@ def test_counts_instead_of_shares(open_page: Callable[..., AppTest], home_store:
     assert round(total_height(app)) == 100
     one(app, "button_group", "Height of a bar").set_value("count").run()
     assert total_height(app) == 36
+
+
+def test_many_backbones_are_small_multiples(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put_two(home_store)
+    measured = measure_again(home_store, found)
+    app = open_page(PAGE)
+    spec_id = found.measured.partition("@")[2]
+    one(app, "multiselect", "Backbones").set_value([found.measured, f"{measured.backbone_id}@{spec_id}"]).run()
+    assert "**ViT-Ti/16 (timm)**" in said(app)
+    assert names(app) == ["digits (n = 36, median 17.5)", "more digits (n = 8, median 35.0)"]
+    assert [trace["name"] for trace in figure(app, "histograms-1")["data"]] == ["digits (n = 36, median −17.5)"]
+    assert [row["Backbone"].replace("\\", "") for row in table(app)] == ["ViT-Ti/16 (timm)"] * 2 + ["ResNet-18 (timm)"]
+
+
+def test_on_the_scale_of_a_reference_backbones_share_an_axis(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put_two(home_store)
+    measured = measure_again(home_store, found)
+    both = [found.measured, f"{measured.backbone_id}@{found.measured.partition('@')[2]}"]
+    app = open_page(PAGE, backbones=both, scale="reference")
+    titles = [figure(app, key)["layout"]["xaxis"]["title"]["text"] for key in ("histograms", "histograms-1")]
+    assert titles == ["JEPA-SCORE (robust z against digits), higher = more likely"] * 2
+    assert figure(app, "histograms")["data"][0]["x"] == figure(app, "histograms-1")["data"][0]["x"]
+    assert [row["Median"] for row in table(app)] == ["0.00", "1.35", "0.00"]
+
+
+def test_densities_and_cumulative_shares(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_two(home_store)
+    app = open_page(PAGE)
+    one(app, "button_group", "Shape").set_value("density").run()
+    assert figure(app, "histograms")["layout"]["yaxis"]["title"]["text"] == "Density (% of samples per nat)"
+    one(app, "button_group", "Shape").set_value("ecdf").run()
+    assert figure(app, "histograms")["layout"]["yaxis"]["title"]["text"] == "Samples that score at most that (%)"
+    assert app.query_params["shape"] == "ecdf"
+
+
+def test_readiness_in_words(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put_two(home_store)
+    samples = make_samples(["gnu"] * 40)
+    far = add_dataset(home_store, "far", samples)
+    add_measurements(
+        home_store, far, found.backbone, {s.sample_key: -50.0 - n for n, s in enumerate(samples)}, samples=samples
+    )
+    app = open_page(PAGE, reference=found.dataset.dataset_id)
+    text = said(app)
+    assert "**Foreign** · far" in text
+    assert "This encoder hardly knows data like it: 100 % of it score below all but 5 % of digits" in text
+    assert "AUROC 1.00 (95 %: 1.00 to 1.00) · shared area 0.0 % · n = 40" in text
+    assert "**Too early to say** · more digits" in text
+    assert "8 samples of more digits and 36 of digits are scored under this encoder; a verdict takes 30" in text
+    assert not app.dataframe
+    app.session_state["readiness-numbers"] = True
+    app.run()
+    assert list(app.dataframe[0].value["Verdict"]) == ["The reference", "Foreign", "Too early to say"]
+
+
+def test_readiness_asks_for_a_second_dataset(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "finished")
+    assert "Choose, or measure, a second dataset under this backbone" in said(open_page(PAGE))
+
+
+def test_downloads_are_made_when_they_are_opened(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "finished")
+    app = open_page(PAGE)
+    assert [button.label for button in app.get("download_button")] == []
+    app.session_state["histograms-downloads"] = True
+    app.run()
+    html, data = app.get("download_button")
+    assert (html.label, data.label) == ("HTML of the figure", "CSV of its data")
+    assert "jepascore-Scores-under-ViT-Ti-16-timm.png: move over the figure" in said(app)
+    one(app, "button_group", "The camera on the figure saves").set_value("svg").run()
+    (found,) = [item for item in app.get("plotly_chart") if item.key == "histograms"]
+    assert '"format": "svg"' in found.proto.config.replace('":"', '": "')

@@ -1,0 +1,239 @@
+"""How familiar is an encoder with a dataset, next to one that it is known to be at home with? In words, with numbers.
+
+The use that the paper proposes for its Figure 3. Everything rests on how two sets of scores lie to each other, so the
+verdict is about these samples under this encoder, and its caveats say where it is not to be trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from jepascore_core.store import Store
+from jepascore_core.views.choices import coverage
+from jepascore_core.views.formats import count_text, percent_text, plural
+from jepascore_core.views.memory import remembered
+from jepascore_core.views.names import measured_titles
+from jepascore_core.views.ranks import rank_check
+from jepascore_core.views.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.views.zoo import theory_note
+
+Level = Literal["reference", "familiar", "less", "foreign", "higher", "unclear"]
+
+#: With fewer scored samples nothing is said.
+MIN_SAMPLES = 30
+#: With fewer the interval is wide enough to be said.
+FEW_SAMPLES = 200
+#: AUROC from which scores lie lower to a degree worth saying, and from which hardly anything is shared.
+LESS, FOREIGN = 0.6, 0.9
+#: Bins of the overlap coefficient.
+OVERLAP_BINS = 60
+
+HEADLINES: dict[Level, str] = {
+    "reference": "The reference",
+    "familiar": "As familiar as the reference",
+    "less": "Less familiar",
+    "foreign": "Foreign",
+    "higher": "Scores above the reference",
+    "unclear": "Too early to say",
+}
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """A dataset under one backbone against the reference under the same one.
+
+    `auroc` is the chance that a sample of the reference scores higher than one of the dataset, ties counting half, with
+    its 95 % interval (Hanley and McNeil 1982): 0.5 = not told apart. `overlap` is the shared area of the two
+    histograms, 0 to 1. `below` is the share of the dataset under the reference's 5th percentile, where 0.05 is to be
+    expected. All are None where too few are scored, and for the reference itself.
+    """
+
+    scores: ScoreSet
+    title: str
+    backbone_title: str
+    num_scored: int
+    level: Level
+    verdict: str
+    caveats: tuple[str, ...]
+    auroc: float | None = None
+    interval: tuple[float, float] | None = None
+    overlap: float | None = None
+    below: float | None = None
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a few words."""
+        return HEADLINES[self.level]
+
+
+def readiness(store: Store, score_sets: Sequence[ScoreSet], reference: str) -> tuple[Readiness, ...]:
+    """One verdict for each score set against the dataset `reference` under the same backbone, spec and definition."""
+    titles = measured_titles(store)
+    return tuple(
+        _judge(store, scores, reference, titles.get((scores.backbone_id, scores.spec_id), scores.backbone_id))
+        for scores in score_sets
+    )
+
+
+def _judge(store: Store, scores: ScoreSet, reference: str, backbone_title: str) -> Readiness:
+    against = replace(scores, dataset_id=reference)
+    name = store.catalogue.dataset(scores.dataset_id).name
+    home = store.catalogue.dataset(reference).name
+    key = "readiness", scores, reference, what_is_read(store, scores), what_is_read(store, against)
+    numbers = remembered(store, key, lambda: _numbers(store, scores, against))
+    common: dict[str, Any] = {
+        "scores": scores,
+        "title": name,
+        "backbone_title": backbone_title,
+        "num_scored": numbers.num_scored,
+        "caveats": _caveats(store, scores, against, numbers),
+    }
+    if scores == against:
+        verdict = f"Familiarity is measured against {home}: choose data that this encoder is known to be good at."
+        return Readiness(**common, level="reference", verdict=verdict)
+    if min(numbers.num_scored, numbers.num_reference) < MIN_SAMPLES:
+        verdict = (
+            f"{plural(numbers.num_scored, 'sample')} of {name} and {count_text(numbers.num_reference)} of {home} are "
+            f"scored under this encoder; a verdict takes {MIN_SAMPLES} of each."
+        )
+        return Readiness(**common, level="unclear", verdict=verdict)
+    level = _level(numbers.auroc, numbers.interval)
+    return Readiness(
+        **common,
+        level=level,
+        verdict=_verdict(level, home, numbers),
+        auroc=numbers.auroc,
+        interval=numbers.interval,
+        overlap=numbers.overlap,
+        below=numbers.below,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    num_scored: int
+    num_reference: int
+    auroc: float = 0.5
+    interval: tuple[float, float] = (0.0, 1.0)
+    overlap: float = 0.0
+    below: float = 0.0
+
+
+def _numbers(store: Store, scores: ScoreSet, against: ScoreSet) -> _Numbers:
+    values, home = (
+        store.query(f"SELECT score FROM ({scored_sql(store, item)})")["score"].to_numpy() for item in (scores, against)
+    )
+    if not len(values) or not len(home):
+        return _Numbers(len(values), len(home))
+    found = auroc(values, home)
+    return _Numbers(
+        num_scored=len(values),
+        num_reference=len(home),
+        auroc=found,
+        interval=auroc_interval(found, len(values), len(home)),
+        overlap=overlap_coefficient(values, home),
+        below=float(np.mean(values < np.quantile(home, 0.05))),
+    )
+
+
+def auroc(values: Floats, reference: Floats) -> float:
+    """Chance that one of `reference` [M] is larger than one of `values` [N], ties counting half, 0 to 1."""
+    ordered = np.sort(reference)
+    below = np.searchsorted(ordered, np.sort(values), "left").sum(dtype=np.float64)
+    up_to = np.searchsorted(ordered, np.sort(values), "right").sum(dtype=np.float64)
+    return 1.0 - float(below + up_to) / (2.0 * len(values) * len(reference))
+
+
+def auroc_interval(area: float, num_values: int, num_reference: int) -> tuple[float, float]:
+    """95 % interval of an AUROC by Hanley and McNeil's (1982) standard error, within [0, 1]."""
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (num_values - 1) * (two - area**2) + (num_reference - 1) * (one - area**2)
+    half = 1.96 * math.sqrt(max(variance, 0.0) / (num_values * num_reference))
+    return max(0.0, area - half), min(1.0, area + half)
+
+
+def overlap_coefficient(values: Floats, reference: Floats, bins: int = OVERLAP_BINS) -> float:
+    """Shared area of two histograms on common bins over the range of both, 0 (apart) to 1 (the same)."""
+    low = min(values.min(), reference.min())
+    high = max(values.max(), reference.max())
+    if high <= low:
+        return 1.0
+    # One sample far away must not put all others into one bin.
+    first_edge, last_edge = np.quantile(np.concatenate([values, reference]), [0.001, 0.999]).tolist()
+    if last_edge <= first_edge:
+        first_edge, last_edge = float(low), float(high)
+    edges = np.concatenate([[-np.inf], np.linspace(first_edge, last_edge, bins - 1), [np.inf]])
+    first, second = (np.histogram(item, edges)[0] / len(item) for item in (values, reference))
+    return min(1.0, float(np.minimum(first, second).sum()))
+
+
+def _level(area: float, interval: tuple[float, float]) -> Level:
+    if area >= FOREIGN:
+        return "foreign"
+    if area >= LESS and interval[0] > 0.5:
+        return "less"
+    if area <= 1 - LESS and interval[1] < 0.5:
+        return "higher"
+    return "familiar"
+
+
+def _verdict(level: Level, home: str, numbers: _Numbers) -> str:
+    below = f"{percent_text(numbers.below)} of it score below all but 5 % of {home}"
+    shared = f"the histograms share {percent_text(numbers.overlap)} of their area"
+    return {
+        "familiar": f"This encoder scores it as it scores {home}: {shared}.",
+        "less": f"This encoder finds it less likely than {home}, with a large common part: {below}; {shared}.",
+        "foreign": (
+            f"This encoder hardly knows data like it: {below}; {shared}. Expect its features to be weaker here than on "
+            f"{home}, and scores within this dataset to say more about oddity than about quality."
+        ),
+        "higher": (
+            f"It scores higher than {home}: {shared}. That is not more familiarity than home: plain or smooth images "
+            "often score high. Look at the most likely samples before you conclude anything."
+        ),
+    }[level]
+
+
+def _caveats(store: Store, scores: ScoreSet, against: ScoreSet, numbers: _Numbers) -> tuple[str, ...]:
+    found: list[str] = []
+    info = store.catalogue.backbones().get(scores.backbone_id)
+    if info is not None and (note := theory_note(info)):
+        found.append(note)
+    if not store.spec(scores.backbone_id, scores.spec_id).is_exact:
+        found.append("These scores are estimates; differences within their intervals mean nothing.")
+    if warning := rank_check(store, scores).warning:
+        found.append(warning)
+    for item in dict.fromkeys((scores, against)):
+        scored, samples = coverage(store, item)
+        if scored < samples:
+            name = store.catalogue.dataset(item.dataset_id).name
+            found.append(f"Only {percent_text(scored / samples)} of {name} is scored so far.")
+    if MIN_SAMPLES <= min(numbers.num_scored, numbers.num_reference) < FEW_SAMPLES:
+        found.append(f"Fewer than {FEW_SAMPLES} samples: mind the interval.")
+    return tuple(found)
+
+
+def readiness_rows(found: Sequence[Readiness]) -> list[dict[str, Any]]:
+    """The numbers as a table."""
+    return [
+        {
+            "Dataset": item.title,
+            "Encoder": item.backbone_title,
+            "Verdict": item.headline,
+            "AUROC against the reference": item.auroc,
+            "95 % from": None if item.interval is None else item.interval[0],
+            "to": None if item.interval is None else item.interval[1],
+            "Shared area (%)": None if item.overlap is None else 100 * item.overlap,
+            "Below the reference's 5th percentile (%)": None if item.below is None else 100 * item.below,
+            "Samples": item.num_scored,
+        }
+        for item in found
+    ]

@@ -1,0 +1,79 @@
+"""Readiness: in words, how familiar each encoder is with each dataset."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.views.formats import count_text, percent_text
+from jepascore_core.views.readiness import Level, Readiness, readiness, readiness_rows
+from pages.ui.cached import store
+from pages.ui.histograms import Chosen
+from pages.ui.text import plain
+
+#: Shapes as well as colours, for readers who do not tell these apart.
+ICONS: dict[Level, str] = {
+    "reference": ":material/home:",
+    "familiar": ":material/check_circle:",
+    "less": ":material/remove_circle:",
+    "foreign": ":material/error:",
+    "higher": ":material/arrow_circle_up:",
+    "unclear": ":material/hourglass_empty:",
+}
+HELP = (
+    "AUROC: the chance that a sample of the reference scores higher than one of this dataset;"
+    " 0.5 means that the score does not tell them apart. Shared area: how much of the two histograms coincides."
+)
+CAVEAT = (
+    "A verdict is about these samples under this encoder and this score, not about accuracy on a task. Independent "
+    "tests found the score inverted for some encoders (a foreign dataset scored above the home one): the Trust page "
+    "compares it with cheap companions on your data. Images that are small, smooth or enlarged shift all scores of a "
+    "dataset."
+)
+
+
+def draw_readiness(chosen: Chosen) -> None:
+    """A card for each dataset under each backbone, and the numbers as a table."""
+    st.subheader("Readiness", anchor=False, help=HELP)
+    found = readiness(store(), chosen.score_sets, chosen.reference)
+    others = [item for item in found if item.level != "reference"]
+    if not others:
+        st.caption(
+            "How familiar is the encoder with a dataset? Choose, or measure, a second dataset under this backbone: "
+            "verdicts compare it with the reference."
+        )
+        return
+    for first in range(0, len(others), 2):
+        columns = st.columns(2)
+        for column, item in zip(columns, others[first : first + 2], strict=False):
+            with column:
+                _draw_card(item, several=len(chosen.panels) > 1)
+    st.caption(CAVEAT)
+    box = st.expander("The numbers", key="readiness-numbers", icon=":material/table_rows:", on_change="rerun")
+    if box.open:
+        with box:
+            number = st.column_config.NumberColumn(format="%.3f")
+            columns = dict.fromkeys(("AUROC against the reference", "95 % from", "to"), number)
+            percent = st.column_config.NumberColumn(format="%.1f")
+            rows = readiness_rows(found)
+            columns |= {name: percent for name in rows[0] if name.endswith("(%)")}
+            st.dataframe(rows, hide_index=True, column_config=columns)
+
+
+def _draw_card(item: Readiness, several: bool) -> None:
+    with st.container(border=True, height="stretch"):
+        about = f"{item.title}, {item.backbone_title}" if several else item.title
+        st.markdown(f"{ICONS[item.level]} **{plain(item.headline)}** · {plain(about)}")
+        st.markdown(plain(item.verdict))
+        st.caption(_numbers(item))
+        for caveat in item.caveats:
+            st.caption(f":material/info: {plain(caveat)}")
+
+
+def _numbers(item: Readiness) -> str:
+    if item.auroc is None or item.interval is None or item.overlap is None:
+        return f"n = {count_text(item.num_scored)}"
+    low, high = item.interval
+    return (
+        f"AUROC {item.auroc:.2f} (95 %: {low:.2f} to {high:.2f}) · shared area {percent_text(item.overlap)} · "
+        f"n = {count_text(item.num_scored)}"
+    )
