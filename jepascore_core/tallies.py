@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from jepascore_core.approximation import ApproximationReport
 from jepascore_core.backbones.backbone import Backbone
+from jepascore_core.fleet import Measure
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.pipeline import PendingImage, Progress, measure_pending
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
@@ -26,8 +27,10 @@ class Tally:
         failed_ids: Iterable[str] = (),
         report: ApproximationReport | None = None,
         keep_report: Callable[[ApproximationReport], None] = lambda _: None,
+        measure: Measure = measure_pending,
     ) -> None:
         """`write` gets the tally, a sentence for people, the rate and whether it must not be put off."""
+        self._measure = measure
         self.check, self._write, self._keep_failures, self._keep_report = check, write, keep_failures, keep_report
         self.failed_ids = set(failed_ids)
         self.report = report
@@ -76,7 +79,7 @@ class Tally:
             left = (len(pending) - progress.num_measured - progress.num_failed) * passes + later_passes
             self.tell(message, self._mean_rate(progress.rate, left, passes), bool(failures))
 
-        measure_pending(
+        self._measure(
             store,
             backbone,
             spec,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -14,9 +14,11 @@ from jepascore_core.approximate.run import expected_probes, run_approximation
 from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
+from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.backbones.speed import record_speed
 from jepascore_core.errors import JepaScoreError, SampleError
 from jepascore_core.estimators import measure_with, prepare
+from jepascore_core.fleet import Measure, measure_on
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.pipeline import PendingImage, first_plan, load_image
 from jepascore_core.precision import TRIAL_IMAGES, choose_precision, keep_precision, known_precision
@@ -52,17 +54,18 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
     """
     catalogue = store.catalogue
     dataset = _wait_for_index(store, run.dataset_id, check)
-    backbone = load_ref(run.backbone, run.device)
+    devices = resolve_devices(run.device)
+    backbone = load_ref(run.backbone, devices[0])
     backbone_id = backbone.info.backbone_id
     catalogue.save_backbone(backbone.info)
     check()
     catalogue.update_run(run.run_id, backbone_id=backbone_id)
     spec = _settle_precision(store, run, backbone, dataset, check) if run.is_precision_open else run.spec
-    tally = _tally(store, run, check)
+    tally = _tally(store, run, check, measure_on(run.backbone, devices))
     if run.plan is not None:
         message = run_approximation(store, backbone, dataset, spec, run.plan, tally)
     else:
-        message = _measure_all(store, backbone, dataset, spec, tally)
+        message = _measure_all(store, backbone, dataset, spec, tally, devices)
     if tally.failed == tally.total and tally.total:
         raise JepaScoreError(
             f"None of the {tally.total} images could be measured. The list of failures says why for each."
@@ -93,7 +96,7 @@ def _settle_precision(
     return spec
 
 
-def _tally(store: Store, run: Run, check: Callable[[], None]) -> Tally:
+def _tally(store: Store, run: Run, check: Callable[[], None], measure: Measure) -> Tally:
     """Counts that are kept in the catalogue, at most every `REPORT_SECONDS` unless urgent."""
     catalogue, run_id = store.catalogue, run.run_id
     reported, reused = time.monotonic(), None
@@ -122,10 +125,18 @@ def _tally(store: Store, run: Run, check: Callable[[], None]) -> Tally:
         failed_ids=[failure.content_id or "" for failure in catalogue.run_failures(run_id)],
         report=run.report,
         keep_report=lambda report: catalogue.update_run(run_id, report=report.to_dict()),
+        measure=measure,
     )
 
 
-def _measure_all(store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec, tally: Tally) -> str:
+def _measure_all(
+    store: Store,
+    backbone: Backbone,
+    dataset: DatasetRecord,
+    spec: MeasurementSpec,
+    tally: Tally,
+    devices: Sequence[torch.device],
+) -> str:
     """Measure every image that no shard has, in one way. Returns a sentence for people."""
     rows = store.pending_samples(dataset, backbone.info.backbone_id, spec.spec_id).to_pylist()
     pending = [PendingImage(**row) for row in rows if row["content_id"] not in tally.failed_ids]
@@ -133,11 +144,12 @@ def _measure_all(store: Store, backbone: Backbone, dataset: DatasetRecord, spec:
     reused = total - len(rows)
     tally.open(total, reused, len(rows) - len(pending))
     engine = prepare(backbone, spec)
-    message = f"Measuring on {backbone.device} in {spec.precision}"
+    message = f"Measuring on {', '.join(map(str, devices))} in {spec.precision}"
     tally.tell(_noted(message, engine))
     started, before_it = time.monotonic(), tally.measured
     tally.measure(store, backbone, spec, pending, _noted(message, engine), engine=engine)
-    seconds = time.monotonic() - started
+    # The pace of one device.
+    seconds = (time.monotonic() - started) * len(devices)
     record_speed(store.home, backbone.info, backbone.device, spec.probes, tally.measured - before_it, seconds)
     before = f", {reused} of them before this run" if reused else ""
     return _noted(f"{tally.measured} images measured{before}, {tally.failed} failed", engine)
@@ -164,7 +176,8 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
         JepaScoreError: if the backbone cannot be loaded or none of the images tried can be read.
     """
     dataset = store.catalogue.dataset(probe.dataset_id)
-    backbone = load_ref(probe.backbone, probe.device)
+    devices = resolve_devices(probe.device)
+    backbone = load_ref(probe.backbone, devices[0])
     store.catalogue.save_backbone(backbone.info)
     wanted = probe.spec if probe.plan is None else probe.spec.exact
     pending = store.pending_samples(dataset, backbone.info.backbone_id, wanted.spec_id)
@@ -182,10 +195,10 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     return ProbeResult(
         backbone_id=backbone.info.backbone_id,
         dimension=backbone.info.dimension,
-        device=str(backbone.device),
+        device=", ".join(map(str, devices)),
         num_total=store.count_images(dataset),
         num_pending=pending.num_rows,
-        seconds_per_image=seconds,
+        seconds_per_image=seconds / len(devices),
         peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,
     )
 

@@ -1,4 +1,4 @@
-"""Names of devices -> torch devices; "auto" is CUDA, then MPS, then CPU."""
+"""Names of devices -> torch devices; "auto" is CUDA (all of them for a run), then MPS, then CPU."""
 
 from __future__ import annotations
 
@@ -37,3 +37,14 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     if wanted not in devices:
         raise UnknownNameError(f"There is no device {wanted!r} here. Choose auto or one of: {', '.join(devices)}.")
     return torch.device(wanted)
+
+
+def resolve_devices(names: str = "auto") -> tuple[torch.device, ...]:
+    """The devices of a run, a process each: "auto" is every CUDA device, "cuda:0,cuda:1" are those two.
+
+    Raises:
+        UnknownNameError: if this machine does not have one of them.
+    """
+    if names == "auto":
+        names = ",".join(name for name in available_devices() if name.startswith("cuda")) or names
+    return tuple(resolve_device(name.strip()) for name in names.split(","))

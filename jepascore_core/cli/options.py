@@ -26,7 +26,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never try the network 
 
 Estimator = Annotated[str, typer.Option(help=f"One of: {', '.join(ESTIMATORS)}.")]
 Precision = Annotated[str, typer.Option(help=f"auto or one of: {', '.join(PRECISIONS)}.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(help="auto (every GPU), cpu, mps, cuda, or several: cuda:0,cuda:1.")]
 Predict = Annotated[bool, typer.Option("--predict", help="Only say what it would cost.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")]
 
