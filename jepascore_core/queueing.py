@@ -21,6 +21,7 @@ class Work(StrEnum):
     RUN = "run"
     INDEX = "index"
     PROBE = "probe"
+    CLOSEUP = "closeup"
 
     @property
     def queue_name(self) -> str:

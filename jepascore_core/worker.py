@@ -23,6 +23,7 @@ from filelock import Timeout
 from huey.consumer import Consumer
 
 from jepascore_core.catalogue import utc_now
+from jepascore_core.closeups import Closeup, unfinished_closeups, wanted_closeup, write_closeup
 from jepascore_core.errors import JepaScoreError, RunCancelled, StoreError, UnknownNameError, WorkerStopped
 from jepascore_core.indexing import build_dataset_index
 from jepascore_core.queueing import Work, open_queue
@@ -129,7 +130,7 @@ class Worker:
 
     def handle(self, kind: Work, identifier: str) -> None:
         """Do one piece of work to its end, whatever that is."""
-        handlers = {Work.RUN: self.run, Work.INDEX: self.index, Work.PROBE: self.probe}
+        handlers = {Work.RUN: self.run, Work.INDEX: self.index, Work.PROBE: self.probe, Work.CLOSEUP: self.closeup}
         self._num_busy += 1
         try:
             handlers[kind](identifier)
@@ -209,13 +210,30 @@ class Worker:
         if ending is not Ending.DONE:
             catalogue.update_probe(probe_id, state=ProbeState.FAILED, message=message)
 
+    def closeup(self, identifier: str) -> None:
+        """Work out what an encoder is sensitive to in one image."""
+        from jepascore_core.sensitivity import work_out_closeup
+
+        wanted = wanted_closeup(self.store, identifier)
+        if wanted is None:
+            return
+
+        def answer() -> str:
+            work_out_closeup(self.store, wanted)
+            return ""
+
+        ending, message = attempt(answer)
+        if ending is not Ending.DONE:
+            write_closeup(self.store, wanted, Closeup("failed", message=message), {})
+
     def unfinished(self) -> list[tuple[Work, str]]:
-        """Everything that the catalogue says is still to be done, oldest first: runs wait for their dataset's index."""
+        """Everything that is still to be done, oldest first: runs wait for their dataset's index."""
         catalogue = self.store.catalogue
         indexing = [item.dataset_id for item in catalogue.datasets() if item.state is DatasetState.INDEXING]
         return [
             *((Work.INDEX, dataset_id) for dataset_id in indexing),
             *((Work.PROBE, probe.probe_id) for probe in catalogue.queued_probes()),
+            *((Work.CLOSEUP, identifier) for identifier in unfinished_closeups(self.store)),
             *((Work.RUN, run.run_id) for run in reversed(catalogue.runs(active_only=True))),
         ]
 
