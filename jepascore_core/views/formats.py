@@ -70,7 +70,16 @@ def rate_text(rate: float | None) -> str:
 
 def score_text(score: float, is_exact: bool = True) -> str:
     """A score in nats with one decimal and a true minus sign; "~" says that it is an estimate."""
-    return ("" if is_exact else "~") + f"{score:.1f}".replace("-", "−")
+    return ("" if is_exact else "~") + f"{_unsigned_zero(score, 1):.1f}".replace("-", "−")
+
+
+def z_text(value: float) -> str:
+    """A standardised score, without a unit, with two decimals."""
+    return f"{_unsigned_zero(value, 2):.2f}".replace("-", "−")
+
+
+def _unsigned_zero(value: float, decimals: int) -> float:
+    return round(value, decimals) or 0.0
 
 
 def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> str:

@@ -19,11 +19,13 @@ Measured = tuple[str, str]
 DEFINITION_TITLES: dict[str, str] = {
     "rank": "Rank (our default)", "paper": "Paper's listing", "tail": "Tail 90 %", "top": f"Top {TOP_K}",
 }  # fmt: skip
+#: The same where space is short.
+DEFINITION_SHORT: dict[str, str] = {"rank": "Rank", "paper": "Paper", "tail": "Tail 90 %", "top": f"Top {TOP_K}"}
 #: One line each, for people.
 DEFINITION_HELP = (
     "What the score sums of an image's spectrum, in nats; nothing is measured anew.\n\n"
-    "- **Rank**: the logs of all singular values that are not null.\n"
-    "- **Paper's listing**: all of them, null ones clipped at 1e-6.\n"
+    "- **Rank** (our default): the logs of all singular values that are not null.\n"
+    "- **Paper**: as its listing, all of them, null ones clipped at 1e-6.\n"
     "- **Tail 90 %**: as Rank, without the largest tenth.\n"
     f"- **Top {TOP_K}**: as Rank, of the {TOP_K} largest only.\n\n"
     "If a picture changes a lot from one to another, it rests on few singular values."
@@ -69,8 +71,8 @@ def asked_title(name: str) -> str:
 
 def _title(name: str, library: str, architecture: str, family: str) -> str:
     size = short_architecture(architecture)
-    if library == "bundled":
-        return f"{name.partition(':')[2] or name} (bundled)"
+    if library in ("bundled", "trained"):
+        return f"{name.partition(':')[2] or name} ({library})"
     if family == "unknown":
         return f"{size} ({library})"
     if family.startswith("supervised"):

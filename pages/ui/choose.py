@@ -15,7 +15,7 @@ from jepascore_core.views.choices import (
     measured_choices,
 )
 from jepascore_core.views.formats import percent_text, plural
-from jepascore_core.views.names import DEFINITION_HELP, DEFINITION_TITLES
+from jepascore_core.views.names import DEFINITION_HELP, DEFINITION_SHORT
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -88,7 +88,7 @@ def choose_measured(dataset: DatasetChoice, place: DeltaGenerator, least: int) -
 
 def choose_definition() -> Definition:
     """How the score sums the spectrum."""
-    options = {definition: DEFINITION_TITLES[definition] for definition in DEFINITIONS}
+    options = {definition: DEFINITION_SHORT[definition] for definition in DEFINITIONS}
     picked = pick_one("Definition", state.DEFINITION, options, segments=True, help=DEFINITION_HELP)
     return next(definition for definition in DEFINITIONS if definition == picked)
 

@@ -20,7 +20,7 @@ from jepascore_core.views.distribution import (
     histograms,
     samples_between,
 )
-from jepascore_core.views.formats import count_text, plural, score_text
+from jepascore_core.views.formats import count_text, plural, score_text, z_text
 from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.shapes import FINE_BINS
 from pages.ui import state
@@ -54,7 +54,7 @@ PANELS_IN_A_ROW = 2
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the page is about: score sets by backbone, and the reference dataset's id, if there is more than one."""
+    """What the page is about: score sets by backbone, and the id of the reference dataset."""
 
     panels: tuple[tuple[str, tuple[ScoreSet, ...]], ...]
     reference: str
@@ -72,7 +72,7 @@ def choose_score_sets() -> Chosen | None:
         nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
         await_change(lambda: len(store().measured_specs()))
         return None
-    columns = st.columns([3, 4, 4])
+    columns = st.columns([4, 4, 3, 4])
     with columns[0]:
         carried = state.read_id(state.BACKBONE)
         first = carried if carried in choices else next(iter(choices))
@@ -84,10 +84,11 @@ def choose_score_sets() -> Chosen | None:
         dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(options)[:MAX_DATASETS])
         dataset_ids = dataset_ids or tuple(options)[:MAX_DATASETS]
     with columns[2]:
+        reference = pick_one("Reference", state.REFERENCE, options, help=REFERENCE_HELP) or dataset_ids[0]
+    with columns[3]:
         definition = choose_definition()
     panels = tuple((choice.title, _score_sets(choice, dataset_ids, definition)) for choice in chosen)
-    reference = pick_one("Reference", state.REFERENCE, options, help=REFERENCE_HELP) if len(options) > 1 else None
-    return Chosen(tuple(panel for panel in panels if panel[1]), reference or next(iter(options)))
+    return Chosen(tuple(panel for panel in panels if panel[1]), reference)
 
 
 def _score_sets(choice: BackboneChoice, dataset_ids: Sequence[str], definition: Definition) -> tuple[ScoreSet, ...]:
@@ -212,7 +213,7 @@ def _section(view: Histograms, series: HistogramSeries, places: list[int], limit
 def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
     """The numbers of every series; on the scale of a reference they have no unit."""
     on_scale = any(view.reference is not None for _, view in panels)
-    show = _z_text if on_scale else score_text
+    show = z_text if on_scale else score_text
     rows = []
     for title, view in panels:
         for series in view.series:
@@ -227,7 +228,3 @@ def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
             shown = {name: show(value) for name, value in numbers.items()}
             rows.append({"Scores": plain(series.title)} | backbone | {"Samples": count_text(series.num_scored)} | shown)
     st.table(rows)
-
-
-def _z_text(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
