@@ -65,3 +65,13 @@ def test_a_damaged_file_is_named(home: Path, text: str):
         (home / density.FOLDER / name).write_text(text)
         with pytest.raises(StoreError, match=name):
             load(home)
+
+
+def test_what_is_shipped_is_whole_and_was_made_by_the_present_recipe():
+    """Every cell of the shipped grid has a control beside it, and the numbers that the documentation rests on."""
+    shipped = read_cells(density.SHIPPED / density.GRID_NAME)
+    trained = {(cell.dimension, cell.num_samples) for cell in shipped if not cell.is_control}
+    assert trained == {(cell.dimension, cell.num_samples) for cell in shipped if cell.is_control}
+    assert trained
+    assert max(cell.pearson or 0 for cell in shipped if not cell.is_control and cell.dimension >= 16) > 0.9
+    assert max(cell.pearson or 0 for cell in shipped if cell.is_control) < 0.5

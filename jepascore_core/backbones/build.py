@@ -29,8 +29,8 @@ def load_backbone(
     std: float | Sequence[float] | None = None,
     offline: bool = False,
 ) -> Backbone:
-    """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>` or a
-    release's, such as `ijepa:<model>.<tag>`.
+    """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>`,
+    `trained:<name>` or a release's, such as `ijepa:<model>.<tag>`.
 
     Args:
         name: `jepascore backbones` lists the known ones; any name of timm and open_clip works, and any repository in
@@ -153,7 +153,7 @@ def _load_bundled(ref: BackboneRef) -> LoadedEncoder:
         raise PreprocessingError(f"{ref.name} has weights and preprocessing of its own; leave those options out.")
     if ref.pooling not in (None, "native", spec.pooling):
         raise UnknownNameError(f"{ref.name} cannot pool by {ref.pooling!r}; choose {spec.pooling}.")
-    module, facts = load_bundled(ref.name.partition(":")[2])
+    module, facts = load_bundled(ref.name)
     return LoadedEncoder(module, spec, spec.pooling, Preprocessing.from_dict(facts["preprocessing"]))
 
 

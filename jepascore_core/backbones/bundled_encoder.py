@@ -1,10 +1,13 @@
-"""Small encoders whose weights come with the package: `bundled:<name>`, one safetensors and one JSON file each.
+"""Small encoders that come with the package, `bundled:<name>`, or were trained on this machine, `trained:<name>`.
+
+One safetensors and one JSON file each, in the package's folder or in `encoders` of the home folder.
 
 Listing reads the JSON files only and loads no torch, so the web process may do it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import json
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jepascore_core.backbones.arithmetic import vit_shape
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.errors import CheckpointError, UnknownNameError
+from jepascore_core.home import home_folder
 from jepascore_core.records import Preprocessing
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 PREFIX = "bundled:"
+TRAINED = "trained:"
+_REMEDIES = {PREFIX: "reinstall jepascore", TRAINED: "train it again with `jepascore train`"}
 #: What `load_bundled` passes on from the JSON file.
 _FACTS = ("preprocessing", "pooling", "family", "licence", "note", "is_jepa")
 
@@ -31,10 +37,23 @@ def list_bundled() -> tuple[BackboneSpec, ...]:
     return tuple(_spec(path.stem) for path in sorted(WEIGHTS_FOLDER.glob("*.json")))
 
 
-def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
-    """A bundled encoder [B, C, H, W] -> [B, K] in eval mode, its parameters without gradients, and what is known of it.
+def list_trained() -> tuple[BackboneSpec, ...]:
+    """The rows of all encoders that were trained in this home folder, by name; files that make no sense are no rows."""
+    specs = []
+    for path in sorted(_folder(TRAINED).glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            specs.append(_spec(path.stem, TRAINED))
+    return tuple(specs)
 
-    `name` is given with or without "bundled:". The dictionary has the keys preprocessing (fields of
+
+def _folder(prefix: str) -> Path:
+    return home_folder() / "encoders" if prefix == TRAINED else WEIGHTS_FOLDER
+
+
+def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
+    """A bundled or trained encoder [B, C, H, W] -> [B, K] in eval mode, without gradients, and what is known of it.
+
+    A `name` without "bundled:" or "trained:" is a bundled one's. The dictionary has the keys preprocessing (fields of
     `records.Preprocessing`), pooling, family, licence, note and is_jepa. Raises UnknownNameError with near matches, and
     CheckpointError if the weights are missing or do not fit.
     """
@@ -43,35 +62,35 @@ def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
 
     from jepascore_core.training.architectures import build_vit
 
-    name = name.removeprefix(PREFIX)
-    sidecar = _read_sidecar(name)
+    prefix = TRAINED if name.startswith(TRAINED) else PREFIX
+    name = name.removeprefix(prefix)
+    sidecar = _read_sidecar(name, prefix)
     encoder = build_vit(sidecar["architecture"])
     try:
-        encoder.load_state_dict(load_file(WEIGHTS_FOLDER / f"{name}.safetensors"), strict=True)
+        encoder.load_state_dict(load_file(_folder(prefix) / f"{name}.safetensors"), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
-            f"The weights of {PREFIX}{name} cannot be loaded; reinstall jepascore. {error}"
+            f"The weights of {prefix}{name} cannot be loaded; {_REMEDIES[prefix]}. {error}"
         ) from error
     return encoder.eval().requires_grad_(False), {key: sidecar[key] for key in _FACTS}
 
 
-def _read_sidecar(name: str) -> dict[str, Any]:
-    known = [path.stem for path in sorted(WEIGHTS_FOLDER.glob("*.json"))]
+def _read_sidecar(name: str, prefix: str = PREFIX) -> dict[str, Any]:
+    known = [path.stem for path in sorted(_folder(prefix).glob("*.json"))]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
-        raise UnknownNameError(
-            f"There is no bundled encoder {name!r}. Did you mean {', '.join(PREFIX + other for other in near)}?"
-        )
-    sidecar: dict[str, Any] = json.loads((WEIGHTS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+        hint = f" Did you mean {', '.join(prefix + other for other in near)}?" if near else ""
+        raise UnknownNameError(f"There is no {prefix[:-1]} encoder {name!r}.{hint}")
+    sidecar: dict[str, Any] = json.loads((_folder(prefix) / f"{name}.json").read_text(encoding="utf-8"))
     return sidecar
 
 
-def _spec(name: str) -> BackboneSpec:
-    sidecar = _read_sidecar(name)
+def _spec(name: str, prefix: str = PREFIX) -> BackboneSpec:
+    sidecar = _read_sidecar(name, prefix)
     return BackboneSpec(
-        name=PREFIX + name,
+        name=prefix + name,
         family=sidecar["family"],
-        library="bundled",
+        library=prefix[:-1],
         architecture=sidecar["architecture_name"],
         pooling=sidecar["pooling"],
         dimension=sidecar["architecture"]["num_classes"],

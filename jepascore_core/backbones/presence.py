@@ -21,7 +21,7 @@ def weights_path(source: WeightSource) -> Path | None:
 
 def has_weights(spec: BackboneSpec) -> bool:
     """Whether a backbone of the table can be loaded offline."""
-    return spec.library == "bundled" or (spec.source is not None and weights_path(spec.source) is not None)
+    return spec.library in ("bundled", "trained") or (spec.source is not None and weights_path(spec.source) is not None)
 
 
 def torch_cache() -> Path:

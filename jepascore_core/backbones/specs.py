@@ -68,11 +68,11 @@ class BackboneSpec:
 
 
 def list_specs() -> tuple[BackboneSpec, ...]:
-    """All known backbones: the bundled ones first, then the table."""
-    from jepascore_core.backbones.bundled_encoder import list_bundled
+    """All known backbones: those trained on this machine, the bundled ones, then the table."""
+    from jepascore_core.backbones.bundled_encoder import list_bundled, list_trained
     from jepascore_core.backbones.table import TABLE
 
-    return (*list_bundled(), *TABLE)
+    return (*list_trained(), *list_bundled(), *TABLE)
 
 
 def find_spec(name: str) -> BackboneSpec | None:

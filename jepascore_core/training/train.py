@@ -1,16 +1,17 @@
-"""The training loop: seeded, with progress, checkpoints and a loss curve. Equal seeds give equal weights."""
+"""The training loop: seeded, resumable, with progress and a loss curve. Equal seeds give equal weights."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .checkpoint import load_state, save_state
 from .objective import LossTerms, lejepa_loss
 from .sigreg import random_directions
 from .views import ViewConfig, random_view
@@ -47,51 +48,80 @@ def train(
     images: Tensor,
     config: TrainingConfig,
     normalise: Callable[[Tensor], Tensor],
-    progress: Callable[[EpochLoss], None] | None = None,
+    progress: Callable[[EpochLoss], None] = lambda _: None,
     checkpoint: Path | None = None,
+    state: Path | None = None,
+    fingerprint: str = "",
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> list[EpochLoss]:
-    """Train `encoder` in place on `images` [N, C, H, W] in 0..1 and return the loss curve.
+    """Train `encoder` in place on `images` [N, C, H, W], floats in 0..1 or bytes, and return the loss curve.
 
-    `normalise` turns views into the encoder's input. After every epoch `progress` is told and `checkpoint`, if given,
-    is written. Raises FloatingPointError when the loss is not finite, ValueError for a batch larger than the data.
+    `normalise` turns views into the encoder's input; batches go to the encoder's device. After every epoch `progress`
+    is told, and `checkpoint` (weights) and `state` (all that the rest depends on) are written where they are given. A
+    training whose `state` is there goes on after its last epoch, to the same weights as without the break; it must
+    have the same `fingerprint`. `on_step` is told the number of images seen.
+
+    Raises:
+        FloatingPointError: when the loss is not finite.
+        ValueError: for a batch larger than the data.
+        CheckpointError: for a state that is damaged or of another training.
     """
     if not 1 < config.batch_size <= len(images):
         raise ValueError(f"batch_size must lie in 2..{len(images)} (the number of images), not {config.batch_size}")
     generator = torch.Generator().manual_seed(config.seed)
     per_epoch = len(images) // config.batch_size
     optimiser = _optimiser(encoder, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warmup_then_cosine(config, per_epoch * config.epochs))
+    rate_at = _warmup_then_cosine(config, per_epoch * config.epochs)
     curve = []
+    if state is not None and state.is_file():
+        curve = [EpochLoss(*row) for row in load_state(state, encoder, optimiser, generator, fingerprint)]
     encoder.train()
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(len(curve) + 1, config.epochs + 1):
+        order = torch.randperm(len(images), generator=generator)[: per_epoch * config.batch_size]
         sums = torch.zeros(3)
-        for batch in torch.randperm(len(images), generator=generator)[: per_epoch * config.batch_size].split(
-            config.batch_size
-        ):
-            terms = _step(encoder, images[batch], config, normalise, generator)
-            optimiser.zero_grad()
-            terms.total.backward()
-            nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            sums += torch.stack([terms.total, terms.invariance, terms.gaussianity]).detach()
-        loss = EpochLoss(epoch, *(sums / per_epoch).tolist())
-        if not math.isfinite(loss.total):
-            raise FloatingPointError(f"the loss is {loss.total} in epoch {epoch}: lower the learning rate")
-        curve.append(loss)
+        for number, batch in enumerate(order.split(config.batch_size), (epoch - 1) * per_epoch):
+            _set_rate(optimiser, config.learning_rate * rate_at(number))
+            terms = _step(encoder, _as_floats(images[batch]), config, normalise, generator)
+            _descend(encoder, optimiser, terms.total)
+            sums += torch.stack([terms.total, terms.invariance, terms.gaussianity]).detach().cpu()
+            on_step((number + 1) * config.batch_size)
+        curve.append(_checked(EpochLoss(epoch, *(sums / per_epoch).tolist())))
         if checkpoint is not None:
             save_weights(encoder, checkpoint)
-        if progress is not None:
-            progress(loss)
+        if state is not None:
+            save_state(state, encoder, optimiser, generator, [astuple(row) for row in curve], fingerprint)
+        progress(curve[-1])
     encoder.eval()
     return curve
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def _descend(encoder: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+    optimiser.step()
+
+
+def _checked(loss: EpochLoss) -> EpochLoss:
+    if not math.isfinite(loss.total):
+        raise FloatingPointError(f"the loss is {loss.total} in epoch {loss.epoch}: lower the learning rate")
+    return loss
+
+
+def _as_floats(images: Tensor) -> Tensor:
+    return images if images.is_floating_point() else images.float() / 255
 
 
 def save_weights(encoder: nn.Module, path: Path) -> None:
     """Write the weights as safetensors: under another name first, so that a reader never sees a half of them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, partial)
+    save_file({name: value.cpu().contiguous() for name, value in encoder.state_dict().items()}, partial)
     partial.replace(path)
 
 
@@ -103,8 +133,9 @@ def _step(
     generator: torch.Generator,
 ) -> LossTerms:
     views = torch.cat([random_view(images, config.view, generator) for _ in range(config.views)])  # [V * B, C, H, W]
-    embeddings = encoder(normalise(views)).unflatten(0, (config.views, len(images)))  # [V, B, K]
-    directions = random_directions(embeddings.shape[-1], config.directions, generator)
+    device = next(encoder.parameters()).device
+    embeddings = encoder(normalise(views).to(device)).unflatten(0, (config.views, len(images)))  # [V, B, K]
+    directions = random_directions(embeddings.shape[-1], config.directions, generator).to(device)
     return lejepa_loss(embeddings, directions, config.gaussian_weight)
 
 

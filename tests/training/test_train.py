@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.testing import assert_close
 
+from jepascore_core.errors import CheckpointError
 from jepascore_core.training.sigreg import EXPECTED_STATISTIC
 from jepascore_core.training.train import EpochLoss, TrainingConfig, save_weights, train
 from jepascore_core.training.views import ViewConfig
@@ -78,6 +79,44 @@ def test_a_checkpoint_is_there_when_training_is_stopped(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         run(progress=stop, checkpoint=tmp_path / "encoder.safetensors")
     encoder().load_state_dict(load_file(tmp_path / "encoder.safetensors"))
+
+
+@pytest.mark.parametrize("stopped_after", [1, 5])
+def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, stopped_after: int):
+    def stop(loss: EpochLoss) -> None:
+        if loss.epoch == stopped_after:
+            raise KeyboardInterrupt
+
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        run(progress=stop, state=state)
+    seen: list[EpochLoss] = []
+    resumed, curve = run(progress=seen.append, state=state)
+    whole, expected = run()
+    assert curve == expected
+    assert seen == expected[stopped_after:]
+    assert_close(dict(resumed.state_dict()), dict(whole.state_dict()), rtol=0, atol=0)
+
+
+def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path):
+    state = tmp_path / "state.safetensors"
+    run(dataclasses.replace(CONFIG, epochs=1), state=state, fingerprint="one")
+    with pytest.raises(CheckpointError, match="other settings"):
+        run(state=state, fingerprint="another")
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="damaged"):
+        run(state=state, fingerprint="one")
+
+
+def test_bytes_and_floats_train_alike_and_every_step_is_told():
+    pixels = (255 * images()).round().to(torch.uint8)
+    seen: list[int] = []
+    config = dataclasses.replace(CONFIG, epochs=2)
+    first, second = encoder(), encoder()
+    train(first, pixels, config, lambda views: views, on_step=seen.append)
+    train(second, pixels.float() / 255, config, lambda views: views)
+    assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=0, atol=0)
+    assert seen == [32 * number for number in range(1, 9)]
 
 
 def test_save_weights_keeps_the_old_file_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

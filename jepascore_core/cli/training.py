@@ -1,0 +1,173 @@
+"""`jepascore train`: an encoder of one's own, trained on the images of a dataset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jepascore_core.cli.options import Device
+from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
+from jepascore_core.encoders.card import checked_name, encoders_folder
+from jepascore_core.errors import JepaScoreError, StoreError
+from jepascore_core.store import Store
+from jepascore_core.views.formats import duration_text, plural, rate_text
+
+if TYPE_CHECKING:
+    from jepascore_core.encoders.pictures import Pictures
+    from jepascore_core.training.train import EpochLoss, TrainingConfig
+
+MAX_IMAGES = 20_000
+_SHAPE, _TRAINING = {"rich_help_panel": "Encoder"}, {"rich_help_panel": "Training"}
+
+ImageSize = Annotated[int, typer.Option(min=8, max=512, help="Side of its input in pixels.", **_SHAPE)]
+PatchSize = Annotated[int, typer.Option(min=2, max=64, help="Side of a patch; divides the image size.", **_SHAPE)]
+Dimension = Annotated[int, typer.Option("--dimension", "-k", help="K, the size of its embedding.", **_SHAPE)]
+Size = Annotated[str, typer.Option(help="tiny, small or medium.", **_SHAPE)]
+Epochs = Annotated[int, typer.Option(min=1, help="Passes over the images.", **_TRAINING)]
+BatchSize = Annotated[int, typer.Option(min=2, help="Images in a batch.", **_TRAINING)]
+Rate = Annotated[float, typer.Option(min=1e-6, help="Largest learning rate.", **_TRAINING)]
+Weight = Annotated[float, typer.Option(min=0, max=1, help="Of the Gaussianity term.", **_TRAINING)]
+Most = Annotated[int, typer.Option(min=16, help="Train on a fair sample of so many images.", **_TRAINING)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command("train")(train)
+
+
+def train(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset (see `jepascore datasets`).")],
+    name: Annotated[str | None, typer.Option(help="What to call the encoder; else after the dataset.")] = None,
+    image_size: ImageSize = 64,
+    patch_size: PatchSize = 8,
+    dimension: Dimension = 64,
+    size: Size = "small",
+    epochs: Epochs = 100,
+    batch_size: BatchSize = 256,
+    learning_rate: Rate = 2e-3,
+    gaussian_weight: Weight = 0.05,
+    max_images: Most = MAX_IMAGES,
+    seed: Annotated[int, typer.Option(help="Of weights, views and batches.", **_TRAINING)] = 0,
+    device: Device = "auto",
+    again: Annotated[bool, typer.Option("--again", help="Start anew, also where it was finished or stopped.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Train a small encoder on a dataset's images; it then is the backbone trained:<name>, here and in the app.
+
+    After Ctrl-C, or if it is killed, the same command goes on after the last finished epoch.
+    """
+    from jepascore_core.backbones.devices import resolve_device
+    from jepascore_core.encoders.fit import EncoderRecipe
+    from jepascore_core.training.train import TrainingConfig
+
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    store.index_folder(record)
+    chosen = checked_name(name or record.name.lower().replace(" ", "-"))
+    folder = encoders_folder()
+    if (folder / f"{chosen}.json").is_file() and not again:
+        raise StoreError(f"trained:{chosen} is there already: choose another --name, or give --again to replace it.")
+    config = TrainingConfig(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, gaussian_weight=gaussian_weight, seed=seed
+    )
+    recipe = EncoderRecipe(image_size, patch_size, dimension, size, config)
+    recipe.architecture(3)  # refuses what cannot be before any image is read
+    target = resolve_device(device)
+    folder.mkdir(parents=True, exist_ok=True)
+    if again:
+        (folder / f"{chosen}.state").unlink(missing_ok=True)
+    pictures = _read(store, dataset, image_size, max_images)
+    facts = _fit(pictures, recipe, chosen, record.name, target, json)
+    _report(chosen, facts, json)
+
+
+def _read(store: Store, dataset: str, size: int, most: int) -> Pictures:
+    from jepascore_core.encoders.pictures import load_pictures
+
+    with progress_bar() as bar:
+        task = bar.add_task("Reading images", total=None, detail="")
+        pictures = load_pictures(
+            store,
+            store.catalogue.dataset(dataset),
+            size,
+            most,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if pictures.num_failed:
+        say(f"{plural(pictures.num_failed, 'image')} could not be read and {_were(pictures.num_failed)} left out.")
+    return pictures
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _fit(pictures: Pictures, recipe: Any, name: str, data: str, device: Any, json: bool) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from jepascore_core.encoders.fit import PHOTO_VIEWS, fit_encoder
+
+    config: TrainingConfig = recipe.training
+    if pictures.pixels.shape[1] == 3:
+        config = replace(config, view=PHOTO_VIEWS)
+    batch = min(config.batch_size, max(2, len(pictures.pixels) // 2))
+    total = config.epochs * (len(pictures.pixels) // batch) * batch
+    losses: list[EpochLoss] = []
+    about = f"{plural(len(pictures.pixels), 'image')} of the dataset {data}"
+    try:
+        with _bar(f"Training {name}", total, losses) as on_step:
+            return fit_encoder(
+                pictures,
+                replace(recipe, training=config),
+                encoders_folder(),
+                name,
+                about,
+                device=device,
+                progress=losses.append,
+                on_step=on_step,
+            )
+    except KeyboardInterrupt:
+        done = losses[-1].epoch if losses else None
+        say("Stopped. What was finished is kept; the same command goes on with it.")
+        if json:
+            print_json({"name": f"trained:{name}", "state": "stopped", "epoch": done})
+        raise
+    except FloatingPointError as error:
+        raise JepaScoreError(f"The training failed: {error}.") from error
+
+
+@contextmanager
+def _bar(title: str, total: int, losses: list[EpochLoss]) -> Iterator[Callable[[int], None]]:
+    """A bar over images seen, with rate, time left and the loss; a resumed training starts in the middle."""
+    start, first = time.monotonic(), [0]
+    with progress_bar() as bar:
+        task = bar.add_task(title, total=total, detail="")
+
+        def advance(done: int) -> None:
+            first[0] = first[0] or done
+            rate = (done - first[0]) / max(time.monotonic() - start, 1e-9)
+            left = f"{rate_text(rate)}, {duration_text((total - done) / rate)} left" if rate else ""
+            loss = f", loss {losses[-1].total:.3f}" if losses else ""
+            bar.update(task, completed=done, detail=left + loss)
+
+        yield advance
+        bar.update(task, completed=total, detail="")
+
+
+def _report(name: str, facts: dict[str, Any], json: bool) -> None:
+    card, folder = facts["card"], encoders_folder()
+    if json:
+        files = {kind: str(folder / f"{name}.{kind}") for kind in ("safetensors", "md")}
+        print_json({"name": f"trained:{name}", "state": "finished", **files, **card})
+        return
+    accuracy = card["probe_accuracy"]
+    judged = f", linear probe {100 * accuracy:.1f} %" if accuracy is not None else ""
+    say(
+        f"trained:{name} is ready: `jepascore score <dataset> -b trained:{name}`. Distance of projections to the "
+        f"normal {card['normal_distance']:.3f} ({card['expected_distance']:.3f} for a true Gaussian){judged}. "
+        f"Its card: {folder / f'{name}.md'}"
+    )

@@ -1,0 +1,62 @@
+"""The encoders that come with the package, trained anew from scikit-learn's digits, which every installation has:
+
+    python -m jepascore_core.encoders.bundled digits-small [folder]
+
+Weights and numbers depend on the machine's arithmetic in their last digits; the recipe and the seeds do not.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER
+from jepascore_core.demo import load_digit_images
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.training.train import EpochLoss, TrainingConfig
+
+from .fit import EncoderRecipe, fit_encoder
+from .pictures import Pictures
+
+DATA = "1,797 handwritten digits of scikit-learn, rendered at 32 x 32 pixels"
+
+#: Smaller patches, fewer outputs and a stronger Gaussianity term than digits-vit has (patch 16, K = 32, weight 0.05).
+RECIPES = {
+    "digits-small": EncoderRecipe(
+        image_size=32,
+        patch_size=8,
+        dimension=24,
+        size="tiny",
+        training=TrainingConfig(epochs=200, gaussian_weight=0.1, seed=1),
+    ),
+}
+
+
+def digit_pictures() -> Pictures:
+    """All digits as pictures [1797, 1, 32, 32], without the demo's contaminants."""
+    import torch
+
+    images, labels = load_digit_images()
+    names = tuple(str(label) for label in labels)
+    return Pictures(torch.from_numpy(images).unsqueeze(1), names, tuple(map(str, range(len(images)))), 0)
+
+
+def train_bundled(name: str, folder: Path = WEIGHTS_FOLDER) -> None:
+    """Train one of `RECIPES` into a folder, saying every twentieth epoch on standard error; goes on if it was stopped.
+
+    Raises:
+        UnknownNameError: for a name that has no recipe.
+    """
+    if name not in RECIPES:
+        raise UnknownNameError(f"There is no recipe {name!r}; choose one of {', '.join(RECIPES)}.")
+
+    def report(loss: EpochLoss) -> None:
+        if loss.epoch % 20 == 0:
+            sys.stderr.write(f"epoch {loss.epoch}: {loss.total:.4f}\n")
+
+    about = {"family": "LeJEPA (digits)", "licence": "mit"}
+    fit_encoder(digit_pictures(), RECIPES[name], folder, name, DATA, progress=report, **about)
+
+
+if __name__ == "__main__":
+    train_bundled(sys.argv[1], *map(Path, sys.argv[2:3]))
