@@ -118,7 +118,10 @@ def draw_histograms(chosen: Chosen) -> None:
     if selected:
         _draw_bars(selected)
     else:
-        st.caption("Drag across a figure, or click a bar, to see the samples there.")
+        how = (
+            "Click a bar, or drag with the box tool of the figure," if shape == "histogram" else "Drag across a figure"
+        )
+        st.caption(f"{how} to see the samples there.")
     _draw_table(views)
 
 
@@ -156,8 +159,8 @@ def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, positio
         st.caption("Nothing to show: this backbone did not measure the reference, or all its scores are equal.")
         return []
     figure = histogram_figure(view, share=share, shape=shape)
-    # While a drag selects, Streamlit takes no click for a choice.
-    figure.update_layout(dragmode="select", selectdirection="h")
+    # While a drag selects, Streamlit takes no click for a choice: bars are clicked, along lines one drags.
+    figure.update_layout(dragmode=False if shape == "histogram" else "select", selectdirection="h")
     # Of a line only its markers can be selected: they are there, unseen.
     unseen = {"size": 7, "opacity": 0}
     figure.update_traces(mode="lines+markers", marker=unseen, selector={"type": "scatter"})

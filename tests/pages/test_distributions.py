@@ -77,7 +77,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     ]
     assert table(app)[1] | {"Least likely": "0.0", "Most likely": "70.0"} == table(app)[1]
     assert names(app) == ["digits (n = 36, median 17.5)", "more digits (n = 8, median 35.0)"]
-    assert "Drag across a figure, or click a bar, to see the samples there." in said(app)
+    assert "Click a bar, or drag with the box tool of the figure, to see the samples there." in said(app)
 
 
 def test_choosing_datasets(open_page: Callable[..., AppTest], home_store: Store) -> None:
