@@ -13,7 +13,7 @@ from jepascore_core.views.names import score_titles
 from jepascore_core.views.score_set import ScoreSet, what_is_read
 
 #: How many extremes of a class are compared.
-SIZES = (1, 2, 5, 10, 20, 50)
+SIZES = (1, 2, 5, 10, 20)
 
 
 @dataclass(frozen=True, slots=True)

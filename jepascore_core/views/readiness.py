@@ -88,7 +88,10 @@ def _judge(store: Store, scores: ScoreSet, reference: str, backbone_title: str) 
     name = store.catalogue.dataset(scores.dataset_id).name
     home = store.catalogue.dataset(reference).name
     key = "readiness", scores, reference, what_is_read(store, scores), what_is_read(store, against)
-    numbers = remembered(store, key, lambda: _numbers(store, scores, against))
+    if scores == against:
+        numbers = _Numbers(coverage(store, scores)[0], 0)
+    else:
+        numbers = remembered(store, key, lambda: _numbers(store, scores, against))
     common: dict[str, Any] = {
         "scores": scores,
         "title": name,

@@ -20,6 +20,7 @@ from jepascore_core.views.formats import count_text, percent_text
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.charts import chart
 from pages.ui.curation_exports import draw_exports
 from pages.ui.curation_recipes import draw_recipes
 from pages.ui.curation_rules import choose_curation, draw_adders, draw_chips, prepared
@@ -92,9 +93,9 @@ def _draw_before_after(scores: ScoreSet, curation: Curation, result: CurationRes
     st.subheader("Before and after", anchor=False)
     found = before_after(store(), scores, curation, decisions=decisions)
     if found.series:
-        st.plotly_chart(histogram_figure(found, share=False), key="before-after")
+        chart(histogram_figure(found, share=False), "before-after", "Scores before and after the rules")
     balance = most_changed(result.balance)
     st.subheader("Class balance", anchor=False)
     if len(balance) < len(result.balance):
         st.caption(f"The {len(balance)} of {len(result.balance)} classes that lose the largest share")
-    st.plotly_chart(class_balance_figure(balance), key="balance")
+    chart(class_balance_figure(balance), "balance", "Class balance before and after the rules")

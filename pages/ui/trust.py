@@ -11,6 +11,7 @@ from jepascore_core.trust_figures import companions_figure, lengths_figure, proj
 from jepascore_core.views.formats import percent_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import companion_view, gaussianity
+from pages.ui.charts import chart
 from pages.ui.text import plain
 
 VERDICTS = {
@@ -35,9 +36,9 @@ def draw_gaussianity(scores: ScoreSet) -> None:
     (st.success if kind == "success" else st.warning)(text)
     left, right = st.columns(2, gap="large")
     with left:
-        st.plotly_chart(projections_figure(view), key="projections")
+        chart(projections_figure(view), "projections", "Projections of the embeddings")
     with right:
-        st.plotly_chart(lengths_figure(view), key="lengths")
+        chart(lengths_figure(view), "lengths", "Lengths of the embeddings")
     _draw_numbers(view)
 
 
@@ -73,7 +74,7 @@ def draw_companions(scores: ScoreSet) -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        st.plotly_chart(companions_figure(view.agreements), key="companions")
+        chart(companions_figure(view.agreements), "companions", "Score and companions")
         shared = ", ".join(f"{row.title} {percent_text(row.shared_least)}" for row in view.agreements)
         st.caption(f"Of the 5 % least likely images shared with the score (5 % by chance): {shared}.")
         if view.missing:

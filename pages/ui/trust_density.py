@@ -8,6 +8,7 @@ from jepascore_core.density import DensityGrid, load_grid, load_langevin
 from jepascore_core.trust_figures import density_figure, langevin_figure
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.charts import chart
 from pages.ui.pick import pick_one
 
 MEASURES = {"pearson": "Pearson", "spearman": "Spearman", "within": "Within a component"}
@@ -35,11 +36,11 @@ def _draw_grid(grid: DensityGrid) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Trained with the Gaussianity term**")
-        st.plotly_chart(density_figure(trained, measure), key="density")
+        chart(density_figure(trained, measure), "density", "Score and density, trained")
     with right:
         st.markdown("**Control: without it**")
         if control:
-            st.plotly_chart(density_figure(control, measure), key="density-control")
+            chart(density_figure(control, measure), "density-control", "Score and density, control")
         else:
             st.caption("Not run.")
     source = "Worked out in this home folder." if grid.is_own else "As shipped; `jepascore density` does it here."
@@ -61,4 +62,4 @@ def _draw_walk() -> None:
         f"{walk.frame_log_density[0]:.1f} to {walk.frame_log_density[-1]:.1f} nats; the mixture's own samples have "
         f"{walk.true_log_density:.1f}.".replace("-", "−")
     )
-    st.plotly_chart(langevin_figure(walk), key="langevin")
+    chart(langevin_figure(walk), "langevin", "Langevin walk on the score")

@@ -104,4 +104,4 @@ def test_caveats_name_what_is_wrong(store):
 def test_an_encoder_that_the_theory_does_not_cover_says_so(store):
     scores = scored_set(store, "home", range(40), backbone=add_backbone(store, "timm:resnet18", is_jepa=False))
     (found,) = readiness(store, [scores], scores.dataset_id)
-    assert len(found.caveats) == 2
+    assert len(found.caveats) == 1
