@@ -27,7 +27,7 @@ RECIPES = {
         patch_size=8,
         dimension=24,
         size="tiny",
-        training=TrainingConfig(epochs=200, gaussian_weight=0.1, seed=1),
+        training=TrainingConfig(epochs=60, gaussian_weight=0.1, seed=1),
     ),
 }
 
@@ -54,8 +54,8 @@ def train_bundled(name: str, folder: Path = WEIGHTS_FOLDER) -> None:
         if loss.epoch % 20 == 0:
             sys.stderr.write(f"epoch {loss.epoch}: {loss.total:.4f}\n")
 
-    about = {"family": "LeJEPA (digits)", "licence": "mit"}
-    fit_encoder(digit_pictures(), RECIPES[name], folder, name, DATA, progress=report, **about)
+    recipe = RECIPES[name]
+    fit_encoder(digit_pictures(), recipe, folder, name, DATA, family="LeJEPA (digits)", licence="mit", progress=report)
 
 
 if __name__ == "__main__":

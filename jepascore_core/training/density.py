@@ -198,7 +198,7 @@ def walk(
     recipe: DensityRecipe,
     num_walkers: int = 300,
     num_steps: int = 400,
-    step_size: float = 0.02,
+    step_size: float = 0.05,
     num_frames: int = 16,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Langevin:
@@ -206,7 +206,8 @@ def walk(
 
         x <- x + step_size / 2 * grad score(x) + sqrt(step_size) * normal noise
 
-    They start uniformly over the field that is drawn and are held inside it: far outside no score was learned.
+    They start normal with 1.5 times the data's spread and are held inside the field that is drawn: far outside no score
+    was learned.
     `progress` is told the number of finished training and walking steps.
     """
     start, mixture = time.perf_counter(), make_mixture(2)
@@ -214,7 +215,9 @@ def walk(
     encoder = train_on_points(points, recipe, progress)
     limit = float(points.abs().max())
     generator = torch.Generator().manual_seed(recipe.seed)
-    walkers = limit * (2 * torch.rand(num_walkers, 2, generator=generator) - 1)
+    start_spread = 1.5 * points.std(dim=0)
+    walkers = points.mean(dim=0) + start_spread * torch.randn(num_walkers, 2, generator=generator)
+    walkers = walkers.clamp(-limit, limit)
     # Early frames lie close together: that is when most happens.
     shown = sorted({round(num_steps * (number / (num_frames - 1)) ** 2) for number in range(num_frames)})
     frames = []

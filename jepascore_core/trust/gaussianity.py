@@ -40,8 +40,9 @@ DISTANCE_LIMITS = (0.015, 0.05)
 AXIS_LIMITS = (0.05, 0.15)
 SPREAD_LIMITS = (1.5, 3.0)
 
-BIN_EDGES = np.linspace(-4.0, 4.0, 65)
-NUM_LENGTH_BINS = 40
+#: Projections are drawn up to so many standard deviations, and about so many bins a root of the number of images.
+REACH = 4.0
+BINS_PER_ROOT, MIN_BINS, MAX_BINS = 1.5, 12, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
     directions /= np.linalg.norm(directions, axis=0)
     projected, projected_normal = white @ directions, normal @ directions
     lengths, normal_lengths = _lengths(white), _lengths(normal)
-    length_edges = np.linspace(0.0, max(2.0, float(np.quantile(lengths, 0.995))), NUM_LENGTH_BINS + 1)
-    histograms = np.stack([_density(column) for column in projected.T])  # [S, bins]
+    bins = int(np.clip(BINS_PER_ROOT * np.sqrt(len(values)), MIN_BINS, MAX_BINS))
+    edges = np.linspace(-REACH, REACH, bins + 1)
+    length_edges = np.linspace(0.0, max(2.0, float(np.quantile(lengths, 0.995))), bins + 1)
+    histograms = np.stack([_density(column, edges) for column in projected.T])  # [S, bins]
     return Gaussianity(
         num_images=len(values),
         dimension=values.shape[1],
@@ -130,7 +133,7 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
         normal_axis_distance=float(normal_distances(normal).max()),
         spread=float(lengths.std()),
         normal_spread=float(normal_lengths.std()),
-        edges=tuple(BIN_EDGES.tolist()),
+        edges=tuple(edges.tolist()),
         densities=tuple(tuple(row) for row in np.quantile(histograms, (0.1, 0.5, 0.9), axis=0).tolist()),
         length_edges=tuple(length_edges.tolist()),
         lengths=_shares(lengths, length_edges),
@@ -173,9 +176,9 @@ def _lengths(white: Values) -> Values:
     return lengths
 
 
-def _density(values: Values) -> Values:
-    counts, _ = np.histogram(values, BIN_EDGES)
-    return counts / (len(values) * (BIN_EDGES[1] - BIN_EDGES[0]))
+def _density(values: Values, edges: Values) -> Values:
+    counts, _ = np.histogram(values, edges)
+    return counts / (len(values) * (edges[1] - edges[0]))
 
 
 def _shares(values: Values, edges: Values) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ from pages.ui.text import plain
 VERDICTS = {
     "near": (
         "success",
-        "Near Gaussian: as far as this test sees, the score may be read as a density.",
+        "Near Gaussian, as far as this test sees: a JEPA-type encoder's score may be read as a density.",
     ),
     "some way off": ("warning", "Some way off a Gaussian: read the score as an order, not as a density."),
     "far": ("warning", "Far from Gaussian: the score's order may be anything. Look at both ends, and at companions."),

@@ -21,7 +21,7 @@ def put_embeddings(
     name: str = "toy",
 ) -> tuple[ScoreSet, npt.NDArray[np.float16]]:
     """One measured sample a label, its score told from its embedding; and the embeddings [N, 8]."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(7)
     columns = [{"contaminant": defect} for defect in defects] or [{}] * len(labels)
     samples = [
         make_sample(f"{label}/{number:04d}.png", label, content=f"{name} {number}", **metadata)
