@@ -137,10 +137,14 @@ def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
     num_pixels = preprocessing.channels * preprocessing.height * preprocessing.width
     if backbone.device.type != "cuda":
         return plan_batches(backbone.info.dimension, num_pixels, chunk, CPU_JACOBIAN_BYTES)
-    memory = int(JACOBIAN_SHARE * torch.cuda.mem_get_info(backbone.device)[0])
+    return gpu_plan(backbone.info.dimension, num_pixels, chunk, torch.cuda.mem_get_info(backbone.device)[0])
+
+
+def gpu_plan(dimension: int, num_pixels: int, chunk: int, free: int) -> BatchPlan:
+    """The plan to start with on a GPU with so many free bytes."""
     # The chunk is what the memory holds of a single image: several images share it.
-    largest = max(1, chunk // max(1, backbone.info.dimension))
-    return plan_batches(backbone.info.dimension, num_pixels, chunk, memory, largest)
+    largest = max(1, chunk // max(1, dimension))
+    return plan_batches(dimension, num_pixels, chunk, int(JACOBIAN_SHARE * free), largest)
 
 
 def is_overlapping(device: torch.device) -> bool:

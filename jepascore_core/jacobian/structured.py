@@ -26,6 +26,11 @@ GPU_SHARE = 0.4
 CHECK_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.bfloat16: 0.1}
 
 
+def gpu_chunk(architecture: Architecture, products: torch.dtype, free: int) -> int:
+    """Cotangents at once on a GPU with so many free bytes."""
+    return max(1, int(GPU_SHARE * free / architecture.bytes_per_cotangent(products.itemsize)))
+
+
 @dataclass(frozen=True)
 class PassPrecision:
     """`trace`: of the forward pass, softmax and norms; `products`: of the matrix products of the reverse pass."""
@@ -65,8 +70,7 @@ class StructuredEngine:
         if device.type != "cuda":
             fitting = max(1, CPU_CHUNK_VALUES // self._factor.shape[0])
             return min(CPU_CHUNK_MOST, 1 << (fitting.bit_length() - 1))
-        free = torch.cuda.mem_get_info(device)[0]
-        return max(1, int(GPU_SHARE * free / self._architecture.bytes_per_cotangent(self._precision.products.itemsize)))
+        return gpu_chunk(self._architecture, self._precision.products, torch.cuda.mem_get_info(device)[0])
 
     def pull_back(
         self,
