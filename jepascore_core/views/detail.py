@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.records import Sample
+from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
 from jepascore_core.views.distribution import HistogramOptions, Histograms, histograms
 from jepascore_core.views.formats import class_title
@@ -160,6 +161,15 @@ def sample_scores(store: Store, chosen: ScoreSet, sample: Sample) -> tuple[Sampl
         if row is not None:
             found.append(SampleScore(scores=scores, title=title, **row))
     return tuple(sorted(found, key=lambda item: (item.scores != chosen, item.title)))
+
+
+def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict[str, dict[Definition, SampleScore]]:
+    """Title of each backbone -> definition -> the sample's score; the chosen backbone first."""
+    found: dict[str, dict[Definition, SampleScore]] = {}
+    for definition in DEFINITIONS:
+        for score in sample_scores(store, replace(chosen, definition=definition), sample):
+            found.setdefault(score.title, {})[definition] = score
+    return found
 
 
 def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] | None:

@@ -127,7 +127,7 @@ def gallery(
         "layout": layout,
         "selected": selected,
         "tools": tools,
-        "show": _shown() if "score" in tools else SCORE_TOOLS,
+        "show": _shown() if "score" in tools else SHOWN_AT_FIRST,
         "dataset": dataset_id,
         "marks": marks,
         "can_decide": desk is not None and who is not None,

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from jepascore_core.closeups import closeup_folder
 from jepascore_core.datasets.content import content_id as content_id_of
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import IDX_PREFIX, read_bytes
@@ -30,6 +31,7 @@ from jepascore_core.home import home_folder
 Lookup = Callable[[str, str], str | None]
 
 CONTENT_ID = re.compile(r"[0-9a-f]{32}")
+CLOSEUP_NAME = re.compile(r"(input|(leading|trailing)-[0-9]{1,2}-(over|alone))\.png")
 DATASET_ID = re.compile(r"[0-9a-z]{26}")
 #: Longest side of a large view, and up to which one an image is sent without loss and unscaled, in pixels.
 VIEW_SIDE = 1600
@@ -67,6 +69,7 @@ def image_routes(lookup: Lookup) -> list[BaseRoute]:
         Route("/{base:path}images/thumb/{content_id}.webp", thumbnail),
         Route("/{base:path}images/view/{dataset_id}/{content_id}", view),
         Route("/{base:path}images/original/{dataset_id}/{content_id}", original),
+        Route("/{base:path}images/closeup/{backbone_id}/{content_id}/{name}", closeup),
         Route("/{base:path}images/{rest:path}", _not_found),
     ]
 
@@ -81,6 +84,18 @@ def thumbnail(request: Request) -> Response:
     except OSError:
         return _not_found(request)
     return _immutable(request, data, "image/webp", f"thumb-{content_id}")
+
+
+def closeup(request: Request) -> Response:
+    """A picture of a singular vector. It may be made anew by a better engine, so the browser asks each time."""
+    backbone_id, content_id, name = (request.path_params[key] for key in ("backbone_id", "content_id", "name"))
+    if not (CONTENT_ID.fullmatch(content_id) and CLOSEUP_NAME.fullmatch(name)):
+        return _not_found(request)
+    try:
+        data = (closeup_folder(home_folder(), backbone_id, content_id) / name).read_bytes()
+    except (OSError, JepaScoreError):
+        return _not_found(request)
+    return Response(data, media_type="image/png", headers={"Cache-Control": "no-cache", **_HARDENING})
 
 
 def _from_dataset(request: Request, lookup: Lookup, answer: Callable[[Request, bytes, str], Response]) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -131,6 +132,11 @@ def widget_key(name: str) -> str:
 def done_key(name: str) -> str:
     """Session-state key of the last action of a gallery that was seen to."""
     return f"done-{name}"
+
+
+def link(dataset_id: str, measured: str, definition: str, sample_key: str) -> str:
+    """Query string that opens a sample, whatever else the URL says now."""
+    return "?" + urlencode({DATASET: dataset_id, BACKBONE: measured, DEFINITION: definition, SAMPLE: sample_key})
 
 
 def carried() -> dict[str, str]:

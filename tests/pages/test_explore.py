@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
+import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.decisions import decide
+from jepascore_core import closeups
+from jepascore_core.curation.decisions import decide, verdicts
 from jepascore_core.records import MeasurementSpec, RunState
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
+from pages.ui.text import plain
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
-from tests.pages.reading import gallery_data, keys_of, links, one, said, sections
+from tests.pages.reading import gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
 
 PAGE = "pages/explore.py"
@@ -286,3 +290,57 @@ def test_intervals_of_estimates(open_page: Callable[..., AppTest], home_store: S
     app = open_page(PAGE, backbone=f"{estimated.backbone_id}@{spec.spec_id}", view="search")
     (tile,) = sections(app, "found")[0]["tiles"]
     assert (tile["caption"], tile["note"]) == ("~5.0", "4.2 to 6.0")
+
+
+def in_dialog(app: AppTest, label: str) -> Any:
+    (found,) = [item for item in app.get("button") if item.label == label]
+    return found
+
+
+def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, sample="cat/0003.png", who="ada")
+    assert "Not decided yet · decisions are made by ada" in said(app)
+    in_dialog(app, "Drop").click().run()
+    assert "Decided: **drop**" in said(app)
+    assert verdicts(home_store, found.dataset.dataset_id, ["cat/0003.png"]) == {"cat/0003.png": "drop"}
+    in_dialog(app, "Undo (1)").click().run()
+    assert verdicts(home_store, found.dataset.dataset_id, ["cat/0003.png"]) == {}
+
+
+def test_scores_under_every_definition_neighbours_and_a_link(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE, backbone=found.measured, sample="cat/0003.png")
+    rows = table(app)
+    assert [row["Backbone"] for row in rows] == [plain("ViT-Ti/16 (timm)"), plain("ResNet-18 (timm)")]
+    assert rows[0]["Rank (our default)"] == "3.0 nats · 29.2 %"
+    (nearest,) = sections(app, "detail-neighbours")
+    assert (len(nearest["tiles"]), nearest["tiles"][0]["note"]) == (12, "near duplicate")
+    assert "cat/0003.png" not in keys_of(nearest)
+    assert app.code[0].value.endswith("definition=rank&sample=cat%2F0003.png")
+
+
+def test_a_closeup_is_asked_for_once_and_shown(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closeups, "start_worker", lambda *_: False)
+    found = put(home_store, "finished")
+    app = open_page(PAGE, sample="cat/0003.png")
+    in_dialog(app, "Work them out").click().run()
+    assert "Waiting for a worker." in said(app)
+    (identifier,) = closeups.unfinished_closeups(home_store)
+    wanted = closeups.wanted_closeup(home_store, identifier)
+    assert wanted is not None
+    assert wanted.content_id == found.samples[3].content_id
+    failed = closeups.Closeup("failed", message="The file is gone.")
+    closeups.write_closeup(home_store, wanted, failed, {})
+    assert "The file is gone." in said(app.run())
+    assert in_dialog(app, "Try again")
+    closeups.write_closeup(home_store, wanted, closeups.Closeup("done", (9.0, 8.0), (0.1,)), {})
+    app.run()
+    bodies = " ".join(item.proto.body for item in app.get("html"))
+    assert "leading-2-over.png" in bodies
+    assert "trailing-1-over.png" in bodies

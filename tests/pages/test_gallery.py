@@ -55,7 +55,7 @@ def test_the_component_gets_everything_it_shows() -> None:
         "layout": "grid",
         "selected": "a.png",
         "tools": ["size"],
-        "show": ["size", "score", "percentile", "label", "bar"],
+        "show": ["score", "percentile", "bar"],
         "dataset": None,
         "marks": {},
         "can_decide": False,

@@ -200,3 +200,16 @@ def test_a_store_that_cannot_be_read_is_not_found(home: Path) -> None:
 
 def test_nothing_can_be_written(client: TestClient) -> None:
     assert client.post(f"/images/thumb/{UNKNOWN}.webp", content=b"x").status_code == 405
+
+
+def test_pictures_of_a_closeup(client: TestClient, home: Path) -> None:
+    folder = home / "closeups" / "a-backbone" / UNKNOWN
+    folder.mkdir(parents=True)
+    (folder / "leading-1-over.png").write_bytes(encoded(4, 4))
+    (folder / "closeup.json").write_text("{}")
+    base = f"/images/closeup/a-backbone/{UNKNOWN}"
+    answer = client.get(f"{base}/leading-1-over.png")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    for path in (f"{base}/closeup.json", f"{base}/leading-2-over.png", f"/images/closeup/%2e%2e/{UNKNOWN}/input.png"):
+        assert client.get(path).status_code == 404

@@ -1,0 +1,86 @@
+"""The singular vectors of one sample as pictures, and the way there."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Literal
+from urllib.parse import quote
+
+import streamlit as st
+
+from jepascore_core.closeups import Closeup, Look, picture_name, read_closeup, request_closeup
+from jepascore_core.records import Sample
+from jepascore_core.runs import worker_is_alive
+from jepascore_core.views.score_set import ScoreSet
+from pages.ui.cached import store
+from pages.ui.errors import errors_shown
+from pages.ui.text import plain
+
+LOOK_TITLES: dict[Look, str] = {"over": "Over the image", "alone": "Alone"}
+POLL_SECONDS = 1.5
+
+
+def draw_closeup(scores: ScoreSet, sample: Sample) -> None:
+    """Pictures if they are there, else a button or how far they are; looks again by itself while they are made."""
+    st.markdown("**What the encoder is most and least sensitive to**")
+    is_waiting = read_closeup(store().home, scores.backbone_id, sample.content_id).state == "waiting"
+    st.fragment(errors_shown()(_draw), run_every=POLL_SECONDS if is_waiting else None)(scores, sample, is_waiting)
+
+
+def _draw(scores: ScoreSet, sample: Sample, was_waiting: bool) -> None:
+    found = read_closeup(store().home, scores.backbone_id, sample.content_id)
+    if was_waiting and found.state != "waiting":
+        # The whole page anew, so that nothing asks every second any more.
+        st.rerun()
+    if found.state == "done":
+        _draw_pictures(found, scores.backbone_id, sample.content_id)
+        return
+    if found.state == "waiting":
+        alive = worker_is_alive(store().home)
+        st.info("Being worked out: one pass for each dimension of the embedding." if alive else "Waiting for a worker.")
+        if not alive:
+            _draw_button("Ask again", scores, sample)
+        return
+    if found.state == "failed":
+        st.warning(plain(found.message), icon=":material/error:")
+    st.caption(
+        "Right singular vectors of the Jacobian: the changes of the pixels that move the embedding most, and least. "
+        "The worker computes them, about as long as one exact score."
+    )
+    _draw_button("Work them out" if found.state == "none" else "Try again", scores, sample)
+
+
+def _draw_button(title: str, scores: ScoreSet, sample: Sample) -> None:
+    if st.button(title, icon=":material/visibility:", key=f"closeup-{title}"):
+        request_closeup(store(), scores.dataset_id, scores.backbone_id, sample.content_id)
+        st.rerun()
+
+
+def _draw_pictures(found: Closeup, backbone_id: str, content_id: str) -> None:
+    look = st.segmented_control(
+        "Look", tuple(LOOK_TITLES), default="over", format_func=LOOK_TITLES.__getitem__, key="closeup-look",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    st.html(closeup_html(found, backbone_id, content_id, "alone" if look == "alone" else "over"))
+    st.caption("Orange: a brighter pixel moves it one way, blue: the other; the sign of a vector is arbitrary.")
+
+
+def closeup_html(found: Closeup, backbone_id: str, content_id: str, look: Look) -> str:
+    """Two rows of pictures with their singular values."""
+    base = f"images/closeup/{quote(backbone_id, safe='')}/{quote(content_id, safe='')}/"
+    rows: tuple[tuple[Literal["leading", "trailing"], str, tuple[float, ...]], ...] = (
+        ("leading", "Most sensitive", found.leading),
+        ("trailing", "Least sensitive", found.trailing),
+    )
+    parts = []
+    for end, title, values in rows:
+        cells = "".join(
+            f'<figure style="margin:0"><img src="{escape(base + picture_name(end, place, look))}" '
+            f'alt="{title}, number {place}" style="width:100%;image-rendering:pixelated;border-radius:0.25rem">'
+            f'<figcaption style="font-size:0.8125rem">{value:.3g}</figcaption></figure>'
+            for place, value in enumerate(values, start=1)
+        )
+        grid = f"display:grid;grid-template-columns:repeat({max(1, len(values))},minmax(0,9rem));gap:0.625rem"
+        parts.append(f'<div style="font-size:0.875rem;margin:0.25rem 0">{title}, with the singular value</div>')
+        parts.append(f'<div style="{grid}">{cells}</div>')
+    return "".join(parts)

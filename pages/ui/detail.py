@@ -1,0 +1,183 @@
+"""Everything about one sample: image, decision, scores, spectrum, place, neighbours, and what encoders see in it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation.decisions import DecisionVerdict, decide, undo, undo_state, verdicts
+from jepascore_core.curation.rules import NEAR_RADIUS
+from jepascore_core.figures import place_figure, spectrum_figure
+from jepascore_core.records import Sample
+from jepascore_core.views.detail import SampleDetail, SampleScore, scores_by_definition
+from jepascore_core.views.formats import bytes_text, count_text, estimate_text, percentile_text, score_text
+from jepascore_core.views.names import DEFINITION_TITLES
+from jepascore_core.views.neighbours import Neighbour, nearest_samples
+from jepascore_core.views.score_set import ScoreSet
+from pages.ui import state
+from pages.ui.cached import store
+from pages.ui.closeup import draw_closeup
+from pages.ui.gallery import Section, Tile, gallery
+from pages.ui.picture import picture
+from pages.ui.reviewer import reviewer
+from pages.ui.text import plain
+from pages.ui.tiles import to_tile
+
+VERDICT_TEXTS = {"keep": "Decided: **keep**", "drop": "Decided: **drop**"}
+
+
+def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
+    """Large image, decision and facts; then figures, scores of every kind, neighbours and singular vectors."""
+    sample = detail.sample
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        picture(scores.dataset_id, sample.content_id, sample.sample_key, sample.width, sample.height)
+    with right:
+        st.markdown(f"**{plain(sample.sample_key)}**")
+        _draw_decision(sample, scores.dataset_id)
+        _draw_facts(detail)
+    if detail.chosen is None:
+        st.info("This sample was not measured under the chosen backbone. The Runs page lists failures.")
+    else:
+        _draw_figures(detail)
+        _draw_all_scores(detail, scores)
+        _draw_neighbours(detail, scores)
+        draw_closeup(scores, sample)
+    _draw_link(scores, sample)
+
+
+def _draw_decision(sample: Sample, dataset_id: str) -> None:
+    who = reviewer()
+    found = verdicts(store(), dataset_id, [sample.sample_key]).get(sample.sample_key, "undecided")
+    buttons: tuple[tuple[str, DecisionVerdict, str, str], ...] = (
+        ("Keep", "keep", ":material/check:", "k"),
+        ("Drop", "drop", ":material/close:", "d"),
+    )
+    with st.container(horizontal=True):
+        for title, verdict, icon, key in buttons:
+            kind = "primary" if found == verdict else "secondary"
+            st.button(
+                title, icon=icon, shortcut=key, type=kind, key=f"detail-{verdict}", on_click=decide,
+                args=(store(), dataset_id, [(sample.sample_key, sample.content_id)], verdict, who),
+            )  # fmt: skip
+        possible = undo_state(store(), dataset_id, who).num_undo
+        st.button(
+            f"Undo ({count_text(possible)})", icon=":material/undo:", shortcut="u", key="detail-undo",
+            disabled=not possible, on_click=undo, args=(store(), dataset_id, who),
+            help="Takes back your own last decision about this dataset.",
+        )  # fmt: skip
+    st.caption(VERDICT_TEXTS.get(found, "Not decided yet") + f" · decisions are made by {plain(who)}")
+
+
+def _draw_facts(detail: SampleDetail) -> None:
+    sample = detail.sample
+    for score in detail.scores:
+        st.markdown(f"**{score_text(score.score, score.is_exact)}** nats under {plain(score.title)}")
+        estimate = estimate_text(score.lower, score.upper, score.is_exact)
+        st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)))
+    facts = [
+        ("Class", detail.class_title),
+        ("Split", sample.split or ""),
+        ("Size", f"{sample.width} × {sample.height} pixels, {bytes_text(sample.num_bytes)}"),
+        *((name, str(value)) for name, value in sample.metadata.items()),
+        ("File", sample.uri),
+    ]
+    with st.container(gap="xxsmall"):
+        for name, value in facts:
+            if value:
+                st.markdown(f":gray[{plain(name)}]  {plain(value)}")
+
+
+def _standing(score: SampleScore) -> str:
+    in_class = f"{count_text(score.class_place)} of {count_text(score.num_scored_in_class)} in its class"
+    in_dataset = f"{count_text(score.place)} of {count_text(score.num_scored)} in the dataset"
+    share = percentile_text(score.class_percentile)
+    return f"Counted from the least likely: {in_class} ({share}), {in_dataset}; rank {score.rank}"
+
+
+def _draw_figures(detail: SampleDetail) -> None:
+    one, two = st.columns(2)
+    with one:
+        if detail.spectrum is None:
+            st.caption("An estimated score has no spectrum: measure exactly to see the singular values.")
+        else:
+            st.caption("Singular values of its Jacobian; the band is 5 to 95 % of its class")
+            st.plotly_chart(spectrum_figure(detail.spectrum), key="detail-spectrum")
+    with two:
+        if detail.place is not None:
+            st.caption("Its score among those of its class and of the dataset")
+            st.plotly_chart(place_figure(detail.place), key="detail-place")
+
+
+def _draw_all_scores(detail: SampleDetail, scores: ScoreSet) -> None:
+    """Every backbone down, every definition across; the share of the class that scores lower beside each."""
+    st.markdown("**Under every backbone and definition**")
+    rows = [
+        {
+            "Backbone": plain(title),
+            **{
+                DEFINITION_TITLES[name]: f"{score_text(found.score, found.is_exact)} nats · "
+                f"{percentile_text(found.class_percentile)}"
+                for name, found in by_definition.items()
+            },
+        }
+        for title, by_definition in scores_by_definition(store(), scores, detail.sample).items()
+    ]
+    st.table(rows)
+    st.caption("In nats, higher = more likely; then the share of its class that scores lower. Only shares compare.")
+
+
+def _draw_neighbours(detail: SampleDetail, scores: ScoreSet) -> None:
+    st.markdown("**Nearest images in embedding space, and duplicates**")
+    found = nearest_samples(store(), scores, detail.sample.content_id)
+    num_near = sum(item.distance <= NEAR_RADIUS for item in found)
+    sections = [
+        Section(
+            [
+                Tile(twin.sample_key, twin.content_id, "same bytes", tooltip=twin.sample_key)
+                for twin in detail.duplicates
+            ],
+            "Exact duplicates",
+            count_text(detail.num_duplicates),
+        ),
+        Section(
+            [_neighbour_tile(item) for item in found],
+            "Nearest",
+            f"their scores, and the cosine distance · {count_text(num_near)} within {NEAR_RADIUS:g}: near duplicates",
+        ),
+    ]
+    sections = [section for section in sections if section.tiles]
+    if not sections:
+        st.caption("There is no other image to compare it with.")
+        return
+    event = gallery(
+        sections, "detail-neighbours", label="Neighbours", size=84, layout="row", remember=state.SAMPLE, tools=(),
+        dataset_id=scores.dataset_id, who=reviewer(),
+    )  # fmt: skip
+    if event is not None:
+        st.rerun()
+
+
+def _neighbour_tile(item: Neighbour) -> Tile:
+    tile = to_tile(item.sample)
+    is_near = item.distance <= NEAR_RADIUS
+    return Tile(
+        tile.sample_key,
+        tile.content_id,
+        tile.caption,
+        f"{item.distance:.3f}",
+        tile.percentile,
+        tooltip=f"{tile.tooltip}\ncosine distance {item.distance:.4f}",
+        label=tile.label,
+        note="near duplicate" if is_near else tile.note,
+    )
+
+
+def _draw_link(scores: ScoreSet, sample: Sample) -> None:
+    base = (st.context.url or "").partition("?")[0]
+    st.caption("Permanent link to this sample")
+    st.code(
+        base
+        + state.link(scores.dataset_id, f"{scores.backbone_id}@{scores.spec_id}", scores.definition, sample.sample_key),
+        language=None,
+        wrap_lines=True,
+    )
