@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from jepascore_core.curation import ClassBalance
-from jepascore_core.views.agreement import Agreement, PercentileScatter
+from jepascore_core.views.agreement import Agreement, PercentilePair, PercentileScatter
 from jepascore_core.views.detail import PlaceView, SpectrumView
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, percentile_range
 from jepascore_core.views.extremes import ClassSummary
@@ -172,14 +172,11 @@ def percentile_scatter_figure(scatter: PercentileScatter) -> go.Figure:
     figure.add_shape(type="line", x0=0, y0=0, x1=100, y1=100, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     figure.add_trace(
         go.Scattergl(
-            x=[point.first for point in scatter.points],
-            y=[point.second for point in scatter.points],
-            customdata=[[point.sample_key, point.content_id] for point in scatter.points],
-            hovertext=[
-                f"{shown(point.sample_key)}<br>class {shown(point.label or '(no label)', 30)}"
-                f"<br>{point.first:.1f} % and {point.second:.1f} %"
-                for point in scatter.points
-            ],
+            x=np.array([point.first for point in scatter.points]),
+            y=np.array([point.second for point in scatter.points]),
+            # Plotly looks at every item of a list, and takes an array as it is.
+            customdata=np.array([[point.sample_key, point.content_id] for point in scatter.points], dtype=object),
+            hovertext=np.array([_pair_text(point) for point in scatter.points], dtype=object),
             hovertemplate="%{hovertext}<extra></extra>",
             mode="markers",
             marker={"color": PALETTE[0], "size": 6, "opacity": 0.7},
@@ -190,6 +187,13 @@ def percentile_scatter_figure(scatter: PercentileScatter) -> go.Figure:
     figure.update_yaxes(title=f"Percentile under {shown(scatter.second_title)} (%)", scaleanchor="x", **axis)
     figure.update_layout(dragmode="lasso")
     return figure
+
+
+def _pair_text(point: PercentilePair) -> str:
+    return (
+        f"{shown(point.sample_key)}<br>class {shown(point.label or '(no label)', 30)}"
+        f"<br>{point.first:.1f} % and {point.second:.1f} %"
+    )
 
 
 def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:

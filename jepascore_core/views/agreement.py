@@ -207,7 +207,7 @@ def percentile_scatter(
     *,
     labels: Sequence[Label] | None = None,
     within_class: bool = False,
-    limit: int = 5000,
+    limit: int = 4000,
 ) -> PercentileScatter:
     """Percentiles (within the dataset, or within the class) of at most `limit` common samples.
 
