@@ -33,7 +33,7 @@ FLOORS = (
     {"tallies"},
     {"approximate", "trust"},
     {"tasks", "figures", "exporters", "scoring", "sensitivity"},
-    {"worker", "engines", "trust_figures", "figure_files"},
+    {"worker", "engines", "trust_figures", "sheets", "figure_files"},
     {"cli"},
 )
 #: Entry points, which may name anything.

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from jepascore_core.cli import data, exports, measuring, runs, system, training, trust, worker, zoo
+from jepascore_core.cli import data, exports, figure, measuring, runs, system, training, trust, worker, zoo
 from jepascore_core.cli.output import complain, say
 from jepascore_core.datasets.uris import clean_text
 from jepascore_core.errors import JepaScoreError, RunCancelled
@@ -69,7 +69,7 @@ def jepascore(
     """JEPA-SCORE for image datasets: measure, look, curate, export."""
 
 
-for room in (data, measuring, runs, exports, zoo, training, trust, system, worker):
+for room in (data, measuring, runs, exports, figure, zoo, training, trust, system, worker):
     room.register(app)
 
 

@@ -1,0 +1,114 @@
+"""`jepascore figure`: the paper's figures from what is measured, as files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jepascore_core.cli.output import JsonFlag, print_json, say
+from jepascore_core.cli.trust import write_html
+from jepascore_core.datasets.decoding import decode
+from jepascore_core.datasets.reading import read_bytes
+from jepascore_core.errors import JepaScoreError, SampleError, UnknownNameError
+from jepascore_core.sheets import extremes_sheet
+from jepascore_core.store import Store, write_atomically
+from jepascore_core.views.choices import MeasuredChoice, measured_choices
+from jepascore_core.views.distribution import HistogramOptions, histograms
+from jepascore_core.views.extremes import class_extremes, class_summaries
+from jepascore_core.views.score_set import ScoredSample, ScoreSet
+
+figure_app = typer.Typer(help="Write the paper's figures from what is measured.", no_args_is_help=True)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
+Backbone = Annotated[str | None, typer.Option("--backbone", "-b", help="Part of its title, if there are several.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(figure_app, name="figure")
+
+
+@figure_app.command("extremes")
+def extremes(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    out: Out = Path("extremes.png"),
+    backbone: Backbone = None,
+    label: Annotated[list[str] | None, typer.Option(help="Only this class; may be given again.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=20, help="Samples in each block.")] = 6,
+    json: JsonFlag = False,
+) -> None:
+    """Least likely, most likely and random samples of each class as a PNG (the paper's Figures 1, 4 and 5)."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    choice = _choose(store, record.dataset_id, backbone)
+    scores = choice.scores(record.dataset_id)
+    known = [summary.label for summary in class_summaries(store, scores) if summary.num_scored]
+    wanted = [name for name in known if not label or name in label]
+    if not wanted:
+        raise UnknownNameError(f"{dataset} has no measured class of that name: {', '.join(map(str, label or ()))}.")
+
+    def picture(sample: ScoredSample) -> Any:
+        uri = store.uri_of(record.dataset_id, sample.content_id)
+        if uri is None:
+            raise SampleError("The image is no longer in the dataset.", "read")
+        return decode(read_bytes(uri))
+
+    found = class_extremes(store, scores, wanted, count)
+    sheet = extremes_sheet(found, picture, f"{record.name}, {choice.title}: JEPA-SCORE in nats", count)
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, buffer.getvalue())
+    _report({"path": str(out), "backbone": choice.title, "classes": wanted}, json)
+
+
+@figure_app.command("histograms")
+def score_histograms(
+    datasets: Annotated[list[str], typer.Argument(help="Names of datasets that one backbone measured.")],
+    out: Out = Path("histograms.html"),
+    backbone: Backbone = None,
+    json: JsonFlag = False,
+) -> None:
+    """Score histograms of several datasets under one backbone as a page (the paper's Figure 3), with their medians."""
+    from jepascore_core.figures import histogram_figure
+
+    store = Store()
+    records = [store.catalogue.dataset(name) for name in datasets]
+    first = _choose(store, records[0].dataset_id, backbone)
+    score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
+    view = histograms(store, score_sets, HistogramOptions())
+    if len(view.series) < len(records):
+        raise JepaScoreError(f"Not all of these datasets are measured with {first.title}.")
+    write_html([histogram_figure(view)], out)
+    series = [
+        {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}
+        for record, item in zip(records, view.series, strict=True)
+    ]
+    _report({"path": str(out), "backbone": first.title, "series": series}, json)
+
+
+def _choose(store: Store, dataset_id: str, part: str | None) -> MeasuredChoice:
+    """The backbone that measured a dataset; of several the one whose title has `part` in it.
+
+    Raises:
+        JepaScoreError: if there is none, or more than one.
+    """
+    measured: Sequence[MeasuredChoice] = measured_choices(store, dataset_id)
+    found = [choice for choice in measured if part is None or part.lower() in choice.title.lower()]
+    if len(found) == 1:
+        return found[0]
+    titles = "; ".join(choice.title for choice in measured) or "nothing yet"
+    raise JepaScoreError(f"Name one with --backbone: the dataset is measured with {titles}.")
+
+
+def _report(facts: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(facts)
+        return
+    say(f"{facts['path']} is written ({facts['backbone']}).")
+    for item in facts.get("series", ()):
+        say(f"{item['dataset']}: median {item['median']:.1f} nats over {item['num_scored']:,} samples.")
