@@ -20,7 +20,7 @@ from .pictures import Pictures
 
 DATA = "1,797 handwritten digits of scikit-learn, rendered at 32 x 32 pixels"
 
-#: Smaller patches, fewer outputs and a stronger Gaussianity term than digits-vit has (patch 16, K = 32, weight 0.05).
+#: Smaller patches and fewer outputs than digits-vit has (patch 16, K = 32), and twice the weight of the LeJEPA paper.
 RECIPES = {
     "digits-small": EncoderRecipe(
         image_size=32,
