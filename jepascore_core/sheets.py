@@ -41,7 +41,8 @@ def extremes_sheet(
             for place, sample in enumerate(samples[:per_group]):
                 left = GAP + number * block + place * (TILE + GAP)
                 sheet.paste(_tile(sample, pictures), (left, top + HEAD))
-                caption = score_text(sample.score, sample.is_exact)
+                # Pillow's own font has no true minus sign.
+                caption = score_text(sample.score, sample.is_exact).replace("−", "-")
                 draw.text((left, top + HEAD + TILE), caption, fill=_INK, font=font)
     return sheet
 
