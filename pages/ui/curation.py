@@ -24,7 +24,8 @@ from pages.ui.charts import chart
 from pages.ui.curation_exports import draw_exports
 from pages.ui.curation_recipes import draw_recipes
 from pages.ui.curation_rules import choose_curation, draw_adders, draw_chips, prepared
-from pages.ui.gallery import Section, gallery
+from pages.ui.gallery import SCORE_TOOLS, Section, gallery
+from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
 
 PREVIEW_SAMPLES = 12
@@ -70,7 +71,10 @@ def _draw_previews(scores: ScoreSet, curation: Curation, result: CurationResult,
     shown = [section for section in _sections(found, result) if section.tiles]
     if not shown:
         st.info("These rules drop nothing.")
-    elif gallery(shown, "preview", label="Preview", size=88, remember=state.SAMPLE):
+    elif gallery(
+        shown, "preview", label="Preview", size=88, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        dataset_id=scores.dataset_id, who=reviewer(),
+    ):  # fmt: skip
         st.rerun()
 
 

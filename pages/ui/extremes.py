@@ -122,7 +122,7 @@ def draw_class_list(scores: ScoreSet, title: str) -> None:
     )
     sections = [_listed(summary, item, span) for summary, item in zip(shown, found, strict=True)]
     event = gallery(
-        sections, "class-list", label="Classes", size=56, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        sections, "class-list", label="Classes", size=80, remember=state.SAMPLE, tools=SCORE_TOOLS,
         dataset_id=scores.dataset_id, who=reviewer(), on_open=lambda place: _open(shown[place].label),
     )  # fmt: skip
     if event is not None:

@@ -157,7 +157,16 @@ def _draw_queue(queue: tuple[ScoredSample, ...], at: int, decisions: dict[str, D
         for item in queue
     ]
     sections = [Section(tiles, "Queue", plural(len(queue), "sample"))]
-    gallery(sections, "queue", label="Queue", size=72, layout="row", selected=queue[at].sample_key, remember=state.AT)
+    gallery(
+        sections,
+        "queue",
+        label="Queue",
+        size=72,
+        layout="row",
+        selected=queue[at].sample_key,
+        remember=state.AT,
+        tools=(),
+    )
 
 
 def _draw_journal(dataset_id: str) -> None:
