@@ -144,7 +144,7 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     page.get_by_role("button", name="Add the demo").click()
     expect(under_way(page)).to_be_visible(timeout=PATIENCE)
     go(page, "Explore")
-    tiles = page.get_by_role("group", name="Images").locator(".tile")
+    tiles = page.get_by_role("group", name="Extremes").locator(".tile")
     expect(tiles.first).to_be_visible(timeout=PATIENCE)
     expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
     run = app.newest_run()
@@ -231,7 +231,7 @@ def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, t
     assert app.store.catalogue.run(run.run_id).num_reused == cancelled.num_measured
     assert app.repeated() == []
     card.get_by_role("link", name="Explore").click()
-    expect(page.get_by_role("group", name="Images").locator(".tile").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("group", name="Extremes").locator(".tile").first).to_be_visible(timeout=PATIENCE)
 
 
 def test_two_tabs_see_the_same(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_two_tabs_see_the_same(visit: Callable[..., Visit], app: App, tmp_path: 
 
     run = start_slow_run(app, first.page)
     expect(under_way(second.page)).to_be_visible(timeout=PATIENCE)
-    tiles = second.page.get_by_role("group", name="Images").locator(".tile")
+    tiles = second.page.get_by_role("group", name="Extremes").locator(".tile")
     expect(tiles.first).to_be_visible(timeout=PATIENCE)
     expect(card_of(first.page, run).get_by_text(f"{TITLE} · Finished")).to_be_visible(timeout=PATIENCE)
     expect(under_way(second.page)).to_be_hidden(timeout=PATIENCE)
