@@ -241,9 +241,11 @@ class Compiler:
         sure = " + ".join(f"coalesce({item.holds}, false)::INT" for item in judged)
         possible = " + ".join(f"coalesce({item.holds}, true)::INT" for item in judged)
         margins = ", ".join(item.margin for item in judged)
+        # What is unknown changes nothing: where enough hold without it, it comes last; where too few do, first.
+        known, assumed = (f"list_sort([{margins}]::DOUBLE[], 'DESC', 'NULLS {end}')[{m}]" for end in ("LAST", "FIRST"))
         return Judged(
             f"(CASE WHEN {sure} >= {m} THEN true WHEN {possible} < {m} THEN false END)",
-            f"list_sort([{margins}]::DOUBLE[], 'DESC', 'NULLS LAST')[{m}]",
+            f"(CASE WHEN {sure} >= {m} THEN {known} ELSE {assumed} END)",
         )
 
 

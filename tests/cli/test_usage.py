@@ -36,6 +36,7 @@ def test_these_are_the_commands():
         *("add", "datasets list", "datasets failures", "datasets cancel", "remove"),
         *("score", "runs list", "runs follow", "runs cancel", "runs resume", "runs failures"),
         *("export", "backbones", "demo", "doctor", "app"),
+        *("train", "density", "langevin", "figure extremes", "figure histograms"),
         *("worker run", "worker start", "worker stop", "worker status"),
     }
 
