@@ -334,16 +334,19 @@ def class_balance_figure(balance: Sequence[ClassBalance]) -> go.Figure:
 
 
 def _figure(height: int = 340) -> go.Figure:
-    """An empty figure on transparent ground, with its legend above the plot."""
+    """An empty figure without a legend, unless the caller turns it on."""
+    return empty_figure(height).update_layout(showlegend=False, hoverlabel={"align": "left"})
+
+
+def empty_figure(height: int) -> go.Figure:
+    """A figure on transparent ground, with its legend above the plot."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=False,
         legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-        hoverlabel={"align": "left"},
         # On a transparent ground plotly would put its buttons on a dark bar.
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": PALETTE[0]},
     )

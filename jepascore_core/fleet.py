@@ -130,9 +130,10 @@ def _measure_on_several(
         lines[receiver] = device
     try:
         for line, told in _listen(lines):
-            check()
+            # Before anything is raised: what was told is told once.
             if told is not None:
                 ledger.enter(lines[line], told)
+            check()
             if ledger.error:
                 raise JepaScoreError(ledger.error)
     finally:
@@ -142,11 +143,11 @@ def _measure_on_several(
                 ledger.enter(lines[line], told)
         for process in processes:
             process.join()
+    if all(process.exitcode == 0 for process in processes):
+        return ledger.progress
     shards = store.shards_sql(backbone.info.backbone_id, spec.spec_id)
     known = set(store.query(f"SELECT content_id FROM ({shards})")["content_id"].to_pylist()) | ledger.failed_ids
     left = [image for image in pending if image.content_id not in known]
-    if not left:
-        return ledger.progress
     logger.warning("a process died; the %d images that it has left are measured by this one", len(left))
     ledger.settle(len(pending) - len(left) - len(ledger.failed_ids))
     here(left, on_progress=lambda progress, failures: ledger.enter("here", _Told(progress, tuple(failures))))

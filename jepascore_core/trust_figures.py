@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from jepascore_core.density import DensityCell, Langevin
-from jepascore_core.figures import NEUTRAL, PALETTE, shown
+from jepascore_core.figures import NEUTRAL, PALETTE, empty_figure, shown
 from jepascore_core.trust.agreement import CompanionAgreement
 from jepascore_core.trust.gaussianity import Gaussianity
 
@@ -29,7 +29,7 @@ def projections_figure(view: Gaussianity) -> go.Figure:
     edges = np.array(view.edges)
     centres = (edges[:-1] + edges[1:]) / 2
     low, middle, high = view.densities
-    figure = _figure()
+    figure = empty_figure(320)
     figure.add_trace(_line(centres, high, "", width=0, hover=False, showlegend=False))
     band = _line(centres, low, "80 % of the projections", width=0, hover=False)
     figure.add_trace(band.update(fill="tonexty", fillcolor=_BAND))
@@ -45,7 +45,7 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
     """Lengths of the whitened embeddings, and those of as many points of a true Gaussian."""
     edges = np.array(view.length_edges)
     centres = (edges[:-1] + edges[1:]) / 2
-    figure = _figure()
+    figure = empty_figure(320)
     width = float(edges[1] - edges[0])
     bars = {"width": width, "marker": {"color": PALETTE[0], "opacity": 0.6, "line": {"width": 0}}}
     figure.add_trace(go.Bar(x=centres, y=view.lengths, name="embeddings", **bars))
@@ -67,7 +67,7 @@ def density_figure(cells: Sequence[DensityCell], measure: Literal["pearson", "sp
     rows = [[found.get((dimension, count)) for count in counts] for dimension in dimensions]
     values = [[None if cell is None else getattr(cell, measure) for cell in row] for row in rows]
     texts = [["" if cell is None else _number(getattr(cell, measure)) for cell in row] for row in rows]
-    figure = _figure(height=150 + 44 * max(1, len(dimensions)))
+    figure = empty_figure(height=150 + 44 * max(1, len(dimensions)))
     figure.add_trace(
         go.Heatmap(
             z=values,
@@ -94,7 +94,7 @@ def density_figure(cells: Sequence[DensityCell], measure: Literal["pearson", "sp
 def langevin_figure(walk: Langevin) -> go.Figure:
     """An animation, from uniform points to samples of the learned score, over the true log density."""
     limit = walk.axis[-1]
-    figure = _figure(height=560)
+    figure = empty_figure(height=560)
     figure.add_trace(
         go.Heatmap(
             x=walk.axis,
@@ -120,7 +120,7 @@ def langevin_figure(walk: Langevin) -> go.Figure:
 
 def companions_figure(rows: Sequence[CompanionAgreement]) -> go.Figure:
     """A bar for each companion: its rank correlation with the JEPA-SCORE."""
-    figure = _figure(height=110 + 36 * max(2, len(rows)))
+    figure = empty_figure(height=110 + 36 * max(2, len(rows)))
     figure.add_trace(
         go.Bar(
             x=[row.spearman for row in rows],
@@ -186,19 +186,3 @@ def _line(
     line = {"color": colour, "width": width, "dash": dash, "shape": "spline" if width else "linear"}
     hoverinfo = "x+y+name" if hover else "skip"
     return go.Scatter(x=x, y=y, name=name, mode="lines", line=line, hoverinfo=hoverinfo, showlegend=showlegend)
-
-
-def _figure(height: int = 320) -> go.Figure:
-    """An empty figure on transparent ground, with its legend above the plot."""
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": PALETTE[0]},
-    )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
-    return figure

@@ -46,9 +46,8 @@ def choose_scores() -> ScoreSet | None:
     dataset = choose_dataset(columns[0])
     if dataset is None:
         return None
-    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
+    measured = measured_by_id(dataset)
     if not measured:
-        await_scores(dataset)
         return None
     with columns[1]:
         options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
@@ -56,6 +55,14 @@ def choose_scores() -> ScoreSet | None:
     with columns[2]:
         definition = choose_definition()
     return measured[picked or ""].scores(dataset.dataset_id, definition)
+
+
+def measured_by_id(dataset: DatasetChoice) -> dict[str, MeasuredChoice]:
+    """The backbones that measured a dataset, by what the URL calls them; says what to do where there is none."""
+    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
+    if not measured:
+        await_scores(dataset)
+    return measured
 
 
 def await_scores(dataset: DatasetChoice) -> None:
@@ -68,9 +75,8 @@ def await_scores(dataset: DatasetChoice) -> None:
 
 def choose_measured(dataset: DatasetChoice, place: DeltaGenerator, least: int) -> tuple[MeasuredChoice, ...]:
     """At least so many of the backbones that measured a dataset, chosen in `place`; with fewer none, and what to do."""
-    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
+    measured = measured_by_id(dataset)
     if not measured:
-        await_scores(dataset)
         return ()
     options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
     with place:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from jepascore_core.views.choices import measured_choices
 from jepascore_core.views.ranks import rank_check
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
-from pages.ui.choose import await_scores, choose_dataset, choose_definition, measured_id, plain_title
+from pages.ui.choose import choose_dataset, choose_definition, measured_by_id, plain_title
 from pages.ui.extremes import draw_class_list, draw_extremes
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.searching import draw_search
@@ -42,9 +41,8 @@ def choose_explored() -> Explored | None:
     dataset = choose_dataset(columns[0])
     if dataset is None:
         return None
-    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
+    measured = measured_by_id(dataset)
     if not measured:
-        await_scores(dataset)
         return None
     options = {name: plain_title(choice) for name, choice in measured.items()}
     carried = state.read_id(state.BACKBONE)
