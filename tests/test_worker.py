@@ -1,9 +1,5 @@
 """The worker on real encoders and files: runs, indexes and probes, in this thread and in a killed process."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,15 +18,11 @@ from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunSta
 from jepascore_core.runs import (
     cancel_dataset,
     cancel_run,
-    follow_run,
     request_dataset,
     request_probe,
     request_run,
     resume_dataset,
     resume_run,
-    start_worker,
-    worker_is_alive,
-    worker_pid,
 )
 from jepascore_core.store import Store
 from jepascore_core.worker import Worker
@@ -315,64 +307,3 @@ def test_messages_are_json_and_reach_the_handler(tmp_path):
     queue.huey.storage.enqueue(raw)
     queue.huey.execute(queue.huey.dequeue())
     assert seen == [(Work.RUN, "abc")]
-
-
-def wait_until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def live_store(tmp_path):
-    """A store served by real worker processes, of which none outlives the test."""
-    store = Store(tmp_path / "home")
-    yield store
-    pid = worker_pid(store.home)
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-    assert store.check() == []
-
-
-@pytest.mark.slow
-def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(
-    live_store, tmp_path, checkpoint, monkeypatch
-):
-    store, count = live_store, 1500
-    request_dataset(store, "toy", str(write_images(tmp_path / "images", count)))
-    # Slow enough that two kills find it at work, also on a fast machine.
-    run = request_run(store, "toy", checkpoint, precision="float64")
-    for _ in range(2):
-        known = len(measured_ids(store))
-        wait_until(lambda: len(measured_ids(store)) > known)  # noqa: B023 - read at once
-        pid = worker_pid(store.home)
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not worker_is_alive(store.home))
-        assert store.catalogue.run(run.run_id).state is RunState.RUNNING
-        assert start_worker(store.home)
-    ended = list(follow_run(store, run.run_id))[-1]
-    assert (ended.state, ended.num_measured, ended.num_failed) == (RunState.FINISHED, count, 0)
-    counts = Counter(measured_ids(store))
-    assert len(counts) == count
-    assert set(counts.values()) == {1}
-
-
-@pytest.mark.slow
-def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store):
-    home = live_store.home
-    assert start_worker(home)
-    wait_until(lambda: worker_pid(home) is not None)
-    command = [sys.executable, "-m", "jepascore_core", "worker", "run"]
-    second = subprocess.run(command, env={**os.environ, "JEPASCORE_HOME": str(home)}, capture_output=True, check=False)
-    assert second.returncode == 1
-    assert b"Another worker" in second.stderr
-    os.kill(worker_pid(home), signal.SIGTERM)
-    wait_until(lambda: not worker_is_alive(home))
-
-
-@pytest.mark.slow
-def test_an_idle_worker_ends(live_store):
-    assert start_worker(live_store.home, idle_seconds=0.5)
-    wait_until(lambda: worker_is_alive(live_store.home))
-    wait_until(lambda: not worker_is_alive(live_store.home))
