@@ -19,7 +19,7 @@ from jepascore_core.views.agreement import Agreement, PercentilePair, Percentile
 from jepascore_core.views.detail import PlaceView, SpectrumView
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, percentile_range
 from jepascore_core.views.extremes import ClassSummary
-from jepascore_core.views.formats import percent_text, score_text
+from jepascore_core.views.formats import percent_text, plural, score_text
 from jepascore_core.views.overlaps import OverlapCurve
 from jepascore_core.views.shapes import density, ecdf
 
@@ -131,7 +131,10 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
     figure = _figure()
     band = f"5 to 95 % of {shown(spectrum.class_title, 30)} ({spectrum.num_reference:,} images)"
     faint = {"color": NEUTRAL, "width": 0}
-    figure.add_trace(go.Scatter(x=index, y=spectrum.class_high, line=faint, hoverinfo="skip", showlegend=False))
+    upper = f"95 % of {shown(spectrum.class_title, 30)}"
+    figure.add_trace(
+        go.Scatter(x=index, y=spectrum.class_high, name=upper, line=faint, hoverinfo="skip", showlegend=False)
+    )
     figure.add_trace(
         go.Scatter(
             x=index, y=spectrum.class_low, name=band, fill="tonexty", fillcolor="rgba(127,135,144,0.3)",

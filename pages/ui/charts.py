@@ -32,7 +32,7 @@ def chart(
     config = picture_config(name, _kind())
     # The same element whatever the camera saves, so that a selection survives the choice.
     more: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
-    event = st.plotly_chart(figure, key=key, config=config, **more)
+    event = st.plotly_chart(figure, key=key, config=config, alt=title, **more)
     _draw_downloads(figure, key, title, name)
     return event
 

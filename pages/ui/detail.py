@@ -15,6 +15,7 @@ from jepascore_core.views.neighbours import Neighbour, nearest_samples
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.charts import chart
 from pages.ui.closeup import draw_closeup
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.picture import picture
@@ -101,11 +102,11 @@ def _draw_figures(detail: SampleDetail) -> None:
             st.caption("An estimated score has no spectrum: measure exactly to see the singular values.")
         else:
             st.caption("Singular values of its Jacobian; the band is 5 to 95 % of its class")
-            st.plotly_chart(spectrum_figure(detail.spectrum), key="detail-spectrum")
+            chart(spectrum_figure(detail.spectrum), "detail-spectrum", f"Singular values of {detail.sample.sample_key}")
     with two:
         if detail.place is not None:
             st.caption("Its score among those of its class and of the dataset")
-            st.plotly_chart(place_figure(detail.place), key="detail-place")
+            chart(place_figure(detail.place), "detail-place", f"Score of {detail.sample.sample_key} among others")
 
 
 def _draw_all_scores(detail: SampleDetail, scores: ScoreSet) -> None:

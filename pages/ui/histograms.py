@@ -33,10 +33,10 @@ from pages.ui.pick import pick_many, pick_one
 from pages.ui.samples import to_tiles
 from pages.ui.text import plain
 
-GROUP_TITLES = {"none": "Whole datasets", "label": "By class", "split": "By split"}
+GROUP_TITLES = {"none": "Whole", "label": "By class", "split": "By split"}
 UNIT_TITLES = {"share": "Share", "count": "Count"}
 SHAPE_TITLES: dict[Shape, str] = {"histogram": "Histogram", "density": "Density", "ecdf": "Cumulative"}
-SCALE_TITLES = {"raw": "Nats", "reference": "Against the reference"}
+SCALE_TITLES = {"raw": "Nats", "reference": "Reference"}
 SCALE_HELP = (
     "In nats scores of two backbones cannot be compared. Against the reference they can: 0 is the reference dataset's "
     "median, 1 its spread (the standard deviation of a normal distribution with its quartiles)."
@@ -72,7 +72,7 @@ def choose_score_sets() -> Chosen | None:
         nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
         await_change(lambda: len(store().measured_specs()))
         return None
-    columns = st.columns([4, 4, 3, 4])
+    columns = st.columns([7, 7, 6, 9])
     with columns[0]:
         carried = state.read_id(state.BACKBONE)
         first = carried if carried in choices else next(iter(choices))
@@ -126,17 +126,13 @@ def draw_histograms(chosen: Chosen) -> None:
 
 
 def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:
-    columns = st.columns([4, 4, 3, 4])
-    with columns[0]:
+    with st.container(horizontal=True, gap="medium"):
         grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True)
-    with columns[1]:
         picked = pick_one("Shape", state.SHAPE, {str(key): title for key, title in SHAPE_TITLES.items()}, segments=True)
-    shape: Shape = next(name for name in SHAPE_TITLES if name == picked)
-    unit = "share"
-    with columns[2]:
+        shape: Shape = next(name for name in SHAPE_TITLES if name == picked)
+        unit = "share"
         if shape == "histogram":
             unit = pick_one("Height of a bar", state.UNIT, UNIT_TITLES, segments=True) or unit
-    with columns[3]:
         scale = pick_one("Scale", state.SCALE, SCALE_TITLES, segments=True, help=SCALE_HELP)
     group_by: GroupBy = next(name for name in GROUPINGS if name == grouping)
     options = HistogramOptions(group_by=group_by, reference=chosen.reference if scale == "reference" else None)

@@ -32,8 +32,9 @@ def pick_one(
     shown, changed = options.__getitem__, (name, resets)
     if segments:
         st.segmented_control(
-            label, tuple(options), format_func=shown, key=key, help=help, on_change=_to_url, args=changed
-        )
+            label, tuple(options), format_func=shown, key=key, help=help, on_change=_to_url, args=changed,
+            required=True, wrap=True,
+        )  # fmt: skip
     else:
         st.selectbox(label, tuple(options), format_func=shown, key=key, help=help, on_change=_to_url, args=changed)
     return str(st.session_state[key])

@@ -181,7 +181,7 @@ def open_downloads(page: Page) -> None:
 def test_a_copied_link_opens_the_same_view(visit: Callable[..., Visit], app: Compared) -> None:
     first = visit(f"{app.server.url}/distributions").page
     plot(first, "histograms")
-    for label, parameter in (("Cumulative", "shape=ecdf"), ("Against the reference", "scale=reference")):
+    for label, parameter in (("Cumulative", "shape=ecdf"), ("Reference", "scale=reference")):
         first.get_by_role("radio", name=label).or_(first.get_by_role("button", name=label, exact=True)).first.click()
         first.wait_for_url(f"**{parameter}**")
     second = visit(first.url).page
