@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from jepascore_core.records import (
     CostProbe,
     DatasetRecord,
     DatasetState,
+    ExportRequest,
     MeasurementSpec,
     ProbeResult,
     ProbeState,
@@ -34,6 +35,11 @@ from jepascore_core.records import (
 
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT = 30.0
+#: Exports that have ended are remembered up to this number.
+MAX_EXPORTS = 50
+
+#: All of an export but its recipe, which may be long and is wanted once.
+_EXPORT = ", ".join(item.name for item in fields(ExportRequest))
 
 
 def new_id() -> str:
@@ -271,6 +277,57 @@ class Catalogue:
         """Set the given columns."""
         self._update("probes", "probe_id", probe_id, changes)
 
+    # Exports
+
+    def add_export(
+        self, dataset_id: str, recipe: str, path: str, file_format: str, options: dict[str, Any]
+    ) -> ExportRequest:
+        """Queue an export; of those that have ended the oldest are forgotten."""
+        export_id = new_id()
+        with self._connect() as connection:
+            connection.execute(
+                "INSERT INTO exports (export_id, dataset_id, recipe, path, file_format, options, state, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (export_id, dataset_id, recipe, path, file_format, canonical_json(options), RunState.QUEUED, utc_now()),
+            )
+            connection.execute(
+                "DELETE FROM exports WHERE export_id IN (SELECT export_id FROM exports"
+                " WHERE state NOT IN ('queued', 'running') ORDER BY export_id DESC LIMIT -1 OFFSET ?)",
+                (MAX_EXPORTS,),
+            )
+        return self.export(export_id)
+
+    def exports(self, dataset_id: str | None = None, active_only: bool = False) -> list[ExportRequest]:
+        """Exports that were asked for, newest first."""
+        sql = (
+            f"SELECT {_EXPORT} FROM exports WHERE (?1 IS NULL OR dataset_id = ?1)"
+            " AND (NOT ?2 OR state IN ('queued', 'running')) ORDER BY export_id DESC"
+        )
+        return [_export(row) for row in self._rows(sql, dataset_id, active_only)]
+
+    def export(self, export_id: str) -> ExportRequest:
+        """The export of this id.
+
+        Raises:
+            UnknownNameError: if there is none.
+        """
+        rows = self._rows(f"SELECT {_EXPORT} FROM exports WHERE export_id = ?", export_id)
+        if not rows:
+            raise UnknownNameError(f"There is no export {export_id!r} any more. Ask for it again.")
+        return _export(rows[0])
+
+    def export_recipe(self, export_id: str) -> str:
+        """What an export is to keep, as it was asked for."""
+        return str(self._rows("SELECT recipe FROM exports WHERE export_id = ?", export_id)[0]["recipe"])
+
+    def update_export(self, export_id: str, **changes: Any) -> None:
+        """Set the given columns."""
+        self._update("exports", "export_id", export_id, changes)
+
+    def remove_export(self, export_id: str) -> None:
+        """Forget that an export was asked for; what it wrote stays."""
+        self._execute("DELETE FROM exports WHERE export_id = ?", export_id)
+
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -317,3 +374,9 @@ def _run(row: sqlite3.Row) -> Run:
 def _probe(row: sqlite3.Row) -> CostProbe:
     result = ProbeResult.from_dict(json.loads(row["result"])) if row["result"] else None
     return CostProbe(**{**_request(row), "state": ProbeState(row["state"]), "result": result})
+
+
+def _export(row: sqlite3.Row) -> ExportRequest:
+    options, state = json.loads(row["options"]), RunState(row["state"])
+    stops = bool(row["cancel_requested"])
+    return ExportRequest(**{**dict(row), "options": options, "state": state, "cancel_requested": stops})

@@ -104,6 +104,26 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE probes ADD COLUMN plan TEXT
     """,
     "ALTER TABLE runs ADD COLUMN is_precision_open INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE exports (
+        export_id TEXT PRIMARY KEY,
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        recipe TEXT NOT NULL,
+        path TEXT NOT NULL,
+        file_format TEXT NOT NULL,
+        options TEXT NOT NULL,
+        state TEXT NOT NULL,
+        num_total INTEGER NOT NULL DEFAULT 0,
+        num_written INTEGER NOT NULL DEFAULT 0,
+        rate REAL,
+        message TEXT NOT NULL DEFAULT '',
+        cancel_requested INTEGER NOT NULL DEFAULT 0,
+        created_at TEXT NOT NULL,
+        started_at TEXT,
+        finished_at TEXT,
+        heartbeat REAL
+    )
+    """,
 )
 
 

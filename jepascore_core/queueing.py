@@ -16,17 +16,21 @@ from huey.serializer import Serializer
 
 
 class Work(StrEnum):
-    """Kinds of work. Runs have a queue of their own, so that an index or a probe need not wait for one to end."""
+    """Kinds of work. Runs and exports have queues of their own, so that nothing quick need wait for one to end."""
 
     RUN = "run"
     INDEX = "index"
     PROBE = "probe"
     CLOSEUP = "closeup"
+    EXPORT = "export"
 
     @property
     def queue_name(self) -> str:
         """Name of the queue that carries this kind of work."""
-        return "runs" if self is Work.RUN else "quick"
+        return {Work.RUN: "runs", Work.EXPORT: "exports"}.get(self, "quick")
+
+
+QUEUES = ("runs", "exports", "quick")
 
 
 class _JsonSerializer(Serializer):

@@ -244,6 +244,7 @@ def ensure_worker_for_active_work(store: Store) -> None:
     is_waiting = (
         store.catalogue.runs(active_only=True)
         or store.catalogue.queued_probes()
+        or store.catalogue.exports(active_only=True)
         or any(dataset.state is DatasetState.INDEXING for dataset in datasets)
     )
     if is_waiting:

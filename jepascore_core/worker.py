@@ -26,7 +26,7 @@ from jepascore_core.catalogue import utc_now
 from jepascore_core.closeups import Closeup, unfinished_closeups, wanted_closeup, write_closeup
 from jepascore_core.errors import JepaScoreError, RunCancelled, StoreError, UnknownNameError, WorkerStopped
 from jepascore_core.indexing import build_dataset_index
-from jepascore_core.queueing import Work, open_queue
+from jepascore_core.queueing import QUEUES, Work, open_queue
 from jepascore_core.records import DatasetState, ProbeState, Run, RunState
 from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store, write_atomically
@@ -130,7 +130,13 @@ class Worker:
 
     def handle(self, kind: Work, identifier: str) -> None:
         """Do one piece of work to its end, whatever that is."""
-        handlers = {Work.RUN: self.run, Work.INDEX: self.index, Work.PROBE: self.probe, Work.CLOSEUP: self.closeup}
+        handlers = {
+            Work.RUN: self.run,
+            Work.INDEX: self.index,
+            Work.PROBE: self.probe,
+            Work.CLOSEUP: self.closeup,
+            Work.EXPORT: self.export,
+        }
         self._num_busy += 1
         try:
             handlers[kind](identifier)
@@ -226,6 +232,28 @@ class Worker:
         if ending is not Ending.DONE:
             write_closeup(self.store, wanted, Closeup("failed", message=message), {})
 
+    def export(self, export_id: str) -> None:
+        """Write an export: the whole of it or nothing."""
+        from jepascore_core.exporters.requests import write_requested
+
+        catalogue = self.store.catalogue
+        request = catalogue.export(export_id)
+        if not request.state.is_active:
+            return
+
+        def beat(now: float) -> bool:
+            catalogue.update_export(export_id, heartbeat=now)
+            return catalogue.export(export_id).cancel_requested
+
+        started = request.started_at or utc_now()
+        catalogue.update_export(export_id, state=RunState.RUNNING, started_at=started, message="Working out the list")
+        with Pulse(beat, self.stop) as pulse:
+            ending, message = attempt(lambda: write_requested(self.store, request, pulse.check))
+        if ending is Ending.CANCELLED:
+            message = "Cancelled"
+        finished = None if ending is Ending.STOPPED else utc_now()
+        catalogue.update_export(export_id, state=RUN_STATES[ending], message=message, rate=None, finished_at=finished)
+
     def unfinished(self) -> list[tuple[Work, str]]:
         """Everything that is still to be done, oldest first: runs wait for their dataset's index."""
         catalogue = self.store.catalogue
@@ -234,6 +262,7 @@ class Worker:
             *((Work.INDEX, dataset_id) for dataset_id in indexing),
             *((Work.PROBE, probe.probe_id) for probe in catalogue.queued_probes()),
             *((Work.CLOSEUP, identifier) for identifier in unfinished_closeups(self.store)),
+            *((Work.EXPORT, item.export_id) for item in reversed(catalogue.exports(active_only=True))),
             *((Work.RUN, run.run_id) for run in reversed(catalogue.runs(active_only=True))),
         ]
 
@@ -262,14 +291,16 @@ def run_worker(home: Path, idle_seconds: float) -> bool:
 
 
 def _serve(worker: Worker, home: Path, idle_seconds: float) -> None:
-    queues = [open_queue(home, name, worker.handle) for name in ("runs", "quick")]
-    for queue in queues:
+    queues = {name: open_queue(home, name, worker.handle) for name in QUEUES}
+    for queue in queues.values():
         # Messages of a former life are stale: the catalogue says what is still to be done.
         queue.huey.flush()
     worker.last_active = time.monotonic()
     for kind, identifier in worker.unfinished():
-        queues[0 if kind is Work.RUN else 1].put(kind.value, identifier)
-    consumers = [Consumer(queue.huey, workers=1, periodic=False, initial_delay=0.05, max_delay=0.3) for queue in queues]
+        queues[kind.queue_name].put(kind.value, identifier)
+    consumers = [
+        Consumer(queue.huey, workers=1, periodic=False, initial_delay=0.05, max_delay=0.3) for queue in queues.values()
+    ]
     for consumer in consumers:
         consumer.start()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -9,6 +9,7 @@ from jepascore_core.exporters.export import (
     suggested_name,
 )
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, FormatSpec, Link, Which
+from jepascore_core.exporters.requests import cancel_export, repeat_export, request_export
 from jepascore_core.exporters.snippets import snippet
 
 __all__ = [
@@ -23,8 +24,11 @@ __all__ = [
     "FormatSpec",
     "Link",
     "Which",
+    "cancel_export",
     "export",
     "export_bytes",
+    "repeat_export",
+    "request_export",
     "snippet",
     "suggested_name",
 ]

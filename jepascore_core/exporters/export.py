@@ -32,8 +32,12 @@ from jepascore_core.views.score_set import ScoreSet
 
 PROVENANCE_VERSION = 2
 
-#: Called with the number of samples looked at and of all; whatever it raises ends the export, of which nothing is left.
+#: Called with the number of samples written and of all to be written; whatever it raises ends the export, of which
+#: nothing is left.
 Progress = Callable[[int, int], None]
+
+#: Samples that are written between two calls: images take their time, rows do not.
+PIECE = {True: 16, False: 256}
 
 _FILE_WRITERS: dict[ExportFormat, Callable[[BinaryIO, Batches, Job], None]] = {
     "txt": writers.write_txt,
@@ -105,6 +109,7 @@ def export(
     recipe: Recipe | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    export_id: str | None = None,
 ) -> ExportReport:
     """Write a list or folder and, beside it, `<name>.provenance.json`: both, or nothing. Sources are only read.
 
@@ -119,25 +124,32 @@ def export(
         recipe: the recipe that this is, for the provenance; made from the rest if it is not given.
         overwrite: replace existing files; an existing folder is never replaced.
         progress: told how far it is; may raise to end the export.
+        export_id: who asked for it: goes into the provenance, and another attempt removes what a killed one left.
 
     Raises:
         ExportError: if it cannot be written in whole; nothing of it is left behind.
         UnknownNameError, DatasetNotReadyError, RuleError: as `curation.evaluate`.
     """
     path = Path(path)
-    chosen = _checked(file_format or _by_suffix(path), options)
-    provenance_path = path.with_name(f"{path.name}.provenance.json")
+    chosen = checked_format(file_format or _by_suffix(path), options)
+    targets = targets_of(path)
     question = _Question(store, scores, curation, decisions, recipe)
-    with staged([path, provenance_path], overwrite) as (temporary, temporary_provenance):
-        rows = question.rows(options.which, progress)
+    with staged(list(targets), overwrite, export_id) as (temporary, temporary_provenance):
+        rows = question.rows(options.which, PIECE[SPECS[chosen].has_images], progress)
         digest = _write(temporary, chosen, rows, question.job(options))
         listed = {
             "name": path.name, "format": chosen, **dataclasses.asdict(options), "sha256": digest,
             **({"order": question.job(options).order} if chosen == "indices" else {}),
         }  # fmt: skip
-        text = json.dumps(question.provenance(listed), indent=2)
+        asked = {"export_id": export_id} if export_id else {}
+        text = json.dumps({**question.provenance(listed), **asked}, indent=2)
         temporary_provenance.write_text(f"{text}\n", encoding="utf-8")
-    return ExportReport(path, provenance_path, question.num_rows, question.counts, digest)
+    return ExportReport(*targets, question.num_rows, question.counts, digest)
+
+
+def targets_of(path: Path) -> tuple[Path, Path]:
+    """The file or folder of an export, and the provenance file beside it."""
+    return path, path.with_name(f"{path.name}.provenance.json")
 
 
 def _write(temporary: Path, chosen: ExportFormat, rows: Batches, job: Job) -> str | None:
@@ -165,7 +177,7 @@ def export_bytes(
         ExportError: also for a format that is a folder.
         UnknownNameError, DatasetNotReadyError, RuleError: as `export`.
     """
-    chosen = _checked(file_format, options)
+    chosen = checked_format(file_format, options)
     if SPECS[chosen].is_folder:
         raise ExportError(f"{SPECS[chosen].title} is a folder: write it to this computer instead.")
     name = suggested_name(store.catalogue.dataset(scores.dataset_id).name, options.which, chosen)
@@ -193,7 +205,12 @@ def _by_suffix(path: Path) -> str:
     return _BY_SUFFIX.get(path.suffix.lower(), path.suffix.removeprefix(".") or "folder")
 
 
-def _checked(file_format: str, options: ExportOptions) -> ExportFormat:
+def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
+    """The format of this name.
+
+    Raises:
+        ExportError: if there is none, or if it cannot do what the options ask for.
+    """
     if options.which not in WHICH:
         raise ExportError(f"There is no list of {options.which!r} samples. Choose one of {', '.join(WHICH)}.")
     if options.link not in LINKS:
@@ -264,23 +281,28 @@ class _Question:
         known = self._store.query(f"SELECT * FROM ({self._store.manifest_sql(self._dataset)}) LIMIT 0").column_names
         return columns(self._store).metadata(self._dataset, "uid") if "meta.uid" in known else None
 
-    def rows(self, which: Which, progress: Progress | None) -> Iterator[pa.RecordBatch]:
-        """The samples of a list in order of their keys, as batches of `ROW_SCHEMA`."""
-        done, total = 0, self._store.query(f"SELECT count(*) AS n FROM {self._found.base}")["n"][0].as_py()
+    def rows(self, which: Which, size: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        """The samples of a list in order of their keys, as batches of `ROW_SCHEMA` of at most this size."""
+        total = self._count(which)
         for batch in self._store.stream(self._sql(), [self._reasons]):
             self._note(batch)
-            done += batch.num_rows
             if which != "all":
                 batch = batch.filter(pc.equal(batch["verdict"], _VERDICTS[which]))
             # In small pieces: between two of them an export can be ended.
-            for first in range(0, batch.num_rows, 256):
-                piece = batch.slice(first, 256)
-                self.num_rows += piece.num_rows
+            for first in range(0, batch.num_rows, size):
+                piece = batch.slice(first, size)
                 yield piece.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+                self.num_rows += piece.num_rows
                 if progress is not None:
-                    progress(done - batch.num_rows + min(first + 256, batch.num_rows), total)
+                    progress(self.num_rows, total)
             if progress is not None:
-                progress(done, total)
+                progress(self.num_rows, total)
+
+    def _count(self, which: Which) -> int:
+        condition = "true" if which == "all" else f"verdict = '{_VERDICTS[which]}'"
+        return int(
+            self._store.query(f"SELECT count(*) AS n FROM {self._found.table} WHERE {condition}")["n"][0].as_py()
+        )
 
     @property
     def _reasons(self) -> list[str]:

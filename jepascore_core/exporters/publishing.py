@@ -17,31 +17,48 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextlib.contextmanager
-def staged(targets: list[Path], overwrite: bool = False) -> Iterator[list[Path]]:
+def staged(targets: list[Path], overwrite: bool = False, token: str | None = None) -> Iterator[list[Path]]:
     """Gives a temporary path for each target; if the block ends well, all of them get their names, else none does.
 
-    A target may become a file or a folder. A folder that exists is never replaced, a file only with `overwrite`.
+    A target may become a file or a folder. A folder that exists is never replaced, a file only with `overwrite`. The
+    first target is named last: once it is there, everything is. A `token` is part of the temporary names: what an
+    attempt that was killed left under it is removed.
 
     Raises:
         ExportError: saying what to do: a target exists already, the folder above it is missing or must not be written
             to, the disk is full.
     """
-    token = secrets.token_hex(4)
-    temporary = [target.with_name(f".{target.name}.{token}.tmp") for target in targets]
+    temporary = [temporary_path(target, token or secrets.token_hex(4)) for target in targets]
     try:
-        for target in targets:
-            if not target.parent.is_dir():
-                raise ExportError(f"The folder {target.parent} does not exist. Make it, or choose another one.")
-            _refuse(target, overwrite)
+        check_targets(targets, overwrite)
+        for path in temporary:
+            remove(path)
         yield temporary
         for path in temporary:
             _flush(path)
-        _publish(list(zip(temporary, targets, strict=True)), overwrite)
+        _publish(list(zip(temporary, targets, strict=True))[::-1], overwrite)
     except OSError as error:
         raise ExportError(explain(error, targets[0])) from error
     finally:
         for path in temporary:
             remove(path)
+
+
+def temporary_path(target: Path, token: str) -> Path:
+    """Where something is written before it gets its name: beside the target, hidden."""
+    return target.with_name(f".{target.name}.{token}.tmp")
+
+
+def check_targets(targets: list[Path], overwrite: bool = False) -> None:
+    """Refuse what cannot be written to.
+
+    Raises:
+        ExportError: as `staged`, at its beginning.
+    """
+    for target in targets:
+        if not target.parent.is_dir():
+            raise ExportError(f"The folder {target.parent} does not exist. Make it, or choose another one.")
+        _refuse(target, overwrite)
 
 
 def explain(error: OSError, target: Path) -> str:

@@ -1,0 +1,144 @@
+"""Exports that the worker writes: asked for here, followed in the catalogue, whole or not there at all.
+
+Images of a large dataset take minutes to hours, so no page waits for them. Whatever ends an attempt, be it a person, a
+full disk or a killed worker, nothing of it stays; a worker that was stopped or killed is followed by one that begins
+anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from jepascore_core.curation.recipes import Recipe, from_dict, to_dict
+from jepascore_core.errors import ExportError
+from jepascore_core.exporters.export import ExportOptions, checked_format, export, targets_of
+from jepascore_core.exporters.publishing import check_targets, remove, temporary_path
+from jepascore_core.queueing import Work, enqueue
+from jepascore_core.records import ExportRequest, RunState
+from jepascore_core.runs import start_worker, worker_is_alive
+from jepascore_core.store import Store
+
+#: Counters are written at most this often, in seconds.
+REPORT_SECONDS = 0.3
+
+
+def request_export(
+    store: Store, dataset_id: str, recipe: Recipe, path: Path, file_format: str, options: ExportOptions
+) -> ExportRequest:
+    """Ask the worker for an export of what a recipe keeps.
+
+    Raises:
+        ExportError: for what can be known beforehand: the target exists or is being written, its folder does not
+            exist, the format cannot do what the options ask for.
+    """
+    chosen = checked_format(file_format, options)
+    if not path.is_absolute():
+        raise ExportError(f"{path} is no whole path: begin with /, or with ~ for your own folder.")
+    check_targets(list(targets_of(path)))
+    if any(item.path == str(path) for item in store.catalogue.exports(active_only=True)):
+        raise ExportError(f"{path} is being written already. Wait for it, or cancel it.")
+    body = json.dumps(to_dict(recipe))
+    request = store.catalogue.add_export(dataset_id, body, str(path), chosen, dataclasses.asdict(options))
+    return _enqueued(store, request.export_id)
+
+
+def repeat_export(store: Store, export_id: str) -> ExportRequest:
+    """Ask again for an export that was cancelled or failed."""
+    request = store.catalogue.export(export_id)
+    if request.state.is_active:
+        return request
+    store.catalogue.update_export(
+        export_id, state=RunState.QUEUED, cancel_requested=0, num_total=0, num_written=0, started_at=None,
+        finished_at=None, message="",
+    )  # fmt: skip
+    return _enqueued(store, export_id)
+
+
+def cancel_export(store: Store, export_id: str) -> None:
+    """Ask for an export to end, of which nothing is left: at once if nobody works on it, else within a moment."""
+    request = store.catalogue.export(export_id)
+    if not request.state.is_active:
+        return
+    store.catalogue.update_export(export_id, cancel_requested=1)
+    if request.state is RunState.QUEUED or not worker_is_alive(store.home):
+        for target in targets_of(Path(request.path)):
+            remove(temporary_path(target, export_id))
+        store.catalogue.update_export(export_id, state=RunState.CANCELLED, message="Cancelled")
+
+
+def write_requested(store: Store, request: ExportRequest, check: Callable[[], None]) -> str:
+    """Write what was asked for; returns a sentence for people.
+
+    Raises:
+        ExportError: if it cannot be written in whole; nothing of it is left behind.
+        RunCancelled, WorkerStopped: from `check`; nothing is left behind.
+    """
+    path = Path(request.path)
+    num_rows = _written_before(path, request.export_id)
+    if num_rows is None:
+        recipe = from_dict(json.loads(store.catalogue.export_recipe(request.export_id)))
+        num_rows = export(
+            store,
+            recipe.score_set(request.dataset_id),
+            recipe.curation,
+            path,
+            file_format=checked_format(request.file_format, ExportOptions(**request.options)),
+            options=ExportOptions(**request.options),
+            decisions=recipe.decided,
+            recipe=recipe,
+            progress=_Reporter(store, request.export_id, check),
+            export_id=request.export_id,
+        ).num_rows
+    store.catalogue.update_export(request.export_id, num_total=num_rows, num_written=num_rows)
+    return f"{num_rows:,} samples written to {path}"
+
+
+class _Reporter:
+    """Tells the catalogue how far an export is, and ends it when it is time."""
+
+    def __init__(self, store: Store, export_id: str, check: Callable[[], None]) -> None:
+        self._store, self._export_id, self._check = store, export_id, check
+        self._started = time.monotonic()
+        self._told = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        self._check()
+        now = time.monotonic()
+        if now - self._told < REPORT_SECONDS:
+            return
+        self._told = now
+        rate = done / max(now - self._started, 1e-3)
+        self._store.catalogue.update_export(
+            self._export_id, num_total=total, num_written=done, rate=rate, message="Writing"
+        )
+
+
+def _written_before(path: Path, export_id: str) -> int | None:
+    """Samples that an attempt of this export wrote before its worker was killed; None if it has to be written.
+
+    The provenance gets its name first. If it alone did, it goes, so that the export can be written anew.
+    """
+    _, provenance_path = targets_of(path)
+    try:
+        found = json.loads(provenance_path.read_text(encoding="utf-8"))
+        if found["export_id"] != export_id:
+            return None
+        num_rows = int(found["list"]["num_rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    temporary = temporary_path(path, export_id)
+    if path.exists() and (not temporary.exists() or temporary.samefile(path)):
+        remove(temporary)
+        return num_rows
+    remove(provenance_path)
+    return None
+
+
+def _enqueued(store: Store, export_id: str) -> ExportRequest:
+    enqueue(store.home, Work.EXPORT, export_id)
+    start_worker(store.home)
+    return store.catalogue.export(export_id)
