@@ -111,10 +111,8 @@ def _bin_text(view: Histograms, series: HistogramSeries, place: int) -> str:
         span = f"{score_text(low)} to {score_text(high)}"
     first, last = percentile_range(series, place)
     count = series.counts[place]
-    return (
-        f"{shown(series.title)}<br>score {span}<br>{count:,} samples ({percent_text(count / series.num_scored)})"
-        f"<br>percentile {first:.1f} to {last:.1f}"
-    )
+    counted = f"{plural(count, 'sample')} ({percent_text(count / series.num_scored)})"
+    return f"{shown(series.title)}<br>score {span}<br>{counted}<br>percentile {first:.1f} to {last:.1f}"
 
 
 def place_figure(place: PlaceView) -> go.Figure:

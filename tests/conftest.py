@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xxhash
 
@@ -30,10 +31,11 @@ from jepascore_core.records import (
     SampleFailure,
 )
 from jepascore_core.score import score_of_log_spectrum
-from jepascore_core.store import Store
+from jepascore_core.store import CALIBRATED_SCHEMA, Store
 from jepascore_core.views.score_set import ScoreSet
 
 SPEC = MeasurementSpec()
+CALIBRATED = MeasurementSpec("calibrated", probes=4)
 
 
 def make_sample(
@@ -147,6 +149,28 @@ def add_measurements(
         if part:
             store.write_measurements(backbone.backbone_id, spec, part)
     return ScoreSet(dataset.dataset_id, backbone.backbone_id, spec.spec_id)
+
+
+def add_estimates(
+    store: Store,
+    dataset: DatasetRecord,
+    backbone: BackboneInfo,
+    scores: Mapping[str, float],
+    half_width: float,
+    *,
+    samples: Sequence[Sample],
+) -> ScoreSet:
+    """Calibrated scores with intervals of `half_width` nats to both sides."""
+    rows = [
+        {"content_id": sample.content_id, "rank": backbone.dimension - 2}
+        | dict.fromkeys(("score", "score_paper"), scores[key])
+        | dict.fromkeys(("lower", "lower_paper"), scores[key] - half_width)
+        | dict.fromkeys(("upper", "upper_paper"), scores[key] + half_width)
+        for sample in samples
+        if (key := sample.sample_key) in scores
+    ]
+    store.write_shard(backbone.backbone_id, CALIBRATED, pa.Table.from_pylist(rows, CALIBRATED_SCHEMA))
+    return ScoreSet(dataset.dataset_id, backbone.backbone_id, CALIBRATED.spec_id)
 
 
 def add_run(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from jepascore_core.records import DatasetRecord, DatasetState
 from jepascore_core.score import Definition
@@ -26,6 +28,10 @@ class DatasetChoice:
     num_images: int
     num_classes: int
     num_failed: int
+
+
+#: Estimators, the one that is nearest to the score itself first.
+_ESTIMATORS = ("exact", "calibrated", "sketch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,15 @@ class BackboneChoice:
     spec_id: str
     title: str
     datasets: tuple[DatasetChoice, ...]
+    num_scored: int
+
+
+Choice = TypeVar("Choice", MeasuredChoice, BackboneChoice)
+
+
+def estimator_of(choice: MeasuredChoice | BackboneChoice) -> str:
+    """How it was measured; all but "exact" is approximate."""
+    return choice.spec_id.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +106,7 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
 
 
 def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
-    """What a dataset was measured with, by title.
+    """What a dataset was measured with: the best of each backbone first, by title, and then the others.
 
     Raises:
         UnknownNameError: if there is no such dataset.
@@ -103,7 +118,22 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
         num_scored, num_samples = coverage(store, ScoreSet(dataset_id, *measured))
         if num_scored:
             choices.append(MeasuredChoice(*measured, title, num_scored, num_samples))
-    return tuple(sorted(choices, key=lambda choice: natural_key(choice.title)))
+    return _best_first(choices)
+
+
+def _best_first(choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """A sketch is not the score, and what covers more comes before what is nearer to the score."""
+
+    def worth(choice: Choice) -> tuple[bool, int, int]:
+        estimator = estimator_of(choice)
+        place = _ESTIMATORS.index(estimator) if estimator in _ESTIMATORS else len(_ESTIMATORS)
+        return estimator == "sketch", -choice.num_scored, place
+
+    by_title = sorted(choices, key=lambda choice: natural_key(choice.title))
+    best: dict[str, Choice] = {}
+    for choice in sorted(by_title, key=worth):
+        best.setdefault(choice.backbone_id, choice)
+    return tuple(sorted(by_title, key=lambda choice: best[choice.backbone_id] is not choice))
 
 
 def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
@@ -128,16 +158,17 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
 
 
 def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
-    """Everything that any dataset was measured with, by title."""
-    found: dict[tuple[str, str], list[DatasetChoice]] = {}
-    titles: dict[tuple[str, str], str] = {}
+    """Everything that any dataset was measured with, in the order of `measured_choices`."""
+    found: dict[tuple[str, str, str], list[tuple[DatasetChoice, int]]] = {}
     for dataset in dataset_choices(store):
         for choice in measured_choices(store, dataset.dataset_id) if dataset.has_index else ():
-            measured = choice.backbone_id, choice.spec_id
-            found.setdefault(measured, []).append(dataset)
-            titles[measured] = choice.title
-    choices = [BackboneChoice(*measured, titles[measured], tuple(datasets)) for measured, datasets in found.items()]
-    return tuple(sorted(choices, key=lambda choice: natural_key(choice.title)))
+            measured = choice.backbone_id, choice.spec_id, choice.title
+            found.setdefault(measured, []).append((dataset, choice.num_scored))
+    choices = [
+        BackboneChoice(*measured, tuple(dataset for dataset, _ in items), sum(count for _, count in items))
+        for measured, items in found.items()
+    ]
+    return _best_first(choices)
 
 
 def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:

@@ -12,6 +12,7 @@ from jepascore_core.views.choices import (
     DatasetChoice,
     MeasuredChoice,
     dataset_choices,
+    estimator_of,
     measured_choices,
 )
 from jepascore_core.views.formats import percent_text, plural
@@ -22,6 +23,9 @@ from pages.ui.cached import store
 from pages.ui.live import await_change, is_filling
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
+
+#: What pickers add to a title.
+ESTIMATOR_MARKS = {"exact": "", "sketch": " · an order only"}
 
 
 def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
@@ -111,7 +115,13 @@ def label_id(label: Label) -> str:
 
 def plain_title(choice: MeasuredChoice) -> str:
     """Its title, with its coverage while that is not complete."""
-    return choice.title if choice.coverage >= 1 else f"{choice.title} · {percent_text(choice.coverage)} scored"
+    title = marked_title(choice)
+    return title if choice.coverage >= 1 else f"{title} · {percent_text(choice.coverage)} scored"
+
+
+def marked_title(choice: MeasuredChoice | BackboneChoice) -> str:
+    """Its title, which says in a picker what is no exact score."""
+    return f"{choice.title}{ESTIMATOR_MARKS.get(estimator_of(choice), ' · approximate')}"
 
 
 def nothing_yet(text: str) -> None:

@@ -26,7 +26,7 @@ from jepascore_core.views.shapes import FINE_BINS
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
-from pages.ui.choose import choose_definition, measured_id, nothing_yet
+from pages.ui.choose import choose_definition, marked_title, measured_id, nothing_yet
 from pages.ui.gallery import Section, gallery
 from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
@@ -76,7 +76,7 @@ def choose_score_sets() -> Chosen | None:
     with columns[0]:
         carried = state.read_id(state.BACKBONE)
         first = carried if carried in choices else next(iter(choices))
-        titles = {key: choice.title for key, choice in choices.items()}
+        titles = {key: marked_title(choice) for key, choice in choices.items()}
         picked = pick_many("Backbones", state.BACKBONES, titles, (first,)) or (first,)
     chosen = [choices[identifier] for identifier in picked]
     with columns[1]:

@@ -4,7 +4,13 @@ import pytest
 
 from jepascore_core.errors import DatasetNotReadyError
 from jepascore_core.records import MeasurementSpec
-from jepascore_core.views.choices import class_choices, dataset_choices, measured_choices
+from jepascore_core.views.choices import (
+    backbone_choices,
+    class_choices,
+    dataset_choices,
+    estimator_of,
+    measured_choices,
+)
 from jepascore_core.views.names import (
     asked_title,
     backbone_title,
@@ -13,7 +19,7 @@ from jepascore_core.views.names import (
     short_architecture,
 )
 from jepascore_core.views.score_set import ScoreSet, freshness, has_labels
-from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
+from tests.conftest import SPEC, add_backbone, add_dataset, add_estimates, add_measurements, make_sample, make_samples
 
 
 def test_datasets_with_and_without_index(store):
@@ -47,6 +53,27 @@ def test_measured_choices_count_what_this_dataset_has(store):
     assert measured_choices(store, other.dataset_id) == ()
     with pytest.raises(DatasetNotReadyError, match="not indexed yet"):
         measured_choices(store, store.catalogue.add_dataset("new", "/new", "flat", {}).dataset_id)
+
+
+def test_the_best_of_each_backbone_comes_first(store):
+    samples = make_samples("aabb")
+    dataset = add_dataset(store, "d", samples)
+    some = {sample.sample_key: 1.0 for sample in samples[:2]}
+    everything = {sample.sample_key: 1.0 for sample in samples}
+    first, second = add_backbone(store, "timm:resnet18.a1"), add_backbone(store)
+    sketch = MeasurementSpec("sketch", probes=4)
+    add_measurements(store, dataset, first, some, samples=samples)
+    add_measurements(store, dataset, first, everything, samples=samples, spec=sketch)
+    add_measurements(store, dataset, second, everything, samples=samples)
+    for backbone in (first, second):
+        add_estimates(store, dataset, backbone, everything, 0.5, samples=samples)
+    expected = [
+        "ResNet-18 (timm) calibrated", "ViT-Ti/16 (timm)",
+        "ResNet-18 (timm)", "ResNet-18 (timm) sketch", "ViT-Ti/16 (timm) calibrated",
+    ]  # fmt: skip
+    assert [choice.title for choice in measured_choices(store, dataset.dataset_id)] == expected
+    assert [choice.title for choice in backbone_choices(store)] == expected
+    assert [estimator_of(choice) for choice in backbone_choices(store)][:2] == ["calibrated", "exact"]
 
 
 def test_classes_in_natural_order_and_unlabelled_ones(store):
