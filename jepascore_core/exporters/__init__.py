@@ -10,6 +10,7 @@ from jepascore_core.exporters.export import (
 )
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, FormatSpec, Link, Which
 from jepascore_core.exporters.requests import cancel_export, repeat_export, request_export
+from jepascore_core.exporters.sizes import ListSize, list_size
 from jepascore_core.exporters.snippets import snippet
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "ExportReport",
     "FormatSpec",
     "Link",
+    "ListSize",
     "Which",
     "cancel_export",
     "export",
     "export_bytes",
+    "list_size",
     "repeat_export",
     "request_export",
     "snippet",

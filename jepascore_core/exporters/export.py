@@ -152,6 +152,11 @@ def targets_of(path: Path) -> tuple[Path, Path]:
     return path, path.with_name(f"{path.name}.provenance.json")
 
 
+def condition_of(which: Which) -> str:
+    """Which rows of an evaluation belong to a list, in SQL."""
+    return "true" if which == "all" else f"verdict = '{_VERDICTS[which]}'"
+
+
 def _write(temporary: Path, chosen: ExportFormat, rows: Batches, job: Job) -> str | None:
     """Write the rows; returns the hash of a file."""
     if SPECS[chosen].is_folder:

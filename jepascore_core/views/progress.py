@@ -1,4 +1,4 @@
-"""What to show of work under way, waiting or ended: runs and dataset indexes."""
+"""What to show of work under way, waiting or ended: runs, dataset indexes and exports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from jepascore_core.records import BackboneRef, DatasetRecord, DatasetState, Run, RunState, SampleFailure
+from jepascore_core.records import (
+    BackboneRef,
+    DatasetRecord,
+    DatasetState,
+    ExportRequest,
+    Run,
+    RunState,
+    SampleFailure,
+)
 from jepascore_core.store import Store
 from jepascore_core.views.formats import duration_text, plural, rate_text
 from jepascore_core.views.names import asked_title
@@ -47,7 +55,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Counters and texts of a run (in distinct images) or of a dataset's index (in samples).
+    """Counters and texts of a run (in distinct images), of a dataset's index or of an export (in samples).
 
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
@@ -169,6 +177,41 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
         time_left_text=_time_left(dataset.seconds_left) if is_indexing and not is_stale else "",
         elapsed_text="",
         message=dataset.message,
+    )
+
+
+def export_progress(request: ExportRequest, dataset_name: str, now: float | None = None) -> Progress:
+    """An export as it stands, called by the name of its file or folder."""
+    now = time.time() if now is None else now
+    is_running = request.state is RunState.RUNNING
+    is_stale = is_running and _is_stale(request.heartbeat, now)
+    is_moving = is_running and not is_stale
+    is_stopping = request.cancel_requested and request.state.is_active
+    return Progress(
+        identifier=request.export_id,
+        dataset_id=request.dataset_id,
+        dataset_name=dataset_name,
+        title=f"{dataset_name}, {request.path}",
+        short_title=Path(request.path).name,
+        backbone="",
+        measured=None,
+        is_approximate=False,
+        state=request.state.value,
+        state_text=_state_text(_RUN_STATES[request.state], is_stale, is_stopping),
+        is_active=request.state.is_active,
+        is_stale=is_stale,
+        is_stopping=is_stopping,
+        num_total=request.num_total,
+        num_done=request.num_written,
+        num_reused=0,
+        num_failed=0,
+        num_pending=request.num_pending,
+        fraction=_fraction(request.num_written, request.num_total, request.state is RunState.FINISHED),
+        counts_text=_counts_text(request.num_written, request.num_total, "sample", "written", 0),
+        rate_text=rate_text(request.rate) if is_moving else "",
+        time_left_text=_time_left(request.seconds_left) if is_moving else "",
+        elapsed_text=_elapsed(request.started_at, request.finished_at, now),
+        message=request.message,
     )
 
 

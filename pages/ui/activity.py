@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.records import DatasetRecord, DatasetState, Run
+from jepascore_core.records import DatasetRecord, DatasetState, ExportRequest, Run
 from jepascore_core.runs import WorkerWatch
-from jepascore_core.views.progress import Progress, describe_run, index_progress
+from jepascore_core.views.progress import Progress, describe_run, export_progress, index_progress
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
 from pages.ui.text import plain
@@ -15,12 +15,12 @@ POLL_SECONDS = 2.0
 #: Nothing is under way: another tab, or a command in a terminal, may start something.
 IDLE_SECONDS = 5.0
 
-#: Identifier and state of each dataset and run, whether under way or not: a short run may begin and end unseen.
+#: Identifier and state of each piece of work, whether under way or not: a short run may begin and end unseen.
 Snapshot = tuple[tuple[str, str], ...]
 
 
 def draw_activity() -> None:
-    """Draw the active indexes and runs, if any, and keep them up to date.
+    """Draw the active indexes, runs and exports, if any, and keep them up to date.
 
     A worker that died is replaced while somebody looks; if none can be started, that is said.
     """
@@ -44,17 +44,19 @@ def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
 
 def _look() -> tuple[list[Progress], Snapshot]:
     """What is under way, and the whole of what there is."""
-    datasets, runs = store().catalogue.datasets(), store().catalogue.runs()
+    datasets, runs, exports = store().catalogue.datasets(), store().catalogue.runs(), store().catalogue.exports()
     snapshot = [(dataset.dataset_id, f"{dataset.state} {dataset.version}") for dataset in datasets]
     snapshot += [(run.run_id, run.state.value) for run in runs]
-    return _progress(datasets, runs), tuple(snapshot)
+    snapshot += [(item.export_id, item.state.value) for item in exports]
+    return _progress(datasets, runs, exports), tuple(snapshot)
 
 
-def _progress(datasets: list[DatasetRecord], runs: list[Run]) -> list[Progress]:
+def _progress(datasets: list[DatasetRecord], runs: list[Run], exports: list[ExportRequest]) -> list[Progress]:
     names = {dataset.dataset_id: dataset.name for dataset in datasets}
-    indexes = [index_progress(dataset) for dataset in datasets if dataset.state is DatasetState.INDEXING]
-    return indexes + [
-        describe_run(run, names.get(run.dataset_id, run.dataset_id)) for run in runs if run.state.is_active
+    return [
+        *(index_progress(dataset) for dataset in datasets if dataset.state is DatasetState.INDEXING),
+        *(describe_run(run, names.get(run.dataset_id, run.dataset_id)) for run in runs if run.state.is_active),
+        *(export_progress(item, names.get(item.dataset_id, "")) for item in exports if item.state.is_active),
     ]
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from jepascore_core.curation import Curation, Decisions, to_text
+from jepascore_core.curation.recipes import make_recipe
+from jepascore_core.errors import JepaScoreError
 from jepascore_core.exporters import (
     FORMATS,
     LINKS,
@@ -15,16 +17,19 @@ from jepascore_core.exporters import (
     ExportFormat,
     ExportOptions,
     FormatSpec,
+    ListSize,
     Which,
-    export,
     export_bytes,
+    list_size,
+    request_export,
     snippet,
     suggested_name,
 )
-from jepascore_core.views.formats import count_text
+from jepascore_core.views.formats import bytes_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
-from pages.ui.text import plain
+from pages.ui.errors import show_error
+from pages.ui.export_list import draw_export_list
 
 WHICH_TITLES: dict[Which, str] = {
     "kept": "Kept",
@@ -35,25 +40,26 @@ WHICH_TITLES: dict[Which, str] = {
 
 
 def draw_exports(scores: ScoreSet, curation: Curation, decisions: Decisions) -> None:
-    """Format, options, button, snippet."""
+    """Format, options, button, snippet; below, what the worker writes and wrote."""
     st.subheader("Take it away", anchor=False)
     dataset = store().catalogue.dataset(scores.dataset_id)
     left, right = st.columns(2, gap="large")
     with left:
         chosen, options = _choose()
-        name = suggested_name(dataset.name, options.which, chosen.name)
-        if chosen.is_folder:
-            path = _folder(scores, curation, decisions, chosen, options, name)
-        else:
-            path = name
+        size = list_size(store(), scores, curation, options.which, decisions)
+        name = path = suggested_name(dataset.name, options.which, chosen.name)
+        if _is_download(chosen, size):
             _download(scores, curation, decisions, chosen, options, name)
-        st.caption("Source images are only read, never changed.")
+        else:
+            path = _write_here(scores, curation, decisions, chosen, options, name)
+        st.caption(f"{_size_text(chosen, options, size)} Source images are only read, never changed.")
     with right:
         st.caption("Read it in Python")
         st.code(snippet(chosen.name, path, dataset.source), language="python", wrap_lines=True)
         st.caption("The same without the app")
         command = _command(dataset.name, scores, curation, path, chosen.name, options)
         st.code(command, language="shell", wrap_lines=True)
+    draw_export_list(scores.dataset_id)
 
 
 def _choose() -> tuple[FormatSpec, ExportOptions]:
@@ -64,6 +70,19 @@ def _choose() -> tuple[FormatSpec, ExportOptions]:
         link = st.selectbox("Images by", LINKS, width=130) if SPECS[name].links else "copy"
     root = st.text_input("Paths relative to", placeholder="a folder; empty for sample keys and whole paths") or None
     return SPECS[name], ExportOptions(which, root, link)
+
+
+def _is_download(spec: FormatSpec, size: ListSize) -> bool:
+    """Whether the browser is to get it; asks where there is a choice."""
+    if not size.fits_download(spec.name):
+        return False
+    places = ("Download", "This computer")
+    return st.segmented_control("Where to", places, default=places[0], required=True) == places[0]
+
+
+def _size_text(spec: FormatSpec, options: ExportOptions, size: ListSize) -> str:
+    text = plural(size.num_rows, "sample")
+    return f"{text}, {bytes_text(size.num_bytes)}." if spec.has_images and options.link == "copy" else f"{text}."
 
 
 def _download(
@@ -90,26 +109,20 @@ def _download(
         )
 
 
-def _folder(
+def _write_here(
     scores: ScoreSet, curation: Curation, decisions: Decisions, spec: FormatSpec, options: ExportOptions, name: str
 ) -> str:
-    """Write a folder on the computer that the app runs on; a click anywhere meanwhile ends it and leaves nothing."""
-    path = st.text_input("New folder on this computer", str(Path.home() / name))
+    """Have the worker write it on the computer that the app runs on; returns the path."""
+    kind = "folder" if spec.is_folder else "file"
+    path = st.text_input(f"New {kind} on this computer", str(Path.home() / name))
     if st.button(f"Write {spec.title}", type="primary", icon=":material/drive_folder_upload:"):
-        bar = st.progress(0.0, "Writing")
-        st.button("Cancel", key="cancel-export")
-        report = export(
-            store(),
-            scores,
-            curation,
-            Path(path).expanduser(),
-            file_format=spec.name,
-            options=options,
-            decisions=decisions,
-            progress=lambda done, total: bar.progress(done / max(1, total), f"Writing: {count_text(done)}") and None,
-        )
-        bar.empty()
-        st.success(plain(f"{count_text(report.num_rows)} samples written to {report.path}."))
+        try:
+            recipe = make_recipe(store(), scores, curation, name[:100], decisions)
+            request_export(store(), scores.dataset_id, recipe, Path(path).expanduser(), spec.name, options)
+        except JepaScoreError as error:
+            show_error(error)
+        else:
+            st.rerun()
     return path
 
 

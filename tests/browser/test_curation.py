@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from jepascore_core.api import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
@@ -113,6 +115,44 @@ def test_from_rules_to_a_file_that_torchvision_loads(
     assert set(np.bincount(dataset.targets).tolist()) == {6}
     assert dataset[0][0].size == (32, 32)
     assert tab.errors == []
+
+
+def test_a_folder_is_written_by_the_worker_whatever_happens_to_the_page(
+    visit: Callable[..., Visit], curating: Curating, tmp_path: Path
+) -> None:
+    from torchvision.datasets import ImageFolder
+
+    out = tmp_path / "curated"
+    tab = visit(curating.address("curate", rules="class_percentile %3E= 20 | budget 40 balanced"))
+    page = tab.page
+    kept_shown(page, 40)
+    choose(page, "Format", "Folder of images")
+    field = page.get_by_label("New folder on this computer", exact=True)
+    field.fill(str(out))
+    field.press("Enter")
+    page.get_by_text(f"ImageFolder('{out}')").wait_for()
+    write_until_listed(page, "Write Folder of images", "curated")
+    page.reload()
+    expect(page.get_by_text("40 samples written to")).to_be_visible(timeout=120_000)
+    page.get_by_role("button", name="Forget").scroll_into_view_if_needed()
+    screenshot(page, "curate-written")
+    dataset = ImageFolder(out)
+    assert len(dataset) == 40
+    assert dataset[0][0].size == (32, 32)
+    assert json.loads((tmp_path / "curated.provenance.json").read_text())["counts"]["kept"] == 40
+    assert tab.errors == []
+
+
+def write_until_listed(page: Page, button: str, name: str) -> None:
+    """Press a button until its export is listed: a redraw may swallow a click, and a second one changes nothing."""
+    for _ in range(6):
+        with suppress(Error):
+            page.get_by_role("button", name=button).click(timeout=5000)
+        with suppress(Error):
+            page.get_by_text("Written on this computer").wait_for(timeout=5000)
+            page.get_by_text(name, exact=True).wait_for(timeout=5000)
+            return
+    raise AssertionError(f"{name} is not listed")
 
 
 def test_a_wrong_rule_is_shown_with_its_place(visit: Callable[..., Visit], curating: Curating) -> None:

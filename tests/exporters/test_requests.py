@@ -17,7 +17,14 @@ from jepascore_core.curation import parse
 from jepascore_core.curation.decisions import decide, decisions_of
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.errors import ExportError, RunCancelled, UnknownNameError
-from jepascore_core.exporters import ExportOptions, cancel_export, repeat_export, request_export
+from jepascore_core.exporters import (
+    ExportOptions,
+    ListSize,
+    cancel_export,
+    list_size,
+    repeat_export,
+    request_export,
+)
 from jepascore_core.exporters import requests as requests_module
 from jepascore_core.exporters.export import PIECE
 from jepascore_core.exporters.requests import write_requested
@@ -230,6 +237,20 @@ def test_the_provenance_of_somebody_else_is_left_alone(store, scores, out):
     Worker(store).handle(Work.EXPORT, request.export_id)
     assert "exists already" in store.catalogue.export(request.export_id).message
     assert (out / "x.provenance.json").read_text() == "{}"
+
+
+def test_the_size_is_known_beforehand(store, scores, tmp_path):
+    size = list_size(store, scores, parse(RULES), "kept")
+    whole = list_size(store, scores, parse(RULES), "all")
+    assert (size.num_rows, whole.num_rows) == (7, 10)
+    assert whole.num_bytes == sum(path.stat().st_size for path in (tmp_path / "source").rglob("*.*"))
+    assert 0 < size.num_bytes < whole.num_bytes
+    assert list_size(store, scores, parse("score > 99"), "kept") == ListSize(0, 0)
+    assert ListSize(100_000, 10**9).fits_download("csv")
+    assert not ListSize(100_001, 0).fits_download("csv")
+    assert ListSize(10, 10**8).fits_download("zip")
+    assert not ListSize(10, 10**8 + 1).fits_download("zip")
+    assert not ListSize(10, 10).fits_download("tree")
 
 
 def test_old_requests_are_forgotten(store, scores, out, monkeypatch):

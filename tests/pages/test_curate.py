@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import decide
 from jepascore_core.curation.recipe_book import saved_recipes
+from jepascore_core.queueing import Work
+from jepascore_core.records import RunState
 from jepascore_core.store import Store
+from jepascore_core.worker import Worker
 from tests.pages.situations import put
 
 PAGE = "pages/curate.py"
@@ -133,17 +138,78 @@ def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[...
     assert not app.exception
 
 
-def test_folders_are_written_on_this_computer(open_page: Callable[..., AppTest], home_store: Store, tmp_path) -> None:
-    found = put(home_store, "finished")
-    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="class_percentile >= 25")
+@pytest.fixture
+def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jepascore_core.exporters.requests.start_worker", lambda *_: False)
+
+
+def ask_for_a_tree(open_page: Callable[..., AppTest], dataset_id: str, path: Path) -> AppTest:
+    app = open_page(PAGE, dataset=dataset_id, rules="class_percentile >= 25")
     next(item for item in app.selectbox if item.label == "Format").set_value("tree").run()
-    path = next(item for item in app.text_input if item.label == "New folder on this computer")
-    path.set_value(str(tmp_path / "out")).run()
-    assert any(f"ImageFolder('{tmp_path}/out')" in item.value for item in app.code)
-    press(app, "Write Folder of images")
+    next(item for item in app.text_input if item.label == "New folder on this computer").set_value(str(path)).run()
+    assert any(f"ImageFolder('{path}')" in item.value for item in app.code)
+    return press(app, "Write Folder of images")
+
+
+def test_folders_are_written_by_the_worker(
+    open_page: Callable[..., AppTest], home_store: Store, tmp_path: Path, no_process: None
+) -> None:
+    found = put(home_store, "finished")
+    dataset_id = found.dataset.dataset_id
+    app = ask_for_a_tree(open_page, dataset_id, tmp_path / "out")
+    assert not app.exception
+    assert any("out" in item.value and "Waiting" in item.value for item in app.markdown)
+    (request,) = home_store.catalogue.exports()
+    home_store.catalogue.update_export(
+        request.export_id, state=RunState.RUNNING, num_total=100, num_written=40, rate=10.0, heartbeat=time.time()
+    )
+    # Another visit, as after a reload, sees it, too.
+    app = open_page(PAGE, dataset=dataset_id)
+    shown = [item.value.replace("\\", "") for item in app.caption]
+    assert "40 of 100 samples written · 10 images/s · 6.0 s left" in shown
+    press(app, "Cancel")
+    assert home_store.catalogue.export(request.export_id).state is RunState.CANCELLED, "no worker lives"
+    app = open_page(PAGE, dataset=dataset_id)
+    assert any("Nothing of it was left behind" in item.value for item in app.caption)
+    press(app, "Try again")
     # The images of this situation do not exist: all or nothing.
+    Worker(home_store).handle(Work.EXPORT, request.export_id)
+    app.run()
     assert "Nothing was exported" in app.error[0].value.replace("\\", "")
+    assert "Nothing of it was left behind" in app.error[0].value.replace("\\", "")
     assert not (tmp_path / "out").exists()
+    press(app, "Forget")
+    assert home_store.catalogue.exports() == []
+    assert not app.exception
+
+
+def test_a_folder_that_cannot_be_written_is_said_at_once(
+    open_page: Callable[..., AppTest], home_store: Store, tmp_path: Path, no_process: None
+) -> None:
+    found = put(home_store, "finished")
+    app = ask_for_a_tree(open_page, found.dataset.dataset_id, tmp_path)
+    assert "is a folder" in app.error[0].value
+    assert home_store.catalogue.exports() == []
+
+
+def test_large_lists_are_written_by_the_worker(
+    open_page: Callable[..., AppTest], home_store: Store, tmp_path: Path, no_process: None, monkeypatch
+) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    assert not [item for item in app.button if item.label == "Write Text list"]
+    monkeypatch.setattr("jepascore_core.exporters.sizes.DOWNLOAD_ROWS", 35)
+    app.run()
+    next(item for item in app.text_input if item.label == "New file on this computer").set_value(
+        str(tmp_path / "kept.txt")
+    ).run()
+    press(app, "Write Text list")
+    (request,) = home_store.catalogue.exports()
+    Worker(home_store).handle(Work.EXPORT, request.export_id)
+    app.run()
+    assert len((tmp_path / "kept.txt").read_text().splitlines()) == 36
+    assert any("36 samples written to" in item.value.replace("\\", "") for item in app.caption)
+    assert not app.exception
 
 
 @pytest.mark.parametrize("situation", ["indexing", "index failed", "waiting", "failed"])

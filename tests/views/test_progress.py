@@ -6,7 +6,13 @@ import pytest
 
 from jepascore_core.records import BackboneRef, RunState, SampleFailure
 from jepascore_core.views.overview import overview
-from jepascore_core.views.progress import failure_groups, index_failures, index_progress, run_progress
+from jepascore_core.views.progress import (
+    export_progress,
+    failure_groups,
+    index_failures,
+    index_progress,
+    run_progress,
+)
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_samples
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
@@ -122,3 +128,20 @@ def test_empty_home(store):
     shown = overview(store, NOW)
     assert shown.is_empty
     assert not shown.has_scores
+
+
+def test_an_export(store, dataset):
+    request = store.catalogue.add_export(dataset.dataset_id, "{}", "/out/kept", "tree", {})
+    waiting = export_progress(request, "digits", NOW)
+    assert (waiting.short_title, waiting.state_text, waiting.counts_text) == ("kept", "Waiting", "")
+    store.catalogue.update_export(
+        request.export_id, state=RunState.RUNNING, num_total=100, num_written=40, rate=2.0, heartbeat=NOW,
+        started_at="2026-01-01T11:55:00+00:00",
+    )  # fmt: skip
+    shown = export_progress(store.catalogue.export(request.export_id), "digits", NOW)
+    assert shown.title == "digits, /out/kept"
+    assert (shown.fraction, shown.counts_text, shown.time_left_text) == (0.4, "40 of 100 samples written", "30 s left")
+    assert shown.num_done + shown.num_failed + shown.num_pending == shown.num_total
+    store.catalogue.update_export(request.export_id, cancel_requested=1, heartbeat=NOW - 100)
+    shown = export_progress(store.catalogue.export(request.export_id), "digits", NOW)
+    assert (shown.state_text, shown.is_stale, shown.rate_text) == ("Cancelling", True, "")
