@@ -14,8 +14,9 @@ long, between calls.
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from jepascore_core.approximation import nested_sizes
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_backbone
 from jepascore_core.calibration import bounds, calibrate, predict, spearman
-from jepascore_core.cascade import needed_for_lists
+from jepascore_core.cascade import Mask, needed_for_cut, needed_for_lists, num_below
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.jacobian.gram import gram_matrix
@@ -38,9 +39,16 @@ from jepascore_core.sketches import sketch_cotangents
 Array = npt.NDArray[np.float64]
 
 TOP = 20
+CUT = 25.0
 CONFIDENCE = 0.95
 COVERAGE = 0.9
 CALIBRATION = 300
+
+LEGEND = f"""plain: rank correlation of the sketch's log-volume; ridge: calibrated, cross-validated on all; unseen: of
+the images outside a calibration on {CALIBRATION} (half, if fewer), with the coverage of {COVERAGE:.0%} intervals;
+lists: the {TOP} least and most likely of all, at {CONFIDENCE:.0%} confidence, and the exact measurements that
+they took beyond the calibration; the cut at the {CUT:.0f}th percentile likewise, with the share that ends on
+its wrong side. Passes: how many times fewer reverse passes than exact scores of all."""
 
 
 def load_tiny(data: Path) -> Backbone:
@@ -132,6 +140,8 @@ class Split:
     half_width: float
     num_right: int
     num_confirmed: int
+    cut_confirmed: float
+    cut_misplaced: float
     num_others: int
 
 
@@ -144,22 +154,43 @@ def judge(images: Images, size: int, seed: int) -> Split:
     fit = calibrate(table[chosen], exact[chosen])
     found = predict(fit, table[rest], COVERAGE)
     inside = (found.lower <= exact[rest]) & (exact[rest] <= found.upper)
-    lower, upper = bounds(fit, predict(fit, table, COVERAGE).score, (1 - CONFIDENCE) / TOP)
-    known = np.zeros(len(exact), dtype=bool)
-    known[chosen] = True
-    lower[known] = upper[known] = exact[known]
-    groups = np.zeros(len(exact), dtype=np.int64)
-    while (needed := needed_for_lists(lower, upper, known, groups, TOP)).any():
-        known |= needed
-        lower[needed] = upper[needed] = exact[needed]
+    score, groups, below = (
+        predict(fit, table, COVERAGE).score,
+        np.zeros(len(exact), dtype=np.int64),
+        num_below(CUT, len(exact)),
+    )
+    listed, _ = _settle(
+        bounds(fit, score, (1 - CONFIDENCE) / TOP), exact, chosen, lambda *now: needed_for_lists(*now, groups, TOP)
+    )
     right = sum(
-        set(np.flatnonzero(known)[np.argsort(sign * exact[known])[:TOP]]) == set(np.argsort(sign * exact)[:TOP])
+        set(np.flatnonzero(listed)[np.argsort(sign * exact[listed])[:TOP]]) == set(np.argsort(sign * exact)[:TOP])
         for sign in (1, -1)
     )
-    half_width = float(np.median(found.upper - found.lower)) / 2
+    near, middle = _settle(bounds(fit, score, 1 - CONFIDENCE), exact, chosen, lambda *now: needed_for_cut(*now, below))
+    misplaced = set(np.argsort(exact)[:below]) - set(np.argsort(middle)[:below])
     return Split(
-        spearman(found.score, exact[rest]), float(inside.mean()), half_width, right, int(known.sum()) - count, len(rest)
+        spearman(found.score, exact[rest]),
+        float(inside.mean()),
+        float(np.median(found.upper - found.lower)) / 2,
+        right,
+        int(listed.sum()) - count,
+        (int(near.sum()) - count) / len(rest),
+        len(misplaced) / len(rest),
+        len(rest),
     )
+
+
+def _settle(
+    ends: tuple[Array, Array], exact: Array, chosen: npt.NDArray[np.int64], needed: Callable[..., Mask]
+) -> tuple[Mask, Array]:
+    """What a cascade knows exactly when nothing more is needed, and the middle of its bounds. [N] each."""
+    (lower, upper), known = ends, np.zeros(len(exact), dtype=bool)
+    now = np.isin(np.arange(len(exact)), chosen)
+    while now.any():
+        known |= now
+        lower[now] = upper[now] = exact[now]
+        now = needed(lower, upper, known)
+    return known, (lower + upper) / 2
 
 
 def print_table(name: str, dimension: int, worlds: Sequence[Images], sizes: Sequence[int], repeats: int) -> None:
@@ -169,7 +200,8 @@ def print_table(name: str, dimension: int, worlds: Sequence[Images], sizes: Sequ
     print(f"\n{name}: {len(exact)} images, K = {dimension}, exact scores {exact.mean():.1f} ± {exact.std():.1f} nats")
     print(
         f"{'r':>5} {'plain':>7} {'ridge':>7} {'+feat.':>7} | {'unseen':>7} {'coverage':>8} {'± nats':>7} | "
-        f"{'lists right':>11} {'confirmed':>12} | {'passes, sketch':>14} {'calibr. run':>11} {'cascade':>8}"
+        f"{'lists right':>11} {'confirmed':>12} | {'at the cut':>10} {'misplaced':>9} | "
+        f"{'passes, sketch':>14} {'calibr. run':>11} {'cascade':>8}"
     )
     for size in sizes:
         plain = np.mean([spearman(world.sketches[size].sum(axis=1), exact) for world in worlds])
@@ -183,7 +215,8 @@ def print_table(name: str, dimension: int, worlds: Sequence[Images], sizes: Sequ
         print(
             f"{size:>5} {plain:>7.4f} {ridge:>7.4f} {more:>7.4f} | {mean['fidelity']:>7.4f} {mean['coverage']:>8.3f} "
             f"{mean['half_width']:>7.1f} | {sum(split.num_right for split in splits):>5} of {2 * len(splits):>2} "
-            f"{mean['num_confirmed']:>5.0f} of {splits[0].num_others:>4} | {dimension / size:>13.1f}x "
+            f"{mean['num_confirmed']:>5.0f} of {splits[0].num_others:>4} | {mean['cut_confirmed']:>10.1%} "
+            f"{mean['cut_misplaced']:>9.2%} | {dimension / size:>13.1f}x "
             f"{everything / calibrated:>10.1f}x {everything / (calibrated + mean['num_confirmed'] * dimension):>7.1f}x"
         )
 
@@ -222,12 +255,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=4, help="random bases (simulated) and splits (real)")
     parser.add_argument("--cached-only", action="store_true", help="use the Gram matrices that are there")
     options = parser.parse_args()
-    print(
-        f"plain: rank correlation of the sketch's log-volume; ridge: calibrated, cross-validated on all; unseen:\n"
-        f"of the images outside a calibration on {CALIBRATION} (half, if fewer), with the coverage of "
-        f"{100 * COVERAGE:.0f} % intervals; lists: the {TOP} least and\n{TOP} most likely of all, at "
-        f"{100 * CONFIDENCE:.0f} % confidence. Passes: how many times fewer reverse passes than exact scores of all."
-    )
+    print(textwrap.fill(LEGEND, 120))
     for file in sorted((options.data / "spectra").glob("*.npz")):
         stored = np.load(file)
         spectra = np.stack([stored[f"arr_{number}"] for number in range(len(stored.files))]).astype(float)
