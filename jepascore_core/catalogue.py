@@ -247,14 +247,15 @@ class Catalogue:
         spec: MeasurementSpec,
         device: str,
         plan: ApproximationPlan | None = None,
+        is_precision_open: bool = False,
     ) -> CostProbe:
         """Queue a cost probe."""
         probe_id = new_id()
         self._execute(
-            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, device, state, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, is_precision_open, device, state,"
+            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(probe_id, dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict())),
-            *(_plan_json(plan), device, ProbeState.QUEUED, utc_now()),
+            *(_plan_json(plan), int(is_precision_open), device, ProbeState.QUEUED, utc_now()),
         )
         return self.probe(probe_id)
 
@@ -373,7 +374,10 @@ def _run(row: sqlite3.Row) -> Run:
 
 def _probe(row: sqlite3.Row) -> CostProbe:
     result = ProbeResult.from_dict(json.loads(row["result"])) if row["result"] else None
-    return CostProbe(**{**_request(row), "state": ProbeState(row["state"]), "result": result})
+    is_open = bool(row["is_precision_open"])
+    return CostProbe(
+        **{**_request(row), "state": ProbeState(row["state"]), "result": result, "is_precision_open": is_open}
+    )
 
 
 def _export(row: sqlite3.Row) -> ExportRequest:

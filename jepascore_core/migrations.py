@@ -124,6 +124,7 @@ MIGRATIONS: tuple[str, ...] = (
         heartbeat REAL
     )
     """,
+    "ALTER TABLE probes ADD COLUMN is_precision_open INTEGER NOT NULL DEFAULT 0",
 )
 
 

@@ -89,8 +89,8 @@ def choose_precision(
     Raises:
         EncoderError: if the encoder breaks its contract.
     """
-    candidates = coarse_precisions(backbone.device)
-    if len(images) < 2 or not candidates or not _is_structured(backbone):
+    candidates = promising_precisions(backbone)
+    if len(images) < 2 or not candidates:
         return "float32", ()
     started = time.monotonic()
     reference = _scores(backbone, images, "float32", on_chunk)
@@ -108,6 +108,11 @@ def choose_precision(
         if trials[-1].is_good:
             return precision, tuple(trials)
     return "float32", tuple(trials)
+
+
+def promising_precisions(backbone: Backbone) -> tuple[str, ...]:
+    """What a trial would compare with float32: nothing, if only the generic passes know the architecture."""
+    return coarse_precisions(backbone.device) if _is_structured(backbone) else ()
 
 
 def _is_structured(backbone: Backbone) -> bool:

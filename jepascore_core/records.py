@@ -340,11 +340,15 @@ class CostProbe:
     created_at: str
     result: ProbeResult | None
     plan: ApproximationPlan | None = None
+    is_precision_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult(_JsonRecord):
-    """What a probe found. Times in seconds, memory in bytes."""
+    """What a probe found. Times in seconds, memory in bytes.
+
+    `may_be_faster` where a run has yet to try out a faster precision than the timed one.
+    """
 
     backbone_id: str
     dimension: int
@@ -353,6 +357,8 @@ class ProbeResult(_JsonRecord):
     num_pending: int
     seconds_per_image: float
     peak_bytes: int
+    precision: str = "float32"
+    may_be_faster: bool = False
 
     @property
     def seconds_total(self) -> float:

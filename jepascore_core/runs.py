@@ -272,7 +272,7 @@ def request_probe(
     record = store.catalogue.dataset(dataset)
     store.index_folder(record)
     spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
-    probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan)
+    probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan, precision == "auto")
     enqueue(store.home, Work.PROBE, probe.probe_id)
     start_worker(store.home)
     return probe

@@ -21,7 +21,13 @@ from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.fleet import Measure, measure_on
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.pipeline import PendingImage, first_plan, load_image
-from jepascore_core.precision import TRIAL_IMAGES, choose_precision, keep_precision, known_precision
+from jepascore_core.precision import (
+    TRIAL_IMAGES,
+    choose_precision,
+    keep_precision,
+    known_precision,
+    promising_precisions,
+)
 from jepascore_core.records import (
     CostProbe,
     DatasetRecord,
@@ -80,12 +86,10 @@ def _settle_precision(
 
     Where some of the images have float32 scores already it stays float32: nothing is measured twice.
     """
-    rows = store.pending_samples(dataset, backbone.info.backbone_id, run.spec.exact.spec_id)
-    precision = known_precision(store, backbone)
-    if rows.num_rows < store.count_images(dataset) or (precision is None and rows.num_rows <= 2 * TRIAL_IMAGES):
-        precision = run.spec.precision
+    precision = _settled_precision(store, backbone, dataset, run.spec)
     if precision is None:
         store.catalogue.update_run(run.run_id, message="Trying out precisions")
+        rows = store.pending_samples(dataset, backbone.info.backbone_id, run.spec.exact.spec_id)
         candidates = [PendingImage(**row) for row in rows.slice(0, 4 * TRIAL_IMAGES).to_pylist()]
         images = _some_images(candidates, backbone)[:TRIAL_IMAGES]
         precision, trials = choose_precision(backbone, images, on_chunk=lambda _: check())
@@ -94,6 +98,15 @@ def _settle_precision(
     spec = replace(run.spec, precision=precision)
     store.catalogue.update_run(run.run_id, spec=spec.to_dict(), is_precision_open=0)
     return spec
+
+
+def _settled_precision(store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec) -> str | None:
+    """What "auto" stands for, as far as that needs no trial."""
+    num_pending = store.pending_samples(dataset, backbone.info.backbone_id, spec.exact.spec_id).num_rows
+    precision = known_precision(store, backbone)
+    if num_pending < store.count_images(dataset) or (precision is None and num_pending <= 2 * TRIAL_IMAGES):
+        return spec.precision
+    return precision
 
 
 def _tally(store: Store, run: Run, check: Callable[[], None], measure: Measure) -> Tally:
@@ -179,17 +192,22 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     devices = resolve_devices(probe.device)
     backbone = load_ref(probe.backbone, devices[0])
     store.catalogue.save_backbone(backbone.info)
-    wanted = probe.spec if probe.plan is None else probe.spec.exact
+    spec, may_be_faster = probe.spec, False
+    if probe.is_precision_open:
+        settled = _settled_precision(store, backbone, dataset, spec)
+        spec = replace(spec, precision=settled or spec.precision)
+        may_be_faster = settled is None and bool(promising_precisions(backbone))
+    wanted = spec if probe.plan is None else spec.exact
     pending = store.pending_samples(dataset, backbone.info.backbone_id, wanted.spec_id)
     images = _some_images([PendingImage(**row) for row in pending.slice(0, 64).to_pylist()], backbone)
     if not images:
         seconds = 0.0
     elif probe.plan is None:
-        seconds = _seconds_per_image(backbone, images, probe.spec)
+        seconds = _seconds_per_image(backbone, images, spec)
     else:
         share = _exact_share(store, dataset, probe.plan, pending.num_rows)
-        sketch = probe.spec.sketch(expected_probes(probe.spec, backbone.info.dimension))
-        dear, cheap = (_seconds_per_image(backbone, images, spec) for spec in (wanted, sketch))
+        sketch = spec.sketch(expected_probes(spec, backbone.info.dimension))
+        dear, cheap = (_seconds_per_image(backbone, images, each) for each in (wanted, sketch))
         seconds = share * dear + (1 - share) * cheap
     is_cuda = backbone.device.type == "cuda"
     return ProbeResult(
@@ -200,6 +218,8 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
         num_pending=pending.num_rows,
         seconds_per_image=seconds / len(devices),
         peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,
+        precision=spec.precision,
+        may_be_faster=may_be_faster,
     )
 
 

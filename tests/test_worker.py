@@ -12,7 +12,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from jepascore_core import runs, tasks
-from jepascore_core.precision import PrecisionTrial
+from jepascore_core.backbones.build import load_ref
+from jepascore_core.precision import PrecisionTrial, keep_precision
 from jepascore_core.queueing import Work, open_queue
 from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
 from jepascore_core.runs import (
@@ -289,6 +290,22 @@ def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):
     assert (answered.result.dimension, answered.result.num_pending) == (64, 20)
     assert answered.result.seconds_total > 0
     assert measured_ids(store) == []
+
+
+def test_a_probe_takes_the_precision_that_auto_stands_for(store, worker, tmp_path, checkpoint, monkeypatch):
+    def ask(precision):
+        probe = request_probe(store, "toy", checkpoint, precision=precision)
+        worker.handle(Work.PROBE, probe.probe_id)
+        result = store.catalogue.probe(probe.probe_id).result
+        return result.precision, result.may_be_faster
+
+    indexed(store, worker, write_images(tmp_path / "images", 12))
+    monkeypatch.setattr(tasks, "promising_precisions", lambda _: ("bfloat16",))
+    assert ask("auto") == ("float32", True)
+    assert ask("float32") == ("float32", False)
+    keep_precision(store, load_ref(checkpoint, torch.device("cpu")), "bfloat16", ())
+    assert ask("auto") == ("bfloat16", False)
+    assert ask("float64") == ("float64", False)
 
 
 def test_a_probe_of_a_missing_checkpoint_says_so(store, worker, tmp_path):

@@ -109,8 +109,10 @@ def show_cost(probe: CostProbe, json: bool) -> None:
         print_json({**found.to_dict(), "seconds_total": found.seconds_total})
         return
     memory = f", {bytes_text(found.peak_bytes)} of its memory" if found.peak_bytes else ""
+    faster = ", or less: the run first tries a faster precision on a few images" if found.may_be_faster else ""
     say(
         f"{found.num_pending} of {found.num_total} images are still to be measured: about "
         f"{duration_text(found.seconds_total)} on {found.device} "
-        f"({duration_text(found.seconds_per_image)} an image, K = {found.dimension}{memory})."
+        f"({duration_text(found.seconds_per_image)} an image, K = {found.dimension}{memory}) in "
+        f"{found.precision}{faster}."
     )

@@ -126,8 +126,9 @@ def _cost_text(found: ProbeResult) -> str:
         return f"all {count_text(found.num_total)} images are measured already"
     each = f"{duration_text(found.seconds_per_image)} each (K = {found.dimension}"
     memory = f", {bytes_text(found.peak_bytes)} of memory" if found.peak_bytes else ""
+    faster = ", or less: the run first tries a faster precision on a few images" if found.may_be_faster else ""
     some = f"{count_text(found.num_pending)} of " if found.num_pending < found.num_total else ""
     return (
         f"about **{duration_text(found.seconds_total)}** on {found.device} for {some}"
-        f"{plural(found.num_total, 'image')}, {each}{memory})"
+        f"{plural(found.num_total, 'image')}, {each}{memory}) in {found.precision}{faster}"
     )

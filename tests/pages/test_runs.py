@@ -298,10 +298,10 @@ def test_the_cost_is_predicted_before_anything_starts(open_page: Callable[..., A
     (probe,) = home_store.catalogue.queued_probes()
     assert (probe.dataset_id, probe.backbone) == (found.dataset.dataset_id, BackboneRef(BUNDLED))
     assert "**bundled:digits-vit**: timing a few images" in said(app)
-    answer = ProbeResult("bundled-x", 32, "cuda:0", 36, 30, 4.0, 2 * 10**9)
+    answer = ProbeResult("bundled-x", 32, "cuda:0", 36, 30, 4.0, 2 * 10**9, "bfloat16", may_be_faster=True)
     home_store.catalogue.update_probe(probe.probe_id, state=ProbeState.FINISHED, result=answer.to_dict())
     app.run()
-    assert "about **2 min** on cuda:0 for 30 of 36 images, 4.0 s each (K = 32, 2.0 GB of memory)" in said(app)
+    assert "about **2 min** on cuda:0 for 30 of 36 images, 4.0 s each (K = 32, 2.0 GB of memory) in bfloat16, or less" in said(app)
     assert len(home_store.catalogue.runs()) == 1
     one(app, "selectbox", "Dataset").set_value(home_store.catalogue.dataset("another").dataset_id).run()
     assert "about **2 min**" not in said(app), "a prediction is about its own dataset"
