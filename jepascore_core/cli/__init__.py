@@ -13,7 +13,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from jepascore_core.cli import data, exports, figure, measuring, runs, system, training, trust, worker, zoo
+from jepascore_core.cli import (
+    data,
+    decisions,
+    duplicates,
+    exports,
+    figure,
+    measuring,
+    recipes,
+    runs,
+    system,
+    training,
+    trust,
+    worker,
+    zoo,
+)
 from jepascore_core.cli.output import complain, say
 from jepascore_core.datasets.uris import clean_text
 from jepascore_core.errors import JepaScoreError, RunCancelled
@@ -69,7 +83,8 @@ def jepascore(
     """JEPA-SCORE for image datasets: measure, look, curate, export."""
 
 
-for room in (data, measuring, runs, exports, figure, zoo, training, trust, system, worker):
+rooms = (data, measuring, runs, exports, recipes, decisions, duplicates, figure, zoo, training, trust, system, worker)
+for room in rooms:
     room.register(app)
 
 

@@ -77,13 +77,13 @@ def export_list(
             raise RuleError("A recipe says everything itself: leave rules, limits and backbone out.")
         chosen = read_recipe(store, record, recipe)
         measure_missing(store, record, chosen)
-        _prepare(store, chosen.score_set(record.dataset_id), chosen.curation)
+        prepare_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation)
         say(describe_changes(recipe_changes(store, record.dataset_id, chosen)))
     else:
         scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
         curation = Curation((*parse(rules or "").rules, *limits), parse(rules or "").steps)
         decisions: Decisions = decisions_of(store, record.dataset_id)
-        _prepare(store, scores, curation)
+        prepare_with_bar(store, scores, curation)
         chosen = make_recipe(store, scores, curation, record.name, decisions)
     report = _export(store, record, chosen, out, file_format, options, overwrite)
     if save_recipe is not None:
@@ -163,7 +163,7 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
         )
 
 
-def _prepare(store: Store, scores: ScoreSet, curation: Curation) -> None:
+def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation) -> None:
     """Do what takes longer than a moment, with a bar."""
     work = pending_work(store, scores, curation)
     if not work:

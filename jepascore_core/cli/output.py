@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from jepascore_core.records import DatasetRecord, Run
 from jepascore_core.views.formats import duration_text, rate_text
@@ -30,6 +31,14 @@ _NO_EDGE = 10_000
 _SHORT = 12
 #: Characters that could command a terminal; file names and labels may hold any.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class ListsByDefault(TyperGroup):
+    """A group whose command `list` need not be named: `jepascore decisions NAME` lists those of NAME."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is meant."""
+        return super().resolve_command(ctx, args if args and args[0] in self.commands else ["list", *args])
 
 
 def print_json(value: Any) -> None:

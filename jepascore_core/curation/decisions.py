@@ -6,15 +6,16 @@ restart, and takes back one's own last decision only, whatever somebody else dec
 
 from __future__ import annotations
 
+import getpass
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from jepascore_core.catalogue import utc_now
 from jepascore_core.curation.evaluation import Decisions
-from jepascore_core.errors import RuleError
+from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.store import Store
 
 DecisionVerdict = Literal["keep", "drop", "undecided"]
@@ -69,6 +70,37 @@ class UndoState:
 
     num_undo: int
     num_redo: int
+
+
+def user_name() -> str:
+    """Who decides unless another name is given: the user of this computer."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody"
+
+
+def find_samples(store: Store, dataset_id: str, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Samples (sample key, content id) by their keys or content ids; a content id stands for all samples that have it.
+
+    Raises:
+        UnknownNameError: if a name is neither; says how many are not, and the first of them.
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    dataset = store.catalogue.dataset(dataset_id)
+    rows = store.query(
+        f"""SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)})
+        WHERE sample_key IN (SELECT unnest($1)) OR content_id IN (SELECT unnest($1)) ORDER BY sample_key""",
+        [list(names)],
+    ).to_pylist()
+    known = {value for row in rows for value in row.values()}
+    lost = [name for name in dict.fromkeys(names) if name not in known]
+    if lost:
+        raise UnknownNameError(
+            f"{len(lost):,} of {len(set(names)):,} names are no sample key or content id of {dataset.name}, "
+            f"for example {', '.join(map(repr, lost[:3]))}. Nothing was decided."
+        )
+    return [(row["sample_key"], row["content_id"]) for row in rows]
 
 
 def decide(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.compiling import Compiler
 from jepascore_core.curation.decisions import DecisionVerdict, current_decisions, decide_each
@@ -14,6 +16,20 @@ from jepascore_core.curation.summary import without_gaps
 from jepascore_core.errors import RuleError
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoredSample, ScoreSet, to_scored_samples
+
+GROUP_SCHEMA = pa.schema(
+    [
+        ("group", pa.int64()),
+        ("size", pa.int64()),
+        ("sample_key", pa.string()),
+        ("content_id", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("score", pa.float64()),
+        ("proposal", pa.string()),
+        ("decision", pa.string()),
+    ]
+)
 
 #: Members that are shown of a group; a larger one says how many there are.
 MAX_SHOWN = 24
@@ -91,6 +107,31 @@ def duplicate_groups(
         by_group.setdefault(row["grp"], []).append(row)
     groups = tuple(_group(grp, found, decided) for grp, found in by_group.items())
     return GroupPage(groups, counts["groups"], counts["samples"])
+
+
+def group_rows(
+    store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, limit: int | None = None
+) -> pa.Table:
+    """Every member of every group, or of the `limit` largest, as rows of `GROUP_SCHEMA`: the one to keep first.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+    """
+    decided = {item.sample_key: item.verdict for item in current_decisions(store, scores.dataset_id)}
+    rows = store.query(
+        f"""
+        WITH members AS ({_members_sql(store, scores, radius, keep)}), sizes AS (
+            SELECT grp, count(*) AS size, row_number() OVER (ORDER BY count(*) DESC, grp) AS "group"
+            FROM members GROUP BY grp
+        )
+        SELECT "group", size, sample_key, content_id, label, split, score,
+            CASE place WHEN 1 THEN 'keep' ELSE 'drop' END AS proposal
+        FROM members JOIN sizes USING (grp) WHERE $1 IS NULL OR "group" <= $1 ORDER BY "group", place
+        """,
+        [limit],
+    )
+    standing = pa.array([decided.get(key) for key in rows["sample_key"].to_pylist()], pa.string())
+    return rows.append_column("decision", standing).cast(GROUP_SCHEMA)
 
 
 def choose_keeper(

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from jepascore_core.records import short_hash
 from jepascore_core.store import Store, write_atomically
 from jepascore_core.vectors import Floats, IndexKind, build_index, unit
+from jepascore_core.views.formats import percent_text
 from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
 
 #: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
@@ -56,6 +57,19 @@ class NearGroups:
     num_queries: int
     seconds: float
     groups: pa.Table = dataclasses.field(compare=False, repr=False)
+
+
+def describe_search(found: NearGroups) -> str:
+    """How near duplicates were found, and how far that is to be trusted, in a sentence or two."""
+    measured = (
+        "all pairs were compared"
+        if found.index == "flat"
+        else f"it found {percent_text(found.recall)} of the true neighbours of {found.num_queries:,} images"
+    )
+    return (
+        f"{found.index} index over {found.num_images:,} images, cosine distance up to {found.radius:g}: {measured}. "
+        "Images that are connected through others are one group."
+    )
 
 
 def choose_index(num_images: int) -> IndexKind:

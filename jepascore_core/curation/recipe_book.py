@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from jepascore_core.catalogue import new_id, utc_now
 from jepascore_core.curation.evaluation import evaluate
 from jepascore_core.curation.neighbours import write_parquet
@@ -132,6 +134,18 @@ def remove_recipe(store: Store, recipe_id: str) -> None:
     """Forget a saved recipe."""
     with store.catalogue.transaction() as connection:
         connection.execute("DELETE FROM recipes WHERE recipe_id = ?", [recipe_id])
+
+
+def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> pa.Table:
+    """Samples of a dataset, as it is now, that two recipes judge differently: sample_key and the verdict of each.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    one, two = (evaluate(store, item.score_set(dataset_id), item.curation, item.decided) for item in (first, second))
+    return store.query(f"""SELECT sample_key, first, second FROM {one.base}
+        POSITIONAL JOIN (SELECT verdict AS first FROM {one.table})
+        POSITIONAL JOIN (SELECT verdict AS second FROM {two.table}) WHERE first <> second ORDER BY row_id""")
 
 
 def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> RecipeDifference:

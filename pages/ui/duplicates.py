@@ -7,9 +7,9 @@ import streamlit as st
 from jepascore_core.curation import OnePer, curation_of
 from jepascore_core.curation.decisions import redo, undo, undo_state
 from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
-from jepascore_core.curation.neighbours import NearGroups, known_near_groups
+from jepascore_core.curation.neighbours import NearGroups, describe_search, known_near_groups
 from jepascore_core.curation.rules import KEEPERS, NEAR_RADIUS, Keeper
-from jepascore_core.views.formats import count_text, percent_text, plural, score_text
+from jepascore_core.views.formats import count_text, plural, score_text
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -44,7 +44,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
 def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str, found: NearGroups | None) -> None:
     counts = duplicate_groups(store(), scores, radius, keep, 0, 1)
     if found is not None:
-        st.caption(_how(found))
+        st.caption(describe_search(found))
     if not counts.num_groups:
         st.info("There are no duplicates of this kind.")
         return
@@ -61,18 +61,6 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
     if event is not None:
         choose_keeper(store(), scores, radius, shown.groups[event.section].group_id, event.sample_key, who)
         st.rerun()
-
-
-def _how(found: NearGroups) -> str:
-    measured = (
-        "all pairs were compared"
-        if found.index == "flat"
-        else f"it found {percent_text(found.recall)} of the true neighbours of {count_text(found.num_queries)} images"
-    )
-    return (
-        f"{found.index} index over {count_text(found.num_images)} images, cosine distance up to {found.radius:g}: "
-        f"{measured}. Images that are connected through others are one group."
-    )
 
 
 def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-
 import streamlit as st
 
+from jepascore_core.curation.decisions import user_name
 from pages.ui import state
 
 
@@ -21,14 +20,7 @@ def choose_reviewer() -> str:
 
 def reviewer() -> str:
     """The same name, without asking for it."""
-    return state.read_text(state.WHO) or _user()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "somebody"
+    return state.read_text(state.WHO) or user_name()
 
 
 def _to_url() -> None:

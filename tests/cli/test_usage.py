@@ -35,7 +35,11 @@ def test_these_are_the_commands():
     assert set(COMMANDS) == {
         *("add", "datasets list", "datasets failures", "datasets cancel", "remove"),
         *("score", "runs list", "runs follow", "runs cancel", "runs resume", "runs failures"),
-        *("export", "backbones", "demo", "doctor", "app"),
+        *("export", "duplicates", "backbones", "demo", "doctor", "app"),
+        *("decisions list", "decisions history", "decisions keep", "decisions drop", "decisions clear"),
+        *("decisions undo", "decisions redo"),
+        *("recipes list", "recipes save", "recipes show", "recipes duplicate", "recipes remove"),
+        *("recipes changes", "recipes compare"),
         *("train", "density", "langevin", "figure extremes", "figure histograms"),
         *("worker run", "worker start", "worker stop", "worker status"),
     }

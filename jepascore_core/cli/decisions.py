@@ -1,0 +1,158 @@
+"""`jepascore decisions`: what people decided about single samples; decisions override rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
+from jepascore_core.curation.decisions import (
+    Action,
+    DecisionVerdict,
+    current_decisions,
+    decide,
+    find_samples,
+    history,
+    redo,
+    undo,
+    user_name,
+)
+from jepascore_core.errors import RuleError
+from jepascore_core.records import DatasetRecord
+from jepascore_core.store import Store
+from jepascore_core.views.formats import plural
+
+decisions_app = typer.Typer(
+    cls=ListsByDefault, no_args_is_help=True, help="List what was decided about single samples, decide, undo and redo."
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
+Samples = Annotated[list[str] | None, typer.Argument(help="Sample keys or content ids.")]
+From = Annotated[
+    Path | None, typer.Option("--from", help="File with a sample key or content id on each line; - is standard input.")
+]
+Who = Annotated[str | None, typer.Option(help="Who decides; else the user of this computer.")]
+Why = Annotated[str, typer.Option(help="A reason that is kept with it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(decisions_app, name="decisions")
+
+
+@decisions_app.command("list")
+def list_decisions(
+    dataset: Name,
+    verdict: Annotated[str | None, typer.Option(help="Only these: keep or drop.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List the present decision about every sample that has one. `jepascore decisions NAME` is the same."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    found = [item for item in current_decisions(store, record.dataset_id) if item.verdict != "undecided"]
+    found = [item for item in found if verdict in (None, item.verdict)]
+    if json:
+        print_json([dataclasses.asdict(item) for item in found])
+        return
+    columns = ("sample_key", "verdict", "who", "why", "decided_at")
+    print_table(
+        f"Decisions about {record.name}", columns, [[getattr(item, name) for name in columns] for item in found]
+    )
+
+
+@decisions_app.command("history")
+def show_history(
+    dataset: Name,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    json: JsonFlag = False,
+) -> None:
+    """List everything that was ever decided, undone and redone, newest first."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    found = history(store, record.dataset_id, limit)
+    if json:
+        print_json([dataclasses.asdict(item) for item in found])
+        return
+    columns = ("action_id", "kind", "num_samples", "who", "why", "decided_at")
+    rows = [[getattr(item, name) for name in columns] for item in found]
+    print_table(f"What was decided about {record.name}", ("action", "kind", "samples", *columns[3:]), rows)
+
+
+@decisions_app.command("keep")
+def keep(
+    dataset: Name, samples: Samples = None, file: From = None, who: Who = None, why: Why = "", json: JsonFlag = False
+) -> None:
+    """Keep samples, whatever the rules say; one action, undone as a whole."""
+    _decide(dataset, samples, file, "keep", who, why, json)
+
+
+@decisions_app.command("drop")
+def drop(
+    dataset: Name, samples: Samples = None, file: From = None, who: Who = None, why: Why = "", json: JsonFlag = False
+) -> None:
+    """Drop samples, whatever the rules say; one action, undone as a whole."""
+    _decide(dataset, samples, file, "drop", who, why, json)
+
+
+@decisions_app.command("clear")
+def clear(
+    dataset: Name, samples: Samples = None, file: From = None, who: Who = None, why: Why = "", json: JsonFlag = False
+) -> None:
+    """Leave samples to the rules again; one action, undone as a whole."""
+    _decide(dataset, samples, file, "undecided", who, why, json)
+
+
+@decisions_app.command("undo")
+def undo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
+    """Take back your own last action that still stands; without limit, also years later."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    _report_turn(record, undo(store, record.dataset_id, who or user_name()), "Took back", "undo", json)
+
+
+@decisions_app.command("redo")
+def redo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
+    """Take back your own last undo, unless you decided something since."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    _report_turn(record, redo(store, record.dataset_id, who or user_name()), "Made again", "redo", json)
+
+
+def _decide(
+    dataset: str,
+    samples: list[str] | None,
+    file: Path | None,
+    verdict: DecisionVerdict,
+    who: str | None,
+    why: str,
+    json: bool,
+) -> None:
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    found = find_samples(store, record.dataset_id, [*(samples or ()), *(_names_of(file) if file else ())])
+    action_id = decide(store, record.dataset_id, found, verdict, who or user_name(), why)
+    if json:
+        print_json({"action_id": action_id, "verdict": verdict, "num_samples": len(found)})
+    else:
+        say(f"{plural(len(found), 'sample')} of {record.name}: {verdict}. `jepascore decisions undo` takes it back.")
+
+
+def _names_of(file: Path) -> list[str]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(f"{file} cannot be read as text ({error}).") from error
+    return [line for line in text.split("\n") if line]
+
+
+def _report_turn(record: DatasetRecord, action: Action | None, did: str, kind: str, json: bool) -> None:
+    if json:
+        print_json(None if action is None else dataclasses.asdict(action))
+    elif action is None:
+        say(f"There is nothing of yours to {kind}.")
+    else:
+        say(f"{did} a decision about {plural(action.num_samples, 'sample')} of {record.name}.")

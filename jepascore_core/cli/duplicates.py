@@ -1,0 +1,109 @@
+"""`jepascore duplicates`: groups of the same or nearly the same image, and which one of each to keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+
+from jepascore_core.cli.exports import find_measured, prepare_with_bar
+from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
+from jepascore_core.curation.decisions import user_name
+from jepascore_core.curation.groups import accept_all, duplicate_groups, group_rows
+from jepascore_core.curation.neighbours import describe_search, known_near_groups
+from jepascore_core.curation.rules import Curation, Keeper, OnePer
+from jepascore_core.exporters.publishing import staged
+from jepascore_core.exporters.writers import write_table_csv
+from jepascore_core.records import DatasetRecord
+from jepascore_core.store import Store
+from jepascore_core.views.formats import plural, score_text
+from jepascore_core.views.score_set import ScoreSet
+
+#: Groups that a table for people shows unless they ask for more.
+SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("duplicates")(duplicates)
+
+
+def duplicates(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    radius: Annotated[
+        float | None, typer.Option(help="Near duplicates within this cosine distance, such as 0.05; else same bytes.")
+    ] = None,
+    keep: Annotated[Keeper, typer.Option(help="Which one of a group to keep.")] = "most_likely",
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", "-b", help="Name or id; may be left out if there is only one.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many groups, the largest.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all groups to this CSV file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Decide as proposed wherever nobody decided; `decisions undo` takes back.")
+    ] = False,
+    who: Annotated[str | None, typer.Option(help="Who decides; else the user of this computer.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List groups of duplicates, the largest first, and in each the one to keep first."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    step = OnePer(radius, keep)
+    scores = _scores(store, record, step, backbone)
+    prepare_with_bar(store, scores, Curation(steps=(step,)))
+    if accept:
+        number = accept_all(store, scores, radius, keep, who or user_name())
+        say(f"Decided about {plural(number, 'sample')}. `jepascore decisions undo {record.name}` takes it back.")
+    rows = group_rows(store, scores, radius, keep, limit or (None if json or out else SHOWN))
+    if out is not None:
+        with staged([out], overwrite) as (temporary,), temporary.open("xb") as sink:
+            write_table_csv(sink, rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)])
+        say(f"{plural(rows.num_rows, 'sample')} written to {out}.")
+    if json:
+        print_json(_groups(rows))
+        return
+    if out is None:
+        _print(rows, record.name)
+    _summarise(store, scores, step, has_limit=out is None and limit is None)
+
+
+def _scores(store: Store, record: DatasetRecord, step: OnePer, backbone: str | None) -> ScoreSet:
+    """Whose embeddings and scores count; the same bytes are found, and the largest kept, without any."""
+    if step.radius is None and step.keep != "most_likely" and backbone is None:
+        return ScoreSet(record.dataset_id, "none", "none")
+    return find_measured(store, record, backbone).scores(record.dataset_id)
+
+
+def _groups(rows: pa.Table) -> list[dict[str, Any]]:
+    groups: dict[int, dict[str, Any]] = {}
+    for row in rows.to_pylist():
+        number, size = row.pop("group"), row.pop("size")
+        group = groups.setdefault(number, {"group": number, "size": size, "samples": []})
+        group["samples"].append(row)
+    return list(groups.values())
+
+
+def _print(rows: pa.Table, name: str) -> None:
+    columns = ("group", "sample_key", "label", "split", "score", "proposal", "decision")
+    shown = [
+        ["" if row[column] is None else score_text(row[column]) if column == "score" else row[column]
+         for column in columns]
+        for row in rows.to_pylist()
+    ]  # fmt: skip
+    print_table(f"Duplicates in {name}", columns, shown)
+
+
+def _summarise(store: Store, scores: ScoreSet, step: OnePer, has_limit: bool) -> None:
+    counts = duplicate_groups(store, scores, step.radius, step.keep, 0, 1)
+    if has_limit and counts.num_groups > SHOWN:
+        say(f"These are the {SHOWN} largest. --limit shows more, --out writes all.")
+    say(
+        f"{plural(counts.num_groups, 'group')} of {plural(counts.num_samples, 'sample')}: {counts.num_surplus:,} go if "
+        "one of each stays."
+    )
+    found = known_near_groups(store, scores, step.radius) if step.radius is not None else None
+    if found is not None:
+        say(describe_search(found))

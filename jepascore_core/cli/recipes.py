@@ -1,0 +1,168 @@
+"""`jepascore recipes`: rules under a name; saved, shown, duplicated, compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from jepascore_core.cli.exports import find_measured, prepare_with_bar, read_recipe
+from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
+from jepascore_core.curation import parse, to_text
+from jepascore_core.curation.decisions import decisions_of
+from jepascore_core.curation.recipe_book import (
+    compare_recipes,
+    describe_changes,
+    differing_samples,
+    duplicate_recipe,
+    recipe_changes,
+    remove_recipe,
+    save_recipe,
+    saved_recipe,
+    saved_recipes,
+)
+from jepascore_core.curation.recipes import Recipe, make_recipe, to_dict, to_yaml
+from jepascore_core.exporters.publishing import staged
+from jepascore_core.exporters.writers import write_table_csv
+from jepascore_core.score import Definition
+from jepascore_core.store import Store
+from jepascore_core.views.formats import plural
+
+recipes_app = typer.Typer(
+    cls=ListsByDefault, no_args_is_help=True, help="List the saved recipes of a dataset; save, show and compare them."
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
+RecipeName = Annotated[str, typer.Argument(help="Name of a saved recipe, or a YAML file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(recipes_app, name="recipes")
+
+
+@recipes_app.command("list")
+def list_recipes(dataset: Name, json: JsonFlag = False) -> None:
+    """List the saved recipes, the latest first. `jepascore recipes NAME` is the same."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    found = saved_recipes(store, record.dataset_id)
+    if json:
+        print_json([to_dict(item.recipe) for item in found])
+        return
+    rows = [
+        (item.name, to_text(item.recipe.curation) or "all", item.recipe.result.get("kept"), item.changed_at)
+        for item in found
+    ]
+    print_table(f"Recipes of {record.name}", ("name", "rules", "kept", "saved"), rows)
+
+
+@recipes_app.command("save")
+def save(
+    dataset: Name,
+    recipe: Annotated[str, typer.Argument(help="What to call it.")],
+    rules: Annotated[str, typer.Option(help="What to keep, as in the query bar.")],
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", "-b", help="Name or id; may be left out if there is only one.")
+    ] = None,
+    definition: Annotated[Definition, typer.Option(help="How the score sums the spectrum.")] = "rank",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the recipe of this name.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Save rules, with the decisions of the moment, under a name."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
+    curation = parse(rules)
+    prepare_with_bar(store, scores, curation)
+    made = make_recipe(store, scores, curation, recipe, decisions_of(store, record.dataset_id))
+    save_recipe(store, record.dataset_id, made, overwrite)
+    if json:
+        print_json(to_dict(made))
+    else:
+        say(f"Saved {made.name}: {made.result['kept']:,} of {made.num_samples:,} samples kept.")
+
+
+@recipes_app.command("show")
+def show(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
+    """Print a recipe as YAML, ready for `jepascore export NAME OUT --recipe FILE`."""
+    store = Store()
+    found = read_recipe(store, store.catalogue.dataset(dataset), recipe)
+    if json:
+        print_json(to_dict(found))
+    else:
+        typer.echo(to_yaml(found), nl=False)
+
+
+@recipes_app.command("duplicate")
+def duplicate(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
+    """Save a recipe once more, under "NAME (2)"."""
+    store = Store()
+    copy = duplicate_recipe(store, saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe))
+    if json:
+        print_json(to_dict(copy.recipe))
+    else:
+        say(f"Saved {copy.name}.")
+
+
+@recipes_app.command("remove")
+def remove(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
+    """Forget a saved recipe."""
+    store = Store()
+    found = saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe)
+    remove_recipe(store, found.recipe_id)
+    if json:
+        print_json(to_dict(found.recipe))
+    else:
+        say(f"{found.name} is forgotten.")
+
+
+@recipes_app.command("changes")
+def changes(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
+    """Say what is different in the dataset, and in what is kept, since a recipe was made."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    found = read_recipe(store, record, recipe)
+    _prepare(store, record.dataset_id, found)
+    result = recipe_changes(store, record.dataset_id, found)
+    if json:
+        print_json(dataclasses.asdict(result))
+    else:
+        say(describe_changes(result))
+
+
+@recipes_app.command("compare")
+def compare(
+    dataset: Name,
+    first: RecipeName,
+    second: RecipeName,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write every sample that differs to this CSV file.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Say how many samples two recipes both keep, and which ones only one of them keeps."""
+    store = Store()
+    record = store.catalogue.dataset(dataset)
+    one, two = (read_recipe(store, record, name) for name in (first, second))
+    for recipe in (one, two):
+        _prepare(store, record.dataset_id, recipe)
+    if out is not None:
+        rows = differing_samples(store, record.dataset_id, one, two)
+        with staged([out]) as (temporary,), temporary.open("xb") as sink:
+            write_table_csv(sink, rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)])
+        say(f"{plural(rows.num_rows, 'sample')} written to {out}.")
+    found = compare_recipes(store, record.dataset_id, one, two)
+    if json:
+        print_json(dataclasses.asdict(found))
+        return
+    say(f"{found.both:,} samples are kept by both.")
+    for name, part in ((one.name, found.only_first), (two.name, found.only_second)):
+        say(f"{part.count:,} only by {name}{': ' if part.count else ''}{', '.join(part.examples)}.")
+
+
+def _prepare(store: Store, dataset_id: str, recipe: Recipe) -> None:
+    prepare_with_bar(store, recipe.score_set(dataset_id), recipe.curation)
