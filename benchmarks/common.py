@@ -58,23 +58,30 @@ def matrix_peak(dtype: Any, device: Any, size: int = 2048) -> float:
     return 2 * size**3 / min(seconds(work, 5))
 
 
-def counted_operations(work: Callable[[], Any]) -> int:
-    """Floating-point operations of the matrix products that `work` calls."""
+def operations_by_name(work: Callable[[], Any]) -> dict[str, int]:
+    """Floating-point operations of the matrix products that `work` calls, by their names as the profiler has them."""
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
 
-    class Count(TorchDispatchMode):
-        total = 0
+    found: dict[str, int] = {}
 
+    class Count(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = func(*args, **(kwargs or {}))
             if func._overloadpacket in flop_registry:
-                self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+                name = func._schema.name
+                count = flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+                found[name] = found.get(name, 0) + count
             return out
 
-    with Count() as count:
+    with Count():
         work()
-    return count.total
+    return found
+
+
+def counted_operations(work: Callable[[], Any]) -> int:
+    """Floating-point operations of all matrix products that `work` calls."""
+    return sum(operations_by_name(work).values())
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
