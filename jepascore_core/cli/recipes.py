@@ -113,7 +113,7 @@ def remove(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
     """Forget a saved recipe."""
     store = Store()
     found = saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe)
-    remove_recipe(store, found.recipe_id)
+    remove_recipe(store, found)
     if json:
         print_json(to_dict(found.recipe))
     else:

@@ -1,4 +1,4 @@
-"""Companion scores of a dataset as columns for rules: worked out once, then kept in the home folder and in memory."""
+"""Companion scores of a dataset as columns for rules: worked out once, then kept with the dataset and in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import pyarrow.parquet as pq
 
 from jepascore_core.companions import COMPANIONS_VERSION, Companion, companion_scores
 from jepascore_core.curation.columns import columns
-from jepascore_core.curation.neighbours import Progress, stored_embeddings, write_parquet
+from jepascore_core.curation.neighbours import (
+    Progress,
+    forget_former,
+    kept_folder,
+    stored_embeddings,
+    write_parquet,
+)
 from jepascore_core.records import short_hash
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
@@ -50,6 +56,8 @@ def companion_values(
     table = pa.table([pa.array(content_ids.tolist()), pa.array(values, from_pandas=True)], schema=_SCHEMA)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
+    # Of a run that goes on, and of former versions of the dataset, nobody asks again.
+    forget_former(path, f"{companion}-*.parquet", 1)
     return table
 
 
@@ -77,4 +85,5 @@ def _about(store: Store, scores: ScoreSet, companion: Companion) -> list[str | i
 
 
 def _path(store: Store, scores: ScoreSet, companion: Companion) -> Path:
-    return store.home / "companions" / f"{companion}-{short_hash(_about(store, scores, companion), 20)}.parquet"
+    name = f"{companion}-{short_hash(_about(store, scores, companion), 20)}.parquet"
+    return kept_folder(store, scores, "companions") / name

@@ -6,6 +6,7 @@ that is reported is one; what an approximate index may miss is measured on a sam
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -35,6 +36,9 @@ RECALL_QUERIES = 500
 #: Candidates are taken from a slightly wider radius: the index computes in float32, the check in float64.
 SLACK = 1e-4
 BLOCK = 4096
+
+#: Searches that are kept of one backbone: different radii, and those of former versions of the dataset.
+MAX_KEPT = 12
 
 Progress = Callable[[float], None]
 
@@ -229,7 +233,20 @@ def _components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
     about = [freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
-    return store.home / "neighbours" / f"near-{short_hash(about, 20)}.parquet"
+    return kept_folder(store, scores, "neighbours") / f"near-{short_hash(about, 20)}.parquet"
+
+
+def kept_folder(store: Store, scores: ScoreSet, kind: str) -> Path:
+    """Where results that took long are kept: with the dataset, so that they go when it goes."""
+    return store.dataset_folder(scores.dataset_id) / kind / f"{scores.backbone_id}@{scores.spec_id}"
+
+
+def forget_former(newest: Path, pattern: str, limit: int) -> None:
+    """Delete all but the `limit` youngest files of a pattern beside a file that was just written."""
+    with contextlib.suppress(OSError):
+        found = [(path.stat().st_mtime, path) for path in newest.parent.glob(pattern) if path != newest]
+        for _, path in sorted(found, reverse=True)[limit - 1 :]:
+            path.unlink(missing_ok=True)
 
 
 def _write(path: Path, found: NearGroups) -> None:
@@ -237,6 +254,7 @@ def _write(path: Path, found: NearGroups) -> None:
     table = found.groups.replace_schema_metadata({b"near": json.dumps(facts).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
+    forget_former(path, "near-*.parquet", MAX_KEPT)
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:

@@ -93,6 +93,8 @@ def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool =
             raise RuleError(f"There is a recipe named {recipe.name!r} already. Choose another name.") from error
         raise
     take_snapshot(store, dataset_id, recipe)
+    if overwrite:
+        _forget_snapshots(store, dataset_id)
     return SavedRecipe(recipe_id, dataset_id, recipe, now, now)
 
 
@@ -130,10 +132,11 @@ def duplicate_recipe(store: Store, saved: SavedRecipe) -> SavedRecipe:
     return save_recipe(store, saved.dataset_id, replace(saved.recipe, name=f"{saved.name} ({number})"))
 
 
-def remove_recipe(store: Store, recipe_id: str) -> None:
+def remove_recipe(store: Store, saved: SavedRecipe) -> None:
     """Forget a saved recipe."""
     with store.catalogue.transaction() as connection:
-        connection.execute("DELETE FROM recipes WHERE recipe_id = ?", [recipe_id])
+        connection.execute("DELETE FROM recipes WHERE recipe_id = ?", [saved.recipe_id])
+    _forget_snapshots(store, saved.dataset_id)
 
 
 def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> pa.Table:
@@ -166,7 +169,7 @@ def take_snapshot(store: Store, dataset_id: str, recipe: Recipe) -> None:
     """Write down what a recipe keeps now: sample_key, content_id, verdict."""
     found = evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
     sql = f"SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table} ORDER BY row_id"
-    path = _snapshot(store, recipe)
+    path = _snapshot(store, dataset_id, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, store.query(sql))
 
@@ -184,7 +187,7 @@ def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChang
     ).to_pylist()[0]
     same = dataset_fingerprint(store, dataset) == recipe.fingerprint
     counts = (recipe.result.get("kept", 0), now["kept"], recipe.num_samples, now["n"])
-    path = _snapshot(store, recipe)
+    path = _snapshot(store, dataset_id, recipe)
     if not path.is_file():
         return RecipeChanges(same, False, *counts)
     pair = f"""
@@ -212,8 +215,16 @@ def _difference(store: Store, pair: str, condition: str) -> Difference:
     return Difference(rows["n"], tuple(rows["examples"] or ()))
 
 
-def _snapshot(store: Store, recipe: Recipe) -> Path:
-    return store.home / "recipes" / f"{recipe.recipe_hash}.parquet"
+def _snapshot(store: Store, dataset_id: str, recipe: Recipe) -> Path:
+    return store.dataset_folder(dataset_id) / "recipes" / f"{recipe.recipe_hash}.parquet"
+
+
+def _forget_snapshots(store: Store, dataset_id: str) -> None:
+    """Delete the snapshots that no saved recipe has; copies of a recipe share one."""
+    wanted = {_snapshot(store, dataset_id, item.recipe) for item in saved_recipes(store, dataset_id)}
+    for path in (store.dataset_folder(dataset_id) / "recipes").glob("*.parquet"):
+        if path not in wanted:
+            path.unlink(missing_ok=True)
 
 
 def describe_changes(changes: RecipeChanges) -> str:

@@ -64,7 +64,7 @@ def _draw_one(saved: SavedRecipe) -> None:
                 "YAML", to_yaml(saved.recipe), f"{saved.name}.yaml", "application/yaml",
                 key=f"yaml-{saved.recipe_id}", on_click="ignore",
             )  # fmt: skip
-            st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved.recipe_id))
+            st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved))
             if st.button("What changed since?", key=f"diff-{saved.recipe_id}"):
                 changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
                 st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"

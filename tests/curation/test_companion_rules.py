@@ -138,10 +138,27 @@ def test_work_is_done_once_until_more_is_measured(store, scores, samples, embedd
 
 def test_what_is_on_disk_is_what_was_worked_out(store, scores):
     first = companion_values(store, scores, "mahalanobis")
-    (path,) = (store.home / "companions").glob("mahalanobis-*.parquet")
+    (path,) = kept_files(store, scores)
     assert companion_values(store, scores, "mahalanobis", _refuse).equals(first)
     path.unlink()
     assert companion_values(store, scores, "mahalanobis").equals(first)
+
+
+def kept_files(store, scores):
+    return sorted(store.dataset_folder(scores.dataset_id).glob("companions/*/*.parquet"))
+
+
+def test_what_nobody_asks_for_again_is_deleted(store, scores, samples, embeddings):
+    for companion in ("knn", "mahalanobis"):
+        companion_values(store, scores, companion)
+    before = kept_files(store, scores)
+    measure(store, scores.backbone_id, samples[38:40], embeddings)
+    companion_values(store, scores, "knn")
+    after = kept_files(store, scores)
+    assert len(before) == len(after) == 2
+    assert len(set(before) & set(after)) == 1, "the file of the other companion stays"
+    store.remove_dataset(store.catalogue.dataset(scores.dataset_id))
+    assert kept_files(store, scores) == []
 
 
 def _refuse(_share):

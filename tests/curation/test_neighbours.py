@@ -1,5 +1,6 @@
 """Near duplicates against brute force, groups as rows, and diverse draws."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -136,6 +137,20 @@ def test_groups_are_kept_for_the_next_time(store, near):
     assert (known.num_groups, known.num_pairs) == (2, 2)
     store.write_measurements(near.backbone_id, SPEC, [make_measurement("f" * 32, 1.0)])
     assert known_near_groups(store, near, 0.01) is None
+
+
+def test_the_oldest_groups_are_deleted(store, near, monkeypatch):
+    monkeypatch.setattr("jepascore_core.curation.neighbours.MAX_KEPT", 3)
+    folder = store.dataset_folder(near.dataset_id) / "neighbours"
+    for number in range(1, 6):
+        near_groups(store, near, number / 100)
+        for path in folder.rglob("*.parquet"):
+            os.utime(path, (path.stat().st_mtime - 10, path.stat().st_mtime - 10))
+    assert len(list(folder.rglob("*.parquet"))) == 3
+    found = [known_near_groups(store, near, number / 100) is not None for number in range(1, 6)]
+    assert found == [False, False, True, True, True]
+    store.remove_dataset(store.catalogue.dataset(near.dataset_id))
+    assert not folder.exists()
 
 
 def test_groups_as_rows(store, near):

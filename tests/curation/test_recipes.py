@@ -165,10 +165,27 @@ def test_the_book_of_recipes(store, scores):
     found = compare_recipes(store, scores.dataset_id, one, two)
     assert (found.both, found.only_first.count, found.only_second.count) == (5, 10, 5)
     assert found.only_second.examples == tuple(f"a/000{n}.png" for n in range(5))
-    remove_recipe(store, copy.recipe_id)
+    remove_recipe(store, copy)
     assert [item.name for item in saved_recipes(Store(store.home), scores.dataset_id)] == ["one (3)", "one", "two"]
     with pytest.raises(UnknownNameError, match="Known: one"):
         saved_recipe(store, scores.dataset_id, "three")
+
+
+def test_snapshots_go_with_their_last_recipe(store, scores):
+    folder = store.dataset_folder(scores.dataset_id) / "recipes"
+    one = save_recipe(store, scores.dataset_id, make_recipe(store, scores, parse("score >= 5"), "one"))
+    copy = duplicate_recipe(store, one)
+    save_recipe(store, scores.dataset_id, make_recipe(store, scores, parse("score >= 6"), "two"))
+    assert len(list(folder.iterdir())) == 2
+    remove_recipe(store, one)
+    assert len(list(folder.iterdir())) == 2, "its copy still has it"
+    remove_recipe(store, copy)
+    assert len(list(folder.iterdir())) == 1
+    save_recipe(store, scores.dataset_id, make_recipe(store, scores, parse("score >= 7"), "two"), overwrite=True)
+    assert len(list(folder.iterdir())) == 1
+    assert recipe_changes(store, scores.dataset_id, saved_recipe(store, scores.dataset_id, "two").recipe).is_exact
+    store.remove_dataset(store.catalogue.dataset(scores.dataset_id))
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
