@@ -14,14 +14,26 @@ from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
 from jepascore_core.views.distribution import HistogramOptions, Histograms, histograms
 from jepascore_core.views.formats import class_title
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import measured_titles
-from jepascore_core.views.score_set import Label, ScoredSample, ScoreSet, has_labels, manifest_sql, scored_sql
+from jepascore_core.views.score_set import (
+    Label,
+    ScoredSample,
+    ScoreSet,
+    has_labels,
+    label_filter,
+    manifest_sql,
+    scored_sql,
+    what_is_read,
+)
 
-#: Spectra of a class that its band is drawn from: enough for 5 and 95 %, little to read.
-NUM_REFERENCE = 200
+#: Spectra of a class that its band is drawn from: enough for 5 and 95 %, and at a million samples read in a blink.
+NUM_REFERENCE = 100
 MAX_DUPLICATES = 50
 
 _META = "meta."
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +71,25 @@ class SampleScore:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DefinedScore:
+    """A sample's score under one definition; `class_percentile` compares with other backbones and definitions."""
+
+    score: float
+    class_percentile: float
+    is_exact: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SpectrumView:
     """Singular values [K], descending; and the median and 5-95 % band of some images of the same class."""
 
-    singular_values: npt.NDArray[np.float64]
+    singular_values: Floats
     rank: int
     class_title: str
-    class_low: npt.NDArray[np.float64]
-    class_median: npt.NDArray[np.float64]
-    class_high: npt.NDArray[np.float64]
+    class_low: Floats
+    class_median: Floats
+    class_high: Floats
     num_reference: int
 
 
@@ -104,18 +125,18 @@ def find_sample(store: Store, dataset_id: str, key_or_content_id: str) -> Sample
     Raises:
         UnknownNameError: if the dataset has neither.
     """
-    rows = store.query(
-        f"SELECT * FROM ({manifest_sql(store, dataset_id)}) WHERE sample_key = $1 OR content_id = $1 "
-        "ORDER BY sample_key = $1 DESC, sample_key LIMIT 1",
-        [key_or_content_id],
-    ).to_pylist()
-    if not rows:
-        name = store.catalogue.dataset(dataset_id).name
-        raise UnknownNameError(
-            f"The dataset {name!r} has no sample {key_or_content_id!r}. It may have gone when the dataset was "
-            "indexed again: choose another sample."
-        )
-    return _sample(rows[0])
+    manifest = manifest_sql(store, dataset_id)
+    # One after the other: with OR every row would be read in full, and sorted.
+    for column in ("sample_key", "content_id"):
+        sql = f"SELECT * FROM ({manifest}) WHERE {column} = $1 ORDER BY sample_key LIMIT 1"
+        rows = store.query(sql, [key_or_content_id]).to_pylist()
+        if rows:
+            return _sample(rows[0])
+    name = store.catalogue.dataset(dataset_id).name
+    raise UnknownNameError(
+        f"The dataset {name!r} has no sample {key_or_content_id!r}. It may have gone when the dataset was "
+        "indexed again: choose another sample."
+    )
 
 
 def _sample(row: dict[str, Any]) -> Sample:
@@ -163,51 +184,58 @@ def sample_scores(store: Store, chosen: ScoreSet, sample: Sample) -> tuple[Sampl
     return tuple(sorted(found, key=lambda item: (item.scores != chosen, item.title)))
 
 
-def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict[str, dict[Definition, SampleScore]]:
-    """Title of each backbone -> definition -> the sample's score; the chosen backbone first."""
-    found: dict[str, dict[Definition, SampleScore]] = {}
-    for definition in DEFINITIONS:
-        for score in sample_scores(store, replace(chosen, definition=definition), sample):
-            found.setdefault(score.title, {})[definition] = score
+def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict[str, dict[Definition, DefinedScore]]:
+    """Title of each backbone -> definition -> the sample's score; the chosen backbone first, then by title."""
+    found: dict[str, dict[Definition, DefinedScore]] = {}
+    titles = measured_titles(store)
+    own = chosen.backbone_id, chosen.spec_id
+    for measured in sorted(titles, key=lambda item: (item != own, titles[item])):
+        for definition in DEFINITIONS:
+            row = _own_row(store, ScoreSet(chosen.dataset_id, *measured, definition), sample, ", class_percentile")
+            if row is not None:
+                score = DefinedScore(row["score"], row["class_percentile"], row["is_exact"])
+                found.setdefault(titles[measured], {})[definition] = score
     return found
 
 
+def _own_row(store: Store, scores: ScoreSet, sample: Sample, more: str = "") -> dict[str, Any] | None:
+    # The class is named, so that of a score table nothing else is read.
+    condition, parameters = label_filter([sample.label])
+    rows = store.query(
+        f"""SELECT score, rank, lower, upper, is_exact{more} FROM ({scored_sql(store, scores)})
+        WHERE {condition} AND sample_key = ${len(parameters) + 1}""",
+        [*parameters, sample.sample_key],
+    ).to_pylist()
+    return rows[0] if rows else None
+
+
 def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] | None:
-    """Where the sample stands, by counting: one pass instead of the percentiles of every sample."""
-    row = store.query(
-        f"""
-        WITH scored AS (
-                SELECT sample_key, label, score, rank, lower, upper, is_exact FROM ({scored_sql(store, scores)})
-            ),
-            target AS (
-                SELECT label AS own, score AS s, rank AS r, lower AS l, upper AS u, is_exact AS e
-                FROM scored WHERE sample_key = $1
-            )
-        SELECT any_value(s) AS score, any_value(r) AS rank, any_value(l) AS lower, any_value(u) AS upper,
-            any_value(e) AS is_exact, count(*) AS n,
-            count(*) FILTER (score < s) AS below, count(*) FILTER (score = s) AS equal,
-            count(*) FILTER (in_class) AS class_n,
-            count(*) FILTER (in_class AND score < s) AS class_below,
-            count(*) FILTER (in_class AND score = s) AS class_equal
-        FROM (SELECT *, label IS NOT DISTINCT FROM own AS in_class FROM scored, target)
-        """,
-        [sample.sample_key],
-    ).to_pylist()[0]
-    if row["score"] is None:
+    """Where the sample stands, by counting: that reads scores only, and needs no order."""
+    own = _own_row(store, scores, sample)
+    if own is None:
         return None
-    return {
-        "score": row["score"],
-        "rank": row["rank"],
-        "percentile": 100 * (row["below"] + row["equal"] / 2) / row["n"],
-        "place": row["below"] + 1,
-        "num_scored": row["n"],
-        "class_percentile": 100 * (row["class_below"] + row["class_equal"] / 2) / row["class_n"],
-        "class_place": row["class_below"] + 1,
-        "num_scored_in_class": row["class_n"],
-        "lower": row["lower"],
-        "upper": row["upper"],
-        "is_exact": row["is_exact"],
+    below, equal, n = _counts_around(store, scores, own["score"], None)
+    class_below, class_equal, class_n = _counts_around(store, scores, own["score"], (sample.label,))
+    return own | {
+        "percentile": 100 * (below + equal / 2) / n,
+        "place": below + 1,
+        "num_scored": n,
+        "class_percentile": 100 * (class_below + class_equal / 2) / class_n,
+        "class_place": class_below + 1,
+        "num_scored_in_class": class_n,
     }
+
+
+def _counts_around(store: Store, scores: ScoreSet, score: float, labels: tuple[Label] | None) -> tuple[int, int, int]:
+    """Samples of the dataset, or of some classes, that score less, the same, and anything."""
+    condition, parameters = label_filter(labels)
+    place = f"${len(parameters) + 1}::DOUBLE"
+    row = store.query(
+        f"""SELECT count(*) FILTER (score < {place}) AS below, count(*) FILTER (score = {place}) AS equal, count(*) AS n
+        FROM ({scored_sql(store, scores)}) WHERE {condition}""",
+        [*parameters, score],
+    ).to_pylist()[0]
+    return row["below"], row["equal"], row["n"]
 
 
 def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sample, ...], int]:
@@ -220,27 +248,39 @@ def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sa
 
 
 def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int, title: str) -> SpectrumView | None:
-    """None for an estimate, which has no spectrum of its own.
+    """None for an estimate, which has no spectrum of its own."""
+    own = _log_spectra(store, scores, [sample.content_id])
+    if not len(own):
+        return None
+    about = ("band", replace(scores, definition="rank"), what_is_read(store, scores), sample.label)
+    low, median, high, number = remembered(store, about, lambda: _band(store, scores, sample.label))
+    return SpectrumView(np.exp(own[0]), rank, title, low, median, high, number)
+
+
+def _band(store: Store, scores: ScoreSet, label: Label) -> tuple[Floats, Floats, Floats, int]:
+    """Quantiles 0.05, 0.5 and 0.95 of the singular values of some images of a class, [K] each, and how many those are.
 
     Content ids are hashes: the smallest ones of a class are a random, but always the same, part of it.
     """
+    condition, parameters = label_filter([label])
     reference = store.query(
-        f"SELECT DISTINCT content_id FROM ({scored_sql(store, scores)}) WHERE label IS NOT DISTINCT FROM $1 "
-        "AND (is_exact OR lower IS NULL) ORDER BY content_id LIMIT $2",
-        [sample.label, NUM_REFERENCE],
+        f"SELECT DISTINCT content_id FROM ({scored_sql(store, scores)}) WHERE {condition} "
+        f"AND (is_exact OR lower IS NULL) ORDER BY content_id LIMIT {NUM_REFERENCE}",
+        parameters,
     )["content_id"].to_pylist()
-    rows = store.query(
-        f"SELECT content_id, log_singular_values AS logs "
-        f"FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)}) WHERE content_id IN (SELECT unnest($1))",
-        [[*reference, sample.content_id]],
-    ).to_pylist()
-    logs = {row["content_id"]: row["logs"] for row in rows}
-    if logs[sample.content_id] is None:
-        return None
-    others = np.array([logs[item] for item in reference], dtype=np.float64)
-    low, median, high = np.exp(np.quantile(others, [0.05, 0.5, 0.95], axis=0))
-    own = np.exp(np.asarray(logs[sample.content_id], dtype=np.float64))
-    return SpectrumView(own, rank, title, low, median, high, len(reference))
+    logs = _log_spectra(store, scores, reference)
+    low, median, high = np.exp(np.quantile(logs, [0.05, 0.5, 0.95], axis=0))
+    return low, median, high, len(logs)
+
+
+def _log_spectra(store: Store, scores: ScoreSet, content_ids: list[str]) -> Floats:
+    """Log singular values of those images that have some, [n, K] in order of the content ids."""
+    # Ids as constants and nothing else to ask: parts of shards that hold none of them are not read.
+    listed = ", ".join(f"${place}" for place in range(1, len(content_ids) + 1))
+    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    sql = f"SELECT content_id, log_singular_values AS logs FROM ({measured}) WHERE content_id IN ({listed})"
+    found = {row["content_id"]: row["logs"] for row in store.query(sql, content_ids).to_pylist()}
+    return np.array([found[key] for key in sorted(found) if found[key] is not None], dtype=np.float64)
 
 
 def _place(store: Store, scores: ScoreSet, label: Label, title: str, score: float) -> PlaceView:

@@ -8,9 +8,10 @@ import pytest
 
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.records import MeasurementSpec
+from jepascore_core.score import DEFINITIONS
 from jepascore_core.store import CALIBRATED_SCHEMA
 from jepascore_core.views import detail
-from jepascore_core.views.detail import find_sample, sample_detail
+from jepascore_core.views.detail import DefinedScore, find_sample, sample_detail, scores_by_definition
 from jepascore_core.views.extremes import class_extremes
 from jepascore_core.views.score_set import ScoreSet, scored_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
@@ -77,6 +78,17 @@ def test_row_metadata_and_duplicates(scored):
     assert sample_detail(store, scores, "a/0000.png").num_duplicates == 0
 
 
+def test_under_every_definition_as_the_store_says(scored):
+    store, scores = scored
+    found = scores_by_definition(store, scores, find_sample(store, scores.dataset_id, "b/0005.png"))
+    assert list(found) == ["ViT-Ti/16 (timm)", "ResNet-18 (timm)"]
+    for definition, score in found["ViT-Ti/16 (timm)"].items():
+        rows = store.query(scored_sql(store, replace(scores, definition=definition))).to_pylist()
+        (row,) = (row for row in rows if row["sample_key"] == "b/0005.png")
+        assert score == DefinedScore(row["score"], row["class_percentile"], is_exact=True)
+    assert len(found["ResNet-18 (timm)"]) == len(DEFINITIONS)
+
+
 def test_by_content_id_or_not_at_all(scored):
     store, scores = scored
     content_id = make_sample("copy.png", content="b/0004.png").content_id
@@ -97,7 +109,7 @@ def test_spectrum_with_the_band_of_its_class(scored, monkeypatch):
     assert np.all(spectrum.class_low <= spectrum.class_median)
     assert np.all(spectrum.class_median <= spectrum.class_high)
     monkeypatch.setattr(detail, "NUM_REFERENCE", 2)
-    assert sample_detail(store, scores, "a/0000.png").spectrum.num_reference == 2
+    assert sample_detail(store, scores, "b/0005.png").spectrum.num_reference == 2
 
 
 def test_place_among_the_dataset_and_its_class(scored):
