@@ -58,7 +58,7 @@ def visits(sample_key: str) -> list[Visit]:
 
 
 def prepare_demo() -> None:
-    """The demo with scores under two backbones, measured by a worker of its own."""
+    """The demo with scores under the bundled encoders and a third backbone, measured by a worker of its own."""
     import timm
     from safetensors.torch import save_file
 
@@ -71,9 +71,9 @@ def prepare_demo() -> None:
     checkpoint = store.home / "untrained.safetensors"
     save_file(timm.create_model(SECOND.partition(":")[2], pretrained=False).state_dict(), checkpoint)
     half = (0.5, 0.5, 0.5)
-    first = request_demo(store)
+    asked = request_demo(store)
     second = BackboneRef(SECOND, str(checkpoint), image_size=SECOND_SIZE, mean=half, std=half)
-    for run in (first, request_run(store, DEMO_NAME, second)):
+    for run in (*asked, request_run(store, DEMO_NAME, second)):
         *_, last = follow_run(store, run.run_id)
         if last.state is not RunState.FINISHED or last.num_failed:
             raise SystemExit(f"The demo was not measured: {last.message}")

@@ -10,16 +10,18 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
+from jepascore_core.cli.output import JsonFlag, print_json, print_table, say, work_json
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.runs import request_demo, worker_pid
+from jepascore_core.records import Run, RunState
+from jepascore_core.runs import cancel_run, request_demo, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.views.formats import bytes_text
 
@@ -40,13 +42,34 @@ def demo(
     detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Add the embedded demo, 1,797 digits with planted contaminants, and measure it."""
+    """Add the embedded demo, 1,797 digits with planted contaminants, and measure it with both bundled encoders."""
     store = Store()
-    run = request_demo(store)
+    asked = request_demo(store)
     if not detach:
-        conclude(wait_for_index(store, run.dataset_id))
-        run = wait_for_run(store, run.run_id)
-    report_end(run, json)
+        conclude(wait_for_index(store, asked[0].dataset_id))
+    ends = asked if detach else _wait_for_all(store, asked)
+    if json:
+        print_json([work_json(run) for run in ends])
+    for run in ends:
+        if json:
+            conclude(run)
+        else:
+            report_end(run, json)
+
+
+def _wait_for_all(store: Store, asked: Sequence[Run]) -> list[Run]:
+    """How runs end, one after the other, up to the first that does not finish. Ctrl-C cancels all that are left."""
+    ends: list[Run] = []
+    try:
+        for run in asked:
+            ends.append(wait_for_run(store, run.run_id))
+            if ends[-1].state is not RunState.FINISHED:
+                break
+    except KeyboardInterrupt:
+        for run in asked[len(ends) + 1 :]:
+            cancel_run(store, run.run_id)
+        raise
+    return ends
 
 
 def doctor(json: JsonFlag = False) -> None:
@@ -108,7 +131,7 @@ def open_app(
     if not script.is_file():
         raise JepaScoreError("The app's pages are not installed: run this from a clone of the repository.")
     chosen = _checked_port(port) if port else _free_port()
-    if demo and request_demo(Store()).state.is_active:
+    if demo and any(run.state.is_active for run in request_demo(Store())):
         say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")
     say("Starting the app. Ctrl-C ends it; the worker goes on in the background (`jepascore worker stop` ends that).")
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(chosen)]

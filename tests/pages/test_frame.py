@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.demo import DEMO_NAME
 from jepascore_core.records import BackboneRef, MeasurementSpec, RunState
-from jepascore_core.runs import worker_lock
+from jepascore_core.runs import DEMO_BACKBONES, worker_lock
 from jepascore_core.store import Store
 from pages.ui.frame import MENU, ROOT
 
@@ -103,5 +103,6 @@ def test_the_demo_is_one_click_away(open_page: Callable[..., AppTest], home_stor
         app.button[0].click().run(timeout=60)
     assert not app.exception
     assert [dataset.name for dataset in home_store.catalogue.datasets()] == [DEMO_NAME]
-    assert len(home_store.catalogue.runs(active_only=True)) == 1
+    asked = reversed(home_store.catalogue.runs(active_only=True))
+    assert tuple(run.backbone.name for run in asked) == DEMO_BACKBONES, "the first is measured first"
     assert "Nothing here yet" not in [item.value for item in app.subheader]
