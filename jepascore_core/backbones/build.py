@@ -30,7 +30,7 @@ def load_backbone(
     offline: bool = False,
 ) -> Backbone:
     """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>`,
-    `trained:<name>` or a release's, such as `ijepa:<model>.<tag>`.
+    `trained:<name>`, a release's, such as `ijepa:<model>.<tag>`, or the path of what `jepascore train` wrote.
 
     Args:
         name: `jepascore backbones` lists the known ones; any name of timm and open_clip works, and any repository in
@@ -48,8 +48,10 @@ def load_backbone(
         UnknownNameError: for a name, pooling or device that does not exist.
         WeightsUnavailableError, CheckpointError, PreprocessingError, EncoderError: as their names say.
     """
+    from jepascore_core.backbones.bundled_encoder import backbone_name
+
     ref = BackboneRef(
-        name=name,
+        name=backbone_name(name),
         checkpoint=None if checkpoint is None else str(checkpoint),
         pooling=pooling,
         image_size=image_size,
@@ -66,6 +68,18 @@ def load_ref(ref: BackboneRef, device: str | torch.device = "auto") -> Backbone:
 
     target = resolve_device(device)
     return _finish(_load(ref), target)
+
+
+def id_at_path(text: str) -> str:
+    """The id of the backbone at a path that `jepascore train` wrote, loaded to tell; any other text as it is.
+
+    Raises:
+        UnknownNameError, CheckpointError: as `load_backbone`.
+    """
+    from jepascore_core.backbones.bundled_encoder import backbone_name
+
+    name = backbone_name(text)
+    return text if name == text else load_ref(BackboneRef(name), "cpu").info.backbone_id
 
 
 def wrap_encoder(

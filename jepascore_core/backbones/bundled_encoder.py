@@ -1,6 +1,7 @@
-"""Small encoders that come with the package, `bundled:<name>`, or were trained on this machine, `trained:<name>`.
+"""Small encoders that come with the package, `bundled:<name>`, or that `jepascore train` wrote, `trained:<name>`.
 
-One safetensors and one JSON file each, in the package's folder or in `encoders` of the home folder.
+One safetensors and one JSON file each, in the package's folder, in `encoders` of the home folder, or elsewhere: then
+the name is a path, `trained:/data/birds`.
 
 Listing reads the JSON files only and loads no torch, so the web process may do it.
 """
@@ -11,12 +12,13 @@ import contextlib
 import difflib
 import functools
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jepascore_core.backbones.arithmetic import vit_shape
 from jepascore_core.backbones.specs import BackboneSpec
-from jepascore_core.errors import CheckpointError, UnknownNameError
+from jepascore_core.errors import CheckpointError, JepaScoreError, UnknownNameError
 from jepascore_core.home import home_folder
 from jepascore_core.records import Preprocessing
 
@@ -27,6 +29,7 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 PREFIX = "bundled:"
 TRAINED = "trained:"
 _REMEDIES = {PREFIX: "reinstall jepascore", TRAINED: "train it again with `jepascore train`"}
+_SUFFIXES = (".safetensors", ".json", ".md")
 #: What `load_bundled` passes on from the JSON file.
 _FACTS = ("preprocessing", "pooling", "family", "licence", "note", "is_jepa")
 
@@ -46,8 +49,62 @@ def list_trained() -> tuple[BackboneSpec, ...]:
     return tuple(specs)
 
 
+def spec_at(name: str) -> BackboneSpec | None:
+    """The row of `trained:<path>`, or None if there is no such encoder; it is called by its file's name."""
+    path = Path(name.removeprefix(TRAINED))
+    if not (name.startswith(TRAINED) and path.is_absolute()):
+        return None
+    with contextlib.suppress(JepaScoreError, OSError, ValueError, KeyError, TypeError):
+        return _spec(name.removeprefix(TRAINED), TRAINED)
+    return None
+
+
+def backbone_name(text: str) -> str:
+    """What a person gave as a backbone: a path becomes the encoder's name, which any process can load; others stay.
+
+    Raises:
+        UnknownNameError: as `name_of_path`.
+    """
+    is_path = text.startswith((".", "~", os.sep)) or text.endswith(_SUFFIXES)
+    with contextlib.suppress(OSError, ValueError):  # no text is too odd to be asked for
+        is_path = is_path or (text != "" and Path(text).exists())
+    return name_of_path(text) if is_path else text
+
+
+def name_of_path(path: str | Path) -> str:
+    """The name of an encoder that `jepascore train` wrote: of its folder, if there is no other in it, or of one file.
+
+    One in the home folder goes by its short name.
+
+    Raises:
+        UnknownNameError: if there is none, or more than one.
+    """
+    place = Path(path).expanduser().absolute()
+    if place.is_dir():
+        found = [other for other in sorted(place.glob("*.json")) if other.with_suffix(".safetensors").is_file()]
+        if len(found) > 1:
+            names = ", ".join(other.stem for other in found)
+            raise UnknownNameError(f"{place} holds several encoders ({names}): name one of its files.")
+        stem = found[0].with_suffix("") if found else place
+    else:
+        stem = place.with_suffix("") if place.suffix in _SUFFIXES else place
+    if not (stem.parent / f"{stem.name}.json").is_file():
+        raise UnknownNameError(
+            f"{place} is no encoder that `jepascore train` wrote (weights with a JSON file beside them). Other weights "
+            "need the name of their architecture, and go to --checkpoint."
+        )
+    is_home = stem.parent == _folder(TRAINED).absolute()
+    return f"{TRAINED}{stem.name if is_home else stem}"
+
+
 def _folder(prefix: str) -> Path:
     return home_folder() / "encoders" if prefix == TRAINED else WEIGHTS_FOLDER
+
+
+def _split(name: str, prefix: str) -> tuple[Path, str]:
+    """Folder and file name, without its ending, of an encoder."""
+    path = Path(name)
+    return (path.parent, path.name) if prefix == TRAINED and path.is_absolute() else (_folder(prefix), name)
 
 
 def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
@@ -65,30 +122,38 @@ def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
     prefix = TRAINED if name.startswith(TRAINED) else PREFIX
     name = name.removeprefix(prefix)
     sidecar = _read_sidecar(name, prefix)
-    encoder = build_vit(sidecar["architecture"])
+    folder, stem = _split(name, prefix)
     try:
-        encoder.load_state_dict(load_file(_folder(prefix) / f"{name}.safetensors"), strict=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        facts = {key: sidecar[key] for key in _FACTS}
+        encoder = build_vit(sidecar["architecture"])
+        encoder.load_state_dict(load_file(folder / f"{stem}.safetensors"), strict=True)
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AssertionError) as error:
         raise CheckpointError(
             f"The weights of {prefix}{name} cannot be loaded; {_REMEDIES[prefix]}. {error}"
         ) from error
-    return encoder.eval().requires_grad_(False), {key: sidecar[key] for key in _FACTS}
+    return encoder.eval().requires_grad_(False), facts
 
 
 def _read_sidecar(name: str, prefix: str = PREFIX) -> dict[str, Any]:
-    known = [path.stem for path in sorted(_folder(prefix).glob("*.json"))]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+    folder, stem = _split(name, prefix)
+    known = [path.stem for path in sorted(folder.glob("*.json"))]
+    if stem not in known:
+        near = difflib.get_close_matches(stem, known, n=3, cutoff=0.4) or known
         hint = f" Did you mean {', '.join(prefix + other for other in near)}?" if near else ""
         raise UnknownNameError(f"There is no {prefix[:-1]} encoder {name!r}.{hint}")
-    sidecar: dict[str, Any] = json.loads((_folder(prefix) / f"{name}.json").read_text(encoding="utf-8"))
+    try:
+        sidecar = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{stem}.json is not readable as JSON: {error}; {_REMEDIES[prefix]}.") from error
+    if not isinstance(sidecar, dict):
+        raise CheckpointError(f"{stem}.json holds no facts of an encoder; {_REMEDIES[prefix]}.")
     return sidecar
 
 
 def _spec(name: str, prefix: str = PREFIX) -> BackboneSpec:
     sidecar = _read_sidecar(name, prefix)
     return BackboneSpec(
-        name=prefix + name,
+        name=prefix + _split(name, prefix)[1],
         family=sidecar["family"],
         library=prefix[:-1],
         architecture=sidecar["architecture_name"],

@@ -76,8 +76,10 @@ def list_specs() -> tuple[BackboneSpec, ...]:
 
 
 def find_spec(name: str) -> BackboneSpec | None:
-    """The row with exactly this name, or None: other names are known only to their library."""
-    return next((spec for spec in list_specs() if spec.name == name), None)
+    """The row with exactly this name, or of an encoder at a path; None: other names are known only to their library."""
+    from jepascore_core.backbones.bundled_encoder import spec_at
+
+    return next((spec for spec in list_specs() if spec.name == name), None) or spec_at(name)
 
 
 def unknown_backbone(name: str, candidates: Iterable[str] = ()) -> UnknownNameError:

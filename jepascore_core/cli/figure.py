@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jepascore_core.backbones.build import id_at_path
 from jepascore_core.cli.output import JsonFlag, print_json, say
 from jepascore_core.cli.trust import write_html
 from jepascore_core.datasets.decoding import decode
@@ -24,7 +25,9 @@ from jepascore_core.views.score_set import ScoredSample, ScoreSet
 figure_app = typer.Typer(help="Write the paper's figures from what is measured.", no_args_is_help=True)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
-Backbone = Annotated[str | None, typer.Option("--backbone", "-b", help="Part of its title, if there are several.")]
+Backbone = Annotated[
+    str | None, typer.Option("--backbone", "-b", help="Name, path or part of its title, if there are several.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -92,13 +95,21 @@ def score_histograms(
 
 
 def _choose(store: Store, dataset_id: str, part: str | None) -> MeasuredChoice:
-    """The backbone that measured a dataset; of several the one whose title has `part` in it.
+    """The backbone that measured a dataset; of several the one of this name or at this path, or with it in its title.
 
     Raises:
         JepaScoreError: if there is none, or more than one.
     """
     measured: Sequence[MeasuredChoice] = measured_choices(store, dataset_id)
-    found = [choice for choice in measured if part is None or part.lower() in choice.title.lower()]
+    wanted = None if part is None else id_at_path(part)
+    known = store.catalogue.backbones()
+    named = [
+        choice
+        for choice in measured
+        if wanted in (None, choice.backbone_id)
+        or (choice.backbone_id in known and known[choice.backbone_id].name == wanted)
+    ]
+    found = named or [choice for choice in measured if part is not None and part.lower() in choice.title.lower()]
     if len(found) == 1:
         return found[0]
     titles = "; ".join(choice.title for choice in measured) or "nothing yet"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jepascore_core.backbones.bundled_encoder import backbone_name
 from jepascore_core.measurement_specs import ESTIMATORS, PRECISIONS
 
 _OWN = {"rich_help_panel": "Backbone"}
@@ -13,7 +14,13 @@ _APPROXIMATE = {"rich_help_panel": "Approximate estimators"}
 
 Backbone = Annotated[
     str,
-    typer.Option("--backbone", "-b", help="A name of `jepascore backbones`, or timm:, open_clip:, hf:...", **_OWN),
+    typer.Option(
+        "--backbone",
+        "-b",
+        help="A name of `jepascore backbones`, timm:, open_clip:, hf:..., or the path of what `jepascore train` wrote.",
+        callback=backbone_name,
+        **_OWN,
+    ),
 ]
 Checkpoint = Annotated[
     str | None, typer.Option(help="Own weights: .safetensors, weights-only .pth, or a folder.", **_OWN)

@@ -11,7 +11,9 @@ import torch
 from torch.testing import assert_close
 
 from jepascore_core.backbones import bundled_encoder
-from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER, list_bundled, load_bundled
+from jepascore_core.backbones.build import id_at_path, load_backbone
+from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER, backbone_name, list_bundled, load_bundled
+from jepascore_core.backbones.specs import find_spec
 from jepascore_core.demo import load_digit_images
 from jepascore_core.errors import CheckpointError, UnknownNameError
 from jepascore_core.jacobian.generic import jacobian
@@ -98,3 +100,57 @@ def test_missing_damaged_or_foreign_weights_are_one_sentence(folder):
     weights.unlink()
     with pytest.raises(CheckpointError, match="reinstall"):
         load_bundled("digits-vit")
+
+
+def put_encoder(folder: Path, name: str = "mine") -> Path:
+    """A bundled encoder's files under another name, as `jepascore train` writes them; their common stem."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in (".safetensors", ".json", ".md"):
+        shutil.copy(WEIGHTS_FOLDER / f"digits-small{suffix}", folder / f"{name}{suffix}")
+    return folder / name
+
+
+def test_a_folder_or_any_of_its_files_names_an_encoder(tmp_path, monkeypatch):
+    stem = put_encoder(tmp_path / "some where", "v1.5")
+    (stem.parent / "notes.json").write_text("{}")
+    for path in (stem.parent, stem, *(Path(f"{stem}{suffix}") for suffix in (".safetensors", ".json", ".md"))):
+        assert backbone_name(str(path)) == f"trained:{stem}"
+    monkeypatch.chdir(tmp_path)
+    assert backbone_name("some where") == f"trained:{stem}"
+    found = load_backbone(str(stem), device="cpu")
+    assert (found.info.name, found.info.library) == ("trained:v1.5", "trained")
+    assert found.info.weights_hash == load_backbone("bundled:digits-small", device="cpu").info.weights_hash
+    assert find_spec(f"trained:{stem}").dimension == found.info.dimension
+    assert id_at_path(str(stem.parent)) == found.info.backbone_id
+
+
+def test_an_encoder_of_the_home_folder_goes_by_its_short_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("JEPASCORE_HOME", str(tmp_path))
+    stem = put_encoder(tmp_path / "encoders")
+    assert backbone_name(f"{stem}.json") == "trained:mine"
+    assert id_at_path(str(stem)) == load_backbone("trained:mine", device="cpu").info.backbone_id
+
+
+@pytest.mark.parametrize("name", ["bundled:digits-vit", "timm:resnet50.a1_in1k", "hf:facebook/dinov2-small", "\0", ""])
+def test_other_texts_stay_as_they_are(name):
+    assert backbone_name(name) == name
+
+
+def test_a_path_without_exactly_one_encoder_is_refused(tmp_path):
+    with pytest.raises(UnknownNameError, match="no encoder that `jepascore train` wrote"):
+        backbone_name(str(tmp_path))
+    with pytest.raises(UnknownNameError, match="no encoder that `jepascore train` wrote"):
+        backbone_name(str(tmp_path / "missing.safetensors"))
+    for name in ("one", "two"):
+        put_encoder(tmp_path, name)
+    with pytest.raises(UnknownNameError, match="one, two"):
+        backbone_name(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"architecture": {"depth": "x"}}'])
+def test_a_foreign_json_file_is_one_sentence(tmp_path, text):
+    stem = put_encoder(tmp_path)
+    Path(f"{stem}.json").write_text(text)
+    assert find_spec(f"trained:{stem}") is None
+    with pytest.raises(CheckpointError):
+        load_bundled(f"trained:{stem}")

@@ -12,13 +12,15 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from jepascore_core.backbones.build import load_backbone
+from jepascore_core.backbones.build import load_backbone, load_ref
 from jepascore_core.cli.training import MAX_IMAGES
+from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import detect_kind
 from jepascore_core.density import load_grid, load_langevin
 from jepascore_core.indexing import build_dataset_index
 from jepascore_core.records import DatasetState
 from tests.cli.conftest import Cli, finish
+from tests.conftest import SPEC, make_measurement
 
 SMALL = (
     "--image-size", "16", "--patch-size", "8", "--size", "tiny", "-k", "4", "--batch-size", "16", "--device", "cpu",
@@ -62,6 +64,28 @@ def test_a_trained_encoder_is_a_backbone_with_a_card(
     (row,) = cli("backbones", "trained:mine", "--json").json
     assert (row["name"], row["dimension"], row["weights"]) == ("trained:mine", 4, "here")
     assert not list((cli.home / "encoders").glob("*.state"))
+
+
+def test_the_path_of_a_trained_encoder_is_its_name_for_every_command(cli: Cli, tmp_path: Path):
+    add_images(cli, tmp_path / "images")
+    assert cli("train", "toy", "--name", "mine", "--epochs", "1", *SMALL).code == 0
+    folder = tmp_path / "elsewhere"
+    (cli.home / "encoders").rename(folder)
+    answer = cli("score", "toy", "-b", folder, "--detach", "--json")
+    assert answer.code == 0, answer.err
+    (run,) = cli.store.catalogue.runs()
+    assert run.backbone.name == f"trained:{folder / 'mine'}"
+    info = load_ref(run.backbone, "cpu").info
+    assert info.name == "trained:mine"
+    dataset = cli.store.catalogue.dataset("toy")
+    cli.store.catalogue.save_backbone(info)
+    samples = list(Dataset(cli.store.index_folder(dataset)))
+    rows = [make_measurement(sample.content_id, float(number)) for number, sample in enumerate(samples)]
+    cli.store.write_measurements(info.backbone_id, SPEC, rows)
+    out = tmp_path / "sheet.png"
+    assert cli("figure", "extremes", "toy", "-b", folder / "mine.json", "-o", out).code == 0
+    assert cli("figure", "extremes", "toy", "-b", "trained:mine", "-o", out).code == 0
+    assert cli("score", "toy", "-b", tmp_path / "nothing.json").code == 1
 
 
 def test_what_is_there_is_not_replaced_unless_asked(cli: Cli, tmp_path: Path):

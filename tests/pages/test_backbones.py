@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER
 from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store
 from pages.ui import state
@@ -64,6 +66,17 @@ def test_a_choice_outlives_its_label(app: AppTest, home_store: Store) -> None:
     one(app, "button", "Start").click().run()
     assert next(run.backbone.name for run in home_store.catalogue.runs()) == DINO
     assert not app.exception
+
+
+def test_the_path_of_a_trained_encoder_may_be_typed(app: AppTest, home_store: Store, tmp_path: Path) -> None:
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(WEIGHTS_FOLDER / f"digits-small{suffix}", tmp_path / f"mine{suffix}")
+    one(app, "multiselect", "Backbones").set_value([str(tmp_path / "other.json")]).run()
+    assert "no encoder that `jepascore train` wrote" in app.error[0].value.replace("\\", "")
+    one(app, "multiselect", "Backbones").set_value([str(tmp_path / "mine.json")]).run()
+    assert not app.error
+    one(app, "button", "Start").click().run()
+    assert home_store.catalogue.runs()[0].backbone.name == f"trained:{tmp_path / 'mine'}"
 
 
 @pytest.mark.parametrize("is_jepa", [False, True])
