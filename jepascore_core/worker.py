@@ -180,7 +180,7 @@ class Worker:
         dataset = self.store.catalogue.dataset(run.dataset_id)
         try:
             prepare_score_table(self.store, dataset, run.backbone_id, run.result_spec_id)
-        except (OSError, duckdb.Error):
+        except (OSError, duckdb.Error, StoreError):
             logger.exception("no score table for %s", dataset.name)
 
     def index(self, dataset_id: str) -> None:

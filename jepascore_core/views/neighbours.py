@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from heapq import nlargest
+from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from jepascore_core.store import Store
-from jepascore_core.vectors import unit
+from jepascore_core.vectors import Floats, unit
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import (
     SAMPLE_FIELDS,
     ScoredSample,
     ScoreSet,
     freshness,
-    manifest_sql,
     scored_sql,
+    table_of,
     to_scored_samples,
 )
+from jepascore_core.views.vector_files import find_vectors, nearest_in_file, stream_embeddings
 
 NUM_NEIGHBOURS = 12
-#: Embeddings in memory at a time: 25 MB at K = 384.
-BATCH_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,50 +43,46 @@ def nearest_samples(
         UnknownNameError, DatasetNotReadyError: as `score_set.scored_sql`.
     """
 
+    vectors = find_vectors(table_of(store, scores))
+
     def look() -> tuple[Neighbour, ...]:
-        distances = nearest_images(store, scores, content_id, number)
+        distances = nearest_images(store, scores, content_id, number, vectors)
         samples = _first_samples(store, scores, list(distances))
         found = [Neighbour(samples[key], distance) for key, distance in distances.items() if key in samples]
         return tuple(sorted(found, key=lambda item: (item.distance, item.sample.sample_key)))
 
-    about = ("nearest", scores, freshness(store, scores), content_id, number)
+    about = ("nearest", scores, freshness(store, scores), vectors, content_id, number)
     return remembered(store, about, look)
 
 
-def nearest_images(store: Store, scores: ScoreSet, content_id: str, number: int) -> dict[str, float]:
-    """Content ids of the nearest other images with their distances; every embedding is looked at, batch by batch."""
+def nearest_images(
+    store: Store, scores: ScoreSet, content_id: str, number: int, vectors: Path | None = None
+) -> dict[str, float]:
+    """Content ids of the nearest other images with their distances; every embedding is looked at, part by part.
+
+    `vectors` is the folder where they are laid out for that, None = they are read from the shards.
+    """
     measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
     own = store.query(f"SELECT embedding FROM ({measured}) WHERE content_id = ? LIMIT 1", [content_id])
     if not own.num_rows or own["embedding"][0].as_py() is None:
         return {}
     query = unit(np.array(own["embedding"].to_pylist(), np.float32))
+    # One more than asked for: the image itself is the nearest of all.
+    found = nearest_in_file(vectors, query, number + 1) if vectors else _compare(store, scores, query, number + 1)
+    found.pop(content_id, None)
+    distances = {key: max(0.0, 1.0 - cosine) for key, cosine in found.items()}
+    return dict(sorted(distances.items(), key=lambda item: (item[1], item[0]))[:number])
+
+
+def _compare(store: Store, scores: ScoreSet, query: Floats, number: int) -> dict[str, float]:
+    """As `nearest_in_file`, from the shards."""
     best: dict[str, float] = {}
-    batches = store.stream(
-        f"""SELECT content_id, embedding FROM ({measured})
-        SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
-        WHERE embedding IS NOT NULL AND content_id <> ?""",
-        [content_id],
-        BATCH_ROWS,
-    )
-    for batch in batches:
-        if batch.num_rows:
-            best = dict(sorted((best | _nearest_of(batch, query, number)).items(), key=_by_distance)[:number])
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    for content_ids, embeddings in stream_embeddings(store, dataset, scores.backbone_id, scores.spec_id):
+        cosines = (embeddings @ query[0]).tolist()
+        best |= dict(zip(content_ids.to_pylist(), cosines, strict=True))
+        best = dict(nlargest(number, best.items(), key=itemgetter(1)))
     return best
-
-
-def _by_distance(item: tuple[str, float]) -> tuple[float, str]:
-    return item[1], item[0]
-
-
-def _nearest_of(batch: pa.RecordBatch, query: npt.NDArray[np.float32], number: int) -> dict[str, float]:
-    """The nearest ones of a batch (content_id, embedding [K]) to a query [1, K]."""
-    import faiss
-
-    flat: Any = batch.column("embedding").flatten().to_numpy(zero_copy_only=False)
-    embeddings = unit(flat.reshape(batch.num_rows, -1))
-    cosines, places = faiss.knn(query, embeddings, min(number, batch.num_rows), metric=faiss.METRIC_INNER_PRODUCT)
-    names = batch.column("content_id").take(pa.array(places[0])).to_pylist()
-    return {name: max(0.0, 1.0 - float(cosine)) for name, cosine in zip(names, cosines[0], strict=True)}
 
 
 def _first_samples(store: Store, scores: ScoreSet, content_ids: list[str]) -> dict[str, ScoredSample]:

@@ -20,14 +20,18 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.errors import StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import INTERVAL_COLUMNS, SCORE_COLUMN, Store
+from jepascore_core.views.vector_files import find_vectors, vector_folder, write_vectors
 
 #: Smaller datasets are read from their shards, which takes as long as a blink.
 MIN_SAMPLES = 50_000
 #: While a run goes on its table may be so old, since every shard would make it anew.
 MAX_AGE_SECONDS = 60.0
+#: While a run goes on, embeddings may be so old: they take longer to lay out, and miss nothing but the newest images.
+MAX_VECTOR_AGE_SECONDS = 3600.0
 #: Former tables stay for those who are just reading them.
 KEEP_SECONDS = 600.0
 #: Small groups of rows: one class of a thousand is read without the others.
@@ -55,7 +59,11 @@ def score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
     know the newest shards serves, and is made anew once a minute.
     """
     path = _table_path(store, dataset, backbone_id, spec_id)
-    if path is None or path.is_file():
+    if path is None:
+        return None
+    if path.is_file():
+        if _lacks_vectors(store, dataset, path):
+            _make_aside(store, dataset, backbone_id, spec_id, path)
         return path
     former = _newest(path.parent) if _is_filling(store, dataset) else None
     if former is None or time.time() - former.stat().st_mtime > MAX_AGE_SECONDS:
@@ -64,13 +72,13 @@ def score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
 
 
 def prepare_score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
-    """Make the table now, unless it is there or not needed; for the worker, after a run.
+    """Make the table, and lay out the embeddings, unless they are there or not needed; for the worker, after a run.
 
     Raises:
-        OSError, duckdb.Error: if it cannot be written. Nothing depends on it but speed.
+        OSError, duckdb.Error, StoreError: if it cannot be written. Nothing depends on it but speed.
     """
     path = _table_path(store, dataset, backbone_id, spec_id)
-    if path is not None and not path.is_file():
+    if path is not None:
         _make(store, dataset, backbone_id, spec_id, path)
     return path
 
@@ -88,6 +96,13 @@ def _is_filling(store: Store, dataset: DatasetRecord) -> bool:
     return any(run.dataset_id == dataset.dataset_id for run in store.catalogue.runs(active_only=True))
 
 
+def _lacks_vectors(store: Store, dataset: DatasetRecord, path: Path) -> bool:
+    found = find_vectors(path)
+    if found is None or found == vector_folder(path):
+        return found is None
+    return not _is_filling(store, dataset) or time.time() - found.stat().st_mtime > MAX_VECTOR_AGE_SECONDS
+
+
 def _newest(folder: Path) -> Path | None:
     tables = [(path.stat().st_mtime, path) for path in folder.glob(f"*-{LAYOUT}.parquet")]
     return max(tables)[1] if tables else None
@@ -103,7 +118,7 @@ def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
     def work() -> None:
         try:
             _make(store, dataset, backbone_id, spec_id, path)
-        except (OSError, duckdb.Error) as error:
+        except (OSError, duckdb.Error, StoreError) as error:
             _failed[path.parent] = time.time()
             _log.warning("No score table for %s, pages will be slow: %s", dataset.name, error)
         finally:
@@ -113,6 +128,13 @@ def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
 
 
 def _make(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
+    if not path.is_file():
+        _write_table(store, dataset, backbone_id, spec_id, path)
+    if _lacks_vectors(store, dataset, path):
+        write_vectors(store, dataset, backbone_id, spec_id, vector_folder(path))
+
+
+def _write_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sql = _table_sql(store, dataset, backbone_id, spec_id)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

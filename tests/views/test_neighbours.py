@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from jepascore_core.vectors import unit
-from jepascore_core.views import neighbours
-from jepascore_core.views.neighbours import nearest_samples
+from jepascore_core.views import neighbours, score_tables, vector_files
+from jepascore_core.views.neighbours import nearest_images, nearest_samples
 from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.views.score_tables import prepare_score_table
+from jepascore_core.views.vector_files import vector_folder
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
 
 NUM = 60
@@ -34,7 +37,7 @@ def measured(store):
 @pytest.mark.parametrize("batch", [7, 16_384])
 def test_they_are_those_of_an_exhaustive_comparison(measured, monkeypatch, batch):
     store, scores, samples, embeddings = measured
-    monkeypatch.setattr(neighbours, "BATCH_ROWS", batch)
+    monkeypatch.setattr(vector_files, "BATCH_ROWS", batch)
     found = nearest_samples(store, scores, samples[3].content_id, 5)
     vectors = unit(embeddings).astype(np.float64)
     distances = 1 - vectors @ vectors[3]
@@ -60,3 +63,33 @@ def test_new_measurements_are_seen(measured):
     store.write_measurements(scores.backbone_id, SPEC, [row])
     (first, *_) = nearest_samples(store, scores, fresh.content_id)
     assert (first.sample.sample_key, round(first.distance, 6)) == (samples[5].sample_key, 0.0)
+
+
+@pytest.mark.parametrize("batch", [7, 16_384])
+def test_laid_out_embeddings_say_the_same(measured, monkeypatch, batch):
+    store, scores, samples, _ = measured
+    monkeypatch.setattr(vector_files, "BATCH_ROWS", batch)
+    before = nearest_samples(store, scores, samples[3].content_id, 5)
+    monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    table = prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    content_ids = pq.read_table(vector_folder(table) / "images.parquet")["content_id"].to_pylist()
+    assert set(content_ids) == {sample.content_id for sample in samples}, "the stranger is not among them"
+    monkeypatch.setattr(neighbours, "stream_embeddings", None)
+    after = nearest_samples(store, scores, samples[3].content_id, 5)
+    assert [item.sample.sample_key for item in after] == [item.sample.sample_key for item in before]
+    assert [item.distance for item in after] == pytest.approx([item.distance for item in before], abs=1e-3)
+    assert len(nearest_samples(store, scores, samples[0].content_id, NUM)) == NUM - 1
+
+
+def test_an_image_that_is_not_laid_out_yet_has_neighbours(measured, monkeypatch):
+    store, scores, samples, embeddings = measured
+    monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    vectors = vector_folder(prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id))
+    fresh = make_sample("fresh.png", "a")
+    row = replace(make_measurement(fresh.content_id, 1.0), embedding=embeddings[5])
+    store.write_measurements(scores.backbone_id, SPEC, [row])
+    found = nearest_images(store, scores, fresh.content_id, 3, vectors)
+    assert next(iter(found)) == samples[5].content_id
+    assert len(found) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -19,6 +20,7 @@ from jepascore_core.views.distribution import HistogramOptions, histograms, samp
 from jepascore_core.views.extremes import class_extremes, class_summaries
 from jepascore_core.views.score_set import ScoreSet, covered_sql, scored_sql, table_of, tables_of, what_is_read
 from jepascore_core.views.score_tables import prepare_score_table, score_table
+from jepascore_core.views.vector_files import find_vectors, vector_folder
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_sample
 
 
@@ -132,7 +134,7 @@ def test_a_missing_table_is_made_aside_once(store, sets, monkeypatch):
             thread.join()
     table = score_table(store, dataset, sets[0].backbone_id, SPEC.spec_id)
     assert table is not None
-    assert [path for path in table.parent.iterdir() if path != table] == []
+    assert set(table.parent.iterdir()) == {table, vector_folder(table)}
 
 
 def test_old_tables_go_when_a_new_one_is_made(store, sets, monkeypatch):
@@ -144,6 +146,33 @@ def test_old_tables_go_when_a_new_one_is_made(store, sets, monkeypatch):
     table.unlink()
     prepare(store, monkeypatch, sets)
     assert (former.exists(), recent.exists(), table.exists()) == (False, True, True)
+
+
+def test_embeddings_are_laid_out_beside_and_made_again_when_gone(store, sets, monkeypatch):
+    table, other = prepare(store, monkeypatch, sets)
+    assert find_vectors(table) == vector_folder(table)
+    shutil.rmtree(vector_folder(table))
+    written = table.stat().st_mtime_ns
+    prepare(store, monkeypatch, sets)
+    assert find_vectors(table) == vector_folder(table)
+    assert table.stat().st_mtime_ns == written, "the table itself is not made again"
+    assert find_vectors(other) == vector_folder(other)
+
+
+def test_while_a_run_goes_on_embeddings_may_be_an_hour_old(store, sets, monkeypatch):
+    _, table = prepare(store, monkeypatch, sets)
+    dataset = store.catalogue.dataset(sets[0].dataset_id)
+    backbone = store.catalogue.backbones()[sets[1].backbone_id]
+    run = add_run(store, dataset, backbone, RunState.RUNNING)
+    add_measurements(store, dataset, backbone, {"it's 29.png": 3.0}, samples=[make_sample("it's 29.png")])
+    _, newer = prepare(store, monkeypatch, sets)
+    assert newer != table
+    assert find_vectors(newer) == vector_folder(table), "the former ones serve"
+    os.utime(vector_folder(table), (time.time() - 3601, time.time() - 3601))
+    prepare(store, monkeypatch, sets)
+    assert find_vectors(newer) == vector_folder(newer)
+    assert not vector_folder(table).exists(), "nobody reads them any more"
+    store.catalogue.update_run(run.run_id, state=RunState.FINISHED)
 
 
 def test_small_and_unmeasured_datasets_have_no_table(store, sets, monkeypatch):

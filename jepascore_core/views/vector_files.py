@@ -1,0 +1,139 @@
+"""Embeddings of a large dataset in one file that is searched from end to end in a fraction of a second.
+
+Shards keep an embedding beside everything else of its image, as a list of numbers: reading a million of them takes half
+a minute. After a run they are laid out once more, in a folder beside the score table: `embeddings.f16` has rows of
+length 1 as 16-bit numbers, `images.parquet` their content ids in the same order. It can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.records import DatasetRecord
+from jepascore_core.store import Store
+from jepascore_core.vectors import Floats, unit
+
+#: Embeddings in memory at a time: 12 MB at K = 384 as they are stored, 25 MB as 32-bit numbers.
+BATCH_ROWS = 16_384
+#: Former folders stay for those who are just reading them.
+KEEP_SECONDS = 600.0
+
+_EMBEDDINGS, _IMAGES = "embeddings.f16", "images.parquet"
+_SCHEMA = pa.schema([("content_id", pa.string())])
+
+
+def vector_folder(table: Path) -> Path:
+    """Where the embeddings behind a score table belong."""
+    return table.with_suffix(".vectors")
+
+
+def find_vectors(table: Path | None) -> Path | None:
+    """The embeddings behind a score table, or else those of a former one, which lack the newest images; None without.
+
+    `table` itself need not be there.
+    """
+    if table is None or vector_folder(table).is_dir():
+        return table and vector_folder(table)
+    former = [(path.stat().st_mtime, path) for path in table.parent.glob("*.vectors")]
+    return max(former)[1] if former else None
+
+
+def stream_embeddings(
+    store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str
+) -> Iterator[tuple[pa.Array, Floats]]:
+    """Content ids [n] and unit embeddings [n, K] of the dataset's measured images, from the shards, in bounded memory.
+
+    Raises:
+        StoreError: if a file of the home folder cannot be read.
+    """
+    batches = store.stream(
+        f"""SELECT content_id, embedding FROM ({store.measurements_sql(backbone_id, spec_id)})
+        SEMI JOIN ({store.manifest_sql(dataset)}) AS manifest USING (content_id) WHERE embedding IS NOT NULL""",
+        rows=BATCH_ROWS,
+    )
+    for batch in batches:
+        if batch.num_rows:
+            flat: Any = batch.column("embedding").flatten().to_numpy(zero_copy_only=False)
+            yield batch.column("content_id"), unit(flat.reshape(batch.num_rows, -1))
+
+
+def write_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, folder: Path) -> None:
+    """Lay out the embeddings of a dataset; visible in whole or not at all. Former folders beside it go.
+
+    Raises:
+        OSError: if it cannot be written. Nothing depends on it but speed.
+        StoreError: if a shard cannot be read.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        with (temporary / _EMBEDDINGS).open("wb") as sink, pq.ParquetWriter(temporary / _IMAGES, _SCHEMA) as images:
+            for content_ids, embeddings in stream_embeddings(store, dataset, backbone_id, spec_id):
+                sink.write(embeddings.astype(np.float16).tobytes())
+                images.write_table(pa.table({"content_id": content_ids}, schema=_SCHEMA))
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for former in folder.parent.glob("*.vectors"):
+        if former != folder and time.time() - former.stat().st_mtime > KEEP_SECONDS:
+            shutil.rmtree(former, ignore_errors=True)
+
+
+def nearest_in_file(folder: Path, query: Floats, number: int) -> dict[str, float]:
+    """Content ids of the nearest images to a unit embedding [1, K] with their cosines.
+
+    Embeddings of 16 bits round those by less than 1e-4 where K is in the hundreds.
+
+    Raises:
+        OSError: if the files cannot be read.
+    """
+    import faiss
+
+    codes = faiss.IndexScalarQuantizer(query.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    rows: list[npt.NDArray[np.int64]] = []
+    cosines: list[Floats] = []
+    for first, block in _blocks(folder / _EMBEDDINGS, 2 * query.shape[1]):
+        faiss.copy_array_to_vector(block.ravel(), codes.codes)
+        codes.ntotal = len(block)
+        found, places = codes.search(query, min(number, len(block)))
+        rows.append(first + places[0])
+        cosines.append(found[0])
+    if not rows:
+        return {}
+    row, cosine = np.concatenate(rows), np.concatenate(cosines)
+    best = np.argsort(-cosine, kind="stable")[:number]
+    names = _content_ids(folder / _IMAGES, row[best])
+    return {name: float(value) for name, value in zip(names, cosine[best], strict=True)}
+
+
+def _blocks(path: Path, row_bytes: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    """Number of the first row and the rows [n, bytes] of each part of a file. Parts share their memory.
+
+    Read, not mapped: mapped pages would count as memory of the process.
+    """
+    part, first = np.empty((BATCH_ROWS, row_bytes), np.uint8), 0
+    with path.open("rb") as file:
+        while count := file.readinto(part.data):
+            yield first, part[: count // row_bytes]
+            first += count // row_bytes
+
+
+def _content_ids(path: Path, rows: npt.NDArray[np.int64]) -> list[str]:
+    """Content ids of some rows, from the groups of rows that hold them."""
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = np.cumsum(sizes)
+        groups = np.searchsorted(ends, rows, side="right")
+        found = {int(group): file.read_row_group(int(group))["content_id"] for group in np.unique(groups)}
+    firsts = ends - sizes
+    return [found[int(group)][int(row - firsts[group])].as_py() for group, row in zip(groups, rows, strict=True)]
