@@ -72,7 +72,9 @@ def _rows(trace: Any, figure: go.Figure) -> list[dict[str, Any]]:
 
 
 def _cells(trace: Any, figure: go.Figure) -> list[dict[str, Any]]:
-    down, across = figure.layout.yaxis.ticktext or (), figure.layout.xaxis.ticktext or ()
+    # Where the axes have no room for names, a square map has them aside.
+    names = trace.meta or ()
+    down, across = names or figure.layout.yaxis.ticktext or (), names or figure.layout.xaxis.ticktext or ()
     return [
         {"row": _tick(down, i), "column": _tick(across, j), "value": value}
         for i, line in enumerate(trace.z)

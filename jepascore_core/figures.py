@@ -15,12 +15,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from jepascore_core.curation import ClassBalance
-from jepascore_core.views.agreement import Agreement, PercentilePair, PercentileScatter
 from jepascore_core.views.detail import PlaceView, SpectrumView
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, percentile_range
 from jepascore_core.views.extremes import ClassSummary
 from jepascore_core.views.formats import percent_text, plural, score_text
-from jepascore_core.views.overlaps import OverlapCurve
 from jepascore_core.views.shapes import density, ecdf
 
 #: Okabe and Ito's colours, told apart by colour-blind readers; black, which dark ground swallows, is left out.
@@ -45,20 +43,28 @@ def shown(text: str, length: int = 60) -> str:
 
 
 def histogram_figure(
-    view: Histograms, share: bool = True, mark: float | None = None, shape: Shape = "histogram"
+    view: Histograms,
+    share: bool = True,
+    mark: float | None = None,
+    shape: Shape = "histogram",
+    half_widths: Sequence[float | None] = (),
 ) -> go.Figure:
     """Overlaid histograms, densities or cumulative shares with a line at each median, and at the score `mark`.
 
     `share` shows percent of each series, so that datasets of different sizes can be compared. The customdata of a bar
-    or point is [series position, bin position].
+    or point is [series position, bin position]. `half_widths` are those of the interval of one estimated score, for
+    each series and on the scale of the figure, None where scores are exact: a bar across the median shows it.
     """
-    figure = _figure()
+    figure = quiet_figure()
     for position, series in enumerate(view.series):
         colour = PALETTE[position % len(PALETTE)]
         dash = DASHES[position // len(PALETTE) % len(DASHES)]
         figure.add_trace(_histogram_trace(view, position, colour, dash, share, shape))
         if len(view.series) <= len(PALETTE):
             figure.add_vline(series.median, line={"color": colour, "width": 2, "dash": "dash"})
+    for position, half_width in enumerate(half_widths):
+        if half_width is not None:
+            _add_interval(figure, view, position, half_width)
     if mark is not None:
         figure.add_vline(
             mark, line={"color": NEUTRAL, "width": 2}, annotation={"text": "this sample", "yanchor": "top"}
@@ -73,6 +79,14 @@ def histogram_figure(
     }
     figure.update_yaxes(title=heights[shape], rangemode="tozero")
     return figure
+
+
+def _add_interval(figure: go.Figure, view: Histograms, position: int, half_width: float) -> None:
+    """A bar across the median, below the top; the legend has its number."""
+    median, colour, height = view.series[position].median, PALETTE[position % len(PALETTE)], 0.97 - 0.04 * position
+    ends = {"x0": median - half_width, "x1": median + half_width, "y0": height, "y1": height, "yref": "y domain"}
+    figure.add_shape(type="line", **ends, line={"color": colour, "width": 5}, opacity=0.85)
+    figure.data[position].name += f", each ± {half_width:.2g}"
 
 
 def _histogram_trace(
@@ -126,7 +140,7 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
     Null directions, behind the numerical rank, are out of sight at first: a double click shows them.
     """
     index = np.arange(1, len(spectrum.singular_values) + 1)
-    figure = _figure()
+    figure = quiet_figure()
     band = f"5 to 95 % of {shown(spectrum.class_title, 30)} ({spectrum.num_reference:,} images)"
     faint = {"color": NEUTRAL, "width": 0}
     upper = f"95 % of {shown(spectrum.class_title, 30)}"
@@ -167,43 +181,13 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
     return figure
 
 
-def percentile_scatter_figure(scatter: PercentileScatter) -> go.Figure:
-    """Percentiles under two backbones; on the diagonal they agree. The customdata is [sample key, content id]."""
-    figure = _figure(height=440)
-    figure.add_shape(type="line", x0=0, y0=0, x1=100, y1=100, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
-    figure.add_trace(
-        go.Scattergl(
-            x=np.array([point.first for point in scatter.points]),
-            y=np.array([point.second for point in scatter.points]),
-            # Plotly looks at every item of a list, and takes an array as it is.
-            customdata=np.array([[point.sample_key, point.content_id] for point in scatter.points], dtype=object),
-            hovertext=np.array([_pair_text(point) for point in scatter.points], dtype=object),
-            hovertemplate="%{hovertext}<extra></extra>",
-            mode="markers",
-            marker={"color": PALETTE[0], "size": 6, "opacity": 0.7},
-        )
-    )
-    axis = {"range": [-1, 101], "dtick": 25, "constrain": "domain", "zeroline": False}
-    figure.update_xaxes(title=f"Percentile under {shown(scatter.first_title)} (%), {HIGHER}", **axis)
-    figure.update_yaxes(title=f"Percentile under {shown(scatter.second_title)} (%)", scaleanchor="x", **axis)
-    figure.update_layout(dragmode="lasso")
-    return figure
-
-
-def _pair_text(point: PercentilePair) -> str:
-    return (
-        f"{shown(point.sample_key)}<br>class {shown(point.label or '(no label)', 30)}"
-        f"<br>{point.first:.1f} % and {point.second:.1f} %"
-    )
-
-
 def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:
     """A box for each class, the first on top: quartiles, and whiskers to its least and most likely sample.
 
     Classes without scores keep an empty line. The customdata of a box is the label.
     """
     scored = [(place, summary) for place, summary in enumerate(summaries) if summary.num_scored]
-    figure = _figure(height=110 + 24 * max(3, len(summaries)))
+    figure = quiet_figure(height=110 + 24 * max(3, len(summaries)))
     figure.add_trace(
         go.Box(
             y=[place for place, _ in scored],
@@ -228,80 +212,10 @@ def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:
     return figure
 
 
-def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall"] = "spearman") -> go.Figure:
-    """Heat map of the rank correlations, with their values."""
-    matrix = agreement.spearman if measure == "spearman" else agreement.kendall
-    names = [shown(title, 36) for title in agreement.titles]
-    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "zeroline": False}
-    figure = _figure(height=170 + 56 * len(names))
-    figure.add_trace(
-        go.Heatmap(
-            z=matrix,
-            zmin=-1,
-            zmax=1,
-            colorscale=[[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]],
-            text=[["–" if value is None else f"{value:.2f}".replace("-", "−") for value in row] for row in matrix],
-            texttemplate="%{text}",
-            xgap=2,
-            ygap=2,
-            hovertemplate="%{text}<extra></extra>",
-            colorbar={"title": {"text": "Spearman's ρ" if measure == "spearman" else "Kendall's τ"}, "thickness": 12},
-        )
-    )
-    figure.update_xaxes(**ticks, side="bottom")
-    figure.update_yaxes(**ticks, autorange="reversed")
-    return figure
-
-
-def overlap_figure(curves: Sequence[OverlapCurve]) -> go.Figure:
-    """Mean shared part of each class's n extremes over n, on a logarithmic scale: solid the least likely, dashed the
-    most likely, dotted what unrelated scores would share."""
-    figure = _figure(height=380)
-    for position, curve in enumerate(curves):
-        colour = PALETTE[position % len(PALETTE)]
-        sides = (("least likely", curve.least, "solid", "circle"), ("most likely", curve.most, "dash", "diamond"))
-        for side, shares, dash, symbol in sides:
-            name = f"{shown(curve.title, 44)}: {side}"
-            figure.add_trace(
-                go.Scatter(
-                    x=curve.sizes,
-                    y=[100 * share for share in shares],
-                    name=name,
-                    mode="lines+markers",
-                    line={"color": colour, "width": 2, "dash": dash},
-                    marker={"symbol": symbol, "size": 7},
-                    hovertext=[
-                        f"{name}<br>{100 * share:.0f} % of the {n} have both in common"
-                        f"<br>mean of {classes:,} classes; by chance {100 * chance:.0f} %"
-                        for n, share, classes, chance in zip(
-                            curve.sizes, shares, curve.num_classes, curve.by_chance, strict=True
-                        )
-                    ],
-                    hovertemplate="%{hovertext}<extra></extra>",
-                )
-            )
-    if curves:
-        figure.add_trace(
-            go.Scatter(
-                x=curves[0].sizes,
-                y=[100 * chance for chance in curves[0].by_chance],
-                name="by chance",
-                mode="lines",
-                line={"color": NEUTRAL, "width": 1.5, "dash": "dot"},
-                hovertemplate="by chance %{y:.0f} %<extra></extra>",
-            )
-        )
-        figure.update_xaxes(tickvals=curves[0].sizes)
-    figure.update_xaxes(title="n, extremes of each class", type="log")
-    figure.update_yaxes(title="In common, mean of the classes (%)", range=[-3, 103], zeroline=False)
-    figure.update_layout(showlegend=True)
-    return figure
-
-
 def class_balance_figure(balance: Sequence[ClassBalance]) -> go.Figure:
     """A bar for each class, the first on top: what is kept, what has no score, what is dropped; in samples."""
     names = [shown(item.title, 30) for item in balance]
-    figure = _figure(height=120 + 24 * max(3, len(balance)))
+    figure = quiet_figure(height=120 + 24 * max(3, len(balance)))
     parts = (
         ("kept", [item.kept for item in balance], PALETTE[0], ""),
         ("not measured", [item.unscored for item in balance], NEUTRAL, "."),
@@ -334,7 +248,7 @@ def class_balance_figure(balance: Sequence[ClassBalance]) -> go.Figure:
     return figure
 
 
-def _figure(height: int = 340) -> go.Figure:
+def quiet_figure(height: int = 340) -> go.Figure:
     """An empty figure without a legend, unless the caller turns it on."""
     return empty_figure(height).update_layout(showlegend=False, hoverlabel={"align": "left"})
 

@@ -42,7 +42,7 @@ def extremes_sheet(
                 left = GAP + number * block + place * (TILE + GAP)
                 sheet.paste(_tile(sample, pictures), (left, top + HEAD))
                 # Pillow's own font has no true minus sign.
-                caption = score_text(sample.score, sample.is_exact).replace("−", "-")
+                caption = score_text(sample.score, sample.is_exact).replace("−", "-").replace("≈", "~")
                 draw.text((left, top + HEAD + TILE), caption, fill=_INK, font=font)
     return sheet
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.choose import choose_dataset, choose_definition, choose_measured, measured_id
 from pages.ui.comparison import draw_comparison
+from pages.ui.estimates import draw_estimate_notes
 from pages.ui.frame import frame
 from pages.ui.live import live
 from pages.ui.samples import show_chosen_sample
@@ -19,6 +20,7 @@ with frame("Compare"):
             definition = choose_definition()
         score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
         draw_theory_notes(score_sets)
+        draw_estimate_notes(score_sets)
         live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
         picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
         show_chosen_sample(picked.get(read_id(BACKBONE) or "", score_sets[0]))

@@ -1,5 +1,6 @@
 """Distributions: scores of many datasets under many backbones, and how familiar each encoder is with each."""
 
+from pages.ui.estimates import draw_estimate_notes
 from pages.ui.frame import frame
 from pages.ui.histograms import choose_score_sets, draw_histograms
 from pages.ui.live import live
@@ -10,6 +11,7 @@ with frame("Distributions"):
     chosen = choose_score_sets()
     if chosen is not None:
         draw_theory_notes(chosen.score_sets)
+        draw_estimate_notes(chosen.score_sets)
 
         def draw() -> None:
             draw_histograms(chosen)

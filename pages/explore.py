@@ -1,5 +1,6 @@
 """Explore: the extremes of any class under any set of backbones, all classes, search; click for detail."""
 
+from pages.ui.estimates import draw_estimate_notes
 from pages.ui.exploring import choose_explored, draw_explored
 from pages.ui.frame import frame
 from pages.ui.live import live
@@ -10,5 +11,6 @@ with frame("Explore"):
     explored = choose_explored()
     if explored is not None:
         draw_theory_notes(list(explored.score_sets))
+        draw_estimate_notes(list(explored.score_sets))
         live(lambda: draw_explored(explored), explored.open.dataset_id)
         show_chosen_sample(explored.open)

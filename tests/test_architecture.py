@@ -33,7 +33,7 @@ FLOORS = (
     {"tallies"},
     {"approximate", "trust"},
     {"tasks", "figures", "exporters", "scoring", "sensitivity"},
-    {"worker", "engines", "trust_figures", "sheets", "figure_files"},
+    {"worker", "engines", "agreement_figures", "trust_figures", "sheets", "figure_files"},
     {"cli"},
 )
 #: Entry points, which may name anything.

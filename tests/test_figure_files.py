@@ -6,7 +6,7 @@ import io
 import plotly.graph_objects as go
 import pytest
 
-from jepascore_core import figures
+from jepascore_core import agreement_figures, figures
 from jepascore_core.figure_files import figure_csv, figure_html, file_name, picture_config
 from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.distribution import HistogramOptions, histograms
@@ -31,7 +31,7 @@ def test_bars_are_counts_at_their_scores(scored):  # noqa: F811
 def test_points_have_their_sample_keys_and_texts_are_disarmed(scored):  # noqa: F811
     store, sets = scored
     scatter = percentile_scatter(store, *sets)
-    rows = rows_of(figures.percentile_scatter_figure(scatter))
+    rows = rows_of(agreement_figures.percentile_scatter_figure(scatter))
     assert [row["id"] for row in rows] == [point.sample_key for point in scatter.points]
     formula = go.Figure(go.Scatter(x=[1], y=[2], name="=cmd()", customdata=["@key"]))
     assert (rows_of(formula)[0]["series"], rows_of(formula)[0]["id"]) == ("'=cmd()", "'@key")
@@ -40,7 +40,7 @@ def test_points_have_their_sample_keys_and_texts_are_disarmed(scored):  # noqa: 
 def test_a_heat_map_is_a_row_a_cell(scored):  # noqa: F811
     store, sets = scored
     found = agreement(store, sets)
-    rows = rows_of(figures.agreement_figure(found))
+    rows = rows_of(agreement_figures.agreement_figure(found))
     assert [(row["row"], row["column"]) for row in rows] == [(a, b) for a in found.titles for b in found.titles]
     assert float(rows[1]["value"]) == pytest.approx(found.spearman[0][1])
 

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from jepascore_core import figures
+from jepascore_core import agreement_figures, figures
 from jepascore_core.curation import apply, parse
 from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.detail import sample_detail
@@ -41,11 +41,11 @@ def every_figure(store, sets):
         "lines": figures.histogram_figure(histograms(store, sets, HistogramOptions(group_by="label")), share=False),
         "place": figures.place_figure(detail.place),
         "spectrum": figures.spectrum_figure(detail.spectrum),
-        "scatter": figures.percentile_scatter_figure(percentile_scatter(store, *sets)),
+        "scatter": agreement_figures.percentile_scatter_figure(percentile_scatter(store, *sets)),
         "classes": figures.class_overview_figure(class_summaries(store, sets[0])),
-        "agreement": figures.agreement_figure(agreement(store, sets)),
-        "kendall": figures.agreement_figure(agreement(store, sets), "kendall"),
-        "overlap": figures.overlap_figure(overlap_curves(store, sets)),
+        "agreement": agreement_figures.agreement_figure(agreement(store, sets)),
+        "kendall": agreement_figures.agreement_figure(agreement(store, sets), "kendall"),
+        "overlap": agreement_figures.overlap_figure(overlap_curves(store, sets)),
         "balance": figures.class_balance_figure(apply(store, sets[0], parse("class_percentile >= 30")).balance),
     }
 
@@ -99,6 +99,17 @@ def test_histogram_shows_counts_shares_medians_and_bins(scored):
     assert last.endswith("to 100.0")
 
 
+def test_the_interval_of_an_estimate_is_a_bar_across_the_median(scored):
+    store, sets = scored
+    view = histograms(store, sets)
+    figure = figures.histogram_figure(view, half_widths=(None, 2.25))
+    (bar,) = [shape for shape in figure.layout.shapes if shape.y0 == shape.y1]
+    median = view.series[1].median
+    assert (bar.x0, bar.x1, bar.yref) == (median - 2.25, median + 2.25, "y domain")
+    assert figure.data[1].name.endswith("each ± 2.2")
+    assert "±" not in figure.data[0].name
+
+
 def test_many_series_are_lines_in_different_strokes(store):
     samples = make_samples([f"c{n % 10}" for n in range(40)])
     dataset = add_dataset(store, "d", samples)
@@ -136,11 +147,22 @@ def test_spectrum_marks_the_rank_and_hides_null_directions(scored):
 def test_scatter_carries_keys_unchanged(scored):
     store, sets = scored
     scatter = percentile_scatter(store, *sets)
-    trace = figures.percentile_scatter_figure(scatter).data[0]
+    trace = agreement_figures.percentile_scatter_figure(scatter).data[0]
     assert isinstance(trace, go.Scattergl)
     assert [tuple(item) for item in trace.customdata] == [(p.sample_key, p.content_id) for p in scatter.points]
     assert list(trace.x) == [p.first for p in scatter.points]
     assert list(trace.y) == [p.second for p in scatter.points]
+
+
+def test_a_cross_shows_the_usual_interval_of_estimates(scored):
+    store, sets = scored
+    scatter = percentile_scatter(store, *sets)
+    assert len(agreement_figures.percentile_scatter_figure(scatter).data) == 1
+    figure = agreement_figures.percentile_scatter_figure(scatter, (None, 20.0))
+    cross = figure.data[1]
+    assert (cross.error_x.value, cross.error_y.value) == (0.0, 20.0)
+    assert cross.y[0] + 20 <= 100
+    assert figure.layout.showlegend
 
 
 def test_class_boxes_are_the_quartiles(scored):
@@ -157,10 +179,10 @@ def test_class_boxes_are_the_quartiles(scored):
 def test_agreement_shows_what_is_not_known(scored):
     store, sets = scored
     found = agreement(store, sets)
-    figure = figures.agreement_figure(replace(found, spearman=((1.0, None), (None, 1.0))))
+    figure = agreement_figures.agreement_figure(replace(found, spearman=((1.0, None), (None, 1.0))))
     assert [list(row) for row in figure.data[0].text] == [["1.00", "–"], ["–", "1.00"]]
-    assert figures.agreement_figure(found).data[0].z[0][1] == found.spearman[0][1]
-    assert figures.agreement_figure(found, "kendall").data[0].z[0][1] == found.kendall[0][1]
+    assert agreement_figures.agreement_figure(found).data[0].z[0][1] == found.spearman[0][1]
+    assert agreement_figures.agreement_figure(found, "kendall").data[0].z[0][1] == found.kendall[0][1]
 
 
 def test_balance_bars_add_up_to_the_class(scored):

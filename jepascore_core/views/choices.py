@@ -106,7 +106,7 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
 
 
 def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
-    """What a dataset was measured with: the best of each backbone first, by title, and then the others.
+    """What a dataset was measured with: the best of each backbone first, exact ones before others.
 
     Raises:
         UnknownNameError: if there is no such dataset.
@@ -122,7 +122,8 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
 
 
 def _best_first(choices: Sequence[Choice]) -> tuple[Choice, ...]:
-    """A sketch is not the score, and what covers more comes before what is nearer to the score."""
+    """The best of each backbone, exact ones first, and then the others. A sketch is not the score, and what covers more
+    is better than what is nearer to the score."""
 
     def worth(choice: Choice) -> tuple[bool, int, int]:
         estimator = estimator_of(choice)
@@ -133,7 +134,19 @@ def _best_first(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     best: dict[str, Choice] = {}
     for choice in sorted(by_title, key=worth):
         best.setdefault(choice.backbone_id, choice)
-    return tuple(sorted(by_title, key=lambda choice: best[choice.backbone_id] is not choice))
+    return tuple(
+        sorted(by_title, key=lambda choice: (best[choice.backbone_id] is not choice, estimator_of(choice) != "exact"))
+    )
+
+
+def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """What pickers offer: all but the sketches that calibrated scores among the choices were worked out from."""
+    used = {
+        (choice.backbone_id, store.spec(choice.backbone_id, choice.spec_id).sketch().spec_id)
+        for choice in choices
+        if estimator_of(choice) == "calibrated"
+    }
+    return tuple(choice for choice in choices if (choice.backbone_id, choice.spec_id) not in used)
 
 
 def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:

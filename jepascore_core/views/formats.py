@@ -69,8 +69,8 @@ def rate_text(rate: float | None) -> str:
 
 
 def score_text(score: float, is_exact: bool = True) -> str:
-    """A score in nats with one decimal and a true minus sign; "~" says that it is an estimate."""
-    return ("" if is_exact else "~") + f"{_unsigned_zero(score, 1):.1f}".replace("-", "−")
+    """A score in nats with one decimal and a true minus sign; "≈" says that it is an estimate."""
+    return ("" if is_exact else "≈") + f"{_unsigned_zero(score, 1):.1f}".replace("-", "−")
 
 
 def z_text(value: float) -> str:

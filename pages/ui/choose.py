@@ -14,6 +14,7 @@ from jepascore_core.views.choices import (
     dataset_choices,
     estimator_of,
     measured_choices,
+    offered,
 )
 from jepascore_core.views.formats import percent_text, plural
 from jepascore_core.views.names import DEFINITION_HELP, DEFINITION_SHORT
@@ -63,7 +64,8 @@ def choose_scores() -> ScoreSet | None:
 
 def measured_by_id(dataset: DatasetChoice) -> dict[str, MeasuredChoice]:
     """The backbones that measured a dataset, by what the URL calls them; says what to do where there is none."""
-    measured = {measured_id(choice): choice for choice in measured_choices(store(), dataset.dataset_id)}
+    choices = offered(store(), measured_choices(store(), dataset.dataset_id))
+    measured = {measured_id(choice): choice for choice in choices}
     if not measured:
         await_scores(dataset)
     return measured

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
-from jepascore_core.figures import agreement_figure, overlap_figure, percentile_scatter_figure
-from jepascore_core.views.agreement import (
-    PercentilePair,
-    agreement,
-    disagreements,
-    extreme_overlaps,
-    percentile_scatter,
-)
+from jepascore_core.agreement_figures import agreement_figure, overlap_figure
+from jepascore_core.views.agreement import agreement, extreme_overlaps
 from jepascore_core.views.choices import MeasuredChoice, class_choices
 from jepascore_core.views.extremes import class_extremes
-from jepascore_core.views.formats import class_title, count_text, percent_text, percentile_text, plural
+from jepascore_core.views.formats import class_title, count_text, percent_text, plural
 from jepascore_core.views.overlaps import OverlapCurve, overlap_curves
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
-from pages.ui.choose import label_id, measured_id
-from pages.ui.gallery import Section, Tile, gallery
+from pages.ui.choose import label_id
+from pages.ui.disagreement import draw_scatter, open_sample
+from pages.ui.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.pick import pick_int, pick_one
+from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
 from pages.ui.text import plain
 
 PER_GROUP = 8
 MAX_PER_GROUP = 20
-NUM_DISAGREEMENTS = 24
-MAX_SELECTED = 96
 MEASURES = {"spearman": "Spearman's ρ", "kendall": "Kendall's τ"}
 MEASURES_HELP = (
     "How alike two backbones order the samples: 1 is the same order, 0 unrelated, below 0 the opposite. Spearman's "
     "correlates ranks; Kendall's is the surplus of pairs that both put in the same order."
 )
-WITHIN_TITLES = {"dataset": "Dataset", "class": "Class"}
-WITHIN_HELP = "Among all common samples, or among those of the sample's own class: then classes as such do not count."
 OVERLAP_HELP = (
     "The paper claims that all JEPA-type encoders pick the same least and most likely samples. Here: of the n extremes "
     "of a class under one backbone, the share that are also among the n extremes under the other."
@@ -56,7 +48,7 @@ def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_set
     label = next(choice.label for choice in classes if label_id(choice.label) == picked)
     _draw_rows(chosen, score_sets, label, per_group)
     _draw_agreement(score_sets, label, per_group)
-    _draw_scatter(chosen, score_sets)
+    draw_scatter(chosen, score_sets)
 
 
 def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet], label: Label, n: int) -> None:
@@ -64,9 +56,12 @@ def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet],
     for choice, scores in zip(chosen, score_sets, strict=True):
         (found,) = class_extremes(store(), scores, [label], n)
         sections.append(Section([*to_tiles(found.least, "least"), *to_tiles(found.most, "most")], choice.title))
-    event = gallery(sections, "backbone-rows", label="Extremes under each backbone", size=88, layout="row")
+    event = gallery(
+        sections, "backbone-rows", label="Extremes under each backbone", size=88, layout="row", tools=SCORE_TOOLS,
+        dataset_id=score_sets[0].dataset_id, who=reviewer(),
+    )  # fmt: skip
     if event is not None:
-        _open(score_sets[event.section], event.sample_key)
+        open_sample(score_sets[event.section], event.sample_key)
 
 
 def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> None:
@@ -147,70 +142,3 @@ def _draw_every_class(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, str
     ]
     percent = {name: st.column_config.NumberColumn(format="%.1f") for name in rows[0] if name.endswith("(%)")}
     st.dataframe(rows, hide_index=True, column_config=percent, height=320)
-
-
-def _draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> None:
-    st.subheader("Percentiles of every sample", anchor=False)
-    first, second = _pick_pair(chosen, score_sets)
-    within = pick_one("Percentile within", state.WITHIN, WITHIN_TITLES, segments=True, help=WITHIN_HELP)
-    by_class = within == "class"
-    view = percentile_scatter(store(), first, second, within_class=by_class)
-    left, right = st.columns(2, gap="large")
-    with left:
-        title = f"Percentiles under {view.first_title} and {view.second_title}"
-        event = chart(percentile_scatter_figure(view), "scatter", title, selects=("points", "box", "lasso"))
-        part = f"{count_text(len(view.points))} of " if len(view.points) < view.num_common else ""
-        drawn = " drawn at random" if part else ""
-        st.caption(
-            f"{part}{plural(view.num_common, 'common sample')}{drawn}. On the diagonal they agree. Drag around samples "
-            "to see them on the right."
-        )
-    keys = {point["customdata"][0] for point in event.selection.points if point.get("customdata")}
-    selected = [point for point in view.points if point.sample_key in keys]
-    subtitle = f"percentile under {view.first_title} on the left, {view.second_title} on the right"
-    with right:
-        if selected:
-            selected.sort(key=lambda pair: (-abs(pair.difference), pair.sample_key))
-            shown = f", {MAX_SELECTED} shown" if len(selected) > MAX_SELECTED else ""
-            _draw_pairs(f"{count_text(len(selected))} selected{shown}", subtitle, selected[:MAX_SELECTED], first)
-        else:
-            largest = disagreements(store(), first, second, within_class=by_class, limit=NUM_DISAGREEMENTS)
-            _draw_pairs("Largest disagreements", subtitle, largest, first)
-
-
-def _pick_pair(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> tuple[ScoreSet, ScoreSet]:
-    """Which two to draw against each other; asks only where there are more than two."""
-    if len(score_sets) == 2:
-        return score_sets[0], score_sets[1]
-    found = dict(zip(map(measured_id, chosen), score_sets, strict=True))
-    titles = {measured_id(choice): choice.title for choice in chosen}
-    left, right = st.columns(2)
-    with left:
-        across = pick_one("Across", state.ACROSS, titles)
-    rest = {identifier: title for identifier, title in titles.items() if identifier != across}
-    with right:
-        up = pick_one("Up", state.UP, rest)
-    return found[across or ""], found[up or ""]
-
-
-def _draw_pairs(title: str, subtitle: str, pairs: Iterable[PercentilePair], scores: ScoreSet) -> None:
-    tiles = [
-        Tile(
-            pair.sample_key,
-            pair.content_id,
-            caption=percentile_text(pair.first),
-            badge=percentile_text(pair.second),
-            tooltip=f"{pair.sample_key}\npercentile {pair.first:.1f} under the first, {pair.second:.1f} the second",
-        )
-        for pair in pairs
-    ]
-    event = gallery([Section(tiles, title, subtitle)], "pairs", label=title, size=80)
-    if event is not None:
-        _open(scores, event.sample_key)
-
-
-def _open(scores: ScoreSet, sample_key: str) -> None:
-    """Remember what was clicked, and run the page again to show it."""
-    state.write(state.BACKBONE, f"{scores.backbone_id}@{scores.spec_id}")
-    state.write(state.SAMPLE, sample_key)
-    st.rerun()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from jepascore_core.figures import Shape, histogram_figure
 from jepascore_core.score import Definition
-from jepascore_core.views.choices import BackboneChoice, backbone_choices
+from jepascore_core.views.choices import BackboneChoice, backbone_choices, coverage, offered
 from jepascore_core.views.distribution import (
     GROUPINGS,
     GroupBy,
@@ -20,16 +20,19 @@ from jepascore_core.views.distribution import (
     histograms,
     samples_between,
 )
+from jepascore_core.views.estimates import estimates
 from jepascore_core.views.formats import count_text, plural, score_text, z_text
+from jepascore_core.views.names import score_titles
 from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.shapes import FINE_BINS
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.choose import choose_definition, marked_title, measured_id, nothing_yet
-from pages.ui.gallery import Section, gallery
+from pages.ui.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
+from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
 from pages.ui.text import plain
 
@@ -67,7 +70,7 @@ class Chosen:
 
 def choose_score_sets() -> Chosen | None:
     """Datasets, backbones and a definition; says what to do where nothing was measured."""
-    choices = {measured_id(choice): choice for choice in backbone_choices(store())}
+    choices = {measured_id(choice): choice for choice in offered(store(), backbone_choices(store()))}
     if not choices:
         nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
         await_change(lambda: len(store().measured_specs()))
@@ -123,6 +126,16 @@ def draw_histograms(chosen: Chosen) -> None:
         )
         st.caption(f"{how} to see the samples there.")
     _draw_table(views)
+    _draw_coverage(chosen.score_sets)
+
+
+def _draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
+    """Which of the sets are only partly scored."""
+    for scores in score_sets:
+        scored, samples = coverage(store(), scores)
+        if scored < samples:
+            title = score_titles(store(), score_sets, "dataset")[scores]
+            st.caption(plain(f"{title}: {count_text(scored)} of {plural(samples, 'sample')} scored so far."))
 
 
 def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:
@@ -154,7 +167,7 @@ def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, positio
     if not view.series:
         st.caption("Nothing to show: this backbone did not measure the reference, or all its scores are equal.")
         return []
-    figure = histogram_figure(view, share=share, shape=shape)
+    figure = histogram_figure(view, share=share, shape=shape, half_widths=[_half_width(item) for item in view.series])
     # While a drag selects, Streamlit takes no click for a choice: bars are clicked, along lines one drags.
     figure.update_layout(dragmode=False if shape == "histogram" else "select", selectdirection="h")
     # Of a line only its markers can be selected: they are there, unseen.
@@ -182,11 +195,20 @@ def _draw_bars(selected: Sequence[tuple[Histograms, list[list[int]]]]) -> None:
         st.caption("There is no sample in the chosen part.")
         return
     limit = max(MIN_SHOWN, SAMPLES_SHOWN // len(chosen))
+    # Decisions are about one dataset: each has a gallery of its own.
+    for dataset_id in dict.fromkeys(series.scores.dataset_id for _, series, _ in chosen):
+        _draw_samples(dataset_id, [item for item in chosen if item[1].scores.dataset_id == dataset_id], limit)
+
+
+def _draw_samples(dataset_id: str, chosen: Sequence[tuple[Histograms, HistogramSeries, list[int]]], limit: int) -> None:
     sections = [_section(*item, limit) for item in chosen]
-    event = gallery(sections, "bar-samples", label="Samples of the chosen bars")
+    label = f"Samples of the chosen bars, {store().catalogue.dataset(dataset_id).name}"
+    event = gallery(
+        sections, f"bar-samples-{dataset_id}", label=label, tools=SCORE_TOOLS, dataset_id=dataset_id, who=reviewer()
+    )
     if event is not None:
         scores = chosen[event.section][1].scores
-        where = {state.DATASET: scores.dataset_id, state.SAMPLE: event.sample_key}
+        where = {state.DATASET: dataset_id, state.SAMPLE: event.sample_key, state.DEFINITION: scores.definition}
         where[state.BACKBONE] = f"{scores.backbone_id}@{scores.spec_id}"
         st.switch_page("pages/explore.py", query_params=where)
 
@@ -212,6 +234,7 @@ def _section(view: Histograms, series: HistogramSeries, places: list[int], limit
 def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
     """The numbers of every series; on the scale of a reference they have no unit."""
     on_scale = any(view.reference is not None for _, view in panels)
+    has_estimates = any(_half_width(series) is not None for _, view in panels for series in view.series)
     show = z_text if on_scale else score_text
     rows = []
     for title, view in panels:
@@ -225,5 +248,23 @@ def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
                 "Most likely": series.maximum,
             }
             shown = {name: show(value) for name, value in numbers.items()}
+            if has_estimates:
+                shown["Interval of one score"] = _interval_cell(series, show)
             rows.append({"Scores": plain(series.title)} | backbone | {"Samples": count_text(series.num_scored)} | shown)
     st.table(rows)
+
+
+def _interval_cell(series: HistogramSeries, show: Callable[[float], str]) -> str:
+    if estimates(store(), series.scores) is None:
+        return "exact"
+    half_width = _half_width(series)
+    return "not known" if half_width is None else f"± {show(half_width)}"
+
+
+def _half_width(series: HistogramSeries) -> float | None:
+    """Of the interval of an estimated score, on the scale of the figure; None where scores are exact, or no interval is
+    known."""
+    found = estimates(store(), series.scores)
+    if found is None or found.half_width is None:
+        return None
+    return found.half_width / (series.standard.width if series.standard else 1.0)

@@ -14,7 +14,7 @@ from jepascore_core.runs import ensure_worker_for_active_work
 from pages.ui.cached import store
 
 #: What Streamlit and the pages load when they first need it: 0.2 to 0.3 s that the first visitor would wait.
-LATE_MODULES = ("pandas", "plotly.io", "jepascore_core.figures")
+LATE_MODULES = ("pandas", "plotly.io", "jepascore_core.agreement_figures")
 
 
 def warm_up() -> None:

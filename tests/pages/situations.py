@@ -9,7 +9,7 @@ from typing import Literal
 from jepascore_core.records import BackboneInfo, DatasetRecord, DatasetState, Run, RunState, Sample, SampleFailure
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
-from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_samples
+from tests.conftest import SPEC, add_backbone, add_dataset, add_estimates, add_measurements, add_run, make_samples
 
 Situation = Literal["indexing", "index failed", "waiting", "running", "finished", "failed"]
 
@@ -92,3 +92,10 @@ def measure_again(store: Store, found: Found, name: str = SECOND_BACKBONE) -> Ba
     scores = {key: -score for key, score in score_of(found.samples).items()}
     add_measurements(store, found.dataset, backbone, scores, samples=found.samples)
     return backbone
+
+
+def estimate(store: Store, found: Found, half_width: float = 2.0) -> ScoreSet:
+    """Calibrated scores of the whole dataset under one more backbone, in the opposite order."""
+    backbone = add_backbone(store, "timm:vit_small_patch16_224.test")
+    scores = {key: -score for key, score in score_of(found.samples).items()}
+    return add_estimates(store, found.dataset, backbone, scores, half_width, samples=found.samples)

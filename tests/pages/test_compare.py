@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.curation.decisions import decide
 from jepascore_core.store import Store
 from tests.conftest import add_backbone, add_measurements
-from tests.pages.reading import figure, keys_of, links, one, said, sections, table
-from tests.pages.situations import Situation, measure_again, put, score_of
+from tests.pages.reading import figure, gallery_data, keys_of, links, one, said, sections, table
+from tests.pages.situations import Situation, estimate, measure_again, put, score_of
 
 PAGE = "pages/compare.py"
 
@@ -184,3 +185,36 @@ def test_every_class_is_listed_where_they_agree_least_first(
         ("dog", 8, 50.0),
         ("emu", 8, 50.0),
     ]
+
+
+def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    estimate(home_store, found)
+    app = open_page(PAGE)
+    assert "36 of 36 scores are estimates. The exact one is expected within ± 2.0 nats" in said(app)
+    tiny, small = sections(app, "backbone-rows")
+    assert small["title"] == "ViT-S/16 (timm) calibrated"
+    assert (small["tiles"][0]["caption"], small["tiles"][0]["note"]) == ("≈−11.0", "−13.0 to −9.0")
+    assert tiny["tiles"][0]["note"] == ""
+    assert figure(app, "scatter")["data"][1]["error_x"]["value"] == 0
+    assert figure(app, "scatter")["data"][1]["error_y"]["value"] > 0
+    (pairs,) = sections(app, "pairs")
+    assert "percentile 1.4 under the first, 98.6 (exact: 92 to 100) under the second" in pairs["tiles"][0]["tooltip"]
+    assert pairs["tiles"][0]["note"] == ""
+
+
+def test_what_lies_within_the_error_is_said(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    estimate(home_store, put(home_store, "finished"), half_width=100.0)
+    (pairs,) = sections(open_page(PAGE), "pairs")
+    assert {tile["note"] for tile in pairs["tiles"]} == {"within the error"}
+
+
+def test_every_gallery_takes_decisions(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    decide(home_store, found.dataset.dataset_id, [("cat/0000.png", found.samples[0].content_id)], "drop", "ada")
+    app = open_page(PAGE)
+    for key in ("backbone-rows", "pairs"):
+        data = gallery_data(app, key)
+        assert data["can_decide"]
+        assert data["marks"] == {"cat/0000.png": "drop"}

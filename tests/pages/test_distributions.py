@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.store import Store
 from tests.conftest import add_dataset, add_measurements, make_samples
 from tests.pages.reading import figure, links, one, said, table
-from tests.pages.situations import Found, measure_again, put, score_of
+from tests.pages.situations import Found, estimate, measure_again, put, score_of
 
 PAGE = "pages/distributions.py"
 
@@ -194,3 +194,20 @@ def test_downloads_are_made_when_they_are_opened(open_page: Callable[..., AppTes
     one(app, "button_group", "The camera on the figure saves").set_value("svg").run()
     (found,) = [item for item in app.get("plotly_chart") if item.key == "histograms"]
     assert '"format": "svg"' in found.proto.config.replace('":"', '": "')
+
+
+def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    scores = estimate(home_store, found)
+    calibrated = f"{scores.backbone_id}@{scores.spec_id}"
+    app = open_page(PAGE)
+    assert "Interval of one score" not in table(app)[0]
+    one(app, "multiselect", "Backbones").set_value([found.measured, calibrated]).run()
+    assert "36 of 36 scores are estimates. The exact one is expected within ± 2.0 nats" in said(app)
+    assert [row["Interval of one score"] for row in table(app)] == ["exact", "± 2.0"]
+    assert [shape["y0"] for shape in figure(app, "histograms-1")["layout"]["shapes"]][-1] == 0.97
+
+
+def test_what_is_scored_in_part_is_said(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "running")
+    assert "digits: 27 of 36 samples scored so far." in said(open_page(PAGE))

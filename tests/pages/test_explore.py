@@ -289,7 +289,7 @@ def test_intervals_of_estimates(open_page: Callable[..., AppTest], home_store: S
     home_store.write_shard(estimated.backbone_id, spec, table)
     app = open_page(PAGE, backbone=f"{estimated.backbone_id}@{spec.spec_id}", view="search")
     (tile,) = sections(app, "found")[0]["tiles"]
-    assert (tile["caption"], tile["note"]) == ("~5.0", "4.2 to 6.0")
+    assert (tile["caption"], tile["note"]) == ("≈5.0", "4.2 to 6.0")
 
 
 def in_dialog(app: AppTest, label: str) -> Any:

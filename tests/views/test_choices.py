@@ -10,6 +10,7 @@ from jepascore_core.views.choices import (
     dataset_choices,
     estimator_of,
     measured_choices,
+    offered,
 )
 from jepascore_core.views.names import (
     asked_title,
@@ -68,12 +69,15 @@ def test_the_best_of_each_backbone_comes_first(store):
     for backbone in (first, second):
         add_estimates(store, dataset, backbone, everything, 0.5, samples=samples)
     expected = [
-        "ResNet-18 (timm) calibrated", "ViT-Ti/16 (timm)",
+        "ViT-Ti/16 (timm)", "ResNet-18 (timm) calibrated",
         "ResNet-18 (timm)", "ResNet-18 (timm) sketch", "ViT-Ti/16 (timm) calibrated",
     ]  # fmt: skip
     assert [choice.title for choice in measured_choices(store, dataset.dataset_id)] == expected
     assert [choice.title for choice in backbone_choices(store)] == expected
-    assert [estimator_of(choice) for choice in backbone_choices(store)][:2] == ["calibrated", "exact"]
+    assert [estimator_of(choice) for choice in backbone_choices(store)][:2] == ["exact", "calibrated"]
+    # The calibrated scores of the first one stand for its sketch of the same size.
+    expected.remove("ResNet-18 (timm) sketch")
+    assert [choice.title for choice in offered(store, measured_choices(store, dataset.dataset_id))] == expected
 
 
 def test_classes_in_natural_order_and_unlabelled_ones(store):

@@ -49,6 +49,12 @@ function begin(root) {
   root.addEventListener("click", (event) => click(root, event));
   root.addEventListener("keydown", (event) => press(root, event));
   root.addEventListener("focusin", (event) => makeTabStop(root, event.target.closest(".tile")));
+  for (const name of ["focusin", "mouseover"]) {
+    root.addEventListener(name, (event) => showTwins(root, event.target.closest(".tile")));
+  }
+  root.addEventListener("mouseleave", () => showTwins(root, null));
+  // Scrolling does not bubble.
+  root.addEventListener("scroll", (event) => scrollTogether(root, event.target), true);
 }
 
 // What is drawn
@@ -437,6 +443,27 @@ function move(root, tile, event) {
     }
   }
   return event.key in moves;
+}
+
+// The same image in other blocks, for instance under another backbone.
+function showTwins(root, tile) {
+  for (const other of tilesOf(root)) {
+    const isTwin = tile && other !== tile && other.dataset.key === tile.dataset.key;
+    other.classList.toggle("twin", Boolean(isTwin));
+  }
+}
+
+// Rows of one kind, such as the least likely under every backbone, show the same places.
+function scrollTogether(root, list) {
+  if (root.data.layout !== "row" || !list.matches?.(".tiles")) {
+    return;
+  }
+  const { tone } = list.parentElement.dataset;
+  for (const other of root.querySelectorAll(".tiles")) {
+    if (other !== list && other.parentElement.dataset.tone === tone && other.scrollLeft !== list.scrollLeft) {
+      other.scrollLeft = list.scrollLeft;
+    }
+  }
 }
 
 function nearest(tiles, here, direction) {
