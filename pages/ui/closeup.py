@@ -10,13 +10,16 @@ import streamlit as st
 
 from jepascore_core.closeups import Closeup, Look, picture_name, read_closeup, request_closeup
 from jepascore_core.records import Sample
-from jepascore_core.runs import worker_is_alive
+from jepascore_core.runs import WorkerWatch, worker_is_alive
 from jepascore_core.views.score_set import ScoreSet
+from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
+from pages.ui.pick import pick_one
 from pages.ui.text import plain
 
 LOOK_TITLES: dict[Look, str] = {"over": "Over the image", "alone": "Alone"}
+STARTING = "A worker is being started. If this stays, `jepascore worker run` in a terminal starts one and says why."
 POLL_SECONDS = 1.5
 
 
@@ -24,12 +27,13 @@ def draw_closeup(scores: ScoreSet, sample: Sample) -> None:
     """Pictures if they are there, else a button or how far they are; looks again by itself while they are made."""
     st.markdown("**What the encoder is most and least sensitive to**")
     is_waiting = read_closeup(store().home, scores.backbone_id, sample.content_id).state == "waiting"
-    st.fragment(errors_shown()(_draw), run_every=POLL_SECONDS if is_waiting else None)(scores, sample, is_waiting)
+    watch = WorkerWatch(store()) if is_waiting else None
+    st.fragment(errors_shown()(_draw), run_every=POLL_SECONDS if is_waiting else None)(scores, sample, watch)
 
 
-def _draw(scores: ScoreSet, sample: Sample, was_waiting: bool) -> None:
+def _draw(scores: ScoreSet, sample: Sample, watch: WorkerWatch | None) -> None:
     found = read_closeup(store().home, scores.backbone_id, sample.content_id)
-    if was_waiting and found.state != "waiting":
+    if watch is not None and found.state != "waiting":
         # The whole page anew, so that nothing asks every second any more.
         st.rerun()
     if found.state == "done":
@@ -37,9 +41,10 @@ def _draw(scores: ScoreSet, sample: Sample, was_waiting: bool) -> None:
         return
     if found.state == "waiting":
         alive = worker_is_alive(store().home)
-        st.info("Being worked out: one pass for each dimension of the embedding." if alive else "Waiting for a worker.")
-        if not alive:
-            _draw_button("Ask again", scores, sample)
+        st.info("Being worked out: one pass for each dimension of the embedding." if alive else STARTING)
+        if watch is not None:
+            # One that died is replaced while somebody looks, as for runs; if none can be started, that is said.
+            watch.look()
         return
     if found.state == "failed":
         st.warning(plain(found.message), icon=":material/error:")
@@ -57,10 +62,7 @@ def _draw_button(title: str, scores: ScoreSet, sample: Sample) -> None:
 
 
 def _draw_pictures(found: Closeup, backbone_id: str, content_id: str) -> None:
-    look = st.segmented_control(
-        "Look", tuple(LOOK_TITLES), default="over", format_func=LOOK_TITLES.__getitem__, key="closeup-look",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    look = pick_one("Shown", state.LOOK, {str(name): title for name, title in LOOK_TITLES.items()}, segments=True)
     st.html(closeup_html(found, backbone_id, content_id, "alone" if look == "alone" else "over"))
     st.caption("Orange: a brighter pixel moves it one way, blue: the other; the sign of a vector is arbitrary.")
 

@@ -49,6 +49,7 @@ WITHIN = "within"
 SHAPE = "shape"
 SCALE = "scale"
 REFERENCE = "reference"
+LOOK = "look"
 
 #: Session state: the cost probes that this visit asked for, and how many datasets it added.
 PROBES = "probes"
@@ -61,7 +62,7 @@ CARRIED = (DATASET, BACKBONE, DEFINITION)
 #: The same, as free text: the rules that Review goes by, and who reviews.
 CARRIED_TEXTS = (RULES, WHO)
 
-MAX_TEXT = 1024
+MAX_TEXT = 4096
 MAX_ITEMS = 32
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,199}")
 

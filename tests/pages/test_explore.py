@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core import closeups
+from jepascore_core import closeups, runs
 from jepascore_core.curation.decisions import decide, verdicts
 from jepascore_core.records import MeasurementSpec, RunState
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
@@ -330,7 +331,7 @@ def test_a_closeup_is_asked_for_once_and_shown(
     found = put(home_store, "finished")
     app = open_page(PAGE, sample="cat/0003.png")
     in_dialog(app, "Work them out").click().run()
-    assert "Waiting for a worker." in said(app)
+    assert "A worker is being started." in said(app)
     (identifier,) = closeups.unfinished_closeups(home_store)
     wanted = closeups.wanted_closeup(home_store, identifier)
     assert wanted is not None
@@ -344,3 +345,18 @@ def test_a_closeup_is_asked_for_once_and_shown(
     bodies = " ".join(item.proto.body for item in app.get("html"))
     assert "leading-2-over.png" in bodies
     assert "trailing-1-over.png" in bodies
+
+
+def test_a_closeup_that_waits_without_a_worker_gets_one(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = put(home_store, "finished")
+    assert found.scores is not None
+    monkeypatch.setattr(closeups, "start_worker", lambda *_: False)
+    sample = found.samples[3]
+    closeups.request_closeup(home_store, found.dataset.dataset_id, found.scores.backbone_id, sample.content_id)
+    started: list[Path] = []
+    monkeypatch.setattr(runs, "start_worker", started.append)
+    monkeypatch.setattr(runs, "START_INTERVAL", -1.0)
+    open_page(PAGE, sample=sample.sample_key)
+    assert home_store.home in started
