@@ -158,18 +158,29 @@ def _note(tab: Visit, kind: str, text: str, source: str) -> None:
         tab.errors.append(f"{text} ({source})")
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a list, which closes or leaves the page when that scrolls or is drawn anew meanwhile."""
-    box = page.get_by_label(label, exact=True)
+def choose(
+    page: Page, label: str, option: str, *, types: bool = False, taken: Callable[[], None] = lambda: None
+) -> None:
+    """Pick an option of a list, which closes or leaves the page when that scrolls or is drawn anew meanwhile.
+
+    `types` types it first, for a list that is too long to be shown: the first option with it in its name is picked, and
+    the list is closed. `taken` is an expectation that holds once the page has taken the choice.
+    """
+    box = page.locator(f'input[aria-label="{label}"]') if types else page.get_by_label(label, exact=True)
     expect(box).to_be_visible()
     for _ in range(6):
         # Playwright waits for what is not there yet, but what a redraw takes away under its hand is its plain Error.
-        with suppress(Error):
+        with suppress(Error, AssertionError):
             box.scroll_into_view_if_needed()
             box.click()
-            page.get_by_role("option", name=option, exact=True).click(timeout=5000)
+            if types:
+                box.fill(option)
+            page.get_by_role("option", name=option, exact=not types).first.click(timeout=5000)
+            if types:
+                page.keyboard.press("Escape")
+            taken()
             return
-    raise AssertionError(f"{label} offers no {option}")
+    raise AssertionError(f"{label} offers no {option}, or the page does not take it")
 
 
 def screenshot(page: Page, name: str) -> None:

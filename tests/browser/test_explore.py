@@ -1,0 +1,133 @@
+"""Explore and the detail of a sample in a real browser, on real scores and pictures, in both themes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from jepascore_core.demo import load_digit_images
+from jepascore_core.records import BackboneRef
+from jepascore_core.runs import follow_run, request_dataset, request_run
+from jepascore_core.store import Store
+from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NUM_DIGITS = 60
+#: For what the worker does on a busy machine, in milliseconds.
+PATIENCE = 120_000
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("explore")
+    images, labels = load_digit_images()
+    for number in range(NUM_DIGITS):
+        path = folder / "digits" / f"digit {labels[number]}" / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[number]).save(path)
+    with serve(ROOT / "app.py", folder / "home") as server:
+        store = Store(server.home)
+        request_dataset(store, "digits", str(folder / "digits"))
+        list(follow_run(store, request_run(store, "digits", BackboneRef("bundled:digits-vit")).run_id))
+        yield server
+
+
+def address(app: Server, **parameters: str) -> str:
+    return f"{app.url}/explore?{urlencode(parameters)}"
+
+
+def settled(page: Page, label: str) -> None:
+    page.get_by_role("group", name=label).locator(".tile").first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_three_ways_to_look(visit: Callable[..., Visit], app: Server, theme: str) -> None:
+    for view, label in (("extremes", "Extremes"), ("classes", "Classes"), ("search", "Found samples")):
+        tab = visit(address(app, view=view), theme=theme)
+        settled(tab.page, label)
+        screenshot(tab.page, f"explore-{view}-{theme}")
+        assert tab.errors == []
+
+
+def test_the_name_of_a_class_opens_it(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(address(app, view="classes"))
+    settled(tab.page, "Classes")
+    tab.page.get_by_role("button", name="digit 3", exact=True).click()
+    settled(tab.page, "Extremes")
+    expect(tab.page.locator(".title")).to_have_text(["digit 3"])
+
+
+def test_a_decision_in_the_gallery_is_found_by_search(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(address(app, view="search"))
+    settled(tab.page, "Found samples")
+    first = tab.page.get_by_role("group", name="Found samples").locator(".tile").first
+    first.focus()
+    tab.page.keyboard.press("d")
+    expect(first.locator(".mark")).to_have_text("✕ drop")
+    expect(tab.page.get_by_role("status").filter(has_text="Dropped")).to_have_count(1)
+    store = Store(app.home)
+    key = first.get_attribute("data-key")
+    tab = visit(address(app, view="search", decided="drop"))
+    settled(tab.page, "Found samples")
+    assert tab.page.locator(".tile").evaluate_all("all => all.map(e => e.dataset.key)") == [key]
+    assert store.check() == []
+
+
+def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], app: Server) -> None:
+    first = visit(address(app)).page
+    settled(first, "Extremes")
+    choose(first, "Class", "digit 7")
+    expect(first.locator(".title")).to_have_text(["digit 7"])
+    first.get_by_role("radio", name="Paper").or_(first.get_by_role("button", name="Paper", exact=True)).first.click()
+    first.wait_for_url("**definition=paper**")
+    second = visit(first.url).page
+    settled(second, "Extremes")
+    expect(second.locator(".title")).to_have_text(["digit 7"])
+    keys = "all => all.map(e => e.dataset.key)"
+    assert second.locator(".tile").evaluate_all(keys) == first.locator(".tile").evaluate_all(keys)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_about_a_sample(visit: Callable[..., Visit], app: Server, theme: str) -> None:
+    folder = next(Path(app.home).parent.glob("digits/*"))
+    key = f"{folder.name}/{min(folder.iterdir()).name}"
+    tab = visit(address(app, sample=key), theme=theme, height=2200)
+    page = tab.page
+    settled(page, "Neighbours")
+    picture = page.get_by_alt_text("Most sensitive, number 1")
+    ask = page.get_by_role("button", name="Work them out")
+    expect(ask.or_(picture).first).to_be_visible()
+    if ask.is_visible():  # the other theme may have asked before
+        ask.click()
+    expect(picture).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("dialog").locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") > 0
+    screenshot(page, f"detail-{theme}")
+    link = page.get_by_role("dialog").get_by_test_id("stCode").inner_text()
+    again = visit(link.strip(), theme=theme).page
+    expect(again.get_by_role("dialog").get_by_text(key, exact=True)).to_be_visible()
+    assert tab.errors == []
+
+
+def test_the_figures_of_a_sample_are_to_be_had_as_files(visit: Callable[..., Visit], app: Server) -> None:
+    folder = next(Path(app.home).parent.glob("digits/*"))
+    page = visit(address(app, sample=f"{folder.name}/{min(folder.iterdir()).name}"), height=1600).page
+    for key, column in (("detail-spectrum", "Singular value"), ("detail-place", "Share of samples (%)")):
+        page.locator(f".st-key-{key}-downloads").get_by_role("button").first.click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="CSV of its data").click()
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
+        assert all(float(row[column]) >= 0 for row in rows)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="CSV of its data")).to_be_hidden()
+    expect(page.get_by_role("dialog")).to_be_visible()
