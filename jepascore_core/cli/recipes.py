@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from jepascore_core.cli.exports import find_measured, prepare_with_bar, read_recipe
@@ -16,7 +15,6 @@ from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.recipe_book import (
     compare_recipes,
     describe_changes,
-    differing_samples,
     duplicate_recipe,
     recipe_changes,
     remove_recipe,
@@ -25,11 +23,10 @@ from jepascore_core.curation.recipe_book import (
     saved_recipes,
 )
 from jepascore_core.curation.recipes import Recipe, make_recipe, to_dict, to_yaml
+from jepascore_core.exporters import differing_csv
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.exporters.writers import write_table_csv
 from jepascore_core.score import Definition
 from jepascore_core.store import Store
-from jepascore_core.views.formats import plural
 
 recipes_app = typer.Typer(
     cls=ListsByDefault, no_args_is_help=True, help="List the saved recipes of a dataset; save, show and compare them."
@@ -151,10 +148,9 @@ def compare(
     for recipe in (one, two):
         _prepare(store, record.dataset_id, recipe)
     if out is not None:
-        rows = differing_samples(store, record.dataset_id, one, two)
-        with staged([out]) as (temporary,), temporary.open("xb") as sink:
-            write_table_csv(sink, rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)])
-        say(f"{plural(rows.num_rows, 'sample')} written to {out}.")
+        with staged([out]) as (temporary,):
+            temporary.write_bytes(differing_csv(store, record.dataset_id, one, two))
+        say(f"Written to {out}.")
     found = compare_recipes(store, record.dataset_id, one, two)
     if json:
         print_json(dataclasses.asdict(found))

@@ -15,7 +15,7 @@ from jepascore_core.curation.rules import Between, Curation, Flag, OnePer, walk
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 
-#: A companion of up to so many images is there within a few seconds.
+#: A companion, or near duplicates, of up to so many images are there within a few seconds.
 QUICK_IMAGES = 5_000
 
 
@@ -32,7 +32,7 @@ class Work:
     @property
     def is_quick(self) -> bool:
         """Whether nobody needs to be asked first."""
-        return self.kind == "companion" and self.size <= QUICK_IMAGES
+        return self.kind in ("companion", "near") and self.size <= QUICK_IMAGES
 
     @property
     def title(self) -> str:

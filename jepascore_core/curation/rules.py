@@ -290,6 +290,12 @@ class Curation:
         kept = [chip for place, chip in enumerate(self.chips) if place != position]
         return curation_of(kept)
 
+    def either(self, position: int, rule: Rule) -> Curation:
+        """The same with an alternative to the rule at this position: one of the two has to hold."""
+        old = self.rules[position]
+        joined = Or((*(old.rules if isinstance(old, Or) else (old,)), rule))
+        return curation_of([*self.rules[:position], joined, *self.rules[position + 1 :], *self.steps])
+
     def plus(self, *chips: Chip) -> Curation:
         """The same with more chips; a new budget takes the place of the old one."""
         old = self.chips

@@ -12,6 +12,7 @@ from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, Expor
 from jepascore_core.exporters.requests import cancel_export, repeat_export, request_export
 from jepascore_core.exporters.sizes import ListSize, list_size
 from jepascore_core.exporters.snippets import snippet
+from jepascore_core.exporters.writers import differing_csv
 
 __all__ = [
     "FORMATS",
@@ -27,6 +28,7 @@ __all__ = [
     "ListSize",
     "Which",
     "cancel_export",
+    "differing_csv",
     "export",
     "export_bytes",
     "list_size",

@@ -13,11 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.curation.recipe_book import differing_samples
+from jepascore_core.curation.recipes import Recipe
 from jepascore_core.datasets.reading import IDX_PREFIX
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
 from jepascore_core.exporters.places import below
+from jepascore_core.store import Store
 
 ROW_GROUP = 65_536
 
@@ -94,6 +97,13 @@ def write_table_csv(sink: BinaryIO, batches: Iterable[pa.RecordBatch]) -> None:
     if not header:
         writer.writerow(EXPORT_SCHEMA.names)
     text.detach()
+
+
+def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> bytes:
+    """What two recipes judge differently, as such a CSV; see `recipe_book.differing_samples`."""
+    rows, sink = differing_samples(store, dataset_id, first, second), io.BytesIO()
+    write_table_csv(sink, rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)])
+    return sink.getvalue()
 
 
 def neutralised(text: str) -> str:

@@ -22,8 +22,9 @@ from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.curation_exports import draw_exports
+from pages.ui.curation_forms import draw_adders
 from pages.ui.curation_recipes import draw_recipes
-from pages.ui.curation_rules import choose_curation, draw_adders, draw_chips, prepared
+from pages.ui.curation_rules import choose_curation, draw_chips, prepared
 from pages.ui.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
@@ -52,13 +53,19 @@ def draw_curation(scores: ScoreSet) -> None:
 
 def _draw_counts(result: CurationResult) -> None:
     counts = result.counts
-    share = f"{percent_text(counts.kept / counts.total)} of all" if counts.total else ""
+    share = f"{percent_text(counts.kept / counts.total)} of all" if counts.total else None
+    shown = (
+        ("Kept", counts.kept, share, None),
+        ("Dropped", counts.dropped, None, None),
+        ("Not measured", counts.unscored, None, "A rule needs a score they have not."),
+        ("Decided by people", counts.decided, None, "Decisions override rules."),
+        ("Unreadable files", counts.num_unreadable, None, "The Runs page says why."),
+    )
     with st.container(horizontal=True):
-        st.metric("Kept", count_text(counts.kept), share, delta_color="off", delta_arrow="off", border=True)
-        st.metric("Dropped", count_text(counts.dropped), border=True)
-        st.metric("Not measured", count_text(counts.unscored), border=True, help="A rule needs a score they have not.")
-        st.metric("Decided by people", count_text(counts.decided), border=True, help="Decisions override rules.")
-        st.metric("Unreadable files", count_text(counts.num_unreadable), border=True, help="The Runs page says why.")
+        for title, number, note, help_text in shown:
+            st.metric(
+                title, count_text(number), note, "off", delta_arrow="off", border=True, height="stretch", help=help_text
+            )
 
 
 def _draw_previews(scores: ScoreSet, curation: Curation, result: CurationResult, decisions: Decisions) -> None:

@@ -18,10 +18,12 @@ from jepascore_core.curation.recipe_book import (
 )
 from jepascore_core.curation.recipes import Recipe, from_yaml, make_recipe, to_yaml
 from jepascore_core.errors import JepaScoreError, RuleError
+from jepascore_core.exporters import differing_csv
 from jepascore_core.views.formats import count_text
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.curation_rules import set_curation
 from pages.ui.errors import show_error
 from pages.ui.text import plain
 
@@ -46,11 +48,17 @@ def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
 def _draw_save(scores: ScoreSet, curation: Curation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Save these rules as", max_chars=100, width=280)
-        if st.button("Save", disabled=not name.strip(), icon=":material/save:"):
-            recipe = make_recipe(store(), scores, curation, name, decisions_of(store(), scores.dataset_id))
-            save_recipe(store(), scores.dataset_id, recipe)
-            st.session_state[_MESSAGE] = f"Saved {recipe.name}."
-            st.rerun()
+        is_wanted = st.button("Save", disabled=not name.strip(), icon=":material/save:")
+    if not is_wanted:
+        return
+    recipe = make_recipe(store(), scores, curation, name, decisions_of(store(), scores.dataset_id))
+    try:
+        save_recipe(store(), scores.dataset_id, recipe)
+    except RuleError as error:
+        show_error(error)
+        return
+    st.session_state[_MESSAGE] = f"Saved {recipe.name}."
+    st.rerun()
 
 
 def _draw_one(saved: SavedRecipe) -> None:
@@ -76,7 +84,7 @@ def _open(recipe: Recipe) -> None:
     first = recipe.scores[0]
     state.write(state.BACKBONE, f"{first.backbone_id}@{first.spec_id}")
     state.write(state.DEFINITION, recipe.definition)
-    state.write(state.RULES, to_text(recipe.curation) or None)
+    set_curation(recipe.curation)
 
 
 def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
@@ -95,6 +103,15 @@ def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
     for part in (found.only_first, found.only_second):
         if part.examples:
             st.code("\n".join(part.examples), language=None)
+    if found.only_first.count or found.only_second.count:
+        st.download_button(
+            "All that differ as CSV",
+            differing_csv(store(), dataset_id, names[first].recipe, names[second].recipe),
+            "differing.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def _draw_upload() -> None:

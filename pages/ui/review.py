@@ -16,9 +16,9 @@ from jepascore_core.curation.decisions import (
     undo,
     undo_state,
 )
-from jepascore_core.curation.review import REVIEW_KINDS, ReviewKind, review_queue
+from jepascore_core.curation.review import REVIEW_KINDS, ReviewKind, RuleOpinion, review_queue, rule_opinion
 from jepascore_core.views.detail import find_sample
-from jepascore_core.views.formats import count_text, percentile_text, plural, score_text
+from jepascore_core.views.formats import class_title, count_text, percentile_text, plural, score_text
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -38,19 +38,20 @@ KIND_TITLES: dict[ReviewKind, str] = {
 }
 VERDICT_TITLES: dict[DecisionVerdict, str] = {"keep": "keep", "drop": "drop", "undecided": ""}
 QUEUE_SIZE = 60
+MAX_PAGES = 100_000
 JOURNAL_SECONDS = 4.0
 
 
 def draw_review(scores: ScoreSet) -> None:
     """Everything of Review below the choice of scores."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, right = st.columns([3, 2])
     with left:
         kind = pick_one(
             "Look at",
             state.REVIEW,
             {kind: KIND_TITLES[kind] for kind in REVIEW_KINDS},
             segments=True,
-            resets=(state.AT,),
+            resets=(state.AT, state.PAGE),
         )
     with right:
         who = choose_reviewer()
@@ -60,14 +61,19 @@ def draw_review(scores: ScoreSet) -> None:
     if not prepared(scores, curation):
         return
     wanted = next(name for name in REVIEW_KINDS if name == kind)
-    queue = review_queue(store(), scores, curation, wanted, QUEUE_SIZE, state.read_int(state.SEED, 0, 0, 10**6))
+    page, seed = state.read_int(state.PAGE, 1, 1, MAX_PAGES), state.read_int(state.SEED, 0, 0, 10**6)
+    queue = review_queue(store(), scores, curation, wanted, QUEUE_SIZE, seed, (page - 1) * QUEUE_SIZE)
     if not queue:
-        st.info("There is nothing to look at: add rules on the Curate page, or choose others to look at.")
+        hint = "That was all." if page > 1 else "Add rules on the Curate page, or choose others to look at."
+        st.info(f"There is nothing to look at here. {hint}")
+        _draw_pages(page, 0)
         return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
     at = _position(queue, decisions)
-    _draw_sample(scores, queue, at, decisions.get(queue[at].sample_key), who)
+    opinion = rule_opinion(store(), scores, curation, queue[at].sample_key)
+    _draw_sample(scores, queue, at, decisions.get(queue[at].sample_key), opinion, who)
     _draw_queue(queue, at, decisions)
+    _draw_pages(page, len(queue))
     st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id)
 
 
@@ -86,26 +92,38 @@ def _verdict(decision: Decision | None) -> str:
 
 
 def _draw_sample(
-    scores: ScoreSet, queue: tuple[ScoredSample, ...], at: int, decision: Decision | None, who: str
+    scores: ScoreSet,
+    queue: tuple[ScoredSample, ...],
+    at: int,
+    decision: Decision | None,
+    opinion: RuleOpinion,
+    who: str,
 ) -> None:
     item = queue[at]
     following = queue[min(at + 1, len(queue) - 1)].sample_key
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([6, 5], gap="large")
     with left:
         sample = find_sample(store(), scores.dataset_id, item.sample_key)
         picture(scores.dataset_id, sample.content_id, sample.sample_key, sample.width, sample.height)
     with right:
         st.markdown(f"**{plain(item.sample_key)}**")
-        st.caption(f"{at + 1} of {len(queue)} · {plain(item.label or 'no label')}")
+        st.caption(f"{at + 1} of {len(queue)} · class {plain(class_title(item.label))}")
         if item.score == item.score:
             st.markdown(
                 f"{score_text(item.score)} nats · {percentile_text(item.class_percentile)} of its class score lower"
             )
         mark = _verdict(decision)
-        st.markdown(f"Decided: **{mark}** by {plain(decision.who)}" if decision and mark else "Not decided yet")
+        decided = f"Decided: **{mark}** by {plain(decision.who)}" if decision and mark else "Not decided yet"
+        st.markdown(f"{_opinion_text(opinion)} · {decided}")
         why = st.text_input("Why (optional)", key=f"why-{item.sample_key}", max_chars=200)
         _draw_buttons(scores, item, following, who, why)
         _draw_moves(queue, at)
+
+
+def _opinion_text(opinion: RuleOpinion) -> str:
+    if opinion.verdict == "drop":
+        return f"The rules drop it: {plain(opinion.reason)}"
+    return "The rules keep it" if opinion.verdict == "keep" else "The rules need a score it has not"
 
 
 def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str, why: str) -> None:
@@ -167,6 +185,22 @@ def _draw_queue(queue: tuple[ScoredSample, ...], at: int, decisions: dict[str, D
         remember=state.AT,
         tools=(),
     )
+
+
+def _draw_pages(page: int, shown: int) -> None:
+    """The way to the samples behind these, and back."""
+    with st.container(horizontal=True):
+        for title, target, inside in (
+            (f"Former {QUEUE_SIZE}", page - 1, page > 1),
+            (f"Next {QUEUE_SIZE}", page + 1, shown == QUEUE_SIZE and page < MAX_PAGES),
+        ):
+            if inside:
+                st.button(title, on_click=_to_page, args=(target,))
+
+
+def _to_page(page: int) -> None:
+    state.write(state.PAGE, page if page > 1 else None)
+    state.write(state.AT, None)
 
 
 def _draw_journal(dataset_id: str) -> None:

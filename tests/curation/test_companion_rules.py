@@ -168,7 +168,9 @@ def _refuse(_share):
 def test_large_sets_are_asked_about_first():
     assert Work("companion", QUICK_IMAGES, companion="knn").is_quick
     assert not Work("companion", QUICK_IMAGES + 1, companion="knn").is_quick
-    assert not Work("near", 1, 0.1).is_quick
+    assert Work("near", QUICK_IMAGES, 0.1).is_quick
+    assert not Work("near", QUICK_IMAGES + 1, 0.1).is_quick
+    assert not Work("colours", 1).is_quick
     assert "(ivf index)" in Work("companion", 1_000_000, companion="knn").title
 
 

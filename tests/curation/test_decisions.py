@@ -20,7 +20,7 @@ from jepascore_core.curation.decisions import (
     undo_state,
     verdicts,
 )
-from jepascore_core.curation.review import review_queue
+from jepascore_core.curation.review import RuleOpinion, review_queue, rule_opinion
 from jepascore_core.errors import RuleError
 from jepascore_core.store import Store
 from tests.conftest import add_dataset, make_sample
@@ -198,6 +198,10 @@ def test_the_review_queue_stays_while_one_decides(store):
     decide(store, scores.dataset_id, [(key, ids[key]) for key in ("a/0005.png",)], "keep", "ada")
     assert review_queue(store, scores, curation, "borderline", 4) == queue
     assert "a/0005.png" in kept(store, scores, curation, decisions_of(store, scores.dataset_id))
+    assert review_queue(store, scores, curation, "borderline", 3, first=1) == queue[1:]
+    assert rule_opinion(store, scores, curation, "a/0005.png") == RuleOpinion("drop", "score >= 6")
+    assert rule_opinion(store, scores, curation, "a/0006.png") == RuleOpinion("keep", "")
+    assert rule_opinion(store, scores, curation, "b/0012.png") == RuleOpinion("unscored", "")
     dropped = review_queue(store, scores, curation, "dropped", 50)
     assert sorted(item.score for item in dropped) == list(range(6))
     assert dropped != review_queue(store, scores, curation, "dropped", 50, seed=1)

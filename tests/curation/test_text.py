@@ -204,6 +204,13 @@ def test_chips_can_be_removed_and_added():
     assert curation.without(3).plus(Budget(5)) == curation
 
 
+def test_alternatives():
+    curation = parse("grey and leak | budget 5")
+    assert to_text(curation.either(1, Flag("measured"))) == "grey and (leak or measured) | budget 5"
+    twice = curation.either(1, Flag("measured")).either(1, Flag("exact_duplicate"))
+    assert to_text(twice) == "grey and (leak or measured or exact_duplicate) | budget 5"
+
+
 @given(curations(), st.randoms())
 def test_the_order_of_chips_is_that_of_nobody(curation, random):
     steps, again = list(curation.steps), [*curation.rules, *curation.rules]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,7 +16,8 @@ from jepascore_core.queueing import Work
 from jepascore_core.records import RunState
 from jepascore_core.store import Store
 from jepascore_core.worker import Worker
-from tests.pages.situations import put
+from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.pages.situations import measure_again, put
 
 PAGE = "pages/curate.py"
 
@@ -80,6 +82,67 @@ def test_the_forms_add_a_rule(open_page: Callable[..., AppTest], home_store: Sto
     assert app.button(key="add-Class").disabled
 
 
+def field(app: AppTest, kind: str, label: str) -> Any:
+    return next(item for item in getattr(app, kind) if item.label == label)
+
+
+def test_a_rule_may_be_an_alternative(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules='class_percentile >= 25 and label != "emu"')
+    next(item for item in app.number_input if item.label == "At least" and item.key is None).set_value(64).run()
+    app.selectbox(key="combine-Image").set_value(1).run()
+    app.button(key="add-Image").click().run()
+    assert app.query_params["rules"] == 'class_percentile >= 25 and (label != "emu" or width >= 64)'
+    assert metrics(app)["Kept"] == "27"
+    assert not app.exception
+
+
+def test_the_agreement_of_backbones_is_a_form(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    assert app.button(key="add-Agreement").disabled
+    measure_again(home_store, found)
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    app.button(key="add-Agreement").click().run()
+    rules = app.query_params["rules"]
+    assert rules.startswith("not at least 2 of (class_percentile[")
+    assert rules.count("< 5") == 2
+    assert not app.exception
+
+
+def test_columns_of_a_table_and_splits_are_a_form(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    samples = [make_sample(f"{n}.png", "a", "train" if n % 2 else "test", year=2000 + n) for n in range(6)]
+    dataset = add_dataset(home_store, "d", samples)
+    values = {sample.sample_key: 1.0 for sample in samples}
+    add_measurements(home_store, dataset, add_backbone(home_store), values, samples=samples)
+    app = open_page(PAGE, dataset=dataset.dataset_id)
+    field(app, "multiselect", "Splits to keep").set_value(["train"]).run()
+    app.button(key="add-Columns").click().run()
+    app.selectbox(key="column-name").set_value("year").run()
+    field(app, "checkbox", "It is a number").check().run()
+    app.number_input(key="column-low").set_value(2003).run()
+    app.button(key="add-Columns").click().run()
+    assert metrics(app)["Kept"] == "2"
+    app.selectbox(key="column-name").set_value("sample key").run()
+    field(app, "text_input", "Text, or a pattern").set_value("5*").run()
+    field(app, "checkbox", "Leave out instead of keep").check().run()
+    app.button(key="add-Columns").click().run()
+    assert app.query_params["rules"] == 'split = "train" and meta["year"] >= 2003 and not key like "5*"'
+    assert metrics(app)["Kept"] == "1"
+    assert not app.exception
+
+
+def test_rules_that_no_address_can_carry_are_refused(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    rules = f'key like "{"x" * 4062}*" and width >= 1'
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
+    app.button(key="add-Budget").click().run()
+    assert app.query_params["rules"] == rules
+    app.button(key="add-Score").click().run()
+    assert app.query_params["rules"] == rules
+    assert "longer than 4,096 letters" in app.warning[0].value.replace("\\", "")
+
+
 def test_decisions_of_people_count(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     first = found.samples[0]
@@ -88,7 +151,10 @@ def test_decisions_of_people_count(open_page: Callable[..., AppTest], home_store
     assert (metrics(app)["Kept"], metrics(app)["Decided by people"]) == ("28", "1")
 
 
-def test_near_duplicates_are_looked_for_first(open_page: Callable[..., AppTest], home_store: Store) -> None:
+def test_near_duplicates_are_looked_for_first(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 35)
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="all | one per near 0.1 keep first")
     assert "Finding near duplicates among 36 images (flat index)" in app.info[0].value.replace("\\", "")
@@ -133,6 +199,10 @@ def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[...
     assert metrics(app)["Kept"] == "27"
     press(app, "Which samples differ?")
     assert any("27 samples are kept by both" in item.value for item in app.markdown)
+    name = next(item for item in app.text_input if item.label == "Save these rules as")
+    name.set_value("mine").run()
+    press(app, "Save")
+    assert "already" in app.error[0].value
     press(app, "Remove")
     assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine"]
     assert not app.exception

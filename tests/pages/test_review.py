@@ -73,6 +73,27 @@ def test_decisions_of_others_are_seen(open_page: Callable[..., AppTest], home_st
     assert next(button for button in app.button if button.label == "Undo (0)").disabled
 
 
+def test_what_the_rules_say_and_what_comes_next(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.review.QUEUE_SIZE", 3)
+    found = put(home_store, "finished")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="dropped", who="ada")
+    seen = {shown_key(app)}
+    assert any("The rules drop it: class\\_percentile \\>\\= 25" in item.value for item in app.markdown)
+    for _ in range(2):
+        press(app, "Next 3")
+        seen.add(shown_key(app))
+    press(app, "Next 3")
+    assert "That was all" in app.info[0].value, "the rules drop nine"
+    for _ in range(3):
+        press(app, "Former 3")
+        assert shown_key(app) in seen
+    assert len(seen) == 3
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="kept", who="ada")
+    assert any("The rules keep it · Not decided yet" in item.value for item in app.markdown)
+
+
 @pytest.mark.parametrize("kind", ["borderline", "dropped", "kept", "unscored"])
 def test_what_can_be_looked_at(open_page: Callable[..., AppTest], home_store: Store, kind: str) -> None:
     found = put(home_store, "finished")
@@ -112,7 +133,10 @@ def test_duplicates_are_accepted_and_taken_back(open_page: Callable[..., AppTest
     assert decisions_of(home_store, twins.dataset_id) == {}
 
 
-def test_near_duplicates_are_found_when_asked_for(open_page: Callable[..., AppTest], home_store: Store, twins) -> None:
+def test_near_duplicates_are_found_when_asked_for(
+    open_page: Callable[..., AppTest], home_store: Store, twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 2)
     app = open_page(DUPLICATES, dataset=twins.dataset_id, radius="0.05")
     assert "Finding near duplicates among 3 images" in app.info[0].value.replace("\\", "")
     press(app, "Do it now")

@@ -61,7 +61,7 @@ def test_what_is_no_identifier_is_not_there(identifier: str) -> None:
 
 
 def test_lists_and_texts_are_bounded() -> None:
-    found = values_of(b=[f"i{number}" for number in range(100)] + ["i0"], c="x" * 1025)
+    found = values_of(b=[f"i{number}" for number in range(100)] + ["i0"], c="x" * 4097)
     assert found["ids"] == [f"i{number}" for number in range(32)]
     assert found["text"] is None
 
