@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.choose import choose_dataset, choose_definition, choose_measured, measured_id
 from pages.ui.comparison import draw_comparison
+from pages.ui.disagreement import RESETS
 from pages.ui.estimates import draw_estimate_notes
 from pages.ui.frame import frame
 from pages.ui.live import live
@@ -14,10 +15,10 @@ from pages.ui.theory import draw_theory_notes
 with frame("Compare"):
     columns = st.columns([3, 4, 4])
     dataset = choose_dataset(columns[0])
-    chosen = choose_measured(dataset, columns[1], least=2) if dataset is not None else ()
+    chosen = choose_measured(dataset, columns[1], least=2, resets=RESETS) if dataset is not None else ()
     if dataset is not None and chosen:
         with columns[2]:
-            definition = choose_definition()
+            definition = choose_definition(RESETS)
         score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
         draw_theory_notes(score_sets)
         draw_estimate_notes(score_sets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -21,17 +21,19 @@ def chart(
     title: str,
     *,
     selects: Iterable[Literal["points", "box", "lasso"]] = (),
+    on_select: Callable[[], None] | None = None,
 ) -> Any:
     """Draw a figure with its downloads below it, and return plotly's event where something can be selected.
 
     `title` says what it shows; files are named after it. HTML and CSV are made once the downloads are opened, as data:
-    what a function would yield is lost when the figure is drawn anew between the click and its request.
+    what a function would yield is lost when the figure is drawn anew between the click and its request. `on_select` is
+    called before the page runs, when the selection has changed.
     """
     name = file_name("jepascore", title)
     modes = tuple(selects)
     config = picture_config(name, _kind())
     # The same element whatever the camera saves, so that a selection survives the choice.
-    more: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
+    more: dict[str, Any] = {"on_select": on_select or "rerun", "selection_mode": modes} if modes else {}
     event = st.plotly_chart(figure, key=key, config=config, alt=title, **more)
     _draw_downloads(figure, key, title, name)
     return event

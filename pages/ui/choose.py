@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -79,14 +81,16 @@ def await_scores(dataset: DatasetChoice) -> None:
     await_change(lambda: measured_choices(store(), dataset.dataset_id))
 
 
-def choose_measured(dataset: DatasetChoice, place: DeltaGenerator, least: int) -> tuple[MeasuredChoice, ...]:
+def choose_measured(
+    dataset: DatasetChoice, place: DeltaGenerator, least: int, resets: Sequence[str] = ()
+) -> tuple[MeasuredChoice, ...]:
     """At least so many of the backbones that measured a dataset, chosen in `place`; with fewer none, and what to do."""
     measured = measured_by_id(dataset)
     if not measured:
         return ()
     options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
     with place:
-        picked = pick_many("Backbones", state.BACKBONES, options, tuple(options)[:least])
+        picked = pick_many("Backbones", state.BACKBONES, options, tuple(options)[:least], resets=resets)
     if len(picked) >= least:
         return tuple(measured[identifier] for identifier in picked)
     if len(measured) >= least:
@@ -98,10 +102,10 @@ def choose_measured(dataset: DatasetChoice, place: DeltaGenerator, least: int) -
     return ()
 
 
-def choose_definition() -> Definition:
-    """How the score sums the spectrum."""
+def choose_definition(resets: Sequence[str] = ()) -> Definition:
+    """How the score sums the spectrum; see `pick_one` for `resets`."""
     options = {definition: DEFINITION_SHORT[definition] for definition in DEFINITIONS}
-    picked = pick_one("Definition", state.DEFINITION, options, segments=True, help=DEFINITION_HELP)
+    picked = pick_one("Definition", state.DEFINITION, options, segments=True, resets=resets, help=DEFINITION_HELP)
     return next(definition for definition in DEFINITIONS if definition == picked)
 
 

@@ -19,7 +19,7 @@ from pages.ui.charts import chart
 from pages.ui.choose import label_id
 from pages.ui.disagreement import draw_scatter, open_sample
 from pages.ui.gallery import SCORE_TOOLS, Section, gallery
-from pages.ui.pick import pick_int, pick_one
+from pages.ui.pick import pick_int, pick_one, pick_open
 from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
 from pages.ui.text import plain
@@ -118,8 +118,8 @@ def _draw_overlap_table(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, s
         return
     st.caption("This class's extremes in common, as in the rows above")
     st.table(rows)
-    box = st.expander("Every class", key="every-overlap", on_change="rerun", icon=":material/table_rows:")
-    if box.open:
+    box = pick_open("Every class", "every-overlap", ":material/table_rows:")
+    if box is not None:
         with box:
             _draw_every_class(score_sets, titles, n)
 

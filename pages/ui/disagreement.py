@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from jepascore_core.agreement_figures import percentile_scatter_figure
@@ -13,6 +15,7 @@ from jepascore_core.views.estimates import estimates, percentile_intervals
 from jepascore_core.views.formats import count_text, percentile_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
+from pages.ui.area import is_in_area, keep_area
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.choose import measured_id
@@ -24,6 +27,8 @@ NUM_DISAGREEMENTS = 24
 MAX_SELECTED = 96
 WITHIN_TITLES = {"dataset": "Dataset", "class": "Class"}
 WITHIN_HELP = "Among all common samples, or among those of the sample's own class: then classes as such do not count."
+#: Other axes have other points.
+RESETS = (state.AREA,)
 
 Interval = tuple[float, float]
 
@@ -32,7 +37,7 @@ def draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet
     """A point a sample; beside it those that are selected, else those that the two disagree about most."""
     st.subheader("Percentiles of every sample", anchor=False)
     first, second = _pick_pair(chosen, score_sets)
-    within = pick_one("Percentile within", state.WITHIN, WITHIN_TITLES, segments=True, help=WITHIN_HELP)
+    within = pick_one("Percentile within", state.WITHIN, WITHIN_TITLES, segments=True, help=WITHIN_HELP, resets=RESETS)
     by_class = within == "class"
     view = percentile_scatter(store(), first, second, within_class=by_class)
     left, right = st.columns(2, gap="large")
@@ -40,15 +45,15 @@ def draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet
         title = f"Percentiles under {view.first_title} and {view.second_title}"
         errors = _points(first), _points(second)
         figure = percentile_scatter_figure(view, errors)
-        event = chart(figure, "scatter", title, selects=("points", "box", "lasso"))
+        chart(figure, "scatter", title, selects=("points", "box", "lasso"), on_select=partial(keep_area, "scatter"))
         part = f"{count_text(len(view.points))} of " if len(view.points) < view.num_common else ""
         drawn = " drawn at random" if part else ""
         st.caption(
             f"{part}{plural(view.num_common, 'common sample')}{drawn}. On the diagonal they agree. Drag around samples "
             "to see them on the right."
         )
-    keys = {point["customdata"][0] for point in event.selection.points if point.get("customdata")}
-    selected = [point for point in view.points if point.sample_key in keys]
+    inside = is_in_area(np.array([(point.first, point.second) for point in view.points]).reshape(-1, 2))
+    selected = [point for point, is_inside in zip(view.points, inside, strict=True) if is_inside]
     subtitle = f"percentile under {view.first_title} on the left, {view.second_title} on the right"
     with right:
         if selected:
@@ -56,6 +61,8 @@ def draw_scatter(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet
             shown = f", {MAX_SELECTED} shown" if len(selected) > MAX_SELECTED else ""
             title = f"{count_text(len(selected))} selected{shown}"
             _draw_pairs(title, subtitle, selected[:MAX_SELECTED], (first, second), by_class)
+            nothing = partial(state.write, state.AREA, None)
+            st.button("Select nothing", type="tertiary", icon=":material/close:", on_click=nothing)
         else:
             largest = disagreements(store(), first, second, within_class=by_class, limit=NUM_DISAGREEMENTS)
             _draw_pairs("Largest disagreements", subtitle, largest, (first, second), by_class)
@@ -69,10 +76,10 @@ def _pick_pair(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet])
     titles = {measured_id(choice): choice.title for choice in chosen}
     left, right = st.columns(2)
     with left:
-        across = pick_one("Across", state.ACROSS, titles)
+        across = pick_one("Across", state.ACROSS, titles, resets=RESETS)
     rest = {identifier: title for identifier, title in titles.items() if identifier != across}
     with right:
-        up = pick_one("Up", state.UP, rest)
+        up = pick_one("Up", state.UP, rest, resets=RESETS)
     return found[across or ""], found[up or ""]
 
 

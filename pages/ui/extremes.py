@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from jepascore_core.figures import class_overview_figure
 from jepascore_core.views.extremes import (
     CLASS_ORDERS,
     ClassExtremes,
@@ -21,9 +22,10 @@ from jepascore_core.views.formats import plural, score_text
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.charts import chart
 from pages.ui.choose import label_id
 from pages.ui.gallery import SCORE_TOOLS, Box, Section, gallery
-from pages.ui.pick import pick_int, pick_one, pick_page
+from pages.ui.pick import pick_int, pick_one, pick_open, pick_page
 from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
 
@@ -120,6 +122,10 @@ def draw_class_list(scores: ScoreSet, title: str) -> None:
         f"{under}Boxes are quartiles with the median, lines reach to the least and most likely sample, from "
         f"{score_text(span.low)} to {score_text(span.high)} nats. Click the name of a class for more of it."
     )
+    box = pick_open("These classes in one figure", "class-spread", ":material/align_horizontal_left:")
+    if box is not None:
+        with box:
+            chart(class_overview_figure(shown), "class-spread-figure", "Spread of the scores of each class")
     sections = [_listed(summary, item, span) for summary, item in zip(shown, found, strict=True)]
     event = gallery(
         sections, "class-list", label="Classes", size=80, remember=state.SAMPLE, tools=SCORE_TOOLS,

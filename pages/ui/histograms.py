@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import streamlit as st
 
@@ -16,9 +17,7 @@ from jepascore_core.views.distribution import (
     HistogramOptions,
     Histograms,
     HistogramSeries,
-    bin_range,
     histograms,
-    samples_between,
 )
 from jepascore_core.views.estimates import estimates
 from jepascore_core.views.formats import count_text, plural, score_text, z_text
@@ -26,14 +25,12 @@ from jepascore_core.views.names import score_titles
 from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.shapes import FINE_BINS
 from pages.ui import state
+from pages.ui.bar_samples import draw_bar_samples, keep_bars
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.choose import choose_definition, marked_title, measured_id, nothing_yet
-from pages.ui.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
-from pages.ui.reviewer import reviewer
-from pages.ui.samples import to_tiles
 from pages.ui.text import plain
 
 GROUP_TITLES = {"none": "Whole", "label": "By class", "split": "By split"}
@@ -48,9 +45,9 @@ REFERENCE_HELP = (
     "A dataset that the encoder is known to be at home with, such as a part of what it was trained on. Readiness below "
     "is judged against it."
 )
-SAMPLES_SHOWN = 48
-MIN_SHOWN = 6
 MAX_DATASETS = 6
+#: Another figure has other bars.
+RESETS = (state.BARS,)
 #: Backbones whose panels stand side by side.
 PANELS_IN_A_ROW = 2
 
@@ -80,16 +77,18 @@ def choose_score_sets() -> Chosen | None:
         carried = state.read_id(state.BACKBONE)
         first = carried if carried in choices else next(iter(choices))
         titles = {key: marked_title(choice) for key, choice in choices.items()}
-        picked = pick_many("Backbones", state.BACKBONES, titles, (first,)) or (first,)
+        picked = pick_many("Backbones", state.BACKBONES, titles, (first,), resets=RESETS) or (first,)
     chosen = [choices[identifier] for identifier in picked]
     with columns[1]:
         options = {dataset.dataset_id: dataset.name for choice in chosen for dataset in choice.datasets}
-        dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(options)[:MAX_DATASETS])
+        dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(options)[:MAX_DATASETS], resets=RESETS)
         dataset_ids = dataset_ids or tuple(options)[:MAX_DATASETS]
     with columns[2]:
-        reference = pick_one("Reference", state.REFERENCE, options, help=REFERENCE_HELP) or dataset_ids[0]
+        reference = (
+            pick_one("Reference", state.REFERENCE, options, help=REFERENCE_HELP, resets=RESETS) or dataset_ids[0]
+        )
     with columns[3]:
-        definition = choose_definition()
+        definition = choose_definition(RESETS)
     panels = tuple((choice.title, _score_sets(choice, dataset_ids, definition)) for choice in chosen)
     return Chosen(tuple(panel for panel in panels if panel[1]), reference)
 
@@ -110,17 +109,13 @@ def draw_histograms(chosen: Chosen) -> None:
     if not any(view.series for _, view in views):
         st.info("None of these datasets has a score yet.")
         return
-    events = []
     for first in range(0, len(views), PANELS_IN_A_ROW):
         row = views[first : first + PANELS_IN_A_ROW]
         columns = st.columns(len(row), gap="large")
         for position, (column, (title, view)) in enumerate(zip(columns, row, strict=True), first):
             with column:
-                events.append((view, _draw_panel(title, view, shape, share, position, alone=len(views) == 1)))
-    selected = [(view, bars) for view, bars in events if bars]
-    if selected:
-        _draw_bars(selected)
-    else:
+                _draw_panel(title, view, shape, share, position, alone=len(views) == 1)
+    if not draw_bar_samples([view for _, view in views]):
         how = (
             "Click a bar, or drag with the box tool of the figure," if shape == "histogram" else "Drag across a figure"
         )
@@ -140,13 +135,14 @@ def _draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
 
 def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:
     with st.container(horizontal=True, gap="medium"):
-        grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True)
-        picked = pick_one("Shape", state.SHAPE, {str(key): title for key, title in SHAPE_TITLES.items()}, segments=True)
+        grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True, resets=RESETS)
+        shapes = {str(key): title for key, title in SHAPE_TITLES.items()}
+        picked = pick_one("Shape", state.SHAPE, shapes, segments=True, resets=RESETS)
         shape: Shape = next(name for name in SHAPE_TITLES if name == picked)
         unit = "share"
         if shape == "histogram":
             unit = pick_one("Height of a bar", state.UNIT, UNIT_TITLES, segments=True) or unit
-        scale = pick_one("Scale", state.SCALE, SCALE_TITLES, segments=True, help=SCALE_HELP)
+        scale = pick_one("Scale", state.SCALE, SCALE_TITLES, segments=True, help=SCALE_HELP, resets=RESETS)
     group_by: GroupBy = next(name for name in GROUPINGS if name == grouping)
     options = HistogramOptions(group_by=group_by, reference=chosen.reference if scale == "reference" else None)
     return shape, unit == "share", options if shape == "histogram" else replace(options, bins=FINE_BINS)
@@ -160,13 +156,12 @@ def _views(chosen: Chosen, options: HistogramOptions) -> list[tuple[str, Histogr
     return [(title, histograms(store(), sets, options)) for title, sets in chosen.panels]
 
 
-def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, position: int, alone: bool) -> list[list[int]]:
-    """The bars (series, bin) that are selected in it."""
+def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, position: int, alone: bool) -> None:
     if not alone:
         st.markdown(f"**{plain(title)}**")
     if not view.series:
         st.caption("Nothing to show: this backbone did not measure the reference, or all its scores are equal.")
-        return []
+        return
     figure = histogram_figure(view, share=share, shape=shape, half_widths=[_half_width(item) for item in view.series])
     # While a drag selects, Streamlit takes no click for a choice: bars are clicked, along lines one drags.
     figure.update_layout(dragmode=False if shape == "histogram" else "select", selectdirection="h")
@@ -174,61 +169,12 @@ def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, positio
     unseen = {"size": 7, "opacity": 0}
     figure.update_traces(mode="lines+markers", marker=unseen, selector={"type": "scatter"})
     key = "histograms" if position == 0 else f"histograms-{position}"
-    event = chart(figure, key, f"Scores under {title}", selects=("points", "box"))
+    keep = partial(keep_bars, key, position)
+    chart(figure, key, f"Scores under {title}", selects=("points", "box"), on_select=keep)
     if view.num_hidden:
         st.caption(f"{plural(view.num_hidden, 'smaller group')} not shown.")
     if view.num_without_reference:
         st.caption(f"{plural(view.num_without_reference, 'dataset')} not shown: no scores of the reference.")
-    return [point["customdata"] for point in event.selection.points if point.get("customdata")]
-
-
-def _draw_bars(selected: Sequence[tuple[Histograms, list[list[int]]]]) -> None:
-    """Samples of the selected bars, a block for each series that has any there."""
-    chosen: list[tuple[Histograms, HistogramSeries, list[int]]] = []
-    for view, bars in selected:
-        places: dict[int, list[int]] = {}
-        for position, place in bars:
-            if view.series[position].counts[place]:
-                places.setdefault(position, []).append(place)
-        chosen += [(view, view.series[position], sorted(found)) for position, found in sorted(places.items())]
-    if not chosen:
-        st.caption("There is no sample in the chosen part.")
-        return
-    limit = max(MIN_SHOWN, SAMPLES_SHOWN // len(chosen))
-    # Decisions are about one dataset: each has a gallery of its own.
-    for dataset_id in dict.fromkeys(series.scores.dataset_id for _, series, _ in chosen):
-        _draw_samples(dataset_id, [item for item in chosen if item[1].scores.dataset_id == dataset_id], limit)
-
-
-def _draw_samples(dataset_id: str, chosen: Sequence[tuple[Histograms, HistogramSeries, list[int]]], limit: int) -> None:
-    sections = [_section(*item, limit) for item in chosen]
-    label = f"Samples of the chosen bars, {store().catalogue.dataset(dataset_id).name}"
-    event = gallery(
-        sections, f"bar-samples-{dataset_id}", label=label, tools=SCORE_TOOLS, dataset_id=dataset_id, who=reviewer()
-    )
-    if event is not None:
-        scores = chosen[event.section][1].scores
-        where = {state.DATASET: dataset_id, state.SAMPLE: event.sample_key, state.DEFINITION: scores.definition}
-        where[state.BACKBONE] = f"{scores.backbone_id}@{scores.spec_id}"
-        st.switch_page("pages/explore.py", query_params=where)
-
-
-def _section(view: Histograms, series: HistogramSeries, places: list[int], limit: int) -> Section:
-    low, high = bin_range(view, places[0])[0], bin_range(view, places[-1])[1]
-    group = [series.group]
-    found = samples_between(
-        store(),
-        series.scores,
-        low,
-        high,
-        limit=limit,
-        labels=group if view.group_by == "label" else None,
-        splits=group if view.group_by == "split" else None,
-        standard=series.standard,
-    )
-    total = sum(series.counts[places[0] : places[-1] + 1])
-    shown = f"{count_text(len(found))} of " if len(found) < total else ""
-    return Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores")
 
 
 def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:

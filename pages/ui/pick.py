@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 
@@ -98,6 +99,19 @@ def pick_page(num_pages: int) -> int:
     key = _hold(state.PAGE, state.read_int(state.PAGE, 1, 1, num_pages))
     st.number_input(f"Page of {num_pages}", 1, num_pages, key=key, on_change=_to_url, args=(state.PAGE, ()), width=160)
     return int(st.session_state[key])
+
+
+def pick_open(label: str, name: str, icon: str) -> DeltaGenerator | None:
+    """A part of the page that is worked out only where it is opened: the place to draw it, None while it is closed."""
+    if st.session_state.get(name) != (name in state.read_ids(state.OPENED)):
+        st.session_state[name] = name in state.read_ids(state.OPENED)
+    box = st.expander(label, key=name, icon=icon, on_change=_opened_to_url, args=(name,))
+    return box if box.open else None
+
+
+def _opened_to_url(name: str) -> None:
+    others = [other for other in state.read_ids(state.OPENED) if other != name]
+    state.write(state.OPENED, [*others, name] if st.session_state[name] else others)
 
 
 def _hold(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from jepascore_core.views.formats import count_text, percent_text
 from jepascore_core.views.readiness import Level, Readiness, readiness, readiness_rows
 from pages.ui.cached import store
 from pages.ui.histograms import Chosen
+from pages.ui.pick import pick_open
 from pages.ui.text import plain
 
 #: Shapes as well as colours, for readers who do not tell these apart.
@@ -48,8 +49,8 @@ def draw_readiness(chosen: Chosen) -> None:
             with column:
                 _draw_card(item, several=len(chosen.panels) > 1)
     st.caption(CAVEAT)
-    box = st.expander("The numbers", key="readiness-numbers", icon=":material/table_rows:", on_change="rerun")
-    if box.open:
+    box = pick_open("The numbers", "readiness-numbers", ":material/table_rows:")
+    if box is not None:
         with box:
             number = st.column_config.NumberColumn(format="%.3f")
             columns = dict.fromkeys(("AUROC against the reference", "95 % from", "to"), number)

@@ -50,6 +50,10 @@ SHAPE = "shape"
 SCALE = "scale"
 REFERENCE = "reference"
 LOOK = "look"
+#: What is opened, which bars of histograms are selected, and which part of a scatter.
+OPENED = "open"
+BARS = "bars"
+AREA = "area"
 
 #: Session state: the cost probes that this visit asked for, and how many datasets it added.
 PROBES = "probes"

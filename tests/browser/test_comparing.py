@@ -115,9 +115,12 @@ def test_distributions_in_both_themes(visit: Callable[..., Visit], app: Compared
 def test_a_lasso_shows_its_samples(visit: Callable[..., Visit], app: Compared) -> None:
     page = visit(f"{app.server.url}/compare?dataset={app.home_id}", width=1500, height=1200).page
     drag(page, plot(page, "scatter"), (0.02, 0.55), (0.45, 0.55), (0.45, 0.98), (0.02, 0.98))
-    expect(page.get_by_text("selected")).to_be_visible()
-    expect(page.get_by_role("group", name="selected").locator(".tile").first).to_be_visible()
+    tiles = page.get_by_role("group", name="selected").locator(".tile")
+    expect(tiles.first).to_be_visible()
+    page.wait_for_url("**area=**")
     screenshot(page, "compare-lasso")
+    again = visit(page.url, width=1500, height=1200).page
+    expect(again.get_by_role("group", name="selected").locator(".tile")).to_have_count(tiles.count())
 
 
 def test_a_drag_along_a_line_shows_its_samples(visit: Callable[..., Visit], app: Compared) -> None:
@@ -135,6 +138,29 @@ def test_a_click_on_a_bar_shows_its_samples(visit: Callable[..., Visit], app: Co
     assert bar is not None
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
     expect(page.get_by_text("between the chosen scores").first).to_be_visible()
+    page.wait_for_url("**bars=0-0-30-30**")
+    again = visit(page.url, width=1500, height=1200).page
+    expect(again.get_by_text("between the chosen scores").first).to_be_visible()
+
+
+def test_a_decision_among_the_samples_of_a_bar(visit: Callable[..., Visit], app: Compared) -> None:
+    page = visit(f"{app.server.url}/distributions?bars=0-0-28-30", width=1500, height=1200).page
+    tile = page.get_by_role("group", name="Samples of the chosen bars, digits").locator(".tile").first
+    tile.focus()
+    page.keyboard.press("k")
+    expect(tile.locator(".mark")).to_have_text("✓ keep")
+
+
+def test_the_same_image_is_marked_under_the_other_backbone(visit: Callable[..., Visit], app: Compared) -> None:
+    page = visit(f"{app.server.url}/compare?dataset={app.home_id}", width=1500, height=1200).page
+    rows = page.get_by_role("group", name="Extremes under each backbone")
+    rows.locator(".tile").first.wait_for()
+    keys = rows.locator(".tile").evaluate_all("all => all.map(e => e.dataset.key)")
+    (place, key) = next((place, key) for place, key in enumerate(keys) if keys.count(key) > 1)
+    rows.locator(".tile").nth(place).focus()
+    expect(rows.locator(".twin")).to_have_count(keys.count(key) - 1)
+    assert rows.locator(".twin").first.get_attribute("data-key") == key
+    screenshot(page, "compare-twins")
 
 
 def test_figures_are_saved_as_pictures_pages_and_tables(

@@ -177,7 +177,7 @@ def test_every_class_is_listed_where_they_agree_least_first(
     measure_again(home_store, found)
     app = open_page(PAGE)
     assert not app.dataframe
-    app.session_state["every-overlap"] = True
+    app.query_params["open"] = "every-overlap"
     app.run()
     rows = app.dataframe[0].value.to_dict("records")
     assert [(row["Class"], row["n"], row["Least likely in common (%)"]) for row in rows] == [
@@ -218,3 +218,18 @@ def test_every_gallery_takes_decisions(open_page: Callable[..., AppTest], home_s
         data = gallery_data(app, key)
         assert data["can_decide"]
         assert data["marks"] == {"cat/0000.png": "drop"}
+
+
+def test_a_link_selects_a_part_of_the_scatter(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    measure_again(home_store, found)
+    app = open_page(PAGE, area="89:-1_101:-1_101:11_89:11")
+    (pairs,) = sections(app, "pairs")
+    assert pairs["title"] == "4 selected"
+    assert keys_of(pairs) == ["cat/0000.png", "cat/0001.png", "cat/0002.png", "cat/0003.png"]
+    one(app, "button", "Select nothing").click().run()
+    assert "area" not in app.query_params
+    assert sections(app, "pairs")[0]["title"] == "Largest disagreements"
+    app.query_params["area"] = "89:-1_101:-1_101:11_89:11"
+    one(app.run(), "button_group", "Percentile within").set_value("class").run()
+    assert "area" not in app.query_params, "other axes have other points"

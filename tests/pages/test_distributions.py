@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.store import Store
 from tests.conftest import add_dataset, add_measurements, make_samples
-from tests.pages.reading import figure, links, one, said, table
+from tests.pages.reading import figure, gallery_data, links, one, said, sections, table
 from tests.pages.situations import Found, estimate, measure_again, put, score_of
 
 PAGE = "pages/distributions.py"
@@ -172,7 +172,7 @@ def test_readiness_in_words(open_page: Callable[..., AppTest], home_store: Store
     assert "**Too early to say** · more digits" in text
     assert "8 samples of more digits and 36 of digits are scored under this encoder; a verdict takes 30" in text
     assert not app.dataframe
-    app.session_state["readiness-numbers"] = True
+    app.query_params["open"] = "readiness-numbers"
     app.run()
     assert list(app.dataframe[0].value["Verdict"]) == ["The reference", "Foreign", "Too early to say"]
 
@@ -211,3 +211,23 @@ def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_
 def test_what_is_scored_in_part_is_said(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
     assert "digits: 27 of 36 samples scored so far." in said(open_page(PAGE))
+
+
+def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_two(home_store)
+    app = open_page(PAGE, bars=["0-0-0-59", "0-1-59-59", "0-9-0-1", "7-0-0-1", "0-0-3-1", "0-0-0-999", "x"])
+    first, second = home_store.catalogue.datasets()
+    (shown,) = sections(app, f"bar-samples-{first.dataset_id}")
+    assert (shown["title"], shown["subtitle"]) == ("digits", "24 of 36 samples between the chosen scores")
+    (shown,) = sections(app, f"bar-samples-{second.dataset_id}")
+    assert (shown["title"], len(shown["tiles"])) == ("more digits", 1)
+    assert gallery_data(app, f"bar-samples-{second.dataset_id}")["can_decide"]
+    one(app, "button_group", "Shape").set_value("density").run()
+    assert "bars" not in app.query_params, "another figure has other bars"
+    assert not app.get("bidi_component")
+
+
+def test_a_part_without_samples_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_two(home_store)
+    app = open_page(PAGE, bars="0-1-1-1")
+    assert "There is no sample in the chosen part." in said(app)
