@@ -85,12 +85,9 @@ def _place(title: str, curation: Curation) -> int | None:
     """The rule to which the new one is to be an alternative; None if both must hold."""
     if not curation.rules:
         return None
-    places = [None, *range(len(curation.rules))]
-    texts = [chip_text(rule) for rule in curation.rules]
-    return st.selectbox(
-        "Combine", places, key=f"combine-{title}",
-        format_func=lambda place: "and: it must hold, too" if place is None else f"or {texts[place]}",
-    )  # fmt: skip
+    texts = ["and: it must hold, too", *(f"or {chip_text(rule)}" for rule in curation.rules)]
+    chosen = st.selectbox("Combine", range(len(texts)), key=f"combine-{title}", format_func=texts.__getitem__)
+    return chosen - 1 if chosen else None
 
 
 def _score_form(scores: ScoreSet) -> Chip | None:

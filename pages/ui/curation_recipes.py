@@ -36,7 +36,8 @@ def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
     if message:
         st.success(plain(message))
     saved = saved_recipes(store(), scores.dataset_id)
-    with st.expander(f"Recipes ({len(saved)})", icon=":material/menu_book:"):
+    # With a key it stays open although its title changes.
+    with st.expander(f"Recipes ({len(saved)})", icon=":material/menu_book:", key="recipes"):
         _draw_save(scores, curation)
         for item in saved:
             _draw_one(item)

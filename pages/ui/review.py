@@ -12,6 +12,7 @@ from jepascore_core.curation.decisions import (
     current_decisions,
     decide,
     history,
+    journal_state,
     redo,
     undo,
     undo_state,
@@ -70,11 +71,14 @@ def draw_review(scores: ScoreSet) -> None:
         return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
     at = _position(queue, decisions)
+    # Said in the URL, so that it does not move under one's fingers when somebody else decides about it.
+    state.write(state.AT, queue[at].sample_key)
     opinion = rule_opinion(store(), scores, curation, queue[at].sample_key)
     _draw_sample(scores, queue, at, decisions.get(queue[at].sample_key), opinion, who)
     _draw_queue(queue, at, decisions)
     _draw_pages(page, len(queue))
-    st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id)
+    seen = journal_state(store(), scores.dataset_id)
+    st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id, seen)
 
 
 def _position(queue: tuple[ScoredSample, ...], decisions: dict[str, Decision]) -> int:
@@ -114,7 +118,7 @@ def _draw_sample(
             )
         mark = _verdict(decision)
         decided = f"Decided: **{mark}** by {plain(decision.who)}" if decision and mark else "Not decided yet"
-        st.markdown(f"{_opinion_text(opinion)} · {decided}")
+        st.markdown(f"{_opinion_text(opinion)}  \n{decided}")
         why = st.text_input("Why (optional)", key=f"why-{item.sample_key}", max_chars=200)
         _draw_buttons(scores, item, following, who, why)
         _draw_moves(queue, at)
@@ -203,8 +207,10 @@ def _to_page(page: int) -> None:
     state.write(state.AT, None)
 
 
-def _draw_journal(dataset_id: str) -> None:
-    """The last actions of everybody, again every few seconds."""
+def _draw_journal(dataset_id: str, seen: int) -> None:
+    """The last actions of everybody; once somebody else has decided, the whole page shows it."""
+    if journal_state(store(), dataset_id) != seen:
+        st.rerun()
     st.subheader("Decisions", anchor=False)
     actions = history(store(), dataset_id, 12)
     if not actions:

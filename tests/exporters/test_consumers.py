@@ -170,6 +170,9 @@ def test_coco_yolo_and_paths_below_a_root(store, scores, source, tmp_path):
         assert (source / image["file_name"]).samefile(row["uri"])
         assert (image["width"], image["height"], image["verdict"]) == (12, 8, "keep")
     assert [category["name"] for category in coco["categories"]] == ["cat", "cat-big", "dog", "test"]
+    (tmp_path / "coco.json").write_bytes(export_bytes(store, scores, KEPT, "coco").data)
+    listed = run_snippet("coco", "coco.json", source, tmp_path)["images"]
+    assert [image["file_name"] for image in listed] == [row["sample_key"] for row in rows]
     (tmp_path / "yolo.txt").write_bytes(export_bytes(store, scores, KEPT, "yolo").data)
     assert run_snippet("yolo", "yolo.txt", source, tmp_path)["images"] == [row["uri"] for row in rows]
     below = ExportOptions("kept", root=str(source.parent))
@@ -226,6 +229,7 @@ def test_fiftyone_by_its_documented_schema(store, scores, tmp_path):
 
 
 def test_every_format_has_a_snippet_that_compiles():
+    """All but FiftyOne's, whose package brings a database along, are run above."""
     for file_format in FORMATS:
         compile(snippet(file_format, 'it\'s "x"', "/a 'b'"), file_format, "exec")
 

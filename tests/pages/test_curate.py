@@ -90,7 +90,7 @@ def test_a_rule_may_be_an_alternative(open_page: Callable[..., AppTest], home_st
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules='class_percentile >= 25 and label != "emu"')
     next(item for item in app.number_input if item.label == "At least" and item.key is None).set_value(64).run()
-    app.selectbox(key="combine-Image").set_value(1).run()
+    app.selectbox(key="combine-Image").set_value(2).run()
     app.button(key="add-Image").click().run()
     assert app.query_params["rules"] == 'class_percentile >= 25 and (label != "emu" or width >= 64)'
     assert metrics(app)["Kept"] == "27"

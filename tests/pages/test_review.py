@@ -91,7 +91,7 @@ def test_what_the_rules_say_and_what_comes_next(
         assert shown_key(app) in seen
     assert len(seen) == 3
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="kept", who="ada")
-    assert any("The rules keep it · Not decided yet" in item.value for item in app.markdown)
+    assert any("The rules keep it  \nNot decided yet" in item.value for item in app.markdown)
 
 
 @pytest.mark.parametrize("kind", ["borderline", "dropped", "kept", "unscored"])
