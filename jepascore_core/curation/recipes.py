@@ -34,6 +34,7 @@ from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.records import BackboneRef, DatasetRecord, MeasurementSpec, short_hash
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import ScoreSet
 
 RECIPE_VERSION = 1
@@ -179,11 +180,16 @@ def _recipe_scores(store: Store, backbone_id: str, spec_id: str) -> RecipeScores
 
 def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:
     """SHA-256 over the sample keys and content ids of a dataset, in order of the keys: the same wherever it lies."""
-    digest = hashlib.sha256()
-    sql = f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY sample_key, uri"
-    for batch in store.stream(sql):
-        digest.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
-    return f"sha256:{digest.hexdigest()}"
+
+    def read() -> str:
+        digest = hashlib.sha256()
+        sql = f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY sample_key, uri"
+        for batch in store.stream(sql):
+            digest.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
+        return f"sha256:{digest.hexdigest()}"
+
+    # Seconds at a million samples, and the same as long as the version is.
+    return remembered(store, ("fingerprint", dataset.dataset_id, dataset.version), read)
 
 
 def fingerprint_lines(keys: Iterable[str], content_ids: Iterable[str]) -> bytes:
