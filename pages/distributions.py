@@ -4,12 +4,14 @@ from pages.ui.estimates import draw_estimate_notes
 from pages.ui.frame import frame
 from pages.ui.histograms import choose_score_sets, draw_histograms
 from pages.ui.live import live
+from pages.ui.preparing import draw_preparing
 from pages.ui.readiness import draw_readiness
 from pages.ui.theory import draw_theory_notes
 
 with frame("Distributions"):
     chosen = choose_score_sets()
     if chosen is not None:
+        draw_preparing(chosen.score_sets)
         draw_theory_notes(chosen.score_sets)
         draw_estimate_notes(chosen.score_sets)
 

@@ -14,6 +14,7 @@ from jepascore_core import closeups, runs
 from jepascore_core.curation.decisions import decide, verdicts
 from jepascore_core.records import MeasurementSpec, RunState
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
+from jepascore_core.views import score_tables
 from pages.ui.text import plain
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import gallery_data, keys_of, links, one, said, sections, table
@@ -360,3 +361,17 @@ def test_a_closeup_that_waits_without_a_worker_gets_one(
     monkeypatch.setattr(runs, "START_INTERVAL", -1.0)
     open_page(PAGE, sample=sample.sample_key)
     assert home_store.home in started
+
+
+def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_tables, "MIN_SAMPLES", 10)
+    monkeypatch.setattr(score_tables, "_make_aside", lambda *_: None)
+    found = put(home_store, "finished")
+    assert found.scores is not None
+    app = open_page(PAGE)
+    assert "The scores of digits (36 samples) are not laid out for looking yet." in said(app)
+    assert len(sections(app, "extremes")) == 3
+    score_tables.prepare_score_table(home_store, found.dataset, found.scores.backbone_id, found.scores.spec_id)
+    assert "laid out" not in said(app.run())
