@@ -7,7 +7,6 @@ import sys
 import textwrap
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,67 +19,10 @@ from jepascore_core.datasets.manifest import Dataset, failure_parts, manifest_pa
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.datasets.thumbnails import thumbnail_path
 from jepascore_core.errors import RunCancelled, SourceError, StoreError
-from jepascore_core.records import Sample, SampleFailure
+from jepascore_core.records import Sample
+from tests.datasets.conftest import Place, stop_at
 from tests.datasets.images import encode, noise, write_image
 from tests.datasets.test_reading import write_idx
-
-
-class Place:
-    """Folders of one test, and short calls."""
-
-    def __init__(self, root: Path) -> None:
-        self.source, self.thumbs, self.work = root / "source", root / "thumbs", root / "work"
-        self.root = root
-        self.reports: list[IndexProgress] = []
-
-    def index(
-        self,
-        name: str = "v1",
-        previous: str | None = None,
-        source: Path | None = None,
-        on_progress: Callable[[IndexProgress], None] = lambda _: None,
-        **options: int,
-    ) -> IndexProgress:
-        def check(progress: IndexProgress) -> None:
-            assert progress.indexed + progress.failed + progress.pending == progress.total
-            assert min(progress.pending, progress.indexed, progress.failed) >= 0
-            assert progress.reused <= progress.indexed
-            self.reports.append(progress)
-            on_progress(progress)
-
-        earlier = self.root / previous if previous else None
-        arguments = (source or self.source, SourceOptions(), self.root / name, self.thumbs, self.work, earlier, check)
-        return build_index(*arguments, **options)
-
-    def rows(self, name: str = "v1") -> tuple[list[Sample], list[SampleFailure]]:
-        dataset = Dataset(self.root / name)
-        samples, failures = list(dataset), dataset.failures()
-        keys = [row.sample_key for row in [*samples, *failures]]
-        assert len(set(keys)) == len(keys), "every sample once"
-        return sorted(samples, key=lambda row: row.sample_key), sorted(failures, key=lambda row: row.sample_key)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """150 images in three classes, every tenth one broken."""
-    place = Place(tmp_path)
-    for number in range(150):
-        path = write_image(place.source / f"c{number % 3}" / f"{number:03d}.png", number)
-        if number % 10 == 9:
-            path.write_bytes(path.read_bytes()[:200])
-    return place
-
-
-def stop_at(call: int) -> Callable[[IndexProgress], None]:
-    calls = 0
-
-    def on_progress(_: IndexProgress) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            raise RunCancelled("stopped by the test")
-
-    return on_progress
 
 
 def test_a_sample_gets_everything(place: Place):
@@ -179,87 +121,6 @@ def test_a_crash_between_the_two_halves_of_a_part_repeats_only_the_samples(place
     assert failure_parts(place.root / "v1") == failures
     place.index("whole")
     assert place.rows("v1") == place.rows("whole")
-
-
-def test_only_what_changed_is_read_again(place: Place):
-    place.index()
-    changed, touched, removed, added, repaired = (
-        place.source / name for name in ("c0/000.png", "c1/001.png", "c2/002.png", "new/x.png", "c0/009.png")
-    )
-    write_image(changed, 1000)
-    os.utime(touched, ns=(5, 5))
-    removed.unlink()
-    write_image(added, 1001)
-    write_image(repaired, 1002)
-    result = place.index("v2", previous="v1")
-    assert result == IndexProgress(total=150, indexed=136, failed=14, reused=132)
-    place.index("fresh")
-    assert place.rows("v2") == place.rows("fresh")
-
-
-def test_a_reused_image_is_not_opened(place: Place):
-    place.index()
-    for path in place.source.rglob("*.png"):
-        times = path.stat()
-        path.write_bytes(bytes(times.st_size))  # would fail to decode
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    result = place.index("v2", previous="v1")
-    assert (result.indexed, result.reused, result.failed) == (135, 135, 15)
-
-
-def test_a_lost_preview_is_made_again(place: Place):
-    place.index()
-    lost = thumbnail_path(place.thumbs, Dataset(place.root / "v1").sample("c1/001.png").content_id)
-    lost.unlink()
-    assert place.index("v2", previous="v1").reused == 134
-    assert lost.exists()
-
-
-def test_a_moved_source_is_read_anew(place: Place):
-    place.index()
-    moved = place.root / "moved"
-    shutil.move(place.source, moved)
-    assert place.index("v2", previous="v1", source=moved).reused == 0
-    assert {row.uri.startswith(str(moved)) for row in place.rows("v2")[0]} == {True}
-
-
-def test_a_refresh_that_was_interrupted_resumes(place: Place):
-    place.index()
-    write_image(place.source / "c0" / "000.png", 1000)
-    with pytest.raises(RunCancelled):
-        place.index("v2", previous="v1", on_progress=stop_at(5), part_size=20, num_threads=2)
-    place.index("v2", previous="v1")
-    place.index("fresh")
-    assert place.rows("v2") == place.rows("fresh")
-
-
-def test_labels_splits_and_columns_of_a_table_are_refreshed_without_reading(place: Place):
-    table = place.root / "source" / "t.csv"
-    names = [path.relative_to(place.source).as_posix() for path in sorted(place.source.rglob("*.png"))]
-    table.write_text("path,label,note,n\n" + "".join(f"{name},old,,1\n" for name in names))
-    place.index(source=table)
-    table.write_text("path,label,split,note\n" + "".join(f"{name},new,val,{name}\n" for name in names))
-    assert place.index("v2", previous="v1", source=table).reused == 135
-    samples, _ = place.rows("v2")
-    assert {(row.label, row.split) for row in samples} == {("new", "val")}
-    assert all(row.metadata == {"note": row.sample_key} for row in samples)
-
-
-@pytest.mark.parametrize("change", ["label", "row"])
-def test_a_table_that_changes_between_stop_and_resume_is_what_counts(place: Place, change: str):
-    table = place.root / "source" / "t.csv"
-    names = [path.relative_to(place.source).as_posix() for path in sorted(place.source.rglob("*.png"))]
-    table.write_text("path,label\n" + "".join(f"{name},old\n" for name in names))
-    with pytest.raises(RunCancelled):
-        place.index(source=table, on_progress=stop_at(6), part_size=20, num_threads=2)
-    assert len(Dataset(place.root / "v1")) > 20
-    kept = names[::2] if change == "row" else names
-    table.write_text("path,label\n" + "".join(f"{name},{'new' if change == 'label' else 'old'}\n" for name in kept))
-    result = place.index(source=table)
-    assert result.total == len(kept)
-    samples, failures = place.rows()
-    assert sorted(row.sample_key for row in [*samples, *failures]) == sorted(kept)
-    assert {row.label for row in samples} == {"new" if change == "label" else "old"}
 
 
 def test_what_was_done_to_an_image_is_recorded_and_kept_on_reuse(tmp_path: Path):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,3 +33,10 @@ def open_page(home_store: Store) -> Callable[..., AppTest]:
         return app.run()
 
     return run
+
+
+@pytest.fixture
+def no_worker(home_store: Store) -> Iterator[None]:
+    """The worker's lock is held, as if one lived: what a page asks for waits, and no process is started."""
+    with worker_lock(home_store.home):
+        yield

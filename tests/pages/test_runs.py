@@ -1,20 +1,15 @@
-"""Runs: adding data, asking for a run, following it, and what is offered when it ends."""
+"""Runs: asking for a run, following it, and what is offered when it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from io import BytesIO
-from pathlib import Path
-from zipfile import ZipFile
+from collections.abc import Callable
 
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.measurement_specs import resolve_spec
-from jepascore_core.records import BackboneRef, DatasetState, ProbeResult, ProbeState, RunState
-from jepascore_core.runs import worker_lock
+from jepascore_core.records import BackboneRef, ProbeResult, ProbeState, RunState
 from jepascore_core.store import Store
 from tests.pages.reading import labels, links, one, said
 from tests.pages.situations import MESSAGE, failure_of, put
@@ -22,22 +17,7 @@ from tests.pages.situations import MESSAGE, failure_of, put
 PAGE = "pages/runs.py"
 BUNDLED = "bundled:digits-vit"
 
-
-@pytest.fixture(autouse=True)
-def no_worker(home_store: Store) -> Iterator[None]:
-    """The worker's lock is held, as if one lived: what a page asks for waits, and no process is started."""
-    with worker_lock(home_store.home):
-        yield
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    """A folder of two classes with one image each."""
-    for label in ("cat", "dog"):
-        path = tmp_path / "photographs" / label / "one.png"
-        path.parent.mkdir(parents=True)
-        Image.new("RGB", (8, 8)).save(path)
-    return tmp_path / "photographs"
+pytestmark = pytest.mark.usefixtures("no_worker")
 
 
 def choose_backbone(app: AppTest, name: str = BUNDLED) -> AppTest:
@@ -48,168 +28,6 @@ def open_failures(app: AppTest, key: str) -> AppTest:
     """Open the list of failures with this key, as a click on its title does."""
     app.session_state[f"failures-{key}"] = True
     return app.run()
-
-
-# Nothing there yet: adding data
-
-
-def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
-    app = open_page(PAGE)
-    assert app.get("expander")[0].proto.expanded
-    assert labels(app, "button") == ["Add"]
-    assert "New run" not in said(app)
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "sentence"),
-    [
-        ("", "", "Give a name, and a path or a zip."),
-        ("  ", "/data", "Give a name, and a path or a zip."),
-        ("photographs", "", "Give a name, and a path or a zip."),
-        ("photographs", "/there/is/nothing", "/there/is/nothing does not exist or cannot be reached: check the path."),
-    ],
-)
-def test_what_cannot_be_added(
-    open_page: Callable[..., AppTest], home_store: Store, name: str, path: str, sentence: str
-) -> None:
-    app = open_page(PAGE)
-    one(app, "text_input", "Name").set_value(name)
-    one(app, "text_input", "Path").set_value(path)
-    one(app, "button", "Add").click().run()
-    assert sentence in said(app)
-    assert one(app, "text_input", "Name").value == name
-    assert home_store.catalogue.datasets() == []
-
-
-def test_a_folder_is_added_and_chosen(open_page: Callable[..., AppTest], home_store: Store, photographs: Path) -> None:
-    put(home_store, "finished", "a first one")
-    app = open_page(PAGE)
-    assert not app.get("expander")[0].proto.expanded
-    one(app, "text_input", "Name").set_value(" holidays ")
-    one(app, "text_input", "Path").set_value(str(photographs))
-    one(app, "button", "Add").click().run()
-    added = home_store.catalogue.dataset("holidays")
-    assert (added.state, added.kind, added.source) == (DatasetState.INDEXING, "imagefolder", str(photographs))
-    assert "**holidays** · Indexing" in said(app)
-    assert one(app, "selectbox", "Dataset").value == app.query_params["dataset"] == added.dataset_id
-    assert (one(app, "text_input", "Name").value, one(app, "text_input", "Path").value) == ("", "")
-    assert not app.get("expander")[0].proto.expanded
-
-
-def test_options_of_a_table(open_page: Callable[..., AppTest], home_store: Store, photographs: Path) -> None:
-    table = photographs / "photographs.csv"
-    table.write_text("where,what\ncat/one.png,cat\n")
-    app = open_page(PAGE)
-    for label, text in {
-        "Name": "listed",
-        "Path": str(table),
-        "Path column": "where",
-        "Label column": "what",
-        "Root of relative paths": str(photographs),
-    }.items():
-        one(app, "text_input", label).set_value(text)
-    one(app, "selectbox", "Kind").set_value("table")
-    one(app, "button", "Add").click().run()
-    assert "listed" in said(app)
-    added = home_store.catalogue.dataset("listed")
-    assert added.kind == "table"
-    assert added.options | {"path_column": "where", "label_column": "what", "root": str(photographs)} == added.options
-
-
-def test_a_name_that_is_taken(open_page: Callable[..., AppTest], home_store: Store, photographs: Path) -> None:
-    put(home_store, "finished")
-    app = open_page(PAGE)
-    one(app, "text_input", "Name").set_value("digits")
-    one(app, "text_input", "Path").set_value(str(photographs))
-    one(app, "button", "Add").click().run()
-    assert "The dataset 'digits' has another source" in said(app)
-    assert "Choose another name" in said(app)
-
-
-def test_a_zip_is_kept_where_the_worker_finds_it(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    image, archive = BytesIO(), BytesIO()
-    Image.new("RGB", (8, 8)).save(image, "PNG")
-    with ZipFile(archive, "w") as sink:
-        sink.writestr("cat/one.png", image.getvalue())
-    app = open_page(PAGE)
-    app.button_group[0].set_value("Upload a zip").run()
-    assert "Path" not in labels(app, "text_input")
-    one(app, "text_input", "Name").set_value("uploaded")
-    one(app, "file_uploader", "Zip with images").set_value(("images.zip", archive.getvalue(), "application/zip"))
-    one(app, "button", "Add").click().run()
-    assert "**uploaded** · Indexing" in said(app)
-    added = home_store.catalogue.dataset("uploaded")
-    assert added.kind == "zip"
-    assert Path(added.source).parent == home_store.home / "uploads"
-    assert Path(added.source).read_bytes() == archive.getvalue()
-
-
-def test_an_upload_needs_a_file(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    app = open_page(PAGE)
-    app.button_group[0].set_value("Upload a zip").run()
-    one(app, "text_input", "Name").set_value("uploaded")
-    one(app, "button", "Add").click().run()
-    assert "Give a name, and a path or a zip." in said(app)
-
-
-# Indexing
-
-
-def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "indexing")
-    app = open_page(PAGE)
-    assert "**digits** · Indexing" in said(app)
-    assert "400 of 1,000 files indexed · 100 images/s · 6.0 s left" in said(app)
-    assert "Reading and checking every image" in said(app)
-    assert "0 samples" not in said(app)
-    one(app, "button", "Cancel").click().run()
-    assert "**digits** · Cancelling" in said(app)
-    assert one(app, "button", "Cancel").disabled
-    assert home_store.catalogue.dataset(found.dataset.dataset_id).cancel_requested
-
-
-def test_an_index_that_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "index failed")
-    app = open_page(PAGE)
-    assert "**digits** · Failed" in said(app)
-    assert "The folder is gone: check the path." in said(app)
-    choose_backbone(app)
-    one(app, "button", "Start").click().run()
-    assert "The dataset 'digits' is not indexed yet (failed)." in said(app)
-    assert "**digits** · Failed" in said(app), "an error above hides nothing below"
-    one(app, "button", "Resume").click().run()
-    assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
-    assert "**digits** · Indexing" in said(app)
-
-
-def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "finished")
-    app = open_page(PAGE)
-    assert "36 samples · 3 classes · 1 unreadable file" in said(app)
-    assert "/images/digits" in said(app)
-    open_failures(app, f"dataset-{found.dataset.dataset_id}")
-    assert "**1** while decoding (OSError)" in said(app)
-    assert "cat/broken.png: The file is truncated." in said(app)
-    assert labels(app, "download_button") == ["All failures as CSV"]
-    one(app, "button", "Look for changes").click().run()
-    assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
-
-
-def test_a_dataset_is_forgotten(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "finished")
-    app = open_page(PAGE, dataset=found.dataset.dataset_id)
-    one(app, "button", "Forget it").click().run()
-    assert home_store.catalogue.datasets() == []
-    assert "dataset" not in app.query_params
-    assert "New run" not in said(app)
-    assert home_store.measured_specs(), "measurements are kept"
-
-
-def test_a_dataset_is_not_forgotten_while_it_is_measured(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    put(home_store, "running")
-    (remove,) = [block.proto for block in open_page(PAGE).get("popover") if block.proto.popover.label == "Remove"]
-    assert remove.popover.disabled
-    assert "cancel it first" in remove.popover.help
 
 
 # A new run
@@ -301,7 +119,10 @@ def test_the_cost_is_predicted_before_anything_starts(open_page: Callable[..., A
     answer = ProbeResult("bundled-x", 32, "cuda:0", 36, 30, 4.0, 2 * 10**9, "bfloat16", may_be_faster=True)
     home_store.catalogue.update_probe(probe.probe_id, state=ProbeState.FINISHED, result=answer.to_dict())
     app.run()
-    assert "about **2 min** on cuda:0 for 30 of 36 images, 4.0 s each (K = 32, 2.0 GB of memory) in bfloat16, or less" in said(app)
+    assert (
+        "about **2 min** on cuda:0 for 30 of 36 images, 4.0 s each (K = 32, 2.0 GB of memory) in bfloat16, or less"
+        in said(app)
+    )
     assert len(home_store.catalogue.runs()) == 1
     one(app, "selectbox", "Dataset").set_value(home_store.catalogue.dataset("another").dataset_id).run()
     assert "about **2 min**" not in said(app), "a prediction is about its own dataset"

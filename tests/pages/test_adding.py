@@ -1,0 +1,192 @@
+"""Runs: datasets are added, read, and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.records import DatasetState
+from jepascore_core.store import Store
+from tests.pages.reading import labels, one, said
+from tests.pages.situations import put
+from tests.pages.test_runs import PAGE, choose_backbone, open_failures
+
+pytestmark = pytest.mark.usefixtures("no_worker")
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder of two classes with one image each."""
+    for label in ("cat", "dog"):
+        path = tmp_path / "photographs" / label / "one.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(path)
+    return tmp_path / "photographs"
+
+
+# Nothing there yet: adding data
+
+
+def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
+    app = open_page(PAGE)
+    assert app.get("expander")[0].proto.expanded
+    assert labels(app, "button") == ["Add"]
+    assert "New run" not in said(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "sentence"),
+    [
+        ("", "", "Give a name, and a path or a zip."),
+        ("  ", "/data", "Give a name, and a path or a zip."),
+        ("photographs", "", "Give a name, and a path or a zip."),
+        ("photographs", "/there/is/nothing", "/there/is/nothing does not exist or cannot be reached: check the path."),
+    ],
+)
+def test_what_cannot_be_added(
+    open_page: Callable[..., AppTest], home_store: Store, name: str, path: str, sentence: str
+) -> None:
+    app = open_page(PAGE)
+    one(app, "text_input", "Name").set_value(name)
+    one(app, "text_input", "Path").set_value(path)
+    one(app, "button", "Add").click().run()
+    assert sentence in said(app)
+    assert one(app, "text_input", "Name").value == name
+    assert home_store.catalogue.datasets() == []
+
+
+def test_a_folder_is_added_and_chosen(open_page: Callable[..., AppTest], home_store: Store, photographs: Path) -> None:
+    put(home_store, "finished", "a first one")
+    app = open_page(PAGE)
+    assert not app.get("expander")[0].proto.expanded
+    one(app, "text_input", "Name").set_value(" holidays ")
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Add").click().run()
+    added = home_store.catalogue.dataset("holidays")
+    assert (added.state, added.kind, added.source) == (DatasetState.INDEXING, "imagefolder", str(photographs))
+    assert "**holidays** · Indexing" in said(app)
+    assert one(app, "selectbox", "Dataset").value == app.query_params["dataset"] == added.dataset_id
+    assert (one(app, "text_input", "Name").value, one(app, "text_input", "Path").value) == ("", "")
+    assert not app.get("expander")[0].proto.expanded
+
+
+def test_options_of_a_table(open_page: Callable[..., AppTest], home_store: Store, photographs: Path) -> None:
+    table = photographs / "photographs.csv"
+    table.write_text("where,what\ncat/one.png,cat\n")
+    app = open_page(PAGE)
+    for label, text in {
+        "Name": "listed",
+        "Path": str(table),
+        "Path column": "where",
+        "Label column": "what",
+        "Root of relative paths": str(photographs),
+    }.items():
+        one(app, "text_input", label).set_value(text)
+    one(app, "selectbox", "Kind").set_value("table")
+    one(app, "button", "Add").click().run()
+    assert "listed" in said(app)
+    added = home_store.catalogue.dataset("listed")
+    assert added.kind == "table"
+    assert added.options | {"path_column": "where", "label_column": "what", "root": str(photographs)} == added.options
+
+
+def test_a_name_that_is_taken(open_page: Callable[..., AppTest], home_store: Store, photographs: Path) -> None:
+    put(home_store, "finished")
+    app = open_page(PAGE)
+    one(app, "text_input", "Name").set_value("digits")
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Add").click().run()
+    assert "The dataset 'digits' has another source" in said(app)
+    assert "Choose another name" in said(app)
+
+
+def test_a_zip_is_kept_where_the_worker_finds_it(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    image, archive = BytesIO(), BytesIO()
+    Image.new("RGB", (8, 8)).save(image, "PNG")
+    with ZipFile(archive, "w") as sink:
+        sink.writestr("cat/one.png", image.getvalue())
+    app = open_page(PAGE)
+    app.button_group[0].set_value("Upload a zip").run()
+    assert "Path" not in labels(app, "text_input")
+    one(app, "text_input", "Name").set_value("uploaded")
+    one(app, "file_uploader", "Zip with images").set_value(("images.zip", archive.getvalue(), "application/zip"))
+    one(app, "button", "Add").click().run()
+    assert "**uploaded** · Indexing" in said(app)
+    added = home_store.catalogue.dataset("uploaded")
+    assert added.kind == "zip"
+    assert Path(added.source).parent == home_store.home / "uploads"
+    assert Path(added.source).read_bytes() == archive.getvalue()
+
+
+def test_an_upload_needs_a_file(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    app = open_page(PAGE)
+    app.button_group[0].set_value("Upload a zip").run()
+    one(app, "text_input", "Name").set_value("uploaded")
+    one(app, "button", "Add").click().run()
+    assert "Give a name, and a path or a zip." in said(app)
+
+
+# Indexing
+
+
+def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "indexing")
+    app = open_page(PAGE)
+    assert "**digits** · Indexing" in said(app)
+    assert "400 of 1,000 files indexed · 100 images/s · 6.0 s left" in said(app)
+    assert "Reading and checking every image" in said(app)
+    assert "0 samples" not in said(app)
+    one(app, "button", "Cancel").click().run()
+    assert "**digits** · Cancelling" in said(app)
+    assert one(app, "button", "Cancel").disabled
+    assert home_store.catalogue.dataset(found.dataset.dataset_id).cancel_requested
+
+
+def test_an_index_that_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "index failed")
+    app = open_page(PAGE)
+    assert "**digits** · Failed" in said(app)
+    assert "The folder is gone: check the path." in said(app)
+    choose_backbone(app)
+    one(app, "button", "Start").click().run()
+    assert "The dataset 'digits' is not indexed yet (failed)." in said(app)
+    assert "**digits** · Failed" in said(app), "an error above hides nothing below"
+    one(app, "button", "Resume").click().run()
+    assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
+    assert "**digits** · Indexing" in said(app)
+
+
+def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE)
+    assert "36 samples · 3 classes · 1 unreadable file" in said(app)
+    assert "/images/digits" in said(app)
+    open_failures(app, f"dataset-{found.dataset.dataset_id}")
+    assert "**1** while decoding (OSError)" in said(app)
+    assert "cat/broken.png: The file is truncated." in said(app)
+    assert labels(app, "download_button") == ["All failures as CSV"]
+    one(app, "button", "Look for changes").click().run()
+    assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
+
+
+def test_a_dataset_is_forgotten(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id)
+    one(app, "button", "Forget it").click().run()
+    assert home_store.catalogue.datasets() == []
+    assert "dataset" not in app.query_params
+    assert "New run" not in said(app)
+    assert home_store.measured_specs(), "measurements are kept"
+
+
+def test_a_dataset_is_not_forgotten_while_it_is_measured(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "running")
+    (remove,) = [block.proto for block in open_page(PAGE).get("popover") if block.proto.popover.label == "Remove"]
+    assert remove.popover.disabled
+    assert "cancel it first" in remove.popover.help
