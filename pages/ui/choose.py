@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from jepascore_core.records import DatasetState
+from jepascore_core.records import DatasetState, RunState
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.views.choices import (
     BackboneChoice,
@@ -78,7 +78,16 @@ def await_scores(dataset: DatasetChoice) -> None:
     is_coming = is_filling(dataset.dataset_id)
     way_out = "A run is under way" if is_coming else "Start a run on the Runs page"
     nothing_yet(f"{dataset.name} has no scores yet. {way_out}; this page fills as it goes on.")
+    if not is_coming:
+        say_what_failed(dataset.dataset_id)
     await_change(lambda: measured_choices(store(), dataset.dataset_id))
+
+
+def say_what_failed(dataset_id: str | None = None) -> None:
+    """Why the newest run, of a dataset or of all, came to nothing, if it did."""
+    newest = next(iter(store().catalogue.runs(dataset_id)), None)
+    if newest is not None and newest.state is RunState.FAILED:
+        st.error(plain(f"The last run, {newest.backbone.name}, failed: {newest.message}"), icon=":material/error:")
 
 
 def choose_measured(

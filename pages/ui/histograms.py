@@ -28,7 +28,7 @@ from pages.ui import state
 from pages.ui.bar_samples import draw_bar_samples, keep_bars
 from pages.ui.cached import store
 from pages.ui.charts import chart
-from pages.ui.choose import choose_definition, marked_title, measured_id, nothing_yet
+from pages.ui.choose import choose_definition, marked_title, measured_id, nothing_yet, say_what_failed
 from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
@@ -70,6 +70,7 @@ def choose_score_sets() -> Chosen | None:
     choices = {measured_id(choice): choice for choice in offered(store(), backbone_choices(store()))}
     if not choices:
         nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
+        say_what_failed()
         await_change(lambda: len(store().measured_specs()))
         return None
     columns = st.columns([7, 7, 6, 9])

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.store import Store
 from pages.ui.frame import ROOT
 from tests.pages.reading import links, said
-from tests.pages.situations import Situation, put
+from tests.pages.situations import BACKBONE, MESSAGE, Situation, put
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pages").glob("*.py"))
 #: Pages that show the scores of one dataset, and what they say while there is none.
@@ -22,6 +22,36 @@ SENTENCES = {
     "waiting": "digits has no scores yet. A run is under way; this page fills as it goes on.",
     "failed": "digits has no scores yet. Start a run on the Runs page; this page fills as it goes on.",
 }
+
+NO_DATASET, NO_SCORES = "There is no dataset yet.", "digits has no scores yet. Start a run on the Runs page"
+UNDER_WAY = "digits, ViT-Ti/16 (timm) · 3.0 s left"
+#: What each page says when there is nothing, while a run goes on, when it is finished and when it failed.
+STATES: dict[str | None, tuple[str, str, str, str]] = {
+    None: ("Nothing here yet", "75.0 % scored", "Scores: ViT-Ti/16 (timm)", "No scores yet"),
+    "pages/compare.py": (NO_DATASET, UNDER_WAY, "digits is measured with 1 backbone", NO_SCORES),
+    "pages/curate.py": (NO_DATASET, UNDER_WAY, "Nothing is dropped yet.", NO_SCORES),
+    "pages/distributions.py": (
+        "Nothing is measured yet.",
+        "27 of 36 samples scored",
+        "Click a bar",
+        "Nothing is measured",
+    ),
+    "pages/duplicates.py": (NO_DATASET, UNDER_WAY, "There are no duplicates", NO_SCORES),
+    "pages/explore.py": (NO_DATASET, UNDER_WAY, "higher is more likely", NO_SCORES),
+    "pages/review.py": (NO_DATASET, UNDER_WAY, "There is nothing to look at here.", NO_SCORES),
+    "pages/runs.py": ("Everything is found by itself", "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
+    "pages/trust.py": (NO_DATASET, "not in 27", "not in 36", NO_SCORES),
+}
+NEED_SCORES = [page for page in STATES if page not in (None, "pages/runs.py")]
+EVERY = [
+    (page, situation, sentence)
+    for page, sentences in STATES.items()
+    for situation, sentence in zip((None, "running", "finished", "failed"), sentences, strict=True)
+]
+
+
+def test_every_page_is_in_the_table() -> None:
+    assert set(STATES) == {None, *PAGES}
 
 
 @pytest.mark.parametrize("situation", [None, *get_args(Situation)])
@@ -35,6 +65,27 @@ def test_every_page_comes_up(
     assert said(app)
     assert len(app.title) == 1
     assert [link.value for link in app.sidebar.get("page_link")][:2] == ["Home", "Runs"]
+
+
+@pytest.mark.parametrize(("page", "situation", "sentence"), EVERY)
+def test_every_page_says_where_things_stand(
+    open_page: Callable[..., AppTest],
+    home_store: Store,
+    page: str | None,
+    situation: Situation | None,
+    sentence: str,
+) -> None:
+    if situation is not None:
+        put(home_store, situation)
+    assert sentence in said(open_page(page))
+
+
+@pytest.mark.parametrize("page", NEED_SCORES)
+def test_a_page_without_scores_says_why_the_run_failed(
+    open_page: Callable[..., AppTest], home_store: Store, page: str
+) -> None:
+    put(home_store, "failed")
+    assert f"The last run, {BACKBONE}, failed: {MESSAGE}" in said(open_page(page))
 
 
 @pytest.mark.parametrize("situation", SENTENCES)
