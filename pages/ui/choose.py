@@ -87,7 +87,7 @@ def say_what_failed(dataset_id: str | None = None) -> None:
     """Why the newest run, of a dataset or of all, came to nothing, if it did."""
     newest = next(iter(store().catalogue.runs(dataset_id)), None)
     if newest is not None and newest.state is RunState.FAILED:
-        st.error(plain(f"The last run, {newest.backbone.name}, failed: {newest.message}"), icon=":material/error:")
+        st.warning(plain(f"The last run, {newest.backbone.name}, failed: {newest.message}"), icon=":material/error:")
 
 
 def choose_measured(
