@@ -23,6 +23,7 @@ from pages.ui.reviewer import reviewer
 from pages.ui.text import plain
 from pages.ui.tiles import to_tile
 
+RANK_HELP = "Rank: how many singular values of the Jacobian are not null, up to rounding; the score sums their logs."
 VERDICT_TEXTS = {"keep": "Decided: **keep**", "drop": "Decided: **drop**"}
 
 
@@ -74,7 +75,7 @@ def _draw_facts(detail: SampleDetail) -> None:
     for score in detail.scores:
         st.markdown(f"**{score_text(score.score, score.is_exact)}** nats under {plain(score.title)}")
         estimate = estimate_text(score.lower, score.upper, score.is_exact)
-        st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)))
+        st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)), help=RANK_HELP)
     facts = [
         ("Class", detail.class_title),
         ("Split", sample.split or ""),

@@ -41,6 +41,7 @@ ORDER_TITLES = {
     "spread": "Widest spread first",
     "worst": "Least likely sample first",
 }
+ORDER_HELP = "Spread: from the lower to the upper quartile of the scores of a class, in nats."
 ALL_CLASSES = "every class"
 Summaries = Mapping[Label, ClassSummary]
 
@@ -148,7 +149,7 @@ def _open(label: Label) -> None:
 
 def _pick_order() -> ClassOrder:
     titles = {name: ORDER_TITLES[name] for name in CLASS_ORDERS}
-    order = pick_one("Order of classes", state.ORDER, titles, resets=(state.PAGE,))
+    order = pick_one("Order of classes", state.ORDER, titles, resets=(state.PAGE,), help=ORDER_HELP)
     return next(name for name in CLASS_ORDERS if name == order)
 
 

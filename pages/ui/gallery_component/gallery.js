@@ -6,6 +6,12 @@ const GROUP_NAMES = { least: "Least likely", random: "Random", most: "Most likel
 const MARKS = { keep: "✓ keep", drop: "✕ drop" };
 const DONE = { keep: "Kept", drop: "Dropped", undo: "Took back the last decision" };
 const TOGGLES = { score: "Score", percentile: "Percentile", label: "Label", bar: "Bar" };
+const TOGGLE_TITLES = {
+  score: "JEPA-SCORE in nats: higher is more likely; ≈ is an estimate, with its interval below",
+  percentile: "Share of its class, or of what the page says, that scores lower",
+  label: "Class of the image",
+  bar: "The percentile as a bar, from blue (unlikely) to gold (likely)",
+};
 const HINTS =
   "Arrows move, Enter opens, Space enlarges, X or Ctrl-click selects, Shift with arrows or click selects a range, " +
   "Esc selects nothing";
@@ -92,6 +98,7 @@ function drawTools(root) {
   for (const name of root.data.tools.filter((tool) => TOGGLES[tool])) {
     const toggle = bar.appendChild(makeButton("toggle", TOGGLES[name]));
     toggle.dataset.toggle = name;
+    toggle.title = TOGGLE_TITLES[name];
     toggle.onclick = () => {
       root.classList.toggle(`hide-${name}`);
       toggle.setAttribute("aria-pressed", String(!root.classList.contains(`hide-${name}`)));
@@ -99,7 +106,8 @@ function drawTools(root) {
     };
   }
   root.chosen = bar.appendChild(make("span", "chosen"));
-  bar.append(make("span", "hint", HINTS + (root.data.can_decide ? DECISION_HINTS : "")));
+  const hint = bar.appendChild(make("span", "hint", HINTS + (root.data.can_decide ? DECISION_HINTS : "")));
+  hint.id = "hint";
   return bar;
 }
 
@@ -132,6 +140,7 @@ function drawSection(root, section, index) {
     const list = group.appendChild(make("div", "tiles"));
     list.setAttribute("role", "listbox");
     list.setAttribute("aria-multiselectable", "true");
+    list.setAttribute("aria-describedby", "hint");
     list.setAttribute("aria-label", [section.title, section.row, GROUP_NAMES[tone]].filter(Boolean).join(", ") || "Images");
     list.append(...tiles.map((tile) => drawTile(tile, index)));
   }
