@@ -21,13 +21,15 @@ from .pictures import Pictures
 DATA = "1,797 handwritten digits of scikit-learn, rendered at 32 x 32 pixels"
 
 #: Smaller patches and fewer outputs than digits-vit has (patch 16, K = 32), and twice the weight of the LeJEPA paper.
+#: Linear probes: 97.0 % with this, 90.9 % with 60 epochs of batches of 256, 82.6 % with 200 epochs and three times the
+#: weight.
 RECIPES = {
     "digits-small": EncoderRecipe(
         image_size=32,
         patch_size=8,
         dimension=24,
         size="tiny",
-        training=TrainingConfig(epochs=60, gaussian_weight=0.1, seed=1),
+        training=TrainingConfig(epochs=100, batch_size=128, gaussian_weight=0.1, seed=1),
     ),
 }
 
