@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ from jepascore_core.records import short_hash
 
 #: The same time for every member, so that the same samples give the same bytes. Zip knows none before 1980.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+#: Metadata of a zip, which come last, are kept in memory up to this size.
+SPOOLED_BYTES = 32_000_000
 SHARD_SAMPLES = 10_000
 SHARD_BYTES = 1_000_000_000
 ARROW_BYTES = 500_000_000
@@ -30,15 +34,20 @@ ARROW_ROWS = 256
 
 def write_zip(sink: BinaryIO, batches: Batches, job: Job) -> None:
     """Images (stored, since they are compressed already) under the names of a tree, and `metadata.jsonl`."""
-    places, lines = Places(), io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+    places = Places()
+    with (
+        zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive,
+        tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as lines,
+    ):
         for row in rows_of(batches):
             name = place_of(row, places, job)
             archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), image_bytes(row))
             lines.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
         metadata = zipfile.ZipInfo("metadata.jsonl", _ZIP_TIME)
         metadata.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(metadata, lines.getvalue())
+        lines.seek(0)
+        with archive.open(metadata, "w", force_zip64=True) as member:
+            shutil.copyfileobj(lines, member)
 
 
 def write_webdataset(target: Path, batches: Batches, job: Job) -> None:

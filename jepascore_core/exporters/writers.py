@@ -27,6 +27,7 @@ ROW_GROUP = 65_536
 #: Where a spreadsheet would begin a formula: at the start of a cell, or behind what it may take for a separator.
 _FORMULA = re.compile(r"(^|[;\t])(?=[=+\-@\t\r\n])")
 _UID = re.compile(r"[0-9a-f]{32}")
+_UID_PAIR = np.dtype("u8,u8")
 
 
 def write_txt(sink: BinaryIO, batches: Batches, job: Job) -> None:
@@ -173,14 +174,14 @@ def write_uids(sink: BinaryIO, batches: Batches, job: Job) -> None:
 
     A uid is that of the dataset's own column `uid`, or else the content id.
     """
-    found = []
+    found = [np.zeros(0, _UID_PAIR)]
     for batch in batches:
         uids = batch["uid"].to_pylist() if job.has_uids else batch["content_id"].to_pylist()
         wrong = next((uid for uid in uids if uid is None or not _UID.fullmatch(uid)), "")
         if wrong != "":
             raise ExportError(f"{wrong!r} is no uid of 32 hexadecimal digits: correct the column uid.")
-        found += [(int(uid[:16], 16), int(uid[16:], 16)) for uid in uids]
-    np.save(sink, np.sort(np.array(found, np.dtype("u8,u8"))))
+        found.append(np.array([(int(uid[:16], 16), int(uid[16:], 16)) for uid in uids], _UID_PAIR))
+    np.save(sink, np.sort(np.concatenate(found)))
 
 
 def write_indices(sink: BinaryIO, batches: Batches, job: Job) -> None:

@@ -81,7 +81,9 @@ def test_a_tree_for_torchvision(store, scores, source, tmp_path, link):
         assert (Path(file).stat().st_nlink > 1) == (link == "hardlink") or link == "symlink"
 
 
-def test_a_zip_for_torchvision(store, scores, source, tmp_path):
+@pytest.mark.parametrize("spooled", [10, 10**6])
+def test_a_zip_for_torchvision(store, scores, source, tmp_path, spooled, monkeypatch):
+    monkeypatch.setattr("jepascore_core.exporters.archives.SPOOLED_BYTES", spooled)
     (tmp_path / "kept.zip").write_bytes(export_bytes(store, scores, KEPT, "zip").data)
     dataset = run_snippet("zip", "kept.zip", source, tmp_path)["dataset"]
     rows = kept_rows(store, scores)
