@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,7 +23,14 @@ from jepascore_core.views.distribution import HistogramOptions, histograms
 from jepascore_core.views.extremes import class_extremes, class_summaries
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 
+if TYPE_CHECKING:
+    from jepascore_core.figures import Shape
+
 figure_app = typer.Typer(help="Write the paper's figures from what is measured.", no_args_is_help=True)
+
+#: Datasets with fewer samples get fewer bins.
+FEW, MIN_BINS = 900, 12
+SHAPES: tuple[Shape, ...] = ("histogram", "density", "ecdf")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 Backbone = Annotated[
@@ -74,6 +82,7 @@ def score_histograms(
     datasets: Annotated[list[str], typer.Argument(help="Names of datasets that one backbone measured.")],
     out: Out = Path("histograms.html"),
     backbone: Backbone = None,
+    shape: Annotated[str, typer.Option(help=f"One of: {', '.join(SHAPES)}.")] = SHAPES[0],
     json: JsonFlag = False,
 ) -> None:
     """Score histograms of several datasets under one backbone as a page (the paper's Figure 3), with their medians."""
@@ -83,10 +92,16 @@ def score_histograms(
     records = [store.catalogue.dataset(name) for name in datasets]
     first = _choose(store, records[0].dataset_id, backbone)
     score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
-    view = histograms(store, score_sets, HistogramOptions())
+    if shape not in SHAPES:
+        raise UnknownNameError(f"There is no shape {shape!r}; choose one of {', '.join(SHAPES)}.")
+    view = histograms(store, score_sets)
     if len(view.series) < len(records):
         raise JepaScoreError(f"Not all of these datasets are measured with {first.title}.")
-    write_html([histogram_figure(view)], out)
+    fewest = min(item.num_scored for item in view.series)
+    if shape == SHAPES[0] and fewest < FEW:
+        # With as many bins as for thousands, a bin of few samples holds one or none.
+        view = histograms(store, score_sets, HistogramOptions(bins=max(MIN_BINS, round(2 * math.sqrt(fewest)))))
+    write_html([histogram_figure(view, shape=cast("Shape", shape))], out)
     series = [
         {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}
         for record, item in zip(records, view.series, strict=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from jepascore_core import figures
+from jepascore_core.cli.figure import MIN_BINS
 from jepascore_core.sheets import CAPTION, GAP, HEAD, TILE, extremes_sheet
 from jepascore_core.views.extremes import ClassExtremes
 from jepascore_core.views.score_set import ScoredSample
@@ -50,6 +52,18 @@ def test_histograms_are_a_page_with_their_medians(cli: Cli, tmp_path: Path):
     answer = cli("figure", "histograms", "toy", "-o", out, "--json")
     assert answer.json["series"] == [{"dataset": "toy", "num_scored": 12, "median": 5.5}]
     assert "plotly" in out.read_text()
+    assert cli("figure", "histograms", "toy", "-o", out, "--shape", "density").code == 0
+    assert "Density (% of samples per nat)" in out.read_text()
+    assert "choose one of histogram" in cli("figure", "histograms", "toy", "-o", out, "--shape", "cake").sentence
+
+
+def test_few_samples_get_few_bins(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    put(cli, "toy")
+    seen: list[int] = []
+    draw = figures.histogram_figure
+    monkeypatch.setattr(figures, "histogram_figure", lambda view, **shape: seen.append(len(view.edges)) or draw(view))
+    assert cli("figure", "histograms", "toy", "-o", tmp_path / "page.html").code == 0
+    assert seen == [MIN_BINS + 1]
 
 
 @pytest.mark.parametrize("kind", ["extremes", "histograms"])
