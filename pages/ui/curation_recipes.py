@@ -64,7 +64,9 @@ def _draw_save(scores: ScoreSet, curation: Curation) -> None:
 
 def _draw_one(saved: SavedRecipe) -> None:
     with st.container(border=True):
-        st.markdown(f"**{plain(saved.name)}** · {plain(saved.changed_at)}")
+        recipe = saved.recipe
+        kept = f"{count_text(recipe.result.get('kept', 0))} of {count_text(recipe.num_samples)} kept when it was saved"
+        st.markdown(f"**{plain(saved.name)}** · {kept}, {plain(saved.changed_at[:16].replace('T', ' '))} UTC")
         st.code(to_text(saved.recipe.curation) or "all", language=None, wrap_lines=True)
         with st.container(horizontal=True):
             st.button("Open", key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))

@@ -190,6 +190,7 @@ def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[...
     next(item for item in app.text_input if item.label == "Save these rules as").set_value("mine").run()
     press(app, "Save")
     assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine"]
+    assert any("27 of 36 kept when it was saved" in item.value for item in app.markdown)
     press(app, "Duplicate")
     assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine (2)", "mine"]
     press(app, "What changed since?")
