@@ -36,7 +36,7 @@ def projections_figure(view: Gaussianity) -> go.Figure:
     figure.add_trace(_line(centres, middle, "median projection", PALETTE[0]))
     normal = np.exp(-0.5 * np.square(centres)) / math.sqrt(2 * math.pi)
     figure.add_trace(_line(centres, normal, "standard normal", PALETTE[1], dash="dash"))
-    figure.update_xaxes(title="Whitened embedding along a random direction (standard deviations)")
+    figure.update_xaxes(title="Along a random direction (standard deviations)")
     figure.update_yaxes(title="Density", rangemode="tozero")
     return figure
 

@@ -109,7 +109,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         dataset_name=dataset_name,
         title=f"{dataset_name}, {run.backbone.name}",
         short_title=f"{dataset_name}, {asked_title(run.backbone.name)}",
-        backbone=_asked(run.backbone),
+        backbone=" · ".join(part for part in (_asked(run.backbone), _estimator(run)) if part),
         measured=(run.backbone_id, run.result_spec_id) if run.backbone_id else None,
         is_approximate=run.plan is not None,
         state=run.state.value,
@@ -143,6 +143,13 @@ def _asked(backbone: BackboneRef) -> str:
     own = [Path(backbone.checkpoint).name if backbone.checkpoint else "", backbone.pooling or ""]
     size = f"{backbone.image_size} px" if backbone.image_size else ""
     return " · ".join(part for part in (backbone.name, *own, size) if part)
+
+
+def _estimator(run: Run) -> str:
+    """How a run measures, where that is not exactly."""
+    if run.plan is not None:
+        return "cascade" if run.plan.is_cascade else "calibrated"
+    return "" if run.spec.is_exact else f"{run.spec.estimator} of {run.spec.probes} passes"
 
 
 def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:

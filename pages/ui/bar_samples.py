@@ -45,8 +45,7 @@ def draw_bar_samples(views: Sequence[Histograms]) -> bool:
     chosen = [item for item in selected if any(item[1].counts[place] for place in item[2])]
     if not chosen:
         st.caption("There is no sample in the chosen part.")
-        return True
-    limit = max(MIN_SHOWN, SAMPLES_SHOWN // len(chosen))
+    limit = max(MIN_SHOWN, SAMPLES_SHOWN // max(1, len(chosen)))
     # Decisions are about one dataset: each has a gallery of its own.
     for dataset_id in dict.fromkeys(series.scores.dataset_id for _, series, _ in chosen):
         _draw_samples(dataset_id, [item for item in chosen if item[1].scores.dataset_id == dataset_id], limit)

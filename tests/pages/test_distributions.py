@@ -231,3 +231,5 @@ def test_a_part_without_samples_says_so(open_page: Callable[..., AppTest], home_
     put_two(home_store)
     app = open_page(PAGE, bars="0-1-1-1")
     assert "There is no sample in the chosen part." in said(app)
+    one(app, "button", "Select nothing").click().run()
+    assert "bars" not in app.query_params

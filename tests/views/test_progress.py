@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jepascore_core.records import BackboneRef, RunState, SampleFailure
+from jepascore_core.approximation import ApproximationPlan
+from jepascore_core.records import BackboneRef, MeasurementSpec, RunState, SampleFailure
 from jepascore_core.views.overview import overview
 from jepascore_core.views.progress import (
     export_progress,
@@ -60,8 +61,14 @@ def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
     asked = BackboneRef("timm:test_vit", "/weights/mine.safetensors", "avg", 32)
     run = store.catalogue.add_run(dataset.dataset_id, asked, SPEC, "cpu")
     assert run_progress(store, run, NOW).backbone == "timm:test_vit · mine.safetensors · avg · 32 px"
-    plain = store.catalogue.add_run(dataset.dataset_id, BackboneRef("timm:test_vit"), SPEC, "cpu")
-    assert run_progress(store, plain, NOW).backbone == "timm:test_vit"
+    for spec, plan, expected in (
+        (SPEC, None, "timm:test_vit"),
+        (MeasurementSpec("sketch", probes=8), None, "timm:test_vit · sketch of 8 passes"),
+        (MeasurementSpec("calibrated"), ApproximationPlan(), "timm:test_vit · calibrated"),
+        (MeasurementSpec("calibrated"), ApproximationPlan(top=5), "timm:test_vit · cascade"),
+    ):
+        other = store.catalogue.add_run(dataset.dataset_id, BackboneRef("timm:test_vit"), spec, "cpu", plan)
+        assert run_progress(store, other, NOW).backbone == expected
 
 
 def test_other_states(store, dataset):
