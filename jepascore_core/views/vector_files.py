@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jepascore_core.records import DatasetRecord
@@ -56,15 +57,25 @@ def stream_embeddings(
     Raises:
         StoreError: if a file of the home folder cannot be read.
     """
-    batches = store.stream(
-        f"""SELECT content_id, embedding FROM ({store.measurements_sql(backbone_id, spec_id)})
-        SEMI JOIN ({store.manifest_sql(dataset)}) AS manifest USING (content_id) WHERE embedding IS NOT NULL""",
-        rows=BATCH_ROWS,
-    )
+    # A join would hold every embedding before it lets the first one pass. Ids are hashes; so are these, of 64 bits.
+    wanted = store.query(f"SELECT DISTINCT hash(content_id) AS id FROM ({store.manifest_sql(dataset)})")["id"]
+    known = np.sort(wanted.to_numpy())
+    measured = store.measurements_sql(backbone_id, spec_id)
+    batches = store.stream(f"SELECT content_id, hash(content_id) AS id, embedding FROM ({measured})", rows=BATCH_ROWS)
     for batch in batches:
+        is_wanted = pa.array(_is_among(known, batch.column("id").to_numpy()))
+        batch = batch.filter(pc.and_(is_wanted, batch.column("embedding").is_valid()))
         if batch.num_rows:
             flat: Any = batch.column("embedding").flatten().to_numpy(zero_copy_only=False)
             yield batch.column("content_id"), unit(flat.reshape(batch.num_rows, -1))
+
+
+def _is_among(known: npt.NDArray[np.uint64], values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Whether each value [n] is in a sorted array -> [n]."""
+    if not len(known):
+        return np.zeros(len(values), dtype=bool)
+    found: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    return found
 
 
 def write_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, folder: Path) -> None:
