@@ -35,7 +35,9 @@ IMAGES_PER_DIRECTION = 4
 HALF_STEP = 2.0**-11
 #: Up to which embeddings are called near, or some way off: excess of the mean distance of projections over a true
 #: Gaussian's, the same of the worst principal axis (a uniform distribution has a distance of 0.06, a fair coin of
-#: 0.34), and ratio of the spread of lengths to a true Gaussian's.
+#: 0.34), and ratio of the spread of lengths to a true Gaussian's. The first of each pair was tried on true Gaussian
+#: samples of 64 to 2,000 images and 24 to 384 dimensions: 105 of 105 were near, with excesses up to 0.004 and 0.024 and
+#: ratios up to 1.13. The second is a convention. docs/trust.md says which departures they notice.
 DISTANCE_LIMITS = (0.015, 0.05)
 AXIS_LIMITS = (0.05, 0.15)
 SPREAD_LIMITS = (1.5, 3.0)

@@ -50,6 +50,19 @@ def test_other_shapes_are_not_near(embeddings):
     assert gaussianity(embeddings).verdict != "near"
 
 
+@pytest.mark.parametrize(("count", "dimension"), [(64, 24), (256, 192), (1000, 32)])
+def test_true_gaussians_are_near_whatever_the_seed(count, dimension):
+    for seed in range(5):
+        sample = np.random.default_rng(100 + seed).standard_normal((count, dimension))
+        assert gaussianity(sample).verdict == "near"
+
+
+def test_lengths_that_vary_a_little_are_noticed():
+    rng = np.random.default_rng(100)
+    lengths = np.sqrt(rng.chisquare(10, (1000, 1)) / 10)
+    assert gaussianity(rng.standard_normal((1000, 32)) / lengths).verdict == "some way off"
+
+
 def test_null_directions_do_not_count():
     flat = np.concatenate([NORMAL, NORMAL[:, :2] + NORMAL[:, 2:4]], axis=1)
     view = gaussianity(flat.astype(np.float16))
