@@ -196,14 +196,19 @@ def samples_at(store: Store, found: Evaluation, row_ids: list[int]) -> dict[int,
     """Samples by row id; those without a measurement have a score that is not a number."""
     dataset = store.catalogue.dataset(found.scores.dataset_id)
     columns = [columns_of(store).percentile(dataset, found.score, within) for within in ("label", None)]
+    if not row_ids:
+        return {}
+    # Places as constants, table by table: beside each other the tables would be read in full.
+    listed = ", ".join(map(str, map(int, row_ids)))
+    tables = (found.base, found.score, *columns)
+    parts = [f"(SELECT *, rowid AS place FROM {table} WHERE rowid IN ({listed}))" for table in tables]
     sql = f"""
         SELECT row_id, sample_key, content_id, label, split, "{found.score}" AS score,
             "{columns[0]}" AS class_percentile, "{columns[1]}" AS percentile, "{found.score}_rank" AS rank,
             lower, upper, coalesce(is_exact, true) AS is_exact
-        FROM {found.base} POSITIONAL JOIN {found.score} POSITIONAL JOIN {columns[0]} POSITIONAL JOIN {columns[1]}
-        WHERE row_id IN (SELECT unnest($1::BIGINT[]))
+        FROM {" JOIN ".join(parts[:1] + [f"{part} USING (place)" for part in parts[1:]])} ORDER BY row_id
     """
-    rows = without_gaps(store.query(sql, [row_ids]).to_pylist())
+    rows = without_gaps(store.query(sql).to_pylist())
     return dict(zip((row["row_id"] for row in rows), to_scored_samples(rows), strict=True))
 
 

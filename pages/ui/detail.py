@@ -42,9 +42,13 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
     else:
         _draw_figures(detail)
         _draw_all_scores(detail, scores)
-        _draw_neighbours(detail, scores)
+        place = st.container()
         draw_closeup(scores, sample)
     _draw_link(scores, sample)
+    if detail.chosen is not None:
+        # Last, because it takes longest: everything else is there to be looked at while it is searched for.
+        with place:
+            _draw_neighbours(detail, scores)
 
 
 def _draw_decision(sample: Sample, dataset_id: str) -> None:
@@ -130,7 +134,8 @@ def _draw_all_scores(detail: SampleDetail, scores: ScoreSet) -> None:
 
 def _draw_neighbours(detail: SampleDetail, scores: ScoreSet) -> None:
     st.markdown("**Nearest images in embedding space, and duplicates**")
-    found = nearest_samples(store(), scores, detail.sample.content_id)
+    with st.spinner("Searching the embeddings"):
+        found = nearest_samples(store(), scores, detail.sample.content_id)
     num_near = sum(item.distance <= NEAR_RADIUS for item in found)
     sections = [
         Section(
