@@ -88,10 +88,12 @@ class Columns:
         Raises:
             DatasetNotReadyError: if the dataset has no index yet.
         """
+        # Numbered as they come out of the one sort; a window with an order of its own would sort them twice.
         sql = f"""
-            SELECT row_number() OVER (ORDER BY sample_key, uri) - 1 AS row_id,
-                sample_key, uri, content_id, label, split, width, height, num_bytes
-            FROM ({self._store.manifest_sql(dataset)}) ORDER BY sample_key, uri
+            SELECT row_number() OVER () - 1 AS row_id, * FROM (
+                SELECT sample_key, uri, content_id, label, split, width, height, num_bytes
+                FROM ({self._store.manifest_sql(dataset)}) ORDER BY sample_key, uri
+            )
         """
         return self.hold(["base", dataset.dataset_id, dataset.version], sql)
 
