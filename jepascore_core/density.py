@@ -20,6 +20,10 @@ LANGEVIN_NAME = "langevin.json"
 SHIPPED = Path(__file__).with_name("density_data")
 
 
+#: Dimension, samples, K, weight and frequency of the Gaussianity term, depth, steps, seed.
+CellKey = tuple[int, int, int, float, float, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class DensityCell:
     """One encoder [D] -> [K], trained on `num_samples` points of a mixture and judged on `num_held_out` new ones.
@@ -27,7 +31,8 @@ class DensityCell:
     `gaussian_weight` 0 is the control without the Gaussianity term. `pearson` and `spearman` compare the JEPA-SCORE
     with the true log density; `within` is Spearman's correlation within one component, averaged over all, where only
     the distance to its centre is left to be told. `slope` is the change of the log density for a nat of score (1 by the
-    theory). A correlation with a constant score is None.
+    theory). A correlation with a constant score is None. `frequency` and `depth` are the recipe's; files of before
+    there was a choice do not name them.
     """
 
     dimension: int
@@ -42,6 +47,8 @@ class DensityCell:
     within: float | None
     slope: float | None
     seconds: float
+    frequency: float = 1.0
+    depth: int = 2
 
     @property
     def is_control(self) -> bool:
@@ -49,13 +56,15 @@ class DensityCell:
         return self.gaussian_weight == 0
 
     @property
-    def key(self) -> tuple[int, int, int, float, int, int]:
+    def key(self) -> CellKey:
         """What was asked for: a second result of the same takes the first one's place."""
         return (
             self.dimension,
             self.num_samples,
             self.embedding_dimension,
             self.gaussian_weight,
+            self.frequency,
+            self.depth,
             self.steps,
             self.seed,
         )

@@ -59,7 +59,8 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
 def density_figure(cells: Sequence[DensityCell], measure: Literal["pearson", "spearman", "within"]) -> go.Figure:
     """Heat map of a correlation of the score with the true log density: dimensions up, samples across.
 
-    Cells that were not run are empty; those where the score is constant show a dash.
+    Cells that were not run are empty; those where the score is constant show a dash. Of several recipes the one with
+    the greatest key counts.
     """
     dimensions = sorted({cell.dimension for cell in cells})
     counts = sorted({cell.num_samples for cell in cells})

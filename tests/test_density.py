@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from jepascore_core.density import (
 from jepascore_core.errors import StoreError
 
 CELL = DensityCell(2, 1000, 64, 0.1, 600, 0, 1500, 0.9, 0.88, 0.7, 1.01, 12.5)
+#: Fields that older files lack.
+NEW = ("frequency", "depth")
 CONTROL = replace(CELL, gaussian_weight=0.0, pearson=None)
 WALK = Langevin(
     [-1.0, 1.0], [[-2.0, -1.0], [-1.0, -2.0]], [0, 5], 0.02, [[[0.5, 0.5]], [[0.1, 0.2]]], [-3, -2], -2, CELL
@@ -45,6 +48,12 @@ def test_cells_come_back_sorted_and_the_younger_of_two_wins(home: Path):
     assert grid.is_own
     assert grid.of(control=True) == (CONTROL,)
     assert grid.of(control=False) == (better,)
+
+
+def test_a_file_of_before_there_was_a_choice_of_recipe_is_read(home: Path):
+    path = home / density.FOLDER / density.GRID_NAME
+    path.write_text('{"cells": [' + json.dumps({k: v for k, v in asdict(CELL).items() if k not in NEW}) + "]}")
+    assert read_cells(path) == (CELL,)
 
 
 def test_without_an_own_grid_the_shipped_one_is_shown(home: Path):
@@ -73,5 +82,9 @@ def test_what_is_shipped_is_whole_and_was_made_by_the_present_recipe():
     trained = {(cell.dimension, cell.num_samples) for cell in shipped if not cell.is_control}
     assert trained == {(cell.dimension, cell.num_samples) for cell in shipped if cell.is_control}
     assert trained
-    assert max(cell.pearson or 0 for cell in shipped if not cell.is_control and cell.dimension >= 16) > 0.9
+    from jepascore_core.training.density import cell_key, recipe_for
+
+    for cell in shipped:
+        assert cell.key == cell_key(cell.dimension, cell.num_samples, recipe_for(cell.dimension, cell.is_control))
+    assert min(cell.pearson or 0 for cell in shipped if not cell.is_control and cell.num_samples == 100_000) > 0.9
     assert max(cell.pearson or 0 for cell in shipped if cell.is_control) < 0.5

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacfwd, vmap
 
-from jepascore_core.density import DensityCell, Langevin
+from jepascore_core.density import CellKey, DensityCell, Langevin
 
 from .mixtures import Mixture, make_mixture
 from .objective import lejepa_loss
@@ -31,6 +31,10 @@ Floats = npt.NDArray[np.float64]
 HELD_OUT = 1500
 #: Up to so many dimensions the encoder is deeper and starts from a function that varies faster.
 LOW_DIMENSION = 4
+#: How much finer than in the images' training embeddings are compared with the normal, up to so many dimensions: what
+#: happens on the scale of neighbouring points is what the score tells. With 1 Pearson was 0.87 for D = 2 (10,000
+#: samples), with 2 0.93, with 3 0.94; for D = 4 0.82, 0.90, 0.92. For D = 16 and more it changes nothing (by 0.01).
+FREQUENCY, FINE_DIMENSION = 3.0, 8
 #: Points whose Jacobians are worked out at once.
 BLOCK = 250
 #: Log density below the highest at which the drawn field of a walk ends, in nats.
@@ -42,7 +46,8 @@ FIELD_SIDE = 81
 class DensityRecipe:
     """How to train. `noise` is the standard deviation of a view, as a share of the data's own.
 
-    `gain` multiplies the standardised points: a larger one starts from a function that varies faster.
+    `gain` multiplies the standardised points: a larger one starts from a function that varies faster. `frequency` is
+    that of `sigreg.epps_pulley`.
     """
 
     embedding_dimension: int = 64
@@ -54,6 +59,7 @@ class DensityRecipe:
     warmup_steps: int = 50
     noise: float = 0.05
     gaussian_weight: float = 0.1
+    frequency: float = 1.0
     gain: float = 1.0
     directions: int = 64
     seed: int = 0
@@ -72,6 +78,8 @@ def recipe_for(dimension: int, control: bool = False, steps: int = 600, seed: in
         gain=2.0 if is_low else 1.0,
         steps=steps,
         gaussian_weight=0.0 if control else 0.1,
+        # The control has no Gaussianity term to which it could matter.
+        frequency=1.0 if control or dimension > FINE_DIMENSION else FREQUENCY,
         seed=seed,
     )
 
@@ -118,7 +126,7 @@ def train_on_points(
         noise = recipe.noise * encoder.scale * torch.randn(2, *chosen.shape, generator=generator)
         embeddings = encoder((chosen + noise).flatten(0, 1)).unflatten(0, (2, -1))  # [V, B, K]
         directions = random_directions(recipe.embedding_dimension, recipe.directions, generator)
-        loss = lejepa_loss(embeddings, directions, recipe.gaussian_weight).total
+        loss = lejepa_loss(embeddings, directions, recipe.gaussian_weight, recipe.frequency).total
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -141,11 +149,18 @@ def point_scores(encoder: nn.Module, points: Tensor) -> Tensor:
     return 0.5 * torch.linalg.slogdet(rows.mT @ rows)[1]
 
 
-def cell_key(dimension: int, num_samples: int, recipe: DensityRecipe) -> tuple[int, int, int, float, int, int]:
+def cell_key(dimension: int, num_samples: int, recipe: DensityRecipe) -> CellKey:
     """`DensityCell.key` of the cell that `measure_cell` would return."""
     return (
-        dimension, num_samples, recipe.embedding_dimension, recipe.gaussian_weight, recipe.steps, recipe.seed
-    )  # fmt: skip
+        dimension,
+        num_samples,
+        recipe.embedding_dimension,
+        recipe.gaussian_weight,
+        recipe.frequency,
+        recipe.depth,
+        recipe.steps,
+        recipe.seed,
+    )
 
 
 def measure_cell(
@@ -171,6 +186,8 @@ def _judge(
         num_samples=num_samples,
         embedding_dimension=recipe.embedding_dimension,
         gaussian_weight=recipe.gaussian_weight,
+        frequency=recipe.frequency,
+        depth=recipe.depth,
         steps=recipe.steps,
         seed=recipe.seed,
         num_held_out=HELD_OUT,

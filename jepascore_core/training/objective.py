@@ -24,11 +24,12 @@ def invariance(embeddings: Tensor) -> Tensor:
     return (embeddings - embeddings.mean(dim=0)).square().mean()
 
 
-def lejepa_loss(embeddings: Tensor, directions: Tensor, weight: float) -> LossTerms:
+def lejepa_loss(embeddings: Tensor, directions: Tensor, weight: float, frequency: float = 1.0) -> LossTerms:
     """(1 - weight) * invariance + weight * SIGReg for `embeddings` [V, B, K] and unit `directions` [K, S].
 
-    Each view's batch is compared with N(0, I) by itself: views of one image are not independent samples.
+    Each view's batch is compared with N(0, I) by itself: views of one image are not independent samples. `frequency` as
+    in `epps_pulley`.
     """
     agreement = invariance(embeddings)
-    gaussianity = torch.stack([sigreg(view, directions) for view in embeddings]).mean()
+    gaussianity = torch.stack([sigreg(view, directions, frequency=frequency) for view in embeddings]).mean()
     return LossTerms((1 - weight) * agreement + weight * gaussianity, agreement, gaussianity)

@@ -26,21 +26,23 @@ def random_directions(dimension: int, count: int, generator: torch.Generator | N
     return directions / directions.norm(dim=0, keepdim=True)
 
 
-def epps_pulley(samples: Tensor, knots: int = KNOTS) -> Tensor:
+def epps_pulley(samples: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:
     """Epps-Pulley statistic T of each column of `samples` [N, S] against N(0, 1): [S], differentiable.
 
-    About `EXPECTED_STATISTIC` (1.06) for a standard normal sample of any size; grows with N for anything else.
+    About `EXPECTED_STATISTIC` (1.06) for a standard normal sample of any size; grows with N for anything else. A
+    `frequency` above 1 compares at so many times higher t, with the weight stretched likewise: finer differences then
+    count more, and the statistic's mean is another.
     """
     t = torch.linspace(0.0, LAST_KNOT, knots, dtype=samples.dtype, device=samples.device)
-    normal = torch.exp(-0.5 * t.square())
+    weight, normal = torch.exp(-0.5 * t.square()), torch.exp(-0.5 * (frequency * t).square())
     steps = torch.full_like(t, 2 * LAST_KNOT / (knots - 1))
     steps[0] = steps[-1] = LAST_KNOT / (knots - 1)
-    angles = samples.unsqueeze(-1) * t  # [N, S, T]
+    angles = samples.unsqueeze(-1) * (frequency * t)  # [N, S, T]
     real, imaginary = angles.cos().mean(dim=0), angles.sin().mean(dim=0)  # [S, T]
     distance = (real - normal).square() + imaginary.square()
-    return samples.shape[0] * (distance @ (steps * normal))
+    return samples.shape[0] * (distance @ (steps * weight))
 
 
-def sigreg(embeddings: Tensor, directions: Tensor, knots: int = KNOTS) -> Tensor:
+def sigreg(embeddings: Tensor, directions: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:
     """Mean Epps-Pulley statistic of `embeddings` [N, K] over the unit `directions` [K, S]: a scalar to be minimised."""
-    return epps_pulley(embeddings @ directions, knots).mean()
+    return epps_pulley(embeddings @ directions, knots, frequency).mean()

@@ -9,12 +9,13 @@ from torch.testing import assert_close
 from jepascore_core.training.sigreg import EXPECTED_STATISTIC, epps_pulley, random_directions, sigreg
 
 
-def closed_form(samples: torch.Tensor) -> torch.Tensor:
+def closed_form(samples: torch.Tensor, frequency: float = 1.0) -> torch.Tensor:
     """The Epps-Pulley integral without quadrature: each term of the square is a Gaussian integral. [N] -> scalar."""
-    pairs = (samples[:, None] - samples[None, :]).square()
-    first = math.sqrt(2 * math.pi) * torch.exp(-pairs / 2).mean()
-    second = 2 * math.sqrt(math.pi) * torch.exp(-samples.square() / 4).mean()
-    return len(samples) * (first - second + math.sqrt(2 * math.pi / 3))
+    pairs, square = (samples[:, None] - samples[None, :]).square(), frequency**2
+    first = math.sqrt(2 * math.pi) * torch.exp(-square * pairs / 2).mean()
+    width = 1 + square
+    second = 2 * math.sqrt(2 * math.pi / width) * torch.exp(-square * samples.square() / (2 * width)).mean()
+    return len(samples) * (first - second + math.sqrt(2 * math.pi / (1 + 2 * square)))
 
 
 def normal(count: int, columns: int, seed: int = 0) -> torch.Tensor:
@@ -29,6 +30,13 @@ def test_equals_the_closed_form(scale, shift):
     expected = torch.stack([closed_form(column) for column in samples.T])
     assert_close(epps_pulley(samples), expected, rtol=2e-4, atol=2e-4)
     assert_close(epps_pulley(samples, knots=101), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("frequency", [0.5, 2.0, 3.0])
+def test_finer_comparison_equals_the_closed_form_too(frequency):
+    samples = 1.3 * normal(50, 3)
+    expected = torch.stack([closed_form(column, frequency) for column in samples.T])
+    assert_close(epps_pulley(samples, knots=101, frequency=frequency), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [16, 500])
