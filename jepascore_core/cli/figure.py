@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,7 +101,7 @@ def score_histograms(
     if shape == SHAPES[0] and fewest < FEW:
         # With as many bins as for thousands, a bin of few samples holds one or none.
         view = histograms(store, score_sets, HistogramOptions(bins=max(MIN_BINS, round(2 * math.sqrt(fewest)))))
-    write_html([histogram_figure(view, shape=cast("Shape", shape))], out)
+    write_html([histogram_figure(view, shape=shape)], out)
     series = [
         {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}
         for record, item in zip(records, view.series, strict=True)
