@@ -259,16 +259,18 @@ def _read_pairs(
     limit: int,
 ) -> tuple[tuple[PercentilePair, ...], int]:
     sql, parameters = _ranked_sql(store, score_sets, labels, within_class)
+    # Not within the one query: it would lay out all percentiles to count them.
+    num_common = _remembered(store, ("common",), score_sets, labels, partial(_num_common, store, score_sets, labels))
     rows = store.query(
-        f"""
-        WITH ranked AS ({sql})
-        SELECT sample_key, content_id, label, p0, p1, (SELECT count(*) FROM ranked) AS n
-        FROM ranked ORDER BY {order} LIMIT {int(limit)}
-        """,
-        parameters,
+        f"SELECT sample_key, content_id, label, p0, p1 FROM ({sql}) ORDER BY {order} LIMIT {int(limit)}", parameters
     ).to_pylist()
     points = (PercentilePair(row["sample_key"], row["content_id"], row["label"], row["p0"], row["p1"]) for row in rows)
-    return tuple(points), rows[0]["n"] if rows else 0
+    return tuple(points), num_common
+
+
+def _num_common(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> int:
+    sql, parameters = common_sql(store, score_sets, labels)
+    return int(store.query(f"SELECT count(*) AS n FROM ({sql})", parameters)["n"][0].as_py())
 
 
 def _ranked_sql(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from jepascore_core.records import DatasetRecord, DatasetState
 from jepascore_core.score import Definition
-from jepascore_core.store import Store
+from jepascore_core.store import Store, write_atomically
 from jepascore_core.views.formats import class_title, natural_key
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import measured_titles
@@ -91,10 +93,8 @@ def dataset_choices(store: Store) -> tuple[DatasetChoice, ...]:
 def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
     counts = {"num_samples": 0, "num_images": 0, "num_classes": 0}
     if record.version is not None:
-        sql = f"""SELECT count(*) AS num_samples, count(DISTINCT content_id) AS num_images,
-            count(DISTINCT label) AS num_classes FROM ({store.manifest_sql(record)})"""
         key = "dataset counts", record.dataset_id, record.version
-        counts = remembered(store, key, lambda: store.query(sql).to_pylist()[0])
+        counts = remembered(store, key, lambda: _counts(store, record))
     return DatasetChoice(
         dataset_id=record.dataset_id,
         name=record.name,
@@ -103,6 +103,21 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
         num_failed=record.num_failed,
         **counts,
     )
+
+
+def _counts(store: Store, record: DatasetRecord) -> dict[str, int]:
+    """Of a version of a dataset, which never changes: counted once and kept beside its manifest."""
+    path = store.index_folder(record) / "counts.json"
+    with suppress(OSError, ValueError):
+        found: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    sql = f"""SELECT count(*) AS num_samples, count(DISTINCT content_id) AS num_images,
+        count(DISTINCT label) AS num_classes FROM ({store.manifest_sql(record)})"""
+    counts: dict[str, int] = store.query(sql).to_pylist()[0]
+    # A home that cannot be written to is still there to be looked at.
+    with suppress(OSError):
+        write_atomically(path, json.dumps(counts).encode())
+    return counts
 
 
 def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
