@@ -151,7 +151,7 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     screenshot(page, "journey-explore")
     tiles.first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Counted from the least likely: 1 of")).to_be_visible()
+    expect(dialog.get_by_text("Counted from the least likely: 1 of").first).to_be_visible()
     picture = dialog.locator("img").first
     picture.evaluate("image => image.decode()")
     assert picture.evaluate("image => image.naturalWidth") == 32
