@@ -23,6 +23,7 @@ from jepascore_core.curation import apply, before_after, parse, preview
 from jepascore_core.records import DatasetState, MeasurementSpec
 from jepascore_core.store import MEASUREMENT_SCHEMA, Store
 from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.views.score_tables import prepare_score_table
 
 CHANGES = (
     "class_percentile >= 5",
@@ -47,6 +48,9 @@ def main() -> None:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="jepascore-benchmark-") as folder:
         store, scores = build(Path(folder), chosen.rows, chosen.classes, chosen.dimension)
+        # As the worker does at the end of a run.
+        for backbone_id, spec_id in store.measured_specs():
+            prepare_score_table(store, store.catalogue.dataset("big"), backbone_id, spec_id)
         print(f"{chosen.rows:,} samples, {chosen.classes:,} classes, K = {chosen.dimension}\n")
         print(f"{'rules':88} {'counts':>7} {'histogram':>9} {'preview':>8} {'all':>7} cores  kept")
         for name, text in (("(first opening) ", CHANGES[0]), *(("", text) for text in CHANGES)):

@@ -18,11 +18,14 @@ import pyarrow as pa
 from jepascore_core.errors import RuleError, StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile
+from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile, table_of
 
 #: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
 MAX_COLUMNS = 48
 BUSY_SECONDS = 120.0
+
+#: Percentiles that a score table holds, by what they are within.
+_RANKED = {None: "percentile", "label": "class_percentile"}
 
 _NORM = "sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[]))"
 
@@ -100,7 +103,8 @@ class Columns:
     def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
         """The score, NULL where there is no measurement; `<name>_rank` is the numerical rank beside it.
 
-        `lower`, `upper` and `is_exact` tell how far it is to be trusted, as in `Store.scored_sql`.
+        `lower`, `upper` and `is_exact` tell how far it is to be trusted, as in `Store.scored_sql`. Where the scores are
+        laid out in a table, `<name>_percentile` and `<name>_class_percentile` come along.
 
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
@@ -114,6 +118,8 @@ class Columns:
                 (SELECT content_id, rank, {_NORM} AS score FROM ({measured})) AS measured USING (content_id)"""
         about = ["score", freshness(self._store, scores), *_identity(scores), companion]
         values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
+        if companion is None and table_of(self._store, scores) is not None:
+            values += "".join(f', {kind} AS "{{name}}_{kind}"' for kind in _RANKED.values())
         sql = f"SELECT {values} FROM ({covered}) ORDER BY sample_key, uri"
         name, base = self.hold(about, sql), self.base(dataset)
         counts = f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {base}) AS fits"
@@ -123,6 +129,9 @@ class Columns:
 
     def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:
         """Mid-rank percentile of a score column in (0, 100), within "label", "split" or (None) the dataset."""
+        known = f"{score}_{_RANKED.get(within)}"
+        if known in self._store.query(f"SELECT * FROM {score} LIMIT 0").column_names:
+            return self.hold(["percentile", score, within], f'SELECT "{known}" AS "{{name}}" FROM {score}')
         partition = f'"{score}" IS NULL' + (f", {within}" if within else "")
         midrank = midrank_percentile(f'"{score}"', partition)
         sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank} END AS "{{name}}"

@@ -7,6 +7,7 @@ import pytest
 from jepascore_core.curation import Between, Column, Curation, apply, before_after, evaluate, parse, preview
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
 from jepascore_core.records import SampleFailure
+from jepascore_core.views import score_tables
 from jepascore_core.views.score_set import ScoreSet, scored_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
@@ -76,8 +77,13 @@ def test_a_sample_exactly_at_a_percentile_limit_is_kept(store):
     assert apply(store, scores, parse("percentile <= 90")).counts.dropped == 1
 
 
-def test_percentiles_are_those_of_every_other_page(store):
+@pytest.mark.parametrize("is_laid_out", [False, True])
+def test_percentiles_are_those_of_every_other_page(store, monkeypatch, is_laid_out):
     scores = scored(store, [("a", 3), ("a", 3), (None, 1), ("b", 2), ("a", None), ("b", 2), (None, 7), ("b", -1.5)])
+    if is_laid_out:
+        monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
+        record = store.catalogue.dataset("d")
+        assert score_tables.prepare_score_table(store, record, scores.backbone_id, scores.spec_id).is_file()
     found = evaluate(store, scores, parse("class_percentile >= 50 and percentile >= 50 and split_percentile >= 50"))
     columns = [name for name in store.query(f"SELECT * FROM {found.relation}").column_names if name.startswith("c_")]
     assert found.score in columns
