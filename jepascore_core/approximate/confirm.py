@@ -36,7 +36,10 @@ def confirm(context: Context, fits: Fits) -> None:
     engine = prepare(context.backbone, spec)
     report = tally.report.cascade if tally.report and tally.report.cascade else _begin(context, samples)
     impossible = tally.failed_ids & set(samples.content_id[~samples.is_exact])
-    tally.open(tally.total + len(impossible), tally.measured, tally.failed + len(impossible))
+    # What an earlier attempt has confirmed was work of this run, too.
+    confirmed = len(context.having(spec)) - report.num_known
+    extra = confirmed + len(impossible)
+    tally.open(tally.total + extra, tally.measured + confirmed, tally.failed + len(impossible))
     while True:
         usable = ~np.isin(samples.content_id, list(impossible))
         needed = set(samples.content_id[_needed(samples, fits, plan, usable)])
