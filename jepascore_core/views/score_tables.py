@@ -103,6 +103,12 @@ def _lacks_vectors(store: Store, dataset: DatasetRecord, path: Path) -> bool:
     return not _is_filling(store, dataset) or time.time() - found.stat().st_mtime > MAX_VECTOR_AGE_SECONDS
 
 
+def any_table(store: Store, dataset: DatasetRecord) -> Path | None:
+    """A table of this version of a dataset, whatever its scores: for what it says of the samples themselves."""
+    folder = store.dataset_folder(dataset.dataset_id) / "scores" / str(dataset.version)
+    return next((table for table in map(_newest, sorted(folder.glob("*"))) if table), None)
+
+
 def _newest(folder: Path) -> Path | None:
     tables = [(path.stat().st_mtime, path) for path in folder.glob(f"*-{LAYOUT}.parquet")]
     return max(tables)[1] if tables else None
