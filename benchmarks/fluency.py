@@ -27,6 +27,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 COLD, WARM, STEP, HISTOGRAM = 1.5, 0.5, 0.3, 0.5
+#: What a rule keeps and drops, before and after, in pictures.
+RULE = 1.0
 MAX_BYTES = 10**9
 WARM_RUNS = 5
 #: Seconds on the clock, and of processors.
@@ -83,7 +85,10 @@ VISITS = (
     Visit(
         "Curate",
         "pages/curate.py",
-        (Step("a rule", {"rules": "class_percentile >= 5"}), Step("another", {"rules": "class_percentile >= 7"})),
+        (
+            Step("a rule", {"rules": "class_percentile >= 5"}, RULE),
+            Step("another", {"rules": "class_percentile >= 7"}, RULE),
+        ),
     ),
 )
 

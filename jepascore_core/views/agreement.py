@@ -128,9 +128,8 @@ def _agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[La
     correlations = "".join(f", corr(p{i}, p{j}) AS c{i}_{j}" for i, j in pairs)
     row = store.query(f"SELECT count(*) AS n{correlations} FROM ({sql})", parameters).to_pylist()[0]
     columns = ", ".join(f"s{i}" for i in range(len(score_sets)))
-    part = store.query(
-        f"SELECT {columns} FROM ({sql}) ORDER BY content_id, sample_key LIMIT {KENDALL_SAMPLES}", parameters
-    )
+    # Samples of one image have the same scores: which of them comes first does not matter.
+    part = store.query(f"SELECT {columns} FROM ({sql}) ORDER BY content_id LIMIT {KENDALL_SAMPLES}", parameters)
     values = [np.asarray(column, dtype=np.float64) for column in part.columns]
     return Agreement(
         score_sets=tuple(score_sets),
@@ -165,11 +164,18 @@ def extreme_overlaps(
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
-    sql, parameters = common_sql(store, score_sets, labels)
+    make = partial(_extreme_overlaps, store, score_sets, n, labels)
+    return _remembered(store, ("extreme overlaps", n), score_sets, labels, make)
+
+
+def _extreme_overlaps(
+    store: Store, score_sets: Sequence[ScoreSet], n: int, labels: Sequence[Label] | None
+) -> tuple[ExtremeOverlap, ...]:
+    sql, parameters = numbered_sql(store, score_sets, labels)
     indices = range(len(score_sets))
     # The n first of a class by a heap: sorting every class under every backbone takes ten times as long.
     firsts = "".join(
-        f", list_transform(min(struct_pack(s := {sign}s{i}, k := sample_key), {int(n)}), lambda x: x.k) AS {name}{i}"
+        f", list_transform(min(struct_pack(s := {sign}s{i}, k := row), {int(n)}), lambda x: x.k) AS {name}{i}"
         for i in indices
         for name, sign in (("least", ""), ("most", "-"))
     )
@@ -323,6 +329,19 @@ def common_sql(
         f"SELECT * FROM (SELECT sample_key, content_id, label{columns} FROM ({manifest}) {joins}) "
         f"WHERE {condition} AND {every}"
     ), parameters
+
+
+def numbered_sql(
+    store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None
+) -> tuple[str, list[Any]]:
+    """As `common_sql`, with `row`, a number that grows with the sample key in each class.
+
+    It stands for the key where that would take twice as long to carry along.
+    """
+    sql, parameters = common_sql(store, score_sets, labels)
+    # Score tables are in that order already.
+    order = "" if tables_of(store, score_sets) else "ORDER BY sample_key"
+    return f"SELECT *, row_number() OVER ({order}) AS row FROM ({sql})", parameters
 
 
 def _side_by_side(score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from jepascore_core.store import Store
-from jepascore_core.views.agreement import common_sql
+from jepascore_core.views.agreement import numbered_sql
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import score_titles
-from jepascore_core.views.score_set import ScoreSet, tables_of, what_is_read
+from jepascore_core.views.score_set import ScoreSet, what_is_read
 
 #: How many extremes of a class are compared.
 SIZES = (1, 2, 5, 10, 20)
@@ -48,10 +48,7 @@ def overlap_curves(
 
 
 def _curves(store: Store, score_sets: Sequence[ScoreSet], sizes: Sequence[int]) -> tuple[OverlapCurve, ...]:
-    sql, parameters = common_sql(store, score_sets)
-    # Numbers are carried along in half the time that keys take. Score tables are in the order of the keys already.
-    order = "" if tables_of(store, score_sets) else "ORDER BY sample_key"
-    sql = f"SELECT *, row_number() OVER ({order}) AS row FROM ({sql})"
+    sql, parameters = numbered_sql(store, score_sets)
     indices, most = range(len(score_sets)), max(sizes)
     firsts = "".join(
         f", list_transform(min(struct_pack(s := {sign}s{i}, k := row), {most}), lambda x: x.k) AS {name}{i}"
