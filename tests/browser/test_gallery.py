@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -211,6 +212,14 @@ def selected(page: Page) -> list[str]:
     return gallery_of(page).locator('.tile[aria-selected="true"]').evaluate_all("all => all.map(e => e.dataset.key)")
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """A mark is shown at once, and kept a moment later."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
 def decided(app: Server) -> dict[str, str]:
     store = Store(app.home)
     dataset = store.catalogue.dataset("tiles")
@@ -227,7 +236,7 @@ def test_a_page_is_gone_through_with_the_keyboard(visit: Callable[..., Visit], a
     expect(marks).to_have_text(["✓ keep", "✕ drop", "✓ keep"])
     tab.page.keyboard.press("u")
     expect(marks).to_have_text(["✓ keep", "✕ drop"])
-    assert decided(app) == {"class/040.png": "keep", "class/041.png": "drop"}
+    wait_until(lambda: decided(app) == {"class/040.png": "keep", "class/041.png": "drop"})
     expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Took back the last decision")
     screenshot(tab.page, "gallery-decisions")
     tab.page.reload()
@@ -256,10 +265,10 @@ def test_a_range_is_selected_and_decided_at_once(visit: Callable[..., Visit], ap
     marks = gallery_of(tab.page).locator(".mark:not(:empty)")
     expect(marks).to_have_text(["✕ drop"] * 3)
     assert selected(tab.page) == []
-    assert set(decided(app).values()) == {"drop"}
+    wait_until(lambda: set(decided(app).values()) == {"drop"})
     tab.page.keyboard.press("u")
     expect(marks).to_have_count(0)
-    assert decided(app) == {}
+    wait_until(lambda: decided(app) == {})
 
 
 def test_space_enlarges_and_the_arrows_go_on(visit: Callable[..., Visit], app: Server) -> None:
