@@ -86,10 +86,10 @@ def _settle_precision(
 
     Where some of the images have float32 scores already it stays float32: nothing is measured twice.
     """
-    precision = _settled_precision(store, backbone, dataset, run.spec)
+    rows = store.pending_samples(dataset, backbone.info.backbone_id, run.spec.exact.spec_id)
+    precision = _settled_precision(store, backbone, dataset, run.spec, rows.num_rows)
     if precision is None:
         store.catalogue.update_run(run.run_id, message="Trying out precisions")
-        rows = store.pending_samples(dataset, backbone.info.backbone_id, run.spec.exact.spec_id)
         candidates = [PendingImage(**row) for row in rows.slice(0, 4 * TRIAL_IMAGES).to_pylist()]
         images = _some_images(candidates, backbone)[:TRIAL_IMAGES]
         precision, trials = choose_precision(backbone, images, on_chunk=lambda _: check())
@@ -100,9 +100,10 @@ def _settle_precision(
     return spec
 
 
-def _settled_precision(store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec) -> str | None:
-    """What "auto" stands for, as far as that needs no trial."""
-    num_pending = store.pending_samples(dataset, backbone.info.backbone_id, spec.exact.spec_id).num_rows
+def _settled_precision(
+    store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec, num_pending: int
+) -> str | None:
+    """What "auto" stands for, as far as that needs no trial; `num_pending` images lack the spec's exact score."""
     precision = known_precision(store, backbone)
     if num_pending < store.count_images(dataset) or (precision is None and num_pending <= 2 * TRIAL_IMAGES):
         return spec.precision
@@ -194,7 +195,8 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     store.catalogue.save_backbone(backbone.info)
     spec, may_be_faster = probe.spec, False
     if probe.is_precision_open:
-        settled = _settled_precision(store, backbone, dataset, spec)
+        num_pending = store.pending_samples(dataset, backbone.info.backbone_id, spec.exact.spec_id).num_rows
+        settled = _settled_precision(store, backbone, dataset, spec, num_pending)
         spec = replace(spec, precision=settled or spec.precision)
         may_be_faster = settled is None and bool(promising_precisions(backbone))
     wanted = spec if probe.plan is None else spec.exact

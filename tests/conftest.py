@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 
 # Read when torch is loaded: spinning threads would starve the tests that run beside them (runs.WORKER_ENVIRONMENT).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,24 @@ def store(tmp_path: Path) -> Iterable[Store]:
     store = make_store(tmp_path / "home")
     yield store
     assert store.check() == []
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Look again and again until something holds that another process or thread does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> BackboneRef:
+    """timm's smallest transformer with random weights, saved as timm saves them."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "test_vit.safetensors"
+    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), path)
+    return BackboneRef("timm:test_vit", str(path), image_size=32, mean=(0.5,) * 3, std=(0.5,) * 3)

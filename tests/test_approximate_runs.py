@@ -8,10 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import timm
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from jepascore_core import runs
 from jepascore_core.approximation import ApproximationPlan, nested_sizes
@@ -19,7 +16,7 @@ from jepascore_core.calibration import Calibration, spearman
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.measurement_specs import resolve_plan, resolve_spec
 from jepascore_core.queueing import Work
-from jepascore_core.records import BackboneRef, RunState
+from jepascore_core.records import RunState
 from jepascore_core.runs import cancel_run, request_dataset, request_probe, request_run, resume_run
 from jepascore_core.store import Store
 from jepascore_core.worker import Worker
@@ -27,15 +24,6 @@ from jepascore_core.worker import Worker
 K, IMAGES = 64, 130
 PLAN = ApproximationPlan(target_fidelity=0.9, num_calibration=60)
 CASCADE = ApproximationPlan(target_fidelity=0.9, num_calibration=60, top=4, confidence=0.9)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """timm's smallest transformer with random weights."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "test_vit.safetensors"
-    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), path)
-    return BackboneRef("timm:test_vit", str(path), image_size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 @pytest.fixture(scope="module")

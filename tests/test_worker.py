@@ -6,10 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from jepascore_core import runs, tasks
 from jepascore_core.backbones.build import load_ref
@@ -27,15 +25,6 @@ from jepascore_core.runs import (
 )
 from jepascore_core.store import Store
 from jepascore_core.worker import Worker
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
-    """timm's smallest transformer with random weights, saved as timm saves them."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "test_vit.safetensors"
-    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), path)
-    return BackboneRef("timm:test_vit", str(path), image_size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 def write_images(folder, count, seed=0):

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from jepascore_core.curation.choices import metadata_names
 from jepascore_core.errors import RuleError, StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
@@ -149,12 +150,10 @@ class Columns:
             RuleError: if the dataset has no such column.
         """
         manifest = self._store.manifest_sql(dataset)
-        wanted = f"meta.{key}"
-        known = self._store.query(f"SELECT * FROM ({manifest}) LIMIT 0").column_names
-        if wanted not in known:
-            names = [name.removeprefix("meta.") for name in known if name.startswith("meta.")]
+        names = metadata_names(self._store, dataset.dataset_id)
+        if key not in names:
             raise RuleError(f"{dataset.name} has no column {key!r}. Known: {', '.join(names) or 'none'}.")
-        quoted = wanted.replace('"', '""')
+        quoted = f"meta.{key}".replace('"', '""')
         sql = f"""SELECT CAST("{quoted}" AS VARCHAR) AS "{{name}}", TRY_CAST("{quoted}" AS DOUBLE) AS "{{name}}_number"
             FROM ({manifest}) ORDER BY sample_key, uri"""
         return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)

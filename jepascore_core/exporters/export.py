@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from jepascore_core.catalogue import utc_now
 from jepascore_core.curation import Curation, CurationCounts, Decisions, chip_text, evaluate
+from jepascore_core.curation.choices import metadata_names
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.recipes import Recipe, fingerprint_lines, make_recipe, to_dict
 from jepascore_core.errors import ExportError
@@ -283,8 +284,8 @@ class _Question:
     @cached_property
     def _uid(self) -> str | None:
         """The column of the dataset's own uids, if there is one."""
-        known = self._store.query(f"SELECT * FROM ({self._store.manifest_sql(self._dataset)}) LIMIT 0").column_names
-        return columns(self._store).metadata(self._dataset, "uid") if "meta.uid" in known else None
+        has_uid = "uid" in metadata_names(self._store, self._dataset.dataset_id)
+        return columns(self._store).metadata(self._dataset, "uid") if has_uid else None
 
     def rows(self, which: Which, size: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:
         """The samples of a list in order of their keys, as batches of `ROW_SCHEMA` of at most this size."""
@@ -304,10 +305,8 @@ class _Question:
                 progress(self.num_rows, total)
 
     def _count(self, which: Which) -> int:
-        condition = "true" if which == "all" else f"verdict = '{_VERDICTS[which]}'"
-        return int(
-            self._store.query(f"SELECT count(*) AS n FROM {self._found.table} WHERE {condition}")["n"][0].as_py()
-        )
+        sql = f"SELECT count(*) AS n FROM {self._found.table} WHERE {condition_of(which)}"
+        return int(self._store.query(sql)["n"][0].as_py())
 
     @property
     def _reasons(self) -> list[str]:

@@ -81,13 +81,14 @@ def write_requested(store: Store, request: ExportRequest, check: Callable[[], No
     num_rows = _written_before(path, request.export_id)
     if num_rows is None:
         recipe = from_dict(json.loads(store.catalogue.export_recipe(request.export_id)))
+        options = ExportOptions(**request.options)
         num_rows = export(
             store,
             recipe.score_set(request.dataset_id),
             recipe.curation,
             path,
-            file_format=checked_format(request.file_format, ExportOptions(**request.options)),
-            options=ExportOptions(**request.options),
+            file_format=checked_format(request.file_format, options),
+            options=options,
             decisions=recipe.decided,
             recipe=recipe,
             progress=_Reporter(store, request.export_id, check),

@@ -172,17 +172,11 @@ def _extreme_overlaps(
     store: Store, score_sets: Sequence[ScoreSet], n: int, labels: Sequence[Label] | None
 ) -> tuple[ExtremeOverlap, ...]:
     sql, parameters = numbered_sql(store, score_sets, labels)
-    indices = range(len(score_sets))
-    # The n first of a class by a heap: sorting every class under every backbone takes ten times as long.
-    firsts = "".join(
-        f", list_transform(min(struct_pack(s := {sign}s{i}, k := row), {int(n)}), lambda x: x.k) AS {name}{i}"
-        for i in indices
-        for name, sign in (("least", ""), ("most", "-"))
-    )
-    pairs = list(combinations(indices, 2))
+    pairs = list(combinations(range(len(score_sets)), 2))
     sums = "".join(
         f", len(list_intersect({name}{i}, {name}{j})) AS {name}{i}_{j}" for i, j in pairs for name in ("least", "most")
     )
+    firsts = firsts_sql(len(score_sets), n)
     rows = store.query(
         f"SELECT label, size{sums} FROM (SELECT label, count(*) AS size{firsts} FROM ({sql}) GROUP BY label)",
         parameters,
@@ -342,6 +336,16 @@ def numbered_sql(
     # Score tables are in that order already.
     order = "" if tables_of(store, score_sets) else "ORDER BY sample_key"
     return f"SELECT *, row_number() OVER ({order}) AS row FROM ({sql})", parameters
+
+
+def firsts_sql(num_sets: int, n: int) -> str:
+    """Aggregates over `numbered_sql`: the rows of the n least and most likely under each set, least0, most0, ..."""
+    # By a heap: sorting every class under every backbone takes ten times as long.
+    return "".join(
+        f", list_transform(min(struct_pack(s := {sign}s{i}, k := row), {int(n)}), lambda x: x.k) AS {name}{i}"
+        for i in range(num_sets)
+        for name, sign in (("least", ""), ("most", "-"))
+    )
 
 
 def _side_by_side(score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> str:

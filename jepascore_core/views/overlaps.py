@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from jepascore_core.store import Store
-from jepascore_core.views.agreement import numbered_sql
+from jepascore_core.views.agreement import firsts_sql, numbered_sql
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import score_titles
 from jepascore_core.views.score_set import ScoreSet, what_is_read
@@ -49,13 +49,8 @@ def overlap_curves(
 
 def _curves(store: Store, score_sets: Sequence[ScoreSet], sizes: Sequence[int]) -> tuple[OverlapCurve, ...]:
     sql, parameters = numbered_sql(store, score_sets)
-    indices, most = range(len(score_sets)), max(sizes)
-    firsts = "".join(
-        f", list_transform(min(struct_pack(s := {sign}s{i}, k := row), {most}), lambda x: x.k) AS {name}{i}"
-        for i in indices
-        for name, sign in (("least", ""), ("most", "-"))
-    )
-    pairs = list(combinations(indices, 2))
+    firsts = firsts_sql(len(score_sets), max(sizes))
+    pairs = list(combinations(range(len(score_sets)), 2))
     shares = "".join(
         f", avg(len(list_intersect({name}{i}[1:{n}], {name}{j}[1:{n}])) / {n}) FILTER (size > {n}) AS {name}{i}_{j}_{n}"
         for i, j in pairs

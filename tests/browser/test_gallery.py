@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +17,7 @@ from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.store import Store
 from pages.ui.gallery import Tile
 from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -212,14 +212,6 @@ def selected(page: Page) -> list[str]:
     return gallery_of(page).locator('.tile[aria-selected="true"]').evaluate_all("all => all.map(e => e.dataset.key)")
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """A mark is shown at once, and kept a moment later."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
 def decided(app: Server) -> dict[str, str]:
     store = Store(app.home)
     dataset = store.catalogue.dataset("tiles")
@@ -236,7 +228,7 @@ def test_a_page_is_gone_through_with_the_keyboard(visit: Callable[..., Visit], a
     expect(marks).to_have_text(["✓ keep", "✕ drop", "✓ keep"])
     tab.page.keyboard.press("u")
     expect(marks).to_have_text(["✓ keep", "✕ drop"])
-    wait_until(lambda: decided(app) == {"class/040.png": "keep", "class/041.png": "drop"})
+    wait_until(lambda: decided(app) == {"class/040.png": "keep", "class/041.png": "drop"}, 30.0)
     expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Took back the last decision")
     screenshot(tab.page, "gallery-decisions")
     tab.page.reload()
@@ -265,10 +257,10 @@ def test_a_range_is_selected_and_decided_at_once(visit: Callable[..., Visit], ap
     marks = gallery_of(tab.page).locator(".mark:not(:empty)")
     expect(marks).to_have_text(["✕ drop"] * 3)
     assert selected(tab.page) == []
-    wait_until(lambda: set(decided(app).values()) == {"drop"})
+    wait_until(lambda: set(decided(app).values()) == {"drop"}, 30.0)
     tab.page.keyboard.press("u")
     expect(marks).to_have_count(0)
-    wait_until(lambda: decided(app) == {})
+    wait_until(lambda: decided(app) == {}, 30.0)
 
 
 def test_space_enlarges_and_the_arrows_go_on(visit: Callable[..., Visit], app: Server) -> None:

@@ -10,8 +10,7 @@ import os
 import pty
 import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from jepascore_core.records import DatasetState, Run, RunState
 from jepascore_core.runs import DEMO_BACKBONES, worker_is_alive, worker_pid
 from tests.cli.conftest import Cli, finish
 from tests.cli.sources import SOURCES, write_noise
+from tests.conftest import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli")]
 
@@ -62,13 +62,6 @@ def many(live: Cli, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = write_noise(tmp_path_factory.mktemp("many") / "images", MANY)
     assert live("add", "many", folder).code == 0
     return "many"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def newest_run(cli: Cli) -> Run:

@@ -33,6 +33,7 @@ from jepascore_core.records import RunState
 from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.worker import Worker
+from tests.conftest import wait_until
 from tests.exporters.images import index, make_source
 
 RULES = "score >= 3"
@@ -268,13 +269,6 @@ def test_old_requests_are_forgotten(store, scores, out, monkeypatch):
 
 
 NUM_IMAGES = 4000
-
-
-def wait_until(condition, seconds=120.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 @pytest.fixture
