@@ -71,15 +71,16 @@ def load_ref(ref: BackboneRef, device: str | torch.device = "auto") -> Backbone:
 
 
 def id_at_path(text: str) -> str:
-    """The id of the backbone at a path that `jepascore train` wrote, loaded to tell; any other text as it is.
+    """The id of the backbone at a path that `jepascore train` wrote, also behind "trained:", loaded to tell; any other
+    text as it is.
 
     Raises:
         UnknownNameError, CheckpointError: as `load_backbone`.
     """
-    from jepascore_core.backbones.bundled_encoder import backbone_name
+    from jepascore_core.backbones.bundled_encoder import backbone_name, spec_at
 
     name = backbone_name(text)
-    return text if name == text else load_ref(BackboneRef(name), "cpu").info.backbone_id
+    return text if name == text and spec_at(name) is None else load_ref(BackboneRef(name), "cpu").info.backbone_id
 
 
 def wrap_encoder(

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import pyarrow as pa
 import typer
 
-from jepascore_core.cli.exports import find_measured, prepare_with_bar
+from jepascore_core.cli.exports import prepare_with_bar
+from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.curation.decisions import user_name
 from jepascore_core.curation.groups import accept_all, duplicate_groups, group_rows
@@ -36,9 +37,7 @@ def duplicates(
         float | None, typer.Option(help="Near duplicates within this cosine distance, such as 0.05; else same bytes.")
     ] = None,
     keep: Annotated[Keeper, typer.Option(help="Which one of a group to keep.")] = "most_likely",
-    backbone: Annotated[
-        str | None, typer.Option("--backbone", "-b", help="Name or id; may be left out if there is only one.")
-    ] = None,
+    backbone: Backbone = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many groups, the largest.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all groups to this CSV file.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,

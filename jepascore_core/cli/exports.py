@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import Progress, TaskID
 
+from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule, parse
 from jepascore_core.curation.decisions import decisions_of
@@ -18,14 +19,13 @@ from jepascore_core.curation.preparing import pending_work, prepare
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules import Among
-from jepascore_core.errors import ExportError, JepaScoreError, RuleError, UnknownNameError
+from jepascore_core.errors import ExportError, JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import BackboneRef, DatasetRecord
 from jepascore_core.runs import request_run
 from jepascore_core.score import Definition
 from jepascore_core.store import Store, write_atomically
-from jepascore_core.views.choices import MeasuredChoice, measured_choices
 from jepascore_core.views.score_set import ScoreSet
 
 Within = Literal["class", "dataset"]
@@ -45,9 +45,7 @@ def export_list(
     rules: Annotated[
         str | None, typer.Option(help="What to keep, as in the query bar: 'class_percentile >= 5 and label != \"x\"'.")
     ] = None,
-    backbone: Annotated[
-        str | None, typer.Option("--backbone", "-b", help="Name or id; may be left out if there is only one.")
-    ] = None,
+    backbone: Backbone = None,
     definition: Annotated[Definition, typer.Option(help="How the score sums the spectrum.")] = "rank",
     min_percentile: Annotated[
         float | None, typer.Option(help="Drop what is less likely: 5 drops the least likely 5 %.")
@@ -221,29 +219,3 @@ def _tell(report: ExportReport, json: bool) -> None:
         f"{counts.unscored:,} not measured, {counts.num_unreadable:,} unreadable. How it came about: "
         f"{report.provenance_path.name}"
     )
-
-
-def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) -> MeasuredChoice:
-    """What a dataset was measured with, by backbone name, backbone id or title.
-
-    Raises:
-        UnknownNameError: if nothing fits.
-        JepaScoreError: if several do.
-    """
-    known = store.catalogue.backbones()
-    choices = measured_choices(store, dataset.dataset_id)
-    found = [
-        choice
-        for choice in choices
-        if backbone in (None, choice.backbone_id, f"{choice.backbone_id}@{choice.spec_id}", choice.title)
-        or (choice.backbone_id in known and known[choice.backbone_id].name == backbone)
-    ]
-    listed = ", ".join(f"{choice.backbone_id}@{choice.spec_id}" for choice in found or choices)
-    if not found:
-        raise UnknownNameError(
-            f"{dataset.name} was not measured with {backbone or 'any backbone'}. "
-            + (f"There is: {listed}." if listed else "Measure it first with `jepascore score`.")
-        )
-    if len(found) > 1:
-        raise JepaScoreError(f"{dataset.name} was measured with several: choose one with --backbone: {listed}.")
-    return found[0]

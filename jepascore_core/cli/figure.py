@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jepascore_core.backbones.build import id_at_path
+from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, say
 from jepascore_core.cli.trust import write_html
 from jepascore_core.datasets.decoding import decode
@@ -18,7 +17,6 @@ from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import JepaScoreError, SampleError, UnknownNameError
 from jepascore_core.sheets import extremes_sheet
 from jepascore_core.store import Store, write_atomically
-from jepascore_core.views.choices import MeasuredChoice, measured_choices
 from jepascore_core.views.distribution import HistogramOptions, histograms
 from jepascore_core.views.extremes import class_extremes, class_summaries
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
@@ -33,9 +31,6 @@ FEW, MIN_BINS = 900, 12
 SHAPES: tuple[Shape, ...] = ("histogram", "density", "ecdf")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
-Backbone = Annotated[
-    str | None, typer.Option("--backbone", "-b", help="Name, path or part of its title, if there are several.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +50,7 @@ def extremes(
     """Least likely, most likely and random samples of each class as a PNG (the paper's Figures 1, 4 and 5)."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    choice = _choose(store, record.dataset_id, backbone)
+    choice = find_measured(store, record, backbone)
     scores = choice.scores(record.dataset_id)
     known = [summary.label for summary in class_summaries(store, scores) if summary.num_scored]
     wanted = [name for name in known if not label or name in label]
@@ -90,7 +85,7 @@ def score_histograms(
 
     store = Store()
     records = [store.catalogue.dataset(name) for name in datasets]
-    first = _choose(store, records[0].dataset_id, backbone)
+    first = find_measured(store, records[0], backbone)
     score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
     if shape not in SHAPES:
         raise UnknownNameError(f"There is no shape {shape!r}; choose one of {', '.join(SHAPES)}.")
@@ -107,28 +102,6 @@ def score_histograms(
         for record, item in zip(records, view.series, strict=True)
     ]
     _report({"path": str(out), "backbone": first.title, "series": series}, json)
-
-
-def _choose(store: Store, dataset_id: str, part: str | None) -> MeasuredChoice:
-    """The backbone that measured a dataset; of several the one of this name or at this path, or with it in its title.
-
-    Raises:
-        JepaScoreError: if there is none, or more than one.
-    """
-    measured: Sequence[MeasuredChoice] = measured_choices(store, dataset_id)
-    wanted = None if part is None else id_at_path(part)
-    known = store.catalogue.backbones()
-    named = [
-        choice
-        for choice in measured
-        if wanted in (None, choice.backbone_id)
-        or (choice.backbone_id in known and known[choice.backbone_id].name == wanted)
-    ]
-    found = named or [choice for choice in measured if part is not None and part.lower() in choice.title.lower()]
-    if len(found) == 1:
-        return found[0]
-    titles = "; ".join(choice.title for choice in measured) or "nothing yet"
-    raise JepaScoreError(f"Name one with --backbone: the dataset is measured with {titles}.")
 
 
 def _report(facts: dict[str, Any], json: bool) -> None:

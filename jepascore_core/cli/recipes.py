@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from jepascore_core.cli.exports import find_measured, prepare_with_bar, read_recipe
+from jepascore_core.cli.exports import prepare_with_bar, read_recipe
+from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
 from jepascore_core.curation import parse, to_text
 from jepascore_core.curation.decisions import decisions_of
@@ -62,9 +63,7 @@ def save(
     dataset: Name,
     recipe: Annotated[str, typer.Argument(help="What to call it.")],
     rules: Annotated[str, typer.Option(help="What to keep, as in the query bar.")],
-    backbone: Annotated[
-        str | None, typer.Option("--backbone", "-b", help="Name or id; may be left out if there is only one.")
-    ] = None,
+    backbone: Backbone = None,
     definition: Annotated[Definition, typer.Option(help="How the score sums the spectrum.")] = "rank",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the recipe of this name.")] = False,
     json: JsonFlag = False,

@@ -69,11 +69,11 @@ def test_few_samples_get_few_bins(cli: Cli, tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("kind", ["extremes", "histograms"])
 def test_several_backbones_or_none_are_asked_for(cli: Cli, tmp_path: Path, kind: str):
     add_dataset(cli.store, "bare", make_samples(["a"]))
-    assert "nothing yet" in cli("figure", kind, "bare", "-o", tmp_path / "x").sentence
+    assert "Measure it first" in cli("figure", kind, "bare", "-o", tmp_path / "x").sentence
     put(cli, "toy")
     samples = make_samples(["a", "b"] * 6)
     known = {sample.sample_key: 1.0 for sample in samples}
     dataset = cli.store.catalogue.dataset("toy")
     add_measurements(cli.store, dataset, add_backbone(cli.store, "timm:resnet18.test"), known, samples=samples)
-    assert "Name one with --backbone" in cli("figure", kind, "toy", "-o", tmp_path / "x").sentence
+    assert "choose one with --backbone" in cli("figure", kind, "toy", "-o", tmp_path / "x").sentence
     assert cli("figure", kind, "toy", "-o", tmp_path / "x", "-b", "resnet").code == 0

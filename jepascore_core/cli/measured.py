@@ -1,0 +1,59 @@
+"""`--backbone` of commands about what is measured already: one way to name it, the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from jepascore_core.backbones.build import id_at_path
+from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.records import BackboneInfo, DatasetRecord
+from jepascore_core.store import Store
+from jepascore_core.views.choices import MeasuredChoice, measured_choices
+
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        "-b",
+        help="Name, id, part of the title, or path of what `jepascore train` wrote; only needed if there are several.",
+    ),
+]
+
+
+def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) -> MeasuredChoice:
+    """What a dataset was measured with: the only one, or the one of this name, id ("id" or "id@spec"), title, path or
+    part of a title, whichever of these fits first.
+
+    Raises:
+        UnknownNameError: if nothing fits.
+        JepaScoreError: if several do.
+        CheckpointError: if the encoder at the path cannot be loaded.
+    """
+    choices = measured_choices(store, dataset.dataset_id)
+    known = store.catalogue.backbones()
+    found = [choice for choice in choices if backbone is None or backbone in _names(choice, known)]
+    asked = backbone or "any backbone yet"
+    if not found and backbone is not None:
+        wanted = id_at_path(backbone)
+        if wanted != backbone:
+            found = [choice for choice in choices if choice.backbone_id == wanted]
+            asked = f"the encoder at {backbone} as it is now"
+        else:
+            found = [choice for choice in choices if backbone.lower() in choice.title.lower()]
+    listed = ", ".join(f"{choice.backbone_id}@{choice.spec_id}" for choice in found or choices)
+    if not found:
+        raise UnknownNameError(
+            f"{dataset.name} was not measured with {asked}. Measure it first with `jepascore score`"
+            + (f", or choose one of: {listed}." if listed else ".")
+        )
+    if len(found) > 1:
+        raise JepaScoreError(f"{dataset.name} was measured with several: choose one with --backbone: {listed}.")
+    return found[0]
+
+
+def _names(choice: MeasuredChoice, known: Mapping[str, BackboneInfo]) -> set[str]:
+    names = {choice.backbone_id, f"{choice.backbone_id}@{choice.spec_id}", choice.title}
+    return names | ({known[choice.backbone_id].name} if choice.backbone_id in known else set())
