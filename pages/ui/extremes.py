@@ -69,9 +69,8 @@ def draw_extremes(score_sets: Sequence[ScoreSet], titles: Sequence[str], names: 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Score in nats, and the share of its class that scores lower: higher is more likely.")
         st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))
-    size = 112 if len(chosen) == 1 else 92
     event = gallery(
-        sections, "extremes", label="Extremes", size=size, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        sections, "extremes", label="Extremes", fits=True, remember=state.SAMPLE, tools=SCORE_TOOLS,
         dataset_id=score_sets[0].dataset_id, who=reviewer(),
     )  # fmt: skip
     if event is not None:
@@ -129,7 +128,7 @@ def draw_class_list(scores: ScoreSet, title: str) -> None:
             chart(class_overview_figure(shown), "class-spread-figure", "Spread of the scores of each class")
     sections = [_listed(summary, item, span) for summary, item in zip(shown, found, strict=True)]
     event = gallery(
-        sections, "class-list", label="Classes", size=80, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        sections, "class-list", label="Classes", fits=True, remember=state.SAMPLE, tools=SCORE_TOOLS,
         dataset_id=scores.dataset_id, who=reviewer(), on_open=lambda place: _open(shown[place].label),
     )  # fmt: skip
     if event is not None:

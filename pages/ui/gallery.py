@@ -91,6 +91,7 @@ def gallery(
     *,
     label: str = "Images",
     size: int = 112,
+    fits: bool = False,
     layout: Layout = "grid",
     selected: str | None = None,
     remember: str | None = None,
@@ -107,6 +108,8 @@ def gallery(
         key: of this gallery, unlike any other of the page.
         label: its name for a screen reader.
         size: side of a tile in pixels, unless the URL says another.
+        fits: unless the URL says a size, tiles are as large as lets the least, or the most, likely of a section stand
+            in one row; where they would be too small to see, they stand in as few even rows as possible.
         layout: "grid" wraps tiles; "row" keeps a group on one line that scrolls sideways.
         selected: every tile of this sample is marked.
         remember: query parameter that a chosen sample key is put into before the page runs, so that the page reads it
@@ -123,7 +126,8 @@ def gallery(
     marks, num_done = marks_and_done(desk) if desk else ({}, 0)
     data = {
         "label": label,
-        "size": state.read_int(state.SIZE, size, SMALLEST, LARGEST) if "size" in tools else size,
+        "size": _size(size, fits) if "size" in tools else size,
+        "can_fit": fits,
         "layout": layout,
         "selected": selected,
         "tools": tools,
@@ -172,10 +176,16 @@ def _remember(key: str, parameter: str | None) -> None:
 
 def _remember_view(key: str) -> None:
     match _reported(key, "viewed"):
-        case {"size": int(size), "show": [*names]}:
-            state.write(state.SIZE, min(max(size, SMALLEST), LARGEST))
+        case {"size": int() | None as size, "show": [*names]}:
+            state.write(state.SIZE, None if size is None else min(max(size, SMALLEST), LARGEST))
             shown = [name for name in SCORE_TOOLS if name in names]
             state.write(state.SHOW, ",".join(shown) or "nothing")
+
+
+def _size(default: int, fits: bool) -> int | None:
+    """What the URL says, else the default; None where tiles are to fit."""
+    chosen = state.read_int(state.SIZE, 0, 0, LARGEST)
+    return max(chosen, SMALLEST) if chosen else None if fits else default
 
 
 def _shown() -> tuple[Tool, ...]:

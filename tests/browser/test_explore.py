@@ -20,7 +20,7 @@ from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serv
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-NUM_DIGITS = 60
+NUM_DIGITS = 160
 #: For what the worker does on a busy machine, in milliseconds.
 PATIENCE = 120_000
 
@@ -64,6 +64,37 @@ def test_the_name_of_a_class_opens_it(visit: Callable[..., Visit], app: Server) 
     tab.page.get_by_role("button", name="digit 3", exact=True).click()
     settled(tab.page, "Extremes")
     expect(tab.page.locator(".title")).to_have_text(["digit 3"])
+    expect(tab.page.locator(".tile .label").first).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1280, 1400, 1920])
+@pytest.mark.parametrize("per_group, num_rows", [(6, 1), (12, 2)])
+def test_extremes_fill_the_width_in_even_rows(
+    visit: Callable[..., Visit], app: Server, width: int, per_group: int, num_rows: int
+) -> None:
+    page = visit(address(app, n=str(per_group), **{"class": "class digit 3"}), width=width).page
+    settled(page, "Extremes")
+    for side in ("Least likely", "Most likely"):
+        tiles = page.get_by_role("listbox", name=side).locator(".frame")
+        boxes = tiles.evaluate_all("all => all.map(e => e.getBoundingClientRect().toJSON())")
+        tops = [box["top"] for box in boxes]
+        assert len(boxes) == per_group and all(box["width"] >= 56 for box in boxes)
+        assert [tops.count(top) for top in sorted(set(tops))] == [per_group // num_rows] * num_rows
+
+
+def test_a_size_is_chosen_and_the_width_fitted_again(visit: Callable[..., Visit], app: Server) -> None:
+    page = visit(address(app)).page
+    settled(page, "Extremes")
+    frame, fit = page.locator(".frame").first, page.get_by_role("button", name="Fit", exact=True)
+    fitted = frame.bounding_box()
+    page.get_by_role("slider", name="Size").fill("200")
+    page.wait_for_url("**size=200**")
+    chosen = frame.bounding_box()
+    assert fitted and chosen and chosen["width"] >= 200 > fitted["width"]
+    fit.click()
+    page.wait_for_url(lambda url: "size=" not in url)
+    assert frame.bounding_box() == fitted
+    expect(fit).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_decision_in_the_gallery_is_found_by_search(visit: Callable[..., Visit], app: Server) -> None:

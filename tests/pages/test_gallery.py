@@ -52,6 +52,7 @@ def test_the_component_gets_everything_it_shows() -> None:
     assert json.loads(component.json) == {
         "label": "Images",
         "size": 90,
+        "can_fit": False,
         "layout": "grid",
         "selected": "a.png",
         "tools": ["size"],

@@ -18,6 +18,11 @@ const HINTS =
 const DECISION_HINTS = ", K keeps, D drops, U takes back";
 const RESEND_MILLISECONDS = 2500;
 const SETTLE_MILLISECONDS = 250;
+// Tiles that fit the width are neither too small to see nor larger than a thumbnail looks good.
+const SMALLEST_FIT = 56;
+const LARGEST_FIT = 160;
+// Smaller tiles may take away the scroll bar, which leaves this much more width: that is no reason to enlarge them.
+const SCROLL_BAR = 20;
 
 export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
   const root = parentElement.querySelector(".gallery");
@@ -32,11 +37,13 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
   if (root.drawn !== drawn) {
     draw(root);
     root.drawn = drawn;
+    root.seen = null;
   }
   if (root.seen !== JSON.stringify([data.size, data.show])) {
     root.seen = JSON.stringify([data.size, data.show]);
     applyView(root, data.size, data.show);
   }
+  fit(root);
   root.lastId = Math.max(root.lastId, data.done);
   root.outbox = root.outbox.filter((action) => action.id > data.done);
   if (root.outbox.length) {
@@ -59,6 +66,7 @@ function begin(root) {
     root.addEventListener(name, (event) => showTwins(root, event.target.closest(".tile")));
   }
   root.addEventListener("mouseleave", () => showTwins(root, null));
+  new ResizeObserver(() => fit(root, SCROLL_BAR)).observe(root);
   // Scrolling does not bubble.
   root.addEventListener("scroll", (event) => scrollTogether(root, event.target), true);
 }
@@ -70,6 +78,7 @@ function draw(root) {
   const held = root.getRootNode().activeElement?.closest?.(".tile");
   const address = held && [held.dataset.section, held.dataset.key];
   root.className = `gallery ${data.layout}`;
+  root.fitting = null;
   root.setAttribute("aria-label", data.label);
   root.byKey = new Map(data.sections.flatMap((section) => section.tiles.map((tile) => [tile.sample_key, tile])));
   const tools = data.tools.length ? [drawTools(root)] : [];
@@ -92,9 +101,16 @@ function drawTools(root) {
   const size = make("label", "size", "Size");
   root.slider = size.appendChild(document.createElement("input"));
   Object.assign(root.slider, { type: "range", min: 48, max: 256, step: 8 });
-  root.slider.oninput = () => root.style.setProperty("--size", `${root.slider.value}px`);
+  root.slider.oninput = () => {
+    setFits(root, false);
+    root.style.setProperty("--size", `${root.slider.value}px`);
+  };
   root.slider.onchange = () => tellView(root);
   bar.append(size);
+  if (root.data.can_fit) {
+    root.fitting = bar.appendChild(makeButton("toggle", "Fit", () => makeFit(root)));
+    root.fitting.title = "Tiles as large as lets a row hold all that are least, and all that are most likely";
+  }
   for (const name of root.data.tools.filter((tool) => TOGGLES[tool])) {
     const toggle = bar.appendChild(makeButton("toggle", TOGGLES[name]));
     toggle.dataset.toggle = name;
@@ -237,9 +253,9 @@ function tilesOf(root) {
 // What changes without drawing anew: size, what is shown, selection, marks
 
 function applyView(root, size, show) {
-  root.style.setProperty("--size", `${size}px`);
-  if (root.slider) {
-    root.slider.value = size;
+  setFits(root, size === null);
+  if (size !== null) {
+    setSize(root, size);
   }
   for (const name of Object.keys(TOGGLES)) {
     root.classList.toggle(`hide-${name}`, !show.includes(name));
@@ -247,9 +263,54 @@ function applyView(root, size, show) {
   }
 }
 
+function setSize(root, size) {
+  root.style.setProperty("--size", `${size}px`);
+  if (root.slider) {
+    root.slider.value = size;
+  }
+}
+
+function setFits(root, fits) {
+  root.classList.toggle("fits", fits);
+  root.fitting?.setAttribute("aria-pressed", String(fits));
+  root.fitted = undefined;
+}
+
+function makeFit(root) {
+  setFits(root, true);
+  fit(root);
+  tellView(root);
+}
+
+// One size for all sections. What is a little wider than the last time is left as it is, see SCROLL_BAR.
+function fit(root, tolerance = 0) {
+  const lists = [...root.querySelectorAll(".tiles")];
+  const sides = lists.filter((list) => list.matches(".sides > :not([data-tone='random']) > *"));
+  const rows = sides.length ? sides : lists;
+  const width = rows[0]?.clientWidth;
+  if (!root.classList.contains("fits") || !width || (width >= root.fitted && width < root.fitted + tolerance)) {
+    return;
+  }
+  root.fitted = width;
+  const gap = parseFloat(getComputedStyle(rows[0]).columnGap);
+  const columns = evenColumns(Math.max(...rows.map((list) => list.childElementCount)), width, SMALLEST_FIT, gap);
+  const size = Math.min(LARGEST_FIT, Math.floor((width + gap) / columns - gap));
+  setSize(root, size);
+  for (const list of lists) {
+    list.style.setProperty("--columns", evenColumns(list.childElementCount, list.clientWidth, size, gap));
+  }
+}
+
+// As few rows as possible, and so many columns that these are as even as can be.
+function evenColumns(count, width, size, gap) {
+  const most = Math.max(1, Math.floor((width + gap) / (size + gap)));
+  return Math.ceil(count / Math.ceil(count / most));
+}
+
 function tellView(root) {
   const show = Object.keys(TOGGLES).filter((name) => !root.classList.contains(`hide-${name}`));
-  root.trigger("viewed", { size: Number(root.slider.value), show });
+  const size = root.classList.contains("fits") ? null : Number(root.slider.value);
+  root.trigger("viewed", { size, show });
 }
 
 function refresh(root) {
