@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from jepascore_core.errors import ExportError
+from jepascore_core.exporters.staging import alone, backup_path, new_token, remove, temporary_path, twin_path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -21,32 +20,31 @@ def staged(targets: list[Path], overwrite: bool = False, token: str | None = Non
     """Gives a temporary path for each target; if the block ends well, all of them get their names, else none does.
 
     A target may become a file or a folder. A folder that exists is never replaced, a file only with `overwrite`. The
-    first target is named last: once it is there, everything is. A `token` is part of the temporary names: what an
-    attempt that was killed left under it is removed.
+    first target is named last: once it is there, everything is. What an attempt that was killed left is removed first.
+    A `token` is part of the temporary names.
 
     Raises:
-        ExportError: saying what to do: a target exists already, the folder above it is missing or must not be written
-            to, the disk is full.
+        ExportError: saying what to do: a target exists already, another process is writing it, the folder above it is
+            missing or must not be written to, the disk is full.
     """
-    temporary = [temporary_path(target, token or secrets.token_hex(4)) for target in targets]
+    token = token or new_token()
+    temporary = [temporary_path(target, token) for target in targets]
     try:
-        check_targets(targets, overwrite)
-        for path in temporary:
-            remove(path)
-        yield temporary
-        for path in temporary:
-            _flush(path)
-        _publish(list(zip(temporary, targets, strict=True))[::-1], overwrite)
+        _check_folders(targets)
+        with alone(targets):
+            check_targets(targets, overwrite)
+            try:
+                for path in temporary:
+                    remove(path)
+                yield temporary
+                for path in temporary:
+                    _flush(path)
+                _publish(list(zip(temporary, targets, strict=True))[::-1], overwrite)
+            finally:
+                for path in temporary:
+                    remove(path)
     except OSError as error:
         raise ExportError(explain(error, targets[0])) from error
-    finally:
-        for path in temporary:
-            remove(path)
-
-
-def temporary_path(target: Path, token: str) -> Path:
-    """Where something is written before it gets its name: beside the target, hidden."""
-    return target.with_name(f".{target.name}.{token}.tmp")
 
 
 def check_targets(targets: list[Path], overwrite: bool = False) -> None:
@@ -55,10 +53,15 @@ def check_targets(targets: list[Path], overwrite: bool = False) -> None:
     Raises:
         ExportError: as `staged`, at its beginning.
     """
+    _check_folders(targets)
+    for target in targets:
+        _refuse(target, overwrite)
+
+
+def _check_folders(targets: list[Path]) -> None:
     for target in targets:
         if not target.parent.is_dir():
             raise ExportError(f"The folder {target.parent} does not exist. Make it, or choose another one.")
-        _refuse(target, overwrite)
 
 
 def explain(error: OSError, target: Path) -> str:
@@ -68,15 +71,6 @@ def explain(error: OSError, target: Path) -> str:
     if error.errno in _FORBIDDEN:
         return f"{target.parent} must not be written to ({error.strerror}). Choose another folder."
     return f"{target} cannot be written ({error.strerror or error}). Choose another name or folder."
-
-
-def remove(path: Path) -> None:
-    """Remove a file or folder of ours; a link in it is removed, not what it leads to."""
-    with contextlib.suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
@@ -106,8 +100,8 @@ def _publish(pairs: list[tuple[Path, Path]], overwrite: bool) -> None:
         for temporary, target in pairs:
             _refuse(target, overwrite)
             if overwrite and os.path.lexists(target):
-                published.append((target, _second_name(target, temporary.with_suffix(".old"))))
-                temporary.replace(target)
+                published.append((target, _second_name(target, backup_path(temporary))))
+                _replace(temporary, target)
             else:
                 _give_name(temporary, target)
                 published.append((target, None))
@@ -147,3 +141,17 @@ def _give_name(temporary: Path, target: Path) -> None:
     except OSError:
         _refuse(target, overwrite=False)
         temporary.rename(target)
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Put it in the place of a file. Where hard links are known it keeps its temporary name: it tells whose it is."""
+    twin = twin_path(temporary)
+    try:
+        os.link(temporary, twin)
+    except OSError:
+        temporary.replace(target)
+        return
+    try:
+        twin.replace(target)
+    finally:
+        remove(twin)

@@ -7,6 +7,7 @@ anew.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -16,7 +17,8 @@ from pathlib import Path
 from jepascore_core.curation.recipes import Recipe, from_dict, to_dict
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.export import ExportOptions, checked_format, export, targets_of
-from jepascore_core.exporters.publishing import check_targets, remove, temporary_path
+from jepascore_core.exporters.publishing import check_targets
+from jepascore_core.exporters.staging import put_right, remove, temporary_path
 from jepascore_core.queueing import Work, enqueue
 from jepascore_core.records import ExportRequest, RunState
 from jepascore_core.runs import start_worker, worker_is_alive
@@ -38,9 +40,10 @@ def request_export(
     chosen = checked_format(file_format, options)
     if not path.is_absolute():
         raise ExportError(f"{path} is no whole path: begin with /, or with ~ for your own folder.")
-    check_targets(list(targets_of(path)))
     if any(item.path == str(path) for item in store.catalogue.exports(active_only=True)):
         raise ExportError(f"{path} is being written already. Wait for it, or cancel it.")
+    put_right(targets_of(path))
+    check_targets(list(targets_of(path)))
     body = json.dumps(to_dict(recipe))
     request = store.catalogue.add_export(dataset_id, body, str(path), chosen, dataclasses.asdict(options))
     return _enqueued(store, request.export_id)
@@ -65,8 +68,8 @@ def cancel_export(store: Store, export_id: str) -> None:
         return
     store.catalogue.update_export(export_id, cancel_requested=1)
     if request.state is RunState.QUEUED or not worker_is_alive(store.home):
-        for target in targets_of(Path(request.path)):
-            remove(temporary_path(target, export_id))
+        with contextlib.suppress(ExportError):  # somebody else writes there, and tidies up
+            put_right(targets_of(Path(request.path)))
         store.catalogue.update_export(export_id, state=RunState.CANCELLED, message="Cancelled")
 
 
@@ -123,6 +126,9 @@ def _written_before(path: Path, export_id: str) -> int | None:
 
     The provenance gets its name first. If it alone did, it goes, so that the export can be written anew.
     """
+    temporary = temporary_path(path, export_id)
+    is_named = path.exists() and (not temporary.exists() or temporary.samefile(path))
+    put_right(targets_of(path))
     _, provenance_path = targets_of(path)
     try:
         found = json.loads(provenance_path.read_text(encoding="utf-8"))
@@ -131,9 +137,7 @@ def _written_before(path: Path, export_id: str) -> int | None:
         num_rows = int(found["list"]["num_rows"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    temporary = temporary_path(path, export_id)
-    if path.exists() and (not temporary.exists() or temporary.samefile(path)):
-        remove(temporary)
+    if is_named:
         return num_rows
     remove(provenance_path)
     return None

@@ -97,7 +97,7 @@ def test_a_cancelled_export_leaves_nothing(store, scores, out, file_format, call
         nonlocal calls
         calls -= 1
         if not calls:
-            assert names(out) == [f".x.{request.export_id}.tmp"]
+            assert names(out) == [f".x.{request.export_id}.tmp", ".x.jepascore.lock"]
             raise RunCancelled
 
     with pytest.raises(RunCancelled):
@@ -220,6 +220,7 @@ def test_killed_while_names_were_given(store, scores, out, file_format, named):
     request = ask(store, scores, out / "x", file_format)
     Worker(store).handle(Work.EXPORT, request.export_id)
     before = (out / "x").stat().st_mtime_ns
+    (out / ".x.jepascore.lock").touch()
     if named != "both":
         (out / "x").rename(out / f".x.{request.export_id}.tmp")
     elif file_format == "zip":
@@ -296,7 +297,7 @@ def kill_in_the_middle(store, request, out):
     os.kill(worker_pid(store.home), signal.SIGKILL)
     wait_until(lambda: not worker_is_alive(store.home))
     assert store.catalogue.export(request.export_id).state is RunState.RUNNING
-    assert names(out) == [temporary.name], "nothing has the name that was asked for"
+    assert names(out) == [temporary.name, ".x.jepascore.lock"], "nothing has the name that was asked for"
     assert 0 < files(temporary) < NUM_IMAGES
 
 

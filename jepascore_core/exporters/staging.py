@@ -1,0 +1,141 @@
+"""Hidden names beside a target, under which something is written before it gets its name, and who may touch them.
+
+Whoever writes a target holds its lock, which the system takes from a process however that ends. What lies under hidden
+names while nobody holds the lock was left by one that was killed: that is known, not guessed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from jepascore_core.errors import ExportError
+
+#: Seconds until a lock counts as held: that of a process that was just killed is free within a moment.
+PATIENCE = 1.0
+
+#: Tokens: eight random digits, or the id of an export that the worker was asked for.
+_HIDDEN = r"\.{name}\.([0-9a-f]{{8}}|[0-9a-z]{{26}})\.(?:tmp|new|old)"
+
+
+def new_token() -> str:
+    """What tells the hidden names of one attempt from those of others."""
+    return secrets.token_hex(4)
+
+
+def temporary_path(target: Path, token: str) -> Path:
+    """Where something is written before it gets its name: beside the target, hidden."""
+    return target.with_name(f".{target.name}.{token}.tmp")
+
+
+def twin_path(temporary: Path) -> Path:
+    """A second name of what is written, which is moved onto a file that is to be replaced."""
+    return temporary.with_suffix(".new")
+
+
+def backup_path(temporary: Path) -> Path:
+    """A second name of a file that is to be replaced."""
+    return temporary.with_suffix(".old")
+
+
+@contextlib.contextmanager
+def alone(targets: Sequence[Path]) -> Iterator[None]:
+    """Be the only one that writes these targets, whose folders exist; what a killed process left is put right before.
+
+    Raises:
+        ExportError: if somebody else is writing the first of them.
+    """
+    path = _lock_path(targets[0])
+    was_left = path.exists()
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout as error:
+        raise ExportError(
+            f"{targets[0]} is being written by another process. Wait for it, or choose another name."
+        ) from error
+    try:
+        if was_left:
+            _put_right(targets)
+        try:
+            yield
+        finally:
+            # As long as something is left the lock stays, which says so.
+            if not _tokens(targets):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+    finally:
+        lock.release()
+
+
+def put_right(targets: Sequence[Path]) -> None:
+    """Remove what a killed process left of these targets: of several either all or none have their names afterwards.
+
+    The first target is named last, so that its name says that all have theirs.
+
+    Raises:
+        ExportError: if somebody is writing them.
+    """
+    if _lock_path(targets[0]).exists():
+        # Where nothing may be written, nothing can be put right.
+        with contextlib.suppress(OSError), alone(targets):
+            pass
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder of ours; a link in it is removed, not what it leads to."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lock_path(target: Path) -> Path:
+    return target.with_name(f".{target.name}.jepascore.lock")
+
+
+def _tokens(targets: Sequence[Path]) -> set[str]:
+    """Of all attempts of which something lies there."""
+    tokens = set()
+    for target in targets:
+        pattern = re.compile(_HIDDEN.format(name=re.escape(target.name)))
+        tokens |= {found[1] for name in os.listdir(target.parent) if (found := pattern.fullmatch(name))}  # noqa: PTH208
+    return tokens
+
+
+def _put_right(targets: Sequence[Path]) -> None:
+    for token in _tokens(targets):
+        hidden = [temporary_path(target, token) for target in targets]
+        if os.path.lexists(hidden[0]) and not _is_same(hidden[0], targets[0]):
+            for temporary, target in zip(hidden, targets, strict=True):
+                _take_back(temporary, target)
+        for temporary, target in zip(hidden, targets, strict=True):
+            remove(twin_path(temporary))
+            if os.path.lexists(target):  # else it is the only copy
+                remove(backup_path(temporary))
+            remove(temporary)
+
+
+def _take_back(temporary: Path, target: Path) -> None:
+    """Take a name away that an attempt gave, provided that what has it is certainly of that attempt."""
+    backup = backup_path(temporary)
+    if os.path.lexists(target) and not _is_same(temporary, target):
+        return
+    if os.path.lexists(backup):
+        backup.replace(target)
+    else:
+        remove(target)
+
+
+def _is_same(temporary: Path, target: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return temporary.samefile(target)
+    return False
