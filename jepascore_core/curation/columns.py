@@ -158,13 +158,6 @@ class Columns:
             FROM ({manifest}) ORDER BY sample_key, uri"""
         return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)
 
-    def draw(self, dataset: DatasetRecord, seed: int) -> str:
-        """A random order of the samples that depends on their keys and the seed only: 1, 2, ..."""
-        base = self.base(dataset)
-        sql = f"""SELECT row_number() OVER (ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id) AS "{{name}}"
-            FROM {base} ORDER BY row_id"""
-        return self.hold(["draw", base, seed], sql, [seed])
-
     def exact_groups(self, dataset: DatasetRecord) -> str:
         """Which samples have the same bytes: the row of the first of them, NULL where there is one only."""
         base = self.base(dataset)
@@ -179,16 +172,18 @@ class Columns:
 
     def group_flag(self, dataset: DatasetRecord, groups: str, column: str) -> str:
         """Whether the samples of a group differ in a column of the base, "split" or "label"."""
-        window = f'OVER (PARTITION BY "{groups}")'
-        sql = f"""SELECT "{groups}" IS NOT NULL AND coalesce(min({column}) {window} <> max({column}) {window}, false)
-            AS "{{name}}" FROM {self.base(dataset)} POSITIONAL JOIN {groups} ORDER BY row_id"""
+        beside = f"{self.base(dataset)} POSITIONAL JOIN {groups}"
+        sql = f"""SELECT coalesce(differs, false) AS "{{name}}" FROM {beside} LEFT JOIN (
+                SELECT "{groups}", min({column}) <> max({column}) AS differs
+                FROM {beside} WHERE "{groups}" IS NOT NULL GROUP BY "{groups}"
+            ) USING ("{groups}") ORDER BY row_id"""
         return self.hold(["differ", groups, column], sql)
 
 
 def _groups_sql(relation: str, key: str) -> str:
-    window = f"OVER (PARTITION BY {key})"
-    return f"""SELECT CASE WHEN count(*) {window} > 1 THEN min(row_id) {window} END AS "{{name}}"
-        FROM {relation} ORDER BY row_id"""
+    return f"""SELECT first_row AS "{{name}}" FROM {relation} LEFT JOIN (
+            SELECT {key} AS grp, min(row_id) AS first_row FROM {relation} GROUP BY grp HAVING count(*) > 1
+        ) ON {key} = grp ORDER BY row_id"""
 
 
 def _identity(scores: ScoreSet) -> tuple[str, ...]:

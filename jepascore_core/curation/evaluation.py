@@ -16,6 +16,7 @@ import pyarrow as pa
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.compiling import Compiler
 from jepascore_core.curation.diversity import clusters, k_center
+from jepascore_core.curation.drawing import drawn, lots
 from jepascore_core.curation.neighbours import dataset_embeddings
 from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Step
 from jepascore_core.records import DatasetRecord, short_hash
@@ -165,25 +166,23 @@ class _Evaluator:
     def _budget(self, table: str, step: Budget) -> tuple[str, list[Any]]:
         if step.draw == "diverse":
             return self._diverse(table, step)
-        draw = self.columns.draw(self.dataset, step.seed)
-        beside, column = "", {"class": "label", "split": "split", None: "label"}[step.per]
+        by: dict[str | None, str] = {"class": "label", "split": "split", None: "label"}
+        column: str | None = by[step.per]
+        beside = ""
         if step.draw == "clusters":
-            column = self._clusters(step)
-            beside = f" POSITIONAL JOIN {column}"
-        order = f"""decision = 'keep' DESC NULLS LAST, "{draw}" """
-        if step.draw == "random" and step.per is None:
-            beside_draw = f"""{table} JOIN (SELECT row_id, "{draw}" FROM {self.base} POSITIONAL JOIN {draw})"""
-            sql = f"SELECT row_id FROM {beside_draw} USING (row_id) WHERE alive ORDER BY {order} LIMIT {step.n}"
-            return sql, [draw, "random", step.n]
-        place = f'row_number() OVER (PARTITION BY "{column}" ORDER BY {order}) AS place'
-        alive = f"""SELECT row_id, decision, "{draw}", {place}
-            FROM {table} JOIN (SELECT row_id, "{draw}", "{column}" FROM {self.base} POSITIONAL JOIN {draw}{beside})
-            USING (row_id) WHERE alive"""
-        if step.per is not None:
-            return f"SELECT row_id FROM ({alive}) WHERE place <= {step.n}", [draw, column, step.n]
-        sql = f"""SELECT row_id FROM ({alive})
-            ORDER BY decision = 'keep' DESC NULLS LAST, place, "{draw}" LIMIT {step.n}"""
-        return sql, [draw, column, "balanced", step.n]
+            column = beside = self._clusters(step)
+        elif step.draw == "random" and step.per is None:
+            column = None
+        held = lots(self.store, self.columns, self.dataset, step.seed, column, beside)
+        about = ["drawn", table, held, step.n, step.per, step.draw]
+
+        def made() -> pa.Table:
+            left = self.store.query(f"SELECT row_id, decision = 'keep' AS forced FROM {table} WHERE alive")
+            alive, forced = left["row_id"].to_numpy(), left["forced"].fill_null(False).to_numpy()
+            all_lots = self.store.query(f"SELECT * FROM {held}")
+            return pa.table({"row_id": drawn(all_lots, alive, alive[forced], step.n, in_turn=step.draw != "random")})
+
+        return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
 
     def _clusters(self, step: Budget) -> str:
         """The k-means cluster of each sample, NULL where it was not measured."""
