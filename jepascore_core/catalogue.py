@@ -59,7 +59,7 @@ class Catalogue:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
-            migrate(connection)
+            migrate(connection, path.parent)
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:

@@ -1,10 +1,56 @@
-"""Numbered steps of the catalogue's schema. They run in one transaction together with the record that they ran."""
+"""Numbered steps of the home folder: the catalogue's schema, and files of former versions.
 
+They run in one transaction together with the record that they ran. A step about files may be cut short: it runs again.
+"""
+
+import contextlib
+import os
+import shutil
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
 
 from jepascore_core.errors import StoreError
+from jepascore_core.records import short_hash
 
-MIGRATIONS: tuple[str, ...] = (
+_DIGITS = "[0-9a-f]" * 20
+
+
+def settle_former_files(connection: sqlite3.Connection, home: Path) -> None:
+    """What former versions kept in the home folder itself: snapshots of saved recipes are moved to their datasets; what
+    can be worked out again is deleted, and snapshots that no saved recipe has. Anything else that lies there stays.
+    """
+    _forget(home / "companions", f"*-{_DIGITS}.parquet")
+    _forget(home / "neighbours", f"near-{_DIGITS}.parquet")
+    with contextlib.suppress(OSError, yaml.YAMLError):
+        _keep_snapshots(connection, home)
+        _forget(home / "recipes", f"{_DIGITS}.parquet")
+
+
+def _forget(folder: Path, pattern: str) -> None:
+    with contextlib.suppress(OSError):
+        for path in (*folder.glob(pattern), *folder.glob(f".{pattern}.*.tmp")):
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _keep_snapshots(connection: sqlite3.Connection, home: Path) -> None:
+    if not (home / "recipes").is_dir():
+        return
+    for dataset_id, body in connection.execute("SELECT dataset_id, body FROM recipes").fetchall():
+        recipe_hash = short_hash({**yaml.safe_load(body), "name": ""}, 20)
+        snapshot = home / "recipes" / f"{recipe_hash}.parquet"
+        target = home / "datasets" / dataset_id / "recipes" / snapshot.name
+        if snapshot.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            shutil.copyfile(snapshot, temporary)
+            temporary.replace(target)
+
+
+MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
     """
     CREATE TABLE datasets (
         dataset_id TEXT PRIMARY KEY,
@@ -125,11 +171,12 @@ MIGRATIONS: tuple[str, ...] = (
     )
     """,
     "ALTER TABLE probes ADD COLUMN is_precision_open INTEGER NOT NULL DEFAULT 0",
+    settle_former_files,
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date; any number of processes may try at once.
+def migrate(connection: sqlite3.Connection, home: Path) -> None:
+    """Bring schema and home folder up to date; any number of processes may try at once.
 
     Raises:
         StoreError: if a newer version of the program wrote the catalogue.
@@ -143,8 +190,11 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"The catalogue has schema version {version}, this program knows {len(MIGRATIONS)}: "
             "it was written by a newer release. Update jepascore, or point JEPASCORE_HOME to another folder."
         )
-    for script in MIGRATIONS[version:]:
-        for statement in script.split(";"):
+    for step in MIGRATIONS[version:]:
+        if not isinstance(step, str):
+            step(connection, home)
+            continue
+        for statement in step.split(";"):
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
