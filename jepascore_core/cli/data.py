@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from jepascore_core.cli.output import JsonFlag, print_json, print_table, say, work_json
+from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_index
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled
@@ -19,11 +19,14 @@ from jepascore_core.views.failures import failures_csv
 from jepascore_core.views.formats import plural
 from jepascore_core.views.progress import index_failures
 
-datasets_app = typer.Typer(help="List the datasets, cancel an index, and see what could not be read.")
+datasets_app = typer.Typer(
+    cls=ListsByDefault, help="List the datasets, cancel an index, and see what could not be read."
+)
 
 Kind = Literal["imagefolder", "flat", "table", "zip", "idx"]
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
-OutOption = Annotated[Path | None, typer.Option(help="Write them to this CSV file.")]
+OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write them to this CSV file.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,16 +64,9 @@ def add(
             say(f"What failed, and why: `jepascore datasets failures {record.name}`.")
 
 
-@datasets_app.callback(invoke_without_command=True)
-def datasets(context: typer.Context, json: JsonFlag = False) -> None:
-    """List the datasets, cancel an index, and see what could not be read."""
-    if context.invoked_subcommand is None:
-        list_datasets(json)
-
-
 @datasets_app.command("list")
 def list_datasets(json: JsonFlag = False) -> None:
-    """List the datasets, oldest first."""
+    """List the datasets, oldest first. `jepascore datasets` is the same."""
     records = Store().catalogue.datasets()
     if json:
         print_json([work_json(record) for record in records])
@@ -84,11 +80,11 @@ def list_datasets(json: JsonFlag = False) -> None:
 
 
 @datasets_app.command("failures")
-def failures(name: NameArgument, out: OutOption = None, json: JsonFlag = False) -> None:
+def failures(name: NameArgument, out: OutOption = None, overwrite: Overwrite = False, json: JsonFlag = False) -> None:
     """List the samples of a dataset that could not be read, and why."""
     store = Store()
     record = store.catalogue.dataset(name)
-    show_failures(index_failures(store, record), f"Failed samples of {record.name}", out, json)
+    show_failures(index_failures(store, record), f"Failed samples of {record.name}", out, overwrite, json)
 
 
 @datasets_app.command("cancel")
@@ -107,14 +103,14 @@ def cancel(name: NameArgument, json: JsonFlag = False) -> None:
         say(f"{record.name} is not being read: it is {record.state}.")
 
 
-def show_failures(failures: list[SampleFailure], title: str, out: Path | None, json: bool) -> None:
+def show_failures(failures: list[SampleFailure], title: str, out: Path | None, overwrite: bool, json: bool) -> None:
     """Print failures as a table or JSON, or write them to a CSV file.
 
     Raises:
         ExportError: if the file exists or cannot be written.
     """
     if out is not None:
-        with staged([out]) as (temporary,):
+        with staged([out], overwrite) as (temporary,):
             temporary.write_text(failures_csv(failures), encoding="utf-8")
         say(f"{plural(len(failures), 'failure')} written to {out}.")
     if json:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
 @decisions_app.command("list")
 def list_decisions(
     dataset: Name,
-    verdict: Annotated[str | None, typer.Option(help="Only these: keep or drop.")] = None,
+    verdict: Annotated[Literal["keep", "drop"] | None, typer.Option(help="Only these.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """List the present decision about every sample that has one. `jepascore decisions NAME` is the same."""
@@ -138,7 +139,12 @@ def _decide(
     if json:
         print_json({"action_id": action_id, "verdict": verdict, "num_samples": len(found)})
     else:
-        say(f"{plural(len(found), 'sample')} of {record.name}: {verdict}. `jepascore decisions undo` takes it back.")
+        say(f"{plural(len(found), 'sample')} of {record.name}: {verdict}. {undoing(record)}")
+
+
+def undoing(record: DatasetRecord) -> str:
+    """How a decision is taken back, as a sentence."""
+    return f"`jepascore decisions undo {shlex.quote(record.name)}` takes it back."
 
 
 def _names_of(file: Path) -> list[str]:

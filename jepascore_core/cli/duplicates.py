@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import pyarrow as pa
 import typer
 
+from jepascore_core.cli.data import Overwrite
+from jepascore_core.cli.decisions import undoing
 from jepascore_core.cli.exports import prepare_with_bar
 from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
@@ -40,7 +42,7 @@ def duplicates(
     backbone: Backbone = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many groups, the largest.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all groups to this CSV file.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: Overwrite = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Decide as proposed wherever nobody decided; `decisions undo` takes back.")
     ] = False,
@@ -55,7 +57,7 @@ def duplicates(
     prepare_with_bar(store, scores, Curation(steps=(step,)))
     if accept:
         number = accept_all(store, scores, radius, keep, who or user_name())
-        say(f"Decided about {plural(number, 'sample')}. `jepascore decisions undo {record.name}` takes it back.")
+        say(f"Decided about {plural(number, 'sample')}. {undoing(record)}")
     rows = group_rows(store, scores, radius, keep, limit or (None if json or out else SHOWN))
     if out is not None:
         with staged([out], overwrite) as (temporary,), temporary.open("xb") as sink:

@@ -34,11 +34,16 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class ListsByDefault(TyperGroup):
-    """A group whose command `list` need not be named: `jepascore decisions NAME` lists those of NAME."""
+    """A group whose command `list` need not be named: `jepascore runs --json`, `jepascore decisions NAME`."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that is meant."""
-        return super().resolve_command(ctx, args if args and args[0] in self.commands else ["list", *args])
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `list` before what does not begin with a command; a word does not unless `list` takes one."""
+        if args:
+            takes_word = any(parameter.param_type_name == "argument" for parameter in self.commands["list"].params)
+            is_list = args[0] != "--help" if args[0].startswith("-") else takes_word and args[0] not in self.commands
+        else:
+            is_list = not self.no_args_is_help
+        return super().parse_args(ctx, ["list", *args] if is_list else args)
 
 
 def print_json(value: Any) -> None:

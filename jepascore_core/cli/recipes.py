@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.exports import prepare_with_bar, read_recipe
 from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
@@ -138,6 +139,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write every sample that differs to this CSV file.")
     ] = None,
+    overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
     """Say how many samples two recipes both keep, and which ones only one of them keeps."""
@@ -147,7 +149,7 @@ def compare(
     for recipe in (one, two):
         _prepare(store, record.dataset_id, recipe)
     if out is not None:
-        with staged([out]) as (temporary,):
+        with staged([out], overwrite) as (temporary,):
             temporary.write_bytes(differing_csv(store, record.dataset_id, one, two))
         say(f"Written to {out}.")
     found = compare_recipes(store, record.dataset_id, one, two)

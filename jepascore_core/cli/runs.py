@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from jepascore_core.cli.data import OutOption, show_failures
-from jepascore_core.cli.output import JsonFlag, describe_speed, print_json, print_table, say, work_json
+from jepascore_core.cli.data import OutOption, Overwrite, show_failures
+from jepascore_core.cli.output import JsonFlag, ListsByDefault, describe_speed, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_run
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records import Run, RunState
 from jepascore_core.runs import cancel_run, resume_run
 from jepascore_core.store import Store
 
-runs_app = typer.Typer(help="List, follow, cancel and resume runs, and see what failed.")
+runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel and resume runs, and see what failed.")
 
 RunArgument = Annotated[str, typer.Argument(help="Id of the run, or its first characters.")]
 
@@ -24,16 +24,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(runs_app, name="runs")
 
 
-@runs_app.callback(invoke_without_command=True)
-def runs(context: typer.Context, json: JsonFlag = False) -> None:
-    """List, follow, cancel and resume runs, and see what failed."""
-    if context.invoked_subcommand is None:
-        list_runs(json)
-
-
 @runs_app.command("list")
 def list_runs(json: JsonFlag = False) -> None:
-    """List the runs, newest first."""
+    """List the runs, newest first. `jepascore runs` is the same."""
     store = Store()
     found = store.catalogue.runs()
     if json:
@@ -99,11 +92,12 @@ def resume(
 
 
 @runs_app.command("failures")
-def failures(run_id: RunArgument, out: OutOption = None, json: JsonFlag = False) -> None:
+def failures(run_id: RunArgument, out: OutOption = None, overwrite: Overwrite = False, json: JsonFlag = False) -> None:
     """List the images that a run could not measure, and why."""
     store = Store()
     run = find_run(store, run_id)
-    show_failures(store.catalogue.run_failures(run.run_id), f"Failed images of run {run.run_id}", out, json)
+    found = store.catalogue.run_failures(run.run_id)
+    show_failures(found, f"Failed images of run {run.run_id}", out, overwrite, json)
 
 
 def report_end(run: Run, json: bool) -> None:

@@ -86,6 +86,7 @@ def test_failures_as_table_json_and_file(cli: Cli, run: Run, kind: str, tmp_path
     with out.open(newline="", encoding="utf-8") as lines:
         assert [line["message"] for line in csv.DictReader(lines)] == [FAILURE.message]
     assert "exists already" in cli(*words, "--out", out).sentence
+    assert cli(*words, "--out", out, "--overwrite").code == 0
     assert "does not exist" in cli(*words, "--out", tmp_path / "nowhere" / "x.csv").sentence
 
 

@@ -42,7 +42,7 @@ def standing(cli: Cli, *options: str) -> dict[str, str]:
 def test_deciding_by_key_by_content_id_and_by_file(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
     answer = cli("decisions", "drop", "toy", "0.png", "4.png", "--who", "ada", "--why", "blurred")
     assert (answer.code, answer.out) == (0, "")
-    assert "2 samples of toy: drop" in answer.err
+    assert "2 samples of toy: drop. `jepascore decisions undo toy` takes it back." in answer.err
     ids = tmp_path / "ids.txt"
     ids.write_text(f"=lone.png\n{SAMPLES[6].content_id}\n\n", encoding="utf-8")
     answer = cli("decisions", "keep", "toy", "--from", ids, "--json")
@@ -167,6 +167,8 @@ def test_recipes_are_saved_shown_duplicated_compared_and_removed(cli: Cli, datas
         rows = list(csv.DictReader(opened))
     assert len(rows) == 10
     assert rows[-1] == {"sample_key": "'=lone.png", "first": "keep", "second": "drop"}
+    assert "exists already" in cli("recipes", "compare", "toy", "high", "low", "--out", out).sentence
+    assert cli("recipes", "compare", "toy", "high", "low", "--out", out, "--overwrite").code == 0
 
     assert "as then" in cli("recipes", "changes", "toy", "high").err
     assert cli("recipes", "changes", "toy", "high", "--json").json["kept_now"] == 4

@@ -12,6 +12,7 @@ import typer
 
 from jepascore_core.cli import app
 from tests.cli.conftest import Cli
+from tests.conftest import add_dataset, make_samples
 
 #: `app` is no headless command: it serves until it is stopped.
 NOT_HEADLESS = {"app"}
@@ -50,6 +51,30 @@ def test_every_headless_command_speaks_json(words: str):
     assert any("--json" in parameter.opts for parameter in COMMANDS[words].params)
 
 
+def test_what_is_about_a_dataset_names_it_first():
+    about = [words for words in COMMANDS if words.split()[0] in ("decisions", "recipes")]
+    about += ["datasets failures", "datasets cancel", "remove", "score", "export", "duplicates", "train"]
+    for words in (*about, "figure extremes"):
+        first = next(parameter for parameter in COMMANDS[words].params if parameter.param_type_name == "argument")
+        assert "dataset" in first.help.lower(), words
+
+
+@pytest.mark.parametrize("words", ["datasets", "runs", "decisions toy", "recipes toy"])
+def test_a_list_is_what_a_group_does_by_itself(cli: Cli, words: str):
+    add_dataset(cli.store, "toy", make_samples(["a"]))
+    group, *name = words.split()
+    wanted = cli(group, "list", *name, "--json")
+    assert wanted.code == 0
+    assert cli(group, *name, "--json") == cli(group, "--json", *name) == wanted
+    assert cli(group, *name).out == cli(group, "list", *name).out
+
+
+def test_a_mistyped_command_is_said(cli: Cli):
+    assert "No such command 'folow'" in cli("runs", "folow", "x").err
+    assert "no dataset 'kepe'" in cli("decisions", "kepe").sentence
+    assert cli("decisions").code == cli("recipes").code == 2
+
+
 @pytest.mark.parametrize("words", ["", "datasets", "runs", "worker", *sorted(COMMANDS)])
 def test_every_command_explains_itself(cli: Cli, words: str):
     answer = cli(*words.split(), "--help")
@@ -75,6 +100,8 @@ def test_the_version_is_one_line(cli: Cli):
         ("score", "digits", "-b", "timm:x", "--mean", "a,b"),
         ("score", "digits", "-b", "timm:x", "--image-size", "large"),
         ("export", "digits", "list.csv", "--within", "galaxy"),
+        ("decisions", "digits", "--verdict", "maybe"),
+        ("recipes", "compare", "digits", "only-one"),
         ("runs", "cancel"),
         ("worker",),
         ("app", "--port", "http"),
