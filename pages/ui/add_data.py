@@ -6,6 +6,7 @@ import shutil
 from typing import IO
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.sources import KINDS, SourceOptions
@@ -15,23 +16,30 @@ from jepascore_core.runs import request_dataset
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
+from pages.ui.pick import close, pick_expander, pick_one
 from pages.ui.text import plain
 
-PATH, UPLOAD = "A path on this machine", "Upload a zip"
+WAYS = {"path": "A path on this machine", "zip": "Upload a zip"}
+OPENED = "add-data"
+TITLE, ICON = "Add data", ":material/add_photo_alternate:"
 
 
 def draw_add_data(is_open: bool) -> None:
     """The form; what it asks for is indexed in the background."""
     # Once something is added the form begins anew, closed and empty: the number in its keys makes it another one.
     number = st.session_state.get(state.NUM_ADDED, 0)
-    with st.expander("Add data", is_open, key=f"add-data-{number}", icon=":material/add_photo_alternate:"):
-        way = st.segmented_control("Where are the images?", [PATH, UPLOAD], default=PATH, required=True)
+    with _box(is_open):
+        way = pick_one("Where are the images?", state.WAY_IN, WAYS, segments=True)
         with st.form(f"add-data-form-{number}", border=False):
             name = st.text_input("Name", placeholder="What to call it", max_chars=100, key=f"add-name-{number}")
-            source, upload = (None, _draw_upload(number)) if way == UPLOAD else (_draw_path(number), None)
+            source, upload = (None, _draw_upload(number)) if way == "zip" else (_draw_path(number), None)
             options = _draw_options(number)
             if st.form_submit_button("Add", type="primary", icon=":material/add:"):
                 _add(name.strip(), source, upload, options)
+
+
+def _box(is_open: bool) -> DeltaGenerator:
+    return st.expander(TITLE, True, icon=ICON) if is_open else pick_expander(TITLE, OPENED, ICON)
 
 
 def _draw_path(number: int) -> str:
@@ -73,6 +81,7 @@ def _add(name: str, source: str | None, upload: IO[bytes] | None, options: Sourc
     with errors_shown():
         dataset = request_dataset(store(), name, source or _keep(name, upload), options)
         state.write(state.DATASET, dataset.dataset_id)
+        close(OPENED)
         st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
         st.toast(plain(f"{name} is added; it is indexed in the background."), icon=":material/check_circle:")
         st.rerun()

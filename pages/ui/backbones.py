@@ -8,6 +8,7 @@ from jepascore_core.backbones.bundled_encoder import backbone_name
 from jepascore_core.views.zoo import SEPARATOR, BackboneOption, backbone_options, cost_basis
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.pick import pick_or_type
 from pages.ui.text import plain
 
 
@@ -18,19 +19,15 @@ def pick_backbones() -> list[str]:
         UnknownNameError: for a path where no encoder is.
     """
     options = {option.name: option for option in backbone_options(store())}
-    chosen = st.multiselect(
+    chosen = pick_or_type(
         "Backbones",
-        list(options),
-        format_func=lambda name: options[name].label if name in options else name,
-        accept_new_options=True,
-        placeholder="Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path",
-        # A fuzzy match would swallow a name that is typed in whole; all at once is nothing to offer by the way.
-        filter_mode="contains",
-        select_all=False,
-        key=state.widget_key("new-backbones"),
+        state.MEASURE_WITH,
+        {name: option.label for name, option in options.items()},
+        "Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path",
+        # A label changes when a cost was measured meanwhile.
+        identify=lambda text: text.partition(SEPARATOR)[0],
     )
-    # A label that has changed since it was chosen, since a cost was measured meanwhile, comes back as if it were typed.
-    names = list(dict.fromkeys(backbone_name(value.partition(SEPARATOR)[0]) for value in chosen))
+    names = list(dict.fromkeys(map(backbone_name, chosen)))
     st.caption(plain(cost_basis(store())))
     _draw_cautions([options[name] for name in names if name in options])
     return names

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.measurement_specs import DEFAULT_PROBES, DEFAULT_TOP, ESTIMATORS, LEAST_CALIBRATION
 from pages.ui import state
+from pages.ui.pick import pick_count, pick_number, pick_one
 
 TITLES = {
     "exact": "Exact",
@@ -24,40 +28,53 @@ MEANINGS = {
     "cascade": "Calibrated first, then exactly whatever could be among the least or most likely of each class, until "
     "those lists are settled.",
 }
+FIDELITY_HELP = "Spearman's rank correlation with exact scores that the estimates shall reach."
+IMAGES_HELP = "Measured exactly: the estimates are fitted on some of them and checked on the others."
+COVERAGE_HELP = "Share of the intervals that shall hold the exact score, 0 to 1."
+TOP_HELP = "So many least and most likely samples of each class are measured until those lists are exact."
+CONFIDENCE_HELP = "How sure each list shall be before measuring ends, 0 to 1."
 DEFAULTS = ApproximationPlan()
 
 
 def pick_estimator() -> dict[str, Any]:
     """The estimator and its options, as `request_run` takes them."""
-    estimator = (
-        st.segmented_control(
-            "Estimator",
-            ESTIMATORS,
-            default="exact",
-            required=True,
-            format_func=lambda name: TITLES[name],
-            key=state.widget_key("new-estimator"),
-        )
-        or "exact"
-    )
+    titles = {name: TITLES[name] for name in ESTIMATORS}
+    estimator = pick_one("Estimator", state.ESTIMATOR, titles, segments=True) or "exact"
     st.caption(MEANINGS[estimator])
     if estimator == "exact":
         return {"estimator": estimator}
-    if estimator == "sketch":
-        probes = st.columns(5)[0].number_input("Passes", 1, 4096, DEFAULT_PROBES)
-        return {"estimator": estimator, "probes": int(probes)}
-    return {"estimator": estimator, "plan": _pick_plan(is_cascade=estimator == "cascade")}
-
-
-def _pick_plan(is_cascade: bool) -> ApproximationPlan:
     columns = st.columns(5)
-    fidelity = columns[0].number_input(
-        "Target fidelity", 0.5, 0.999, DEFAULTS.target_fidelity, 0.005, format="%.3f", help="Spearman's correlation"
-    )
-    images = columns[1].number_input("Calibration images", LEAST_CALIBRATION, 100_000, DEFAULTS.num_calibration)
-    coverage = columns[2].number_input("Interval coverage", 0.5, 0.99, DEFAULTS.coverage, 0.05)
-    top = columns[3].number_input("Settle the top", 1, 10_000, DEFAULT_TOP) if is_cascade else None
-    confidence = DEFAULTS.confidence
-    if is_cascade:
-        confidence = columns[4].number_input("Confidence of a list", 0.5, 0.999, DEFAULTS.confidence, 0.01)
-    return ApproximationPlan(fidelity, int(images), coverage, None if top is None else int(top), None, confidence)
+    if estimator == "sketch":
+        with columns[0]:
+            return {"estimator": estimator, "probes": pick_count("Passes", state.PASSES, DEFAULT_PROBES, 1, 4096)}
+    return {"estimator": estimator, "plan": _pick_plan(columns, is_cascade=estimator == "cascade")}
+
+
+def _pick_plan(columns: Sequence[DeltaGenerator], is_cascade: bool) -> ApproximationPlan:
+    with columns[0]:
+        fidelity = pick_number(
+            "Target fidelity", state.FIDELITY, DEFAULTS.target_fidelity, 0.5, 0.999, 0.005, help=FIDELITY_HELP
+        )
+    with columns[1]:
+        images = pick_count(
+            "Calibration images",
+            state.CALIBRATION,
+            DEFAULTS.num_calibration,
+            LEAST_CALIBRATION,
+            100_000,
+            help=IMAGES_HELP,
+        )
+    with columns[2]:
+        coverage = pick_number(
+            "Interval coverage", state.COVERAGE, DEFAULTS.coverage, 0.5, 0.99, 0.05, help=COVERAGE_HELP
+        )
+    plan = replace(DEFAULTS, target_fidelity=fidelity, num_calibration=images or LEAST_CALIBRATION, coverage=coverage)
+    if not is_cascade:
+        return plan
+    with columns[3]:
+        top = pick_count("Settle the top", state.TOP, DEFAULT_TOP, 1, 10_000, help=TOP_HELP)
+    with columns[4]:
+        confidence = pick_number(
+            "Confidence of a list", state.CONFIDENCE, DEFAULTS.confidence, 0.5, 0.999, 0.01, help=CONFIDENCE_HELP
+        )
+    return replace(plan, top=top, confidence=confidence)

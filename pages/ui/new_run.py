@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
-from jepascore_core.errors import JepaScoreError
+from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.measurement_specs import PRECISIONS
 from jepascore_core.records import BackboneRef, CostProbe, ProbeResult, ProbeState
 from jepascore_core.runs import request_probe, request_run
 from jepascore_core.views.choices import DatasetChoice
@@ -16,10 +18,27 @@ from pages.ui.backbones import pick_backbones
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown, show_error
 from pages.ui.estimators import pick_estimator
-from pages.ui.pick import pick_one
+from pages.ui.pick import pick_count, pick_expander, pick_flag, pick_one, pick_words
 from pages.ui.text import plain
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+OWN = "own"
+POOLINGS = {OWN: "own", "token": "token", "avg": "avg", "projection": "projection"}
+DEVICES = {name: name for name in ("auto", "cpu", "cuda", "mps")}
+PRECISION_TITLES = {name: name for name in ("auto", *PRECISIONS)}
+CHECKPOINT_HINT = "/weights/encoder.safetensors, a weights-only .pth, or a folder"
+SIZE_HELP = (
+    "Side of the square that an image is brought to, in pixels; by itself the size that the encoder was trained with."
+)
+CHANNELS_HELP = "Of each channel, for values from 0 to 1: a pixel enters the encoder as (value − mean) / std."
+POOLING_HELP = (
+    "What the embedding is: the class token, the mean of the patch tokens, or the projection into the space that is "
+    "shared with text; by itself what the encoder was trained for."
+)
+DEVICE_HELP = "What measures: auto takes all GPUs of this machine, or the processor where there is none."
+PRECISION_HELP = (
+    "Of the reverse passes; what follows is float64. With auto a run tries faster ones on a few images, and takes one "
+    "only where scores stay as good as those of float32."
+)
 PROBE_POLL_SECONDS = 1.0
 
 
@@ -31,37 +50,55 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         options = {choice.dataset_id: choice.name for choice in datasets}
         dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
         names = pick_backbones()
-        refs, device = _refine(names)
+        refs, how = _refine(names)
         options = pick_estimator()
         if dataset_id is not None:
-            _draw_buttons(dataset_id, refs, {"device": device, **options})
+            _draw_buttons(dataset_id, refs, {**how, **options})
             draw_probes(dataset_id)
 
 
-def _refine(names: list[str]) -> tuple[list[BackboneRef], str]:
-    """What differs from a backbone's own settings; it applies to all that are chosen."""
-    with st.expander("Own weights, pooling, size and device"):
-        checkpoint = st.text_input(
-            "Checkpoint", placeholder="/weights/encoder.safetensors, a weights-only .pth, or a folder"
-        )
-        columns = st.columns(5)
-        image_size = columns[0].number_input("Image size", 8, 2048, value=None, placeholder="own")
-        mean = columns[1].text_input("Mean", placeholder="0.5, 0.5, 0.5")
-        std = columns[2].text_input("Std", placeholder="0.5, 0.5, 0.5")
-        pooling = columns[3].selectbox(
-            "Pooling", [None, "token", "avg", "projection"], format_func=lambda p: p or "own"
-        )
-        device = columns[4].selectbox("Device", DEVICES)
-        offline = st.checkbox("Offline: never try the network for weights")
+def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
+    """What differs from a backbone's own settings, and how it is measured; it applies to all that are chosen."""
+    box = pick_expander("Own weights, pooling, size, device and precision", "new-run-details")
+    with box:
+        checkpoint = pick_words("Checkpoint", state.CHECKPOINT, CHECKPOINT_HINT, longest=state.MAX_TEXT)
+        columns = st.columns(3)
+        with columns[0]:
+            image_size = pick_count("Image size", state.IMAGE_SIZE, None, 8, 2048, placeholder="own", help=SIZE_HELP)
+        with columns[1]:
+            mean = pick_words("Mean", state.MEAN, "own, such as 0.5, 0.5, 0.5", help=CHANNELS_HELP)
+        with columns[2]:
+            std = pick_words("Std", state.STD, "own, such as 0.5, 0.5, 0.5", help=CHANNELS_HELP)
+        with columns[0]:
+            pooling = pick_one("Pooling", state.POOLING, POOLINGS, help=POOLING_HELP) or OWN
+        with columns[1]:
+            device = pick_one("Device", state.DEVICE, DEVICES, help=DEVICE_HELP) or "auto"
+        with columns[2]:
+            precision = pick_one("Precision", state.PRECISION, PRECISION_TITLES, help=PRECISION_HELP) or "auto"
+        offline = pick_flag("Offline: never try the network for weights", state.OFFLINE)
     settings = {
         "checkpoint": checkpoint.strip() or None,
-        "pooling": pooling,
+        "pooling": None if pooling == OWN else pooling,
         "image_size": image_size,
         "mean": _channels(mean),
         "std": _channels(std),
         "offline": offline,
     }
-    return [BackboneRef(name, **settings) for name in names], device
+    how = {"device": device, "precision": precision}
+    if not box.open:
+        _draw_changes({**settings, **how})
+    return [BackboneRef(name, **settings) for name in names], how
+
+
+def _draw_changes(settings: dict[str, Any]) -> None:
+    """What a link may have set in the part of the form that is closed."""
+    changed = []
+    for name, value in settings.items():
+        if value not in (None, False, "auto"):
+            shown = "" if value is True else ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            changed.append(f"{name.replace('_', ' ')} {shown}".strip())
+    if changed:
+        st.caption(plain(f"With {' · '.join(changed)}"))
 
 
 def _channels(text: str) -> tuple[float, ...] | None:
@@ -81,16 +118,16 @@ def _draw_buttons(dataset_id: str, refs: list[BackboneRef], options: dict[str, A
         predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)
     if predict:
         probes = [request_probe(store(), dataset_id, ref, **options) for ref in refs]
-        st.session_state[state.PROBES] = [probe.probe_id for probe in probes]
+        state.write(state.PROBES, [probe.probe_id for probe in probes])
     if start:
         for ref in refs:
             request_run(store(), dataset_id, ref, **options)
-        st.session_state.pop(state.PROBES, None)
+        state.write(state.PROBES, None)
         st.rerun()
 
 
 def draw_probes(dataset_id: str) -> None:
-    """Answers to this visit's cost probes of a dataset; polls until all are there."""
+    """Answers to the cost probes of a dataset that the URL names; polls until all are there."""
     probes = _probes(dataset_id)
     if probes:
         is_waiting = any(probe.state is ProbeState.QUEUED for probe in probes)
@@ -107,7 +144,10 @@ def _draw_probes(dataset_id: str, was_waiting: bool) -> None:
 
 
 def _probes(dataset_id: str) -> list[CostProbe]:
-    probes = (store().catalogue.probe(probe_id) for probe_id in st.session_state.get(state.PROBES, []))
+    probes = []
+    for probe_id in state.read_ids(state.PROBES):
+        with suppress(UnknownNameError):  # of another home folder, or mistyped
+            probes.append(store().catalogue.probe(probe_id))
     return [probe for probe in probes if probe.dataset_id == dataset_id]
 
 

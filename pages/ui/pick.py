@@ -6,7 +6,7 @@ button undoes a choice. What was never chosen is not in the URL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -67,6 +67,60 @@ def pick_int(label: str, name: str, default: int, low: int, high: int, step: int
     return int(st.session_state[key])
 
 
+def pick_number(
+    label: str, name: str, default: float, low: float, high: float, step: float, *, help: str | None = None
+) -> float:
+    """A number from `low` to `high`, typed in."""
+    key = _hold(name, state.read_number(name, default, low, high))
+    digits = "%.3f" if step < 0.01 else "%.2f"
+    st.number_input(label, low, high, step=step, format=digits, key=key, help=help, on_change=_to_url, args=(name, ()))
+    return float(st.session_state[key])
+
+
+def pick_count(
+    label: str, name: str, default: int | None, low: int, high: int, *, placeholder: str = "", help: str | None = None
+) -> int | None:
+    """A whole number from `low` to `high`, typed in; None where nothing is, if that is the default."""
+    chosen = state.read_int(name, low - 1, low - 1, high)
+    key = _hold(name, default if chosen < low else chosen)
+    st.number_input(
+        label, low, high, step=1, key=key, placeholder=placeholder, help=help, on_change=_to_url, args=(name, ())
+    )
+    return None if st.session_state[key] is None else int(st.session_state[key])
+
+
+def pick_flag(label: str, name: str, *, help: str | None = None) -> bool:
+    """Yes or no; no until chosen otherwise."""
+    key = _hold(name, state.read_flag(name))
+    st.checkbox(label, key=key, help=help, on_change=_to_url, args=(name, ()))
+    return bool(st.session_state[key])
+
+
+def pick_or_type(
+    label: str, name: str, options: Mapping[str, str], placeholder: str, *, identify: Callable[[str], str]
+) -> tuple[str, ...]:
+    """Any of `options` (identifier -> label), and whatever else is typed; in the order of choice.
+
+    A label that has changed since it was chosen comes back as if it were typed: `identify` finds what it stands for.
+    """
+    key = _hold(name, list(dict.fromkeys(map(identify, state.read_texts(name)))))
+    st.multiselect(
+        label,
+        list(options),
+        format_func=lambda item: options.get(item, item),
+        key=key,
+        max_selections=state.MAX_ITEMS,
+        accept_new_options=True,
+        placeholder=placeholder,
+        # A fuzzy match would swallow a name that is typed in whole; all at once is nothing to offer by the way.
+        filter_mode="contains",
+        select_all=False,
+        on_change=_to_url,
+        args=(name, ()),
+    )
+    return tuple(st.session_state[key])
+
+
 def pick_texts(label: str, name: str, options: Sequence[str], placeholder: str) -> tuple[str, ...]:
     """Any of some free texts, such as classes."""
     key = _hold(name, list(state.read_texts(name, options)))
@@ -75,10 +129,15 @@ def pick_texts(label: str, name: str, options: Sequence[str], placeholder: str) 
     return tuple(st.session_state[key])
 
 
-def pick_words(label: str, name: str, placeholder: str, *, resets: Sequence[str] = ()) -> str:
+def pick_words(
+    label: str, name: str, placeholder: str, *, resets: Sequence[str] = (), longest: int = 200, help: str | None = None
+) -> str:
     """Free text; "" until something was typed."""
-    key = _hold(name, state.read_text(name) or "")
-    st.text_input(label, key=key, placeholder=placeholder, max_chars=200, on_change=_to_url, args=(name, resets))
+    key = _hold(name, (state.read_text(name) or "")[:longest])
+    changed = (name, resets)
+    st.text_input(
+        label, key=key, placeholder=placeholder, max_chars=longest, help=help, on_change=_to_url, args=changed
+    )
     return str(st.session_state[key])
 
 
@@ -103,15 +162,28 @@ def pick_page(num_pages: int) -> int:
 
 def pick_open(label: str, name: str, icon: str) -> DeltaGenerator | None:
     """A part of the page that is worked out only where it is opened: the place to draw it, None while it is closed."""
-    if st.session_state.get(name) != (name in state.read_ids(state.OPENED)):
-        st.session_state[name] = name in state.read_ids(state.OPENED)
-    box = st.expander(label, key=name, icon=icon, on_change=_opened_to_url, args=(name,))
+    box = pick_expander(label, name, icon)
     return box if box.open else None
 
 
+def pick_expander(label: str, name: str, icon: str | None = None) -> DeltaGenerator:
+    """A part of the page that is there while it is closed, too."""
+    if st.session_state.get(name) != (name in state.read_ids(state.OPENED)):
+        st.session_state[name] = name in state.read_ids(state.OPENED)
+    return st.expander(label, key=name, icon=icon, on_change=_opened_to_url, args=(name,))
+
+
+def close(name: str) -> None:
+    """Close a part of the page from the next run on."""
+    state.write(state.OPENED, _others(name))
+
+
 def _opened_to_url(name: str) -> None:
-    others = [other for other in state.read_ids(state.OPENED) if other != name]
-    state.write(state.OPENED, [*others, name] if st.session_state[name] else others)
+    state.write(state.OPENED, [*_others(name), name] if st.session_state[name] else _others(name))
+
+
+def _others(name: str) -> list[str]:
+    return [other for other in state.read_ids(state.OPENED) if other != name]
 
 
 def _hold(name: str, value: object) -> str:
@@ -129,8 +201,6 @@ def _range_to_url(name: str, whole: tuple[float, float], resets: Sequence[str]) 
 
 
 def _to_url(name: str, resets: Sequence[str]) -> None:
-    value = st.session_state[state.widget_key(name)]
-    if value is not None:
-        state.write(name, value)
+    state.write(name, st.session_state[state.widget_key(name)])
     for other in resets:
         state.write(other, None)

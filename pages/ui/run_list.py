@@ -16,6 +16,7 @@ from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import describe_dataset
 from pages.ui.errors import errors_shown
+from pages.ui.pick import pick_open
 from pages.ui.text import plain
 
 POLL_SECONDS = 1.0
@@ -172,9 +173,9 @@ def _remove(dataset_id: str) -> None:
 
 
 def _draw_failures(count: int, read: Callable[[], list[SampleFailure]], key: str) -> None:
-    """How many; which ones, and why, once it is opened. Its state is kept here: the browser forgets it at times."""
-    box = st.expander(f"{count:,} failed", icon=":material/warning:", key=f"failures-{key}", on_change="rerun")
-    if not box.open:
+    """How many; which ones, and why, once it is opened."""
+    box = pick_open(f"{count:,} failed", f"failures-{key}", ":material/warning:")
+    if box is None:
         return
     failures = read()
     with box:

@@ -50,13 +50,31 @@ SHAPE = "shape"
 SCALE = "scale"
 REFERENCE = "reference"
 LOOK = "look"
+#: What a new run is asked for, its cost probes, and where new images come from.
+MEASURE_WITH = "with"
+ESTIMATOR = "estimator"
+PASSES = "passes"
+FIDELITY = "fidelity"
+CALIBRATION = "calibration"
+COVERAGE = "coverage"
+TOP = "top"
+CONFIDENCE = "confidence"
+CHECKPOINT = "checkpoint"
+IMAGE_SIZE = "image-size"
+MEAN = "mean"
+STD = "std"
+POOLING = "pooling"
+DEVICE = "device"
+PRECISION = "precision"
+OFFLINE = "offline"
+PROBES = "probes"
+WAY_IN = "from"
 #: What is opened, which bars of histograms are selected, and which part of a scatter.
 OPENED = "open"
 BARS = "bars"
 AREA = "area"
 
-#: Session state: the cost probes that this visit asked for, and how many datasets it added.
-PROBES = "probes"
+#: Session state: how many datasets this visit added.
 NUM_ADDED = "num-added"
 #: The kind of picture that the camera of every figure saves.
 PICTURE_KIND = "picture-kind"
@@ -68,6 +86,7 @@ CARRIED_TEXTS = (RULES, WHO)
 
 MAX_TEXT = 4096
 MAX_ITEMS = 32
+ON = "1"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,199}")
 
 
@@ -95,16 +114,29 @@ def read_int(name: str, default: int, low: int, high: int) -> int:
     return max(low, min(high, int(value))) if re.fullmatch(r"-?[0-9]{1,9}", value) else default
 
 
+def read_number(name: str, default: float, low: float, high: float) -> float:
+    """The same with up to six decimals."""
+    value = st.query_params.get(name, "")
+    known = re.fullmatch(r"-?[0-9]{1,9}(?:\.[0-9]{1,6})?", value)
+    return max(low, min(high, float(value))) if known else default
+
+
+def read_flag(name: str) -> bool:
+    """Whether it is switched on."""
+    return st.query_params.get(name) == ON
+
+
 def read_choice(name: str, choices: Sequence[str], default: str) -> str:
     """One of `choices`, or `default`."""
     value = st.query_params.get(name)
     return value if value is not None and value in choices else default
 
 
-def read_texts(name: str, choices: Iterable[str]) -> tuple[str, ...]:
-    """Repeated parameter: distinct items of `choices` in the order of the URL."""
-    known = set(choices)
-    return tuple(dict.fromkeys(value for value in st.query_params.get_all(name) if value in known))[:MAX_ITEMS]
+def read_texts(name: str, choices: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Repeated parameter: distinct items in the order of the URL, of `choices` or of up to `MAX_TEXT` characters."""
+    found = dict.fromkeys(value for value in st.query_params.get_all(name) if 0 < len(value) <= MAX_TEXT)
+    known = set(found if choices is None else choices)
+    return tuple(value for value in found if value in known)[:MAX_ITEMS]
 
 
 def read_range(name: str, low: float, high: float) -> tuple[float, float]:
@@ -116,9 +148,14 @@ def read_range(name: str, low: float, high: float) -> tuple[float, float]:
     return (first, last) if low <= first <= last <= high else (low, high)
 
 
-def write(name: str, value: str | int | Iterable[str] | None) -> None:
-    """Put a value into the URL, or take it out with None; says nothing to the browser if it is there already."""
-    wanted = [] if value is None else [str(value)] if isinstance(value, str | int) else list(value)[:MAX_ITEMS]
+def write(name: str, value: str | float | Iterable[str] | None) -> None:
+    """Put a value into the URL, or take it out with None, "" or False; says nothing to the browser if it is there."""
+    if value is None or value == "" or value is False:
+        wanted = []
+    elif isinstance(value, str | float | int):
+        wanted = [ON if value is True else f"{value:.9g}" if isinstance(value, float) else str(value)]
+    else:
+        wanted = list(value)[:MAX_ITEMS]
     if any(len(item) > MAX_TEXT for item in wanted):
         wanted = []
     if st.query_params.get_all(name) == wanted:

@@ -26,7 +26,7 @@ def choose_backbone(app: AppTest, name: str = BUNDLED) -> AppTest:
 
 def open_failures(app: AppTest, key: str) -> AppTest:
     """Open the list of failures with this key, as a click on its title does."""
-    app.session_state[f"failures-{key}"] = True
+    app.query_params["open"] = f"failures-{key}"
     return app.run()
 
 
@@ -90,10 +90,14 @@ def test_a_run_with_own_weights(open_page: Callable[..., AppTest], home_store: S
     one(app, "text_input", "Std").set_value("0.25")
     one(app, "selectbox", "Pooling").set_value("avg")
     one(app, "selectbox", "Device").set_value("cpu")
+    one(app, "selectbox", "Precision").set_value("float64")
     app.checkbox[0].check().run()
     one(app, "button", "Start").click().run()
     run = home_store.catalogue.runs(found.dataset.dataset_id)[0]
-    assert run.device == "cpu"
+    assert (run.device, run.spec.precision) == ("cpu", "float64")
+    assert "With checkpoint /weights/mine.safetensors · pooling avg · image size 32 · mean 0.5, 0.4, 0.3 · std" in said(
+        app
+    )
     assert run.backbone == BackboneRef(
         "timm:test_vit", "/weights/mine.safetensors", "avg", 32, (0.5, 0.4, 0.3), (0.25,), offline=True
     )

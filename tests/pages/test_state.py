@@ -17,6 +17,9 @@ def show_values() -> None:
             "ids": state.read_ids("b"),
             "text": state.read_text("c"),
             "int": state.read_int("d", 5, 1, 20),
+            "number": state.read_number("f", 0.5, 0.1, 0.9),
+            "flag": state.read_flag("g"),
+            "texts": state.read_texts("h"),
             "choice": state.read_choice("e", ("rank", "paper"), "rank"),
             "carried": state.carried(),
         }
@@ -34,24 +37,44 @@ def values_of(**parameters: str | list[str]) -> dict[str, object]:
 
 
 def test_values_come_from_the_url() -> None:
-    found = values_of(a="01jd9z", b=["x", "y@z-1"], c="7/00 1.png", d="7", e="paper", dataset="01jd", sample="s")
+    found = values_of(
+        a="01jd9z",
+        b=["x", "y@z-1"],
+        c="7/00 1.png",
+        d="7",
+        e="paper",
+        dataset="01jd",
+        sample="s",
+        f="0.25",
+        g="1",
+        h=["hf:a/b", "./c d"],
+    )
     assert found == {
         "id": "01jd9z",
         "ids": ["x", "y@z-1"],
         "text": "7/00 1.png",
         "int": 7,
+        "number": 0.25,
+        "flag": True,
+        "texts": ["hf:a/b", "./c d"],
         "choice": "paper",
         "carried": {"dataset": "01jd"},
     }
 
 
 def test_an_empty_url_gives_the_defaults() -> None:
-    assert values_of() == {"id": None, "ids": [], "text": None, "int": 5, "choice": "rank", "carried": {}}
+    expected = {"id": None, "ids": [], "text": None, "int": 5, "number": 0.5, "flag": False, "texts": []}
+    assert values_of() == expected | {"choice": "rank", "carried": {}}
 
 
 @pytest.mark.parametrize("number, expected", [("-3", 1), ("999", 20), ("1e9", 5), ("٣", 5), ("9" * 5000, 5), ("", 5)])
 def test_numbers_stay_in_their_limits(number: str, expected: int) -> None:
     assert values_of(d=number)["int"] == expected
+
+
+@pytest.mark.parametrize("number, expected", [("-3", 0.1), ("7", 0.9), ("nan", 0.5), ("1e-1", 0.5), ("0.30", 0.3)])
+def test_fractions_stay_in_their_limits(number: str, expected: float) -> None:
+    assert values_of(f=number)["number"] == expected
 
 
 @pytest.mark.parametrize("identifier", ["../x", "a b", "<b>", "a" * 201, "", "a\n", "a'"])
@@ -61,9 +84,10 @@ def test_what_is_no_identifier_is_not_there(identifier: str) -> None:
 
 
 def test_lists_and_texts_are_bounded() -> None:
-    found = values_of(b=[f"i{number}" for number in range(100)] + ["i0"], c="x" * 4097)
+    found = values_of(b=[f"i{number}" for number in range(100)] + ["i0"], c="x" * 4097, h=["", "x" * 4097, "y"])
     assert found["ids"] == [f"i{number}" for number in range(32)]
     assert found["text"] is None
+    assert found["texts"] == ["y"]
 
 
 def pick() -> None:
