@@ -8,17 +8,15 @@ dataset holds twice counts once.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.vectors import Floats, IndexKind, build_index, unit
+from jepascore_core.vectors import BUILD_SHARE, Floats, IndexKind, Progress, build_index, part_of, unheard, unit
 
 Companion = Literal["knn", "mahalanobis", "norm"]
-Progress = Callable[[float], None]
 Values = npt.NDArray[np.float64]
 
 COMPANIONS: tuple[Companion, ...] = get_args(Companion)
@@ -50,17 +48,13 @@ BLOCK = 1024
 _TINY = 1e-30
 
 
-def _ignore(_share: float) -> None:
-    return
-
-
 def choose_knn_index(num_images: int) -> IndexKind:
     """flat up to 50,000 images, ivf above."""
     return "flat" if num_images <= FLAT_LIMIT else "ivf"
 
 
 def companion_scores(
-    companion: Companion, content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = _ignore
+    companion: Companion, content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = unheard
 ) -> Values:
     """One companion of images [N] with embeddings [N, K], of any float type -> [N] float64, higher = more typical.
 
@@ -95,7 +89,7 @@ def knn(
     k: int = NUM_NEIGHBOURS,
     *,
     index: IndexKind | None = None,
-    progress: Progress = _ignore,
+    progress: Progress = unheard,
 ) -> Values:
     """Minus the cosine distance to the k-th nearest other row, [N, K] -> [N] in [-2, 0].
 
@@ -109,12 +103,14 @@ def knn(
     _check_enough("knn", n)
     k = min(k, n - 1)
     units, lengths, values = unit(embeddings), norm(embeddings), np.empty(n)
-    searched = _index(units, index or choose_knn_index(n))
+    kind = index or choose_knn_index(n)
+    searched = _index(units, kind, part_of(progress, 0.0, BUILD_SHARE[kind]))
+    searching = part_of(progress, BUILD_SHARE[kind], 1.0)
     for first in range(0, n, BLOCK):
         rows = np.arange(first, min(first + BLOCK, n))
         _, near = searched.search(units[rows], min(k + 1 + SPARE_CANDIDATES, n))
         values[rows] = -_kth_distance(embeddings, lengths, rows, near, k)
-        progress(min(1.0, (first + BLOCK) / n))
+        searching(min(1.0, (first + BLOCK) / n))
     # The lists that were searched may hold fewer than k others.
     lost = np.flatnonzero(np.isneginf(values))
     for first in range(0, len(lost), BLOCK):
@@ -123,8 +119,8 @@ def knn(
     return values
 
 
-def _index(units: Floats, kind: IndexKind) -> Any:
-    index = build_index(units, kind)
+def _index(units: Floats, kind: IndexKind, progress: Progress) -> Any:
+    index = build_index(units, kind, progress=progress)
     if kind == "ivf":
         index.nprobe = max(MIN_PROBES, index.nlist // PROBED_SHARE)
     return index
@@ -156,7 +152,7 @@ def _kth_distance(
 
 
 def mahalanobis(
-    content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = _ignore
+    content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = unheard
 ) -> Values:
     """Minus the squared Mahalanobis distance to the mean of the other folds, rows in order of content id, -> [N].
 

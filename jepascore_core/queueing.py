@@ -1,5 +1,5 @@
 """The task queue between the processes that ask and the worker (huey on SQLite). It only carries names of work: what is
-wanted, and how far it got, is in the catalogue, so a lost queue loses nothing."""
+wanted, and how far it got, is in the catalogue or in files beside it, so a lost queue loses nothing."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from huey.serializer import Serializer
 
 
 class Work(StrEnum):
-    """Kinds of work. Runs and exports have queues of their own, so that nothing quick need wait for one to end."""
+    """Kinds of work. What may take long has queues of its own, so that nothing quick need wait for it to end."""
 
     RUN = "run"
     INDEX = "index"
     PROBE = "probe"
     CLOSEUP = "closeup"
     EXPORT = "export"
+    PREPARATION = "preparation"
 
     @property
     def queue_name(self) -> str:
         """Name of the queue that carries this kind of work."""
-        return {Work.RUN: "runs", Work.EXPORT: "exports"}.get(self, "quick")
+        return _QUEUES.get(self, "quick")
 
 
-QUEUES = ("runs", "exports", "quick")
+_QUEUES = {Work.RUN: "runs", Work.EXPORT: "exports", Work.PREPARATION: "preparations"}
+QUEUES = (*_QUEUES.values(), "quick")
 
 
 class _JsonSerializer(Serializer):

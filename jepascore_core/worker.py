@@ -24,6 +24,7 @@ from huey.consumer import Consumer
 
 from jepascore_core.catalogue import utc_now
 from jepascore_core.closeups import Closeup, unfinished_closeups, wanted_closeup, write_closeup
+from jepascore_core.curation.preparations import is_wanted, preparations, settle_preparation, work_out
 from jepascore_core.errors import JepaScoreError, RunCancelled, StoreError, UnknownNameError, WorkerStopped
 from jepascore_core.indexing import build_dataset_index
 from jepascore_core.queueing import QUEUES, Work, open_queue
@@ -136,6 +137,7 @@ class Worker:
             Work.PROBE: self.probe,
             Work.CLOSEUP: self.closeup,
             Work.EXPORT: self.export,
+            Work.PREPARATION: self.prepare,
         }
         self._num_busy += 1
         try:
@@ -254,6 +256,18 @@ class Worker:
         finished = None if ending is Ending.STOPPED else utc_now()
         catalogue.update_export(export_id, state=RUN_STATES[ending], message=message, rate=None, finished_at=finished)
 
+    def prepare(self, identifier: str) -> None:
+        """Work out what a curation waits for."""
+
+        def answer() -> str:
+            work_out(self.store, identifier, pulse.check)
+            return ""
+
+        with Pulse(lambda _: not is_wanted(self.store, identifier), self.stop) as pulse:
+            ending, message = attempt(answer)
+        reason = message if ending is Ending.FAILED else ""
+        settle_preparation(self.store, identifier, ending is Ending.DONE, reason)
+
     def unfinished(self) -> list[tuple[Work, str]]:
         """Everything that is still to be done, oldest first: runs wait for their dataset's index."""
         catalogue = self.store.catalogue
@@ -262,6 +276,7 @@ class Worker:
             *((Work.INDEX, dataset_id) for dataset_id in indexing),
             *((Work.PROBE, probe.probe_id) for probe in catalogue.queued_probes()),
             *((Work.CLOSEUP, identifier) for identifier in unfinished_closeups(self.store)),
+            *((Work.PREPARATION, item.identifier) for item in preparations(self.store) if item.is_active),
             *((Work.EXPORT, item.export_id) for item in reversed(catalogue.exports(active_only=True))),
             *((Work.RUN, run.run_id) for run in reversed(catalogue.runs(active_only=True))),
         ]

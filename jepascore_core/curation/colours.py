@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +18,7 @@ from jepascore_core.datasets.thumbnails import thumbnail_path
 from jepascore_core.errors import SampleError
 from jepascore_core.records import DatasetRecord
 from jepascore_core.store import Store
+from jepascore_core.vectors import Progress, unheard
 
 #: Channels of a grey pixel differ by no more than this, of 255: compression of a preview moves them a little.
 GREY_TOLERANCE = 12
@@ -38,7 +39,7 @@ def count_unseen(store: Store, dataset: DatasetRecord) -> int:
     return len(_unseen(store, dataset))
 
 
-def look_at_colours(store: Store, dataset: DatasetRecord, progress: Callable[[float], None] | None = None) -> int:
+def look_at_colours(store: Store, dataset: DatasetRecord, progress: Progress = unheard) -> int:
     """Look at the images that were not looked at yet, by their previews; returns how many. May be stopped anywhere."""
     unseen = _unseen(store, dataset)
     folder = store.home / "properties"
@@ -49,8 +50,7 @@ def look_at_colours(store: Store, dataset: DatasetRecord, progress: Callable[[fl
         folder.mkdir(parents=True, exist_ok=True)
         table = pa.table({"content_id": [content_id for content_id, _ in rows], "grey": grey}, _SCHEMA)
         write_parquet(folder / f"grey-{new_id()}.parquet", table)
-        if progress is not None:
-            progress((first + len(rows)) / len(unseen))
+        progress((first + len(rows)) / len(unseen))
     return len(unseen)
 
 

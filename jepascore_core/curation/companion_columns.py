@@ -9,15 +9,10 @@ import pyarrow.parquet as pq
 
 from jepascore_core.companions import COMPANIONS_VERSION, Companion, companion_scores
 from jepascore_core.curation.columns import columns
-from jepascore_core.curation.neighbours import (
-    Progress,
-    forget_former,
-    kept_folder,
-    stored_embeddings,
-    write_parquet,
-)
+from jepascore_core.curation.neighbours import forget_former, kept_folder, stored_embeddings, write_parquet
 from jepascore_core.records import short_hash
 from jepascore_core.store import Store
+from jepascore_core.vectors import Progress, unheard
 from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
 
 #: Companions that are worked out over all images of a dataset; the norm of an embedding is read off in a moment.
@@ -40,9 +35,7 @@ def companion_column(store: Store, scores: ScoreSet, companion: Companion) -> st
     return held.hold(["companion", base, table], sql)
 
 
-def companion_values(
-    store: Store, scores: ScoreSet, companion: Companion, progress: Progress = lambda _: None
-) -> pa.Table:
+def companion_values(store: Store, scores: ScoreSet, companion: Companion, progress: Progress = unheard) -> pa.Table:
     """Rows (content_id, value) of the measured images, from disk if they are known; value NULL for no finite embedding.
 
     Raises:

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 
 from jepascore_core.records import short_hash
 from jepascore_core.store import Store, write_atomically
-from jepascore_core.vectors import Floats, IndexKind, build_index, unit
+from jepascore_core.vectors import BUILD_SHARE, Floats, IndexKind, Progress, build_index, part_of, unheard, unit
 from jepascore_core.views.formats import percent_text
 from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
 
@@ -35,12 +34,10 @@ NUM_NEIGHBOURS = 32
 RECALL_QUERIES = 500
 #: Candidates are taken from a slightly wider radius: the index computes in float32, the check in float64.
 SLACK = 1e-4
-BLOCK = 4096
+BLOCK = 1024
 
 #: Searches that are kept of one backbone: different radii, and those of former versions of the dataset.
 MAX_KEPT = 12
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ def known_near_groups(store: Store, scores: ScoreSet, radius: float) -> NearGrou
     return NearGroups(**json.loads(table.schema.metadata[b"near"]), groups=table.replace_schema_metadata(None))
 
 
-def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progress | None = None) -> NearGroups:
+def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progress = unheard) -> NearGroups:
     """Groups of images within a cosine distance, from disk if they are known.
 
     Raises:
@@ -99,9 +96,10 @@ def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progres
     known = known_near_groups(store, scores, radius)
     if known is not None:
         return known
+    # Before anything is read: while a run goes on, what is found belongs to what was measured by now, or earlier.
+    path = _path(store, scores, radius)
     content_ids, embeddings = dataset_embeddings(store, scores)
     found = find_groups(content_ids, embeddings, radius, progress=progress)
-    path = _path(store, scores, radius)
     found = dataclasses.replace(found, key=path.stem)
     _write(path, found)
     return found
@@ -134,16 +132,17 @@ def find_groups(
     radius: float,
     *,
     index: IndexKind | None = None,
-    progress: Progress | None = None,
+    progress: Progress = unheard,
     seed: int = 0,
 ) -> NearGroups:
     """Groups among embeddings [N, K] of length 1; `index` None chooses one by their number."""
     start, n = time.perf_counter(), len(embeddings)
     kind = index or choose_index(n)
-    searched = build_index(embeddings, kind, seed) if n else None
-    pairs = (
-        _pairs(searched, embeddings, kind, radius, progress or (lambda _: None)) if n else np.zeros((0, 2), np.int64)
-    )
+    pairs = _NO_PAIRS
+    if n:
+        built = BUILD_SHARE[kind]
+        searched = build_index(embeddings, kind, seed, part_of(progress, 0.0, built))
+        pairs = _pairs(searched, embeddings, kind, radius, part_of(progress, built, 1.0))
     recall, num_queries = (1.0, n) if kind == "flat" else _recall(embeddings, pairs, radius, seed)
     labels = _components(n, pairs)
     groups = pa.table({"content_id": content_ids.tolist(), "group_id": labels}, _SCHEMA).filter(pa.array(labels >= 0))

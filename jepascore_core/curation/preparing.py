@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from jepascore_core.companions import Companion, choose_knn_index
+from jepascore_core.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.curation.colours import count_unseen, look_at_colours
 from jepascore_core.curation.companion_columns import FITTED, companion_values, count_measured, is_known
 from jepascore_core.curation.compiling import Compiler
-from jepascore_core.curation.neighbours import Progress, choose_index, known_near_groups, near_groups
+from jepascore_core.curation.neighbours import choose_index, known_near_groups, near_groups
 from jepascore_core.curation.rules import Between, Curation, Flag, OnePer, walk
 from jepascore_core.store import Store
+from jepascore_core.vectors import Progress, unheard
 from jepascore_core.views.score_set import ScoreSet
 
 #: A companion, or near duplicates, of up to so many images are there within a few seconds.
@@ -33,6 +34,11 @@ class Work:
     def is_quick(self) -> bool:
         """Whether nobody needs to be asked first."""
         return self.kind in ("companion", "near") and self.size <= QUICK_IMAGES
+
+    @property
+    def short_title(self) -> str:
+        """The same in as few words as fit beside others."""
+        return self.companion or ("colours" if self.kind == "colours" else f"near duplicates within {self.radius:g}")
 
     @property
     def title(self) -> str:
@@ -77,7 +83,14 @@ def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[Work
             yield Work("companion", size, backbone=backbone, companion=companion)
 
 
-def prepare(store: Store, scores: ScoreSet, work: Work, progress: Progress | None = None) -> None:
+def slow_companions(store: Store, scores: ScoreSet) -> tuple[Work, ...]:
+    """Companions of the measured images that were not worked out yet and take longer than a moment."""
+    size = count_measured(store, scores)
+    missing = [name for name in FITTED if size >= MIN_IMAGES[name] and not is_known(store, scores, name)]
+    return tuple(work for name in missing if not (work := Work("companion", size, companion=name)).is_quick)
+
+
+def prepare(store: Store, scores: ScoreSet, work: Work, progress: Progress = unheard) -> None:
     """Do one piece of work; what `progress` raises ends it.
 
     Raises:
@@ -87,6 +100,6 @@ def prepare(store: Store, scores: ScoreSet, work: Work, progress: Progress | Non
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
     elif work.companion is not None:
-        companion_values(store, compiler.score_set(work.backbone), work.companion, progress or (lambda _: None))
+        companion_values(store, compiler.score_set(work.backbone), work.companion, progress)
     elif work.radius is not None:
         near_groups(store, compiler.score_set(work.backbone), work.radius, progress)

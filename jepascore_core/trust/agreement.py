@@ -9,20 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.companions import COMPANIONS, MIN_IMAGES, companion_scores
-from jepascore_core.curation.companion_columns import FITTED, companion_values, is_known
+from jepascore_core.companions import MIN_IMAGES, Companion, companion_scores
+from jepascore_core.curation.companion_columns import companion_values
 from jepascore_core.curation.neighbours import stored_embeddings
+from jepascore_core.curation.preparing import Work, slow_companions
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet, manifest_sql, scored_sql
 
 Values = npt.NDArray[np.float64]
 
 SCORE_TITLE = "JEPA-SCORE"
-COMPANION_TITLES = {"knn": "k-NN", "mahalanobis": "Mahalanobis", "norm": "norm"}
+COMPANION_TITLES: Mapping[Companion, str] = {"knn": "k-NN", "mahalanobis": "Mahalanobis", "norm": "norm"}
 #: The user column that names what is wrong with a sample, empty where nothing is: the demo has it.
 DEFECT_COLUMN = "contaminant"
-#: Up to so many images companions that were not worked out yet are, while somebody waits.
-MAX_WAITED_FOR = 20_000
 LEAST_SHARE = 0.05
 
 
@@ -47,16 +46,21 @@ class DefectRow:
 
 @dataclass(frozen=True, slots=True)
 class CompanionView:
-    """What companions say of one dataset. `missing` are the titles of those that are not worked out."""
+    """What companions say of one dataset.
+
+    `pending` are those that are still to be worked out, which takes longer than a moment; `missing` the titles of those
+    that need more images.
+    """
 
     num_images: int
     agreements: tuple[CompanionAgreement, ...]
     defects: tuple[DefectRow, ...]
+    pending: tuple[Work, ...]
     missing: tuple[str, ...]
 
 
 def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
-    """Companions of the measured samples of a dataset; those that it has too few images for are missing.
+    """Companions of the measured samples of a dataset; what takes a moment is worked out now.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
@@ -68,25 +72,25 @@ def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     content_ids = np.array(rows["content_id"].to_pylist(), dtype=np.str_)
     num_images = len(np.unique(content_ids))
     found: dict[str, Values] = {SCORE_TITLE: rows["score"].to_numpy().astype(np.float64)}
+    pending = slow_companions(store, scores)
     missing = []
-    for companion in COMPANIONS:
-        is_known_here = companion not in FITTED or is_known(store, scores, companion)
-        if num_images < max(MIN_IMAGES[companion], 3) or not (is_known_here or num_images <= MAX_WAITED_FOR):
-            missing.append(COMPANION_TITLES[companion])
-            continue
-        found[COMPANION_TITLES[companion]] = _of_samples(store, scores, companion, content_ids)
+    for companion, title in COMPANION_TITLES.items():
+        if num_images < max(MIN_IMAGES[companion], 3):
+            missing.append(title)
+        elif companion not in (work.companion for work in pending):
+            found[title] = _of_samples(store, scores, companion, content_ids)
     agreements = [_agreement(title, found[SCORE_TITLE], values) for title, values in found.items()][1:]
     defects = _defects(np.array(rows["defect"].to_pylist(), dtype=np.str_), found)
-    return CompanionView(num_images, tuple(agreements), defects, tuple(missing))
+    return CompanionView(num_images, tuple(agreements), defects, pending, tuple(missing))
 
 
-def _of_samples(store: Store, scores: ScoreSet, companion: str, content_ids: npt.NDArray[np.str_]) -> Values:
+def _of_samples(store: Store, scores: ScoreSet, companion: Companion, content_ids: npt.NDArray[np.str_]) -> Values:
     """A companion of each sample [N], NaN where it has none."""
     if companion == "norm":
         names, embeddings = stored_embeddings(store, scores)
         values = companion_scores("norm", names, embeddings)
     else:
-        table: pa.Table = companion_values(store, scores, "knn" if companion == "knn" else "mahalanobis")
+        table: pa.Table = companion_values(store, scores, companion)
         names = np.array(table["content_id"].to_pylist(), dtype=np.str_)
         values = table["value"].to_numpy(zero_copy_only=False).astype(np.float64)
     order = np.argsort(names)

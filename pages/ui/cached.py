@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from jepascore_core.curation.preparing import Work, slow_companions
 from jepascore_core.home import home_folder
 from jepascore_core.store import Store
 from jepascore_core.trust.agreement import CompanionView
@@ -34,10 +35,10 @@ def _gaussianity(kept: Store, scores: ScoreSet, _fresh: str) -> Gaussianity:
 
 
 def companion_view(scores: ScoreSet) -> CompanionView:
-    """Companions beside a score set, likewise."""
-    return _companion_view(store(), scores, freshness(store(), scores))
+    """Companions beside a score set, likewise; and when one was worked out meanwhile."""
+    return _companion_view(store(), scores, freshness(store(), scores), slow_companions(store(), scores))
 
 
 @lru_cache(maxsize=16)
-def _companion_view(kept: Store, scores: ScoreSet, _fresh: str) -> CompanionView:
+def _companion_view(kept: Store, scores: ScoreSet, _fresh: str, _pending: tuple[Work, ...]) -> CompanionView:
     return _work_out_companions(kept, scores)

@@ -24,8 +24,9 @@ from pages.ui.charts import chart
 from pages.ui.curation_exports import draw_exports
 from pages.ui.curation_forms import draw_adders
 from pages.ui.curation_recipes import draw_recipes
-from pages.ui.curation_rules import choose_curation, draw_chips, prepared
+from pages.ui.curation_rules import choose_curation, draw_chips
 from pages.ui.gallery import SCORE_TOOLS, Section, gallery
+from pages.ui.preparations import prepared
 from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.curation import ChipCount, Curation, parse, to_text
-from jepascore_core.curation.preparing import Work, pending_work, prepare
 from jepascore_core.curation.rules import Keeper
 from jepascore_core.errors import RuleSyntaxError
 from jepascore_core.views.formats import count_text
-from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
-from pages.ui.cached import store
 from pages.ui.text import plain
 
 _BAR = "query-bar"
@@ -83,28 +80,3 @@ def draw_chips(curation: Curation, counts: tuple[ChipCount, ...]) -> None:
             )
         if len(counts) > 1:
             st.button("Remove all", type="tertiary", on_click=set_curation, args=(Curation(),))
-
-
-def prepared(scores: ScoreSet, curation: Curation) -> bool:
-    """Whether the rules can be worked out at once. What takes seconds is done first; more is offered, with a bar."""
-    work = []
-    for item in pending_work(store(), scores, curation):
-        if item.is_quick:
-            with st.spinner(f"{item.title}, once"):
-                prepare(store(), scores, item)
-        else:
-            work.append(item)
-    if not work:
-        return True
-    waits = " With very many images this may take a while; later it is there at once."
-    st.info(" ".join(f"{item.title} comes first, once." for item in work) + waits)
-    if st.button("Do it now", type="primary", icon=":material/play_arrow:"):
-        for item in work:
-            _do(scores, item)
-        st.rerun()
-    return False
-
-
-def _do(scores: ScoreSet, work: Work) -> None:
-    bar = st.progress(0.0, work.title)
-    prepare(store(), scores, work, lambda share: bar.progress(min(1.0, share), work.title) and None)

@@ -13,9 +13,10 @@ from jepascore_core.views.formats import count_text, plural, score_text
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
-from pages.ui.curation_rules import KEEPER_TITLES, prepared
+from pages.ui.curation_rules import KEEPER_TITLES
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_one, pick_page
+from pages.ui.preparations import prepared
 from pages.ui.reviewer import choose_reviewer
 
 GROUPS_PER_PAGE = 10

@@ -9,8 +9,11 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from jepascore_core.closeups import unfinished_closeups
+from jepascore_core.curation.preparations import preparations
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.runs import ensure_worker_for_active_work
+from jepascore_core.runs import ensure_worker_for_active_work, start_worker
+from jepascore_core.store import Store
 from pages.ui.cached import store
 
 #: What Streamlit and the pages load when they first need it: 0.2 to 0.3 s that the first visitor would wait.
@@ -23,11 +26,18 @@ def warm_up() -> None:
         import_module(name)
 
 
+def resume_work(kept: Store) -> None:
+    """Start a worker if anything waits for one."""
+    ensure_worker_for_active_work(kept)
+    if unfinished_closeups(kept) or any(item.is_active for item in preparations(kept)):
+        start_worker(kept.home)
+
+
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Before the first visitor, work that a crash or a reboot interrupted gets a worker again."""
     await run_in_threadpool(warm_up)
     # A home folder that cannot be used must not keep the app from starting: every page says what is wrong with it.
     with suppress(JepaScoreError):
-        await run_in_threadpool(lambda: ensure_worker_for_active_work(store()))
+        await run_in_threadpool(lambda: resume_work(store()))
     yield {}

@@ -23,11 +23,11 @@ from jepascore_core.views.formats import class_title, count_text, percentile_tex
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
-from pages.ui.curation_rules import prepared
 from pages.ui.errors import errors_shown
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_one
 from pages.ui.picture import picture
+from pages.ui.preparations import prepared
 from pages.ui.reviewer import choose_reviewer
 from pages.ui.text import plain
 

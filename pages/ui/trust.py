@@ -12,6 +12,7 @@ from jepascore_core.views.formats import percent_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import companion_view, gaussianity
 from pages.ui.charts import chart
+from pages.ui.preparations import draw_preparations
 from pages.ui.text import plain
 
 VERDICTS = {
@@ -81,9 +82,14 @@ def draw_companions(scores: ScoreSet) -> None:
         shared = ", ".join(f"{row.title} {percent_text(row.shared_least)}" for row in view.agreements)
         st.caption(f"Of the 5 % least likely images shared with the score (5 % by chance): {shared}.")
         if view.missing:
-            st.caption(f"Not worked out here: {', '.join(view.missing)}. A rule on Curate that names one does it.")
+            st.caption(f"Of too few images to be worked out: {', '.join(view.missing)}.")
     with right:
         _draw_defects(view)
+
+
+def draw_slow_companions(scores: ScoreSet) -> None:
+    """What is still to be worked out of them, for the worker."""
+    draw_preparations(scores, companion_view(scores).pending)
 
 
 def _draw_defects(view: CompanionView) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jepascore_core.curation.preparing import prepare
 from jepascore_core.store import Store
-from jepascore_core.trust import agreement
 from jepascore_core.trust.agreement import companion_view
 from tests.trust.conftest import put_embeddings
 
@@ -38,14 +38,22 @@ def test_defects_that_score_lowest_are_found_by_the_score_alone(store: Store):
     assert row.by_title["Mahalanobis"] < 0.2
 
 
-def test_companions_that_need_more_images_or_too_long_are_missing(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_companions_that_need_more_images_are_missing_and_slow_ones_pending(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
     scores, _ = put_embeddings(store, ["a"] * 10)
-    assert companion_view(store, scores).missing == ("Mahalanobis",)
-    monkeypatch.setattr(agreement, "MAX_WAITED_FOR", 5)
+    assert (companion_view(store, scores).missing, companion_view(store, scores).pending) == (("Mahalanobis",), ())
+    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 5)
     # The k-NN was worked out and kept just now.
-    assert companion_view(store, scores).missing == ("Mahalanobis",)
+    assert (companion_view(store, scores).missing, companion_view(store, scores).pending) == (("Mahalanobis",), ())
     more, _ = put_embeddings(store, ["a", "b"] * 10, name="more")
-    assert companion_view(store, more).missing == ("k-NN", "Mahalanobis")
+    view = companion_view(store, more)
+    assert ([row.title for row in view.agreements], view.missing) == (["norm"], ())
+    assert [work.companion for work in view.pending] == ["knn", "mahalanobis"]
+    for work in view.pending:
+        prepare(store, more, work)
+    view = companion_view(store, more)
+    assert ([row.title for row in view.agreements], view.pending) == (["k-NN", "Mahalanobis", "norm"], ())
 
 
 def test_ties_count_half_and_a_constant_score_agrees_with_nothing(store: Store):

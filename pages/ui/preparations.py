@@ -1,0 +1,97 @@
+"""What has to be worked out before a page can show what is asked of it: at once, or by the worker and then as cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from jepascore_core.curation import Curation
+from jepascore_core.curation.preparations import (
+    Preparation,
+    cancel_preparation,
+    preparation_of,
+    request_preparation,
+)
+from jepascore_core.curation.preparing import Work, pending_work, prepare
+from jepascore_core.views.score_set import ScoreSet
+from pages.ui.cached import store
+from pages.ui.errors import errors_shown
+from pages.ui.run_list import ICONS
+from pages.ui.text import plain
+
+POLL_SECONDS = 1.0
+STATES = {
+    "waiting": ("Waiting", ICONS["queued"]),
+    "running": ("Running", ICONS["running"]),
+    "failed": ("Failed", ICONS["failed"]),
+}
+
+
+def prepared(scores: ScoreSet, curation: Curation) -> bool:
+    """Whether rules can be worked out at once. What takes a moment is done first; for more the worker is asked."""
+    slow = []
+    for work in pending_work(store(), scores, curation):
+        if work.is_quick:
+            with st.spinner(f"{work.title}, once"):
+                prepare(store(), scores, work)
+        else:
+            slow.append(work)
+    draw_preparations(scores, slow)
+    return not slow
+
+
+def draw_preparations(scores: ScoreSet, works: Sequence[Work]) -> None:
+    """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done."""
+    found = [preparation_of(store(), scores, work) for work in works]
+    asked = [item for item in found if item.state != "none"]
+    if asked:
+        is_active = any(item.is_active for item in asked)
+        draw = st.fragment(errors_shown()(_draw_asked), run_every=POLL_SECONDS if is_active else None)
+        draw(scores, [item.work for item in asked], is_active)
+    rest = [item.work for item in found if item.state == "none"]
+    if rest:
+        st.info(
+            " ".join(f"{work.title} comes first, once." for work in rest)
+            + " The worker does it, also when this page is closed; later it is there at once."
+        )
+        st.button(
+            "Do it now", type="primary", icon=":material/play_arrow:", on_click=_request, args=(scores, rest),
+        )  # fmt: skip
+
+
+def _request(scores: ScoreSet, works: Sequence[Work]) -> None:
+    for work in works:
+        request_preparation(store(), scores, work)
+
+
+def _draw_asked(scores: ScoreSet, works: Sequence[Work], was_active: bool) -> None:
+    found = [preparation_of(store(), scores, work) for work in works]
+    if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
+        st.rerun()  # of the whole page: one is done or taken back, or from now on nothing more is to be expected
+    for item in found:
+        _draw_one(scores, item)
+
+
+def _draw_one(scores: ScoreSet, item: Preparation) -> None:
+    word, icon = STATES[item.state]
+    with st.container(border=True, key=f"preparation-{item.identifier.replace('/', '-')}"):
+        text, actions = st.columns([5, 2], vertical_alignment="center")
+        with text, st.container(gap="xxsmall"):
+            st.markdown(f"{icon} **{plain(item.work.title)}** · {word}")
+            if item.is_active:
+                st.progress(item.share)
+                st.caption(item.progress_text)
+        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+            _draw_actions(scores, item)
+        if item.state == "failed":
+            st.error(plain(item.message), icon=":material/error:")
+
+
+def _draw_actions(scores: ScoreSet, item: Preparation) -> None:
+    key = item.identifier
+    if item.is_active:
+        st.button("Cancel", key=f"cancel-{key}", on_click=cancel_preparation, args=(store(), key))
+    else:
+        again = (scores, [item.work])
+        st.button("Try again", key=f"again-{key}", on_click=_request, args=again, icon=":material/replay:")

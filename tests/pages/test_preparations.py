@@ -1,0 +1,122 @@
+"""What has to be worked out first, on Curate, Duplicates and Trust: not asked for, waiting, running, failed, done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from jepascore_core.curation.preparations import preparations
+from jepascore_core.queueing import Work
+from jepascore_core.runs import start_worker
+from jepascore_core.store import Store
+from jepascore_core.worker import Worker
+from pages.ui import lifespan
+from tests.pages.reading import figure, labels, said
+from tests.pages.situations import put
+from tests.trust.conftest import put_embeddings
+
+CURATE, TRUST = "pages/curate.py", "pages/trust.py"
+RULES = "all | one per near 0.1 keep first"
+#: Of the card; the sidebar says the same with fewer words.
+TITLE = "**Finding near duplicates among 36 images (flat index)**"
+
+
+@pytest.fixture(autouse=True)
+def slow(monkeypatch: pytest.MonkeyPatch, no_worker: None) -> None:
+    """The datasets of these tests take longer than a moment."""
+    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 5)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.main.get("button") if button.label == label).click().run()
+
+
+def work(store: Store) -> None:
+    """What a worker does with all that was asked for."""
+    for item in preparations(store):
+        Worker(store).handle(Work.PREPARATION, item.identifier)
+
+
+def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    app = open_page(CURATE, dataset=dataset_id, rules=RULES)
+    assert "Finding near duplicates among 36 images (flat index) comes first, once." in app.info[0].value
+    assert (TITLE in said(app), "Kept" in said(app)) == (False, False)
+    press(app, "Do it now")
+    assert f"{TITLE} · Waiting" in said(app)
+    assert not app.info
+    # As after a reload, and in the sidebar of another page.
+    app = open_page(CURATE, dataset=dataset_id, rules=RULES)
+    assert (f"{TITLE} · Waiting" in said(app), "Do it now" in labels(app, "button")) == (True, False)
+    assert "near duplicates within 0.1 · Waiting for the worker" in said(open_page(TRUST, dataset=dataset_id))
+    (item,) = preparations(home_store)
+    folder = home_store.dataset_folder(dataset_id) / "preparations"
+    progress = folder / f"{item.identifier.partition('/')[2]}.progress.json"
+    progress.write_text(json.dumps({"share": 0.75, "seconds": 60.0}))
+    app.run()
+    assert f"{TITLE} · Running" in said(app)
+    assert "75.0 % · 20 s left" in [caption.value for caption in app.main.get("caption")]
+    assert [bar.proto.value for bar in app.main.get("progress")] == [75]
+    work(home_store)
+    app.run()
+    # Every embedding of these tests is the same.
+    assert [metric.value for metric in app.metric if metric.label == "Kept"] == ["1"]
+    assert TITLE not in said(app)
+
+
+def test_taken_back(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    app = open_page("pages/duplicates.py", dataset=dataset_id, radius="0.05")
+    press(app, "Do it now")
+    press(app, "Cancel")
+    assert preparations(home_store) == ()
+    assert not list((home_store.dataset_folder(dataset_id) / "preparations").iterdir())
+    assert "Do it now" in labels(app.run(), "button")
+
+
+def test_a_failure_says_why_and_is_tried_again(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    app = open_page(CURATE, dataset=dataset_id, rules="percentile[knn] >= 5 and near_duplicate(0.1)")
+    press(app, "Do it now")
+    obstacle = home_store.dataset_folder(dataset_id) / "neighbours"
+    obstacle.write_text("")
+    work(home_store)
+    app.run()
+    assert f"{TITLE} · Failed" in said(app)
+    assert "cannot be written (Not a directory)" in app.error[0].value.replace("\\", "")
+    obstacle.unlink()
+    press(app, "Try again")
+    assert f"{TITLE} · Waiting" in said(app.run())
+    work(home_store)
+    assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["36"]
+
+
+def test_companions_on_trust(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    scores, _ = put_embeddings(home_store, ["a", "b"] * 60)
+    app = open_page(TRUST, dataset=scores.dataset_id)
+    assert figure(app, "companions")["data"][0]["y"] == ["norm"]
+    assert "nearest neighbours of 120 images" in app.info[0].value
+    press(app, "Do it now")
+    assert [item.work.companion for item in preparations(home_store)] == ["knn", "mahalanobis"]
+    assert len([button for button in labels(app, "button") if button == "Cancel"]) == 2
+    work(home_store)
+    app.run()
+    assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
+    assert (preparations(home_store), "Do it now" in labels(app, "button")) == ((), False)
+
+
+def test_one_that_waits_when_the_app_starts_gets_a_worker(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(lifespan, "start_worker", started.append)
+    lifespan.resume_work(home_store)
+    assert started == []
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    press(open_page(CURATE, dataset=dataset_id, rules=RULES), "Do it now")
+    lifespan.resume_work(home_store)
+    assert started == [home_store.home]
+    assert start_worker(home_store.home) is False
