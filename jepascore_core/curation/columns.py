@@ -20,7 +20,7 @@ from jepascore_core.errors import RuleError, StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile, table_of
-from jepascore_core.views.score_tables import any_table, table_sql
+from jepascore_core.views.score_tables import any_table, num_rows, table_sql
 
 #: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
 MAX_COLUMNS = 48
@@ -28,6 +28,8 @@ BUSY_SECONDS = 120.0
 
 #: Percentiles that a score table holds, by what they are within.
 _RANKED = {None: "percentile", "label": "class_percentile"}
+
+_REPEATED = "The store holds repeated measurements. Run `jepascore doctor` to find them."
 
 _NORM = "sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[]))"
 
@@ -88,7 +90,8 @@ class Columns:
             self._store.let_go(name)
 
     def base(self, dataset: DatasetRecord) -> str:
-        """Table of the samples: row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes.
+        """Table of the samples: row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes
+        and table_row, the row of each sample in the score tables, NULL if there was none when this was asked first.
 
         Raises:
             DatasetNotReadyError: if the dataset has no index yet.
@@ -97,9 +100,10 @@ class Columns:
         # A score table has the same rows in the order of the labels, often that of the keys: then sorting is quick.
         table = any_table(self._store, dataset)
         samples = table_sql(table, "rank") if table else self._store.manifest_sql(dataset)
+        table_row = "row_id" if table else "NULL::BIGINT"
         sql = f"""
             SELECT row_number() OVER () - 1 AS row_id, * FROM (
-                SELECT sample_key, uri, content_id, label, split, width, height, num_bytes
+                SELECT sample_key, uri, content_id, label, split, width, height, num_bytes, {table_row} AS table_row
                 FROM ({samples}) ORDER BY sample_key, uri
             )
         """
@@ -114,6 +118,19 @@ class Columns:
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
         """
+        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
+        about = ["score", freshness(self._store, scores), *_identity(scores), companion]
+        base = self.base(dataset)
+        table = table_of(self._store, scores) if companion is None else None
+        if table is not None:
+            values += "".join(f', {kind} AS "{{name}}_{kind}"' for kind in _RANKED.values())
+        if table is not None and self._knows_table_rows(base):
+            if num_rows(table) != self._num_samples(base):
+                raise StoreError(_REPEATED)
+            # Sorting by a number takes a third of the time of sorting by keys.
+            sql = f"""SELECT {values} FROM ({table_sql(table, scores.definition)}) AS scored
+                JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
+            return self.hold(about, sql)
         covered = covered_sql(self._store, scores)
         if companion == "norm":
             measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
@@ -121,16 +138,18 @@ class Columns:
                 measured.score AS upper, true AS is_exact
                 FROM ({self._store.manifest_sql(dataset)}) LEFT JOIN
                 (SELECT content_id, rank, {_NORM} AS score FROM ({measured})) AS measured USING (content_id)"""
-        about = ["score", freshness(self._store, scores), *_identity(scores), companion]
-        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
-        if companion is None and table_of(self._store, scores) is not None:
-            values += "".join(f', {kind} AS "{{name}}_{kind}"' for kind in _RANKED.values())
-        sql = f"SELECT {values} FROM ({covered}) ORDER BY sample_key, uri"
-        name, base = self.hold(about, sql), self.base(dataset)
-        counts = f"SELECT (SELECT count(*) FROM {name}) = (SELECT count(*) FROM {base}) AS fits"
-        if not self._store.query(counts)["fits"][0].as_py():
-            raise StoreError("The store holds repeated measurements. Run `jepascore doctor` to find them.")
+        name = self.hold(about, f"SELECT {values} FROM ({covered}) ORDER BY sample_key, uri")
+        if self._num_samples(name) != self._num_samples(base):
+            raise StoreError(_REPEATED)
         return name
+
+    def _knows_table_rows(self, base: str) -> bool:
+        return bool(
+            self._store.query(f"SELECT bool_and(table_row IS NOT NULL) AS known FROM {base}")["known"][0].as_py()
+        )
+
+    def _num_samples(self, table: str) -> int:
+        return int(self._store.query(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
 
     def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:
         """Mid-rank percentile of a score column in (0, 100), within "label", "split" or (None) the dataset."""

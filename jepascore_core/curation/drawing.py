@@ -39,8 +39,9 @@ def lots(
             return pa.table({"row_id": rows, "code": np.zeros(len(rows), np.int64), "lot": np.arange(len(rows))})
         joined = f"{base} POSITIONAL JOIN {beside}" if beside else base
         groups = store.query(f'SELECT "{column}" AS value FROM {joined} ORDER BY row_id')["value"].combine_chunks()
-        codes = groups.dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)[rows]
-        lot = np.argsort(codes, kind="stable")
+        codes = groups.dictionary_encode(null_encoding="encode").indices.to_numpy()[rows]
+        # numpy sorts short integers by counting, ten times as fast as long ones.
+        lot = np.argsort(codes.astype(np.min_scalar_type(codes.max(initial=0))), kind="stable")
         return pa.table({"row_id": rows[lot], "code": codes[lot], "lot": lot})
 
     return columns.hold_made(["lots", base, seed, column, beside], made)

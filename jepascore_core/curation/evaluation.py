@@ -73,6 +73,15 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
     return _Evaluator(store, scores, curation, decisions or {}).evaluate()
 
 
+def count_dropped(store: Store, scores: ScoreSet, step: Step) -> int:
+    """How many samples a step drops if there is no rule, no other step and no decision.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    return _Evaluator(store, scores, Curation(steps=(step,)), {}).count_dropped(step)
+
+
 class _Evaluator:
     """Rules in one query; each step on what is still there."""
 
@@ -94,6 +103,17 @@ class _Evaluator:
                 ["verdicts", table], f"SELECT * EXCLUDE (row_id, alive) FROM {table} ORDER BY row_id"
             )
         return Evaluation(self.curation, self.scores, table, self.base, self.score)
+
+    def count_dropped(self, step: Step) -> int:
+        table = self._rules()
+        if isinstance(step, OnePer):
+            found, about = self._one_per(table, step)
+            counted = "count(*)"
+        else:
+            found, about = self._budget(table, step)
+            counted = f"(SELECT count(*) FROM {table} WHERE alive) - count(*)"
+        held = self.columns.hold(["dropped", table, *about], f"SELECT {counted} AS n FROM ({found})")
+        return int(self.store.query(f"SELECT n FROM {held}")["n"][0].as_py())
 
     def _decided(self, decisions: Decisions) -> str:
         rows = sorted((key, content_id, verdict) for (key, content_id), verdict in decisions.items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jepascore_core.curation.columns import columns as columns_of
-from jepascore_core.curation.evaluation import Decisions, Evaluation, Verdict, evaluate
+from jepascore_core.curation.evaluation import Decisions, Evaluation, Verdict, count_dropped, evaluate
 from jepascore_core.curation.rules import Chip, Curation
 from jepascore_core.curation.text import chip_text
 from jepascore_core.store import Store
@@ -146,9 +146,7 @@ def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
         return ()
     row = store.query(f"SELECT {', '.join(columns)} FROM {found.table}").to_pylist()[0]
     for position, step in enumerate(steps, start=len(rules)):
-        alone = evaluate(store, found.scores, Curation(steps=(step,)))
-        dropped = store.query(f"SELECT count(*) FILTER (verdict = 'drop') AS n FROM {alone.table}")
-        row[f"alone{position}"] = dropped["n"][0].as_py()
+        row[f"alone{position}"] = count_dropped(store, found.scores, step)
     return tuple(
         ChipCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
         for position, chip in enumerate(found.curation.chips)
