@@ -25,6 +25,7 @@ from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.curation_rules import set_curation
 from pages.ui.errors import show_error
+from pages.ui.preparations import is_ready
 from pages.ui.text import plain
 
 _MESSAGE = "recipe-message"
@@ -50,7 +51,7 @@ def _draw_save(scores: ScoreSet, curation: Curation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Save these rules as", max_chars=100, width=280)
         is_wanted = st.button("Save", disabled=not name.strip(), icon=":material/save:")
-    if not is_wanted:
+    if not (is_wanted and is_ready(scores, curation)):
         return
     recipe = make_recipe(store(), scores, curation, name, decisions_of(store(), scores.dataset_id))
     try:
@@ -76,10 +77,15 @@ def _draw_one(saved: SavedRecipe) -> None:
                 key=f"yaml-{saved.recipe_id}", on_click="ignore",
             )  # fmt: skip
             st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved))
-            if st.button("What changed since?", key=f"diff-{saved.recipe_id}"):
-                changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
-                st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"
-                st.rerun()
+            is_wanted = st.button("What changed since?", key=f"diff-{saved.recipe_id}")
+        if is_wanted and _is_ready(saved):
+            changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
+            st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"
+            st.rerun()
+
+
+def _is_ready(saved: SavedRecipe) -> bool:
+    return is_ready(saved.recipe.score_set(saved.dataset_id), saved.recipe.curation)
 
 
 def _open(recipe: Recipe) -> None:
@@ -96,8 +102,9 @@ def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
         ids = list(names)
         first = st.selectbox("Compare", ids, 0, format_func=lambda item: names[item].name, width=240)
         second = st.selectbox("with", ids, 1, format_func=lambda item: names[item].name, width=240)
-        if not st.button("Which samples differ?"):
-            return
+        is_wanted = st.button("Which samples differ?")
+    if not is_wanted or not all([_is_ready(names[first]), _is_ready(names[second])]):
+        return
     found = compare_recipes(store(), dataset_id, names[first].recipe, names[second].recipe)
     st.markdown(
         f"{count_text(found.both)} samples are kept by both, {count_text(found.only_first.count)} only by "

@@ -41,6 +41,14 @@ def prepared(scores: ScoreSet, curation: Curation) -> bool:
     return not slow
 
 
+def is_ready(scores: ScoreSet, curation: Curation) -> bool:
+    """Whether rules can be worked out within a moment; says what comes first where not."""
+    slow = [work for work in pending_work(store(), scores, curation) if not work.is_quick]
+    for work in slow:
+        st.warning(f"{work.title} comes first, once: open these rules and let the worker do it.")
+    return not slow
+
+
 def draw_preparations(scores: ScoreSet, works: Sequence[Work]) -> None:
     """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done."""
     found = [preparation_of(store(), scores, work) for work in works]

@@ -94,6 +94,30 @@ def test_a_failure_says_why_and_is_tried_again(open_page: Callable[..., AppTest]
     assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["36"]
 
 
+def test_recipes_wait_for_it_too(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    app = open_page(CURATE, dataset=dataset_id, rules=RULES)
+    name = next(item for item in app.text_input if item.label == "Save these rules as")
+    name.set_value("mine").run()
+    press(app, "Save")
+    assert "comes first, once: open these rules" in app.warning[0].value
+    press(app, "Do it now")
+    work(home_store)
+    press(app.run(), "Save")
+    for added in ("Duplicate", "What changed since?", "Which samples differ?"):
+        press(app, added)
+        assert not app.warning
+    # As after more was measured: what was found belongs to what there was.
+    for path in home_store.dataset_folder(dataset_id).glob("neighbours/*/*.parquet"):
+        path.unlink()
+    for asked in ("What changed since?", "Which samples differ?"):
+        press(app, asked)
+        assert "comes first, once: open these rules" in app.warning[0].value
+    assert not app.exception
+
+
 def test_companions_on_trust(open_page: Callable[..., AppTest], home_store: Store) -> None:
     scores, _ = put_embeddings(home_store, ["a", "b"] * 60)
     app = open_page(TRUST, dataset=scores.dataset_id)
