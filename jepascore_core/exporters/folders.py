@@ -76,15 +76,18 @@ def write_imagefolder_csv(target: Path, batches: Batches, job: Job) -> None:
 
 
 def write_fiftyone(target: Path, batches: Batches, job: Job) -> None:
-    """FiftyOne's FiftyOneImageClassificationDataset: `data/` and a `labels.json` with scores as attributes."""
-    target.mkdir()
+    """FiftyOne's FiftyOneImageClassificationDataset: `data/` and a `labels.json` with scores as attributes.
+
+    Samples without a label have an empty one: FiftyOne would make the class "None" of null.
+    """
+    (target / "data").mkdir(parents=True)
     with (target / "labels.json").open("wb") as sink:
         sink.write(b'{"classes": null,\n"labels": {\n')
         for number, row in enumerate(rows_of(batches)):
             path = target / "data" / f"{number:09d}{suffix_of(row['uri'])}"
             place_image(row, path, job.link)
             columns = _columns(row)
-            label = {"label": columns.pop("label"), "attributes": columns}
+            label = {"label": columns.pop("label") or "", "attributes": columns}
             text = f"{json.dumps(path.stem)}: {json.dumps(label, allow_nan=False)}"
             sink.write(((",\n" if number else "") + text).encode("ascii"))
         sink.write(b"\n}}\n")

@@ -34,7 +34,7 @@ def write_txt(sink: BinaryIO, batches: Batches, job: Job) -> None:
     r"""Sample keys (or paths below the root) in UTF-8, one a line, each line ended by "\n".
 
     Raises:
-        ExportError: if a key holds a line break: a reader would take it for two.
+        ExportError: if a key holds a line break, of whatever kind: a reader would take it for two.
     """
     for batch in batches:
         keys = batch["sample_key"].to_pylist()
@@ -44,7 +44,9 @@ def write_txt(sink: BinaryIO, batches: Batches, job: Job) -> None:
 
 
 def write_yolo(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """Paths of images, one a line, as `train:` of a YOLO data file takes them; "./..." when they are below a root.
+    """Paths of images, one a line, as `train:` of a YOLO data file takes them.
+
+    When they are below a root they begin with "./", which Ultralytics takes for the folder that the list itself is in.
 
     Raises:
         ExportError: if an image is no file of its own.
@@ -60,7 +62,7 @@ def write_yolo(sink: BinaryIO, batches: Batches, job: Job) -> None:
 
 
 def _write_lines(sink: BinaryIO, lines: list[str]) -> None:
-    broken = [line for line in lines if "\n" in line or "\r" in line]
+    broken = [line for line in lines if line.splitlines() != [line]]
     if broken:
         raise ExportError(
             f"A text list cannot hold the sample key {broken[0]!r}, which has a line break. "

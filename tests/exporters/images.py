@@ -20,13 +20,13 @@ NAMES = (
 )  # fmt: skip
 
 
-def make_source(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
-    """An image folder whose images all differ."""
+def make_source(folder: Path, names: tuple[str, ...] = NAMES, shape: tuple[int, int] = (8, 12)) -> Path:
+    """An image folder whose images of this height and width all differ."""
     generator = np.random.default_rng(0)
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(generator.integers(0, 256, (8, 12, 3), np.uint8)).save(path)
+        Image.fromarray(generator.integers(0, 256, (*shape, 3), np.uint8)).save(path)
     return folder
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from torchvision.datasets import CocoDetection
 
 from jepascore_core.curation import parse
 from jepascore_core.datasets.content import content_id
@@ -19,7 +20,7 @@ from jepascore_core.errors import ExportError
 from jepascore_core.exporters import FORMATS, LINKS, SPECS, ExportOptions, export, export_bytes, snippet
 from jepascore_core.exporters.places import Places, safe_name
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
-from tests.exporters.images import index, make_source, snapshot
+from tests.exporters.images import NAMES, index, make_source, snapshot
 
 KEPT = parse("score >= 3")
 ALL = ExportOptions("all")
@@ -186,6 +187,45 @@ def test_coco_yolo_and_paths_below_a_root(store, scores, source, tmp_path):
         export_bytes(store, scores, KEPT, "csv", ExportOptions("kept", root=str(tmp_path / "elsewhere")))
 
 
+@pytest.mark.parametrize("root", [True, False], ids=["below a root", "keys"])
+@pytest.mark.parametrize("rules", ["score >= 3", "score > 99"])
+def test_coco_for_torchvision(store, scores, source, tmp_path, root, rules):
+    pytest.importorskip("pycocotools")
+    path = tmp_path / "coco.json"
+    options = ExportOptions("kept", root=str(source) if root else None)
+    export(store, scores, parse(rules), path, file_format="coco", options=options)
+    dataset = CocoDetection(str(source), str(path))
+    rows = kept_rows(store, scores) if rules == "score >= 3" else []
+    assert len(dataset) == len(rows)
+    for number, row in enumerate(rows):
+        image, boxes = dataset[number]
+        assert np.array_equal(np.asarray(image), np.asarray(Image.open(row["uri"])))
+        assert boxes == []
+        (facts,) = dataset.coco.loadImgs(dataset.ids[number])
+        assert (facts["label"], facts["score"], facts["verdict"]) == (row["label"], row["score"], "keep")
+    names = [category["name"] for category in dataset.coco.loadCats(dataset.coco.getCatIds())]
+    assert names == ["cat", "cat-big", "dog", "test"]
+
+
+@pytest.mark.parametrize("root", [True, False], ids=["below a root", "whole paths"])
+def test_yolo_for_ultralytics(store, tmp_path, monkeypatch, root):
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("YOLO_OFFLINE", "true")
+    data = pytest.importorskip("ultralytics.data.dataset", reason="ultralytics is not installed")
+    source = make_source(tmp_path / "images", shape=(32, 48))
+    for name in NAMES:
+        label = tmp_path / "labels" / Path(name).with_suffix(".txt")
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("0 0.5 0.5 0.2 0.2\n")
+    scores = index(store, source, monkeypatch)
+    path = (source if root else tmp_path) / "kept.txt"
+    options = ExportOptions("kept", root=str(source) if root else None)
+    export(store, scores, KEPT, path, file_format="yolo", options=options)
+    dataset = data.YOLODataset(img_path=str(path), data={"names": {0: "bird"}, "channels": 3}, imgsz=32, augment=False)
+    assert [str(Path(file)) for file in dataset.im_files] == [row["uri"] for row in kept_rows(store, scores)]
+    assert len(dataset[0]["cls"]) == 1
+
+
 @pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
 def test_tables_for_pandas(store, scores, source, tmp_path, file_format):
     path = tmp_path / f"all.{file_format}"
@@ -228,6 +268,17 @@ def test_fiftyone_by_its_documented_schema(store, scores, tmp_path):
         assert keys[row["sample_key"]]["label"] == row["label"]
         assert keys[row["sample_key"]]["attributes"]["score"] == row["score"]
     assert all(Image.open(item).size == (12, 8) for item in files.values())
+
+
+def test_fiftyone_without_samples_or_labels(store, tmp_path, monkeypatch):
+    """What FiftyOne 1.22 was seen to refuse or to misread: it wants the folder, and makes a class "None" of null."""
+    scores = index(store, make_source(tmp_path / "flat", ("0.png", "1.png")), monkeypatch)
+    export(store, scores, parse("score > 99"), tmp_path / "none", file_format="fiftyone")
+    assert list((tmp_path / "none" / "data").iterdir()) == []
+    export(store, scores, parse(""), tmp_path / "all", file_format="fiftyone")
+    found = json.loads((tmp_path / "all" / "labels.json").read_text())
+    assert [item["label"] for item in found["labels"].values()] == ["", ""]
+    assert [item["attributes"]["score"] for item in found["labels"].values()] == [0.0, 1.0]
 
 
 def test_every_format_has_a_snippet_that_compiles():

@@ -129,7 +129,7 @@ def test_numbers_stay_numbers_in_csv(store, tmp_path):
     assert line == '"\'-5","/images/-5","\'-5","",-5.25,50.0,50.0,"keep",""'
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\rb"])
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\u2028b", "a\x85", "a\x0cb"])
 def test_a_key_with_a_line_break_cannot_be_in_a_text_list(store, tmp_path, name):
     scores = scored(store, [make_sample(name, "a\nb")], [1])
     with pytest.raises(ExportError, match="line break"):
