@@ -2,14 +2,18 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from jepascore_core import vectors as vectors_module
 from jepascore_core.curation import evaluate, parse
+from jepascore_core.curation import neighbours as neighbours_module
 from jepascore_core.curation.colours import is_grey, look_at_colours
 from jepascore_core.curation.decisions import decisions_of, undo
 from jepascore_core.curation.diversity import clusters, k_center
@@ -17,7 +21,8 @@ from jepascore_core.curation.groups import accept_all, choose_keeper, duplicate_
 from jepascore_core.curation.neighbours import choose_index, find_groups, known_near_groups, near_groups, unit
 from jepascore_core.curation.preparing import pending_work, prepare
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
-from jepascore_core.errors import RuleError
+from jepascore_core.errors import RuleError, RunCancelled
+from jepascore_core.vectors import build_index
 from jepascore_core.views.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
 
@@ -78,6 +83,40 @@ def test_approximate_indexes_report_the_recall_that_they_have(kind):
     assert {tuple(group) for group in groups_of(found)} <= {
         tuple(part) for group in groups_of(truth) for part in (group, group[:2], group[1:], [group[0], group[-1]])
     }
+
+
+@pytest.mark.parametrize(("kind", "steps_of_building"), [("flat", 0), ("hnsw", 8), ("ivf", 16)])
+def test_every_index_can_be_followed_and_ended_while_it_is_built_and_searched(kind, steps_of_building, monkeypatch):
+    monkeypatch.setattr(vectors_module, "ADDED_AT_ONCE", 100)
+    monkeypatch.setattr(neighbours_module, "BLOCK", 100)
+    vectors, shares = clumps(750), []
+    find_groups(names(750), vectors, 0.05, index=kind, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len({share for share in shares if 0 < share <= 0.5}) >= steps_of_building
+    assert len({share for share in shares if 0.5 < share <= 1}) >= 4
+
+    def stop(limit, share):
+        if share >= limit:
+            raise RunCancelled
+
+    for limit in shares:
+        with pytest.raises(RunCancelled):
+            find_groups(names(750), vectors, 0.05, index=kind, progress=partial(stop, limit))
+
+
+def test_lists_filled_step_by_step_are_those_that_faiss_fills_at_once(monkeypatch):
+    vectors = clumps(750, size=1)
+    monkeypatch.setattr(vectors_module, "ADDED_AT_ONCE", 100)
+    ours = build_index(vectors, "ivf")
+    whole = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(16), 16, ours.nlist, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    whole.cp.seed, whole.cp.niter, whole.cp.max_points_per_centroid = 1, 8, 64
+    whole.train(vectors[np.random.default_rng(0).permutation(750)])
+    whole.add(vectors)
+    whole.nprobe = ours.nprobe
+    assert ours.search(vectors, 5)[1].tolist() == whole.search(vectors, 5)[1].tolist()
 
 
 def test_the_index_depends_on_the_number_of_images():
