@@ -11,6 +11,9 @@ Definition = Literal["rank", "paper", "tail", "top"]
 
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 
+#: Sums over the whole spectrum, which can be estimated without it; what the others leave out is not known then.
+ESTIMATED: tuple[Definition, ...] = ("rank", "paper")
+
 #: The paper's appendix clips singular values at this value before the logarithm.
 PAPER_CLIP = 1e-6
 

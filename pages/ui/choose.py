@@ -23,6 +23,7 @@ from jepascore_core.views.names import DEFINITION_HELP, DEFINITION_SHORT
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.estimates import NO_SPECTRUM
 from pages.ui.live import await_change, is_filling
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
@@ -114,7 +115,8 @@ def choose_measured(
 def choose_definition(resets: Sequence[str] = ()) -> Definition:
     """How the score sums the spectrum; see `pick_one` for `resets`."""
     options = {definition: DEFINITION_SHORT[definition] for definition in DEFINITIONS}
-    picked = pick_one("Definition", state.DEFINITION, options, segments=True, resets=resets, help=DEFINITION_HELP)
+    about = f"{DEFINITION_HELP}\n\nOf estimates only Rank and Paper are known. {NO_SPECTRUM}"
+    picked = pick_one("Definition", state.DEFINITION, options, segments=True, resets=resets, help=about)
     return next(definition for definition in DEFINITIONS if definition == picked)
 
 

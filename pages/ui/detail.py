@@ -8,15 +8,17 @@ from jepascore_core.curation.decisions import DecisionVerdict, decide, undo, und
 from jepascore_core.curation.rules import NEAR_RADIUS
 from jepascore_core.figures import place_figure, spectrum_figure
 from jepascore_core.records import Sample
+from jepascore_core.score import ESTIMATED
 from jepascore_core.views.detail import SampleDetail, SampleScore, scores_by_definition
 from jepascore_core.views.formats import bytes_text, count_text, estimate_text, percentile_text, score_text
-from jepascore_core.views.names import DEFINITION_TITLES
+from jepascore_core.views.names import DEFINITION_SHORT, DEFINITION_TITLES
 from jepascore_core.views.neighbours import Neighbour, nearest_samples
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.closeup import draw_closeup
+from pages.ui.estimates import NO_SPECTRUM
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.picture import picture
 from pages.ui.reviewer import reviewer
@@ -38,7 +40,7 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
         _draw_decision(sample, scores.dataset_id)
         _draw_facts(detail)
     if detail.chosen is None:
-        st.info("This sample was not measured under the chosen backbone. The Runs page lists failures.")
+        st.info(_why_no_score(scores))
     else:
         _draw_figures(detail)
         _draw_all_scores(detail, scores)
@@ -49,6 +51,14 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
         # Last, because it takes longest: everything else is there to be looked at while it is searched for.
         with place:
             _draw_neighbours(detail, scores)
+
+
+def _why_no_score(scores: ScoreSet) -> str:
+    if scores.spec_id.startswith("calibrated-") and scores.definition not in ESTIMATED:
+        return (
+            f"This sample was not measured exactly, hence has no {DEFINITION_SHORT[scores.definition]}. {NO_SPECTRUM}"
+        )
+    return "This sample was not measured under the chosen backbone. The Runs page lists failures."
 
 
 def _draw_decision(sample: Sample, dataset_id: str) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.store import Store
 from pages.ui.frame import ROOT
 from tests.pages.reading import links, said
-from tests.pages.situations import BACKBONE, MESSAGE, Situation, put
+from tests.pages.situations import BACKBONE, MESSAGE, Situation, estimate, put
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pages").glob("*.py"))
 #: Pages that show the scores of one dataset, and what they say while there is none.
@@ -97,3 +97,27 @@ def test_without_scores_a_page_says_so_and_shows_the_way_out(
     app = open_page(page)
     assert SENTENCES[situation] in said(app)
     assert links(app) == [("Go to Runs", "")]
+
+
+@pytest.mark.parametrize("definition, title", [("tail", "Tail 90 %"), ("top", "Top 32")])
+@pytest.mark.parametrize("page", NEED_SCORES)
+def test_every_page_says_what_estimates_cannot_tell(
+    open_page: Callable[..., AppTest], home_store: Store, page: str, definition: str, title: str
+) -> None:
+    found = put(home_store, "finished")
+    scores = estimate(home_store, found)
+    estimated = f"{scores.backbone_id}@{scores.spec_id}"
+    chosen = {"backbone": estimated, "backbones": [found.measured, estimated] if "compare" in page else [estimated]}
+    app = open_page(page, definition=definition, **chosen)
+    assert f"{title} is known of the 0 images measured exactly, not of the 36 estimates" in said(app)
+    app.query_params["definition"] = "paper"
+    assert "not of the 36 estimates" not in said(app.run())
+    assert "36 of 36 scores are estimates" in said(app)
+
+
+def test_a_sample_without_a_spectrum_says_why_it_has_no_score(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    scores = estimate(home_store, put(home_store, "finished"))
+    chosen = {"backbones": f"{scores.backbone_id}@{scores.spec_id}", "sample": "cat/0000.png", "definition": "top"}
+    assert "was not measured exactly, hence has no Top 32" in said(open_page("pages/explore.py", **chosen))
