@@ -93,7 +93,40 @@ dataset = fo.Dataset.from_dir(
 """,
 }
 
+_ROWS = """
+import numpy as np
+import jepascore_core as js
 
-def snippet(file_format: ExportFormat, path: str, source: str = "") -> str:
-    """Python that reads an export from `path`; `source` is the folder that its positions or images belong to."""
-    return _SNIPPETS[file_format].format(path=path, source=source).strip()
+samples = sorted(js.open_dataset({name!r}), key=lambda sample: sample.sample_key)
+kept = [samples[position] for position in np.load({path!r})]
+"""
+#: Of datasets that are no class folders.
+_BY_KIND: dict[tuple[ExportFormat, str], str] = {
+    ("indices", "flat"): _ROWS,
+    ("indices", "table"): _ROWS,
+    ("indices", "zip"): _ROWS,
+    ("indices", "idx"): """
+import numpy as np
+
+positions = np.load({path!r}).tolist()  # items of the idx file, for torch.utils.data.Subset(MNIST(...), positions)
+""",
+    ("zip", "flat"): """
+import zipfile
+from PIL import Image
+
+archive = zipfile.ZipFile({path!r})
+images = (Image.open(archive.open(name)) for name in archive.namelist()[:-1])
+""",
+    ("tree", "flat"): """
+from pathlib import Path
+from PIL import Image
+
+images = (Image.open(file) for file in sorted(Path({path!r}).rglob("*.*")))
+""",
+}
+
+
+def snippet(file_format: ExportFormat, path: str, source: str = "", kind: str = "imagefolder", name: str = "") -> str:
+    """Python that reads an export from `path`; the others are source, kind and name of the dataset."""
+    chosen = _BY_KIND.get((file_format, kind), _SNIPPETS[file_format])
+    return chosen.format(path=path, source=source, name=name).strip()

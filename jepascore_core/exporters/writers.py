@@ -187,8 +187,19 @@ def write_uids(sink: BinaryIO, batches: Batches, job: Job) -> None:
 
 
 def write_indices(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """Positions for `torch.utils.data.Subset`, int64 in .npy; `job.positions` says in which order they count."""
-    positions = job.positions()
-    found = [positions(key, uri) for batch in batches for key, uri in zip(
-        batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True)]  # fmt: skip
+    """Positions for `torch.utils.data.Subset`, int64 in .npy; `job.positions` says in which order they count.
+
+    Raises:
+        ExportError: if they would count in several idx files.
+    """
+    positions, found, files = job.positions(), [], set()
+    for batch in batches:
+        keys, uris = batch["sample_key"].to_pylist(), batch["uri"].to_pylist()
+        found += [positions(key, uri) for key, uri in zip(keys, uris, strict=True)]
+        files |= {uri.rpartition("#")[0] for uri in uris if uri.startswith(IDX_PREFIX)}
+    if len(files) > 1:
+        raise ExportError(
+            "Positions count within one idx file, and these samples are of several: keep one split, for example by the "
+            'rule split = "train".'
+        )
     np.save(sink, np.sort(np.array(found, np.int64)))

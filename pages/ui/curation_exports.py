@@ -55,7 +55,8 @@ def draw_exports(scores: ScoreSet, curation: Curation, decisions: Decisions) -> 
         st.caption(f"{_size_text(chosen, options, size)} Source images are only read, never changed.")
     with right:
         st.caption("Read it in Python")
-        st.code(snippet(chosen.name, path, dataset.source), language="python", wrap_lines=True)
+        code = snippet(chosen.name, path, dataset.source, dataset.kind, dataset.name)
+        st.code(code, language="python", wrap_lines=True)
         st.caption("The same without the app")
         command = _command(dataset.name, scores, curation, path, chosen.name, options)
         st.code(command, language="shell", wrap_lines=True)

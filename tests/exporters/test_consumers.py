@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import zipfile
@@ -12,14 +13,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from torchvision.datasets import CocoDetection
+from torch.utils.data import Subset
+from torchvision.datasets import MNIST, CocoDetection
 
 from jepascore_core.curation import parse
+from jepascore_core.datasets.candidates import KINDS
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters import FORMATS, LINKS, SPECS, ExportOptions, export, export_bytes, snippet
 from jepascore_core.exporters.places import Places, safe_name
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.datasets.test_reading import digits, write_idx
 from tests.exporters.images import NAMES, index, make_source, snapshot
 
 KEPT = parse("score >= 3")
@@ -55,13 +59,13 @@ def source_bytes(row):
     return Path(row["uri"]).read_bytes()
 
 
-def run_snippet(file_format, path, source, folder):
-    """Execute the Python that the app shows, in its own folder."""
+def run_snippet(file_format, path, source, folder, *dataset):
+    """Execute the Python that the app shows, in its own folder; `dataset` is kind and name where these matter."""
     names: dict = {}
     before = Path.cwd()
     os.chdir(folder)
     try:
-        exec(snippet(file_format, str(path), str(source)), names)
+        exec(snippet(file_format, str(path), str(source), *dataset), names)
     finally:
         os.chdir(before)
     return names
@@ -163,6 +167,47 @@ def test_indices_for_a_torch_subset(store, scores, source, tmp_path):
     assert sorted(subset.dataset.samples[n][0] for n in subset.indices) == wanted
     assert json.loads(report.provenance_path.read_text())["list"]["order"].startswith("torchvision")
     assert subset[0][0].size == (12, 8)
+
+
+@pytest.fixture
+def flat(store, tmp_path, monkeypatch):
+    """Scores of images without labels, whose names do not sort as their positions do in the folder."""
+    return index(store, make_source(tmp_path / "flat", ("b.png", "A.png", "ü.png", "10.png", "9.png")), monkeypatch)
+
+
+@pytest.mark.parametrize("file_format", ["tree", "zip"])
+def test_images_without_labels(store, flat, tmp_path, file_format):
+    path = tmp_path / "kept"
+    export(store, flat, KEPT, path, file_format=file_format)
+    images = list(run_snippet(file_format, path, tmp_path / "flat", tmp_path, "flat")["images"])
+    wanted = [Image.open(tmp_path / "flat" / name) for name in ("b.png", "ü.png")]
+    assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(images, wanted, strict=True))
+
+
+def test_indices_of_what_is_no_class_folders(store, flat, tmp_path):
+    path = tmp_path / "kept.npy"
+    export(store, flat, KEPT, path, file_format="indices")
+    name = store.catalogue.datasets()[-1].name
+    kept = run_snippet("indices", path, tmp_path / "flat", tmp_path, "flat", name)["kept"]
+    assert [sample.sample_key for sample in kept] == ["b.png", "ü.png"]
+
+
+def test_indices_of_idx_files(store, tmp_path, monkeypatch):
+    root = tmp_path / "data" / "MNIST" / "raw"
+    root.mkdir(parents=True)
+    for stem, count in (("train", 6), ("t10k", 3)):
+        write_idx(root / f"{stem}-images-idx3-ubyte", digits(count))
+        write_idx(root / f"{stem}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8))
+    scores = index(store, root, monkeypatch)
+    path = tmp_path / "kept.npy"
+    with pytest.raises(ExportError, match="of several: keep one split"):
+        export(store, scores, parse(""), path, file_format="indices")
+    rules = parse('split = "train" and score >= 5')
+    export(store, scores, rules, path, file_format="indices")
+    positions = run_snippet("indices", path, root, tmp_path, "idx")["positions"]
+    subset = Subset(MNIST(tmp_path / "data", train=True), positions)
+    kept = export_bytes(store, scores, rules, "jsonl").data.decode().splitlines()
+    assert [str(label) for _, label in subset] == [json.loads(line)["label"] for line in kept]
 
 
 def test_coco_yolo_and_paths_below_a_root(store, scores, source, tmp_path):
@@ -283,8 +328,8 @@ def test_fiftyone_without_samples_or_labels(store, tmp_path, monkeypatch):
 
 def test_every_format_has_a_snippet_that_compiles():
     """All but FiftyOne's, whose package brings a database along, are run above."""
-    for file_format in FORMATS:
-        compile(snippet(file_format, 'it\'s "x"', "/a 'b'"), file_format, "exec")
+    for file_format, kind in itertools.product(FORMATS, KINDS):
+        compile(snippet(file_format, 'it\'s "x"', "/a 'b'", kind, "'n\\"), file_format, "exec")
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
