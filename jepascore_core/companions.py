@@ -164,16 +164,18 @@ def mahalanobis(
     """
     _check_enough("mahalanobis", len(embeddings))
     folds = np.array([zlib.crc32(str(name).encode()) % NUM_FOLDS for name in content_ids])
-    values, done = np.empty(len(embeddings)), 0
+    values = np.empty(len(embeddings))
     for fold in range(NUM_FOLDS):
         judged, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         _check_enough("mahalanobis", 2 * len(others))
         mean, root = _fit(embeddings[others[:MAX_FITTED]])
+        # Half of it: at 60,000 images fitting takes longer than judging, but only judging grows with them.
+        judging = part_of(progress, (fold + 0.5) / NUM_FOLDS, (fold + 1) / NUM_FOLDS)
         for first in range(0, len(judged), BLOCK):
+            judging(first / len(judged))
             rows = judged[first : first + BLOCK]
             values[rows] = -_squared_distance(embeddings[rows], mean, root)
-            done += len(rows)
-            progress(done / len(embeddings))
+        judging(1.0)
     return values
 
 
