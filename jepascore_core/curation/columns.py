@@ -59,7 +59,7 @@ class Columns:
 
         `about` names everything that the result depends on.
         """
-        name = f"c_{short_hash(list(about), 20)}"
+        name = _name(about)
         with self._lock:
             if name not in self._used:
                 self._store.hold(name, sql.replace("{name}", name), parameters)
@@ -73,7 +73,7 @@ class Columns:
 
     def hold_made(self, about: Sequence[Any], make: Callable[[], pa.Table]) -> str:
         """Like `hold`, for a table that takes long to make elsewhere."""
-        name = f"c_{short_hash(list(about), 20)}"
+        name = _name(about)
         if name not in self._used:
             table = make()
             with self._lock:
@@ -81,6 +81,13 @@ class Columns:
                 self._forget_some()
         self._used[name] = time.monotonic()
         return name
+
+    def _held(self, about: Sequence[Any]) -> str | None:
+        with self._lock:
+            if _name(about) not in self._used:
+                return None
+            self._used[_name(about)] = time.monotonic()
+            return _name(about)
 
     def _forget_some(self) -> None:
         now = time.monotonic()
@@ -96,18 +103,31 @@ class Columns:
         Raises:
             DatasetNotReadyError: if the dataset has no index yet.
         """
-        # Numbered as they come out of the one sort; a window with an order of its own would sort them twice.
-        # A score table has the same rows in the order of the labels, often that of the keys: then sorting is quick.
+        about = ["base", dataset.dataset_id, dataset.version]
+        known = self._held(about)
+        if known is not None:
+            return known
+        listed = "sample_key, uri, content_id, label, split, width, height, num_bytes"
         table = any_table(self._store, dataset)
         samples = table_sql(table, "rank") if table else self._store.manifest_sql(dataset)
+        if table and self._is_sorted(samples):
+            return self.hold(about, f"SELECT row_id, {listed}, row_id AS table_row FROM ({samples})")
+        # Numbered as they come out of the one sort; a window with an order of its own would sort them twice.
         table_row = "row_id" if table else "NULL::BIGINT"
         sql = f"""
             SELECT row_number() OVER () - 1 AS row_id, * FROM (
-                SELECT sample_key, uri, content_id, label, split, width, height, num_bytes, {table_row} AS table_row
-                FROM ({samples}) ORDER BY sample_key, uri
+                SELECT {listed}, {table_row} AS table_row FROM ({samples}) ORDER BY sample_key, uri
             )
         """
-        return self.hold(["base", dataset.dataset_id, dataset.version], sql)
+        return self.hold(about, sql)
+
+    def _is_sorted(self, samples: str) -> bool:
+        """Whether score tables, which are in the order of the labels, are in that of the keys, too.
+
+        It mostly is so where labels are folders, and looking takes a tenth of the time of sorting.
+        """
+        ascending = f"SELECT coalesce(lag(sample_key) OVER () < sample_key, true) AS ascending FROM ({samples})"
+        return bool(self._store.query(f"SELECT bool_and(ascending) AS sorted FROM ({ascending})")["sorted"][0].as_py())
 
     def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
         """The score, NULL where there is no measurement; `<name>_rank` is the numerical rank beside it.
@@ -197,6 +217,10 @@ class Columns:
                 FROM {beside} WHERE "{groups}" IS NOT NULL GROUP BY "{groups}"
             ) USING ("{groups}") ORDER BY row_id"""
         return self.hold(["differ", groups, column], sql)
+
+
+def _name(about: Sequence[Any]) -> str:
+    return f"c_{short_hash(list(about), 20)}"
 
 
 def _groups_sql(relation: str, key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -11,13 +12,14 @@ from jepascore_core.views.agreement import agreement, extreme_overlaps
 from jepascore_core.views.choices import MeasuredChoice, class_choices
 from jepascore_core.views.extremes import class_extremes
 from jepascore_core.views.formats import class_title, count_text, percent_text, plural
+from jepascore_core.views.memory import look_ahead
 from jepascore_core.views.overlaps import OverlapCurve, overlap_curves
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.choose import label_id
-from pages.ui.disagreement import draw_scatter, open_sample
+from pages.ui.disagreement import draw_scatter, open_sample, scatter_views
 from pages.ui.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.pick import pick_int, pick_one, pick_open
 from pages.ui.reviewer import reviewer
@@ -46,6 +48,7 @@ def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_set
     with columns[1]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     label = next(choice.label for choice in classes if label_id(choice.label) == picked)
+    look_ahead(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
     _draw_rows(chosen, score_sets, label, per_group)
     _draw_agreement(score_sets, label, per_group)
     draw_scatter(chosen, score_sets)

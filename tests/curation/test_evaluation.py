@@ -7,8 +7,9 @@ import pytest
 from jepascore_core.curation import Between, Column, Curation, apply, before_after, evaluate, parse, preview
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
 from jepascore_core.records import SampleFailure
+from jepascore_core.store import Store
 from jepascore_core.views import score_tables
-from jepascore_core.views.score_set import ScoreSet, scored_sql
+from jepascore_core.views.score_set import ScoreSet, scored_sql, table_of
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 
@@ -93,6 +94,28 @@ def test_percentiles_are_those_of_every_other_page(store, monkeypatch, is_laid_o
     samples = preview(store, scores, Curation((Between(Column("score"), -100),)), n=20).narrowly_kept
     mine = sorted((s.sample_key, s.class_percentile, s.percentile) for s in samples)
     assert mine == [tuple(row.values()) for row in wanted]
+
+
+@pytest.mark.parametrize("key", ["{label}/{n:02}.png", "{n:02}.png"], ids=["keys begin with labels", "they do not"])
+def test_tables_say_the_same_as_shards(store, monkeypatch, key):
+    labels = ["b", "a", None, "b", "a", "c"] * 3
+    samples = [make_sample(key.format(label=label, n=n), label, "train") for n, label in enumerate(labels)]
+    scores = measured(store, samples, [None if n == 7 else (n * 5) % 11 for n in range(18)])
+    text = "class_percentile >= 30 and percentile <= 90 | budget 7"
+    before = [tuple(row.values()) for row in judged_rows(store, scores, text)]
+
+    monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
+    record = store.catalogue.dataset("d")
+    score_tables.prepare_score_table(store, record, scores.backbone_id, scores.spec_id)
+    again = Store(store.home)
+    assert table_of(again, scores) is not None
+    assert [tuple(row.values()) for row in judged_rows(again, scores, text)] == before
+
+
+def judged_rows(store, scores, text):
+    found = evaluate(store, scores, parse(text))
+    columns = f'row_id, sample_key, label, "{found.score}" AS score, verdict, margin'
+    return store.query(f"SELECT {columns} FROM {found.relation} ORDER BY row_id").to_pylist()
 
 
 def test_within_classes_splits_or_the_dataset(store):
