@@ -8,28 +8,45 @@ from dataclasses import dataclass
 from jepascore_core.store import Store
 from jepascore_core.views import score_tables
 from jepascore_core.views.formats import count_text, duration_text
+from jepascore_core.views.names import measured_titles
 from jepascore_core.views.score_set import ScoreSet, table_of
+
+#: Before so much of it is done, nobody knows how long the rest takes.
+TELLING_FRACTION, TELLING_SECONDS = 0.05, 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Preparing:
-    """A dataset of `num_samples` whose score table is being made for `seconds`; None where it has not begun."""
+    """Scores of `num_samples`, called `name`, whose table is being made for `seconds`, a share of 0 to 1 of which is
+    done; None where that has not begun, with the `failure` if there was one."""
 
-    dataset_name: str
+    name: str
     num_samples: int
     seconds: float | None
+    fraction: float | None
+    failure: str | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None while nobody knows."""
+        if not self.seconds or not self.fraction:
+            return None
+        if self.fraction < TELLING_FRACTION or self.seconds < TELLING_SECONDS:
+            return None
+        return self.seconds * (1 - self.fraction) / self.fraction
 
     @property
     def text(self) -> str:
         """The same in a sentence."""
-        if self.seconds is None:
-            so_far = "are not laid out for looking yet"
-        else:
-            so_far = f"are being laid out for looking, {duration_text(self.seconds)} so far"
-        return (
-            f"The scores of {self.dataset_name} ({count_text(self.num_samples)} samples) {so_far}. Until then this "
-            "page reads the measurements one by one, and is slow; it is drawn anew when that is done."
-        )
+        what = f"The scores of {self.name} ({count_text(self.num_samples)} samples)"
+        if self.failure is not None:
+            return f"{what} could not be laid out for looking: {self.failure}. It is tried again in some minutes"
+        if self.seconds is None or self.fraction is None:
+            return f"{what} are not laid out for looking yet; that is about to begin"
+        left = self.seconds_left
+        times = [f"{100 * self.fraction:.0f} %", f"{duration_text(self.seconds)} so far"]
+        times += [] if left is None else [f"about {duration_text(left)} left"]
+        return f"{what} are being laid out for looking: {', '.join(times)}"
 
 
 def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Preparing | None:
@@ -37,12 +54,10 @@ def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Prepa
     dataset = store.catalogue.dataset(scores.dataset_id)
     if dataset.version is None or dataset.num_indexed < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:
         return None
-    folder = store.dataset_folder(dataset.dataset_id) / "scores" / dataset.version
-    folder /= f"{scores.backbone_id}@{scores.spec_id}"
-    try:
-        # Files for sorting come and go within a folder of their own: this one changes when the work begins, and ends.
-        began = folder.stat().st_mtime if any(folder.glob(".sorting-*")) else None
-    except OSError:
-        began = None
-    seconds = None if began is None else max(0.0, (time.time() if now is None else now) - began)
-    return Preparing(dataset.name, dataset.num_indexed, seconds)
+    measured = scores.backbone_id, scores.spec_id
+    name = f"{dataset.name} under {measured_titles(store).get(measured, scores.backbone_id)}"
+    making = score_tables.being_made(store, dataset, *measured)
+    if making is None:
+        return Preparing(name, dataset.num_indexed, None, None, score_tables.why_not_made(store, dataset, *measured))
+    seconds = max(0.0, (time.time() if now is None else now) - making.began)
+    return Preparing(name, dataset.num_indexed, seconds, making.fraction)

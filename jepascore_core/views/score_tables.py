@@ -9,11 +9,16 @@ any time.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -40,11 +45,24 @@ ROW_GROUP = 16_384
 MEMORY_LIMIT = "600MB"
 #: Raised when the columns change.
 LAYOUT = 1
+#: How often the making of a table says how far it is; one that has been silent for so long was killed.
+REPORT_SECONDS = 1.0
+SILENT_SECONDS = 60.0
+_REPORT = "progress.json"
+_SORTING = ".sorting-"
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _making: set[Path] = set()
-_failed: dict[Path, float] = {}
+_failed: dict[Path, tuple[float, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A table that is being made, in whatever process: since when (seconds since 1970), and which share is done."""
+
+    began: float
+    fraction: float
 
 
 def content_version(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:
@@ -83,12 +101,38 @@ def prepare_score_table(store: Store, dataset: DatasetRecord, backbone_id: str, 
     return path
 
 
+def being_made(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Making | None:
+    """How far the table is that is being made, if one is."""
+    found = []
+    for path in _folder(store, dataset, backbone_id, spec_id).glob(f"{_SORTING}*/{_REPORT}"):
+        try:
+            if not _is_silent(path):
+                found.append(Making(**json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError):
+            continue  # it has just ended
+    return max(found, key=lambda making: making.fraction, default=None)
+
+
+def why_not_made(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str | None:
+    """Why this process could not make a table, which it does not try again for some minutes; None if it could."""
+    failed_at, reason = _failed.get(_folder(store, dataset, backbone_id, spec_id), (0.0, ""))
+    return reason if time.time() - failed_at < KEEP_SECONDS else None
+
+
+def _is_silent(report: Path) -> bool:
+    return time.time() - report.stat().st_mtime > SILENT_SECONDS
+
+
+def _folder(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path:
+    return store.dataset_folder(dataset.dataset_id) / "scores" / str(dataset.version) / f"{backbone_id}@{spec_id}"
+
+
 def _table_path(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
     if dataset.version is None or dataset.num_indexed < MIN_SAMPLES:
         return None
     if not store.measurement_folder(backbone_id, spec_id).is_dir():
         return None
-    folder = store.dataset_folder(dataset.dataset_id) / "scores" / dataset.version / f"{backbone_id}@{spec_id}"
+    folder = _folder(store, dataset, backbone_id, spec_id)
     return folder / f"{content_version(store, dataset, backbone_id, spec_id)}-{LAYOUT}.parquet"
 
 
@@ -117,7 +161,7 @@ def _newest(folder: Path) -> Path | None:
 def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
     """Make a table in a thread, unless one of this folder is being made, or has just failed."""
     with _lock:
-        if path.parent in _making or time.time() - _failed.get(path.parent, 0.0) < KEEP_SECONDS:
+        if path.parent in _making or why_not_made(store, dataset, backbone_id, spec_id) is not None:
             return
         _making.add(path.parent)
 
@@ -125,7 +169,7 @@ def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
         try:
             _make(store, dataset, backbone_id, spec_id, path)
         except (OSError, duckdb.Error, StoreError) as error:
-            _failed[path.parent] = time.time()
+            _failed[path.parent] = time.time(), str(error)
             _log.warning("No score table for %s, pages will be slow: %s", dataset.name, error)
         finally:
             _making.discard(path.parent)
@@ -144,14 +188,15 @@ def _write_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id
     path.parent.mkdir(parents=True, exist_ok=True)
     sql = _table_sql(store, dataset, backbone_id, spec_id)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sorting-") as folder:
+    _remove_silent(path.parent)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_SORTING) as folder:
         threads = max(1, (os.cpu_count() or 1) // 2)
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": threads,
         }  # fmt: skip
         layout = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
         try:
-            with duckdb.connect(":memory:", config=config) as connection:
+            with duckdb.connect(":memory:", config=config) as connection, _reported(connection, Path(folder)):
                 connection.execute(f"COPY ({sql}) TO {_quoted(temporary)} ({layout})")
             temporary.replace(path)
         finally:
@@ -159,6 +204,41 @@ def _write_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id
     for former in path.parent.glob("*.parquet"):
         if former != path and time.time() - former.stat().st_mtime > KEEP_SECONDS:
             former.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reported(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[None]:
+    """While this lasts, say in a file how far the connection is with its query."""
+    began, ended, arriving = time.time(), threading.Event(), folder / f"{_REPORT}.tmp"
+    for option in ("enable_progress_bar = true", "enable_progress_bar_print = false", "progress_bar_time = 0"):
+        connection.execute(f"SET {option}")
+
+    def report() -> None:
+        while True:
+            share = min(1.0, max(0.0, connection.query_progress() / 100))  # less than 0 before it knows
+            try:
+                arriving.write_text(json.dumps({"began": began, "fraction": share}), encoding="utf-8")
+                arriving.replace(folder / _REPORT)
+            except OSError as error:
+                _log.warning("It is not said how far a score table is: %s", error)
+                return
+            if ended.wait(REPORT_SECONDS):
+                return
+
+    thread = threading.Thread(target=report, name="score table progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _remove_silent(folder: Path) -> None:
+    """What a killed process left while it sorted, which may be large."""
+    for report in folder.glob(f"{_SORTING}*/{_REPORT}"):
+        if _is_silent(report):
+            shutil.rmtree(report.parent, ignore_errors=True)
 
 
 def _table_sql(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:

@@ -39,7 +39,7 @@ def _draw_note(scores: ScoreSet, found: Estimates, text: str, help: str | None =
 
 
 def _left_out_text(scores: ScoreSet, found: Estimates) -> str:
-    known = plural(found.num_scored - found.num_estimated, "image")
+    known = plural(found.num_scored - found.num_estimated, "sample")
     return (
         f"{DEFINITION_SHORT[scores.definition]} is known of the {known} measured exactly, not of the "
         f"{count_text(found.num_estimated)} estimates: those are of the whole sum. Rank and Paper show all"

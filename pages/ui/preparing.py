@@ -1,4 +1,4 @@
-"""Why a page of a large dataset is slow just now, and the page again once it need not be."""
+"""Why a page of a large dataset is slow just now, how far that is, and the page again once it need not be."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pages.ui.cached import store
 from pages.ui.errors import errors_shown
 from pages.ui.text import plain
 
-POLL_SECONDS = 2.0
+POLL_SECONDS = 1.0
+UNTIL_THEN = "Until then this page reads the measurements one by one, and is slow; it is drawn anew when that is done."
 
 
 def draw_preparing(score_sets: Sequence[ScoreSet]) -> None:
-    """A line for each dataset whose scores are not laid out for looking; before anything that takes long."""
+    """A bar for each set whose scores are not laid out for looking; before anything that takes long."""
     waiting = [scores for scores in score_sets if preparing(store(), scores) is not None]
     if waiting:
         st.fragment(_draw, run_every=POLL_SECONDS)(waiting)
@@ -27,5 +28,10 @@ def _draw(waiting: list[ScoreSet]) -> None:
     found = [preparing(store(), scores) for scores in waiting]
     if None in found:
         st.rerun()
-    for text in dict.fromkeys(item.text for item in found if item is not None):
-        st.info(plain(text), icon=":material/hourglass_top:")
+    with st.container(border=True, gap="xsmall"):
+        for item in filter(None, found):
+            if item.failure is not None:
+                st.warning(plain(f"{item.text}."), icon=":material/error:")
+            else:
+                st.progress(item.fraction or 0.0, text=plain(item.text))
+        st.caption(UNTIL_THEN)

@@ -371,7 +371,7 @@ def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
     found = put(home_store, "finished")
     assert found.scores is not None
     app = open_page(PAGE)
-    assert "The scores of digits (36 samples) are not laid out for looking yet." in said(app)
+    assert "The scores of digits under ViT-Ti/16 (timm) (36 samples) are not laid out for looking yet" in said(app)
     assert len(sections(app, "extremes")) == 3
     score_tables.prepare_score_table(home_store, found.dataset, found.scores.backbone_id, found.scores.spec_id)
     assert "laid out" not in said(app.run())

@@ -109,7 +109,7 @@ def test_every_page_says_what_estimates_cannot_tell(
     estimated = f"{scores.backbone_id}@{scores.spec_id}"
     chosen = {"backbone": estimated, "backbones": [found.measured, estimated] if "compare" in page else [estimated]}
     app = open_page(page, definition=definition, **chosen)
-    assert f"{title} is known of the 0 images measured exactly, not of the 36 estimates" in said(app)
+    assert f"{title} is known of the 0 samples measured exactly, not of the 36 estimates" in said(app)
     app.query_params["definition"] = "paper"
     assert "not of the 36 estimates" not in said(app.run())
     assert "36 of 36 scores are estimates" in said(app)

@@ -1,10 +1,17 @@
 """What a page says while the scores of a large dataset are not laid out yet."""
 
+import json
+import os
+import threading
+import time
+
 import pytest
 
 from jepascore_core.views import score_tables
 from jepascore_core.views.preparing import preparing
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
+
+make_aside = score_tables._make_aside
 
 
 @pytest.fixture
@@ -24,19 +31,73 @@ def test_a_small_dataset_needs_nothing(store, scores, monkeypatch):
 
 def test_what_has_not_begun_is_said(store, scores):
     found = preparing(store, scores)
-    assert (found.num_samples, found.seconds) == (12, None)
-    assert found.text.startswith("The scores of large (12 samples) are not laid out for looking yet.")
+    assert (found.num_samples, found.seconds, found.fraction, found.seconds_left) == (12, None, None, None)
+    assert found.text.startswith("The scores of large under ViT-Ti/16 (timm) (12 samples) are not laid out for looking")
 
 
-def test_what_is_being_made_says_for_how_long(store, scores):
+def put_report(store, scores, began, fraction):
     dataset = store.catalogue.dataset(scores.dataset_id)
     name = f"{scores.backbone_id}@{scores.spec_id}"
-    folder = store.dataset_folder(dataset.dataset_id) / "scores" / dataset.version / name
-    (folder / ".sorting-abc").mkdir(parents=True)
-    began = folder.stat().st_mtime
-    (folder / ".sorting-abc" / "spilled.tmp").touch()
-    assert preparing(store, scores, began + 12).seconds == pytest.approx(12)
-    assert "are being laid out for looking, 12 s so far." in preparing(store, scores, began + 12).text
+    folder = store.dataset_folder(dataset.dataset_id) / "scores" / dataset.version / name / ".sorting-abc"
+    folder.mkdir(parents=True)
+    report = folder / "progress.json"
+    report.write_text(json.dumps({"began": began, "fraction": fraction}))
+    return report
+
+
+def test_what_is_being_made_says_how_far_it_is(store, scores):
+    put_report(store, scores, 1000.0, 0.25)
+    found = preparing(store, scores, 1012.0)
+    assert (found.seconds, found.fraction, found.seconds_left) == (12.0, 0.25, pytest.approx(36.0))
+    assert found.text.endswith("are being laid out for looking: 25 %, 12 s so far, about 36 s left")
+
+
+@pytest.mark.parametrize(("seconds", "fraction"), [(1.0, 0.5), (60.0, 0.04), (60.0, 0.0)])
+def test_no_time_is_promised_too_early(store, scores, seconds, fraction):
+    put_report(store, scores, 1000.0, fraction)
+    found = preparing(store, scores, 1000.0 + seconds)
+    assert found.seconds_left is None
+    assert found.text.endswith("so far")
+
+
+def test_what_a_killed_process_left_is_not_being_made_and_goes(store, scores):
+    report = put_report(store, scores, 1000.0, 0.25)
+    os.utime(report, (time.time() - 61, time.time() - 61))
+    assert preparing(store, scores).fraction is None
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    score_tables.prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    assert not report.parent.exists()
+
+
+def test_while_a_table_is_made_it_says_how_far_that_is(store, scores, monkeypatch):
+    monkeypatch.setattr(score_tables, "REPORT_SECONDS", 0.01)
+    slow = "SELECT hash(a.range + b.range) AS x FROM range(3000) AS a, range(3000) AS b ORDER BY x LIMIT 1000000"
+    monkeypatch.setattr(score_tables, "_table_sql", lambda *_: slow)
+    dataset, measured = store.catalogue.dataset(scores.dataset_id), (scores.backbone_id, scores.spec_id)
+    work = threading.Thread(target=score_tables.prepare_score_table, args=(store, dataset, *measured))
+    began = time.time()
+    work.start()
+    seen = []
+    while work.is_alive():
+        seen += [score_tables.being_made(store, dataset, *measured)]
+        time.sleep(0.005)
+    shares = [making.fraction for making in seen if making is not None]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] <= 1
+    assert all(began <= making.began <= time.time() for making in seen if making is not None)
+    assert score_tables.being_made(store, dataset, *measured) is None
+
+
+def test_a_failure_is_said(store, scores, monkeypatch):
+    monkeypatch.setattr(score_tables, "_make_aside", make_aside)
+    monkeypatch.setattr(score_tables, "_table_sql", lambda *_: "SELECT * FROM nowhere")
+    assert preparing(store, scores).failure is None
+    for thread in threading.enumerate():
+        if thread.name == "score table large":
+            thread.join()
+    found = preparing(store, scores)
+    assert "nowhere does not exist" in found.failure
+    assert "could not be laid out for looking: " in found.text
 
 
 def test_a_table_ends_it(store, scores):
