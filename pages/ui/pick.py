@@ -7,6 +7,7 @@ button undoes a choice. What was never chosen is not in the URL.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -83,8 +84,9 @@ def pick_count(
     """A whole number from `low` to `high`, typed in; None where nothing is, if that is the default."""
     chosen = state.read_int(name, low - 1, low - 1, high)
     key = _hold(name, default if chosen < low else chosen)
+    empty: Literal["min"] | None = None if default is None else "min"
     st.number_input(
-        label, low, high, step=1, key=key, placeholder=placeholder, help=help, on_change=_to_url, args=(name, ())
+        label, low, high, empty, 1, key=key, placeholder=placeholder, help=help, on_change=_to_url, args=(name, ())
     )
     return None if st.session_state[key] is None else int(st.session_state[key])
 

@@ -39,6 +39,8 @@ def test_a_run_is_started(open_page: Callable[..., AppTest], home_store: Store) 
     app = open_page(PAGE)
     assert one(app, "button", "Start").disabled
     assert one(app, "button", "Predict cost").disabled
+    assert one(app, "number_input", "Image size").value is None
+    assert "With image size" not in said(app)
     one(app, "selectbox", "Dataset").set_value(found.dataset.dataset_id).run()
     choose_backbone(app)
     one(app, "button", "Start").click().run()
