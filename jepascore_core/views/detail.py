@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.records import Sample
+from jepascore_core.records import DatasetRecord, Sample
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
 from jepascore_core.views.distribution import HistogramOptions, Histograms, histograms
@@ -22,10 +23,11 @@ from jepascore_core.views.score_set import (
     ScoreSet,
     has_labels,
     label_filter,
-    manifest_sql,
     scored_sql,
+    table_of,
     what_is_read,
 )
+from jepascore_core.views.score_tables import any_table, every_definition_sql, table_sql
 
 #: Spectra of a class that its band is drawn from: enough for 5 and 95 %, and at a million samples read in a blink.
 NUM_REFERENCE = 100
@@ -125,18 +127,28 @@ def find_sample(store: Store, dataset_id: str, key_or_content_id: str) -> Sample
     Raises:
         UnknownNameError: if the dataset has neither.
     """
-    manifest = manifest_sql(store, dataset_id)
+    dataset = store.catalogue.dataset(dataset_id)
+    about = ("sample", dataset_id, dataset.version, key_or_content_id)
+    return remembered(store, about, lambda: _find_sample(store, dataset, key_or_content_id))
+
+
+def _find_sample(store: Store, dataset: DatasetRecord, key_or_content_id: str) -> Sample:
     # One after the other: with OR every row would be read in full, and sorted.
     for column in ("sample_key", "content_id"):
-        sql = f"SELECT * FROM ({manifest}) WHERE {column} = $1 ORDER BY sample_key LIMIT 1"
+        sql = f"SELECT * FROM ({_samples_sql(store, dataset)}) WHERE {column} = $1 ORDER BY sample_key LIMIT 1"
         rows = store.query(sql, [key_or_content_id]).to_pylist()
         if rows:
             return _sample(rows[0])
-    name = store.catalogue.dataset(dataset_id).name
     raise UnknownNameError(
-        f"The dataset {name!r} has no sample {key_or_content_id!r}. It may have gone when the dataset was "
+        f"The dataset {dataset.name!r} has no sample {key_or_content_id!r}. It may have gone when the dataset was "
         "indexed again: choose another sample."
     )
+
+
+def _samples_sql(store: Store, dataset: DatasetRecord) -> str:
+    """The manifest, from a score table where there is one: of that only the part around a key is read."""
+    table = any_table(store, dataset)
+    return table_sql(table, "rank") if table else store.manifest_sql(dataset)
 
 
 def _sample(row: dict[str, Any]) -> Sample:
@@ -190,23 +202,46 @@ def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict
     titles = measured_titles(store)
     own = chosen.backbone_id, chosen.spec_id
     for measured in sorted(titles, key=lambda item: (item != own, titles[item])):
-        for definition in DEFINITIONS:
-            row = _own_row(store, ScoreSet(chosen.dataset_id, *measured, definition), sample, ", class_percentile")
-            if row is not None:
-                score = DefinedScore(row["score"], row["class_percentile"], row["is_exact"])
-                found.setdefault(titles[measured], {})[definition] = score
+        scores = ScoreSet(chosen.dataset_id, *measured)
+        about = ("defined scores", scores, what_is_read(store, scores), sample.sample_key)
+        defined = remembered(store, about, partial(_by_definition, store, scores, sample))
+        if defined:
+            found[titles[measured]] = defined
     return found
 
 
+def _by_definition(store: Store, scores: ScoreSet, sample: Sample) -> dict[Definition, DefinedScore]:
+    table = table_of(store, scores)
+    if table is None:
+        found: dict[Definition, DefinedScore] = {}
+        for name in DEFINITIONS:
+            own = _own_row(store, replace(scores, definition=name), sample, ", class_percentile")
+            if own is not None:
+                found[name] = DefinedScore(own["score"], own["class_percentile"], own["is_exact"])
+        return found
+    row = _row_of(store, every_definition_sql(table), sample)
+    if row is None:
+        return {}
+    return {
+        name: DefinedScore(row[f"score_{name}"], row[f"class_percentile_{name}"], row["is_exact"])
+        for name in DEFINITIONS
+        if row[f"score_{name}"] is not None
+    }
+
+
 def _own_row(store: Store, scores: ScoreSet, sample: Sample, more: str = "") -> dict[str, Any] | None:
+    columns = f"label, sample_key, score, rank, lower, upper, is_exact{more}"
+    return _row_of(store, f"SELECT {columns} FROM ({scored_sql(store, scores)})", sample)
+
+
+def _row_of(store: Store, sql: str, sample: Sample) -> dict[str, Any] | None:
     # The class is named, so that of a score table nothing else is read.
     condition, parameters = label_filter([sample.label])
-    rows = store.query(
-        f"""SELECT score, rank, lower, upper, is_exact{more} FROM ({scored_sql(store, scores)})
-        WHERE {condition} AND sample_key = ${len(parameters) + 1}""",
+    found = store.query(
+        f"SELECT * EXCLUDE (label, sample_key) FROM ({sql}) WHERE {condition} AND sample_key = ${len(parameters) + 1}",
         [*parameters, sample.sample_key],
-    ).to_pylist()
-    return rows[0] if rows else None
+    )
+    return found.to_pylist()[0] if found.num_rows else None
 
 
 def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] | None:
@@ -239,8 +274,9 @@ def _counts_around(store: Store, scores: ScoreSet, score: float, labels: tuple[L
 
 
 def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sample, ...], int]:
+    samples = _samples_sql(store, store.catalogue.dataset(dataset_id))
     rows = store.query(
-        f"SELECT *, count(*) OVER () AS n FROM ({manifest_sql(store, dataset_id)}) "
+        f"SELECT *, count(*) OVER () AS n FROM ({samples}) "
         "WHERE content_id = $1 AND sample_key <> $2 ORDER BY sample_key LIMIT $3",
         [sample.content_id, sample.sample_key, MAX_DUPLICATES],
     ).to_pylist()

@@ -283,6 +283,13 @@ def table_sql(path: Path, definition: Definition) -> str:
     """
 
 
+def every_definition_sql(path: Path) -> str:
+    """SELECT of all rows: label, sample_key, is_exact, and under each definition `score_<name>` and
+    `class_percentile_<name>`."""
+    scores = "".join(f", {SCORE_COLUMN[name]} AS score_{name}, class_percentile_{name}" for name in DEFINITIONS)
+    return f"SELECT label, sample_key, is_exact{scores} FROM read_parquet({_quoted(path)})"
+
+
 def num_rows(path: Path) -> int:
     """Rows of a table; 0 if it cannot be read."""
     try:

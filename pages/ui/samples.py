@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from jepascore_core.views.detail import sample_detail
+from jepascore_core.views.detail import find_sample, sample_detail, scores_by_definition
+from jepascore_core.views.memory import look_ahead
+from jepascore_core.views.neighbours import nearest_samples
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -29,4 +33,9 @@ def _forget_sample() -> None:
 @st.dialog("Sample", width="large", on_dismiss=_forget_sample)
 def _dialog(scores: ScoreSet, key: str) -> None:
     with errors_shown():
+        sample = find_sample(store(), scores.dataset_id, key)
+        look_ahead(
+            partial(nearest_samples, store(), scores, sample.content_id),
+            partial(scores_by_definition, store(), scores, sample),
+        )
         draw_detail(sample_detail(store(), scores, key), scores)

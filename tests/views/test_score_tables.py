@@ -16,6 +16,7 @@ from jepascore_core.score import DEFINITIONS
 from jepascore_core.views import score_tables
 from jepascore_core.views.agreement import agreement, disagreements, extreme_overlaps, percentile_scatter
 from jepascore_core.views.choices import measured_choices
+from jepascore_core.views.detail import find_sample, scores_by_definition
 from jepascore_core.views.distribution import HistogramOptions, histograms, samples_between
 from jepascore_core.views.extremes import class_extremes, class_summaries
 from jepascore_core.views.score_set import ScoreSet, covered_sql, scored_sql, table_of, tables_of, what_is_read
@@ -60,6 +61,8 @@ def everything(store, sets):
     found["overlaps"] = extreme_overlaps(store, sets, n=4)
     found["scatter"] = percentile_scatter(store, first, second)
     found["extremes"] = class_extremes(store, second, ["a", None], 3)
+    sample = find_sample(store, first.dataset_id, "it's 05.png")
+    found["sample"], found["its scores"] = sample, scores_by_definition(store, first, sample)
     found["choices"] = measured_choices(store, first.dataset_id)
     found["histograms"] = histograms(store, sets, HistogramOptions(group_by="label"))
     found["between"] = samples_between(store, first, 2, 5, labels=["a", None], splits=["train"])
