@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from jepascore_core.companions import MIN_IMAGES, Companion, companion_scores
-from jepascore_core.curation.companion_columns import companion_values
+from jepascore_core.curation.companion_columns import companion_values, count_measured
 from jepascore_core.curation.neighbours import stored_embeddings
 from jepascore_core.curation.preparing import Work, slow_companions
 from jepascore_core.store import Store
@@ -23,6 +23,8 @@ COMPANION_TITLES: Mapping[Companion, str] = {"knn": "k-NN", "mahalanobis": "Maha
 #: The user column that names what is wrong with a sample, empty where nothing is: the demo has it.
 DEFECT_COLUMN = "contaminant"
 LEAST_SHARE = 0.05
+#: Of fewer images nothing is said.
+MIN_COMPARED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,17 @@ def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     defect = f"coalesce(\"{name}\"::VARCHAR, '')" if name in columns else "''"
     rows = store.query(f"SELECT content_id, score, {defect} AS defect FROM ({scored_sql(store, scores)})")
     content_ids = np.array(rows["content_id"].to_pylist(), dtype=np.str_)
-    num_images = len(np.unique(content_ids))
+    # Estimates may have scores where no embedding was kept.
+    num_images = min(len(np.unique(content_ids)), count_measured(store, scores))
     found: dict[str, Values] = {SCORE_TITLE: rows["score"].to_numpy().astype(np.float64)}
-    pending = slow_companions(store, scores)
+    pending = slow_companions(store, scores) if num_images >= MIN_COMPARED else ()
     missing = []
     for companion, title in COMPANION_TITLES.items():
-        if num_images < max(MIN_IMAGES[companion], 3):
+        if num_images < max(MIN_IMAGES[companion], MIN_COMPARED):
             missing.append(title)
         elif companion not in (work.companion for work in pending):
             found[title] = _of_samples(store, scores, companion, content_ids)
-    agreements = [_agreement(title, found[SCORE_TITLE], values) for title, values in found.items()][1:]
+    agreements = [_agreement(title, found[SCORE_TITLE], found[title]) for title in found if title != SCORE_TITLE]
     defects = _defects(np.array(rows["defect"].to_pylist(), dtype=np.str_), found)
     return CompanionView(num_images, tuple(agreements), defects, pending, tuple(missing))
 

@@ -8,6 +8,7 @@ import pytest
 from jepascore_core.curation.preparing import prepare
 from jepascore_core.store import Store
 from jepascore_core.trust.agreement import companion_view
+from tests.conftest import add_backbone, add_dataset, add_estimates, make_samples
 from tests.trust.conftest import put_embeddings
 
 
@@ -54,6 +55,15 @@ def test_companions_that_need_more_images_are_missing_and_slow_ones_pending(
         prepare(store, more, work)
     view = companion_view(store, more)
     assert ([row.title for row in view.agreements], view.pending) == (["k-NN", "Mahalanobis", "norm"], ())
+
+
+def test_scores_without_embeddings_have_no_companions(store: Store):
+    samples = make_samples(["a"] * 30)
+    values = {sample.sample_key: float(number) for number, sample in enumerate(samples)}
+    dataset, backbone = add_dataset(store, "estimated", samples), add_backbone(store)
+    view = companion_view(store, add_estimates(store, dataset, backbone, values, 1.0, samples=samples))
+    assert (view.num_images, view.agreements, view.pending) == (0, (), ())
+    assert view.missing == ("k-NN", "Mahalanobis", "norm")
 
 
 def test_ties_count_half_and_a_constant_score_agrees_with_nothing(store: Store):
