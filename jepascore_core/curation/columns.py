@@ -45,6 +45,15 @@ def columns(store: Store) -> Columns:
         return _benches[store]
 
 
+def load_columns(store: Store, scores: ScoreSet) -> None:
+    """Hold samples and scores, with which every curation of a dataset begins.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, StoreError: as `Columns.score`.
+    """
+    columns(store).score(store.catalogue.dataset(scores.dataset_id), scores)
+
+
 class Columns:
     """Names of columns, made on first use. A column `c_x` is the column "c_x" of the table `c_x`."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from jepascore_core.curation import (
@@ -14,9 +16,11 @@ from jepascore_core.curation import (
     most_changed,
     preview,
 )
+from jepascore_core.curation.columns import load_columns
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.figures import class_balance_figure, histogram_figure
 from jepascore_core.views.formats import count_text, percent_text
+from jepascore_core.views.memory import look_ahead
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -35,6 +39,7 @@ PREVIEW_SAMPLES = 12
 
 def draw_curation(scores: ScoreSet) -> None:
     """Everything of Curate below the choice of scores."""
+    look_ahead(partial(load_columns, store(), scores))
     curation = choose_curation()
     draw_adders(scores, curation)
     draw_recipes(scores, curation)
