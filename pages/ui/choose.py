@@ -34,9 +34,10 @@ ESTIMATOR_MARKS = {"exact": "", "sketch": " · an order only"}
 
 def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     """The dataset to look at, chosen in `place`; says below it what to do where there is none."""
-    choices = dataset_choices(store())
+    # What can be looked at comes first, and is what a first visit sees.
+    choices = sorted(dataset_choices(store()), key=lambda choice: not choice.has_index)
     if not choices:
-        nothing_yet("There is no dataset yet. Add images on the Runs page, or the demo on the Home page.")
+        nothing_yet("There is no dataset yet. Add images on the Runs page, or the demo on the Home page.", home=True)
         return None
     options = {choice.dataset_id: choice.name for choice in choices}
     with place:
@@ -141,11 +142,14 @@ def marked_title(choice: MeasuredChoice | BackboneChoice) -> str:
     return f"{choice.title}{ESTIMATOR_MARKS.get(estimator_of(choice), ' · approximate')}"
 
 
-def nothing_yet(text: str) -> None:
-    """An empty state: one sentence and the way out."""
+def nothing_yet(text: str, home: bool = False) -> None:
+    """An empty state: one sentence and the way out, to Runs or `home`."""
     with st.container(border=True):
         st.markdown(plain(text))
-        st.page_link("pages/runs.py", label="Go to Runs", icon=":material/play_circle:")
+        with st.container(horizontal=True):
+            st.page_link("pages/runs.py", label="Go to Runs", icon=":material/play_circle:")
+            if home:
+                st.page_link("app.py", label="Go to Home", icon=":material/home:")
 
 
 def _no_index(choice: DatasetChoice) -> str:

@@ -58,13 +58,15 @@ def choose_explored() -> Explored | None:
 def draw_explored(explored: Explored) -> None:
     """Everything of Explore below the choice of scores."""
     _draw_warnings(explored.score_sets, explored.titles)
-    view = pick_one("View", state.VIEW, VIEW_TITLES, segments=True, resets=(state.PAGE,))
+    columns = st.columns([5, 5, 5, 4])
+    with columns[0]:
+        view = pick_one("View", state.VIEW, VIEW_TITLES, segments=True, resets=(state.PAGE,))
     if view == "search":
         draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "")
     elif view == "classes":
-        draw_class_list(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "")
+        draw_class_list(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1])
     else:
-        draw_extremes(explored.score_sets, explored.titles, explored.names)
+        draw_extremes(explored.score_sets, explored.titles, explored.names, columns[1:])
 
 
 def _draw_warnings(score_sets: Sequence[ScoreSet], titles: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.figures import class_overview_figure
 from jepascore_core.views.extremes import (
@@ -46,15 +47,19 @@ ALL_CLASSES = "every class"
 Summaries = Mapping[Label, ClassSummary]
 
 
-def draw_extremes(score_sets: Sequence[ScoreSet], titles: Sequence[str], names: Sequence[str]) -> None:
-    """Big galleries of one class or of all, under every backbone; classes are in the order of the first one's."""
-    columns = st.columns([3, 4, 4])
-    with columns[0]:
+def draw_extremes(
+    score_sets: Sequence[ScoreSet], titles: Sequence[str], names: Sequence[str], places: Sequence[DeltaGenerator]
+) -> None:
+    """Big galleries of one class or of all, under every backbone; classes are in the order of the first one's.
+
+    What is shown is chosen in three `places`.
+    """
+    with places[0]:
         order = _pick_order()
     summaries = class_summaries(store(), score_sets[0], order)
-    with columns[1]:
+    with places[1]:
         chosen = _pick_classes(summaries)
-    with columns[2]:
+    with places[2]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     num_pages = class_page(chosen, 0, CLASSES_PER_PAGE).num_pages
     shown = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE).classes
@@ -109,9 +114,11 @@ def _class_sections(summary: ClassSummary, rows: Sequence[Section], random: Sect
     return [titled] if len(rows) == 1 else [titled, *rows[1:], random]
 
 
-def draw_class_list(scores: ScoreSet, title: str) -> None:
-    """All classes, closely: the spread of each as a box on one axis, and a few of its extremes."""
-    order = _pick_order()
+def draw_class_list(scores: ScoreSet, title: str, place: DeltaGenerator) -> None:
+    """All classes, closely: the spread of each as a box on one axis, and a few of its extremes; their order is chosen
+    in `place`."""
+    with place:
+        order = _pick_order()
     summaries = class_summaries(store(), scores, order)
     span = score_span(summaries)
     num_pages = class_page(summaries, 0, CLASSES_LISTED).num_pages

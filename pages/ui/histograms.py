@@ -73,7 +73,7 @@ def choose_score_sets() -> Chosen | None:
         say_what_failed()
         await_change(lambda: len(store().measured_specs()))
         return None
-    columns = st.columns([7, 7, 6, 9])
+    columns = st.columns([6, 6, 5, 9])
     with columns[0]:
         carried = state.read_id(state.BACKBONE)
         first = carried if carried in choices else next(iter(choices))

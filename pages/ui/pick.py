@@ -148,7 +148,8 @@ def pick_range(
 ) -> tuple[float, float]:
     """A range within [low, high]; the whole of it until chosen otherwise."""
     key = _hold(name, state.read_range(name, low, high))
-    st.slider(label, low, high, step=step, key=key, on_change=_range_to_url, args=(name, (low, high), resets))
+    whole = (low, high)
+    st.slider(label, low, high, step=step, format="%g", key=key, on_change=_range_to_url, args=(name, whole, resets))
     first, last = st.session_state[key]
     return float(first), float(last)
 

@@ -26,7 +26,7 @@ PAGE = "pages/explore.py"
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page(PAGE)
     assert "There is no dataset yet. Add images on the Runs page" in said(app)
-    assert links(app) == [("Go to Runs", "")]
+    assert links(app) == [("Go to Runs", ""), ("Go to Home", "")]
     assert not app.get("bidi_component")
 
 
@@ -57,6 +57,14 @@ def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     shown = sections(app, "extremes")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
     assert shown[0]["subtitle"].startswith("12 samples, 9 scored · median 4.0 nats")
+
+
+def test_a_first_visit_sees_a_dataset_that_can_be_looked_at(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    put(home_store, "index failed", "a broken folder")
+    put(home_store, "finished")
+    assert one(open_page(PAGE), "selectbox", "Dataset").value == home_store.catalogue.dataset("digits").dataset_id
 
 
 def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
