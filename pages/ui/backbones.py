@@ -11,6 +11,11 @@ from pages.ui.cached import store
 from pages.ui.pick import pick_or_type
 from pages.ui.text import plain
 
+BACKBONES_HELP = (
+    "What each says: name, family, K (the length of the embedding: an exact score takes so many reverse passes), time "
+    "of an exact score on this machine, where its weights are, and their licence."
+)
+
 
 def pick_backbones() -> list[str]:
     """Names of the chosen backbones, known ones or typed, with cautions below.
@@ -25,6 +30,7 @@ def pick_backbones() -> list[str]:
         {name: option.label for name, option in options.items()},
         "Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path",
         # A label changes when a cost was measured meanwhile.
+        help=BACKBONES_HELP,
         identify=lambda text: text.partition(SEPARATOR)[0],
     )
     names = list(dict.fromkeys(map(backbone_name, chosen)))

@@ -28,9 +28,6 @@ from pages.ui.live import await_change, is_filling
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
 
-#: What pickers add to a title.
-ESTIMATOR_MARKS = {"exact": "", "sketch": " · an order only"}
-
 
 def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     """The dataset to look at, chosen in `place`; says below it what to do where there is none."""
@@ -139,7 +136,10 @@ def plain_title(choice: MeasuredChoice) -> str:
 
 def marked_title(choice: MeasuredChoice | BackboneChoice) -> str:
     """Its title, which says in a picker what is no exact score."""
-    return f"{choice.title}{ESTIMATOR_MARKS.get(estimator_of(choice), ' · approximate')}"
+    estimator = estimator_of(choice)
+    if estimator == "exact":
+        return choice.title
+    return f"≈ {choice.title} · order only" if estimator == "sketch" else f"≈ {choice.title}"
 
 
 def nothing_yet(text: str, home: bool = False) -> None:

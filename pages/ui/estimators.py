@@ -28,6 +28,7 @@ MEANINGS = {
     "cascade": "Calibrated first, then exactly whatever could be among the least or most likely of each class, until "
     "those lists are settled.",
 }
+PASSES_HELP = "Reverse passes for each image, each of a random combination of the encoder's outputs: more tell more."
 FIDELITY_HELP = "Spearman's rank correlation with exact scores that the estimates shall reach."
 IMAGES_HELP = "Measured exactly: the estimates are fitted on some of them and checked on the others."
 COVERAGE_HELP = "Share of the intervals that shall hold the exact score, 0 to 1."
@@ -46,7 +47,10 @@ def pick_estimator() -> dict[str, Any]:
     columns = st.columns(5)
     if estimator == "sketch":
         with columns[0]:
-            return {"estimator": estimator, "probes": pick_count("Passes", state.PASSES, DEFAULT_PROBES, 1, 4096)}
+            return {
+                "estimator": estimator,
+                "probes": pick_count("Passes", state.PASSES, DEFAULT_PROBES, 1, 4096, help=PASSES_HELP),
+            }
     return {"estimator": estimator, "plan": _pick_plan(columns, is_cascade=estimator == "cascade")}
 
 

@@ -188,7 +188,7 @@ def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
         for series in view.series:
             backbone = {"Backbone": plain(title)} if len(panels) > 1 else {}
             numbers = {
-                "Median" if on_scale else "Median (nats)": series.median,
+                "Median": series.median,
                 "Lower quartile": series.lower_quartile,
                 "Upper quartile": series.upper_quartile,
                 "Least likely": series.minimum,
@@ -199,6 +199,8 @@ def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
                 shown["Interval of one score"] = _interval_cell(series, show)
             rows.append({"Scores": plain(series.title)} | backbone | {"Samples": count_text(series.num_scored)} | shown)
     st.table(rows)
+    unit = "the spread of the reference, from its median" if on_scale else "nats"
+    st.caption(f"Scores in {unit}; higher is more likely.")
 
 
 def _interval_cell(series: HistogramSeries, show: Callable[[float], str]) -> str:

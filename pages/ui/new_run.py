@@ -113,8 +113,9 @@ def _channels(text: str) -> tuple[float, ...] | None:
 @errors_shown()
 def _draw_buttons(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
     with st.container(horizontal=True):
-        start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs)
-        hint = "Times a few images on the worker's device."
+        hint = None if refs else "Choose a backbone first."
+        start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs, help=hint)
+        hint = hint or "Times a few images on the worker's device."
         predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)
     if predict:
         probes = [request_probe(store(), dataset_id, ref, **options) for ref in refs]

@@ -99,7 +99,7 @@ def pick_flag(label: str, name: str, *, help: str | None = None) -> bool:
 
 
 def pick_or_type(
-    label: str, name: str, options: Mapping[str, str], placeholder: str, *, identify: Callable[[str], str]
+    label: str, name: str, options: Mapping[str, str], placeholder: str, *, identify: Callable[[str], str], help: str
 ) -> tuple[str, ...]:
     """Any of `options` (identifier -> label), and whatever else is typed; in the order of choice.
 
@@ -114,6 +114,7 @@ def pick_or_type(
         max_selections=state.MAX_ITEMS,
         accept_new_options=True,
         placeholder=placeholder,
+        help=help,
         # A fuzzy match would swallow a name that is typed in whole; all at once is nothing to offer by the way.
         filter_mode="contains",
         select_all=False,

@@ -71,7 +71,7 @@ def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
 def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_two(home_store)
     app = open_page(PAGE)
-    assert [(row["Scores"], row["Samples"], row["Median (nats)"]) for row in table(app)] == [
+    assert [(row["Scores"], row["Samples"], row["Median"]) for row in table(app)] == [
         ("digits", "36", "17.5"),
         ("more digits", "8", "35.0"),
     ]
@@ -96,16 +96,16 @@ def test_choosing_a_backbone_and_a_definition(open_page: Callable[..., AppTest],
     app = open_page(PAGE)
     identifier = f"{measured.backbone_id}@{found.measured.partition('@')[2]}"
     one(app, "multiselect", "Backbones").set_value([identifier]).run()
-    assert [(row["Scores"], row["Median (nats)"]) for row in table(app)] == [("digits", "−17.5")]
+    assert [(row["Scores"], row["Median"]) for row in table(app)] == [("digits", "−17.5")]
     one(app, "button_group", "Definition").set_value("paper").run()
-    assert table(app)[0]["Median (nats)"] == "−45.1"
+    assert table(app)[0]["Median"] == "−45.1"
 
 
 def test_splitting_up_by_class(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
     app = open_page(PAGE)
     one(app, "button_group", "Split up").set_value("label").run()
-    assert [(row["Scores"], row["Median (nats)"]) for row in table(app)] == [
+    assert [(row["Scores"], row["Median"]) for row in table(app)] == [
         ("cat", "5.5"),
         ("dog", "17.5"),
         ("emu", "29.5"),
