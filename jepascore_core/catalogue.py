@@ -163,8 +163,8 @@ class Catalogue:
         )
 
     def backbones(self) -> dict[str, BackboneInfo]:
-        """Every backbone that was ever loaded here, by id."""
-        rows = self._rows("SELECT backbone_id, info FROM backbones ORDER BY created_at, backbone_id")
+        """Every backbone that was ever loaded here, by id, the first one first."""
+        rows = self._rows("SELECT backbone_id, info FROM backbones ORDER BY created_at, rowid")
         return {row["backbone_id"]: BackboneInfo.from_dict(json.loads(row["info"])) for row in rows}
 
     # Runs

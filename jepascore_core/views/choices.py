@@ -133,24 +133,28 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
         num_scored, num_samples = coverage(store, ScoreSet(dataset_id, *measured))
         if num_scored:
             choices.append(MeasuredChoice(*measured, title, num_scored, num_samples))
-    return _best_first(choices)
+    return _best_first(store, choices)
 
 
-def _best_first(choices: Sequence[Choice]) -> tuple[Choice, ...]:
-    """The best of each backbone, exact ones first, and then the others. A sketch is not the score, and what covers more
-    is better than what is nearer to the score."""
+def _best_first(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """The best of each backbone, exact ones first, and then the others; among equals the backbone that was used first
+    leads, so that trying another one changes nothing on the pages.
+
+    A sketch is not the score, and what covers more is better than what is nearer to the score.
+    """
 
     def worth(choice: Choice) -> tuple[bool, int, int]:
         estimator = estimator_of(choice)
         place = _ESTIMATORS.index(estimator) if estimator in _ESTIMATORS else len(_ESTIMATORS)
         return estimator == "sketch", -choice.num_scored, place
 
-    by_title = sorted(choices, key=lambda choice: natural_key(choice.title))
+    age = {backbone_id: place for place, backbone_id in enumerate(store.catalogue.backbones())}
+    by_age = sorted(choices, key=lambda choice: (age.get(choice.backbone_id, len(age)), natural_key(choice.title)))
     best: dict[str, Choice] = {}
-    for choice in sorted(by_title, key=worth):
+    for choice in sorted(by_age, key=worth):
         best.setdefault(choice.backbone_id, choice)
     return tuple(
-        sorted(by_title, key=lambda choice: (best[choice.backbone_id] is not choice, estimator_of(choice) != "exact"))
+        sorted(by_age, key=lambda choice: (best[choice.backbone_id] is not choice, estimator_of(choice) != "exact"))
     )
 
 
@@ -196,7 +200,7 @@ def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
         BackboneChoice(*measured, tuple(dataset for dataset, _ in items), sum(count for _, count in items))
         for measured, items in found.items()
     ]
-    return _best_first(choices)
+    return _best_first(store, choices)
 
 
 def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:

@@ -41,7 +41,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measure_again(home_store, found)
     app = open_page()
-    assert "Scores: ResNet-18 (timm), ViT-Ti/16 (timm)\n" in said(app)
+    assert "Scores: ViT-Ti/16 (timm), ResNet-18 (timm)\n" in said(app)
     assert "Under way" not in said(app)
     here = f"dataset={found.dataset.dataset_id}"
     assert links(app)[:2] == [("Explore", here), ("Curate", here)]
@@ -51,7 +51,7 @@ def test_more_backbones_than_a_line_holds(open_page: Callable[..., AppTest], hom
     found = put(home_store, "finished")
     for name in ("timm:resnet18.a", "timm:resnet34.a", "timm:resnet50.a"):
         measure_again(home_store, found, name)
-    assert "ResNet-18 (timm), ResNet-34 (timm), ResNet-50 (timm) and 1 more" in said(open_page())
+    assert "ViT-Ti/16 (timm), ResNet-18 (timm), ResNet-34 (timm) and 1 more" in said(open_page())
 
 
 def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
