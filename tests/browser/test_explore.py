@@ -68,7 +68,7 @@ def test_the_name_of_a_class_opens_it(visit: Callable[..., Visit], app: Server) 
 
 
 @pytest.mark.parametrize("width", [1280, 1400, 1920])
-@pytest.mark.parametrize("per_group, num_rows", [(6, 1), (12, 2)])
+@pytest.mark.parametrize("per_group, num_rows", [(6, 1), (14, 2)])
 def test_extremes_fill_the_width_in_even_rows(
     visit: Callable[..., Visit], app: Server, width: int, per_group: int, num_rows: int
 ) -> None:
