@@ -90,6 +90,9 @@ VISITS = (
             Step("another", {"rules": "class_percentile >= 7"}, RULE),
         ),
     ),
+    Visit("Review", "pages/review.py"),
+    Visit("Duplicates", "pages/duplicates.py"),
+    Visit("Trust", "pages/trust.py"),
 )
 
 

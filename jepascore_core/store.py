@@ -203,13 +203,13 @@ class Store:
 
     def manifest_sql(self, dataset: DatasetRecord) -> str:
         """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
-        return _parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
+        return parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
 
     def shards_sql(self, backbone_id: str, spec_id: str) -> str:
         """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""
         parts = self._parts(backbone_id, spec_id)
         # By name, because shards of former releases lack the youngest columns.
-        return f"{_NO_SHARDS} UNION ALL BY NAME {_parquet_sql(parts)}" if parts else _NO_SHARDS
+        return f"{_NO_SHARDS} UNION ALL BY NAME {parquet_sql(parts)}" if parts else _NO_SHARDS
 
     def _parts(self, backbone_id: str, spec_id: str) -> list[Path]:
         return sorted(self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet"))
@@ -331,7 +331,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _parquet_sql(paths: Sequence[Path]) -> str:
+def parquet_sql(paths: Sequence[Path]) -> str:
+    """SELECT of all rows of some files, by the names of their columns."""
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     return f"SELECT * FROM read_parquet([{quoted}], union_by_name = true)"
 

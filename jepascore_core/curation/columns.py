@@ -20,7 +20,8 @@ from jepascore_core.errors import RuleError, StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile, table_of
-from jepascore_core.views.score_tables import any_table, num_rows, table_sql
+from jepascore_core.views.score_tables import any_table, current_vectors, num_rows, table_sql
+from jepascore_core.views.vector_files import NORM_DECIMALS, norms_sql
 
 #: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
 MAX_COLUMNS = 48
@@ -31,7 +32,7 @@ _RANKED = {None: "percentile", "label": "class_percentile"}
 
 _REPEATED = "The store holds repeated measurements. Run `jepascore doctor` to find them."
 
-_NORM = "sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[]))"
+_NORM = f"round(sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[])), {NORM_DECIMALS})"
 
 _benches: weakref.WeakKeyDictionary[Store, Columns] = weakref.WeakKeyDictionary()
 _making = threading.Lock()
@@ -162,15 +163,21 @@ class Columns:
             return self.hold(about, sql)
         covered = covered_sql(self._store, scores)
         if companion == "norm":
-            measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
-            covered = f"""SELECT sample_key, uri, measured.rank, measured.score, measured.score AS lower,
-                measured.score AS upper, true AS is_exact
-                FROM ({self._store.manifest_sql(dataset)}) LEFT JOIN
-                (SELECT content_id, rank, {_NORM} AS score FROM ({measured})) AS measured USING (content_id)"""
+            covered = f"""SELECT sample_key, uri, NULL::INTEGER AS rank, norm AS score, norm AS lower, norm AS upper,
+                true AS is_exact
+                FROM ({self._store.manifest_sql(dataset)}) LEFT JOIN ({self._norms_sql(dataset, scores)})
+                USING (content_id)"""
         name = self.hold(about, f"SELECT {values} FROM ({covered}) ORDER BY sample_key, uri")
         if self._num_samples(name) != self._num_samples(base):
             raise StoreError(_REPEATED)
         return name
+
+    def _norms_sql(self, dataset: DatasetRecord, scores: ScoreSet) -> str:
+        vectors = current_vectors(self._store, dataset, scores.backbone_id, scores.spec_id)
+        if vectors is not None:
+            return norms_sql(vectors)
+        measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
+        return f"SELECT content_id, {_NORM} AS norm FROM ({measured})"
 
     def _knows_table_rows(self, base: str) -> bool:
         return bool(

@@ -14,6 +14,8 @@ from jepascore_core.records import short_hash
 from jepascore_core.store import Store
 from jepascore_core.vectors import Progress, unheard
 from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
+from jepascore_core.views.score_tables import current_vectors
+from jepascore_core.views.vector_files import count_vectors
 
 #: Companions that are worked out over all images of a dataset; the norm of an embedding is read off in a moment.
 FITTED: tuple[Companion, ...] = ("knn", "mahalanobis")
@@ -61,6 +63,10 @@ def is_known(store: Store, scores: ScoreSet, companion: Companion) -> bool:
 
 def count_measured(store: Store, scores: ScoreSet) -> int:
     """Number of different images of a dataset that have an embedding."""
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    vectors = current_vectors(store, dataset, scores.backbone_id, scores.spec_id)
+    if vectors is not None:
+        return count_vectors(vectors)
     sql = f"""SELECT count(DISTINCT content_id) AS n
         FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
         SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)

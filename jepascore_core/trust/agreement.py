@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.companions import MIN_IMAGES, Companion, companion_scores
-from jepascore_core.curation.companion_columns import companion_values, count_measured
-from jepascore_core.curation.neighbours import stored_embeddings
+from jepascore_core.companions import MIN_IMAGES, Companion
+from jepascore_core.curation.choices import metadata_names
+from jepascore_core.curation.columns import columns
+from jepascore_core.curation.companion_columns import companion_column, count_measured
 from jepascore_core.curation.preparing import Work, slow_companions
 from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet, manifest_sql, scored_sql
+from jepascore_core.views.score_set import ScoreSet
 
 Values = npt.NDArray[np.float64]
 
@@ -67,57 +68,57 @@ def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    columns = store.query(f"SELECT * FROM ({manifest_sql(store, scores.dataset_id)}) LIMIT 0").column_names
-    name = f"meta.{DEFECT_COLUMN}"
-    defect = f"coalesce(\"{name}\"::VARCHAR, '')" if name in columns else "''"
-    rows = store.query(f"SELECT content_id, score, {defect} AS defect FROM ({scored_sql(store, scores)})")
-    content_ids = np.array(rows["content_id"].to_pylist(), dtype=np.str_)
-    # Estimates may have scores where no embedding was kept.
-    num_images = min(len(np.unique(content_ids)), count_measured(store, scores))
-    found: dict[str, Values] = {SCORE_TITLE: rows["score"].to_numpy().astype(np.float64)}
+    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base, score = held.base(dataset), held.score(dataset, scores)
+    num_images = _count_images(store, scores, f"{base} POSITIONAL JOIN {score}", score)
     pending = slow_companions(store, scores) if num_images >= MIN_COMPARED else ()
-    missing = []
+    names, missing = {SCORE_TITLE: score}, []
     for companion, title in COMPANION_TITLES.items():
         if num_images < max(MIN_IMAGES[companion], MIN_COMPARED):
             missing.append(title)
+        elif companion == "norm":
+            names[title] = held.score(dataset, scores, companion)
         elif companion not in (work.companion for work in pending):
-            found[title] = _of_samples(store, scores, companion, content_ids)
-    agreements = [_agreement(title, found[SCORE_TITLE], found[title]) for title in found if title != SCORE_TITLE]
-    defects = _defects(np.array(rows["defect"].to_pylist(), dtype=np.str_), found)
+            names[title] = companion_column(store, scores, companion)
+    has_defects = DEFECT_COLUMN in metadata_names(store, scores.dataset_id)
+    defect = held.metadata(dataset, DEFECT_COLUMN) if has_defects else None
+    beside = " POSITIONAL JOIN ".join([*names.values(), *([defect] if defect else [])])
+    listed = ", ".join(
+        [*(f'"{name}"' for name in names.values()), f'"{defect}" AS defect' if defect else "NULL AS defect"]
+    )
+    rows = store.query(f'SELECT {listed} FROM {base} POSITIONAL JOIN {beside} WHERE "{score}" IS NOT NULL')
+    found = {title: rows[name].to_numpy().astype(np.float64) for title, name in names.items()}
+    agreements = [_agreement(title, found[SCORE_TITLE], found[title]) for title in names if title != SCORE_TITLE]
+    defects = _defects(rows["defect"], found) if defect else ()
     return CompanionView(num_images, tuple(agreements), defects, pending, tuple(missing))
 
 
-def _of_samples(store: Store, scores: ScoreSet, companion: Companion, content_ids: npt.NDArray[np.str_]) -> Values:
-    """A companion of each sample [N], NaN where it has none."""
-    if companion == "norm":
-        names, embeddings = stored_embeddings(store, scores)
-        values = companion_scores("norm", names, embeddings)
-    else:
-        table: pa.Table = companion_values(store, scores, companion)
-        names = np.array(table["content_id"].to_pylist(), dtype=np.str_)
-        values = table["value"].to_numpy(zero_copy_only=False).astype(np.float64)
-    order = np.argsort(names)
-    places = np.clip(np.searchsorted(names, content_ids, sorter=order), 0, len(names) - 1)
-    places = order[places]
-    return np.where(names[places] == content_ids, values[places], np.nan)
+def _count_images(store: Store, scores: ScoreSet, relation: str, score: str) -> int:
+    """Images with a score and an embedding: estimates may have the one without the other."""
+    sql = f'SELECT count(DISTINCT content_id) AS n FROM {relation} WHERE "{score}" IS NOT NULL'
+    return min(int(store.query(sql)["n"][0].as_py()), count_measured(store, scores))
 
 
 def _agreement(title: str, first: Values, second: Values) -> CompanionAgreement:
     known = np.isfinite(first) & np.isfinite(second)
     ranks = [_ranks(values[known]) for values in (first, second)]
     least = max(1, round(LEAST_SHARE * known.sum()))
-    lowest = [set(np.argsort(values, kind="stable")[:least].tolist()) for values in ranks]
+    one, other = (np.argsort(values, kind="stable")[:least] for values in ranks)
     first, second = (values - values.mean() for values in ranks)
     norm = float(np.sqrt(first @ first * (second @ second)))
     spearman = float(first @ second) / norm if norm else 0.0
-    return CompanionAgreement(title, spearman, len(lowest[0] & lowest[1]) / least)
+    return CompanionAgreement(title, spearman, len(np.intersect1d(one, other)) / least)
 
 
-def _defects(defects: npt.NDArray[np.str_], found: Mapping[str, Values]) -> tuple[DefectRow, ...]:
+def _defects(defects: pa.ChunkedArray, found: Mapping[str, Values]) -> tuple[DefectRow, ...]:
+    named = defects.fill_null("").combine_chunks().dictionary_encode()
+    codes, kinds = named.indices.to_numpy(), named.dictionary.to_pylist()
+    is_clean = codes == kinds.index("") if "" in kinds else np.zeros(len(codes), bool)
     rows = []
-    for kind in sorted(set(defects.tolist()) - {""}):
-        with_it = {title: _below(values[defects == kind], values[defects == ""]) for title, values in found.items()}
-        rows.append(DefectRow(kind, int((defects == kind).sum()), with_it))
+    for kind in sorted(set(kinds) - {""}):
+        has_it = codes == kinds.index(kind)
+        below = {title: _below(values[has_it], values[is_clean]) for title, values in found.items()}
+        rows.append(DefectRow(kind, int(has_it.sum()), below))
     return tuple(rows)
 
 

@@ -79,7 +79,7 @@ def _compare(store: Store, scores: ScoreSet, query: Floats, number: int) -> dict
     best: dict[str, float] = {}
     dataset = store.catalogue.dataset(scores.dataset_id)
     for content_ids, embeddings in stream_embeddings(store, dataset, scores.backbone_id, scores.spec_id):
-        cosines = (embeddings @ query[0]).tolist()
+        cosines = (unit(embeddings) @ query[0]).tolist()
         best |= dict(zip(content_ids.to_pylist(), cosines, strict=True))
         best = dict(nlargest(number, best.items(), key=itemgetter(1)))
     return best

@@ -44,7 +44,7 @@ ROW_GROUP = 16_384
 #: What is sorted does not fit into this, and is sorted on disk: the interface stays small.
 MEMORY_LIMIT = "600MB"
 #: Raised when the columns change.
-LAYOUT = 1
+LAYOUT = 2
 #: How often the making of a table says how far it is; one that has been silent for so long was killed.
 REPORT_SECONDS = 1.0
 SILENT_SECONDS = 60.0
@@ -134,6 +134,12 @@ def _table_path(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
         return None
     folder = _folder(store, dataset, backbone_id, spec_id)
     return folder / f"{content_version(store, dataset, backbone_id, spec_id)}-{LAYOUT}.parquet"
+
+
+def current_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+    """Where the embeddings of all that is measured are laid out; None where they are not, or lack the newest images."""
+    path = _table_path(store, dataset, backbone_id, spec_id)
+    return vector_folder(path) if path is not None and vector_folder(path).is_dir() else None
 
 
 def _is_filling(store: Store, dataset: DatasetRecord) -> bool:

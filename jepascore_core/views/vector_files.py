@@ -2,7 +2,8 @@
 
 Shards keep an embedding beside everything else of its image, as a list of numbers: reading a million of them takes half
 a minute. After a run they are laid out once more, in a folder beside the score table: `embeddings.f16` has rows of
-length 1 as 16-bit numbers, `images.parquet` their content ids in the same order. It can be deleted at any time.
+length 1 as 16-bit numbers, `images.parquet` their content ids and what their lengths were, in the same order. It can
+be deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jepascore_core.records import DatasetRecord
-from jepascore_core.store import Store
+from jepascore_core.store import Store, parquet_sql
 from jepascore_core.vectors import Floats, unit
 
 #: Embeddings in memory at a time: 12 MB at K = 384 as they are stored, 25 MB as 32-bit numbers.
@@ -30,7 +31,10 @@ BATCH_ROWS = 16_384
 KEEP_SECONDS = 600.0
 
 _EMBEDDINGS, _IMAGES = "embeddings.f16", "images.parquet"
-_SCHEMA = pa.schema([("content_id", pa.string())])
+_SCHEMA = pa.schema([("content_id", pa.string()), ("norm", pa.float64())])
+
+#: Of lengths: far above rounding noise, so that one is the same whether it is read here or worked out from a shard.
+NORM_DECIMALS = 9
 
 
 def vector_folder(table: Path) -> Path:
@@ -45,14 +49,15 @@ def find_vectors(table: Path | None) -> Path | None:
     """
     if table is None or vector_folder(table).is_dir():
         return table and vector_folder(table)
-    former = [(path.stat().st_mtime, path) for path in table.parent.glob("*.vectors")]
+    layout = table.stem.rpartition("-")[2]
+    former = [(path.stat().st_mtime, path) for path in table.parent.glob(f"*-{layout}.vectors")]
     return max(former)[1] if former else None
 
 
 def stream_embeddings(
     store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str
-) -> Iterator[tuple[pa.Array, Floats]]:
-    """Content ids [n] and unit embeddings [n, K] of the dataset's measured images, from the shards, in bounded memory.
+) -> Iterator[tuple[pa.Array, npt.NDArray[np.float16]]]:
+    """Content ids [n] and embeddings [n, K] of the dataset's measured images, from the shards, in bounded memory.
 
     Raises:
         StoreError: if a file of the home folder cannot be read.
@@ -67,7 +72,7 @@ def stream_embeddings(
         batch = batch.filter(pc.and_(is_wanted, batch.column("embedding").is_valid()))
         if batch.num_rows:
             flat: Any = batch.column("embedding").flatten().to_numpy(zero_copy_only=False)
-            yield batch.column("content_id"), unit(flat.reshape(batch.num_rows, -1))
+            yield batch.column("content_id"), flat.reshape(batch.num_rows, -1)
 
 
 def _is_among(known: npt.NDArray[np.uint64], values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
@@ -90,14 +95,47 @@ def write_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_i
     try:
         with (temporary / _EMBEDDINGS).open("wb") as sink, pq.ParquetWriter(temporary / _IMAGES, _SCHEMA) as images:
             for content_ids, embeddings in stream_embeddings(store, dataset, backbone_id, spec_id):
-                sink.write(embeddings.astype(np.float16).tobytes())
-                images.write_table(pa.table({"content_id": content_ids}, schema=_SCHEMA))
+                sink.write(unit(embeddings).astype(np.float16).tobytes())
+                norms = np.linalg.norm(embeddings.astype(np.float64), axis=1).round(NORM_DECIMALS)
+                images.write_table(pa.table({"content_id": content_ids, "norm": norms}, schema=_SCHEMA))
         temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for former in folder.parent.glob("*.vectors"):
         if former != folder and time.time() - former.stat().st_mtime > KEEP_SECONDS:
             shutil.rmtree(former, ignore_errors=True)
+
+
+def norms_sql(folder: Path) -> str:
+    """SELECT of content_id and `norm`, the length of its embedding."""
+    return f"SELECT content_id, norm FROM ({parquet_sql([folder / _IMAGES])})"
+
+
+def count_vectors(folder: Path) -> int:
+    """Number of images whose embeddings are laid out.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    return int(pq.read_metadata(folder / _IMAGES).num_rows)
+
+
+def some_embeddings(folder: Path, number: int) -> Floats:
+    """Embeddings [n, K] of the first images by content id, at most `number`, with the lengths that they had.
+
+    Raises:
+        OSError: if the files cannot be read.
+    """
+    images = pq.read_table(folder / _IMAGES)
+    chosen = pc.select_k_unstable(images["content_id"], number, [("content_id", "ascending")]).to_numpy()
+    row_bytes = (folder / _EMBEDDINGS).stat().st_size // max(1, len(images))
+    found = np.empty((len(chosen), row_bytes // 2), np.float16)
+    with (folder / _EMBEDDINGS).open("rb") as file:
+        for place, row in enumerate(chosen.tolist()):
+            file.seek(row * row_bytes)
+            found[place] = np.frombuffer(file.read(row_bytes), np.float16)
+    norms = images["norm"].to_numpy()[chosen]
+    return found.astype(np.float32) * norms[:, None].astype(np.float32)
 
 
 def nearest_in_file(folder: Path, query: Floats, number: int) -> dict[str, float]:

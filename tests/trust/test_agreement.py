@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jepascore_core.curation import apply, parse
 from jepascore_core.curation.preparing import prepare
 from jepascore_core.store import Store
 from jepascore_core.trust.agreement import companion_view
+from jepascore_core.trust.gaussianity import dataset_gaussianity
+from jepascore_core.views import score_tables
+from jepascore_core.views.score_set import ScoreSet
 from tests.conftest import add_backbone, add_dataset, add_estimates, make_samples
 from tests.trust.conftest import put_embeddings
 
@@ -72,3 +76,26 @@ def test_ties_count_half_and_a_constant_score_agrees_with_nothing(store: Store):
     view = companion_view(store, scores)
     assert view.defects[0].by_title["JEPA-SCORE"] == 0.5
     assert [row.spearman for row in view.agreements] == [0, 0, 0]
+
+
+def test_what_is_laid_out_says_the_same_as_shards(store: Store, monkeypatch: pytest.MonkeyPatch):
+    defects = ["torn" if number % 9 == 0 else "" for number in range(120)]
+    scores, _ = put_embeddings(store, ["b", "a"] * 60, length, defects)
+    before = companion_view(store, scores), dataset_gaussianity(store, scores), kept(store, scores)
+
+    monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    score_tables.prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    again = Store(store.home)
+    assert score_tables.current_vectors(again, dataset, scores.backbone_id, scores.spec_id) is not None
+    assert companion_view(again, scores) == before[0]
+    assert kept(again, scores) == before[2]
+    found = dataset_gaussianity(again, scores)
+    # Laid out embeddings are rounded once more, to half precision.
+    assert (found.num_images, found.num_directions) == (before[1].num_images, before[1].num_directions)
+    assert found.distance == pytest.approx(before[1].distance, abs=2e-3)
+    assert found.spread == pytest.approx(before[1].spread, abs=2e-3)
+
+
+def kept(store: Store, scores: ScoreSet) -> int:
+    return apply(store, scores, parse("score[norm] >= 2.5")).counts.kept
