@@ -115,7 +115,7 @@ def choose_backbone(page: Page, name: str) -> None:
 def start_slow_run(app: App, page: Page) -> Run:
     """Through the form, as a person would; returns once something is measured."""
     choose_backbone(page, "timm:test_vit")
-    page.get_by_text("Own weights, pooling, size and device").click()
+    page.get_by_text("Own weights, pooling, size, device and precision").click()
     fields = {"Checkpoint": str(app.checkpoint), "Image size": str(SLOW_SIZE), "Mean": "0.5, 0.5, 0.5"}
     for label, text in {**fields, "Std": "0.5, 0.5, 0.5"}.items():
         field(page, label).fill(text)
