@@ -72,7 +72,7 @@ def pick_number(
     label: str, name: str, default: float, low: float, high: float, step: float, *, help: str | None = None
 ) -> float:
     """A number from `low` to `high`, typed in."""
-    key = _hold(name, state.read_number(name, default, low, high))
+    key = _hold_typed(name, state.read_number(name, default, low, high))
     digits = "%.3f" if step < 0.01 else "%.2f"
     st.number_input(label, low, high, step=step, format=digits, key=key, help=help, on_change=_to_url, args=(name, ()))
     return float(st.session_state[key])
@@ -83,7 +83,7 @@ def pick_count(
 ) -> int | None:
     """A whole number from `low` to `high`, typed in; None where nothing is, if that is the default."""
     chosen = state.read_int(name, low - 1, low - 1, high)
-    key = _hold(name, default if chosen < low else chosen)
+    key = _hold_typed(name, default if chosen < low else chosen)
     empty: Literal["min"] | None = None if default is None else "min"
     st.number_input(
         label, low, high, empty, 1, key=key, placeholder=placeholder, help=help, on_change=_to_url, args=(name, ())
@@ -136,7 +136,7 @@ def pick_words(
     label: str, name: str, placeholder: str, *, resets: Sequence[str] = (), longest: int = 200, help: str | None = None
 ) -> str:
     """Free text; "" until something was typed."""
-    key = _hold(name, (state.read_text(name) or "")[:longest])
+    key = _hold_typed(name, (state.read_text(name) or "")[:longest])
     changed = (name, resets)
     st.text_input(
         label, key=key, placeholder=placeholder, max_chars=longest, help=help, on_change=_to_url, args=changed
@@ -188,6 +188,18 @@ def _opened_to_url(name: str) -> None:
 
 def _others(name: str) -> list[str]:
     return [other for other in state.read_ids(state.OPENED) if other != name]
+
+
+def _hold_typed(name: str, value: object) -> str:
+    """For fields that are filled in one after another: what the URL does not say is not taken back.
+
+    The browser sends its URL along with every change, and one that follows fast does not know the last one yet.
+    """
+    key = state.widget_key(name)
+    if name not in st.query_params and st.session_state.get(key) not in (None, "", value):
+        state.write(name, st.session_state[key])
+        return key
+    return _hold(name, value)
 
 
 def _hold(name: str, value: object) -> str:

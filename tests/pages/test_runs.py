@@ -105,6 +105,19 @@ def test_a_run_with_own_weights(open_page: Callable[..., AppTest], home_store: S
     )
 
 
+def test_a_field_is_not_taken_back_by_the_url_of_an_earlier_one(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    put(home_store, "finished")
+    app = choose_backbone(open_page(PAGE))
+    one(app, "text_input", "Mean").set_value("0.5").run()
+    del app.query_params["mean"]  # as a browser does that had sent the next change already
+    one(app, "text_input", "Std").set_value("0.25").run()
+    assert one(app, "text_input", "Mean").value == "0.5"
+    assert (app.query_params["mean"], app.query_params["std"]) == ("0.5", "0.25")
+    assert "fidelity" not in app.query_params
+
+
 def test_a_mean_that_is_no_number(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
     app = choose_backbone(open_page(PAGE))
