@@ -161,13 +161,12 @@ class Columns:
             sql = f"""SELECT {values} FROM ({table_sql(table, scores.definition)}) AS scored
                 JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
             return self.hold(about, sql)
-        covered = covered_sql(self._store, scores)
+        covered, order = covered_sql(self._store, scores), "sample_key, uri"
         if companion == "norm":
-            covered = f"""SELECT sample_key, uri, NULL::INTEGER AS rank, norm AS score, norm AS lower, norm AS upper,
-                true AS is_exact
-                FROM ({self._store.manifest_sql(dataset)}) LEFT JOIN ({self._norms_sql(dataset, scores)})
-                USING (content_id)"""
-        name = self.hold(about, f"SELECT {values} FROM ({covered}) ORDER BY sample_key, uri")
+            covered = f"""SELECT row_id, NULL::INTEGER AS rank, norm AS score, norm AS lower, norm AS upper,
+                true AS is_exact FROM {base} LEFT JOIN ({self._norms_sql(dataset, scores)}) USING (content_id)"""
+            order = "row_id"
+        name = self.hold(about, f"SELECT {values} FROM ({covered}) ORDER BY {order}")
         if self._num_samples(name) != self._num_samples(base):
             raise StoreError(_REPEATED)
         return name

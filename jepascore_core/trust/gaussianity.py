@@ -20,7 +20,8 @@ import numpy.typing as npt
 from jepascore_core.curation.neighbours import stored_embeddings
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet, table_of
+from jepascore_core.views.memory import remembered
+from jepascore_core.views.score_set import ScoreSet, freshness, table_of
 from jepascore_core.views.vector_files import find_vectors, some_embeddings
 
 Values = npt.NDArray[np.float64]
@@ -96,8 +97,12 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         TooFewImagesError: for fewer than 64 measured images.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    vectors = find_vectors(table_of(store, scores))
-    return gaussianity(some_embeddings(vectors, MAX_IMAGES) if vectors else stored_embeddings(store, scores)[1])
+
+    def work_out() -> Gaussianity:
+        vectors = find_vectors(table_of(store, scores))
+        return gaussianity(some_embeddings(vectors, MAX_IMAGES) if vectors else stored_embeddings(store, scores)[1])
+
+    return remembered(store, ("gaussianity", scores, freshness(store, scores)), work_out)
 
 
 def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -15,16 +16,20 @@ from jepascore_core.curation.preparations import preparations
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.runs import ensure_worker_for_active_work, start_worker
 from jepascore_core.store import Store
+from jepascore_core.views.memory import look_ahead
 from pages.ui.cached import store
 
 #: What Streamlit and the pages load when they first need it: 0.2 to 0.3 s that the first visitor would wait.
 LATE_MODULES = ("pandas", "plotly.io", "jepascore_core.agreement_figures")
+#: What single pages need: loaded aside, since nobody may come to them.
+LATEST_MODULES = ("faiss", "scipy.special")
 
 
 def warm_up() -> None:
     """Load now what is otherwise loaded during a visit."""
     for name in LATE_MODULES:
         import_module(name)
+    look_ahead(*(partial(import_module, name) for name in LATEST_MODULES))
     # Streamlit does so before its first element; with all modules loaded the first time takes 0.2 s.
     inspect.stack()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.trust.agreement import CompanionView
-from jepascore_core.trust.gaussianity import Gaussianity
+from jepascore_core.trust.agreement import CompanionView, companion_view
+from jepascore_core.trust.gaussianity import Gaussianity, dataset_gaussianity
 from jepascore_core.trust_figures import companions_figure, lengths_figure, projections_figure
 from jepascore_core.views.formats import percent_text, plural
 from jepascore_core.views.score_set import ScoreSet
-from pages.ui.cached import companion_view, gaussianity
+from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.preparations import draw_preparations
 from pages.ui.text import plain
@@ -29,7 +29,7 @@ def draw_gaussianity(scores: ScoreSet) -> None:
     """Random projections and lengths of the stored embeddings, each beside a true Gaussian's."""
     st.subheader("Are the embeddings Gaussian?", anchor=False)
     try:
-        view = gaussianity(scores)
+        view = dataset_gaussianity(store(), scores)
     except TooFewImagesError as error:
         st.info(plain(str(error)))
         return
@@ -68,7 +68,7 @@ def _row(what: str, value: float, normal: float) -> dict[str, str]:
 
 def draw_companions(scores: ScoreSet) -> None:
     """Rank correlations of the companions with the score and, where defects are named, who finds them."""
-    view = companion_view(scores)
+    view = companion_view(store(), scores)
     if not view.agreements:
         return
     st.subheader("What cheaper scores say", anchor=False)
@@ -89,7 +89,7 @@ def draw_companions(scores: ScoreSet) -> None:
 
 def draw_slow_companions(scores: ScoreSet) -> None:
     """What is still to be worked out of them, for the worker."""
-    draw_preparations(scores, companion_view(scores).pending)
+    draw_preparations(scores, companion_view(store(), scores).pending)
 
 
 def _draw_defects(view: CompanionView) -> None:
