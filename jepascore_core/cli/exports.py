@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +16,7 @@ from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule, parse
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.preparing import pending_work, prepare
+from jepascore_core.curation.preparing import Work, pending_work, prepare_all
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules import Among
@@ -75,13 +76,13 @@ def export_list(
             raise RuleError("A recipe says everything itself: leave rules, limits and backbone out.")
         chosen = read_recipe(store, record, recipe)
         measure_missing(store, record, chosen)
-        prepare_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation)
+        prepare_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation, chosen.decided)
         say(describe_changes(recipe_changes(store, record.dataset_id, chosen)))
     else:
         scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
         curation = Curation((*parse(rules or "").rules, *limits), parse(rules or "").steps)
         decisions: Decisions = decisions_of(store, record.dataset_id)
-        prepare_with_bar(store, scores, curation)
+        prepare_with_bar(store, scores, curation, decisions)
         chosen = make_recipe(store, scores, curation, record.name, decisions)
     report = _export(store, record, chosen, out, file_format, options, overwrite)
     if save_recipe is not None:
@@ -161,15 +162,16 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
         )
 
 
-def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation) -> None:
+def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
     """Do what takes longer than a moment, with a bar."""
-    work = pending_work(store, scores, curation)
-    if not work:
+
+    def follow(work: Work) -> Callable[[float], None]:
+        return partial(_show_share, bar, bar.add_task(work.title, total=100, detail=""))
+
+    if not pending_work(store, scores, curation, decisions):
         return
     with progress_bar() as bar:
-        for item in work:
-            task = bar.add_task(item.title, total=100, detail="")
-            prepare(store, scores, item, partial(_show_share, bar, task))
+        prepare_all(store, scores, curation, decisions, follow)
 
 
 def _show_share(bar: Progress, task: TaskID, share: float) -> None:

@@ -74,8 +74,9 @@ def save(
     record = store.catalogue.dataset(dataset)
     scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
     curation = parse(rules)
-    prepare_with_bar(store, scores, curation)
-    made = make_recipe(store, scores, curation, recipe, decisions_of(store, record.dataset_id))
+    decisions = decisions_of(store, record.dataset_id)
+    prepare_with_bar(store, scores, curation, decisions)
+    made = make_recipe(store, scores, curation, recipe, decisions)
     save_recipe(store, record.dataset_id, made, overwrite)
     if json:
         print_json(to_dict(made))
@@ -162,4 +163,4 @@ def compare(
 
 
 def _prepare(store: Store, dataset_id: str, recipe: Recipe) -> None:
-    prepare_with_bar(store, recipe.score_set(dataset_id), recipe.curation)
+    prepare_with_bar(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)

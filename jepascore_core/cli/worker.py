@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from jepascore_core.cli.output import JsonFlag, print_json, say
+from jepascore_core.curation.preparations import preparations
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records import DatasetState
 from jepascore_core.runs import (
@@ -93,11 +94,26 @@ def status(json: JsonFlag = False) -> None:
     pid = worker_pid(store.home)
     runs = len(store.catalogue.runs(active_only=True))
     indexes = sum(dataset.state is DatasetState.INDEXING for dataset in store.catalogue.datasets())
+    asked = [item for item in preparations(store) if item.is_active]
     if json:
-        print_json({"alive": pid is not None, "pid": pid, "active_runs": runs, "active_indexes": indexes})
+        listed = [
+            {"dataset_id": item.dataset_id, "title": item.work.title, "state": item.state, "share": item.share}
+            for item in asked
+        ]
+        print_json(
+            {
+                "alive": pid is not None,
+                "pid": pid,
+                "active_runs": runs,
+                "active_indexes": indexes,
+                "preparations": listed,
+            }
+        )
         return
     worker = "No worker is running" if pid is None else f"Process {pid} is running"
     say(f"{worker}; unfinished: {plural(runs, 'run')}, {plural(indexes, 'index')}.")
+    for item in asked:
+        say(f"{item.work.title} · {item.progress_text}")
 
 
 def _is_soon(condition: Callable[[], bool], patience: float) -> bool:

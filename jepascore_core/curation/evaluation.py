@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.compiling import Compiler
-from jepascore_core.curation.diversity import clusters, k_center
 from jepascore_core.curation.drawing import drawn, lots
-from jepascore_core.curation.neighbours import dataset_embeddings
-from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Step
+from jepascore_core.curation.embedding_draws import Candidates, cluster_column, diverse_rows
+from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Part, Step
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
@@ -34,6 +32,9 @@ KEEPER_ORDER: dict[Keeper, str] = {
     "largest": "width::BIGINT * height DESC, num_bytes DESC",
     "first": "row_id",
 }
+
+#: Columns that a budget for each part is drawn by.
+PART_COLUMNS: dict[Part, str] = {"class": "label", "split": "split"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,17 @@ def count_dropped(store: Store, scores: ScoreSet, step: Step) -> int:
     return _Evaluator(store, scores, Curation(steps=(step,)), {}).count_dropped(step)
 
 
+def diverse_candidates(
+    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
+) -> Candidates:
+    """What the diverse budget of a curation chooses from: what its rules and other steps leave.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    return _Evaluator(store, scores, curation, decisions or {}).candidates()
+
+
 class _Evaluator:
     """Rules in one query; each step on what is still there."""
 
@@ -105,15 +117,31 @@ class _Evaluator:
         return Evaluation(self.curation, self.scores, table, self.base, self.score)
 
     def count_dropped(self, step: Step) -> int:
-        table = self._rules()
         if isinstance(step, OnePer):
+            table = self._rules()
             found, about = self._one_per(table, step)
-            counted = "count(*)"
+            sql = f"SELECT count(*) AS n FROM ({found})"
+            about = ["dropped", table, *about]
         else:
-            found, about = self._budget(table, step)
-            counted = f"(SELECT count(*) FROM {table} WHERE alive) - count(*)"
-        held = self.columns.hold(["dropped", table, *about], f"SELECT {counted} AS n FROM ({found})")
-        return int(self.store.query(f"SELECT n FROM {held}")["n"][0].as_py())
+            # Whichever samples are drawn, how many follows from how many there are to draw from.
+            group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
+            there, drawn_from = "count(*)", self.base
+            if step.draw == "diverse":
+                embedded = self._embedded(self.compiler.score_set(step.backbone))
+                there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{self.base} POSITIONAL JOIN {embedded}"
+            sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
+                FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
+            about = ["left out", sql]
+        return int(self.store.query(f"SELECT n FROM {self.columns.hold(about, sql)}")["n"][0].as_py())
+
+    def candidates(self) -> Candidates:
+        """What the curation's budget chooses from."""
+        *steps, budget = self.curation.steps
+        assert isinstance(budget, Budget)
+        table = self._rules()
+        for position, step in enumerate(steps):
+            table = self._step(table, step, position)
+        return self._candidates(table, self.compiler.score_set(budget.backbone))
 
     def _decided(self, decisions: Decisions) -> str:
         rows = sorted((key, content_id, verdict) for (key, content_id), verdict in decisions.items())
@@ -186,13 +214,12 @@ class _Evaluator:
     def _budget(self, table: str, step: Budget) -> tuple[str, list[Any]]:
         if step.draw == "diverse":
             return self._diverse(table, step)
-        by: dict[str | None, str] = {"class": "label", "split": "split", None: "label"}
-        column: str | None = by[step.per]
-        beside = ""
-        if step.draw == "clusters":
-            column = beside = self._clusters(step)
-        elif step.draw == "random" and step.per is None:
-            column = None
+        column, beside = PART_COLUMNS[step.per] if step.per else None, ""
+        if step.draw == "balanced":
+            column = "label"
+        elif step.draw == "clusters":
+            scores = self.compiler.score_set(step.backbone)
+            column = beside = cluster_column(self.store, scores, step.clusters or 2, step.seed)
         held = lots(self.store, self.columns, self.dataset, step.seed, column, beside)
         about = ["drawn", table, held, step.n, step.per, step.draw]
 
@@ -204,43 +231,28 @@ class _Evaluator:
 
         return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
 
-    def _clusters(self, step: Budget) -> str:
-        """The k-means cluster of each sample, NULL where it was not measured."""
-        scores = self.compiler.score_set(step.backbone)
-        about = ["clusters", self.columns.score(self.dataset, scores), step.clusters, step.seed]
-
-        def made() -> pa.Table:
-            content_ids, embeddings = dataset_embeddings(self.store, scores)
-            found = clusters(embeddings, step.clusters or 2, step.seed)
-            return pa.table({"content_id": content_ids.tolist(), "cluster": found})
-
-        table = self.columns.hold_made([*about, "images"], made)
-        sql = f'SELECT cluster AS "{{name}}" FROM {self.base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
-        return self.columns.hold([*about, self.base], sql)
-
     def _diverse(self, table: str, step: Budget) -> tuple[str, list[Any]]:
         scores = self.compiler.score_set(step.backbone)
         about = ["diverse", table, self.columns.score(self.dataset, scores), step.n]
 
         def made() -> pa.Table:
-            content_ids, embeddings = dataset_embeddings(self.store, scores)
-            rows = self.store.query(
-                f"""SELECT row_id, content_id, decision = 'keep' AS forced FROM {self.base} JOIN {table} USING (row_id)
-                WHERE alive ORDER BY forced DESC NULLS LAST, row_id"""
-            )
-            place = np.searchsorted(content_ids, np.array(rows["content_id"].to_pylist(), np.str_))
-            row_ids = rows["row_id"].to_numpy()
-            known = _is_at(content_ids, place, rows["content_id"].to_pylist())
-            forced = int(np.sum(rows["forced"].fill_null(False).to_numpy()[known]))
-            chosen = k_center(embeddings[place[known]], step.n, np.arange(min(forced, step.n)))
-            return pa.table({"row_id": row_ids[known][chosen]})
+            return pa.table({"row_id": diverse_rows(self.store, scores, self._candidates(table, scores), step.n)})
 
         return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
 
+    def _candidates(self, table: str, scores: ScoreSet) -> Candidates:
+        embedded = self._embedded(scores)
+        sql = f"""SELECT CASE WHEN NOT (alive AND is_embedded) THEN 0 WHEN decision = 'keep' THEN 2 ELSE 1 END::UTINYINT
+                AS flag
+            FROM {table} JOIN (SELECT row_id, "{embedded}" AS is_embedded FROM {self.base} POSITIONAL JOIN {embedded})
+                USING (row_id) ORDER BY row_id"""
+        held = self.columns.hold(["candidates", table, embedded], sql)
+        flags = self.store.query(f"SELECT flag FROM {held}")["flag"].to_numpy()
+        return Candidates(str(self.dataset.version), flags)
 
-def _is_at(sorted_values: np.ndarray, places: np.ndarray, values: list[str]) -> np.ndarray:
-    """Whether each value is the one at its place [n] -> [n]."""
-    inside = places < len(sorted_values)
-    found = np.zeros(len(values), dtype=bool)
-    found[inside] = sorted_values[places[inside]] == np.array(values, np.str_)[inside]
-    return found
+    def _embedded(self, scores: ScoreSet) -> str:
+        """Column of whether each sample has an embedding."""
+        measured = self.store.measurements_sql(scores.backbone_id, scores.spec_id)
+        sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
+            FROM {self.base} ORDER BY row_id"""
+        return self.columns.hold(["embedded", self.base, self.columns.score(self.dataset, scores)], sql)

@@ -73,7 +73,8 @@ def preparation_of(store: Store, scores: ScoreSet, work: Work) -> Preparation:
     named = Compiler(store, scores).score_set(work.backbone)
     # Colours are those of the images, whatever measured them.
     measured = None if work.kind == "colours" else [named.backbone_id, named.spec_id]
-    key = short_hash([work.kind, measured, work.radius, work.companion], 20)
+    wanted = [work.radius, work.companion, work.number, work.seed, work.candidates]
+    key = short_hash([work.kind, measured, *wanted], 20)
     return _read(store, f"{scores.dataset_id}/{key}", work)
 
 

@@ -1,50 +1,80 @@
-"""What a curation needs that takes longer than a moment: near duplicates, companions of the score, colours."""
+"""What a curation needs that takes longer than a moment: near duplicates, companions, colours, clusters, choices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 from jepascore_core.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.curation.colours import count_unseen, look_at_colours
 from jepascore_core.curation.companion_columns import FITTED, companion_values, count_measured, is_known
 from jepascore_core.curation.compiling import Compiler
+from jepascore_core.curation.embedding_draws import (
+    Candidates,
+    are_clusters_known,
+    cluster_values,
+    diverse_rows,
+    diverse_seconds,
+    is_diverse_known,
+)
+from jepascore_core.curation.evaluation import Decisions, diverse_candidates
 from jepascore_core.curation.neighbours import choose_index, known_near_groups, near_groups
-from jepascore_core.curation.rules import Between, Curation, Flag, OnePer, walk
+from jepascore_core.curation.rules import Between, Budget, Curation, Flag, OnePer, walk
 from jepascore_core.store import Store
 from jepascore_core.vectors import Progress, unheard
+from jepascore_core.views.formats import duration_text
 from jepascore_core.views.score_set import ScoreSet
 
-#: A companion, or near duplicates, of up to so many images are there within a few seconds.
+#: Whatever is done with the embeddings of up to so many images is done within a few seconds.
 QUICK_IMAGES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One thing to be done once: `size` images to go through."""
+    """One thing to be done once: `size` images to go through.
 
-    kind: Literal["near", "colours", "companion"]
+    Clusters have a number of them and a seed; a diverse choice has a number to choose, candidates as `Candidates.pack`
+    writes them, and the seconds that it may take.
+    """
+
+    kind: Literal["near", "colours", "companion", "clusters", "diverse"]
     size: int
     radius: float | None = None
     backbone: str | None = None
     companion: Companion | None = None
+    number: int = 0
+    seed: int = 0
+    candidates: str = field(default="", repr=False)
+    seconds: float = 0.0
 
     @property
     def is_quick(self) -> bool:
         """Whether nobody needs to be asked first."""
-        return self.kind in ("companion", "near") and self.size <= QUICK_IMAGES
+        return self.kind != "colours" and self.size <= QUICK_IMAGES
 
     @property
     def short_title(self) -> str:
         """The same in as few words as fit beside others."""
-        return self.companion or ("colours" if self.kind == "colours" else f"near duplicates within {self.radius:g}")
+        match self.kind:
+            case "colours":
+                return "colours"
+            case "clusters":
+                return f"{self.number:,} clusters"
+            case "diverse":
+                return f"{self.number:,} diverse images"
+        return self.companion or f"near duplicates within {self.radius:g}"
 
     @property
     def title(self) -> str:
         """What a person reads while it is done."""
         if self.kind == "colours":
             return f"Looking at the colours of {self.size:,} images"
+        if self.kind == "clusters":
+            return f"Finding {self.number:,} clusters of {self.size:,} images"
+        if self.kind == "diverse":
+            at_most = f" (up to {duration_text(self.seconds)} on two cores)" if not self.is_quick else ""
+            return f"Choosing {self.number:,} of {self.size:,} images far from each other{at_most}"
         if self.companion == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.companion is not None:
@@ -52,12 +82,22 @@ class Work:
         return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"
 
 
-def pending_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Work, ...]:
-    """What is to be done before a curation can be worked out within a moment.
+def pending_work(
+    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
+) -> tuple[Work, ...]:
+    """What is to be done next before a curation can be worked out within a moment, () = nothing any more.
+
+    A diverse choice comes once everything else is done: only then is it known what there is to choose from.
 
     Raises:
-        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+        RuleError: if a diverse choice would take days.
     """
+    work = _first_work(store, scores, curation)
+    return work or tuple(_pending_choice(store, scores, curation, decisions))
+
+
+def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Work, ...]:
     compiler = Compiler(store, scores)
     flags = [item for rule in curation.rules for item in walk(rule) if isinstance(item, Flag)]
     steps = [step for step in curation.steps if isinstance(step, OnePer)]
@@ -68,7 +108,7 @@ def pending_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Wo
     for radius, backbone in dict.fromkeys((item.radius, item.backbone) for item in grouped):
         if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
             work.append(Work("near", store.count_images(compiler.dataset), radius, backbone))
-    return (*work, *_pending_companions(compiler, curation))
+    return (*work, *_pending_companions(compiler, curation), *_pending_clusters(compiler, curation))
 
 
 def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[Work]:
@@ -83,6 +123,28 @@ def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[Work
             yield Work("companion", size, backbone=backbone, companion=companion)
 
 
+def _pending_clusters(compiler: Compiler, curation: Curation) -> Iterator[Work]:
+    for step in curation.steps:
+        if isinstance(step, Budget) and step.clusters is not None:
+            scores = compiler.score_set(step.backbone)
+            if not are_clusters_known(compiler.store, scores, step.clusters, step.seed):
+                size = count_measured(compiler.store, scores)
+                yield Work("clusters", size, backbone=step.backbone, number=step.clusters, seed=step.seed)
+
+
+def _pending_choice(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> Iterator[Work]:
+    for step in curation.steps:
+        if isinstance(step, Budget) and step.draw == "diverse":
+            named = Compiler(store, scores).score_set(step.backbone)
+            found = diverse_candidates(store, scores, curation, decisions)
+            if not is_diverse_known(store, named, found, step.n):
+                seconds = diverse_seconds(store, named, found.size, step.n)
+                yield Work(
+                    "diverse", found.size, backbone=step.backbone,
+                    number=step.n, candidates=found.pack(), seconds=seconds,
+                )  # fmt: skip
+
+
 def slow_companions(store: Store, scores: ScoreSet) -> tuple[Work, ...]:
     """Companions of the measured images that were not worked out yet and take longer than a moment."""
     size = count_measured(store, scores)
@@ -90,16 +152,39 @@ def slow_companions(store: Store, scores: ScoreSet) -> tuple[Work, ...]:
     return tuple(work for name in missing if not (work := Work("companion", size, companion=name)).is_quick)
 
 
+def prepare_all(
+    store: Store,
+    scores: ScoreSet,
+    curation: Curation,
+    decisions: Decisions | None = None,
+    follow: Callable[[Work], Progress] = lambda _: unheard,
+) -> None:
+    """Do all that a curation needs; `follow` gives each piece of work its progress.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError, TooFewImagesError: as `pending_work` and `prepare`.
+    """
+    for _ in range(2):  # a diverse choice follows the rest; while a run goes on, more may always be measured
+        for work in pending_work(store, scores, curation, decisions):
+            prepare(store, scores, work, follow(work))
+
+
 def prepare(store: Store, scores: ScoreSet, work: Work, progress: Progress = unheard) -> None:
     """Do one piece of work; what `progress` raises ends it.
 
     Raises:
         TooFewImagesError: if a companion needs more images than are measured.
+        RuleError: if the dataset has changed since a diverse choice was asked for.
     """
     compiler = Compiler(store, scores)
+    named = compiler.score_set(work.backbone)
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
+    elif work.kind == "clusters":
+        cluster_values(store, named, work.number, work.seed, progress)
+    elif work.kind == "diverse":
+        diverse_rows(store, named, Candidates.unpack(work.candidates), work.number, progress)
     elif work.companion is not None:
-        companion_values(store, compiler.score_set(work.backbone), work.companion, progress)
+        companion_values(store, named, work.companion, progress)
     elif work.radius is not None:
-        near_groups(store, compiler.score_set(work.backbone), work.radius, progress)
+        near_groups(store, named, work.radius, progress)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from jepascore_core.curation.preparing import prepare_all
 from jepascore_core.curation.recipes import Recipe, from_dict, to_dict
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.export import ExportOptions, checked_format, export, targets_of
@@ -85,9 +86,12 @@ def write_requested(store: Store, request: ExportRequest, check: Callable[[], No
     if num_rows is None:
         recipe = from_dict(json.loads(store.catalogue.export_recipe(request.export_id)))
         options = ExportOptions(**request.options)
+        scores = recipe.score_set(request.dataset_id)
+        # Mostly the page has seen to that; while a run goes on, it is another list by now.
+        prepare_all(store, scores, recipe.curation, recipe.decided, lambda _: lambda _: check())
         num_rows = export(
             store,
-            recipe.score_set(request.dataset_id),
+            scores,
             recipe.curation,
             path,
             file_format=checked_format(request.file_format, options),

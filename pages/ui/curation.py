@@ -43,9 +43,9 @@ def draw_curation(scores: ScoreSet) -> None:
     curation = choose_curation()
     draw_adders(scores, curation)
     draw_recipes(scores, curation)
-    if not prepared(scores, curation):
-        return
     decisions = decisions_of(store(), scores.dataset_id)
+    if not prepared(scores, curation, decisions):
+        return
     result = apply(store(), scores, curation, decisions)
     draw_chips(curation, result.chips)
     _draw_counts(result)

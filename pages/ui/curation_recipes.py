@@ -51,9 +51,10 @@ def _draw_save(scores: ScoreSet, curation: Curation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Save these rules as", max_chars=100, width=280)
         is_wanted = st.button("Save", disabled=not name.strip(), icon=":material/save:")
-    if not (is_wanted and is_ready(scores, curation)):
+    decisions = decisions_of(store(), scores.dataset_id)
+    if not (is_wanted and is_ready(scores, curation, decisions, "saved")):
         return
-    recipe = make_recipe(store(), scores, curation, name, decisions_of(store(), scores.dataset_id))
+    recipe = make_recipe(store(), scores, curation, name, decisions)
     try:
         save_recipe(store(), scores.dataset_id, recipe)
     except RuleError as error:
@@ -78,14 +79,15 @@ def _draw_one(saved: SavedRecipe) -> None:
             )  # fmt: skip
             st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved))
             is_wanted = st.button("What changed since?", key=f"diff-{saved.recipe_id}")
-        if is_wanted and _is_ready(saved):
+        if is_wanted and _is_ready(saved, "changes"):
             changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
             st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"
             st.rerun()
 
 
-def _is_ready(saved: SavedRecipe) -> bool:
-    return is_ready(saved.recipe.score_set(saved.dataset_id), saved.recipe.curation)
+def _is_ready(saved: SavedRecipe, key: str) -> bool:
+    recipe = saved.recipe
+    return is_ready(recipe.score_set(saved.dataset_id), recipe.curation, recipe.decided, key)
 
 
 def _open(recipe: Recipe) -> None:
@@ -103,7 +105,7 @@ def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
         first = st.selectbox("Compare", ids, 0, format_func=lambda item: names[item].name, width=240)
         second = st.selectbox("with", ids, 1, format_func=lambda item: names[item].name, width=240)
         is_wanted = st.button("Which samples differ?")
-    if not is_wanted or not all([_is_ready(names[first]), _is_ready(names[second])]):
+    if not is_wanted or not all([_is_ready(names[first], "first"), _is_ready(names[second], "second")]):
         return
     found = compare_recipes(store(), dataset_id, names[first].recipe, names[second].recipe)
     st.markdown(

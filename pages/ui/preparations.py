@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from jepascore_core.curation import Curation
+from jepascore_core.curation import Curation, Decisions
 from jepascore_core.curation.preparations import (
     Preparation,
     cancel_preparation,
@@ -28,25 +28,37 @@ STATES = {
 }
 
 
-def prepared(scores: ScoreSet, curation: Curation) -> bool:
+def prepared(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
     """Whether rules can be worked out at once. What takes a moment is done first; for more the worker is asked."""
-    slow = []
-    for work in pending_work(store(), scores, curation):
-        if work.is_quick:
-            with st.spinner(f"{work.title}, once"):
-                prepare(store(), scores, work)
-        else:
-            slow.append(work)
+    slow = _slow_work(scores, curation, decisions)
     draw_preparations(scores, slow)
     return not slow
 
 
-def is_ready(scores: ScoreSet, curation: Curation) -> bool:
-    """Whether rules can be worked out within a moment; says what comes first where not."""
-    slow = [work for work in pending_work(store(), scores, curation) if not work.is_quick]
-    for work in slow:
-        st.warning(f"{work.title} comes first, once: open these rules and let the worker do it.")
+def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: str) -> bool:
+    """Whether rules can be worked out at once; offers to ask the worker where not. `key` names the button."""
+    slow = _slow_work(scores, curation, decisions)
+    if slow:
+        st.warning(" ".join(f"{work.title} comes first, once." for work in slow))
+        st.button(
+            "Let the worker do it", key=f"prepare-{key}", icon=":material/play_arrow:",
+            on_click=_request, args=(scores, slow),
+        )  # fmt: skip
     return not slow
+
+
+def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> list[Work]:
+    """What the worker has to do, after what takes a moment was done here; a diverse choice follows the rest."""
+    for _ in range(2):
+        pending = pending_work(store(), scores, curation, decisions)
+        slow = [work for work in pending if not work.is_quick]
+        for work in pending:
+            if work.is_quick:
+                with st.spinner(f"{work.title}, once"):
+                    prepare(store(), scores, work)
+        if slow or not pending:
+            return slow
+    return []
 
 
 def draw_preparations(scores: ScoreSet, works: Sequence[Work]) -> None:

@@ -189,7 +189,7 @@ def test_backbones_are_listed_and_searched(cli: Cli):
 
 
 def test_nobody_works_here(cli: Cli):
-    status = {"alive": False, "pid": None, "active_runs": 0, "active_indexes": 0}
+    status = {"alive": False, "pid": None, "active_runs": 0, "active_indexes": 0, "preparations": []}
     assert cli("worker", "status", "--json").json == status
     assert "No worker is running" in cli("worker", "status").err
     assert cli("worker", "stop", "--json").json == {"stopped": False, "pid": None}

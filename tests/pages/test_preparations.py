@@ -102,8 +102,9 @@ def test_recipes_wait_for_it_too(
     name = next(item for item in app.text_input if item.label == "Save these rules as")
     name.set_value("mine").run()
     press(app, "Save")
-    assert "comes first, once: open these rules" in app.warning[0].value
-    press(app, "Do it now")
+    assert "comes first, once." in app.warning[0].value
+    press(app, "Let the worker do it")
+    assert [item.state for item in preparations(home_store)] == ["waiting"]
     work(home_store)
     press(app.run(), "Save")
     for added in ("Duplicate", "What changed since?", "Which samples differ?"):
@@ -114,8 +115,44 @@ def test_recipes_wait_for_it_too(
         path.unlink()
     for asked in ("What changed since?", "Which samples differ?"):
         press(app, asked)
-        assert "comes first, once: open these rules" in app.warning[0].value
+        assert "comes first, once." in app.warning[0].value
+        assert "Let the worker do it" in labels(app, "button")
     assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("rules", "title"),
+    [
+        ("all | budget 9 clusters 7", "**Finding 7 clusters of 36 images**"),
+        ("all | budget 9 diverse", "**Choosing 9 of 36 images far from each other (up to 0.0 s on two cores)**"),
+    ],
+)
+def test_what_is_drawn_by_embeddings(
+    open_page: Callable[..., AppTest], home_store: Store, rules: str, title: str
+) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    app = open_page(CURATE, dataset=dataset_id, rules=rules)
+    press(app, "Do it now")
+    assert f"{title} · Waiting" in said(app)
+    # Another browser sees the same request.
+    assert f"{title} · Waiting" in said(open_page(CURATE, dataset=dataset_id, rules=rules))
+    work(home_store)
+    assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["9"]
+    assert preparations(home_store) == ()
+    assert not app.exception
+
+
+def test_a_diverse_choice_comes_after_the_rest(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    app = open_page(CURATE, dataset=dataset_id, rules='near_duplicate(0.1) and label != "a" | budget 3 diverse')
+    assert "near duplicates" in app.info[0].value
+    assert "far from each other" not in app.info[0].value
+    press(app, "Do it now")
+    work(home_store)
+    assert "images far from each other" in app.run().info[0].value
+    press(app, "Do it now")
+    work(home_store)
+    assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["3"]
 
 
 def test_companions_on_trust(open_page: Callable[..., AppTest], home_store: Store) -> None:
