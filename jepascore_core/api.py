@@ -41,7 +41,9 @@ def index_source(store: Store, name_or_source: str | Path, options: SourceOption
 
 
 def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRecord:
-    name = f"{source.name}-{short_hash([str(source), options.to_dict()], 6)}"
+    # A folder's name may be longer than a dataset's, and hold what cannot be seen.
+    stem = "".join(letter if letter.isprintable() else "_" for letter in source.name)[:80].strip()
+    name = f"{stem}-{short_hash([str(source), options.to_dict()], 6)}"
     kind = options.kind or detect_kind(source, options)
     record = store.catalogue.find_dataset(name)
     if record is None:

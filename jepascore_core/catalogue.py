@@ -108,10 +108,12 @@ class Catalogue:
         """Register a dataset whose index is still to be built; by a worker if `state` is INDEXING.
 
         Raises:
-            StoreError: if the name is empty or taken.
+            StoreError: if the name is taken, or would not be seen as it is.
         """
-        if not name.strip() or len(name) > 100:
-            raise StoreError("A dataset name has 1 to 100 characters. Choose another name.")
+        if not 0 < len(name) <= 100 or name != name.strip() or not name.isprintable():
+            raise StoreError(
+                f"{name!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between them."
+            )
         dataset_id = new_id()
         try:
             self._execute(

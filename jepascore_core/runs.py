@@ -93,6 +93,8 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
 def request_dataset(store: Store, name: str, source: str, options: SourceOptions | None = None) -> DatasetRecord:
     """Register a dataset and ask for its index; for a known name, index its source again (only what changed is read).
 
+    Options that are left out are those of the last complete index, so that labels do not change unasked.
+
     Raises:
         SourceError: if the source cannot be a dataset.
         StoreError: if the name is taken by another source.
@@ -104,6 +106,9 @@ def request_dataset(store: Store, name: str, source: str, options: SourceOptions
         raise StoreError(
             f"The dataset {name!r} has another source: {known.source}. Choose another name, or remove it first."
         )
+    if known is not None and known.version is not None:
+        options = options.or_else(SourceOptions.from_dict(known.options))
+    options = options.or_else(SourceOptions())
     kind = options.kind or detect_kind(location, options)
     if known is None:
         known = store.catalogue.add_dataset(name, location, kind, options.to_dict())

@@ -11,6 +11,7 @@ from PIL import Image
 
 from jepascore_core import runs, tasks
 from jepascore_core.backbones.build import load_ref
+from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.precision import PrecisionTrial, keep_precision
 from jepascore_core.queueing import Work, open_queue
 from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
@@ -255,6 +256,28 @@ def test_a_source_that_vanished_fails_the_index_and_keeps_the_last_one(store, wo
     assert after.state is DatasetState.FAILED
     assert after.version == dataset.version
     assert store.count_images(after) == 3
+
+
+def test_options_of_a_complete_index_hold_until_others_are_given(store, worker, tmp_path):
+    write_images(tmp_path / "images", 2)
+    table = tmp_path / "t.csv"
+    paths = sorted(path.relative_to(tmp_path) for path in (tmp_path / "images").rglob("*.png"))
+    table.write_text("foto,fine,label\n" + "".join(f"{path},cat,animal\n" for path in paths))
+
+    def labels(**options):
+        dataset = request_dataset(store, "toy", str(table), SourceOptions(**options))
+        worker.handle(Work.INDEX, dataset.dataset_id)
+        dataset = store.catalogue.dataset("toy")
+        assert dataset.state is DatasetState.READY, dataset.message
+        return {row["label"] for row in store.query(store.manifest_sql(dataset)).to_pylist()}
+
+    # What never came to an index does not stick.
+    request_dataset(store, "toy", str(table), SourceOptions(kind="zip"))
+    worker.handle(Work.INDEX, store.catalogue.dataset("toy").dataset_id)
+    assert labels(path_column="foto", label_column="fine") == {"cat"}
+    assert labels() == {"cat"}
+    assert labels(label_column="") == {"animal"}
+    assert labels() == {"animal"}
 
 
 def test_cancelling_an_index_keeps_what_was_read(store, worker, tmp_path):

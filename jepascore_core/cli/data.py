@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,9 +11,9 @@ import typer
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_index
 from jepascore_core.datasets.sources import SourceOptions
-from jepascore_core.errors import RunCancelled
+from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.records import DatasetState, SampleFailure
+from jepascore_core.records import DatasetRecord, DatasetState, SampleFailure
 from jepascore_core.runs import cancel_dataset, request_dataset
 from jepascore_core.store import Store
 from jepascore_core.views.failures import failures_csv
@@ -47,7 +48,10 @@ def add(
     detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Add a dataset, or pick up what changed in one: every image is read, checked and fingerprinted."""
+    """Add a dataset, or pick up what changed in one: every image is read, checked and fingerprinted.
+
+    The second time, options that are left out are as before; an empty column or root ("") is found by itself again.
+    """
     options = SourceOptions(
         kind=kind, path_column=path_column, label_column=label_column, split_column=split_column, root=root
     )
@@ -58,10 +62,20 @@ def add(
     if json:
         print_json(work_json(record))
     conclude(record)
+    if record.state is DatasetState.READY and record.num_failed and not record.num_indexed:
+        raise _nothing_readable(store, record)
     if not json:
         say(f"{record.name}: {record.message}.")
         if record.state is DatasetState.READY and record.num_failed:
-            say(f"What failed, and why: `jepascore datasets failures {record.name}`.")
+            say(f"What failed, and why: `jepascore datasets failures {shlex.quote(record.name)}`.")
+
+
+def _nothing_readable(store: Store, record: DatasetRecord) -> SourceError:
+    first = index_failures(store, record)[0]
+    return SourceError(
+        f"None of the {plural(record.num_failed, 'sample')} of {record.name} can be read. The first, "
+        f"{first.sample_key}: {first.message} All of them: `jepascore datasets failures {shlex.quote(record.name)}`."
+    )
 
 
 @datasets_app.command("list")

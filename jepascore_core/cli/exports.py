@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import Progress, TaskID
 
-from jepascore_core.cli.measured import Backbone, find_measured
+from jepascore_core.cli.measured import Backbone, check_classes, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule, parse
 from jepascore_core.curation.decisions import decisions_of
@@ -20,13 +20,14 @@ from jepascore_core.curation.preparing import Work, pending_work, prepare_all
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules import Among
-from jepascore_core.errors import ExportError, JepaScoreError, RuleError
+from jepascore_core.errors import JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
+from jepascore_core.exporters.publishing import check_targets, staged
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import BackboneRef, DatasetRecord
 from jepascore_core.runs import request_run
 from jepascore_core.score import Definition
-from jepascore_core.store import Store, write_atomically
+from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 
 Within = Literal["class", "dataset"]
@@ -71,15 +72,20 @@ def export_list(
     record = store.catalogue.dataset(dataset)
     options = ExportOptions(which, str(root.expanduser().resolve()) if root else None, link)
     limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
+    if label and not limits:
+        raise RuleError("--label says in which classes limits hold: give one, such as --min-percentile 5.")
+    if save_recipe is not None:
+        check_targets([save_recipe], overwrite)
     if recipe is not None:
-        if rules or limits or backbone:
-            raise RuleError("A recipe says everything itself: leave rules, limits and backbone out.")
+        if rules or limits or backbone or definition != "rank":
+            raise RuleError("A recipe says everything itself: leave rules, limits, backbone and definition out.")
         chosen = read_recipe(store, record, recipe)
         measure_missing(store, record, chosen)
         prepare_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation, chosen.decided)
         say(describe_changes(recipe_changes(store, record.dataset_id, chosen)))
     else:
         scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
+        check_classes(store, scores, label or ())
         curation = Curation((*parse(rules or "").rules, *limits), parse(rules or "").steps)
         decisions: Decisions = decisions_of(store, record.dataset_id)
         prepare_with_bar(store, scores, curation, decisions)
@@ -206,9 +212,8 @@ def _export(
 
 
 def _write_recipe(path: Path, recipe: Recipe, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise ExportError(f"{path} exists already. Choose another name, or ask for it to be overwritten.")
-    write_atomically(path, to_yaml(recipe).encode())
+    with staged([path], overwrite) as (temporary,):
+        temporary.write_bytes(to_yaml(recipe).encode())
 
 
 def _tell(report: ExportReport, json: bool) -> None:

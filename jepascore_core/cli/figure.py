@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jepascore_core.cli.measured import Backbone, find_measured
+from jepascore_core.cli.data import Overwrite
+from jepascore_core.cli.measured import Backbone, check_classes, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, say
-from jepascore_core.cli.trust import write_html
+from jepascore_core.cli.trust import check_new, write_html
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import JepaScoreError, SampleError, UnknownNameError
+from jepascore_core.exporters.publishing import staged
 from jepascore_core.sheets import extremes_sheet
-from jepascore_core.store import Store, write_atomically
+from jepascore_core.store import Store
 from jepascore_core.views.distribution import HistogramOptions, histograms
 from jepascore_core.views.extremes import class_extremes, class_summaries
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
@@ -45,6 +47,7 @@ def extremes(
     backbone: Backbone = None,
     label: Annotated[list[str] | None, typer.Option(help="Only this class; may be given again.")] = None,
     count: Annotated[int, typer.Option(min=1, max=20, help="Samples in each block.")] = 6,
+    overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
     """Least likely, most likely and random samples of each class as a PNG (the paper's Figures 1, 4 and 5)."""
@@ -53,9 +56,11 @@ def extremes(
     choice = find_measured(store, record, backbone)
     scores = choice.scores(record.dataset_id)
     known = [summary.label for summary in class_summaries(store, scores) if summary.num_scored]
+    check_classes(store, scores, label or ())
     wanted = [name for name in known if not label or name in label]
     if not wanted:
         raise UnknownNameError(f"{dataset} has no measured class of that name: {', '.join(map(str, label or ()))}.")
+    check_new(out, overwrite)
 
     def picture(sample: ScoredSample) -> Any:
         uri = store.uri_of(record.dataset_id, sample.content_id)
@@ -67,8 +72,8 @@ def extremes(
     sheet = extremes_sheet(found, picture, f"{record.name}, {choice.title}: JEPA-SCORE in nats", count)
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, buffer.getvalue())
+    with staged([out], overwrite) as (temporary,):
+        temporary.write_bytes(buffer.getvalue())
     _report({"path": str(out), "backbone": choice.title, "classes": wanted}, json)
 
 
@@ -78,6 +83,7 @@ def score_histograms(
     out: Out = Path("histograms.html"),
     backbone: Backbone = None,
     shape: Annotated[str, typer.Option(help=f"One of: {', '.join(SHAPES)}.")] = SHAPES[0],
+    overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
     """Score histograms of several datasets under one backbone as a page (the paper's Figure 3), with their medians."""
@@ -89,6 +95,7 @@ def score_histograms(
     score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
     if shape not in SHAPES:
         raise UnknownNameError(f"There is no shape {shape!r}; choose one of {', '.join(SHAPES)}.")
+    check_new(out, overwrite)
     view = histograms(store, score_sets)
     if len(view.series) < len(records):
         raise JepaScoreError(f"Not all of these datasets are measured with {first.title}.")
@@ -96,7 +103,7 @@ def score_histograms(
     if shape == SHAPES[0] and fewest < FEW:
         # With as many bins as for thousands, a bin of few samples holds one or none.
         view = histograms(store, score_sets, HistogramOptions(bins=max(MIN_BINS, round(2 * math.sqrt(fewest)))))
-    write_html([histogram_figure(view, shape=shape)], out)
+    write_html([histogram_figure(view, shape=shape)], out, overwrite)
     series = [
         {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}
         for record, item in zip(records, view.series, strict=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.records import BackboneInfo, DatasetRecord
 from jepascore_core.store import Store
 from jepascore_core.views.choices import MeasuredChoice, measured_choices
+from jepascore_core.views.extremes import class_summaries
+from jepascore_core.views.score_set import ScoreSet
 
 Backbone = Annotated[
     str | None,
@@ -43,7 +46,7 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
             asked = f"the encoder at {backbone} as it is now"
         else:
             found = [choice for choice in choices if backbone.lower() in choice.title.lower()]
-    listed = ", ".join(f"{choice.backbone_id}@{choice.spec_id}" for choice in found or choices)
+    listed = ", ".join(_shortest(choice, choices, known) for choice in found or choices)
     if not found:
         raise UnknownNameError(
             f"{dataset.name} was not measured with {asked}. Measure it first with `jepascore score`"
@@ -52,6 +55,26 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
     if len(found) > 1:
         raise JepaScoreError(f"{dataset.name} was measured with several: choose one with --backbone: {listed}.")
     return found[0]
+
+
+def check_classes(store: Store, scores: ScoreSet, labels: Sequence[str]) -> None:
+    """Refuse labels that no sample of a dataset has.
+
+    Raises:
+        UnknownNameError: if there are such; names near ones.
+    """
+    classes = [summary.label for summary in class_summaries(store, scores) if summary.label is not None]
+    unknown = next((label for label in labels if label not in classes), None)
+    if unknown is not None:
+        near = difflib.get_close_matches(unknown, classes) or classes[:10]
+        raise UnknownNameError(f"There is no class {unknown!r}; known, or near to it: {', '.join(near) or 'none'}.")
+
+
+def _shortest(choice: MeasuredChoice, choices: Sequence[MeasuredChoice], known: Mapping[str, BackboneInfo]) -> str:
+    """The backbone's name where that is enough, else id and spec."""
+    name = known[choice.backbone_id].name if choice.backbone_id in known else choice.title
+    alike = [other for other in choices if name in _names(other, known)]
+    return name if len(alike) == 1 else f"{choice.backbone_id}@{choice.spec_id} ({choice.title})"
 
 
 def _names(choice: MeasuredChoice, known: Mapping[str, BackboneInfo]) -> set[str]:

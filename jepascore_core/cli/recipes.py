@@ -36,6 +36,7 @@ recipes_app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 RecipeName = Annotated[str, typer.Argument(help="Name of a saved recipe, or a YAML file.")]
+SavedName = Annotated[str, typer.Argument(help="Name of a saved recipe.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -96,7 +97,7 @@ def show(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
 
 
 @recipes_app.command("duplicate")
-def duplicate(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
+def duplicate(dataset: Name, recipe: SavedName, json: JsonFlag = False) -> None:
     """Save a recipe once more, under "NAME (2)"."""
     store = Store()
     copy = duplicate_recipe(store, saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe))
@@ -107,7 +108,7 @@ def duplicate(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None
 
 
 @recipes_app.command("remove")
-def remove(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
+def remove(dataset: Name, recipe: SavedName, json: JsonFlag = False) -> None:
     """Forget a saved recipe."""
     store = Store()
     found = saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe)

@@ -16,6 +16,9 @@ from jepascore_core.store import Store
 
 runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel and resume runs, and see what failed.")
 
+#: Failed runs whose reason the list gives; there may be years of them.
+EXPLAINED = 3
+
 RunArgument = Annotated[str, typer.Argument(help="Id of the run, or its first characters.")]
 
 
@@ -38,9 +41,11 @@ def list_runs(json: JsonFlag = False) -> None:
     columns = ("id", "dataset", "backbone", "state", "measured", "failed", "note")
     width = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
     print_table("Runs", columns[:width], [row[:width] for row in rows])
-    for run in found:
-        if run.state is RunState.FAILED:
-            say(f"{run.run_id[:length]} failed: {run.message}")
+    failed = [run for run in found if run.state is RunState.FAILED]
+    for run in failed[:EXPLAINED]:
+        say(f"{run.run_id[:length]} failed: {run.message}")
+    if len(failed) > EXPLAINED:
+        say(f"{len(failed) - EXPLAINED} more failed: `jepascore runs follow ID` says why.")
 
 
 def _row(run: Run, dataset: str) -> tuple[object, ...]:

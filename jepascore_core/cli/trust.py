@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, progress_bar, say
 from jepascore_core.density import (
     FOLDER,
@@ -24,6 +25,8 @@ from jepascore_core.density import (
     langevin_json,
     read_cells,
 )
+from jepascore_core.errors import ExportError
+from jepascore_core.exporters.publishing import check_targets, explain, staged
 from jepascore_core.home import home_folder
 from jepascore_core.store import write_atomically
 from jepascore_core.views.formats import duration_text
@@ -58,6 +61,7 @@ def density(
     control: Annotated[bool, typer.Option(help="Train each once more without the Gaussianity term.")] = True,
     again: Annotated[bool, typer.Option("--again", help="Also what was worked out before.")] = False,
     html: Html = None,
+    overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
     """Train encoders on mixtures of Gaussians and compare their scores with the true log density.
@@ -66,6 +70,8 @@ def density(
     """
     from jepascore_core.training.density import cell_key, measure_cell, recipe_for
 
+    if html is not None:
+        check_new(html, overwrite)
     chosen = parse_numbers(dimensions or (QUICK_DIMENSIONS if quick else DIMENSIONS), MAX_DIMENSION)
     counts = parse_numbers(samples or (QUICK_SAMPLES if quick else SAMPLES), MAX_SAMPLES)
     num_steps = steps or (QUICK_STEPS if quick else STEPS)
@@ -88,7 +94,7 @@ def density(
         from jepascore_core.trust_figures import density_figure
 
         trained = [cell for cell in found if not cell.is_control]
-        write_html([density_figure(trained, "pearson"), density_figure(trained, "spearman")], html)
+        write_html([density_figure(trained, "pearson"), density_figure(trained, "spearman")], html, overwrite)
     _show(found, json)
 
 
@@ -98,11 +104,14 @@ def langevin(
     walk_steps: Annotated[int, typer.Option(min=1, help="Steps of the walk.")] = WALK_STEPS,
     seed: Seed = 0,
     html: Html = None,
+    overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
     """Draw samples in two dimensions by following the gradient of a learned score; the Trust page shows them."""
     from jepascore_core.training.density import recipe_for, walk
 
+    if html is not None:
+        check_new(html, overwrite)
     recipe = recipe_for(2, steps=steps or STEPS, seed=seed)
     with _bar("Training and walking", recipe.steps + walk_steps) as at:
         found = walk(samples, recipe, num_steps=walk_steps, progress=at)
@@ -112,7 +121,7 @@ def langevin(
     if html is not None:
         from jepascore_core.trust_figures import langevin_figure
 
-        write_html([langevin_figure(found)], html)
+        write_html([langevin_figure(found)], html, overwrite)
     if json:
         print_json({name: value for name, value in asdict(found).items() if name not in ("log_density", "axis")})
         return
@@ -134,11 +143,28 @@ def parse_numbers(text: str, largest: int) -> list[int]:
     return numbers
 
 
-def write_html(figures: Sequence[go.Figure], path: Path) -> None:
-    """Figures one below the other, on a page that holds all that it needs."""
+def check_new(path: Path, overwrite: bool) -> None:
+    """Refuse a file that is there or cannot be written, before any work is done for it; its folder is made.
+
+    Raises:
+        ExportError: saying what to do.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(explain(error, path)) from error
+    check_targets([path], overwrite)
+
+
+def write_html(figures: Sequence[go.Figure], path: Path, overwrite: bool) -> None:
+    """Figures one below the other, on a page that holds all that it needs.
+
+    Raises:
+        ExportError: as `check_new`.
+    """
     parts = [figure.to_html(full_html=False, include_plotlyjs=position == 0) for position, figure in enumerate(figures)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, ('<!doctype html><meta charset="utf-8">\n' + "\n".join(parts)).encode())
+    with staged([path], overwrite) as (temporary,):
+        temporary.write_bytes(('<!doctype html><meta charset="utf-8">\n' + "\n".join(parts)).encode())
 
 
 def _cells(path: Path, asked: Container[object]) -> list[DensityCell]:

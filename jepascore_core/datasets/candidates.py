@@ -18,7 +18,7 @@ KINDS = ("imagefolder", "flat", "table", "zip", "idx")
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How a source is to be read; None means: find out.
+    """How a source is to be read; None means: as before, the first time: find out; an empty text: find out again.
 
     `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks
     may lead to.
@@ -33,6 +33,14 @@ class SourceOptions:
     def to_dict(self) -> dict[str, str | None]:
         """Plain dictionary, ready for JSON."""
         return dataclasses.asdict(self)
+
+    def or_else(self, earlier: Self) -> Self:
+        """These options, and for what they leave out the earlier ones; what is an empty text is None."""
+        chosen = {
+            name: (before if value is None else value) or None
+            for (name, value), before in zip(self.to_dict().items(), earlier.to_dict().values(), strict=True)
+        }
+        return self.from_dict(chosen)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

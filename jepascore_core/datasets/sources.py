@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import chain
@@ -19,6 +20,8 @@ from jepascore_core.errors import SourceError
 
 __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan"]
 
+#: Also after a path was made of it, which leaves one stroke.
+_WEB_ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs|hf):/")
 _WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, or MNIST idx files"
 
 
@@ -85,6 +88,8 @@ def _located(source: str | Path) -> Path:
     try:
         return path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
+        if _WEB_ADDRESS.search(str(source)):
+            raise SourceError(f"Web addresses are not fetched: download it, then give {_WANTED}.") from error
         raise SourceError(f"{path} does not exist or cannot be reached: check the path. Give {_WANTED}.") from error
 
 

@@ -50,11 +50,13 @@ class TableFile:
     """A table of user columns, and the lines of its file that are no rows.
 
     `is_text` says that the format knows no types: every cell is the text that stands there, "" if nothing does.
+    `embedded` names columns of binary data, such as images, which are not part of the table.
     """
 
     table: pa.Table
     bad_lines: list[BadLine] = field(default_factory=list)
     is_text: bool = False
+    embedded: tuple[str, ...] = ()
 
 
 def is_table(path: Path) -> bool:
@@ -159,9 +161,10 @@ def _read_csv(path: Path) -> TableFile:
 
 def _read_parquet(path: Path) -> TableFile:
     schema = pq.read_schema(path)
-    wanted = [name for name in schema.names if not has_bytes(schema.field(name).type)]
-    table = pq.read_table(path, columns=wanted)
-    return TableFile(pa.table([from_arrow(column) for column in table.columns], names=unique_names(table.column_names)))
+    embedded = tuple(name for name in schema.names if has_bytes(schema.field(name).type))
+    table = pq.read_table(path, columns=[name for name in schema.names if name not in embedded])
+    columns = pa.table([from_arrow(column) for column in table.columns], names=unique_names(table.column_names))
+    return TableFile(columns, embedded=embedded)
 
 
 def _json_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | BadLine]:

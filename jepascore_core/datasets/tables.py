@@ -43,11 +43,12 @@ class Columns:
     split: str | None
 
 
-def find_columns(names: Sequence[str], options: SourceOptions, where: object) -> Columns:
+def find_columns(names: Sequence[str], options: SourceOptions, where: object, embedded: Sequence[str] = ()) -> Columns:
     """The path, label and split columns: those given, else those found by their usual names.
 
     Raises:
-        SourceError: listing the columns there are, if a given one is missing or no path column is found.
+        SourceError: listing the columns there are, if a given one is missing or no path column is found; `embedded`
+            are those of binary data.
     """
     for given in (options.path_column, options.label_column, options.split_column):
         if given is not None and given not in names:
@@ -55,10 +56,16 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object) ->
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise SourceError(f"{where} has no column {given!r}.{hint} Its columns are: {', '.join(names)}.")
     path = options.path_column or _usual(names, PATH_NAMES, ())
+    if path is None and embedded:
+        raise SourceError(
+            f"No column of {where} holds image paths, and images inside a table ({', '.join(embedded)}) are not read: "
+            "write them to files, and give that folder or a table of their paths."
+        )
     if path is None:
         raise SourceError(
             f"No column of {where} has a usual name for image paths ({', '.join(PATH_NAMES[:6])}...). "
-            f"Its columns are: {', '.join(names)}. Say which one holds the paths (path_column)."
+            f"Its columns are: {', '.join(names)}. Say which one holds the paths (--path-column; in the app Options, "
+            "Path column)."
         )
     label = options.label_column or _usual(names, LABEL_NAMES, (path,))
     split = options.split_column or _usual(names, SPLIT_NAMES, (path, label))
@@ -105,7 +112,7 @@ def plan_table(path: Path, options: SourceOptions, allowed: Roots) -> ScanPlan:
         SourceError: if it cannot be read, or has no such columns.
     """
     content = read_table(path)
-    columns = find_columns(content.table.column_names, options, path)
+    columns = find_columns(content.table.column_names, options, path, content.embedded)
     others = [name for name in content.table.column_names if name not in (columns.path, columns.label, columns.split)]
     metadata = {name: from_text(content.table[name]) if content.is_text else content.table[name] for name in others}
     types = {name: common_type([column.type]) for name, column in metadata.items()}

@@ -208,7 +208,11 @@ def suggested_name(dataset_name: str, which: Which, file_format: ExportFormat) -
 
 
 def _by_suffix(path: Path) -> str:
-    return _BY_SUFFIX.get(path.suffix.lower(), path.suffix.removeprefix(".") or "folder")
+    if not path.suffix:
+        raise ExportError(
+            f"The name {path.name} does not say which format is meant: choose one (--format), or a suffix."
+        )
+    return _BY_SUFFIX.get(path.suffix.lower(), path.suffix.removeprefix("."))
 
 
 def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
@@ -229,7 +233,7 @@ def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
             f"{SPECS[chosen].title} has no verdicts: choose kept, dropped or unscored, or another format."
         )
     if options.link != "copy" and not SPECS[chosen].links:
-        raise ExportError(f"{SPECS[chosen].title} holds no links: leave that out.")
+        raise ExportError(f"{SPECS[chosen].title}: nothing is linked there. Leave --link out, or choose copy.")
     return chosen
 
 

@@ -90,7 +90,7 @@ def _refuse(target: Path, overwrite: bool) -> None:
 
 
 def _exists(target: Path) -> ExportError:
-    return ExportError(f"{target} exists already. Choose another name, or ask for it to be overwritten.")
+    return ExportError(f"{target} exists already. Choose another name, or ask for it to be overwritten (--overwrite).")
 
 
 def _publish(pairs: list[tuple[Path, Path]], overwrite: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.cli import system
+from jepascore_core.cli.runs import EXPLAINED
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
 from tests.cli.conftest import Cli
@@ -176,6 +177,31 @@ def test_export_of_what_was_not_measured_says_what_to_do(cli: Cli, tmp_path: Pat
 def test_export_lists_what_it_knows_where_a_name_is_wrong(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
     assert "xyz" in cli("export", "toy", tmp_path / "x.xyz").sentence
     assert "timm" in cli("export", "toy", tmp_path / "x.csv", "-b", "timm:other").sentence
+    limited = ("export", "toy", tmp_path / "x.csv", "--min-percentile", "5", "--label", "aa")
+    assert "no class 'aa'; known, or near to it: a" in cli(*limited).sentence
+    assert "give one, such as" in cli("export", "toy", tmp_path / "x.csv", "--label", "a").sentence
+    assert list(tmp_path.glob("x.csv*")) == []
+
+
+def test_a_recipe_that_cannot_be_written_is_said_before_anything_is(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
+    out, recipe = tmp_path / "kept.csv", tmp_path / "recipe.yaml"
+    assert cli("export", "toy", out, "--min-percentile", "20", "--save-recipe", recipe).code == 0
+    saved = recipe.read_bytes()
+    answer = cli("export", "toy", tmp_path / "other.csv", "--save-recipe", recipe)
+    assert (answer.code, "exists already" in answer.sentence) == (1, True)
+    assert list(tmp_path.glob("other.csv*")) == []
+    assert recipe.read_bytes() == saved
+    answer = cli("export", "toy", tmp_path / "other.csv", "--recipe", recipe, "--definition", "paper")
+    assert "leave rules, limits, backbone and definition out" in answer.sentence
+
+
+def test_the_reasons_of_a_few_failed_runs_are_enough(cli: Cli, dataset: DatasetRecord):
+    backbone = add_backbone(cli.store)
+    for number in range(EXPLAINED + 2):
+        add_run(cli.store, dataset, backbone, RunState.FAILED, message=f"reason {number}.")
+    told = cli("runs").err
+    assert [f"reason {number}." in told for number in range(EXPLAINED + 2)] == [False, False, *[True] * EXPLAINED]
+    assert "2 more failed: `jepascore runs follow ID` says why." in told
 
 
 def test_backbones_are_listed_and_searched(cli: Cli):

@@ -31,8 +31,12 @@ def test_extremes_are_a_picture_with_a_row_a_class(cli: Cli, tmp_path: Path):
     assert answer.json["classes"] == ["a", "b"]
     with Image.open(out) as sheet:
         assert sheet.height == 2 * HEAD + 2 * (HEAD + TILE + CAPTION + GAP)
-    assert cli("figure", "extremes", "toy", "-o", out, "--label", "b", "--json").json["classes"] == ["b"]
-    assert cli("figure", "extremes", "toy", "-o", out, "--label", "zebra").code == 1
+    before = out.read_bytes()
+    assert "exists already" in cli("figure", "extremes", "toy", "-o", out).sentence
+    assert out.read_bytes() == before
+    only = ("figure", "extremes", "toy", "-o", out, "--overwrite", "--label")
+    assert cli(*only, "b", "--json").json["classes"] == ["b"]
+    assert "no class 'zebra'" in cli(*only, "b", "--label", "zebra").sentence
 
 
 def test_tiles_stand_in_their_block():
@@ -52,7 +56,8 @@ def test_histograms_are_a_page_with_their_medians(cli: Cli, tmp_path: Path):
     answer = cli("figure", "histograms", "toy", "-o", out, "--json")
     assert answer.json["series"] == [{"dataset": "toy", "num_scored": 12, "median": 5.5}]
     assert "plotly" in out.read_text()
-    assert cli("figure", "histograms", "toy", "-o", out, "--shape", "density").code == 0
+    assert "exists already" in cli("figure", "histograms", "toy", "-o", out, "--shape", "density").sentence
+    assert cli("figure", "histograms", "toy", "-o", out, "--shape", "density", "--overwrite").code == 0
     assert "Density (% of samples per nat)" in out.read_text()
     assert "choose one of histogram" in cli("figure", "histograms", "toy", "-o", out, "--shape", "cake").sentence
 
@@ -75,5 +80,8 @@ def test_several_backbones_or_none_are_asked_for(cli: Cli, tmp_path: Path, kind:
     known = {sample.sample_key: 1.0 for sample in samples}
     dataset = cli.store.catalogue.dataset("toy")
     add_measurements(cli.store, dataset, add_backbone(cli.store, "timm:resnet18.test"), known, samples=samples)
-    assert "choose one with --backbone" in cli("figure", kind, "toy", "-o", tmp_path / "x").sentence
+    # By their names, since these tell them apart.
+    sentence = cli("figure", kind, "toy", "-o", tmp_path / "x").sentence
+    assert "choose one with --backbone: timm:" in sentence
+    assert "timm:resnet18.test" in sentence
     assert cli("figure", kind, "toy", "-o", tmp_path / "x", "-b", "resnet").code == 0

@@ -124,6 +124,15 @@ def test_adding_again_reads_what_changed_and_counts_what_fails(live: Cli, tmp_pa
     assert (failure["sample_key"], failure["stage"]) == ("b/broken.png", "decode")
 
 
+def test_a_source_of_which_nothing_can_be_read_fails_with_the_first_reason(live: Cli, tmp_path: Path):
+    table = tmp_path / "wrong.csv"
+    table.write_text("path,label\nnone/1.png,a\nnone/2.png,b\n")
+    answer = live("add", "all wrong", table, "--json")
+    assert (answer.code, answer.json["num_failed"]) == (1, 2)
+    assert "None of the 2 samples of all wrong can be read. The first, none/1.png: " in answer.sentence
+    assert "jepascore datasets failures 'all wrong'" in answer.sentence
+
+
 def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_index(live: Cli, tmp_path: Path):
     folder = write_noise(tmp_path / "images", 4)
     live("add", "going", folder)

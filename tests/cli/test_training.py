@@ -84,7 +84,7 @@ def test_the_path_of_a_trained_encoder_is_its_name_for_every_command(cli: Cli, t
     cli.store.write_measurements(info.backbone_id, SPEC, rows)
     out = tmp_path / "sheet.png"
     assert cli("figure", "extremes", "toy", "-b", folder / "mine.json", "-o", out).code == 0
-    assert cli("figure", "extremes", "toy", "-b", "trained:mine", "-o", out).code == 0
+    assert cli("figure", "extremes", "toy", "-b", "trained:mine", "-o", out, "--overwrite").code == 0
     assert cli("score", "toy", "-b", tmp_path / "nothing.json").code == 1
 
 
@@ -164,6 +164,12 @@ def test_density_keeps_what_is_finished_and_does_nothing_twice(cli: Cli, tmp_pat
     page = tmp_path / "out" / "density.html"
     table = cli(*words[:-1], "--html", page)
     assert "no (control)" in table.out
+    assert "plotly" in page.read_text()
+    page.write_text("mine")
+    # Before anything is trained.
+    assert "exists already" in cli("density", "--dimensions", "64", "--html", page).sentence
+    assert page.read_text() == "mine"
+    assert cli(*words[:-1], "--html", page, "--overwrite").code == 0
     assert "plotly" in page.read_text()
 
 

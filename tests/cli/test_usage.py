@@ -120,6 +120,7 @@ def test_wrong_usage_ends_with_two_and_touches_nothing(cli: Cli, arguments: tupl
     ("arguments", "words"),
     [
         (("add", "a", "/nowhere/at/all"), "does not exist"),
+        (("add", "a", "https://example.invalid/images.zip"), "Web addresses are not fetched: download it"),
         (("add", "a", "pyproject.toml"), "no known kind"),
         (("add", "[/]", "/nowhere/[bold]"), "/nowhere/[bold] does not exist"),
         (("add", "n\udcff", "/"), r"n\xff is not UTF-8"),

@@ -91,8 +91,15 @@ def test_given_columns_win_and_wrong_ones_are_told_what_there_is(tmp_path: Path)
 def test_a_table_without_a_path_column_lists_its_columns(tmp_path: Path):
     table = tmp_path / "t.csv"
     table.write_text("one,two\n1,2\n")
-    with pytest.raises(SourceError, match="one, two"):
+    with pytest.raises(SourceError, match=r"one, two.*--path-column"):
         plan_of(table)
+
+
+def test_a_table_that_holds_the_images_themselves_is_told_to_write_them(tmp_path: Path):
+    columns = {"image": [{"bytes": b"no image", "path": "a.png"}], "raw": [b"1"], "label": ["a"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"\(image, raw\) are not read: write them to files"):
+        plan_of(tmp_path / "t.parquet")
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_a_folder_is_never_replaced(store, scores, tmp_path):
 
 
 def test_options_that_cannot_be(store, scores, tmp_path):
-    with pytest.raises(ExportError, match="holds no links"):
+    with pytest.raises(ExportError, match="nothing is linked there"):
         export(store, scores, KEPT, tmp_path / "x.csv", options=ExportOptions("kept", link="symlink"))
     with pytest.raises(ExportError, match="cannot be placed"):
         export(store, scores, KEPT, tmp_path / "x", file_format="tree", options=ExportOptions("kept", link="move"))

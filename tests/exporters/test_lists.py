@@ -230,6 +230,8 @@ def test_targets_that_cannot_be(store, scores, tmp_path):
 def test_questions_that_cannot_be(store, scores, tmp_path):
     with pytest.raises(ExportError, match="has no verdicts"):
         export(store, scores, RULES, tmp_path / "all.txt", options=ExportOptions("all"))
+    with pytest.raises(ExportError, match=r"kept does not say which format is meant.*--format"):
+        export(store, scores, RULES, tmp_path / "kept")
     with pytest.raises(ExportError, match="no export format 'xlsx'"):
         export(store, scores, RULES, tmp_path / "x.xlsx")
     with pytest.raises(ExportError, match="Choose one of kept"):
