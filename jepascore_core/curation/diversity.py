@@ -76,7 +76,7 @@ def clusters(embeddings: npt.NDArray[Any], num_clusters: int, seed: int = 0, pro
     centres = start[_farthest_first(start, num_clusters, None, part_of(progress, 0.0, ends[0]))]
     for step in range(STEPS):
         nearest = _nearest(sample, centres, part_of(progress, ends[step], ends[step + 1]))
-        centres = _means(sample, nearest, centres)
+        centres = _means(sample, nearest, centres, part_of(progress, ends[step + 1], ends[step + 1]))
     return _nearest(points, centres, part_of(progress, ends[-1], 1.0))
 
 
@@ -90,22 +90,21 @@ def _nearest(points: Points, centres: Points, progress: Progress) -> Integers:
     return found
 
 
-def _means(points: Points, nearest: Integers, centres: Points) -> Points:
+def _means(points: Points, nearest: Integers, centres: Points, progress: Progress) -> Points:
     """Centres of the points of each cluster; one without points stays where it was."""
     sums = np.zeros(centres.shape)
     for rows in _blocks(len(points), BLOCK):
         order = np.argsort(nearest[rows], kind="stable")
         found, starts = np.unique(nearest[rows][order], return_index=True)
         sums[found] += np.add.reduceat(points[rows][order], starts, axis=0, dtype=np.float64)
+        progress(rows.stop / len(points))
     return np.where(sums.any(axis=1, keepdims=True), rounded(sums), centres)
 
 
 def _farthest_first(points: Points, k: int, first: Integers | None, progress: Progress) -> Integers:
     """`k_center` of rounded points, for k < N."""
     if first is None or not len(first):
-        mean = points.sum(axis=0, dtype=np.float64)
-        similarity = np.concatenate([points[rows] @ mean for rows in _blocks(len(points), BLOCK)])
-        first = np.array([np.argmax(similarity)])
+        first = np.array([_nearest_to_mean(points, part_of(progress, 0.0, 0.0))])
     search = _Search(points, k, progress)
     search.choose(first[:k])
     if search.num < k:
@@ -113,6 +112,17 @@ def _farthest_first(points: Points, k: int, first: Integers | None, progress: Pr
     while search.num < k:
         search.choose_from_pool()
     return search.chosen
+
+
+def _nearest_to_mean(points: Points, progress: Progress) -> int:
+    mean, similarity = np.zeros(points.shape[1]), np.empty(len(points))
+    for rows in _blocks(len(points), BLOCK):
+        mean += points[rows].sum(axis=0, dtype=np.float64)
+        progress(0.0)
+    for rows in _blocks(len(points), BLOCK):
+        similarity[rows] = points[rows] @ mean
+        progress(0.0)
+    return int(np.argmax(similarity))
 
 
 class _Search:

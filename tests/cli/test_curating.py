@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.curation import parse
+from jepascore_core.curation import preparations as preparations_module
 from jepascore_core.curation.decisions import decisions_of, user_name
+from jepascore_core.curation.preparing import pending_work
 from jepascore_core.curation.recipes import from_yaml
 from jepascore_core.records import DatasetRecord
+from jepascore_core.views.score_set import ScoreSet
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_sample
 
@@ -180,3 +183,26 @@ def test_recipes_are_saved_shown_duplicated_compared_and_removed(cli: Cli, datas
     assert exported.code == 0
     assert len((tmp_path / "kept.txt").read_text().splitlines()) == 4
     assert json.loads((tmp_path / "kept.txt.provenance.json").read_text())["recipe"]["name"] == "high (2)"
+
+
+@pytest.mark.parametrize("draw", ["diverse", "clusters 3"])
+def test_what_is_drawn_by_embeddings_is_worked_out_and_kept(
+    cli: Cli, dataset: DatasetRecord, tmp_path: Path, draw: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(preparations_module, "start_worker", lambda *_: False)
+    (run,) = cli.store.catalogue.runs()
+    scores = ScoreSet(dataset.dataset_id, str(run.backbone_id), run.result_spec_id)
+    rules, out = f"all | budget 4 {draw}", tmp_path / "kept.txt"
+    cli("decisions", "keep", "toy", "7.png")
+    decisions = decisions_of(cli.store, dataset.dataset_id)
+    (work,) = pending_work(cli.store, scores, parse(rules), decisions)
+    preparations_module.request_preparation(cli.store, scores, work)
+    assert [item["title"] for item in cli("worker", "status", "--json").json["preparations"]] == [work.title]
+    assert f"{work.title} · Waiting for the worker" in cli("worker", "status").err
+    assert cli("export", "toy", out, "--rules", rules).code == 0
+    assert pending_work(cli.store, scores, parse(rules), decisions) == ()
+    kept = out.read_text().split()
+    assert (len(kept), "7.png" in kept) == (4, True)
+    assert cli("recipes", "save", "toy", "drawn", "--rules", rules).code == 0
+    assert cli("export", "toy", tmp_path / "again.txt", "--recipe", "drawn").code == 0
+    assert (tmp_path / "again.txt").read_bytes() == out.read_bytes()
