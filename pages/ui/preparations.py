@@ -11,6 +11,7 @@ from jepascore_core.curation.preparations import (
     Preparation,
     cancel_preparation,
     preparation_of,
+    preparations,
     request_preparation,
 )
 from jepascore_core.curation.preparing import Work, pending_work, prepare
@@ -62,7 +63,10 @@ def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None
 
 
 def draw_preparations(scores: ScoreSet, works: Sequence[Work]) -> None:
-    """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done."""
+    """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done.
+
+    Beside these stand cards of what else the dataset waits for.
+    """
     found = [preparation_of(store(), scores, work) for work in works]
     asked = [item for item in found if item.state != "none"]
     if asked:
@@ -89,7 +93,10 @@ def _draw_asked(scores: ScoreSet, works: Sequence[Work], was_active: bool) -> No
     found = [preparation_of(store(), scores, work) for work in works]
     if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
         st.rerun()  # of the whole page: one is done or taken back, or from now on nothing more is to be expected
-    for item in found:
+    own = {item.identifier for item in found}
+    # What the dataset was asked for otherwise, as with other rules: it may come first, and not be wanted any more.
+    others = [item for item in preparations(store()) if item.dataset_id == scores.dataset_id and item.is_active]
+    for item in [*found, *(item for item in others if item.identifier not in own)]:
         _draw_one(scores, item)
 
 

@@ -142,6 +142,18 @@ def test_what_is_drawn_by_embeddings(
     assert not app.exception
 
 
+def test_what_is_not_wanted_any_more_can_be_taken_back(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    dataset_id = put(home_store, "finished").dataset.dataset_id
+    for number in (8, 9):
+        app = open_page(CURATE, dataset=dataset_id, rules=f"all | budget {number} diverse")
+        press(app, "Do it now")
+    assert ["Choosing 8 of" in said(app), "Choosing 9 of" in said(app)] == [True, True]
+    (former, _) = preparations(home_store)
+    next(button for button in app.main.get("button") if button.key == f"cancel-{former.identifier}").click().run()
+    assert [item.work.number for item in preparations(home_store)] == [9]
+    assert "Choosing 8 of" not in said(app)
+
+
 def test_a_diverse_choice_comes_after_the_rest(open_page: Callable[..., AppTest], home_store: Store) -> None:
     dataset_id = put(home_store, "finished").dataset.dataset_id
     app = open_page(CURATE, dataset=dataset_id, rules='near_duplicate(0.1) and label != "a" | budget 3 diverse')
