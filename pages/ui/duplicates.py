@@ -19,7 +19,7 @@ from pages.ui.pick import pick_one, pick_page
 from pages.ui.preparations import prepared
 from pages.ui.reviewer import choose_reviewer
 
-GROUPS_PER_PAGE = 10
+GROUPS_PER_PAGE = 24
 RADII = {
     "exact": "Same bytes",
     **{f"{radius:g}": f"Within {radius:g}" for radius in (0.01, 0.02, NEAR_RADIUS, 0.1)},
@@ -58,7 +58,7 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
     page = pick_page(pages)
     shown = duplicate_groups(store(), scores, radius, keep, (page - 1) * GROUPS_PER_PAGE, GROUPS_PER_PAGE)
     sections = [_section(group) for group in shown.groups]
-    event = gallery(sections, "duplicates", label="Groups of duplicates", size=104)
+    event = gallery(sections, "duplicates", label="Groups of duplicates", size=104, layout="flow")
     if event is not None:
         choose_keeper(store(), scores, radius, shown.groups[event.section].group_id, event.sample_key, who)
         st.rerun()
