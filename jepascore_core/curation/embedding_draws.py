@@ -29,9 +29,10 @@ VERSION = 1
 #: Results of each kind that are kept of one backbone.
 MAX_KEPT = 12
 
-#: Products that k-center adds up in a second on two cores, if most embeddings have to hear of most centres. 1,000 of a
-#: million (K = 384) took 57 s where they are random, and 24 s where they lie near 12 dimensions, on two busy cores.
-PRODUCTS_PER_SECOND = 5e9
+#: Products that k-center adds up in a second on two busy cores, with so many beside those of each pair, and if most
+#: embeddings have to hear of most centres, as random ones do: 1,000 of a million (K = 384) took 26 to 57 s of the 97 s
+#: that this makes, 3,000 of 120,000 (K = 8, 64 and 384) 6, 7 and 15 s of 8, 12 and 35.
+PRODUCTS_PER_SECOND, PRODUCTS_BESIDE = 5e9, 100
 MAX_SECONDS = 24 * 3600.0
 
 _CLUSTERS = pa.schema([("content_id", pa.string()), ("cluster", pa.int64())])
@@ -136,7 +137,7 @@ def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int) -> float:
         RuleError: if it is more than a day.
     """
     backbone = store.catalogue.backbones()[scores.backbone_id]
-    seconds = size * n * backbone.dimension / PRODUCTS_PER_SECOND
+    seconds = size * n * (backbone.dimension + PRODUCTS_BESIDE) / PRODUCTS_PER_SECOND
     if seconds > MAX_SECONDS:
         raise RuleError(
             f"Choosing {n:,} of {size:,} images far from each other may take {duration_text(seconds)}. Choose fewer, "

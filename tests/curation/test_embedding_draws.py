@@ -204,7 +204,7 @@ def test_a_dataset_that_changed_meanwhile(tmp_path):
 def test_what_would_take_days_is_refused(tmp_path, monkeypatch):
     store, scores = put(tmp_path)
     monkeypatch.setattr(draws_module, "PRODUCTS_PER_SECOND", 1e-3)
-    with pytest.raises(RuleError, match=r'may take 50 d\. .* "budget 9 clusters 1000"'):
+    with pytest.raises(RuleError, match=r'may take 675 d\. .* "budget 9 clusters 1000"'):
         pending_work(store, scores, parse("all | budget 9 diverse"))
     candidates = Candidates(str(store.catalogue.dataset(scores.dataset_id).version), np.ones(60, np.uint8))
     with pytest.raises(RuleError, match="Choose fewer"):
