@@ -134,7 +134,10 @@ def _decide(
 ) -> None:
     store = Store()
     record = store.catalogue.dataset(dataset)
-    found = find_samples(store, record.dataset_id, [*(samples or ()), *(_names_of(file) if file else ())])
+    names = [*(samples or ()), *(_names_of(file) if file else ())]
+    if not names:
+        raise RuleError("Name at least one sample, by its key or content id, or --from a file of them.")
+    found = find_samples(store, record.dataset_id, names)
     action_id = decide(store, record.dataset_id, found, verdict, who or user_name(), why)
     if json:
         print_json({"action_id": action_id, "verdict": verdict, "num_samples": len(found)})

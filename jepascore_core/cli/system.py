@@ -122,7 +122,10 @@ def _devices() -> tuple[list[str], list[str]]:
 def open_app(
     demo: Annotated[bool, typer.Option("--demo", help="Add and measure the embedded demo if it is not there.")] = False,
     port: Annotated[
-        int | None, typer.Option(help=f"Port on this machine; by default the first free one from {DEFAULT_PORT}.")
+        int | None,
+        typer.Option(
+            min=1, max=65535, help=f"Port on this machine; by default the first free one from {DEFAULT_PORT}."
+        ),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
@@ -165,6 +168,6 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+        except OSError:
             return False
     return True

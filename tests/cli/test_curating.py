@@ -67,7 +67,9 @@ def test_a_name_that_is_none_decides_nothing(cli: Cli, dataset: DatasetRecord, t
     answer = cli("decisions", "drop", "toy", "0.png", "gone.png")
     assert answer.code == 1
     assert "1 of 2 names are no sample key or content id of toy, for example 'gone.png'" in answer.sentence
-    assert "at least one sample" in cli("decisions", "drop", "toy").sentence
+    (tmp_path / "empty.txt").touch()
+    for nothing in ((), ("--from", tmp_path / "empty.txt")):
+        assert "Name at least one sample, by its key" in cli("decisions", "drop", "toy", *nothing).sentence
     assert "cannot be read" in cli("decisions", "drop", "toy", "--from", tmp_path / "none.txt").sentence
     assert "no dataset 'toi'" in cli("decisions", "toi").sentence
     assert standing(cli) == {}

@@ -105,6 +105,7 @@ def test_the_version_is_one_line(cli: Cli):
         ("runs", "cancel"),
         ("worker",),
         ("app", "--port", "http"),
+        ("app", "--port", "99999"),
         ("doctor", "--bogus"),
     ],
     ids=" ".join,
