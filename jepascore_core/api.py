@@ -37,7 +37,7 @@ def index_source(store: Store, name_or_source: str | Path, options: SourceOption
             store.catalogue.dataset(str(name_or_source))
         except UnknownNameError as error:
             raise UnknownNameError(f"{error} There is no file or folder of that name either.") from None
-    return _index_now(store, source.resolve(), options or SourceOptions())
+    return _index_now(store, source.resolve(), (options or SourceOptions()).located())
 
 
 def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRecord:

@@ -99,7 +99,7 @@ def request_dataset(store: Store, name: str, source: str, options: SourceOptions
         SourceError: if the source cannot be a dataset.
         StoreError: if the name is taken by another source.
     """
-    options = options or SourceOptions()
+    options = (options or SourceOptions()).located()
     location = str(Path(source).expanduser().resolve())
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:

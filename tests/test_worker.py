@@ -280,6 +280,20 @@ def test_options_of_a_complete_index_hold_until_others_are_given(store, worker, 
     assert labels() == {"animal"}
 
 
+def test_a_root_is_meant_from_where_it_was_given(store, worker, tmp_path, monkeypatch):
+    write_images(tmp_path / "images", 2)
+    (tmp_path / "lists").mkdir()
+    table = tmp_path / "lists" / "t.csv"
+    paths = sorted(path.relative_to(tmp_path / "images") for path in (tmp_path / "images").rglob("*.png"))
+    table.write_text("path\n" + "".join(f"{path}\n" for path in paths))
+    monkeypatch.chdir(tmp_path)
+    dataset = request_dataset(store, "toy", "lists/t.csv", SourceOptions(root="images"))
+    monkeypatch.chdir(store.home)
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    dataset = store.catalogue.dataset("toy")
+    assert (dataset.state, dataset.num_indexed) == (DatasetState.READY, 2), dataset.message
+
+
 def test_cancelling_an_index_keeps_what_was_read(store, worker, tmp_path):
     folder = write_images(tmp_path / "images", 3)
     dataset = request_dataset(store, "toy", str(folder))

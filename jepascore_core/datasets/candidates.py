@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
@@ -33,6 +34,10 @@ class SourceOptions:
     def to_dict(self) -> dict[str, str | None]:
         """Plain dictionary, ready for JSON."""
         return dataclasses.asdict(self)
+
+    def located(self) -> Self:
+        """The same with a full root: the worker, who reads the source, stands in another folder."""
+        return dataclasses.replace(self, root=str(Path(self.root).expanduser().resolve())) if self.root else self
 
     def or_else(self, earlier: Self) -> Self:
         """These options, and for what they leave out the earlier ones; what is an empty text is None."""
