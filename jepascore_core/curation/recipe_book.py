@@ -90,7 +90,9 @@ def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool =
             )
     except StoreError as error:
         if isinstance(error.__cause__, sqlite3.IntegrityError):
-            raise RuleError(f"There is a recipe named {recipe.name!r} already. Choose another name.") from error
+            raise RuleError(
+                f"There is a recipe named {recipe.name!r} already. Choose another name, or replace it (--overwrite)."
+            ) from error
         raise
     take_snapshot(store, dataset_id, recipe)
     if overwrite:
