@@ -22,7 +22,7 @@ EVIL = '<a href="javascript:x">&\nb</a>'
 @pytest.fixture
 def scored(store):
     samples = [make_sample(f"{EVIL}/{n}.png", (EVIL, "b", None)[n % 3], "train") for n in range(24)]
-    dataset = add_dataset(store, EVIL, [*samples, make_sample("pending.png", "b")])
+    dataset = add_dataset(store, EVIL.replace("\n", " "), [*samples, make_sample("pending.png", "b")])
     rng = np.random.default_rng(0)
     sets = [
         add_measurements(

@@ -223,6 +223,8 @@ def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, t
     expect(card.get_by_text(f"{NUM_DIGITS} of {NUM_DIGITS} images measured")).to_be_visible()
     assert app.store.catalogue.run(run.run_id).num_reused == cancelled.num_measured
     assert app.repeated() == []
+    # The page is drawn anew at the end of a run, and a link that goes while it is pressed leads nowhere.
+    expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
     card.get_by_role("link", name="Explore").click()
     expect(page.get_by_role("group", name="Extremes").locator(".tile").first).to_be_visible(timeout=PATIENCE)
 

@@ -35,7 +35,8 @@ def test_small_singular_values_survive_the_squaring_of_the_condition_number():
 def test_null_directions_come_out_at_rounding_level():
     found = singular_values(with_spectrum([200.0, 5.0, 1.0, 0.0, 0.0], 300))[0]
     assert found[3:].max() < 1e-11
-    np.testing.assert_allclose(found[:3], [200.0, 5.0, 1.0], rtol=1e-12)
+    # Squares are rounded at that of the greatest, 4e4: 9e-12, of which the root of 1 keeps a half.
+    np.testing.assert_allclose(found[:3], [200.0, 5.0, 1.0], rtol=1e-11)
 
 
 def test_more_outputs_than_inputs_leaves_zeros():
