@@ -331,10 +331,10 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def parquet_sql(paths: Sequence[Path]) -> str:
-    """SELECT of all rows of some files, by the names of their columns."""
+def parquet_sql(paths: Sequence[Path], options: str = "union_by_name = true") -> str:
+    """SELECT of all rows of some files, by the names of their columns, or with other options of DuckDB's."""
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"SELECT * FROM read_parquet([{quoted}], union_by_name = true)"
+    return f"SELECT * FROM read_parquet([{quoted}], {options})"
 
 
 def _with_other_definitions(measured: str) -> str:

@@ -20,7 +20,7 @@ from jepascore_core.errors import RuleError, StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile, table_of
-from jepascore_core.views.score_tables import any_table, current_vectors, num_rows, table_sql
+from jepascore_core.views.score_tables import any_table, current_vectors, table_sql
 from jepascore_core.views.vector_files import NORM_DECIMALS, norms_sql
 
 #: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
@@ -29,8 +29,6 @@ BUSY_SECONDS = 120.0
 
 #: Percentiles that a score table holds, by what they are within.
 _RANKED = {None: "percentile", "label": "class_percentile"}
-
-_REPEATED = "The store holds repeated measurements. Run `jepascore doctor` to find them."
 
 _NORM = f"round(sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[])), {NORM_DECIMALS})"
 
@@ -148,27 +146,35 @@ class Columns:
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
         """
-        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
         about = ["score", freshness(self._store, scores), *_identity(scores), companion]
+        known = self._held(about)
+        if known is not None:
+            return known
         base = self.base(dataset)
-        table = table_of(self._store, scores) if companion is None else None
+        if companion == "norm":
+            norms = self._norms_sql(dataset, scores)
+            sql = f'SELECT norm AS "{{name}}" FROM {base} LEFT JOIN ({norms}) USING (content_id) ORDER BY row_id'
+            return self._hold_fitting(about, sql, base)
+        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
+        table = table_of(self._store, scores)
         if table is not None:
             values += "".join(f', {kind} AS "{{name}}_{kind}"' for kind in _RANKED.values())
         if table is not None and self._knows_table_rows(base):
-            if num_rows(table) != self._num_samples(base):
-                raise StoreError(_REPEATED)
             # Sorting by a number takes a third of the time of sorting by keys.
             sql = f"""SELECT {values} FROM ({table_sql(table, scores.definition)}) AS scored
-                JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
-            return self.hold(about, sql)
-        covered, order = covered_sql(self._store, scores), "sample_key, uri"
-        if companion == "norm":
-            covered = f"""SELECT row_id, NULL::INTEGER AS rank, norm AS score, norm AS lower, norm AS upper,
-                true AS is_exact FROM {base} LEFT JOIN ({self._norms_sql(dataset, scores)}) USING (content_id)"""
-            order = "row_id"
-        name = self.hold(about, f"SELECT {values} FROM ({covered}) ORDER BY {order}")
-        if self._num_samples(name) != self._num_samples(base):
-            raise StoreError(_REPEATED)
+                LEFT JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
+        else:
+            sql = f"SELECT {values} FROM ({covered_sql(self._store, scores)}) ORDER BY sample_key, uri"
+        return self._hold_fitting(about, sql, base)
+
+    def _hold_fitting(self, about: Sequence[Any], sql: str, base: str) -> str:
+        """Like `hold`, for a column that has to have one row a sample."""
+        name = self.hold(about, sql)
+        if self._num_rows(name) != self._num_rows(base):
+            with self._lock:
+                self._used.pop(name, None)
+                self._store.let_go(name)
+            raise StoreError("The store holds repeated measurements. Run `jepascore doctor` to find them.")
         return name
 
     def _norms_sql(self, dataset: DatasetRecord, scores: ScoreSet) -> str:
@@ -183,7 +189,7 @@ class Columns:
             self._store.query(f"SELECT bool_and(table_row IS NOT NULL) AS known FROM {base}")["known"][0].as_py()
         )
 
-    def _num_samples(self, table: str) -> int:
+    def _num_rows(self, table: str) -> int:
         return int(self._store.query(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
 
     def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:

@@ -100,7 +100,9 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
 
     def work_out() -> Gaussianity:
         vectors = find_vectors(table_of(store, scores))
-        return gaussianity(some_embeddings(vectors, MAX_IMAGES) if vectors else stored_embeddings(store, scores)[1])
+        return gaussianity(
+            some_embeddings(store, vectors, MAX_IMAGES) if vectors else stored_embeddings(store, scores)[1]
+        )
 
     return remembered(store, ("gaussianity", scores, freshness(store, scores)), work_out)
 

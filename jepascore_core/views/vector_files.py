@@ -120,22 +120,21 @@ def count_vectors(folder: Path) -> int:
     return int(pq.read_metadata(folder / _IMAGES).num_rows)
 
 
-def some_embeddings(folder: Path, number: int) -> Floats:
+def some_embeddings(store: Store, folder: Path, number: int) -> Floats:
     """Embeddings [n, K] of the first images by content id, at most `number`, with the lengths that they had.
 
     Raises:
-        OSError: if the files cannot be read.
+        OSError, StoreError: if the files cannot be read.
     """
-    images = pq.read_table(folder / _IMAGES)
-    chosen = pc.select_k_unstable(images["content_id"], number, [("content_id", "ascending")]).to_numpy()
-    row_bytes = (folder / _EMBEDDINGS).stat().st_size // max(1, len(images))
+    images = parquet_sql([folder / _IMAGES], "file_row_number = true")
+    chosen = store.query(f"SELECT file_row_number AS row, norm FROM ({images}) ORDER BY content_id LIMIT {int(number)}")
+    row_bytes = (folder / _EMBEDDINGS).stat().st_size // max(1, count_vectors(folder))
     found = np.empty((len(chosen), row_bytes // 2), np.float16)
     with (folder / _EMBEDDINGS).open("rb") as file:
-        for place, row in enumerate(chosen.tolist()):
+        for place, row in enumerate(chosen["row"].to_pylist()):
             file.seek(row * row_bytes)
             found[place] = np.frombuffer(file.read(row_bytes), np.float16)
-    norms = images["norm"].to_numpy()[chosen]
-    return found.astype(np.float32) * norms[:, None].astype(np.float32)
+    return found.astype(np.float32) * chosen["norm"].to_numpy()[:, None].astype(np.float32)
 
 
 def nearest_in_file(folder: Path, query: Floats, number: int) -> dict[str, float]:
