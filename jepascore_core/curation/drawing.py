@@ -17,6 +17,13 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
+def lot_order(store: Store, columns: Columns, dataset: DatasetRecord, seed: int) -> str:
+    """Table of the row_id of all samples in the order of their lots, on which `lots` of any groups rest."""
+    base = columns.base(dataset)
+    sql = f"SELECT row_id FROM {base} ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id"
+    return columns.hold_made(["order of lots", base, seed], lambda: store.query(sql, [seed]))
+
+
 def lots(
     store: Store, columns: Columns, dataset: DatasetRecord, seed: int, column: str | None, beside: str = ""
 ) -> str:
@@ -30,11 +37,10 @@ def lots(
         column: what the groups are by; None = all are one.
         beside: table with that column, one row a sample; "" = it is one of the samples' own.
     """
-    base = columns.base(dataset)
+    base, order = columns.base(dataset), lot_order(store, columns, dataset, seed)
 
     def made() -> pa.Table:
-        order = f"SELECT row_id FROM {base} ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id"
-        rows = store.query(order, [seed])["row_id"].to_numpy()
+        rows = store.query(f"SELECT row_id FROM {order}")["row_id"].to_numpy()
         if column is None:
             return pa.table({"row_id": rows, "code": np.zeros(len(rows), np.int64), "lot": np.arange(len(rows))})
         joined = f"{base} POSITIONAL JOIN {beside}" if beside else base

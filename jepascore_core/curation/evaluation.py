@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.compiling import Compiler
-from jepascore_core.curation.drawing import drawn, lots
+from jepascore_core.curation.drawing import drawn, lot_order, lots
 from jepascore_core.curation.embedding_draws import Candidates, cluster_column, diverse_rows
 from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Part, Step
 from jepascore_core.records import DatasetRecord, short_hash
@@ -72,6 +72,15 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
         RuleError: if a rule names a column that the dataset does not have.
     """
     return _Evaluator(store, scores, curation, decisions or {}).evaluate()
+
+
+def prepare_draws(store: Store, scores: ScoreSet) -> None:
+    """Work out what the first budget of a dataset would wait for, unless it asks for another seed.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+    """
+    lot_order(store, columns(store), store.catalogue.dataset(scores.dataset_id), Budget(1).seed)
 
 
 def count_dropped(store: Store, scores: ScoreSet, step: Step) -> int:
