@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation import apply, before_after, parse, preview
-from jepascore_core.curation.evaluation import prepare_draws
+from jepascore_core.curation.evaluation import prepare_changes
 from jepascore_core.records import DatasetState, MeasurementSpec
 from jepascore_core.store import MEASUREMENT_SCHEMA, Store
 from jepascore_core.views.score_set import ScoreSet
@@ -57,8 +57,8 @@ def main() -> None:
         for name, text in (("(first opening) ", CHANGES[0]), *(("", text) for text in CHANGES)):
             report(store, scores, name, text)
             if name:
-                _, seconds = timed(lambda: prepare_draws(store, scores))
-                print(f"(the page then looks ahead to the first budget: {seconds:.2f} s aside)")
+                _, seconds = timed(lambda: prepare_changes(store, scores))
+                print(f"(the page then looks ahead to what may come: {seconds:.2f} s aside)")
         for text in CHANGES[1:]:
             report(store, scores, "(seen once) ", text.replace("5", "7"))
 

@@ -19,6 +19,7 @@ from jepascore_core.curation.embedding_draws import Candidates, cluster_column, 
 from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Part, Step
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
+from jepascore_core.views.choices import measured_choices
 from jepascore_core.views.score_set import ScoreSet
 
 Verdict = Literal["keep", "drop", "unscored"]
@@ -26,6 +27,9 @@ Decided = Literal["keep", "drop"]
 
 #: What people decided: (sample key, content id) -> keep or drop. A sample with other bytes is to be decided anew.
 Decisions = Mapping[tuple[str, str], Decided]
+
+#: Backbones whose scores are read ahead: 60 MB each at a million samples.
+NUM_AHEAD = 2
 
 KEEPER_ORDER: dict[Keeper, str] = {
     "most_likely": "{score} DESC NULLS LAST",
@@ -74,13 +78,17 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
     return _Evaluator(store, scores, curation, decisions or {}).evaluate()
 
 
-def prepare_draws(store: Store, scores: ScoreSet) -> None:
-    """Work out what the first budget of a dataset would wait for, unless it asks for another seed.
+def prepare_changes(store: Store, scores: ScoreSet) -> None:
+    """Work out what the next change of a curation may wait for: in what order budgets draw, unless they ask for another
+    seed, and the scores of some other backbones.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
     """
-    lot_order(store, columns(store), store.catalogue.dataset(scores.dataset_id), Budget(1).seed)
+    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    lot_order(store, held, dataset, Budget(1).seed)
+    for choice in measured_choices(store, scores.dataset_id)[:NUM_AHEAD]:
+        held.score(dataset, choice.scores(scores.dataset_id, scores.definition))
 
 
 def count_dropped(store: Store, scores: ScoreSet, step: Step) -> int:

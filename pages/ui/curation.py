@@ -18,7 +18,7 @@ from jepascore_core.curation import (
 )
 from jepascore_core.curation.columns import load_columns
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.evaluation import prepare_draws
+from jepascore_core.curation.evaluation import prepare_changes
 from jepascore_core.figures import class_balance_figure, histogram_figure
 from jepascore_core.views.formats import count_text, percent_text
 from jepascore_core.views.memory import look_ahead
@@ -56,7 +56,7 @@ def draw_curation(scores: ScoreSet) -> None:
     with right:
         _draw_before_after(scores, curation, result, decisions)
     draw_exports(scores, curation, decisions)
-    look_ahead(partial(prepare_draws, store(), scores))
+    look_ahead(partial(prepare_changes, store(), scores))
 
 
 def _draw_counts(result: CurationResult) -> None:
