@@ -20,12 +20,11 @@ from jepascore_core.curation import embedding_draws as draws_module
 from jepascore_core.curation import preparations as preparations_module
 from jepascore_core.curation.embedding_draws import Candidates, diverse_rows
 from jepascore_core.curation.preparations import (
-    cancel_preparation,
     preparation_of,
     request_preparation,
 )
 from jepascore_core.curation.preparing import pending_work, prepare, prepare_all
-from jepascore_core.errors import RuleError, RunCancelled
+from jepascore_core.errors import RuleError
 from jepascore_core.queueing import Work
 from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
@@ -34,6 +33,7 @@ from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.worker import Worker
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample, wait_until
 from tests.curation.test_laws import SLOWLY
+from tests.curation.test_preparations import cancelled_at
 
 DRAWN = ["all | budget 7 clusters 5 seed 2", 'label = "a" and score >= 8 | one per exact | budget 7 diverse']
 
@@ -169,23 +169,10 @@ def test_candidates_travel_in_a_request():
 
 @pytest.mark.parametrize("text", DRAWN)
 def test_a_cancelled_one_leaves_nothing(tmp_path, monkeypatch, text):
-    monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.001)
     store, scores = put(tmp_path, 400)
     (work,) = pending_work(store, scores, parse(text))
     asked = request_preparation(store, scores, work)
-    report, left = preparations_module._Reporter.__call__, [4]
-
-    def cancelled_meanwhile(reporter, share):
-        left[0] -= 1
-        if not left[0]:
-            cancel_preparation(store, asked.identifier)
-            with pytest.raises(RunCancelled):
-                while True:
-                    reporter._check()
-            raise RunCancelled
-        report(reporter, share)
-
-    monkeypatch.setattr(preparations_module._Reporter, "__call__", cancelled_meanwhile)
+    left = cancelled_at(monkeypatch, store, asked.identifier, 4)
     Worker(store).handle(Work.PREPARATION, asked.identifier)
     assert left == [0]
     assert (files(store, scores), preparation_of(store, scores, work).state) == ([], "none")

@@ -122,17 +122,15 @@ def test_how_far_it_is(store, scores):
     assert (shown.work.title, shown.dataset_id) == (work.title, scores.dataset_id)
 
 
-@pytest.mark.parametrize("calls", [1, 3])
-def test_a_cancelled_one_leaves_nothing(store, scores, monkeypatch, calls):
+def cancelled_at(monkeypatch, store, identifier, calls):
+    """Have a request taken back while its worker reports for the so many-th time; [0] once that has happened."""
     monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.001)
-    (work, _) = pending_work(store, scores, RULES)
-    asked = request_preparation(store, scores, work)
     report, left = preparations_module._Reporter.__call__, [calls]
 
     def cancelled_meanwhile(reporter, share):
         left[0] -= 1
         if not left[0]:
-            cancel_preparation(store, asked.identifier)
+            cancel_preparation(store, identifier)
             with pytest.raises(RunCancelled):
                 while True:
                     reporter._check()
@@ -140,6 +138,14 @@ def test_a_cancelled_one_leaves_nothing(store, scores, monkeypatch, calls):
         report(reporter, share)
 
     monkeypatch.setattr(preparations_module._Reporter, "__call__", cancelled_meanwhile)
+    return left
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_cancelled_one_leaves_nothing(store, scores, monkeypatch, calls):
+    (work, _) = pending_work(store, scores, RULES)
+    asked = request_preparation(store, scores, work)
+    left = cancelled_at(monkeypatch, store, asked.identifier, calls)
     Worker(store).handle(Work.PREPARATION, asked.identifier)
     assert left == [0]
     assert known_near_groups(store, scores, 0.05) is None

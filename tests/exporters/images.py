@@ -8,10 +8,15 @@ import numpy as np
 from PIL import Image
 
 from jepascore_core.api import open_dataset
+from jepascore_core.curation import parse
 from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.exporters import ExportOptions
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, make_measurement
+
+#: All but the three least likely; and everything, with a verdict.
+KEPT, ALL = parse("score >= 3"), ExportOptions("all")
 
 #: Files of a source: hostile names, a name that means a split to some reader, names that differ in case only.
 NAMES = (

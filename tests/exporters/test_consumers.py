@@ -20,26 +20,10 @@ from jepascore_core.curation import parse
 from jepascore_core.datasets.candidates import KINDS
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters import FORMATS, LINKS, SPECS, ExportOptions, export, export_bytes, snippet
-from jepascore_core.exporters.places import Places, safe_name
+from jepascore_core.exporters import FORMATS, LINKS, ExportOptions, export, export_bytes, snippet
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.datasets.test_reading import digits, write_idx
-from tests.exporters.images import NAMES, index, make_source, snapshot
-
-KEPT = parse("score >= 3")
-ALL = ExportOptions("all")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return make_source(tmp_path_factory.mktemp("source"))
-
-
-@pytest.fixture
-def scores(store, source, monkeypatch):
-    before = snapshot(source)
-    yield index(store, source, monkeypatch)
-    assert snapshot(source) == before
+from tests.exporters.images import ALL, KEPT, NAMES, index, make_source
 
 
 def kept_rows(store, scores):
@@ -330,102 +314,3 @@ def test_every_format_has_a_snippet_that_compiles():
     """All but FiftyOne's, whose package brings a database along, are run above."""
     for file_format, kind in itertools.product(FORMATS, KINDS):
         compile(snippet(file_format, 'it\'s "x"', "/a 'b'", kind, "'n\\"), file_format, "exec")
-
-
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_the_same_samples_give_the_same_bytes(store, scores, tmp_path, file_format):
-    for name in "ab":
-        export(store, scores, KEPT, tmp_path / name, file_format=file_format)
-    if not SPECS[file_format].is_folder:
-        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-        return
-    one, two = ({str(p.relative_to(tmp_path / n)): p.read_bytes() for p in (tmp_path / n).rglob("*") if p.is_file()}
-                for n in "ab")  # fmt: skip
-    assert one == two
-    assert one
-
-
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_nobody_kept_is_an_empty_export(store, scores, tmp_path, file_format):
-    report = export(store, scores, parse("score > 99"), tmp_path / "none", file_format=file_format)
-    assert report.num_rows == 0
-    assert report.path.exists()
-
-
-@pytest.mark.parametrize("file_format", [name for name in FORMATS if SPECS[name].has_images])
-@pytest.mark.parametrize("harm", ["vanished", "changed", "cancelled"])
-def test_all_or_nothing(store, monkeypatch, tmp_path, file_format, harm):
-    source = make_source(tmp_path / "source")
-    scores = index(store, source, monkeypatch)
-    target = tmp_path / "out"
-    target.mkdir()
-    victim = source / "test" / "d.png"
-    if harm == "vanished":
-        victim.unlink()
-    elif harm == "changed":
-        Image.new("RGB", (5, 5)).save(victim)
-
-    def cancel(done, total):
-        if harm == "cancelled" and done >= total:
-            raise KeyboardInterrupt
-
-    wanted = KeyboardInterrupt if harm == "cancelled" else ExportError
-    with pytest.raises(wanted) as caught:
-        export(store, scores, parse(""), target / "x", file_format=file_format, progress=cancel)
-    if harm != "cancelled":
-        assert "test/d.png" in str(caught.value)
-        assert "Nothing was exported" in str(caught.value)
-    assert list(target.iterdir()) == []
-
-
-@pytest.mark.parametrize("link", ["symlink", "hardlink"])
-def test_links_to_what_is_not_there(store, monkeypatch, tmp_path, link):
-    source = make_source(tmp_path / "source")
-    scores = index(store, source, monkeypatch)
-    (source / "test" / "d.png").unlink()
-    with pytest.raises(ExportError, match="Nothing was exported"):
-        export(store, scores, parse(""), tmp_path / "x", file_format="tree", options=ExportOptions("kept", link=link))
-    assert not (tmp_path / "x").exists()
-
-
-def test_a_folder_is_never_replaced(store, scores, tmp_path):
-    target = tmp_path / "mine"
-    target.mkdir()
-    for overwrite in (False, True):
-        with pytest.raises(ExportError, match="is a folder"):
-            export(store, scores, KEPT, target, file_format="tree", overwrite=overwrite)
-    (target / "x").write_text("mine")
-    with pytest.raises(ExportError, match="is a folder"):
-        export(store, scores, KEPT, target, file_format="webdataset")
-    assert (target / "x").read_text() == "mine"
-
-
-def test_options_that_cannot_be(store, scores, tmp_path):
-    with pytest.raises(ExportError, match="nothing is linked there"):
-        export(store, scores, KEPT, tmp_path / "x.csv", options=ExportOptions("kept", link="symlink"))
-    with pytest.raises(ExportError, match="cannot be placed"):
-        export(store, scores, KEPT, tmp_path / "x", file_format="tree", options=ExportOptions("kept", link="move"))
-    with pytest.raises(ExportError, match="has no verdicts"):
-        export(store, scores, KEPT, tmp_path / "x", file_format="indices", options=ALL)
-    with pytest.raises(ExportError, match="is a folder"):
-        export_bytes(store, scores, KEPT, "tree")
-
-
-@pytest.mark.parametrize(
-    "key", ["../../etc/passwd", "/etc/passwd", "a\0b", "con.png", "a/../../b", "x" * 400 + ".png", "..", "", "a\\..\\b"]
-)
-def test_no_name_leads_out_of_the_export(tmp_path, key):
-    for label in (None, "..", "a/b", ""):
-        found = Places().of(key, label, "/x/y.png")
-        path = (tmp_path / found).resolve()
-        assert path.is_relative_to(tmp_path)
-        assert path != tmp_path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-
-
-def test_places_are_never_shared():
-    places = Places()
-    found = [places.of(key, "l", "/x.png") for key in ("a.png", "A.png", "./a.png", "l/a.png", "b", "b.png")]
-    assert len({path.casefold() for path in found}) == 6
-    assert safe_name("a:b*") == "a_b_"
