@@ -17,11 +17,11 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-def lot_order(store: Store, columns: Columns, dataset: DatasetRecord, seed: int) -> str:
+def lot_order(columns: Columns, dataset: DatasetRecord, seed: int) -> str:
     """Table of the row_id of all samples in the order of their lots, on which `lots` of any groups rest."""
     base = columns.base(dataset)
     sql = f"SELECT row_id FROM {base} ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id"
-    return columns.hold_made(["order of lots", base, seed], lambda: store.query(sql, [seed]))
+    return columns.hold(["order of lots", base, seed], sql, [seed])
 
 
 def lots(
@@ -37,7 +37,7 @@ def lots(
         column: what the groups are by; None = all are one.
         beside: table with that column, one row a sample; "" = it is one of the samples' own.
     """
-    base, order = columns.base(dataset), lot_order(store, columns, dataset, seed)
+    base, order = columns.base(dataset), lot_order(columns, dataset, seed)
 
     def made() -> pa.Table:
         rows = store.query(f"SELECT row_id FROM {order}")["row_id"].to_numpy()

@@ -86,7 +86,7 @@ def prepare_changes(store: Store, scores: ScoreSet) -> None:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
     """
     held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    lot_order(store, held, dataset, Budget(1).seed)
+    lot_order(held, dataset, Budget(1).seed)
     for choice in measured_choices(store, scores.dataset_id)[:NUM_AHEAD]:
         held.score(dataset, choice.scores(scores.dataset_id, scores.definition))
 
