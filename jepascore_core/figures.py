@@ -34,10 +34,13 @@ Shape = Literal["histogram", "density", "ecdf"]
 MAX_BARS = 3
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029&<>]*")
 
 
 def shown(text: str, length: int = 60) -> str:
     """Text from outside as plotly shows it: on one line, not too long, no markup."""
+    if len(text) <= length and _PLAIN.fullmatch(text):  # nearly all of them, of which some figures have thousands
+        return text
     plain = _CONTROL.sub(" ", text)
     return html.escape(plain if len(plain) <= length else f"{plain[: length - 1]}…", quote=False)
 
@@ -250,21 +253,23 @@ def class_balance_figure(balance: Sequence[ClassBalance]) -> go.Figure:
 
 def quiet_figure(height: int = 340) -> go.Figure:
     """An empty figure without a legend, unless the caller turns it on."""
-    return empty_figure(height).update_layout(showlegend=False, hoverlabel={"align": "left"})
+    return empty_figure(height, showlegend=False, hoverlabel={"align": "left"})
 
 
-def empty_figure(height: int) -> go.Figure:
+def empty_figure(height: int, **layout: Any) -> go.Figure:
     """A figure on transparent ground, with its legend above the plot."""
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-        # On a transparent ground plotly would put its buttons on a dark bar.
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": PALETTE[0]},
+    # All at once: plotly takes 2 ms for that, and 2 ms more for every later change.
+    return go.Figure(
+        layout={
+            "height": height,
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+            # On a transparent ground plotly would put its buttons on a dark bar.
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": PALETTE[0]},
+            "xaxis": {"automargin": True},
+            "yaxis": {"automargin": True},
+            **layout,
+        }
     )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
-    return figure

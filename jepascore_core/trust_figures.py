@@ -100,7 +100,7 @@ def langevin_figure(walk: Langevin) -> go.Figure:
         go.Heatmap(
             x=walk.axis,
             y=walk.axis,
-            z=walk.log_density,
+            z=np.asarray(walk.log_density),
             colorscale=FIELD,
             zsmooth="best",
             hoverinfo="skip",
@@ -153,7 +153,7 @@ def _number(value: float | None) -> str:
 
 
 def _walkers(frame: Sequence[Sequence[float]]) -> go.Scatter:
-    xs, ys = zip(*frame, strict=True)
+    xs, ys = np.asarray(frame).T  # plotly looks at each number of a list
     marker = {"color": PALETTE[1], "size": 6, "line": {"width": 0.5, "color": "white"}}
     return go.Scatter(x=xs, y=ys, mode="markers", marker=marker, hoverinfo="skip")
 

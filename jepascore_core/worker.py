@@ -31,6 +31,8 @@ from jepascore_core.queueing import QUEUES, Work, open_queue
 from jepascore_core.records import DatasetState, ProbeState, Run, RunState
 from jepascore_core.runs import worker_lock
 from jepascore_core.store import Store, write_atomically
+from jepascore_core.trust.preparing import prepare_trust
+from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.score_tables import prepare_score_table
 
 logger = logging.getLogger("jepascore.worker")
@@ -181,7 +183,8 @@ class Worker:
             return
         dataset = self.store.catalogue.dataset(run.dataset_id)
         try:
-            prepare_score_table(self.store, dataset, run.backbone_id, run.result_spec_id)
+            if prepare_score_table(self.store, dataset, run.backbone_id, run.result_spec_id) is not None:
+                prepare_trust(self.store, ScoreSet(dataset.dataset_id, run.backbone_id, run.result_spec_id))
         except (OSError, duckdb.Error, StoreError):
             logger.exception("no score table for %s", dataset.name)
 

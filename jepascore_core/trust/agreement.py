@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from jepascore_core.curation.columns import columns
 from jepascore_core.curation.companion_columns import companion_column, count_measured
 from jepascore_core.curation.preparing import Work, slow_companions
 from jepascore_core.store import Store
+from jepascore_core.trust.kept import kept
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import ScoreSet, freshness
+from jepascore_core.views.score_tables import current_vectors
 
 Values = npt.NDArray[np.float64]
 
@@ -27,6 +30,8 @@ DEFECT_COLUMN = "contaminant"
 LEAST_SHARE = 0.05
 #: Of fewer images nothing is said.
 MIN_COMPARED = 3
+#: Raised when the numbers are worked out in another way.
+METHOD = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +79,32 @@ def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
 
 
 def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
+    slow = slow_companions(store, scores)
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    vectors = current_vectors(store, dataset, scores.backbone_id, scores.spec_id)
+    about = [METHOD, scores.definition, sorted(str(work.companion) for work in slow)]
+    found = kept(vectors, f"companions-{scores.definition}", about, lambda: _compare(store, scores, slow))
+    return CompanionView(
+        num_images=found["num_images"],
+        agreements=tuple(CompanionAgreement(**row) for row in found["agreements"]),
+        defects=tuple(DefectRow(**row) for row in found["defects"]),
+        pending=slow if found["num_images"] >= MIN_COMPARED else (),
+        missing=tuple(found["missing"]),
+    )
+
+
+def _compare(store: Store, scores: ScoreSet, slow: Sequence[Work]) -> dict[str, Any]:
+    """Everything of the view but what is pending: companions that are not slow beside the score."""
     held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
     base, score = held.base(dataset), held.score(dataset, scores)
     num_images = _count_images(store, scores, f"{base} POSITIONAL JOIN {score}", score)
-    pending = slow_companions(store, scores) if num_images >= MIN_COMPARED else ()
     names, missing = {SCORE_TITLE: score}, []
     for companion, title in COMPANION_TITLES.items():
         if num_images < max(MIN_IMAGES[companion], MIN_COMPARED):
             missing.append(title)
         elif companion == "norm":
             names[title] = held.score(dataset, scores, companion)
-        elif companion not in (work.companion for work in pending):
+        elif companion not in (work.companion for work in slow):
             names[title] = companion_column(store, scores, companion)
     has_defects = DEFECT_COLUMN in metadata_names(store, scores.dataset_id)
     defect = held.metadata(dataset, DEFECT_COLUMN) if has_defects else None
@@ -96,7 +116,12 @@ def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     found = {title: rows[name].to_numpy().astype(np.float64) for title, name in names.items()}
     agreements = [_agreement(title, found[SCORE_TITLE], found[title]) for title in names if title != SCORE_TITLE]
     defects = _defects(rows["defect"], found) if defect else ()
-    return CompanionView(num_images, tuple(agreements), defects, pending, tuple(missing))
+    return {
+        "num_images": num_images,
+        "agreements": [asdict(row) for row in agreements],
+        "defects": [asdict(row) for row in defects],
+        "missing": missing,
+    }
 
 
 def _count_images(store: Store, scores: ScoreSet, relation: str, score: str) -> int:

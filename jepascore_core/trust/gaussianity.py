@@ -11,7 +11,8 @@ that nothing is blamed on the encoder that is due to few images.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from jepascore_core.curation.neighbours import stored_embeddings
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.store import Store
+from jepascore_core.trust.kept import kept
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import ScoreSet, freshness, table_of
 from jepascore_core.views.vector_files import find_vectors, some_embeddings
@@ -43,6 +45,9 @@ HALF_STEP = 2.0**-11
 DISTANCE_LIMITS = (0.015, 0.05)
 AXIS_LIMITS = (0.05, 0.15)
 SPREAD_LIMITS = (1.5, 3.0)
+
+#: Raised when it is worked out in another way.
+METHOD = 1
 
 #: Projections are drawn up to so many standard deviations, and about so many bins a root of the number of images.
 REACH = 4.0
@@ -91,7 +96,7 @@ class Gaussianity:
 
 
 def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
-    """Of the measured images of a dataset, from their stored embeddings.
+    """Of the measured images of a dataset, from their stored embeddings; worked out once where those are laid out.
 
     Raises:
         TooFewImagesError: for fewer than 64 measured images.
@@ -100,11 +105,24 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
 
     def work_out() -> Gaussianity:
         vectors = find_vectors(table_of(store, scores))
-        return gaussianity(
-            some_embeddings(store, vectors, MAX_IMAGES) if vectors else stored_embeddings(store, scores)[1]
-        )
+        found = kept(vectors, "gaussianity", [METHOD], lambda: asdict(gaussianity(_some(store, scores, vectors))))
+        return Gaussianity(**{name: _tupled(value) for name, value in found.items()})
 
-    return remembered(store, ("gaussianity", scores, freshness(store, scores)), work_out)
+    measured = (
+        scores.dataset_id,
+        scores.backbone_id,
+        scores.spec_id,
+    )  # the definition of the score is none of its concern
+    return remembered(store, ("gaussianity", *measured, freshness(store, scores)), work_out)
+
+
+def _some(store: Store, scores: ScoreSet, vectors: Path | None) -> npt.NDArray[Any]:
+    """Embeddings [N, K], from where they are laid out, or else all that there are."""
+    return stored_embeddings(store, scores)[1] if vectors is None else some_embeddings(store, vectors, MAX_IMAGES)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:

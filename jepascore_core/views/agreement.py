@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.store import SCORE_COLUMN, Store
@@ -30,8 +31,9 @@ from jepascore_core.views.score_set import (
 )
 from jepascore_core.views.score_tables import table_sql
 
-#: Kendall's tau looks at all pairs of samples; so many are enough for two digits.
+#: Kendall's tau looks at all pairs of samples; so many are enough for two digits. They are among those of a scatter.
 KENDALL_SAMPLES = 1000
+SCATTER_SAMPLES = 4000
 
 T = TypeVar("T")
 Matrix = tuple[tuple[float | None, ...], ...]
@@ -127,10 +129,8 @@ def _agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[La
     pairs = list(combinations(range(len(score_sets)), 2))
     correlations = "".join(f", corr(p{i}, p{j}) AS c{i}_{j}" for i, j in pairs)
     row = store.query(f"SELECT count(*) AS n{correlations} FROM ({sql})", parameters).to_pylist()[0]
-    columns = ", ".join(f"s{i}" for i in range(len(score_sets)))
-    # Samples of one image have the same scores: which of them comes first does not matter.
-    part = store.query(f"SELECT {columns} FROM ({sql}) ORDER BY content_id LIMIT {KENDALL_SAMPLES}", parameters)
-    values = [np.asarray(column, dtype=np.float64) for column in part.columns]
+    part = _first_samples(store, score_sets, labels, within_class=False, limit=SCATTER_SAMPLES)[:KENDALL_SAMPLES]
+    values = [part[f"p{i}"].to_numpy() for i in range(len(score_sets))]
     return Agreement(
         score_sets=tuple(score_sets),
         titles=tuple(titles[scores] for scores in score_sets),
@@ -207,17 +207,30 @@ def percentile_scatter(
     *,
     labels: Sequence[Label] | None = None,
     within_class: bool = False,
-    limit: int = 4000,
+    limit: int = SCATTER_SAMPLES,
 ) -> PercentileScatter:
     """Percentiles (within the dataset, or within the class) of at most `limit` common samples.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
-    # Content ids are hashes: the smallest ones are a random, but always the same, part of the samples.
-    points, num_common = _pairs(store, (first, second), labels, within_class, "content_id, sample_key", limit)
-    titles = score_titles(store, (first, second), "backbone")
+    both = first, second
+    points = _to_pairs(_first_samples(store, both, labels, within_class, limit))
+    num_common = _remembered(store, ("common",), both, labels, partial(_num_common, store, both, labels))
+    titles = score_titles(store, both, "backbone")
     return PercentileScatter(titles[first], titles[second], points, num_common)
+
+
+def _first_samples(
+    store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None, within_class: bool, limit: int
+) -> pa.Table:
+    """Common samples by content id, which is a hash: a random, but always the same, part of them."""
+
+    def read() -> pa.Table:
+        sql, parameters = _ranked_sql(store, score_sets, labels, within_class)
+        return store.query(f"SELECT * FROM ({sql}) ORDER BY content_id, sample_key LIMIT {int(limit)}", parameters)
+
+    return _remembered(store, ("first samples", within_class, limit), score_sets, labels, read)
 
 
 def disagreements(
@@ -229,46 +242,42 @@ def disagreements(
     within_class: bool = False,
     limit: int = 24,
 ) -> tuple[PercentilePair, ...]:
-    """The samples whose percentiles differ most, the largest difference first, ties by sample key.
+    """The samples whose percentiles differ most, the largest difference first, ties by class and sample key.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
-    return _pairs(store, (first, second), labels, within_class, "abs(p1 - p0) DESC, sample_key", limit)[0]
+    make = partial(_read_disagreements, store, (first, second), labels, within_class, limit)
+    return _remembered(store, ("disagreements", within_class, limit), (first, second), labels, make)
 
 
-def _pairs(
-    store: Store,
-    score_sets: tuple[ScoreSet, ScoreSet],
-    labels: Sequence[Label] | None,
-    within_class: bool,
-    order: str,
-    limit: int,
-) -> tuple[tuple[PercentilePair, ...], int]:
-    about = "pairs", within_class, order, limit
-    make = partial(_read_pairs, store, score_sets, labels, within_class, order, limit)
-    return _remembered(store, about, score_sets, labels, make)
+def _read_disagreements(
+    store: Store, both: tuple[ScoreSet, ScoreSet], labels: Sequence[Label] | None, within_class: bool, limit: int
+) -> tuple[PercentilePair, ...]:
+    sql, parameters = _ranked_sql(store, both, labels, within_class)
+    tables = tables_of(store, both)
+    most = f"ORDER BY abs(p1 - p0) DESC, {'row_id' if tables else 'label, sample_key'} LIMIT {int(limit)}"
+    if not tables:
+        return _to_pairs(store.query(f"SELECT * FROM ({sql}) {most}", parameters))
+    # Keys are looked up afterwards: carrying them all along takes twice as long.
+    found = store.query(f"SELECT row_id, p0, p1 FROM ({sql}) {most}", parameters)
+    rows = ", ".join(map(str, found["row_id"].to_pylist())) or "NULL"
+    sql = f"SELECT row_id, sample_key, content_id, label FROM ({table_sql(tables[0], 'rank')}) WHERE row_id IN ({rows})"
+    names = {row["row_id"]: row for row in store.query(sql).to_pylist()}
+    return _to_pairs(pa.Table.from_pylist([names[row["row_id"]] | row for row in found.to_pylist()]))
 
 
-def _read_pairs(
-    store: Store,
-    score_sets: tuple[ScoreSet, ScoreSet],
-    labels: Sequence[Label] | None,
-    within_class: bool,
-    order: str,
-    limit: int,
-) -> tuple[tuple[PercentilePair, ...], int]:
-    sql, parameters = _ranked_sql(store, score_sets, labels, within_class)
-    # Not within the one query: it would lay out all percentiles to count them.
-    num_common = _remembered(store, ("common",), score_sets, labels, partial(_num_common, store, score_sets, labels))
-    rows = store.query(
-        f"SELECT sample_key, content_id, label, p0, p1 FROM ({sql}) ORDER BY {order} LIMIT {int(limit)}", parameters
-    ).to_pylist()
-    points = (PercentilePair(row["sample_key"], row["content_id"], row["label"], row["p0"], row["p1"]) for row in rows)
-    return tuple(points), num_common
+def _to_pairs(samples: pa.Table) -> tuple[PercentilePair, ...]:
+    return tuple(
+        PercentilePair(row["sample_key"], row["content_id"], row["label"], row["p0"], row["p1"])
+        for row in samples.to_pylist()
+    )
 
 
 def _num_common(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> int:
+    tables = tables_of(store, score_sets)
+    if tables and labels is None:
+        return _counts(store, score_sets, tables)["common"]
     sql, parameters = common_sql(store, score_sets, labels)
     return int(store.query(f"SELECT count(*) AS n FROM ({sql})", parameters)["n"][0].as_py())
 
@@ -276,7 +285,10 @@ def _num_common(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[L
 def _ranked_sql(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None, within_class: bool
 ) -> tuple[str, list[Any]]:
-    """As `common_sql`, with percentiles p0, p1, ... among these samples, of the dataset or of each class."""
+    """As `common_sql`, with percentiles p0, p1, ... among these samples, of the dataset or of each class.
+
+    From score tables with the `row_id` of each sample, too.
+    """
     sql, parameters = common_sql(store, score_sets, labels)
     tables = tables_of(store, score_sets)
     if tables and (labels is None or within_class) and _same_samples(store, score_sets, tables):
@@ -290,15 +302,20 @@ def _ranked_sql(
 
 def _same_samples(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> bool:
     """Whether all sets have scores for the very same samples, so that the percentiles of each are those in common."""
+    return len(set(_counts(store, score_sets, tables).values())) == 1
 
-    def look() -> bool:
+
+def _counts(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> dict[str, int]:
+    """Samples with a score in all sets ("common"), and in each ("n0", "n1", ...)."""
+
+    def look() -> dict[str, int]:
         counts = ", ".join(f"count(s{i}) AS n{i}" for i in range(len(tables)))
         every = " AND ".join(f"s{i} IS NOT NULL" for i in range(len(tables)))
         sql = f"SELECT count(*) FILTER ({every}) AS common, {counts} FROM ({_side_by_side(score_sets, tables)})"
-        (row,) = store.query(sql).to_pylist()
-        return set(row.values()) == {row["common"]}
+        counted: dict[str, int] = store.query(sql).to_pylist()[0]
+        return counted
 
-    return remembered(store, ("same samples", tuple(score_sets), tuple(tables)), look)
+    return remembered(store, ("counts in common", tuple(score_sets), tuple(tables)), look)
 
 
 def common_sql(
@@ -349,7 +366,7 @@ def firsts_sql(num_sets: int, n: int) -> str:
 
 
 def _side_by_side(score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> str:
-    """SELECT of every sample: sample_key, content_id, label, and under each set a score and both percentiles."""
+    """SELECT of every sample: row_id, sample_key, content_id, label, under each set a score and both percentiles."""
     columns = "".join(
         f", t{i}.score AS s{i}, t{i}.percentile AS percentile{i}, t{i}.class_percentile AS class_percentile{i}"
         for i in range(len(tables))
@@ -358,4 +375,4 @@ def _side_by_side(score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> str
         f"({table_sql(table, scores.definition)}) AS t{i}"
         for i, (scores, table) in enumerate(zip(score_sets, tables, strict=True))
     )
-    return f"SELECT t0.sample_key, t0.content_id, t0.label{columns} FROM {parts}"
+    return f"SELECT t0.row_id, t0.sample_key, t0.content_id, t0.label{columns} FROM {parts}"

@@ -136,6 +136,13 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
     return _best_first(store, choices)
 
 
+def shown_first(store: Store) -> ScoreSet | None:
+    """What pages show where a visitor has chosen nothing; None where nothing is measured."""
+    dataset = next((choice for choice in dataset_choices(store) if choice.has_index), None)
+    measured = measured_choices(store, dataset.dataset_id) if dataset else ()
+    return measured[0].scores(dataset.dataset_id) if dataset and measured else None
+
+
 def _best_first(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
     """The best of each backbone, exact ones first, and then the others; among equals the backbone that was used first
     leads, so that trying another one changes nothing on the pages.

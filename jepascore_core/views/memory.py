@@ -68,4 +68,4 @@ def look_ahead(*views: Callable[[], object]) -> None:
             with contextlib.suppress(Exception):
                 view()
 
-    threading.Thread(target=look, name="look ahead", daemon=True).start()
+    threading.Thread(target=look, name="look ahead").start()

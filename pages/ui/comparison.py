@@ -48,6 +48,7 @@ def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_set
     with columns[1]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     label = next(choice.label for choice in classes if label_id(choice.label) == picked)
+    look_ahead(partial(extreme_overlaps, store(), score_sets, per_group, [label]))
     look_ahead(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
     _draw_rows(chosen, score_sets, label, per_group)
     _draw_agreement(score_sets, label, per_group)

@@ -12,6 +12,8 @@ from jepascore_core.curation.preparations import preparations
 from jepascore_core.queueing import Work
 from jepascore_core.runs import start_worker
 from jepascore_core.store import Store
+from jepascore_core.views.choices import shown_first
+from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.worker import Worker
 from pages.ui import lifespan
 from tests.pages.reading import figure, labels, said
@@ -179,6 +181,19 @@ def test_companions_on_trust(open_page: Callable[..., AppTest], home_store: Stor
     app.run()
     assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
     assert (preparations(home_store), "Do it now" in labels(app, "button")) == ((), False)
+
+
+def test_the_app_starts_with_the_scores_that_a_first_visit_shows(
+    home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[ScoreSet] = []
+    monkeypatch.setattr(lifespan, "look_ahead", lambda *views: [view() for view in views])
+    monkeypatch.setattr(lifespan, "load_columns", lambda _, scores: read.append(scores))
+    lifespan.prepare_visits()
+    assert read == []
+    found = put(home_store, "finished")
+    lifespan.prepare_visits()
+    assert read == [found.scores] == [shown_first(home_store)]
 
 
 def test_one_that_waits_when_the_app_starts_gets_a_worker(
