@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import SourceOptions, detect_kind
-from jepascore_core.errors import UnknownNameError
-from jepascore_core.indexing import build_dataset_index
+from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.indexing import build_dataset_index, keep_former_index
 from jepascore_core.records import DatasetRecord, DatasetState, short_hash
 from jepascore_core.store import Store
 
@@ -49,6 +49,11 @@ def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRec
     if record is None:
         # Not INDEXING: that would be an invitation to a worker.
         record = store.catalogue.add_dataset(name, str(source), kind, options.to_dict(), DatasetState.CANCELLED)
-    message = build_dataset_index(store, record, lambda: None)
-    store.catalogue.update_dataset(record.dataset_id, state=DatasetState.READY, message=message)
+    try:
+        message = build_dataset_index(store, record, lambda: None)
+    except JepaScoreError as error:
+        if record.version is not None:
+            keep_former_index(store, record, str(error))
+        raise
+    store.catalogue.update_dataset(record.dataset_id, state=DatasetState.READY, message=message, error=None)
     return store.catalogue.dataset(name)

@@ -222,6 +222,10 @@ class Catalogue:
         """Set the given columns."""
         self._update("runs", "run_id", run_id, changes)
 
+    def remove_run(self, run_id: str) -> None:
+        """Forget a run with its failures; measurements stay."""
+        self._execute("DELETE FROM runs WHERE run_id = ?", run_id)
+
     def add_run_failures(self, run_id: str, failures: Iterable[SampleFailure]) -> None:
         """Record why images of a run have no measurement; the last reason of an image counts."""
         rows = [
@@ -344,6 +348,8 @@ def _dataset(row: sqlite3.Row) -> DatasetRecord:
     values = dict(row)
     values.update(
         options=json.loads(row["options"]),
+        ignored=json.loads(row["ignored"]),
+        wanted=json.loads(row["wanted"]) if row["wanted"] else None,
         state=DatasetState(row["state"]),
         cancel_requested=bool(row["cancel_requested"]),
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.indexing import IndexProgress, build_index
+from jepascore_core.datasets.manifest import count_rows
 from jepascore_core.datasets.sources import SourceOptions
-from jepascore_core.records import DatasetRecord
+from jepascore_core.records import DatasetRecord, DatasetState
 from jepascore_core.store import Store
 
 #: Counters are written at most this often, in seconds: a write costs as much as twenty unchanged files.
@@ -21,6 +22,7 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     """Build the next version of a dataset's index beside the current one, then switch to it.
 
     An unfinished version is continued. The version before the current one is kept for readers that still have it open.
+    If it raises, the current version is as it was, but the counters are those of the attempt.
 
     Raises:
         SourceError: if the source as a whole cannot be read.
@@ -29,6 +31,7 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     folder = store.dataset_folder(dataset.dataset_id)
     version = _unfinished_version(folder, dataset.version) or f"index-{new_id()}"
     catalogue = store.catalogue
+    asked = dataset.wanted or {"kind": dataset.kind, "options": dataset.options}
 
     first: list[tuple[float, int]] = []
     reported = 0.0
@@ -55,7 +58,7 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     catalogue.update_dataset(dataset.dataset_id, message="Looking for images")
     final = build_index(
         Path(dataset.source),
-        SourceOptions.from_dict(dataset.options),
+        SourceOptions.from_dict(asked["options"]),
         folder / version,
         store.thumbs_folder,
         folder / "unpacked",
@@ -69,10 +72,38 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
         num_indexed=final.indexed,
         num_failed=final.failed,
         rate=None,
+        ignored=dict(final.ignored),
+        **asked,
     )
+    if catalogue.dataset(dataset.dataset_id).wanted == dataset.wanted:  # else somebody has asked for more meanwhile
+        catalogue.update_dataset(dataset.dataset_id, wanted=None)
     _remove_old_versions(folder, keep={version, dataset.version})
-    unchanged = f", {final.reused} of them unchanged" if final.reused else ""
-    return f"{final.indexed} samples{unchanged}, {final.failed} failed"
+    return _counts_text(final.indexed, final.failed, final.reused)
+
+
+def keep_former_index(store: Store, dataset: DatasetRecord, error: str) -> None:
+    """After an attempt at the next version failed: the dataset is what it was before, and says why.
+
+    Raises:
+        StoreError: if the index that there is is damaged.
+    """
+    num_indexed, num_failed = count_rows(store.index_folder(dataset))
+    store.catalogue.update_dataset(
+        dataset.dataset_id,
+        state=DatasetState.READY,
+        num_total=num_indexed + num_failed,
+        num_indexed=num_indexed,
+        num_failed=num_failed,
+        rate=None,
+        message=_counts_text(num_indexed, num_failed),
+        error=error,
+        wanted=None,
+    )
+
+
+def _counts_text(num_indexed: int, num_failed: int, num_reused: int = 0) -> str:
+    unchanged = f", {num_reused} of them unchanged" if num_reused else ""
+    return f"{num_indexed} samples{unchanged}, {num_failed} failed"
 
 
 def _unfinished_version(folder: Path, current: str | None) -> str | None:

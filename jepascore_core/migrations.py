@@ -172,6 +172,11 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
     """,
     "ALTER TABLE probes ADD COLUMN is_precision_open INTEGER NOT NULL DEFAULT 0",
     settle_former_files,
+    """
+    ALTER TABLE datasets ADD COLUMN ignored TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE datasets ADD COLUMN error TEXT;
+    ALTER TABLE datasets ADD COLUMN wanted TEXT
+    """,
 )
 
 

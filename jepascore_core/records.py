@@ -188,6 +188,10 @@ class DatasetRecord:
     """A dataset in the catalogue. `version` names the folder with the current manifest (None before the first one).
 
     The counters always obey `num_indexed + num_failed + num_pending = num_total`. `rate` is in samples per second.
+    `ignored` counts the files that the current index passed over, by extension.
+
+    Where there is an index, what is asked for the next one is in `wanted` ("kind" and "options") until that is
+    complete; if it fails the dataset stays what it was, and `error` says why.
     """
 
     dataset_id: str
@@ -205,6 +209,9 @@ class DatasetRecord:
     cancel_requested: bool
     created_at: str
     heartbeat: float | None
+    ignored: dict[str, int]
+    error: str | None = None
+    wanted: dict[str, Any] | None = None
 
     @property
     def num_pending(self) -> int:
@@ -267,6 +274,12 @@ class Run:
     plan: ApproximationPlan | None = None
     report: ApproximationReport | None = None
     is_precision_open: bool = False
+
+    @property
+    def can_be_forgotten(self) -> bool:
+        """Whether it ended early and nothing rests on it: what it measured itself is told by the run that did."""
+        has_ended_early = self.state in (RunState.CANCELLED, RunState.FAILED)
+        return has_ended_early and self.num_measured == self.num_reused
 
     @property
     def result_spec_id(self) -> str:

@@ -113,14 +113,21 @@ def request_dataset(store: Store, name: str, source: str, options: SourceOptions
     if known is None:
         known = store.catalogue.add_dataset(name, location, kind, options.to_dict())
     else:
-        store.catalogue.update_dataset(known.dataset_id, kind=kind, options=options.to_dict())
+        asked = {"kind": kind, "options": options.to_dict()}
+        changes = asked if known.version is None else {"wanted": asked}
+        store.catalogue.update_dataset(known.dataset_id, **changes)
     return resume_dataset(store, known.dataset_id)
 
 
 def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
     """Ask for a dataset's index (again); what a cancelled or killed attempt had read is not read twice."""
     store.catalogue.update_dataset(
-        dataset_id, state=DatasetState.INDEXING, cancel_requested=0, message="Waiting for the worker", heartbeat=None
+        dataset_id,
+        state=DatasetState.INDEXING,
+        cancel_requested=0,
+        message="Waiting for the worker",
+        heartbeat=None,
+        error=None,
     )
     enqueue(store.home, Work.INDEX, dataset_id)
     start_worker(store.home)
@@ -204,6 +211,21 @@ def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
     enqueue(store.home, Work.RUN, run_id)
     start_worker(store.home)
     return store.catalogue.run(run_id)
+
+
+def forget_run(store: Store, run_id: str) -> None:
+    """Forget a run that ended without measuring anything itself, with its failures; measurements stay where they are.
+
+    Raises:
+        UnknownNameError: if there is no such run.
+        JepaScoreError: for one that is under way or has measured something, which a recipe or a close-up may rest on.
+    """
+    run = store.catalogue.run(run_id)
+    if run.state.is_active:
+        raise JepaScoreError(f"Run {run_id} is {run.state}: cancel it first.")
+    if not run.can_be_forgotten:
+        raise JepaScoreError(f"Run {run_id} stays, since it says how its scores were measured.")
+    store.catalogue.remove_run(run_id)
 
 
 def follow_run(store: Store, run_id: str, interval: float = 0.3) -> Iterator[Run]:

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from jepascore_core import runs, tasks
+from jepascore_core import indexing, runs, tasks
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.precision import PrecisionTrial, keep_precision
@@ -246,16 +247,60 @@ def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store,
     assert "Unexpected" not in ended.message
 
 
-def test_a_source_that_vanished_fails_the_index_and_keeps_the_last_one(store, worker, tmp_path):
+def test_a_dataset_whose_source_vanished_stays_what_it_was_and_says_why(store, worker, tmp_path):
     folder = write_images(tmp_path / "images", 3)
+    (folder / "a" / "broken.png").write_bytes(b"not an image")
+    (folder / "notes.txt").write_text("not an image either")
     dataset = indexed(store, worker, folder)
+    assert dataset.ignored == {".txt": 1}
     folder.rename(tmp_path / "elsewhere")
     resume_dataset(store, dataset.dataset_id)
     worker.handle(Work.INDEX, dataset.dataset_id)
     after = store.catalogue.dataset("toy")
-    assert after.state is DatasetState.FAILED
-    assert after.version == dataset.version
-    assert store.count_images(after) == 3
+    assert "does not exist" in after.error
+    assert replace(after, error=None, heartbeat=None) == replace(dataset, heartbeat=None)
+
+    (tmp_path / "elsewhere").rename(folder)
+    after = indexed(store, worker, folder)
+    assert (after.error, after.num_indexed, after.num_failed) == (None, 3, 1)
+
+
+def test_a_source_that_cannot_be_read_the_first_time_has_failed(store, worker, tmp_path):
+    folder = write_images(tmp_path / "images", 3)
+    dataset = request_dataset(store, "toy", str(folder))
+    folder.rename(tmp_path / "elsewhere")
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    after = store.catalogue.dataset("toy")
+    assert (after.state, after.version, after.error) == (DatasetState.FAILED, None, None)
+    assert "does not exist" in after.message
+
+
+def test_options_of_an_attempt_that_failed_are_forgotten(store, worker, tmp_path):
+    write_images(tmp_path / "images", 2)
+    table = tmp_path / "t.csv"
+    paths = sorted(path.relative_to(tmp_path) for path in (tmp_path / "images").rglob("*.png"))
+    table.write_text("path,label\n" + "".join(f"{path},cat\n" for path in paths))
+    dataset = indexed(store, worker, table)
+    request_dataset(store, "toy", str(table), SourceOptions(kind="zip", label_column="nothing"))
+    worker.handle(Work.INDEX, dataset.dataset_id)
+    after = store.catalogue.dataset("toy")
+    assert (after.kind, after.options, after.wanted) == (dataset.kind, dataset.options, None)
+    assert (after.state, bool(after.error)) == (DatasetState.READY, True)
+
+
+def test_options_that_are_asked_for_while_an_index_is_made_are_those_of_the_next(store, worker, tmp_path, monkeypatch):
+    folder = write_images(tmp_path / "images", 2)
+    indexed(store, worker, folder)
+    made = indexing.build_index
+
+    def build(*arguments, **options):
+        request_dataset(store, "toy", str(folder), SourceOptions(kind="flat"))
+        return made(*arguments, **options)
+
+    monkeypatch.setattr(indexing, "build_index", build)
+    indexed(store, worker, folder)
+    assert store.catalogue.dataset("toy").kind == "imagefolder"
+    assert store.catalogue.dataset("toy").wanted["kind"] == "flat"
 
 
 def test_options_of_a_complete_index_hold_until_others_are_given(store, worker, tmp_path):

@@ -17,7 +17,7 @@ from jepascore_core.records import DatasetRecord, DatasetState, SampleFailure
 from jepascore_core.runs import cancel_dataset, request_dataset
 from jepascore_core.store import Store
 from jepascore_core.views.failures import failures_csv
-from jepascore_core.views.formats import plural
+from jepascore_core.views.formats import passed_over_text, plural
 from jepascore_core.views.progress import index_failures
 
 datasets_app = typer.Typer(
@@ -66,6 +66,8 @@ def add(
         raise _nothing_readable(store, record)
     if not json:
         say(f"{record.name}: {record.message}.")
+        if record.state is DatasetState.READY and record.ignored:
+            say(f"{passed_over_text(record.ignored)}.")
         if record.state is DatasetState.READY and record.num_failed:
             say(f"What failed, and why: `jepascore datasets failures {shlex.quote(record.name)}`.")
 
@@ -91,6 +93,13 @@ def list_datasets(json: JsonFlag = False) -> None:
         columns,
         [(item.name, item.state, item.num_indexed, item.num_failed, item.kind, item.source) for item in records],
     )
+    for item in records:
+        if item.state is DatasetState.FAILED or item.error is not None:
+            say(f"{item.name} could not be read{' again' if item.error else ''}: {item.error or item.message}")
+    unread = [item.name for item in records if item.version is not None and item.num_failed]
+    if unread:
+        name = shlex.quote(unread[0]) if len(unread) == 1 else "NAME"
+        say(f"What failed, and why: `jepascore datasets failures {name}`.")
 
 
 @datasets_app.command("failures")

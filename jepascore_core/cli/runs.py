@@ -11,10 +11,10 @@ from jepascore_core.cli.output import JsonFlag, ListsByDefault, describe_speed, 
 from jepascore_core.cli.waiting import conclude, wait_for_run
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records import Run, RunState
-from jepascore_core.runs import cancel_run, resume_run
+from jepascore_core.runs import cancel_run, forget_run, resume_run
 from jepascore_core.store import Store
 
-runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel and resume runs, and see what failed.")
+runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel, resume and forget runs, and see what failed.")
 
 #: Failed runs whose reason the list gives; there may be years of them.
 EXPLAINED = 3
@@ -94,6 +94,18 @@ def resume(
     if not detach:
         run = wait_for_run(store, run.run_id)
     report_end(run, json)
+
+
+@runs_app.command("forget")
+def forget(run_id: RunArgument, json: JsonFlag = False) -> None:
+    """Take a run off the list that failed or was cancelled before it measured anything."""
+    store = Store()
+    run = find_run(store, run_id)
+    forget_run(store, run.run_id)
+    if json:
+        print_json(work_json(run))
+    else:
+        say(f"Run {run.run_id} is forgotten.")
 
 
 @runs_app.command("failures")

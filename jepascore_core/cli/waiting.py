@@ -49,13 +49,15 @@ def conclude(work: Run | DatasetRecord) -> None:
     """Turn an end that is not the wanted one into the error that the exit code comes from.
 
     Raises:
-        JepaScoreError: if it failed.
+        JepaScoreError: if it failed; also if a dataset stays what it was.
         RunCancelled: if somebody cancelled it.
     """
     if work.state in (RunState.CANCELLED, DatasetState.CANCELLED):
         raise RunCancelled(work.message)
     if work.state in (RunState.FAILED, DatasetState.FAILED):
         raise JepaScoreError(work.message)
+    if isinstance(work, DatasetRecord) and work.error is not None:
+        raise JepaScoreError(f"{work.error} {work.name} stays what it was: {work.message}.")
 
 
 def _watch(

@@ -73,11 +73,6 @@ class ScanPlan:
     ignored: Counter[str]
     metadata_types: dict[str, pa.DataType] = field(default_factory=dict)
 
-    @property
-    def num_ignored(self) -> int:
-        """Files passed over so far because they are not images."""
-        return self.ignored.total()
-
 
 def scan_failure(key: str, uri: str, message: str) -> SampleFailure:
     """Failure of an entry that never became a candidate."""

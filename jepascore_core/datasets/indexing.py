@@ -122,8 +122,9 @@ def _scan_to(spool: Path, plan: ScanPlan, finished: FinishedRows, ledger: Ledger
     for items in _in_lists(plan.items, _SCAN_BATCH):
         states = finished.match(items)
         append_items(spool, (item for item, state in zip(items, states, strict=True) if state is None))
-        ledger.scanned(len(items), states.count(Sample), states.count(SampleFailure), plan.num_ignored)
+        ledger.scanned(len(items), states.count(Sample), states.count(SampleFailure))
         ledger.report()
+    ledger.passed_over(plan.ignored)
     finished.remove_stale()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +18,14 @@ class IndexProgress:
     """How far an index is. `indexed + failed + pending = total` at every moment; during the scan the total grows.
 
     `reused` counts those of the indexed samples that this call took over from the previous index without reading them;
-    `ignored` counts files that are no images.
+    `ignored` counts files that are no images, by extension.
     """
 
     total: int = 0
     indexed: int = 0
     failed: int = 0
     reused: int = 0
-    ignored: int = 0
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def pending(self) -> int:
@@ -56,12 +56,14 @@ class Ledger:
         """Tell the caller, who may raise to stop."""
         self._on_progress(self.progress)
 
-    def scanned(self, found: int, indexed: int, failed: int, ignored: int) -> None:
+    def scanned(self, found: int, indexed: int, failed: int) -> None:
         """Count a batch of the scan, and those of it that an earlier call finished."""
         now = self.progress
-        self.progress = replace(
-            now, total=now.total + found, indexed=now.indexed + indexed, failed=now.failed + failed, ignored=ignored
-        )
+        self.progress = replace(now, total=now.total + found, indexed=now.indexed + indexed, failed=now.failed + failed)
+
+    def passed_over(self, ignored: Mapping[str, int]) -> None:
+        """Take down how many files are no images, once the scan is complete."""
+        self.progress = replace(self.progress, ignored=dict(ignored))
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count rows and keep them, in a part as soon as there are enough."""

@@ -102,6 +102,15 @@ def failure_parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("failures-*.parquet"))
 
 
+def count_rows(folder: Path) -> tuple[int, int]:
+    """Samples and failures of an index, without reading them.
+
+    Raises:
+        StoreError: if a file of the index is damaged.
+    """
+    return _num_rows(manifest_parts(folder)), _num_rows(failure_parts(folder))
+
+
 def read_manifest(folder: Path) -> pa.Table:
     """All samples of an index; a user column whose type differs between parts becomes text.
 
@@ -126,10 +135,24 @@ def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
     Raises:
         StoreError: if it is damaged.
     """
-    try:
+    with _whole(path):
         return pq.read_table(path, columns=columns, partitioning=None)
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path} is damaged ({error}): remove the file and add the dataset again.") from error
+
+
+def _num_rows(parts: Sequence[Path]) -> int:
+    number = 0
+    for path in parts:
+        with _whole(path):
+            number += pq.read_metadata(path).num_rows
+    return number
 
 
 def to_samples(table: pa.Table) -> Iterator[Sample]:
@@ -160,7 +183,7 @@ class Dataset:
             raise DatasetNotReadyError(f"{folder} holds no index: add the dataset, or wait until it is indexed.")
 
     def __len__(self) -> int:
-        return sum(pq.read_metadata(path).num_rows for path in self._parts)
+        return _num_rows(self._parts)
 
     def __iter__(self) -> Iterator[Sample]:
         for path in self._parts:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+#: Extensions that are named of files that are passed over, the most frequent ones.
+MAX_EXTENSIONS = 3
 
 
 def count_text(number: int) -> str:
@@ -19,6 +22,16 @@ def plural(number: int, noun: str) -> str:
         return f"1 {noun}"
     ending = "es" if noun.endswith(("s", "sh", "ch", "x")) else "s"
     return f"{number:,} {noun}{ending}"
+
+
+def passed_over_text(ignored: Mapping[str, int]) -> str:
+    """Files by extension that are no images: {".txt": 2, ".md": 1} -> "3 other files passed over (e.g. .txt, .md)"."""
+    number = sum(ignored.values())
+    if not number:
+        return ""
+    named = [name for name in sorted(ignored, key=lambda name: (-ignored[name], name)) if name.startswith(".")]
+    examples = f" (e.g. {', '.join(named[:MAX_EXTENSIONS])})" if named else ""
+    return f"{plural(number, 'other file')} passed over{examples}"
 
 
 def duration_text(seconds: float) -> str:

@@ -21,7 +21,7 @@ from jepascore_core.records import (
     SampleFailure,
 )
 from jepascore_core.store import Store
-from jepascore_core.views.formats import duration_text, plural, rate_text
+from jepascore_core.views.formats import duration_text, passed_over_text, plural, rate_text
 from jepascore_core.views.names import asked_title
 
 #: A worker writes its heartbeat every half second; one that was silent for so long is dead, or its machine sleeps.
@@ -60,7 +60,8 @@ class Progress:
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
     `short_title` fits into a narrow column, `backbone` is what a run asked for, with its settings. `measured` is the
-    backbone id and spec id of a run whose backbone was loaded.
+    backbone id and spec id of a run whose backbone was loaded. `passed_over` tells of files that are no images; `error`
+    why the index of a dataset, which stands, could not be made anew.
     """
 
     identifier: str
@@ -87,6 +88,9 @@ class Progress:
     time_left_text: str
     elapsed_text: str
     message: str
+    can_be_forgotten: bool = False
+    passed_over: str = ""
+    error: str = ""
 
 
 def run_progress(store: Store, run: Run, now: float | None = None) -> Progress:
@@ -135,6 +139,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         time_left_text=_time_left(run.seconds_left) if is_moving else "",
         elapsed_text=_elapsed(run.started_at, run.finished_at, now),
         message=run.message,
+        can_be_forgotten=run.can_be_forgotten,
     )
 
 
@@ -184,6 +189,8 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
         time_left_text=_time_left(dataset.seconds_left) if is_indexing and not is_stale else "",
         elapsed_text="",
         message=dataset.message,
+        passed_over=passed_over_text(dataset.ignored),
+        error=f"{dataset.error} The dataset stays what it was." if dataset.error else "",
     )
 
 

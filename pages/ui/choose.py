@@ -163,6 +163,4 @@ def describe_dataset(choice: DatasetChoice) -> str:
     parts = [plural(choice.num_samples, "sample"), plural(choice.num_classes, "class")]
     if choice.num_images != choice.num_samples:
         parts.append(f"{plural(choice.num_images, 'distinct image')}")
-    if choice.num_failed:
-        parts.append(f"{plural(choice.num_failed, 'unreadable file')}")
     return " · ".join(parts)

@@ -9,6 +9,7 @@ from jepascore_core.views.overview import DatasetOverview, Overview
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import describe_dataset, plain_title
+from pages.ui.failures import draw_unreadable
 from pages.ui.frame import MENU, ROOT
 from pages.ui.text import plain
 
@@ -60,10 +61,13 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
             st.markdown(f"**{plain(choice.name)}**")
             st.caption(plain(describe_dataset(choice) if choice.has_index else dataset.index.state_text))
             st.caption(plain(_scores_text(dataset)))
+            if dataset.index.error:
+                st.caption(plain(dataset.index.error))
         with links, st.container(horizontal=True, horizontal_alignment="right"):
             for path, label, icon in MENU:
                 if path in (RESULT_PAGES if dataset.measured else (RUNS_PAGE,)):
                     st.page_link(path, label=label, icon=icon, query_params={state.DATASET: choice.dataset_id})
+        draw_unreadable(choice)
 
 
 def _scores_text(dataset: DatasetOverview) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 
 import streamlit as st
 
-from jepascore_core.records import SampleFailure
-from jepascore_core.runs import cancel_dataset, cancel_run, resume_dataset, resume_run
-from jepascore_core.views.failures import failures_csv
+from jepascore_core.runs import cancel_dataset, cancel_run, forget_run, resume_dataset, resume_run
 from jepascore_core.views.overview import DatasetOverview, Overview, overview
-from jepascore_core.views.progress import Progress, failure_groups, index_failures
+from jepascore_core.views.progress import Progress
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import describe_dataset
 from pages.ui.errors import errors_shown
-from pages.ui.pick import pick_open
+from pages.ui.failures import draw_unmeasured, draw_unreadable
 from pages.ui.text import plain
 
 POLL_SECONDS = 1.0
@@ -29,14 +26,8 @@ ICONS = {
     "cancelled": ":material/cancel:",
     "failed": ":material/error:",
 }
+FORGET = "Takes it off this list; it measured nothing."
 BUSY = "A run of this dataset is under way: cancel it first."
-STAGES = {
-    "scan": "looking for images",
-    "read": "reading",
-    "decode": "decoding",
-    "preprocess": "preprocessing",
-    "measure": "measuring",
-}
 
 
 def draw_lists(shown: Overview) -> None:
@@ -69,9 +60,7 @@ def _draw_run(run: Progress) -> None:
             _draw_run_actions(run)
         if run.state == "failed":
             st.error(plain(run.message), icon=":material/error:")
-        if run.num_failed:
-            read = partial(store().catalogue.run_failures, run.identifier)
-            _draw_failures(run.num_failed, read, f"run-{run.identifier}")
+        draw_unmeasured(run)
 
 
 def _draw_headline(item: Progress) -> None:
@@ -113,6 +102,8 @@ def _draw_run_actions(run: Progress) -> None:
         st.button("Retry failures", key=f"retry-{key}", on_click=_resume, args=(key, True), icon=":material/replay:")
     if run.state != "finished":
         st.button("Resume", key=f"resume-{key}", on_click=_resume, args=(key,), icon=":material/play_arrow:")
+    if run.can_be_forgotten:
+        st.button("Forget", key=f"forget-{key}", on_click=forget_run, args=(store(), key), help=FORGET)
 
 
 def _resume(run_id: str, retry_failures: bool = False) -> None:
@@ -131,15 +122,15 @@ def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
             if item.is_active or item.state == "cancelled":
                 _draw_facts([item.message])
             if choice.has_index:
-                _draw_facts([describe_dataset(choice)])
+                _draw_facts([describe_dataset(choice), item.passed_over])
             _draw_facts([dataset.source])
         with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
             _draw_dataset_actions(dataset, is_busy)
         if item.state == "failed":
             st.error(plain(item.message), icon=":material/error:")
-        if choice.num_failed and choice.has_index:
-            read = partial(_index_failures, choice.dataset_id)
-            _draw_failures(choice.num_failed, read, f"dataset-{choice.dataset_id}")
+        if item.error:
+            st.error(plain(item.error), icon=":material/error:")
+        draw_unreadable(choice)
 
 
 def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
@@ -163,36 +154,6 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
         st.button("Forget it", key=f"remove-{dataset_id}", on_click=_remove, args=(dataset_id,), type="primary")
 
 
-def _index_failures(dataset_id: str) -> list[SampleFailure]:
-    return index_failures(store(), store().catalogue.dataset(dataset_id))
-
-
 def _remove(dataset_id: str) -> None:
     store().remove_dataset(store().catalogue.dataset(dataset_id))
     state.write(state.DATASET, None)
-
-
-def _draw_failures(count: int, read: Callable[[], list[SampleFailure]], key: str) -> None:
-    """How many; which ones, and why, once it is opened."""
-    box = pick_open(f"{count:,} failed", f"failures-{key}", ":material/warning:")
-    if box is None:
-        return
-    failures = read()
-    with box:
-        for group in failure_groups(failures):
-            stage = STAGES.get(group.stage, group.stage)
-            st.markdown(f"**{group.count:,}** while {plain(stage)} ({plain(group.error_class)})")
-            with st.container(gap="xxsmall"):
-                for example in group.examples:
-                    st.caption(plain(f"{example.sample_key}: {example.message}"))
-                if group.count > len(group.examples):
-                    st.caption(f"and {group.count - len(group.examples):,} more")
-        # As data: what a function would yield is lost when the list is drawn anew between the click and its request.
-        st.download_button(
-            "All failures as CSV",
-            failures_csv(failures),
-            f"failures-{key}.csv",
-            "text/csv",
-            key=f"csv-{key}",
-            on_click="ignore",
-        )

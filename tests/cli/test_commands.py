@@ -123,6 +123,31 @@ def test_a_queued_run_is_cancelled_at_once_and_resumed(cli: Cli, dataset: Datase
     assert "has ended before" in cli("runs", "cancel", run.run_id).err
 
 
+@pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED])
+def test_a_run_that_measured_nothing_is_forgotten(cli: Cli, dataset: DatasetRecord, state: RunState):
+    run = add_run(cli.store, dataset, add_backbone(cli.store), state, num_total=9, num_measured=4, num_reused=4)
+    cli.store.catalogue.add_run_failures(run.run_id, [FAILURE])
+    answer = cli("runs", "forget", run.run_id, "--json")
+    assert (answer.code, answer.json["run_id"]) == (0, run.run_id)
+    assert cli("runs", "--json").json == []
+    assert cli.store.catalogue.run_failures(run.run_id) == []
+    assert cli.store.measured_specs(), "measurements are kept"
+    assert "no run" in cli("runs", "forget", run.run_id).sentence
+
+
+def test_other_runs_are_not_forgotten(cli: Cli, dataset: DatasetRecord):
+    backbone = add_backbone(cli.store)
+    for state, counts, reason in (
+        (RunState.QUEUED, {}, "is queued: cancel it first"),
+        (RunState.RUNNING, {}, "is running: cancel it first"),
+        (RunState.FINISHED, {}, "stays, since it says how"),
+        (RunState.CANCELLED, {"num_total": 9, "num_measured": 5, "num_reused": 4}, "stays, since it says how"),
+    ):
+        run = add_run(cli.store, dataset, backbone, state, **counts)
+        assert reason in cli("runs", "forget", run.run_id).sentence
+        assert cli.store.catalogue.run(run.run_id) == run
+
+
 def test_following_a_failed_run_ends_with_one_and_its_record(cli: Cli, dataset: DatasetRecord):
     run = add_run(cli.store, dataset, add_backbone(cli.store), RunState.FAILED, message="The weights are gone.")
     answer = cli("runs", "follow", run.run_id, "--json")

@@ -133,14 +133,18 @@ def test_a_source_of_which_nothing_can_be_read_fails_with_the_first_reason(live:
     assert "jepascore datasets failures 'all wrong'" in answer.sentence
 
 
-def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_index(live: Cli, tmp_path: Path):
+def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_dataset(live: Cli, tmp_path: Path):
     folder = write_noise(tmp_path / "images", 4)
-    live("add", "going", folder)
+    for name in ("a.txt", "b.txt", "c.json", "README"):
+        (folder / name).write_text("no image")
+    assert "4 other files passed over (e.g. .txt, .json).\n" in live("add", "going", folder).err
     for path in folder.rglob("*.png"):
         path.unlink()
     answer = live("add", "going", folder, "--kind", "imagefolder", "--json")
-    assert (answer.code, answer.json["state"]) == (1, "failed")
+    assert (answer.code, answer.json["state"], answer.json["num_indexed"]) == (1, "ready", 4)
     assert "holds no image" in answer.sentence
+    assert answer.sentence.endswith("going stays what it was: 4 samples, 0 failed.")
+    assert "going could not be read again: " in live("datasets").err
     assert len(manifest(live, "going")) == 4
 
 

@@ -165,14 +165,27 @@ def test_an_index_that_failed(open_page: Callable[..., AppTest], home_store: Sto
 def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE)
-    assert "36 samples · 3 classes · 1 unreadable file" in said(app)
+    assert "36 samples · 3 classes\n" in said(app)
     assert "/images/digits" in said(app)
+    assert "1 unreadable file" in labels(app, "expander")
     open_failures(app, f"dataset-{found.dataset.dataset_id}")
     assert "**1** while decoding (OSError)" in said(app)
     assert "cat/broken.png: The file is truncated." in said(app)
     assert labels(app, "download_button") == ["All failures as CSV"]
     one(app, "button", "Look for changes").click().run()
     assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
+
+
+def test_an_index_stands_although_the_next_one_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    changes = {"error": "The folder is gone: check the path.", "ignored": {".txt": 2, ".json": 1}}
+    home_store.catalogue.update_dataset(found.dataset.dataset_id, **changes)
+    app = open_page(PAGE)
+    assert "**digits** · Ready" in said(app)
+    assert "36 samples · 3 classes · 3 other files passed over (e.g. .txt, .json)\n" in said(app)
+    assert "The folder is gone: check the path. The dataset stays what it was." in said(app)
+    one(app, "button", "Look for changes").click().run()
+    assert "The folder is gone" not in said(app)
 
 
 def test_a_dataset_is_forgotten(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -10,6 +10,7 @@ from jepascore_core.store import Store
 from pages.ui.frame import MENU
 from tests.pages.reading import labels, links, said
 from tests.pages.situations import measure_again, put
+from tests.pages.test_runs import open_failures
 
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
@@ -32,7 +33,7 @@ def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
 def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
     app = open_page()
-    assert "36 samples · 3 classes · 1 unreadable file" in said(app)
+    assert "36 samples · 3 classes\n" in said(app)
     assert "Scores: ViT-Ti/16 (timm) · 75.0 % scored" in said(app)
     assert "digits, ViT-Ti/16 (timm) · 3.0 s left" in said(app)
 
@@ -45,6 +46,22 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert "Under way" not in said(app)
     here = f"dataset={found.dataset.dataset_id}"
     assert links(app)[:2] == [("Explore", here), ("Curate", here)]
+
+
+def test_unreadable_files_are_one_click_away(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page()
+    assert "1 unreadable file" in labels(app, "expander")
+    assert "cat/broken.png" not in said(app)
+    app = open_failures(app, f"dataset-{found.dataset.dataset_id}")
+    assert "cat/broken.png: The file is truncated." in said(app)
+    assert labels(app, "download_button") == ["All failures as CSV"]
+
+
+def test_a_dataset_that_could_not_be_read_again(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    home_store.catalogue.update_dataset(found.dataset.dataset_id, error="The folder is gone: check the path.")
+    assert "The folder is gone: check the path. The dataset stays what it was." in said(open_page())
 
 
 def test_more_backbones_than_a_line_holds(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -11,6 +11,7 @@ from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import BackboneRef, ProbeResult, ProbeState, RunState
 from jepascore_core.store import Store
+from tests.conftest import add_run
 from tests.pages.reading import labels, links, one, said
 from tests.pages.situations import MESSAGE, failure_of, put
 
@@ -228,7 +229,7 @@ def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     app = open_page(PAGE)
     assert "**digits, ViT-Ti/16 (timm)** · Failed" in said(app)
     assert MESSAGE in [item.value.replace("\\", "") for item in app.error]
-    assert [item.label for item in app.get("expander")].count("1 failed") == 2
+    assert [item.label for item in app.get("expander")].count("1 failed") == 1
     assert found.run is not None
     open_failures(app, f"run-{found.run.run_id}")
     assert "**1** while measuring (SampleError)" in said(app)
@@ -237,6 +238,20 @@ def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     one(app, "button", "Retry failures").click().run()
     assert home_store.catalogue.run_failures(found.run.run_id) == []
     assert home_store.catalogue.run(found.run.run_id).state is RunState.QUEUED
+
+
+def test_a_run_that_measured_nothing_is_forgotten(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "failed")
+    app = open_page(PAGE)
+    one(app, "button", "Forget").click().run()
+    assert home_store.catalogue.runs() == []
+    assert MESSAGE not in said(app)
+    assert "**digits** · Ready" in said(app)
+    assert found.run is not None
+    add_run(home_store, found.dataset, found.backbone, RunState.CANCELLED, num_total=36, num_measured=3)
+    app.run()
+    assert "Resume" in labels(app, "button")
+    assert "Forget" not in labels(app, "button"), "it says how its scores were measured"
 
 
 def test_many_failures_are_counted_and_some_are_shown(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -12,6 +12,7 @@ from jepascore_core.views.formats import (
     estimate_text,
     interval_text,
     natural_key,
+    passed_over_text,
     percent_text,
     percentile_text,
     plural,
@@ -102,3 +103,17 @@ def test_estimates_look_like_estimates():
 )
 def test_intervals(ends, text):
     assert interval_text(*ends) == text
+
+
+@pytest.mark.parametrize(
+    ("ignored", "text"),
+    [
+        ({}, ""),
+        ({".txt": 1}, "1 other file passed over (e.g. .txt)"),
+        ({".json": 1, ".txt": 2}, "3 other files passed over (e.g. .txt, .json)"),
+        ({"(other)": 1200}, "1,200 other files passed over"),
+        ({".d": 1, ".a": 1, ".c": 1, ".b": 1, "(other)": 9}, "13 other files passed over (e.g. .a, .b, .c)"),
+    ],
+)
+def test_files_passed_over(ignored, text):
+    assert passed_over_text(ignored) == text
