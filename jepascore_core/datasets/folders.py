@@ -53,6 +53,7 @@ class _Walk:
     ignored: Counter[str]
     recursive: bool
     followed: set[str]
+    tables: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -102,27 +103,46 @@ def has_images(folder: str) -> bool:
     return False
 
 
+def split_folders(root: str, allowed: Roots) -> list[str]:
+    """Names of the folders of the first level if all of them are named like splits; else none.
+
+    Raises:
+        SourceError: if the root cannot be listed.
+    """
+    try:
+        listing = _list(root, Counter())
+    except OSError as error:
+        raise _unlisted(root, error) from error
+    names = [name for name in listing.folders if not has_image_name(name)]
+    for name in listing.links:
+        target = os.path.realpath(f"{root}/{name}")
+        if allowed.contain(target) and os.path.isdir(target):  # noqa: PTH112
+            names.append(name)
+    return sorted(names) if all(map(is_split_name, names)) else []
+
+
 def scan_folder(
-    root: str, allowed: Roots, ignored: Counter[str], recursive: bool
+    root: str, allowed: Roots, ignored: Counter[str], recursive: bool, tables: frozenset[str] = frozenset()
 ) -> Iterator[Candidate | SampleFailure]:
     """Images of a folder in a fixed order: those of a folder by name, then its sub-folders by name.
 
     The label is the first level of folders. If all folders of the first level are named like splits (train, val, test
     and their variants), they are the split and the label is the second level. Symlinks are followed only to targets in
-    the allowed roots, and to each folder once. Without `recursive`, sub-folders are left alone.
+    the allowed roots, and to each folder once. Without `recursive`, sub-folders are left alone. `tables` are paths that
+    are not passed over, since they are read otherwise.
 
     Raises:
         SourceError: if the root itself cannot be listed.
     """
-    walk = _Walk(allowed, ignored, recursive, followed={root})
+    walk = _Walk(allowed, ignored, recursive, followed={root}, tables=tables)
     pending = [_Folder("", root)]
     while pending:
         folder = pending.pop()
         try:
-            listing = _list(folder.path, ignored)
+            listing = _list(folder.path, ignored, tables)
         except OSError as error:
             if not folder.relative:
-                raise SourceError(f"The folder {root} cannot be listed ({error.strerror}): check it.") from error
+                raise _unlisted(root, error) from error
             yield _failure(folder, "", f"The folder cannot be listed ({error.strerror}): change its permissions.")
             continue
         for name in listing.images:
@@ -130,6 +150,10 @@ def scan_folder(
         for name in listing.special:
             yield _failure(folder, name, "This is a pipe, socket or device, not an image file: remove it.")
         pending += reversed((yield from _children(folder, listing, walk)))
+
+
+def _unlisted(root: str, error: OSError) -> SourceError:
+    return SourceError(f"The folder {root} cannot be listed ({error.strerror}): check it.")
 
 
 def _children(
@@ -152,8 +176,8 @@ def _children(
     return _sub_folders(folder, children) if walk.recursive else []
 
 
-def _list(path: str, ignored: Counter[str]) -> _Listing:
-    """Entries of one folder. `ignored` counts those that are not images, by extension.
+def _list(path: str, ignored: Counter[str], tables: frozenset[str] = frozenset()) -> _Listing:
+    """Entries of one folder. `ignored` counts those that are not images, by extension, but not the `tables`.
 
     Raises:
         OSError: if the folder cannot be listed.
@@ -169,7 +193,8 @@ def _list(path: str, ignored: Counter[str]) -> _Listing:
             elif entry.is_dir(follow_symlinks=False):
                 listing.folders.append(name)
             elif not has_image_name(name):
-                _count_ignored(ignored, name)
+                if f"{path}/{name}" not in tables:
+                    _count_ignored(ignored, name)
             elif entry.is_file(follow_symlinks=False):
                 listing.images.append(name)
             else:
@@ -198,7 +223,8 @@ def _follow(folder: _Folder, name: str, walk: _Walk) -> Candidate | SampleFailur
     if not os.path.isfile(target):  # noqa: PTH113
         return _failure(folder, name, "The symlink leads to no file: restore its target, or remove the symlink.")
     if not has_image_name(name):
-        _count_ignored(walk.ignored, name)
+        if f"{folder.path}/{name}" not in walk.tables:
+            _count_ignored(walk.ignored, name)
         return None
     return _candidate(folder, name, target)
 

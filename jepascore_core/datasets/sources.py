@@ -11,8 +11,9 @@ from pathlib import Path
 
 from jepascore_core.datasets.archives import content_root, unpack
 from jepascore_core.datasets.candidates import KINDS, ScanPlan, SourceOptions
-from jepascore_core.datasets.folders import has_image_name, has_images, is_skipped, scan_folder
+from jepascore_core.datasets.folders import has_image_name, has_images, is_skipped, scan_folder, split_folders
 from jepascore_core.datasets.idx import is_idx_images, plan_idx
+from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import find_table, plan_table
 from jepascore_core.datasets.uris import Roots
@@ -78,9 +79,14 @@ def scan(
 def _scan_folder(path: Path, options: SourceOptions, kind: str) -> ScanPlan:
     if not path.is_dir():
         raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
-    ignored: Counter[str] = Counter()
-    items = scan_folder(str(path), _roots(path, options), ignored, recursive=kind == "imagefolder")
-    return ScanPlan(kind, items, ignored)
+    root, allowed, ignored = str(path), _roots(path, options), Counter[str]()
+    if kind == "flat":
+        return ScanPlan(kind, scan_folder(root, allowed, ignored, recursive=False), ignored)
+    metadata = find_metadata(root, split_folders(root, allowed), allowed, options)
+    if metadata is None:
+        return ScanPlan(kind, scan_folder(root, allowed, ignored, recursive=True), ignored)
+    items = scan_folder(root, allowed, ignored, recursive=True, tables=metadata.files)
+    return ScanPlan(kind, metadata.describe(items), ignored, metadata.types)
 
 
 def _located(source: str | Path) -> Path:
