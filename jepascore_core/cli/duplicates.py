@@ -21,6 +21,7 @@ from jepascore_core.exporters.publishing import staged
 from jepascore_core.exporters.writers import write_table_csv
 from jepascore_core.records import DatasetRecord
 from jepascore_core.store import Store
+from jepascore_core.views.choices import measured_choices
 from jepascore_core.views.formats import plural, score_text
 from jepascore_core.views.score_set import ScoreSet
 
@@ -72,9 +73,11 @@ def duplicates(
 
 
 def _scores(store: Store, record: DatasetRecord, step: OnePer, backbone: str | None) -> ScoreSet:
-    """Whose embeddings and scores count; the same bytes are found, and the largest kept, without any."""
-    if step.radius is None and step.keep != "most_likely" and backbone is None:
-        return ScoreSet(record.dataset_id, "none", "none")
+    """Whose embeddings and scores count. The same bytes are found without any, and have the same score under all."""
+    if step.radius is None and backbone is None:
+        choices = measured_choices(store, record.dataset_id)
+        if len(choices) != 1:
+            return ScoreSet(record.dataset_id, "none", "none")
     return find_measured(store, record, backbone).scores(record.dataset_id)
 
 

@@ -51,10 +51,14 @@ def alone(targets: Sequence[Path]) -> Iterator[None]:
 
     Raises:
         ExportError: if somebody else is writing the first of them.
+        OSError: if no file can be made beside it.
     """
     path = _lock_path(targets[0])
     was_left = path.exists()
     lock = FileLock(path)
+    # FileLock takes a folder in which no file can be made, as below /proc, for one whose lock is held.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o644))
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout as error:

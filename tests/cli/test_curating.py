@@ -135,12 +135,28 @@ def test_accepting_decides_and_can_be_taken_back(cli: Cli, dataset: DatasetRecor
 def test_same_bytes_are_found_without_a_measurement(cli: Cli, tmp_path: Path):
     add_dataset(cli.store, "raw", SAMPLES)
     assert len(cli("duplicates", "raw", "--keep", "largest", "--json").json) == 3
-    assert "Measure it first" in cli("duplicates", "raw").sentence
+    groups = cli("duplicates", "raw", "--json").json
+    assert [group["samples"][0]["sample_key"] for group in groups] == ["0.png", "3.png", "6.png"]
+    assert "Measure it first" in cli("duplicates", "raw", "--radius", "0.05").sentence
+    assert "Measure it first" in cli("duplicates", "raw", "--backbone", "timm:any").sentence
     add_dataset(cli.store, "unlike", SAMPLES[::3])
     assert cli("duplicates", "unlike", "--keep", "first", "--json").json == []
     out = tmp_path / "none.csv"
     assert cli("duplicates", "unlike", "--keep", "first", "--out", out).code == 0
     assert out.read_text().startswith('"group","size","sample_key"')
+
+
+def test_same_bytes_ask_for_no_backbone_where_there_are_several(cli: Cli, dataset: DatasetRecord):
+    with_one = cli("duplicates", "toy", "--json").json
+    second = add_backbone(cli.store, "timm:second")
+    add_measurements(cli.store, dataset, second, {sample.sample_key: 1.0 for sample in SAMPLES}, samples=SAMPLES)
+    assert "choose one with --backbone" in cli("duplicates", "toy", "--radius", "0.05").sentence
+    found = cli("duplicates", "toy", "--json").json
+    assert [[row["proposal"] for row in group["samples"]] for group in found] == [["keep", "drop", "drop"]] * 3
+    keys = [[row["sample_key"] for row in group["samples"]] for group in with_one]
+    assert [[row["sample_key"] for row in group["samples"]] for group in found] == keys
+    (first, *_) = cli("duplicates", "toy", "--backbone", "timm:second", "--json").json
+    assert first["samples"][0]["score"] == 1.0
 
 
 def test_a_table_shows_the_largest_groups(cli: Cli):

@@ -137,6 +137,15 @@ def _texts(targets):
     return tuple(path.read_text() if path.exists() else None for path in paths)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux")
+def test_a_folder_in_which_no_file_can_be_made_is_not_taken_for_a_busy_one():
+    target = Path("/proc/self/fd/list.txt")
+    with pytest.raises(ExportError, match=r"list.txt cannot be written \(No such file") as raised, staged([target]):
+        pass
+    assert "another process" not in str(raised.value)
+    put_right([target])
+
+
 def test_what_a_person_made_is_not_touched(tmp_path):
     target = tmp_path / "x"
     theirs = [".x.tmp", ".x.notes.tmp", ".x.jepascore.txt", ".y.0123abcd.tmp", ".x.0123abcd.bak", "x.0123abcd.tmp"]
