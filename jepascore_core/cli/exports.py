@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import Progress, TaskID
 
-from jepascore_core.cli.measured import Backbone, check_classes, find_measured
+from jepascore_core.cli.measured import Backbone, check_classes, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
-from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule, parse
+from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.preparing import Work, pending_work, prepare_all
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
@@ -86,7 +86,8 @@ def export_list(
     else:
         scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
         check_classes(store, scores, label or ())
-        curation = Curation((*parse(rules or "").rules, *limits), parse(rules or "").steps)
+        given = parse_rules(store, rules or "")
+        curation = Curation((*given.rules, *limits), given.steps)
         decisions: Decisions = decisions_of(store, record.dataset_id)
         prepare_with_bar(store, scores, curation, decisions)
         chosen = make_recipe(store, scores, curation, record.name, decisions)

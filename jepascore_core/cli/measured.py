@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from jepascore_core.backbones.build import id_at_path
+from jepascore_core.curation import Curation, parse
+from jepascore_core.curation.compiling import measured_as
+from jepascore_core.curation.recipes import with_backbones
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.records import BackboneInfo, DatasetRecord
 from jepascore_core.store import Store
@@ -55,6 +59,28 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
     if len(found) > 1:
         raise JepaScoreError(f"{dataset.name} was measured with several: choose one with --backbone: {listed}.")
     return found[0]
+
+
+def parse_rules(store: Store, text: str) -> Curation:
+    """Rules in words, in which a backbone may be named by its path, too.
+
+    Raises:
+        RuleError: if the text is no rule.
+        UnknownNameError: if nothing was measured with the encoder at a path.
+        CheckpointError: if that cannot be loaded.
+    """
+    return with_backbones(parse(text), partial(_id_of_path, store))
+
+
+def _id_of_path(store: Store, backbone: str) -> str:
+    if measured_as(store, backbone):
+        return backbone
+    wanted = id_at_path(backbone)
+    if wanted != backbone and not measured_as(store, wanted):
+        raise UnknownNameError(
+            f"Nothing was measured with the encoder at {backbone} as it is now: `jepascore score` does that."
+        )
+    return wanted
 
 
 def check_classes(store: Store, scores: ScoreSet, labels: Sequence[str]) -> None:

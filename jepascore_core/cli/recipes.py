@@ -10,9 +10,9 @@ import typer
 
 from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.exports import prepare_with_bar, read_recipe
-from jepascore_core.cli.measured import Backbone, find_measured
+from jepascore_core.cli.measured import Backbone, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
-from jepascore_core.curation import parse, to_text
+from jepascore_core.curation import to_text
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.recipe_book import (
     compare_recipes,
@@ -74,7 +74,7 @@ def save(
     store = Store()
     record = store.catalogue.dataset(dataset)
     scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
-    curation = parse(rules)
+    curation = parse_rules(store, rules)
     decisions = decisions_of(store, record.dataset_id)
     prepare_with_bar(store, scores, curation, decisions)
     made = make_recipe(store, scores, curation, recipe, decisions)

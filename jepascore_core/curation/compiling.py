@@ -269,21 +269,25 @@ def _by_itself(holds: str) -> Judged:
     return Judged(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
 
 
+def measured_as(store: Store, backbone: str) -> list[tuple[str, str]]:
+    """Backbone ids and spec ids of everything measured that has this "id@spec", id, name or title."""
+    known = store.catalogue.backbones()
+    return [
+        (backbone_id, spec_id)
+        for (backbone_id, spec_id), title in measured_titles(store).items()
+        if backbone in (f"{backbone_id}@{spec_id}", backbone_id, title)
+        or (backbone_id in known and known[backbone_id].name == backbone)
+    ]
+
+
 def find_measured(store: Store, backbone: str) -> tuple[str, str]:
     """Backbone id and spec id of what was measured, by "id@spec", id, name or title.
 
     Raises:
         UnknownNameError: if nothing, or more than one thing, fits.
     """
-    known = store.catalogue.backbones()
-    titles = measured_titles(store)
-    found = [
-        (backbone_id, spec_id)
-        for (backbone_id, spec_id), title in titles.items()
-        if backbone in (f"{backbone_id}@{spec_id}", backbone_id, title)
-        or (backbone_id in known and known[backbone_id].name == backbone)
-    ]
-    listed = ", ".join(f"{backbone_id}@{spec_id}" for backbone_id, spec_id in found or titles) or "nothing yet"
+    found = measured_as(store, backbone)
+    listed = ", ".join(map("@".join, found or measured_titles(store))) or "nothing yet"
     if not found:
         raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Known: {listed}.")
     if len(found) > 1:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import yaml
@@ -128,21 +129,26 @@ def make_recipe(
 
 def with_exact_names(store: Store, curation: Curation) -> Curation:
     """The same rules with every backbone named as "id@spec"."""
-    return curation_of(_exact(store, chip) for chip in curation.chips)
+    return with_backbones(curation, partial(_full_name, store))
 
 
-def _exact(store: Store, chip: Any) -> Any:
+def with_backbones(curation: Curation, rename: Callable[[str], str]) -> Curation:
+    """The same rules with every backbone that they name called otherwise."""
+    return curation_of(_renamed(chip, rename) for chip in curation.chips)
+
+
+def _renamed(chip: Any, rename: Callable[[str], str]) -> Any:
     match chip:
         case Not(inner):
-            return Not(_exact(store, inner))
+            return Not(_renamed(inner, rename))
         case And(rules) | Or(rules):
-            return type(chip)(tuple(_exact(store, rule) for rule in rules))
+            return type(chip)(tuple(_renamed(rule, rename) for rule in rules))
         case AtLeast(m, rules):
-            return AtLeast(m, tuple(_exact(store, rule) for rule in rules))
+            return AtLeast(m, tuple(_renamed(rule, rename) for rule in rules))
         case Between(column) if column.backbone is not None:
-            return replace(chip, column=replace(column, backbone=_full_name(store, column.backbone)))
+            return replace(chip, column=replace(column, backbone=rename(column.backbone)))
         case Flag(backbone=str(backbone)) | OnePer(backbone=str(backbone)) | Budget(backbone=str(backbone)):
-            return replace(chip, backbone=_full_name(store, backbone))
+            return replace(chip, backbone=rename(backbone))
     return chip
 
 

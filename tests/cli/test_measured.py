@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from jepascore_core.backbones.build import id_at_path
 from tests.backbones.test_bundled_encoder import put_encoder
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Answer, Cli
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 
 SAMPLES = make_samples(["a", "b"] * 6)
@@ -81,6 +82,29 @@ def test_an_encoder_that_measured_nothing_here_is_said(cli: Cli, encoders, tmp_p
     assert sentence.startswith(f"toy was not measured with the encoder at {other} as it is now. Measure it first with")
     assert f"{id_at_path(str(encoders[0]))}@exact" in sentence
     assert "no encoder that" in cli(*commands(tmp_path, tmp_path / "nowhere")[words]).sentence
+
+
+def test_a_path_in_rules_is_the_encoder_there(cli: Cli, encoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    one, two = encoders
+    out = tmp_path / "kept.txt"
+
+    def export(rules: str) -> Answer:
+        return cli("export", "toy", out, "-b", one, "--rules", rules, "--overwrite", "--json")
+
+    for path in (two, two.parent, "two", f"trained:{two}"):
+        assert export(f'score["{path}"] >= 100').json["num_rows"] == len(SAMPLES)
+        assert export(f'not (score >= 100 or score["{path}"] < 206)').json["num_rows"] == len(SAMPLES) - 6
+    assert export(f'near_duplicate(0.05, "{two}") | one per near 0.05 of "{two}"').json["num_rows"] == 1
+    saved = cli("recipes", "save", "toy", "high", "-b", one, "--rules", 'score["two"] >= 100', "--json").json
+    assert id_at_path(str(two)) in json.dumps(saved["rules"])
+    other = put_encoder(tmp_path / "other")
+    weights = load_file(f"{other}.safetensors")
+    save_file({name: weight * 3 for name, weight in weights.items()}, f"{other}.safetensors")
+    assert export(f'score["{other}"] >= 1').sentence.startswith(f"Nothing was measured with the encoder at {other} as")
+    assert "no encoder that" in export(f'score["{tmp_path}/nowhere"] >= 1').sentence
+    assert "stands for several measurements" in export('score["trained:mine"] >= 1').sentence
+    assert "Nothing was measured with the backbone 'zebra'" in export('score["zebra"] >= 1').sentence
 
 
 def test_names_ids_and_parts_of_titles(cli: Cli, tmp_path: Path):
