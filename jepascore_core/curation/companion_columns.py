@@ -46,7 +46,7 @@ def companion_values(store: Store, scores: ScoreSet, companion: Companion, progr
     path = _path(store, scores, companion)
     if path.is_file():
         return pq.read_table(path)
-    content_ids, embeddings = stored_embeddings(store, scores)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
     values = companion_scores(companion, content_ids, embeddings, progress)
     table = pa.table([pa.array(content_ids.tolist()), pa.array(values, from_pandas=True)], schema=_SCHEMA)
     path.parent.mkdir(parents=True, exist_ok=True)

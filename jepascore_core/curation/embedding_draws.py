@@ -86,7 +86,7 @@ def cluster_values(
     path = _clusters_path(store, scores, num_clusters, seed)
     if path.is_file():
         return pq.read_table(path)
-    content_ids, embeddings = stored_embeddings(store, scores)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
     found = clusters(embeddings, num_clusters, seed, progress)
     table = pa.table([pa.array(content_ids.tolist()), pa.array(found)], schema=_CLUSTERS)
     _keep(path, table)
@@ -116,7 +116,7 @@ def diverse_rows(
     dataset = store.catalogue.dataset(scores.dataset_id)
     if dataset.version != candidates.version:
         raise RuleError("The dataset has changed since this was asked for. Ask for it again.")
-    content_ids, embeddings = stored_embeddings(store, scores)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
     base = columns(store).base(dataset)
     names = store.query(f"SELECT content_id FROM {base} ORDER BY row_id")["content_id"].to_numpy(zero_copy_only=False)
     place = np.searchsorted(content_ids, names[rows].astype(np.str_))

@@ -23,7 +23,8 @@ from jepascore_core.records import short_hash
 from jepascore_core.store import Store, write_atomically
 from jepascore_core.vectors import BUILD_SHARE, Floats, IndexKind, Progress, build_index, part_of, unheard, unit
 from jepascore_core.views.formats import percent_text
-from jepascore_core.views.score_set import ScoreSet, freshness, manifest_sql
+from jepascore_core.views.score_set import ScoreSet, freshness
+from jepascore_core.views.vector_files import stream_embeddings
 
 #: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
 #: 40,000 images (K = 384) took 14 s flat, 33 s hnsw and 8 s ivf on two busy cores (benchmarks/near_duplicates.py).
@@ -98,32 +99,36 @@ def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progres
         return known
     # Before anything is read: while a run goes on, what is found belongs to what was measured by now, or earlier.
     path = _path(store, scores, radius)
-    content_ids, embeddings = dataset_embeddings(store, scores)
+    content_ids, embeddings = dataset_embeddings(store, scores, progress)
     found = find_groups(content_ids, embeddings, radius, progress=progress)
     found = dataclasses.replace(found, key=path.stem)
     _write(path, found)
     return found
 
 
-def dataset_embeddings(store: Store, scores: ScoreSet) -> tuple[npt.NDArray[np.str_], Floats]:
+def dataset_embeddings(
+    store: Store, scores: ScoreSet, progress: Progress = unheard
+) -> tuple[npt.NDArray[np.str_], Floats]:
     """Content ids [N] in order, and their embeddings [N, K] scaled to length 1, of the measured images of a dataset."""
-    content_ids, embeddings = stored_embeddings(store, scores)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
     return content_ids, unit(embeddings)
 
 
-def stored_embeddings(store: Store, scores: ScoreSet) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float16]]:
-    """Content ids [N] in order, and their embeddings [N, K] as they are stored."""
-    table = store.query(
-        f"""SELECT content_id, any_value(embedding) AS embedding
-        FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
-        SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
-        WHERE embedding IS NOT NULL GROUP BY content_id ORDER BY content_id"""
-    )
-    content_ids = np.array(table["content_id"].to_pylist(), dtype=np.str_)
-    if not len(content_ids):
-        return content_ids, np.zeros((0, 1), np.float16)
-    flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return content_ids, flat.reshape(len(content_ids), -1).astype(np.float16, copy=False)
+def stored_embeddings(
+    store: Store, scores: ScoreSet, progress: Progress = unheard
+) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float16]]:
+    """Content ids [N] in order, and their embeddings [N, K] as they are stored.
+
+    What `progress` raises ends the reading, of which it is only told that nothing is done yet.
+    """
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    names, parts = [np.zeros(0, np.str_)], []
+    for content_ids, embeddings in stream_embeddings(store, dataset, scores.backbone_id, scores.spec_id):
+        progress(0.0)
+        names.append(np.array(content_ids.to_pylist(), np.str_))
+        parts.append(embeddings.astype(np.float16))
+    found, first = np.unique(np.concatenate(names), return_index=True)
+    return found, np.concatenate(parts)[first] if parts else np.zeros((0, 1), np.float16)
 
 
 def find_groups(

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepascore_core.curation import evaluate, parse
+from jepascore_core.curation import evaluate, neighbours, parse
 from jepascore_core.curation import preparations as preparations_module
 from jepascore_core.curation.companion_columns import companion_values
 from jepascore_core.curation.neighbours import known_near_groups
@@ -27,7 +27,9 @@ from jepascore_core.queueing import Work
 from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.vectors import unit
+from jepascore_core.views import vector_files
 from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.views.vector_files import stream_embeddings
 from jepascore_core.worker import Worker
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample, wait_until
 
@@ -150,6 +152,27 @@ def test_a_cancelled_one_leaves_nothing(store, scores, monkeypatch, calls):
     assert left == [0]
     assert known_near_groups(store, scores, 0.05) is None
     assert (states(store, scores), files(store, scores)) == (["none", "none"], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["near_duplicate(0.05)", "percentile[knn] >= 5", "all | budget 9 diverse", "all | budget 9 clusters 3"]
+)
+def test_reading_the_embeddings_ends_in_the_middle(store, scores, monkeypatch, text):
+    many, read = put_pairs(store, 5000, name="many"), []
+
+    def stream(*about):
+        for batch in stream_embeddings(*about):
+            read.append(len(batch[0]))
+            yield batch
+
+    monkeypatch.setattr(vector_files, "BATCH_ROWS", 2048)
+    monkeypatch.setattr(neighbours, "stream_embeddings", stream)
+    (work,) = pending_work(store, many, parse(text))
+    asked = request_preparation(store, many, work)
+    left = cancelled_at(monkeypatch, store, asked.identifier, 3)  # the first time before it begins
+    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    assert (left, read) == ([0], [2048, 2048])
+    assert preparation_of(store, many, work).state == "none"
 
 
 def test_one_taken_back_and_asked_for_again_is_done(store, scores):
