@@ -100,11 +100,12 @@ def overlap_figure(curves: Sequence[OverlapCurve]) -> go.Figure:
     """Mean shared part of each class's n extremes over n, on a logarithmic scale: solid the least likely, dashed the
     most likely, dotted what unrelated scores would share."""
     figure = quiet_figure(height=380)
+    alone = len(curves) == 1  # the page says which two these are
     for position, curve in enumerate(curves):
         colour = PALETTE[position % len(PALETTE)]
         sides = (("least likely", curve.least, "solid", "circle"), ("most likely", curve.most, "dash", "diamond"))
         for side, shares, dash, symbol in sides:
-            name = f"{shown(curve.title, 44)}: {side}"
+            name = side if alone else f"{shown(curve.title, 60)}: {side}"
             figure.add_trace(
                 go.Scatter(
                     x=curve.sizes,

@@ -94,7 +94,8 @@ def density_figure(cells: Sequence[DensityCell], measure: Literal["pearson", "sp
 
 def langevin_figure(walk: Langevin) -> go.Figure:
     """An animation, from uniform points to samples of the learned score, over the true log density."""
-    limit = walk.axis[-1]
+    # Walkers that strayed beyond the field are shown whole, too: a point at the edge would be cut.
+    limit = 1.04 * max(walk.axis[-1], np.abs(np.concatenate([np.asarray(frame) for frame in walk.frames])).max())
     figure = empty_figure(height=560)
     figure.add_trace(
         go.Heatmap(
@@ -129,11 +130,13 @@ def companions_figure(rows: Sequence[CompanionAgreement]) -> go.Figure:
             orientation="h",
             marker={"color": [PALETTE[0] if row.spearman >= 0 else PALETTE[1] for row in rows]},
             text=[_number(row.spearman) for row in rows],
+            # Within a short bar plotly turns a number on its side.
+            textposition="outside",
             hoverinfo="skip",
             cliponaxis=False,
         )
     )
-    figure.update_xaxes(title="Spearman's ρ with the JEPA-SCORE", range=[-1.05, 1.05], dtick=0.5)
+    figure.update_xaxes(title="Spearman's ρ with the JEPA-SCORE", range=[-1.2, 1.2], dtick=0.5)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 

@@ -68,9 +68,10 @@ def describe_search(found: NearGroups) -> str:
         if found.index == "flat"
         else f"it found {percent_text(found.recall)} of the true neighbours of {found.num_queries:,} images"
     )
+    article = "A" if found.index == "flat" else "An"
     return (
-        f"{found.index} index over {found.num_images:,} images, cosine distance up to {found.radius:g}: {measured}. "
-        "Images that are connected through others are one group."
+        f"{article} {found.index} index over {found.num_images:,} images, cosine distance up to {found.radius:g}: "
+        f"{measured}. Images that are connected through others are one group."
     )
 
 

@@ -73,7 +73,7 @@ def _title(name: str, library: str, architecture: str, family: str) -> str:
     size = short_architecture(architecture)
     if library in ("bundled", "trained"):
         return f"{name.partition(':')[2] or name} ({library})"
-    if family == "unknown":
+    if family in ("unknown", library):
         return f"{size} ({library})"
     if family.startswith("supervised"):
         return f"{size} (supervised)"

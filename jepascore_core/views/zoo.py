@@ -105,7 +105,10 @@ def cost_basis(store: Store) -> str:
     """What the expected times rest on, as a sentence."""
     speed = machine_speed(store.home)
     source = "as runs here have shown" if speed.is_measured else "estimated from the speed of matrix products"
-    return f"Times are of exact scores on {speed.device}, {source}; a sketch of r probes takes about r / K of them."
+    return (
+        f"Times are of exact scores on {speed.device}, {source}; a sketch takes about r / K of them "
+        "(r: its probes; K: outputs of the encoder)."
+    )
 
 
 def theory_text(is_jepa: bool | None, note: str = "") -> str:

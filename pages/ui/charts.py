@@ -34,8 +34,9 @@ def chart(
     config = picture_config(name, _kind())
     # The same element whatever the camera saves, so that a selection survives the choice.
     more: dict[str, Any] = {"on_select": on_select or "rerun", "selection_mode": modes} if modes else {}
-    event = st.plotly_chart(figure, key=key, config=config, alt=title, **more)
-    _draw_downloads(figure, key, title, name)
+    with st.container(gap="xxsmall"):
+        event = st.plotly_chart(figure, key=key, config=config, alt=title, **more)
+        _draw_downloads(figure, key, title, name)
     return event
 
 

@@ -70,7 +70,7 @@ def draw_chips(curation: Curation, counts: tuple[ChipCount, ...]) -> None:
         for position, item in enumerate(counts):
             label = item.text if len(item.text) <= 70 else f"{item.text[:69]}…"
             st.button(
-                f"{plain(label)} · −{count_text(item.alone)}",
+                f"{plain(label)} · drops {count_text(item.alone)}",
                 key=f"chip-{position}-{item.text}",
                 icon=":material/close:",
                 on_click=set_curation,

@@ -38,6 +38,7 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
     with right:
         st.markdown(f"**{plain(sample.sample_key)}**")
         _draw_decision(sample, scores.dataset_id)
+        _draw_scores(detail)
         _draw_facts(detail)
     if detail.chosen is None:
         st.info(_why_no_score(scores))
@@ -84,12 +85,16 @@ def _draw_decision(sample: Sample, dataset_id: str) -> None:
     st.caption(VERDICT_TEXTS.get(found, "Not decided yet") + f" · decisions are made by {plain(who)}")
 
 
+def _draw_scores(detail: SampleDetail) -> None:
+    for score in detail.scores:
+        with st.container(gap="xxsmall"):
+            st.markdown(f"**{score_text(score.score, score.is_exact)}** nats under {plain(score.title)}")
+            estimate = estimate_text(score.lower, score.upper, score.is_exact)
+            st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)), help=RANK_HELP)
+
+
 def _draw_facts(detail: SampleDetail) -> None:
     sample = detail.sample
-    for score in detail.scores:
-        st.markdown(f"**{score_text(score.score, score.is_exact)}** nats under {plain(score.title)}")
-        estimate = estimate_text(score.lower, score.upper, score.is_exact)
-        st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)), help=RANK_HELP)
     facts = [
         ("Class", detail.class_title),
         ("Split", sample.split or ""),

@@ -20,6 +20,11 @@ from pages.ui.preparations import prepared
 from pages.ui.reviewer import choose_reviewer
 
 GROUPS_PER_PAGE = 24
+RADII_HELP = (
+    "Same bytes: files that are identical. Within a distance: images whose embeddings are so near (cosine distance: 0 "
+    "is the same direction, 1 unrelated); a larger one finds more, and more that are none. Several labels: the copies "
+    "disagree about the class; several splits: one of them leaks into another split."
+)
 RADII = {
     "exact": "Same bytes",
     **{f"{radius:g}": f"Within {radius:g}" for radius in (0.01, 0.02, NEAR_RADIUS, 0.1)},
@@ -28,7 +33,7 @@ RADII = {
 
 def draw_duplicates(scores: ScoreSet) -> None:
     """Everything of Duplicates below the choice of scores."""
-    picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,))
+    picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,), help=RADII_HELP)
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         chosen = pick_one("Propose to keep", state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS})

@@ -62,7 +62,7 @@ def draw_explored(explored: Explored) -> None:
     with columns[0]:
         view = pick_one("View", state.VIEW, VIEW_TITLES, segments=True, resets=(state.PAGE,))
     if view == "search":
-        draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "")
+        draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1:])
     elif view == "classes":
         draw_class_list(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1])
     else:

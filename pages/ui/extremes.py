@@ -62,8 +62,11 @@ def draw_extremes(
     with places[2]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     num_pages = class_page(chosen, 0, CLASSES_PER_PAGE).num_pages
-    shown = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE).classes
     seed = state.read_int(state.SEED, 0, 0, MAX_SEED)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.caption("Score in nats, and the share of its class that scores lower: higher is more likely.")
+        shown = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE).classes
+        st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))
     rows = [_Row(scores, title, shown, per_group, seed) for scores, title in zip(score_sets, titles, strict=True)]
     sections: list[Section] = []
     owners: list[str] = []
@@ -71,9 +74,6 @@ def draw_extremes(
         parts = _class_sections(summary, [row.section(place, len(rows) > 1) for row in rows], rows[0].random(place))
         sections += parts
         owners += [*names, names[0]][: len(parts)]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Score in nats, and the share of its class that scores lower: higher is more likely.")
-        st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))
     event = gallery(
         sections, "extremes", label="Extremes", fits=True, remember=state.SAMPLE, tools=SCORE_TOOLS,
         dataset_id=score_sets[0].dataset_id, who=reviewer(),
@@ -122,13 +122,14 @@ def draw_class_list(scores: ScoreSet, title: str, place: DeltaGenerator) -> None
     summaries = class_summaries(store(), scores, order)
     span = score_span(summaries)
     num_pages = class_page(summaries, 0, CLASSES_LISTED).num_pages
-    shown = class_page(summaries, pick_page(num_pages) - 1, CLASSES_LISTED).classes
-    found = class_extremes(store(), scores, [summary.label for summary in shown], LISTED_PER_GROUP)
     under = f"Under {title}. " if title else ""
-    st.caption(
-        f"{under}Boxes are quartiles with the median, lines reach to the least and most likely sample, from "
-        f"{score_text(span.low)} to {score_text(span.high)} nats. Click the name of a class for more of it."
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.caption(
+            f"{under}Boxes are quartiles with the median, lines reach to the least and most likely sample, from "
+            f"{score_text(span.low)} to {score_text(span.high)} nats. Click the name of a class for more of it."
+        )
+        shown = class_page(summaries, pick_page(num_pages) - 1, CLASSES_LISTED).classes
+    found = class_extremes(store(), scores, [summary.label for summary in shown], LISTED_PER_GROUP)
     box = pick_open("These classes in one figure", "class-spread", ":material/align_horizontal_left:")
     if box is not None:
         with box:

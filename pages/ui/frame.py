@@ -16,9 +16,15 @@ __all__ = ["APP_NAME", "MENU", "ROOT", "errors_shown", "frame", "show_error"]
 
 APP_NAME = "JEPA-SCORE"
 SIDEBAR_PIXELS = 244
-#: Streamlit leaves 5rem to both sides, a sixth of what a laptop has for pictures.
-NARROW_MARGINS = """<style>
-[data-testid="stMainBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; }
+#: Streamlit leaves 5rem to both sides and 7rem above the title, a sixth of what a laptop has for pictures. A name too
+#: long for its list ends in an ellipsis, and a table's heads and numbers keep to one line.
+STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 2.75rem 2.5rem 4rem; }
+[data-testid="stHeader"], [data-testid="stSidebarHeader"] { height: 2.5rem; min-height: 2.5rem; }
+[data-testid="stMainBlockContainer"] h1 { padding: 0 0 0.5rem; }
+[data-testid="stSelectbox"] input:not(:focus) { text-overflow: ellipsis; }
+[data-testid="stTable"] :is(th, td + td) p { white-space: nowrap; }
+[data-testid="stSidebar"] [data-testid="stAlert"] p { overflow-wrap: break-word; word-break: normal; }
 </style>"""
 ROOT = Path(__file__).resolve().parents[2]
 ICON = Path(__file__).with_name("icon.svg")
@@ -48,7 +54,7 @@ def frame(title: str) -> Iterator[None]:
         st.subheader(APP_NAME, anchor=False)
         draw_menu()
         draw_activity()
-    st.html(NARROW_MARGINS)
+    st.html(STYLE)
     st.title(title, anchor=False)
     with errors_shown():
         yield

@@ -121,7 +121,7 @@ def _draw_sample(
         st.markdown(f"{_opinion_text(opinion)}  \n{decided}")
         why = st.text_input("Why (optional)", key=f"why-{item.sample_key}", max_chars=200)
         _draw_buttons(scores, item, following, who, why)
-        _draw_moves(queue, at)
+        _draw_moves(scores, queue, at, who)
 
 
 def _opinion_text(opinion: RuleOpinion) -> str:
@@ -142,6 +142,10 @@ def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str
                 title, icon=icon, shortcut=key, key=f"review-{verdict}", on_click=_decide,
                 args=(scores.dataset_id, item, verdict, who, why, following),
             )  # fmt: skip
+
+
+def _draw_moves(scores: ScoreSet, queue: tuple[ScoredSample, ...], at: int, who: str) -> None:
+    """Take back a decision, make it again, and go on without one."""
     possible = undo_state(store(), scores.dataset_id, who)
     with st.container(horizontal=True):
         for title, turn, icon, key, number in (
@@ -152,19 +156,15 @@ def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str
                 f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"review-{title}", disabled=not number,
                 on_click=turn, args=(store(), scores.dataset_id, who),
             )  # fmt: skip
+        for title, place, key in (("Back", at - 1, "Left"), ("Next", at + 1, "Right")):
+            inside = 0 <= place < len(queue)
+            target = queue[place].sample_key if inside else None
+            st.button(title, shortcut=key, disabled=not inside, on_click=state.write, args=(state.AT, target))
 
 
 def _decide(dataset_id: str, item: ScoredSample, verdict: DecisionVerdict, who: str, why: str, following: str) -> None:
     decide(store(), dataset_id, [(item.sample_key, item.content_id)], verdict, who, why)
     state.write(state.AT, following)
-
-
-def _draw_moves(queue: tuple[ScoredSample, ...], at: int) -> None:
-    with st.container(horizontal=True):
-        for title, place, key in (("Back", at - 1, "Left"), ("Next", at + 1, "Right")):
-            inside = 0 <= place < len(queue)
-            target = queue[place].sample_key if inside else None
-            st.button(title, shortcut=key, disabled=not inside, on_click=state.write, args=(state.AT, target))
 
 
 def _draw_queue(queue: tuple[ScoredSample, ...], at: int, decisions: dict[str, Decision]) -> None:

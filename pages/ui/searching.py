@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.views.choices import class_choices
@@ -25,18 +27,17 @@ DECISION_TITLES = {"any": "Any or none", "keep": "Keep", "drop": "Drop", "open":
 PAGE_SIZES = {str(number): f"{number} a page" for number in (48, 24, 96)}
 
 
-def draw_search(scores: ScoreSet, title: str) -> None:
-    """The fields, what they find, and the selected ones."""
+def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) -> None:
+    """The fields, what they find, and the selected ones; the page is chosen in two `places`."""
     wanted = _choose(scores)
-    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
-    with middle:
+    with places[0]:
         per_page = int(pick_one("Samples", state.PER_PAGE, PAGE_SIZES, resets=(state.PAGE,)) or 48)
     page = state.read_int(state.PAGE, 1, 1, 10**6)
     found = search_samples(store(), scores, wanted, page, per_page)
-    with right:
+    with places[1]:
         pick_page(found.num_pages)
     under = f" under {title}" if title else ""
-    left.caption(f"{plural(found.num_found, 'sample')} found{under}. The percentile is that within the class.")
+    st.caption(f"{plural(found.num_found, 'sample')} found{under}. The percentile is that within the class.")
     if not found.num_found:
         st.info("No measured sample is like that. Take back one of the choices above.")
         return

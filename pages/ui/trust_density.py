@@ -56,10 +56,12 @@ def _draw_walk() -> None:
     if walk is None:
         st.info("Not run yet: `jepascore langevin` takes a minute.")
         return
-    st.caption(
+    left, right = st.columns([3, 2], gap="large")
+    right.caption(
         "Walkers start anywhere and follow the gradient of the score with Langevin's noise. If the score is the log "
         "density, they end up as samples of the mixture: their mean true log density goes from "
         f"{walk.frame_log_density[0]:.1f} to {walk.frame_log_density[-1]:.1f} nats; the mixture's own samples have "
         f"{walk.true_log_density:.1f}.".replace("-", "−")
     )
-    chart(langevin_figure(walk), "langevin", "Langevin walk on the score")
+    with left:
+        chart(langevin_figure(walk), "langevin", "Langevin walk on the score")

@@ -94,7 +94,7 @@ def test_from_rules_to_a_file_that_torchvision_loads(
     bar.fill("class_percentile >= 20 | one per exact | budget 60 balanced")
     bar.press("Enter")
     kept_shown(page, 60)
-    chips = page.get_by_role("button").filter(has_text=" · −")
+    chips = page.get_by_role("button").filter(has_text=" · drops ")
     expect(chips).to_have_count(3)
     page.wait_for_load_state("networkidle")
     screenshot(page, f"curate-{theme}")

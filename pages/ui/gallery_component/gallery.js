@@ -124,6 +124,7 @@ function drawTools(root) {
   root.chosen = bar.appendChild(make("span", "chosen"));
   const hint = bar.appendChild(make("span", "hint", HINTS + (root.data.can_decide ? DECISION_HINTS : "")));
   hint.id = "hint";
+  hint.title = hint.textContent;
   return bar;
 }
 
