@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from jepascore_core.exporters import cancel_export, repeat_export
 from jepascore_core.views.progress import Progress, export_progress
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
-from pages.ui.run_list import ICONS
-from pages.ui.text import plain
+from pages.ui.task_card import task_card
 
 POLL_SECONDS = 1.0
 #: Ended exports that are shown beside those under way.
@@ -39,27 +40,20 @@ def _draw_list(dataset_id: str) -> None:
 
 
 def _draw_one(item: Progress) -> None:
-    with st.container(border=True, key=f"export-{item.identifier}"):
-        text, actions = st.columns([5, 2], vertical_alignment="center")
-        with text, st.container(gap="xxsmall"):
-            st.markdown(f"{ICONS[item.state]} **{plain(item.short_title)}** · {plain(item.state_text)}")
-            if item.is_active:
-                st.progress(item.fraction)
-            st.caption(plain(_facts(item)))
-        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-            _draw_actions(item)
-        if item.state == "failed":
-            st.error(plain(f"{item.message} {NOTHING_LEFT}"), icon=":material/error:")
+    task_card(
+        f"export-{item.identifier}", item.state, item.short_title, item.state_text,
+        item.fraction if item.is_active else None, [_facts(item)], partial(_draw_actions, item),
+        f"{item.message} {NOTHING_LEFT}" if item.state == "failed" else "",
+    )  # fmt: skip
 
 
-def _facts(item: Progress) -> str:
+def _facts(item: Progress) -> list[str]:
     if item.is_active:
-        parts = [item.counts_text or item.message, item.rate_text, item.time_left_text]
-    elif item.state == "finished":
-        parts = [item.message, f"took {item.elapsed_text}" if item.elapsed_text else ""]
-    else:
-        parts = [item.title, NOTHING_LEFT if item.state == "cancelled" else ""]
-    return " · ".join(part for part in parts if part) or "Waiting for the worker"
+        facts = [item.counts_text or item.message, item.rate_text, item.time_left_text]
+        return facts if any(facts) else ["Waiting for the worker"]
+    if item.state == "finished":
+        return [item.message, f"took {item.elapsed_text}" if item.elapsed_text else ""]
+    return [item.title, NOTHING_LEFT if item.state == "cancelled" else ""]
 
 
 def _draw_actions(item: Progress) -> None:

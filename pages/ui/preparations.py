@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -18,15 +19,9 @@ from jepascore_core.curation.preparing import Work, pending_work, prepare
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
-from pages.ui.run_list import ICONS
-from pages.ui.text import plain
+from pages.ui.task_card import task_card
 
 POLL_SECONDS = 1.0
-STATES = {
-    "waiting": ("Waiting", ICONS["queued"]),
-    "running": ("Running", ICONS["running"]),
-    "failed": ("Failed", ICONS["failed"]),
-}
 
 
 def prepared(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
@@ -101,18 +96,11 @@ def _draw_asked(scores: ScoreSet, works: Sequence[Work], was_active: bool) -> No
 
 
 def _draw_one(scores: ScoreSet, item: Preparation) -> None:
-    word, icon = STATES[item.state]
-    with st.container(border=True, key=f"preparation-{item.identifier.replace('/', '-')}"):
-        text, actions = st.columns([5, 2], vertical_alignment="center")
-        with text, st.container(gap="xxsmall"):
-            st.markdown(f"{icon} **{plain(item.work.title)}** · {word}")
-            if item.is_active:
-                st.progress(item.share)
-                st.caption(item.progress_text)
-        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-            _draw_actions(scores, item)
-        if item.state == "failed":
-            st.error(plain(item.message), icon=":material/error:")
+    task_card(
+        f"preparation-{item.identifier.replace('/', '-')}", item.state, item.work.title, item.state.capitalize(),
+        item.share if item.is_active else None, [[item.progress_text]] if item.is_active else [],
+        partial(_draw_actions, scores, item), item.message,
+    )  # fmt: skip
 
 
 def _draw_actions(scores: ScoreSet, item: Preparation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 
 import streamlit as st
 
@@ -14,18 +14,12 @@ from pages.ui.cached import store
 from pages.ui.choose import describe_dataset
 from pages.ui.errors import errors_shown
 from pages.ui.failures import draw_unmeasured, draw_unreadable
+from pages.ui.task_card import task_card
 from pages.ui.text import plain
 
 POLL_SECONDS = 1.0
-ICONS = {
-    "queued": ":material/schedule:",
-    "running": ":material/progress_activity:",
-    "indexing": ":material/progress_activity:",
-    "finished": ":material/check_circle:",
-    "ready": ":material/check_circle:",
-    "cancelled": ":material/cancel:",
-    "failed": ":material/error:",
-}
+#: Up to four buttons stand beside the texts.
+WIDTHS = (5, 3)
 FORGET = "Takes it off this list; it measured nothing."
 BUSY = "A run of this dataset is under way: cancel it first."
 
@@ -49,33 +43,18 @@ def _draw_lists() -> None:
 
 
 def _draw_run(run: Progress) -> None:
-    with st.container(border=True, key=f"run-{run.identifier}"):
-        text, actions = st.columns([5, 3], vertical_alignment="center")
-        with text, st.container(gap="xxsmall"):
-            _draw_headline(run)
-            _draw_bar(run)
-            _draw_facts(_facts(run))
-            _draw_facts([run.backbone, run.message if _is_telling(run) else ""])
-        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-            _draw_run_actions(run)
-        if run.state == "failed":
-            st.error(plain(run.message), icon=":material/error:")
+    card = task_card(
+        f"run-{run.identifier}", run.state, run.short_title, run.state_text, _fraction(run),
+        [_facts(run), [run.backbone, run.message if _is_telling(run) else ""]],
+        partial(_draw_run_actions, run), run.message if run.state == "failed" else "", WIDTHS,
+    )  # fmt: skip
+    with card:
         draw_unmeasured(run)
 
 
-def _draw_headline(item: Progress) -> None:
-    st.markdown(f"{ICONS[item.state]} **{plain(item.short_title)}** · {plain(item.state_text)}")
-
-
-def _draw_bar(item: Progress) -> None:
-    if item.is_active or item.state in ("cancelled", "failed"):
-        st.progress(item.fraction)
-
-
-def _draw_facts(facts: Iterable[str]) -> None:
-    text = " · ".join(fact for fact in facts if fact)
-    if text:
-        st.caption(plain(text))
+def _fraction(item: Progress) -> float | None:
+    """How far it is, where that is worth a bar."""
+    return item.fraction if item.is_active or item.state in ("cancelled", "failed") else None
 
 
 def _facts(item: Progress) -> list[str]:
@@ -112,24 +91,18 @@ def _resume(run_id: str, retry_failures: bool = False) -> None:
 
 def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
     item, choice = dataset.index, dataset.choice
-    with st.container(border=True, key=f"dataset-{choice.dataset_id}"):
-        text, actions = st.columns([5, 3], vertical_alignment="center")
-        with text, st.container(gap="xxsmall"):
-            _draw_headline(item)
-            _draw_bar(item)
-            if item.state != "ready":
-                _draw_facts(_facts(item))
-            if item.is_active or item.state == "cancelled":
-                _draw_facts([item.message])
-            if choice.has_index:
-                _draw_facts([describe_dataset(choice), item.passed_over])
-            _draw_facts([dataset.source])
-        with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-            _draw_dataset_actions(dataset, is_busy)
-        if item.state == "failed":
-            st.error(plain(item.message), icon=":material/error:")
-        if item.error:
-            st.error(plain(item.error), icon=":material/error:")
+    lines = [
+        _facts(item) if item.state != "ready" else [],
+        [item.message] if item.is_active or item.state == "cancelled" else [],
+        [describe_dataset(choice), item.passed_over] if choice.has_index else [],
+        [dataset.source],
+    ]
+    error = item.message if item.state == "failed" else item.error
+    card = task_card(
+        f"dataset-{choice.dataset_id}", item.state, item.short_title, item.state_text, _fraction(item), lines,
+        partial(_draw_dataset_actions, dataset, is_busy), error, WIDTHS,
+    )  # fmt: skip
+    with card:
         draw_unreadable(choice)
 
 
