@@ -58,22 +58,20 @@ def histogram_figure(
     or point is [series position, bin position]. `half_widths` are those of the interval of one estimated score, for
     each series and on the scale of the figure, None where scores are exact: a bar across the median shows it.
     """
-    figure = quiet_figure()
+    figure, shapes = quiet_figure(), []
     for position, series in enumerate(view.series):
         colour = PALETTE[position % len(PALETTE)]
         dash = DASHES[position // len(PALETTE) % len(DASHES)]
         figure.add_trace(_histogram_trace(view, position, colour, dash, share, shape))
         if len(view.series) <= len(PALETTE):
-            figure.add_vline(series.median, line={"color": colour, "width": 2, "dash": "dash"})
+            shapes.append(_upright(series.median, {"color": colour, "width": 2, "dash": "dash"}))
     for position, half_width in enumerate(half_widths):
         if half_width is not None:
-            _add_interval(figure, view, position, half_width)
+            shapes.append(_interval(figure, view, position, half_width))
     if mark is not None:
-        figure.add_vline(
-            mark, line={"color": NEUTRAL, "width": 2}, annotation={"text": "this sample", "yanchor": "top"}
-        )
+        shapes.append(_upright(mark, {"color": NEUTRAL, "width": 2}) | {"name": "this sample", "showlegend": True})
     title = f"JEPA-SCORE ({view.unit}), {HIGHER}"
-    figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=True, shapes=shapes)
     figure.update_xaxes(title=title)
     heights = {
         "histogram": "Share of samples (%)" if share else "Samples",
@@ -84,12 +82,17 @@ def histogram_figure(
     return figure
 
 
-def _add_interval(figure: go.Figure, view: Histograms, position: int, half_width: float) -> None:
+def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
+    """A line from bottom to top. Plotly's own `add_vline` takes 10 ms for each."""
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
+
+
+def _interval(figure: go.Figure, view: Histograms, position: int, half_width: float) -> dict[str, Any]:
     """A bar across the median, below the top; the legend has its number."""
     median, colour, height = view.series[position].median, PALETTE[position % len(PALETTE)], 0.97 - 0.04 * position
     ends = {"x0": median - half_width, "x1": median + half_width, "y0": height, "y1": height, "yref": "y domain"}
-    figure.add_shape(type="line", **ends, line={"color": colour, "width": 5}, opacity=0.85)
     figure.data[position].name += f", each ± {half_width:.2g}"
+    return {"type": "line", **ends, "line": {"color": colour, "width": 5}, "opacity": 0.85}
 
 
 def _histogram_trace(

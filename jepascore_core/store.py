@@ -80,6 +80,8 @@ class Store:
         self.home.mkdir(parents=True, exist_ok=True)
         self.catalogue = Catalogue(self.home / "catalogue.sqlite")
         self._duckdb = duckdb.connect(":memory:", config={"threads": str(max(1, os.cpu_count() or 1))})
+        # Footers of shards and tables are read once, not by every query, which saves half of the shorter ones' time.
+        self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
 
     # Where things are
 

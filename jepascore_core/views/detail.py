@@ -13,6 +13,7 @@ from jepascore_core.errors import UnknownNameError
 from jepascore_core.records import DatasetRecord, Sample
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
+from jepascore_core.views.content_rows import content_rows_sql
 from jepascore_core.views.distribution import HistogramOptions, Histograms, histograms
 from jepascore_core.views.formats import class_title
 from jepascore_core.views.memory import remembered
@@ -274,10 +275,12 @@ def _counts_around(store: Store, scores: ScoreSet, score: float, labels: tuple[L
 
 
 def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sample, ...], int]:
-    samples = _samples_sql(store, store.catalogue.dataset(dataset_id))
+    dataset = store.catalogue.dataset(dataset_id)
+    table = any_table(store, dataset)
+    near = content_rows_sql(store, dataset, table, [sample.content_id]) if table else "true"
     rows = store.query(
-        f"SELECT *, count(*) OVER () AS n FROM ({samples}) "
-        "WHERE content_id = $1 AND sample_key <> $2 ORDER BY sample_key LIMIT $3",
+        f"SELECT *, count(*) OVER () AS n FROM ({_samples_sql(store, dataset)}) "
+        f"WHERE {near} AND content_id = $1 AND sample_key <> $2 ORDER BY sample_key LIMIT $3",
         [sample.content_id, sample.sample_key, MAX_DUPLICATES],
     ).to_pylist()
     return tuple(_sample(row) for row in rows), rows[0]["n"] if rows else 0

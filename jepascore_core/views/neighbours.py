@@ -11,6 +11,7 @@ import numpy as np
 
 from jepascore_core.store import Store
 from jepascore_core.vectors import Floats, unit
+from jepascore_core.views.content_rows import content_rows_sql
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import (
     SAMPLE_FIELDS,
@@ -86,8 +87,11 @@ def _compare(store: Store, scores: ScoreSet, query: Floats, number: int) -> dict
 
 
 def _first_samples(store: Store, scores: ScoreSet, content_ids: list[str]) -> dict[str, ScoredSample]:
+    table = table_of(store, scores)
+    near = content_rows_sql(store, store.catalogue.dataset(scores.dataset_id), table, content_ids) if table else "true"
     rows = store.query(
-        f"""SELECT {SAMPLE_FIELDS} FROM ({scored_sql(store, scores)}) WHERE content_id IN (SELECT unnest($1::VARCHAR[]))
+        f"""SELECT {SAMPLE_FIELDS} FROM (SELECT * FROM ({scored_sql(store, scores)}) WHERE {near})
+        WHERE content_id IN (SELECT unnest($1::VARCHAR[]))
         QUALIFY row_number() OVER (PARTITION BY content_id ORDER BY sample_key) = 1""",
         [content_ids],
     ).to_pylist()

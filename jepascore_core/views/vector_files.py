@@ -12,6 +12,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,35 +147,42 @@ def nearest_in_file(folder: Path, query: Floats, number: int) -> dict[str, float
     Raises:
         OSError: if the files cannot be read.
     """
-    import faiss
-
-    codes = faiss.IndexScalarQuantizer(query.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    rows: list[npt.NDArray[np.int64]] = []
-    cosines: list[Floats] = []
-    for first, block in _blocks(folder / _EMBEDDINGS, 2 * query.shape[1]):
-        faiss.copy_array_to_vector(block.ravel(), codes.codes)
-        codes.ntotal = len(block)
-        found, places = codes.search(query, min(number, len(block)))
-        rows.append(first + places[0])
-        cosines.append(found[0])
-    if not rows:
+    path, row_bytes = folder / _EMBEDDINGS, 2 * query.shape[1]
+    num_rows, workers = path.stat().st_size // row_bytes, os.cpu_count() or 1
+    size = max(BATCH_ROWS, -(-num_rows // workers))
+    parts = [range(first, min(first + size, num_rows)) for first in range(0, num_rows, size)]
+    if not parts:
         return {}
-    row, cosine = np.concatenate(rows), np.concatenate(cosines)
+    with ThreadPoolExecutor(len(parts)) as pool:
+        found = list(pool.map(partial(_nearest_rows, path, query, number), parts))
+    row, cosine = (np.concatenate(values) for values in zip(*found, strict=True))
     best = np.argsort(-cosine, kind="stable")[:number]
     names = _content_ids(folder / _IMAGES, row[best])
     return {name: float(value) for name, value in zip(names, cosine[best], strict=True)}
 
 
-def _blocks(path: Path, row_bytes: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-    """Number of the first row and the rows [n, bytes] of each part of a file. Parts share their memory.
+def _nearest_rows(path: Path, query: Floats, number: int, part: range) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Rows [n] of a part of the file with their cosines, the nearest of each batch."""
+    import faiss
 
-    Read, not mapped: mapped pages would count as memory of the process.
-    """
-    part, first = np.empty((BATCH_ROWS, row_bytes), np.uint8), 0
+    # Faiss does not share out a single query: more threads than this one would only wait, with all their might.
+    faiss.omp_set_num_threads(1)
+    row_bytes = 2 * query.shape[1]
+    codes = faiss.IndexScalarQuantizer(query.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    # Read into the memory of the index, which saves a copy of everything; not mapped, since that would count as memory.
+    codes.codes.resize(min(BATCH_ROWS, len(part)) * row_bytes)
+    batch = faiss.rev_swig_ptr(codes.codes.data(), codes.codes.size())
+    rows: list[npt.NDArray[np.int64]] = []
+    cosines: list[Floats] = []
     with path.open("rb") as file:
-        while count := file.readinto(part.data):
-            yield first, part[: count // row_bytes]
-            first += count // row_bytes
+        file.seek(part.start * row_bytes)
+        for first in range(part.start, part.stop, BATCH_ROWS):
+            codes.ntotal = min(BATCH_ROWS, part.stop - first)
+            file.readinto(batch[: codes.ntotal * row_bytes].data)
+            found, places = codes.search(query, min(number, codes.ntotal))
+            rows.append(first + places[0])
+            cosines.append(found[0])
+    return np.concatenate(rows), np.concatenate(cosines)
 
 
 def _content_ids(path: Path, rows: npt.NDArray[np.int64]) -> list[str]:
