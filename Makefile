@@ -14,10 +14,10 @@ run: $(READY) ## Open the app on the embedded demo
 	$(BIN)/jepascore app --demo
 
 test: $(READY) lint types ## Check style and types, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 test-fast: $(READY) ## Run the tests that take no browser and no patience
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not browser"
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check .

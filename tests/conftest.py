@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import xxhash
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from jepascore_core.datasets.manifest import write_empty_part, write_part
 from jepascore_core.records import (
@@ -34,6 +35,30 @@ from jepascore_core.records import (
 from jepascore_core.score import score_of_log_spectrum
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
 from jepascore_core.views.score_set import ScoreSet
+
+#: Tests in real browsers: one worker's, whose other work goes on while these wait for pages.
+BROWSER = "tests/browser/"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take long come first, so that no worker is left with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (not item.nodeid.startswith(BROWSER), item.path not in slow))
+
+
+class Modules(LoadScopeScheduling):
+    """A module is run by one worker, in one go: what its tests share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Modules:
+    """In place of xdist's own groups, whose marks do nothing since pytest 9.1 took the field they write to away."""
+    config.option.loadscopereorder = False
+    return Modules(config, log)
+
 
 SPEC = MeasurementSpec()
 CALIBRATED = MeasurementSpec("calibrated", probes=4)

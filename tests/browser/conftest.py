@@ -16,9 +16,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, expect, sync_playwright
 
 from jepascore_core.runs import worker_pid
 
@@ -33,6 +34,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+#: What pages can keep in a browser, but for its cache of what they have fetched.
+STORED = "cookies,local_storage,indexeddb,service_workers,cache_storage"
 START_SECONDS = 60.0
 #: Playwright waits 5 s for what it expects, which two busy cores may take.
 EXPECT_MILLISECONDS = 30_000
@@ -122,35 +125,61 @@ def _end_worker(home: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each visit has a context, and so cookies and cache, of its own."""
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One browser for all tests, with a profile on disk: what Chromium compiled of Streamlit's scripts on a first visit
+    is kept for the next, which takes half the time of a browser that begins anew. Motion is reduced: it is drawn by the
+    processors that the app under test needs.
+    """
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"no Chromium at {CHROMIUM}; install it or set JEPASCORE_CHROMIUM")
     expect.set_options(timeout=EXPECT_MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=CHROMIUM,
+            args=CHROMIUM_ARGUMENTS,
+            reduced_motion="reduce",
+        )
+        yield context
+        context.close()
 
 
 @pytest.fixture
-def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open an address in a tab: visit(url, theme="light" or "dark", width=..., height=...)."""
-    contexts = []
+def visit(chromium: BrowserContext) -> Iterator[Callable[..., Visit]]:
+    """Open an address in a tab: visit(url, theme="light" or "dark", width=..., height=...).
+
+    Every visitor is somebody else: nothing is left of the cookies and storage of those before, but what they fetched is
+    in the cache.
+    """
+    pages = []
 
     def open_tab(url: str, theme: Literal["light", "dark"] = "light", width: int = 1400, height: int = 900) -> Visit:
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-        contexts.append(context)
-        tab = Visit(context.new_page())
-        tab.page.on("request", lambda request: tab.requests.append(request.url))
-        tab.page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
-        tab.page.on("console", lambda message: _note(tab, message.type, message.text, message.location.get("url", "")))
-        tab.page.goto(url)
+        page = chromium.new_page()
+        pages.append(page)
+        _forget(page, url)
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": height})
+        tab = Visit(page)
+        page.on("request", lambda request: tab.requests.append(request.url))
+        page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
+        page.on("console", lambda message: _note(tab, message.type, message.text, message.location.get("url", "")))
+        page.goto(url)
         return tab
 
     yield open_tab
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
+
+
+def _forget(page: Page, url: str) -> None:
+    """What pages of this address have stored in the browser goes."""
+    page.context.clear_cookies()
+    parts = urlsplit(url)
+    if parts.netloc:
+        session = page.context.new_cdp_session(page)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
+        session.detach()
 
 
 def _note(tab: Visit, kind: str, text: str, source: str) -> None:

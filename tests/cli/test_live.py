@@ -23,7 +23,7 @@ from tests.cli.conftest import Cli, finish
 from tests.cli.sources import SOURCES, write_noise
 from tests.conftest import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli")]
+pytestmark = pytest.mark.slow
 
 #: Enough that a run is still going on when somebody decides to stop it.
 MANY = 800
