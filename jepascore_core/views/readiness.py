@@ -216,7 +216,7 @@ def _caveats(store: Store, scores: ScoreSet, against: ScoreSet, numbers: _Number
         found.append(warning)
     for item in dict.fromkeys((scores, against)):
         scored, samples = coverage(store, item)
-        if scored < samples:
+        if 0 < scored < samples:  # of none the verdict says it
             name = store.catalogue.dataset(item.dataset_id).name
             found.append(f"Only {percent_text(scored / samples)} of {name} is scored so far.")
     if MIN_SAMPLES <= min(numbers.num_scored, numbers.num_reference) < FEW_SAMPLES:

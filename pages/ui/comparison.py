@@ -135,7 +135,7 @@ def _draw_every_class(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, str
     rows = [
         {
             "Class": class_title(item.label, alone),
-            "Pair": f"{titles[item.first]} and {titles[item.second]}",
+            **({"Pair": f"{titles[item.first]} and {titles[item.second]}"} if len(score_sets) > 2 else {}),
             "Samples": item.num_common,
             "n": item.n,
             "Least likely in common (%)": 100 * item.least,

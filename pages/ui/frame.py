@@ -21,9 +21,11 @@ SIDEBAR_PIXELS = 244
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 2.75rem 2.5rem 4rem; }
 [data-testid="stHeader"], [data-testid="stSidebarHeader"] { height: 2.5rem; min-height: 2.5rem; }
-[data-testid="stMainBlockContainer"] h1 { padding: 0 0 0.5rem; }
+[data-testid="stSidebarHeader"] { margin-bottom: 0; }
+[data-testid="stMainBlockContainer"] h1 { padding: 0 0 0.75rem; }
 [data-testid="stSelectbox"] input:not(:focus) { text-overflow: ellipsis; }
 [data-testid="stTable"] :is(th, td + td) p { white-space: nowrap; }
+[data-testid="stTable"] td > div { max-width: 44rem; }
 [data-testid="stSidebar"] [data-testid="stAlert"] p { overflow-wrap: break-word; word-break: normal; }
 </style>"""
 ROOT = Path(__file__).resolve().parents[2]

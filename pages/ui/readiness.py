@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from jepascore_core.views.formats import count_text, percent_text
@@ -52,12 +54,25 @@ def draw_readiness(chosen: Chosen) -> None:
     box = pick_open("The numbers", "readiness-numbers", ":material/table_rows:")
     if box is not None:
         with box:
-            number = st.column_config.NumberColumn(format="%.3f")
-            columns = dict.fromkeys(("AUROC against the reference", "95 % from", "to"), number)
-            percent = st.column_config.NumberColumn(format="%.1f")
-            rows = readiness_rows(found)
-            columns |= {name: percent for name in rows[0] if name.endswith("(%)")}
-            st.dataframe(rows, hide_index=True, column_config=columns)
+            st.dataframe(readiness_rows(found), hide_index=True, column_config=_columns())
+
+
+def _columns() -> dict[str, Any]:
+    """Short heads, whose full name is their help: all columns stand side by side on a laptop."""
+    column = st.column_config
+    numbers = {
+        "AUROC against the reference": ("AUROC", "%.3f"),
+        "95 % from": ("95 % from", "%.3f"),
+        "to": ("to", "%.3f"),
+        "Shared area (%)": ("Shared (%)", "%.1f"),
+        "Below the reference's 5th percentile (%)": ("Below 5th (%)", "%.1f"),
+    }
+    return {
+        "Dataset": column.TextColumn(width=180),
+        "Encoder": column.TextColumn(width=140),
+        "Verdict": column.TextColumn(width=130),
+        **{name: column.NumberColumn(label, help=name, format=form) for name, (label, form) in numbers.items()},
+    }
 
 
 def _draw_card(item: Readiness, several: bool) -> None:

@@ -79,7 +79,8 @@ def draw_companions(scores: ScoreSet) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         chart(companions_figure(view.agreements), "companions", "Score and companions")
-        shared = ", ".join(f"{row.title} {percent_text(row.shared_least)}" for row in view.agreements)
+        named = (f"{row.title} {percent_text(row.shared_least)}" for row in view.agreements)
+        shared = ", ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in named)
         st.caption(f"Of the 5 % least likely images shared with the score (5 % by chance): {shared}.")
         if view.missing:
             st.caption(f"Of too few images to be worked out: {', '.join(view.missing)}.")
