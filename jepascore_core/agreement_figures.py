@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from jepascore_core.figures import HIGHER, NEUTRAL, PALETTE, quiet_figure, shown
+from jepascore_core.figures import HIGHER, NEUTRAL, PALETTE, quiet_figure, room_for_legend, shown
 from jepascore_core.views.agreement import Agreement, PercentilePair, PercentileScatter
 from jepascore_core.views.overlaps import OverlapCurve
 
@@ -74,7 +74,7 @@ def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall
     matrix = agreement.spearman if measure == "spearman" else agreement.kendall
     names = [shown(title, 36) for title in agreement.titles]
     ticks = {"tickvals": list(range(len(names))), "showgrid": False, "zeroline": False}
-    figure = quiet_figure(height=170 + 56 * len(names))
+    figure = quiet_figure(height=210 + 56 * len(names))
     figure.add_trace(
         go.Heatmap(
             z=matrix,
@@ -83,14 +83,22 @@ def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall
             colorscale=[[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]],
             text=[["–" if value is None else f"{value:.2f}".replace("-", "−") for value in row] for row in matrix],
             texttemplate="%{text}",
+            textfont={"size": 12},
             xgap=2,
             ygap=2,
             meta=names,
             hovertemplate="%{text}<extra></extra>",
-            colorbar={"title": {"text": "Spearman's ρ" if measure == "spearman" else "Kendall's τ"}, "thickness": 12},
+            # Below: beside it the names leave little width to the numbers.
+            colorbar={
+                "title": {"text": "Spearman's ρ" if measure == "spearman" else "Kendall's τ"},
+                "thickness": 12,
+                "orientation": "h",
+                "y": 0,
+                "yanchor": "top",
+            },
         )
     )
-    figure.update_xaxes(**ticks, ticktext=[str(place) for place in range(1, len(names) + 1)], side="bottom")
+    figure.update_xaxes(**ticks, ticktext=[str(place) for place in range(1, len(names) + 1)], side="top")
     numbered = [f"{name} · {place}" for place, name in enumerate(names, start=1)]
     figure.update_yaxes(**ticks, ticktext=numbered, autorange="reversed")
     return figure
@@ -138,5 +146,5 @@ def overlap_figure(curves: Sequence[OverlapCurve]) -> go.Figure:
         figure.update_xaxes(tickvals=curves[0].sizes)
     figure.update_xaxes(title="n, extremes of each class", type="log")
     figure.update_yaxes(title="In common, mean of the classes (%)", range=[-3, 103], zeroline=False)
-    figure.update_layout(showlegend=True)
-    return figure
+    room = room_for_legend(figure.layout.height, [trace.name for trace in figure.data])
+    return figure.update_layout(showlegend=True, **room)

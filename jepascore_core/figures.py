@@ -7,8 +7,9 @@ page needs to find a sample again is in `customdata`, unchanged.
 from __future__ import annotations
 
 import html
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -33,16 +34,28 @@ Shape = Literal["histogram", "density", "ecdf"]
 #: Filled bars of more series than this hide each other: they become lines.
 MAX_BARS = 3
 
+#: A legend's row, what a letter of it takes, and what stands before a name, in pixels; and the width that a figure has
+#: at least, two of them side by side on a laptop.
+LEGEND_ROW, LEGEND_LETTER, LEGEND_LINE = 19, 5.3, 45
+LEAST_WIDTH = 480
+#: So many rows are in the height of every figure; a legend of more than so many scrolls.
+FREE_LEGEND_ROWS, MAX_LEGEND_ROWS = 3, 26
+#: Letters of what a series is called by, before and behind the colon.
+DATASET_LETTERS, GROUP_LETTERS = 24, 34
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029&<>]*")
 
 
-def shown(text: str, length: int = 60) -> str:
-    """Text from outside as plotly shows it: on one line, not too long, no markup."""
+def shown(text: str, length: int = 60, keeps_end: int = 0) -> str:
+    """Text from outside as plotly shows it: on one line, no markup, and not too long: what is left out stands before
+    the last `keeps_end` letters."""
     if len(text) <= length and _PLAIN.fullmatch(text):  # nearly all of them, of which some figures have thousands
         return text
     plain = _CONTROL.sub(" ", text)
-    return html.escape(plain if len(plain) <= length else f"{plain[: length - 1]}…", quote=False)
+    if len(plain) > length:
+        plain = f"{plain[: length - 1 - keeps_end]}…{plain[len(plain) - keeps_end :]}"
+    return html.escape(plain, quote=False)
 
 
 def histogram_figure(
@@ -71,7 +84,8 @@ def histogram_figure(
     if mark is not None:
         shapes.append(_upright(mark, {"color": NEUTRAL, "width": 2}) | {"name": "this sample", "showlegend": True})
     title = f"JEPA-SCORE ({view.unit}), {HIGHER}"
-    figure.update_layout(barmode="overlay", bargap=0, showlegend=True, shapes=shapes)
+    room = room_for_legend(figure.layout.height, [trace.name for trace in figure.data])
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=True, shapes=shapes, **room)
     figure.update_xaxes(title=title)
     heights = {
         "histogram": "Share of samples (%)" if share else "Samples",
@@ -80,6 +94,18 @@ def histogram_figure(
     }
     figure.update_yaxes(title=heights[shape], rangemode="tozero")
     return figure
+
+
+def room_for_legend(height: int, names: Iterable[str]) -> dict[str, Any]:
+    """Layout of a figure that leaves its plot the height that it has with few names: plotly takes the place of a legend
+    from the plot, up to half of it, and cuts the rest."""
+    letters = [len(name) for name in names] or [0]
+    columns = max(1, int(LEAST_WIDTH // (LEGEND_LINE + LEGEND_LETTER * max(letters))))
+    rows = math.ceil(len(letters) / columns)
+    if rows <= FREE_LEGEND_ROWS:
+        return {}
+    taken = LEGEND_ROW * min(rows, MAX_LEGEND_ROWS)
+    return {"height": height + taken, "legend_maxheight": taken + LEGEND_ROW}
 
 
 def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +135,7 @@ def _histogram_trace(
     common: dict[str, Any] = {
         "x": np.array(view.edges[1:]) if shape == "ecdf" else middles,
         "y": heights[shape](),
-        "name": f"{shown(series.title)} (n = {series.num_scored:,}, median {score_text(series.median)})",
+        "name": f"{_series_name(view, series)} (n = {series.num_scored:,}, median {score_text(series.median)})",
         "customdata": [[position, place] for place in range(len(counts))],
         "hovertext": [_bin_text(view, series, place) for place in range(len(counts))],
         "hovertemplate": "%{hovertext}<extra></extra>",
@@ -122,6 +148,20 @@ def _histogram_trace(
     return go.Scatter(**common, mode="lines", line={"color": colour, "width": 1.75, "dash": dash})
 
 
+def _series_name(view: Histograms, series: HistogramSeries) -> str:
+    """Its title; the name of a dataset, however long, leaves room to tell its classes apart."""
+    if view.group_by == "none":
+        return shown(series.title)
+    dataset, group = _title_parts(series)
+    parts = shown(dataset, DATASET_LETTERS, DATASET_LETTERS // 2), shown(group, GROUP_LETTERS)
+    return ": ".join(part for part in parts if part)
+
+
+def _title_parts(series: HistogramSeries) -> tuple[str, str]:
+    group = series.group or series.title.rpartition(": ")[2]
+    return series.title.removesuffix(group).removesuffix(": "), group
+
+
 def _bin_text(view: Histograms, series: HistogramSeries, place: int) -> str:
     low, high = bin_range(view, place)
     if low is None or high is None:
@@ -132,7 +172,8 @@ def _bin_text(view: Histograms, series: HistogramSeries, place: int) -> str:
     first, last = percentile_range(series, place)
     count = series.counts[place]
     counted = f"{plural(count, 'sample')} ({percent_text(count / series.num_scored)})"
-    return f"{shown(series.title)}<br>score {span}<br>{counted}<br>percentile {first:.1f} to {last:.1f}"
+    name = "<br>".join(shown(part) for part in _title_parts(series) if part) if series.group else shown(series.title)
+    return f"{name}<br>score {span}<br>{counted}<br>percentile {first:.1f} to {last:.1f}"
 
 
 def place_figure(place: PlaceView) -> go.Figure:
@@ -213,7 +254,12 @@ def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:
     names = [f"{shown(summary.title, 30)} ({summary.num_scored:,})" for summary in summaries]
     figure.update_xaxes(title=f"JEPA-SCORE (nats), {HIGHER}")
     figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], zeroline=False, showgrid=False
+        title="Class (its scored samples)",
+        tickvals=list(range(len(names))),
+        ticktext=names,
+        range=[len(names) - 0.5, -0.5],
+        zeroline=False,
+        showgrid=False,
     )
     return figure
 

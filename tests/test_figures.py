@@ -121,6 +121,47 @@ def test_many_series_are_lines_in_different_strokes(store):
     assert len(figure.layout.shapes) == 0
 
 
+def test_a_long_legend_leaves_the_plot_its_height_and_tells_classes_of_long_datasets_apart(store):
+    labels = [f"class {n} of plants with a long name, and more" for n in range(9)]
+    samples = make_samples([label for label in labels for _ in range(2)])
+    values = {s.sample_key: float(n) for n, s in enumerate(samples)}
+    datasets = [f"photographs: of a field campaign, the {half} half" for half in ("first", "second")]
+    one, two = (add_dataset(store, name, samples) for name in datasets)
+    scores = add_measurements(store, one, add_backbone(store), values, samples=samples)
+    sets = [scores, replace(scores, dataset_id=two.dataset_id)]
+    figure = figures.histogram_figure(histograms(store, sets, HistogramOptions(group_by="label")))
+    names = [trace.name for trace in figure.data]
+    assert (
+        figure.layout.height - figures.LEGEND_ROW * len(names)
+        == figures.histogram_figure(histograms(store, sets)).layout.height
+    )
+    assert len({name.partition(" (n =")[0] for name in names[:9]}) == 9
+    assert figures.LEGEND_LINE + figures.LEGEND_LETTER * max(map(len, names)) < figures.LEAST_WIDTH
+    assert names[0].startswith("photographs…e first half: class 0 of plants")
+    assert names[9].startswith("photographs… second half: class 0 of plants")
+
+
+def test_a_mark_is_named_in_the_legend_where_no_bar_is(scored):
+    store, sets = scored
+    figure = figures.histogram_figure(histograms(store, sets[:1]), mark=10.5)
+    (mark,) = [shape for shape in figure.layout.shapes if shape.x0 == 10.5]
+    assert (mark.name, mark.showlegend, figure.layout.showlegend) == ("this sample", True, True)
+    assert len(figure.layout.annotations) == 0
+
+
+def test_the_legend_of_one_pair_needs_no_names(scored):
+    store, sets = scored
+    figure = agreement_figures.overlap_figure(overlap_curves(store, sets))
+    assert [trace.name for trace in figure.data] == ["least likely", "most likely", "by chance"]
+
+
+def test_the_legend_of_many_pairs_leaves_the_plot_its_height(scored):
+    store, sets = scored
+    (curve,) = overlap_curves(store, sets)
+    one, many = agreement_figures.overlap_figure([curve]), agreement_figures.overlap_figure([curve] * 5)
+    assert many.layout.height - one.layout.height == figures.LEGEND_ROW * 11
+
+
 def test_nothing_to_show_is_an_empty_figure(store):
     dataset = add_dataset(store, "d", make_samples("a"))
     scores = add_measurements(store, dataset, add_backbone(store), {}, samples=[])

@@ -15,7 +15,8 @@ const TOGGLE_TITLES = {
 const HINTS =
   "Arrows move, Enter opens, Space enlarges, X or Ctrl-click selects, Shift with arrows or click selects a range, " +
   "Esc selects nothing";
-const DECISION_HINTS = ", K keeps, D drops, U takes back";
+// First, because what does not fit on the line is cut.
+const DECISION_HINTS = "K keeps, D drops, U takes back. ";
 const RESEND_MILLISECONDS = 2500;
 const SETTLE_MILLISECONDS = 250;
 // Tiles that fit the width are neither too small to see nor larger than a thumbnail looks good.
@@ -122,7 +123,7 @@ function drawTools(root) {
     };
   }
   root.chosen = bar.appendChild(make("span", "chosen"));
-  const hint = bar.appendChild(make("span", "hint", HINTS + (root.data.can_decide ? DECISION_HINTS : "")));
+  const hint = bar.appendChild(make("span", "hint", (root.data.can_decide ? DECISION_HINTS : "") + HINTS));
   hint.id = "hint";
   hint.title = hint.textContent;
   return bar;
