@@ -162,7 +162,7 @@ def _histograms(store: Store, asked: Sequence[ScoreSet], options: HistogramOptio
     )
     series: list[HistogramSeries] = []
     for scores, title in score_titles(store, score_sets, "dataset").items():
-        counted = _counts(store, values[scores], edges) if shown[scores] else {}
+        counted = _counts(store, values[scores], edges, [group.name for group in shown[scores]])
         alone = options.group_by == "label" and not has_labels(store, scores.dataset_id)
         for group in sorted(shown[scores], key=lambda group: natural_key(group.name)):
             parts = [title] if options.group_by == "none" or len(found) > 1 else []
@@ -230,16 +230,21 @@ def common_edges(quantiles: Sequence[Sequence[float]], bins: int) -> tuple[float
     return tuple(np.linspace(low, high, bins + 1).tolist())
 
 
-def _counts(store: Store, values: _Values, edges: tuple[float, ...]) -> dict[str | None, dict[str, Any]]:
-    """Counts of each group between the inner edges, and beyond the outer ones."""
+def _counts(
+    store: Store, values: _Values, edges: tuple[float, ...], groups: Sequence[str | None]
+) -> dict[str | None, dict[str, Any]]:
+    """Counts of these groups between the inner edges, and beyond the outer ones."""
+    if not groups:
+        return {}
     k, inner = len(values.parameters), edges[1:-1]
+    condition, names = label_filter(groups, k + 4, "grp")
     rows = store.query(
         f"""
         SELECT grp, histogram(v, ${k + 1}::DOUBLE[]) AS bins,
             count(*) FILTER (v < ${k + 2}) AS num_below, count(*) FILTER (v > ${k + 3}) AS num_above
-        FROM ({values.sql}) GROUP BY grp
+        FROM ({values.sql}) WHERE {condition} GROUP BY grp
         """,
-        [*values.parameters, list(inner), edges[0], edges[-1]],
+        [*values.parameters, list(inner), edges[0], edges[-1], *names],
     ).to_pylist()
     for row in rows:
         by_edge = dict(row.pop("bins"))

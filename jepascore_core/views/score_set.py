@@ -129,11 +129,11 @@ def has_labels(store: Store, dataset_id: str) -> bool:
 
 
 def label_filter(
-    labels: Sequence[Label] | None, first: int = 1, column: Literal["label", "split"] = "label"
+    labels: Sequence[Label] | None, first: int = 1, column: Literal["label", "split", "grp"] = "label"
 ) -> tuple[str, list[Any]]:
     """SQL condition "label is one of `labels`", never NULL, with its parameters from `first` on; None = every class.
 
-    The same for splits, with that `column`.
+    The same for splits, or groups of either, with that `column`.
     """
     if labels is None:
         return "true", []
