@@ -6,9 +6,10 @@
 
 Two backbones, K = 384, 1,000 classes (see benchmarks/curation.py). Pages run as Streamlit runs them for a visitor,
 without a browser. Before, the scores are laid out for looking (see views/score_tables.py), as the worker does at the
-end of each run. "Cold" is the first visit to a page in a fresh server, "warm" the fastest of those after it. Beside
-the clock is the processor time, which other programs do not lengthen. The last line visits every page in one process
-and prints the memory that it then holds.
+end of each run. "Cold" is the first visit to a page in a fresh server, as soon as a browser can be there (see
+BROWSER_SECONDS): until then the server reads ahead. "Warm" is the fastest of those after it. Beside the clock is the
+processor time, which other programs do not lengthen. The last line visits every page in one process and prints the
+memory that it then holds.
 """
 
 from __future__ import annotations
