@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from jepascore_core import indexing
+from jepascore_core.api import open_dataset
+from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.errors import SourceError
 from jepascore_core.indexing import build_dataset_index
+from jepascore_core.records import DatasetState
 from jepascore_core.store import Store
 from tests.cli.sources import write_noise
 
@@ -29,3 +33,21 @@ def test_counters_are_written_now_and_then_and_true_at_the_end(
     assert (len(writes) > len(checks)) == is_often
     found = store.catalogue.dataset("toy")
     assert (found.num_total, found.num_indexed, found.num_failed, found.num_pending) == (COUNT, COUNT, 0, 0)
+
+
+def test_a_source_that_cannot_be_opened_again_stays_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JEPASCORE_HOME", str(tmp_path / "home"))
+    folder, options = write_noise(tmp_path / "images", 4), SourceOptions(kind="imagefolder")
+    assert len(open_dataset(folder, options)) == 4
+    for path in folder.rglob("*.png"):
+        path.rename(tmp_path / path.name)
+    with pytest.raises(SourceError, match="holds no image"):
+        open_dataset(folder, options)
+    (record,) = Store().catalogue.datasets()
+    assert (record.state, record.num_total, record.num_indexed) == (DatasetState.READY, 4, 4)
+    assert "holds no image" in (record.error or "")
+    for path in tmp_path.glob("*.png"):
+        path.rename(folder / path.name)
+    assert len(open_dataset(folder, options)) == 4
+    (record,) = Store().catalogue.datasets()
+    assert record.error is None
