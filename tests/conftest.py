@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import xxhash
+from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from jepascore_core.datasets.manifest import write_empty_part, write_part
@@ -35,6 +36,10 @@ from jepascore_core.records import (
 from jepascore_core.score import score_of_log_spectrum
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
 from jepascore_core.views.score_set import ScoreSet
+
+#: How long an example takes, or is drawn, says how busy the machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 #: Tests in real browsers: one worker's, whose other work goes on while these wait for pages.
 BROWSER = "tests/browser/"
