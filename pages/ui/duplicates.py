@@ -58,9 +58,9 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
         f"**{plural(counts.num_groups, 'group')}** of {plural(counts.num_samples, 'sample')}: "
         f"{count_text(counts.num_surplus)} go if one of each stays. Click the one to keep."
     )
-    _draw_actions(scores, radius, keep, who)
-    pages = -(-counts.num_groups // GROUPS_PER_PAGE)
-    page = pick_page(pages)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _draw_actions(scores, radius, keep, who)
+        page = pick_page(-(-counts.num_groups // GROUPS_PER_PAGE))
     shown = duplicate_groups(store(), scores, radius, keep, (page - 1) * GROUPS_PER_PAGE, GROUPS_PER_PAGE)
     sections = [_section(group) for group in shown.groups]
     event = gallery(sections, "duplicates", label="Groups of duplicates", size=104, layout="flow")
@@ -71,20 +71,19 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
 
 def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:
     possible = undo_state(store(), scores.dataset_id, who)
-    with st.container(horizontal=True):
+    st.button(
+        "Accept all", type="primary", icon=":material/done_all:", on_click=accept_all,
+        args=(store(), scores, radius, keep, who),
+        help="In every group that nobody decided about, keep the proposed one and drop the others.",
+    )  # fmt: skip
+    for title, turn, icon, key, number in (
+        ("Undo", undo, ":material/undo:", "z", possible.num_undo),
+        ("Redo", redo, ":material/redo:", "y", possible.num_redo),
+    ):
         st.button(
-            "Accept all", type="primary", icon=":material/done_all:", on_click=accept_all,
-            args=(store(), scores, radius, keep, who),
-            help="In every group that nobody decided about, keep the proposed one and drop the others.",
+            f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"duplicates-{title}",
+            disabled=not number, on_click=turn, args=(store(), scores.dataset_id, who),
         )  # fmt: skip
-        for title, turn, icon, key, number in (
-            ("Undo", undo, ":material/undo:", "z", possible.num_undo),
-            ("Redo", redo, ":material/redo:", "y", possible.num_redo),
-        ):
-            st.button(
-                f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"duplicates-{title}",
-                disabled=not number, on_click=turn, args=(store(), scores.dataset_id, who),
-            )  # fmt: skip
 
 
 def _section(group: DuplicateGroup) -> Section:

@@ -63,7 +63,7 @@ def draw_extremes(
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     num_pages = class_page(chosen, 0, CLASSES_PER_PAGE).num_pages
     seed = state.read_int(state.SEED, 0, 0, MAX_SEED)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom" if num_pages > 1 else "center"):
         st.caption("Score in nats, and the share of its class that scores lower: higher is more likely.")
         shown = class_page(chosen, pick_page(num_pages) - 1, CLASSES_PER_PAGE).classes
         st.button("Other random ones", type="tertiary", icon=":material/shuffle:", on_click=_reseed, args=(seed,))

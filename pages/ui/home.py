@@ -21,7 +21,7 @@ PURPOSES = {
     "pages/trust.py": "May the score be read as a density on your data? And cheaper scores beside it.",
     "pages/curate.py": "Choose what to keep, preview what is dropped, export the list.",
     "pages/review.py": "Decide sample by sample, with the keyboard.",
-    "pages/duplicates.py": "Exact and near duplicates, a group a row.",
+    "pages/duplicates.py": "Exact and near duplicates, group by group.",
 }
 
 RUNS_PAGE = "pages/runs.py"

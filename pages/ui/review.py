@@ -223,4 +223,5 @@ def _action_text(action: Action) -> str:
     what = {"decide": "decided about", "undo": "took back a decision about", "redo": "made again a decision about"}
     why = f": {plain(action.why)}" if action.why else ""
     number = plural(action.num_samples, "sample")
-    return f":gray[{plain(action.decided_at)}] {plain(action.who)} {what[action.kind]} {number}{why}"
+    when = action.decided_at[:16].replace("T", " ")
+    return f":gray[{plain(when)} UTC] {plain(action.who)} {what[action.kind]} {number}{why}"
