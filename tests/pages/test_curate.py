@@ -50,7 +50,7 @@ def test_rules_come_from_the_url_and_go_with_their_chip(open_page: Callable[...,
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
     assert metrics(app)["Kept"] == "18"
     assert app.text_input(key="query-bar").value == rules
-    assert [chip.rpartition(" · ")[2] for chip in chips(app)] == ["−9", "−12"]
+    assert [chip.rpartition(" · ")[2] for chip in chips(app)] == ["drops 9", "drops 12"]
     next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
     assert metrics(app)["Kept"] == "27"
     assert app.query_params["rules"] == "class_percentile >= 25"
