@@ -188,9 +188,9 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
     """
     index = np.arange(1, len(spectrum.singular_values) + 1)
     figure = quiet_figure()
-    band = f"5 to 95 % of {shown(spectrum.class_title, 30)} ({spectrum.num_reference:,} images)"
+    band = f"5 to 95 % of its class ({spectrum.num_reference:,} images)"
     faint = {"color": NEUTRAL, "width": 0}
-    upper = f"95 % of {shown(spectrum.class_title, 30)}"
+    upper = "95 % of its class"
     figure.add_trace(
         go.Scatter(x=index, y=spectrum.class_high, name=upper, line=faint, hoverinfo="skip", showlegend=False)
     )
@@ -221,9 +221,7 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
     margin = 0.05 * (ends[1] - ends[0]) + 0.05
     figure.update_layout(showlegend=True)
     figure.update_xaxes(title="Index of the singular value")
-    figure.update_yaxes(
-        title="Singular value", type="log", exponentformat="power", dtick=1 if np.ptp(ends) > 1 else None
-    )
+    figure.update_yaxes(title="Singular value", type="log", tickformat="~g", dtick=1 if np.ptp(ends) > 1 else None)
     figure.update_yaxes(range=[ends[0] - margin, ends[1] + margin])
     return figure
 

@@ -89,7 +89,6 @@ class SpectrumView:
 
     singular_values: Floats
     rank: int
-    class_title: str
     class_low: Floats
     class_median: Floats
     class_high: Floats
@@ -179,7 +178,7 @@ def sample_detail(store: Store, chosen: ScoreSet, key_or_content_id: str) -> Sam
         class_title=title,
         scores=scores,
         chosen=own,
-        spectrum=_spectrum(store, chosen, sample, own.rank, title) if own else None,
+        spectrum=_spectrum(store, chosen, sample, own.rank) if own else None,
         place=_place(store, chosen, sample.label, title, own.score) if own else None,
         duplicates=duplicates,
         num_duplicates=num_duplicates,
@@ -286,14 +285,14 @@ def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sa
     return tuple(_sample(row) for row in rows), rows[0]["n"] if rows else 0
 
 
-def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int, title: str) -> SpectrumView | None:
+def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int) -> SpectrumView | None:
     """None for an estimate, which has no spectrum of its own."""
     own = _log_spectra(store, scores, [sample.content_id])
     if not len(own):
         return None
     about = ("band", replace(scores, definition="rank"), what_is_read(store, scores), sample.label)
     low, median, high, number = remembered(store, about, lambda: _band(store, scores, sample.label))
-    return SpectrumView(np.exp(own[0]), rank, title, low, median, high, number)
+    return SpectrumView(np.exp(own[0]), rank, low, median, high, number)
 
 
 def _band(store: Store, scores: ScoreSet, label: Label) -> tuple[Floats, Floats, Floats, int]:
