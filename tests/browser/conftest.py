@@ -187,6 +187,20 @@ def _note(tab: Visit, kind: str, text: str, source: str) -> None:
         tab.errors.append(f"{text} ({source})")
 
 
+def at_rest(page: Page) -> None:
+    """Once the script has come to its end: a click meets nothing that is taken away or replaced under it."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def click_segment(page: Page, name: str, parameter: str) -> None:
+    """Choose one of several that stand side by side, and wait until the URL has it."""
+    segment = page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name, exact=True)).first
+    expect(segment).to_be_visible()
+    at_rest(page)
+    segment.click()
+    page.wait_for_url(f"**{parameter}*")
+
+
 def choose(
     page: Page, label: str, option: str, *, types: bool = False, taken: Callable[[], None] = lambda: None
 ) -> None:

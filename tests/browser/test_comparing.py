@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.demo import load_digit_images
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, click_segment, screenshot, serve
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 
 pytestmark = pytest.mark.browser
@@ -199,6 +199,7 @@ def test_figures_are_saved_as_pictures_pages_and_tables(
 
 
 def open_downloads(page: Page) -> None:
+    at_rest(page)
     page.get_by_role("button", name="Download", exact=True).first.click()
     screenshot(page, "downloads-opening")
     expect(page.get_by_role("button", name="CSV of its data")).to_be_visible()
@@ -209,8 +210,7 @@ def test_a_copied_link_opens_the_same_view(visit: Callable[..., Visit], app: Com
     first = visit(f"{app.server.url}/distributions").page
     plot(first, "histograms")
     for label, parameter in (("Cumulative", "shape=ecdf"), ("Reference", "scale=reference")):
-        first.get_by_role("radio", name=label).or_(first.get_by_role("button", name=label, exact=True)).first.click()
-        first.wait_for_url(f"**{parameter}**")
+        click_segment(first, label, parameter)
     second = visit(first.url).page
     expect(plot(second, "histograms").get_by_text("robust z against digits")).to_be_visible()
     expect(plot(second, "histograms").get_by_text("Samples that score at most that (%)")).to_be_visible()

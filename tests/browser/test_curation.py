@@ -19,7 +19,7 @@ from jepascore_core.api import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
 from jepascore_core.demo import load_digit_images
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement
 
 pytestmark = pytest.mark.browser
@@ -98,6 +98,7 @@ def test_from_rules_to_a_file_that_torchvision_loads(
     expect(chips).to_have_count(3)
     page.wait_for_load_state("networkidle")
     screenshot(page, f"curate-{theme}")
+    at_rest(page)
     chips.filter(has_text="class_percentile").click()
     expect(chips).to_have_count(2)
     kept_shown(page, 60)
@@ -209,12 +210,14 @@ def test_choosing_keepers_of_duplicates(visit: Callable[..., Visit], curating: C
     page.get_by_role("button", name="Undo (1)").wait_for()
     expect(tiles.filter(has_text="✓ keep")).to_have_count(1)
     expect(tiles.filter(has_text="✕ drop")).to_have_count(1)
+    at_rest(page)
     page.get_by_role("button", name="Accept all").click()
     page.get_by_role("button", name="Undo (2)").wait_for()
     expect(tiles.filter(has_text="✓ keep")).to_have_count(NUM_COPIES)
     page.wait_for_load_state("networkidle")
     screenshot(page, f"duplicates-{theme}")
     for number in (1, 2):
+        at_rest(page)
         page.get_by_role("button", name=f"Undo ({3 - number})").click()
         page.get_by_role("button", name=f"Redo ({number})").wait_for()
     assert current_decisions(curating.store, curating.dataset_id) == ()

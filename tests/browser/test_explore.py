@@ -16,7 +16,7 @@ from jepascore_core.demo import load_digit_images
 from jepascore_core.records import BackboneRef
 from jepascore_core.runs import follow_run, request_dataset, request_run
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, click_segment, screenshot, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -118,8 +118,7 @@ def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], ap
     settled(first, "Extremes")
     choose(first, "Class", "digit 7")
     expect(first.locator(".title")).to_have_text(["digit 7"])
-    first.get_by_role("radio", name="Paper").or_(first.get_by_role("button", name="Paper", exact=True)).first.click()
-    first.wait_for_url("**definition=paper**")
+    click_segment(first, "Paper", "definition=paper")
     second = visit(first.url).page
     settled(second, "Extremes")
     expect(second.locator(".title")).to_have_text(["digit 7"])
@@ -154,7 +153,10 @@ def test_the_figures_of_a_sample_are_to_be_had_as_files(visit: Callable[..., Vis
     folder = next(Path(app.home).parent.glob("digits/*"))
     page = visit(address(app, sample=f"{folder.name}/{min(folder.iterdir()).name}"), height=1600).page
     for key, column in (("detail-spectrum", "Singular value"), ("detail-place", "Share of samples (%)")):
-        page.locator(f".st-key-{key}-downloads").get_by_role("button").first.click()
+        button = page.locator(f".st-key-{key}-downloads").get_by_role("button").first
+        expect(button).to_be_visible()
+        at_rest(page)
+        button.click()
         with page.expect_download() as download:
             page.get_by_role("button", name="CSV of its data").click()
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from jepascore_core.records import CostProbe, ProbeState
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, click_segment, screenshot, serve
 from tests.conftest import SPEC
 from tests.pages.situations import Found, measure_again, put
 
@@ -49,9 +49,8 @@ def measured(app: Server) -> Found:
 
 def settled(page: Page) -> dict[str, Any]:
     """What is seen once the script has come to its end."""
-    app = page.get_by_test_id("stApp")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
     page.wait_for_load_state("networkidle")
     page.mouse.move(1, 1)  # what is under the mouse looks another way
     view: dict[str, Any] = {}
@@ -65,11 +64,6 @@ def enter(page: Page, label: str, text: str, parameter: str) -> None:
     field = page.get_by_label(label, exact=True)
     field.fill(text)
     field.press("Enter")
-    page.wait_for_url(f"**{parameter}=*")
-
-
-def click_segment(page: Page, name: str, parameter: str) -> None:
-    page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name, exact=True)).first.click()
     page.wait_for_url(f"**{parameter}=*")
 
 
@@ -106,7 +100,7 @@ def test_runs(visit: Callable[..., Visit], app: Server, measured: Found) -> None
     settled(page)
     choose(page, "Dataset", "zoo", taken=lambda: page.wait_for_url("**dataset=*"))
     open_part(page, "Add data", "add-data")
-    click_segment(page, "Upload a zip", "from")
+    click_segment(page, "Upload a zip", "from=")
     choose(page, "Backbones", "bundled:digits-vit", types=True, taken=lambda: page.wait_for_url("**with=*"))
     open_part(page, "Own weights", "new-run-details")
     for label, text, parameter in (
@@ -120,7 +114,7 @@ def test_runs(visit: Callable[..., Visit], app: Server, measured: Found) -> None
         choose(page, label, option, taken=lambda option=option: page.wait_for_url(f"**={option}*"))  # type: ignore[misc]
     page.get_by_text("Offline: never try").click()
     page.wait_for_url("**offline=1*")
-    click_segment(page, "Cascade", "estimator")
+    click_segment(page, "Cascade", "estimator=")
     for label, text, parameter in (
         ("Target fidelity", "0.97", "fidelity"),
         ("Calibration images", "120", "calibration"),
@@ -147,8 +141,8 @@ def test_trust_and_home(visit: Callable[..., Visit], app: Server, measured: Foun
         choose(page, "Backbone", title)
         settled(page)
     page.wait_for_url("**backbone=*")
-    click_segment(page, "Paper", "definition")
-    click_segment(page, "Within a component", "correlation")
+    click_segment(page, "Paper", "definition=")
+    click_segment(page, "Within a component", "correlation=")
     screenshot(page, "link-trust")
     assert_opens_the_same(visit, page)
     page.get_by_test_id("stSidebar").get_by_role("link", name="Home").click()
