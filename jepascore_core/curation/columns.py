@@ -57,10 +57,16 @@ class Columns:
     """Names of columns, made on first use. A column `c_x` is the column "c_x" of the table `c_x`."""
 
     def __init__(self, store: Store) -> None:
-        # The map of all benches must not keep the store alive.
-        self._store = weakref.proxy(store)
+        # The map of all benches must not keep the store alive; who asks here does.
+        self._reference = weakref.ref(store)
         self._used: dict[str, float] = {}
         self._lock = threading.RLock()
+
+    @property
+    def _store(self) -> Store:
+        store = self._reference()
+        assert store is not None
+        return store
 
     def hold(self, about: Sequence[Any], sql: str, parameters: Sequence[Any] = ()) -> str:
         """The name of the result of `sql` (in which {name} is its own name), made unless it is held already.

@@ -52,12 +52,13 @@ class Preparing:
 def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Preparing | None:
     """What a page has to wait for; None where there is a score table, or no need of one. Asking starts the work."""
     dataset = store.catalogue.dataset(scores.dataset_id)
-    if dataset.version is None or dataset.num_indexed < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:
+    size = score_tables.num_samples(store, dataset)
+    if size < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:
         return None
     measured = scores.backbone_id, scores.spec_id
     name = f"{dataset.name} under {measured_titles(store).get(measured, scores.backbone_id)}"
     making = score_tables.being_made(store, dataset, *measured)
     if making is None:
-        return Preparing(name, dataset.num_indexed, None, None, score_tables.why_not_made(store, dataset, *measured))
+        return Preparing(name, size, None, None, score_tables.why_not_made(store, dataset, *measured))
     seconds = max(0.0, (time.time() if now is None else now) - making.began)
-    return Preparing(name, dataset.num_indexed, seconds, making.fraction)
+    return Preparing(name, size, seconds, making.fraction)

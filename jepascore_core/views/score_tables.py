@@ -25,10 +25,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.datasets.manifest import count_rows
 from jepascore_core.errors import StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import INTERVAL_COLUMNS, SCORE_COLUMN, Store
+from jepascore_core.views.memory import remembered
 from jepascore_core.views.vector_files import find_vectors, vector_folder, write_vectors
 
 #: Smaller datasets are read from their shards, which takes as long as a blink.
@@ -68,6 +70,18 @@ class Making:
 def content_version(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:
     """Changes whenever the index or the shards behind scores change."""
     return short_hash([dataset.version, store.shard_names(backbone_id, spec_id)])
+
+
+def num_samples(store: Store, dataset: DatasetRecord) -> int:
+    """Samples of the current index, 0 without one. The catalogue's counters are those of an attempt at the next one.
+
+    Raises:
+        StoreError: if the index is damaged.
+    """
+    if dataset.version is None:
+        return 0
+    folder = store.index_folder(dataset)
+    return remembered(store, ("size", dataset.dataset_id, dataset.version), lambda: count_rows(folder)[0])
 
 
 def score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
@@ -128,7 +142,7 @@ def _folder(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str
 
 
 def _table_path(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
-    if dataset.version is None or dataset.num_indexed < MIN_SAMPLES:
+    if num_samples(store, dataset) < MIN_SAMPLES:
         return None
     if not store.measurement_folder(backbone_id, spec_id).is_dir():
         return None
@@ -220,8 +234,9 @@ def _reported(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[N
         connection.execute(f"SET {option}")
 
     def report() -> None:
+        share = 0.0
         while True:
-            share = min(1.0, max(0.0, connection.query_progress() / 100))  # less than 0 before it knows
+            share = min(1.0, max(share, connection.query_progress() / 100))  # it may go back, and below 0
             try:
                 arriving.write_text(json.dumps({"began": began, "fraction": share}), encoding="utf-8")
                 arriving.replace(folder / _REPORT)

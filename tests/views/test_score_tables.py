@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepascore_core.records import RunState
+from jepascore_core.records import DatasetState, RunState
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.views import score_tables
 from jepascore_core.views.agreement import agreement, disagreements, extreme_overlaps, percentile_scatter
@@ -110,6 +110,13 @@ def test_new_shards_are_seen_at_once(store, sets, monkeypatch):
     assert table_of(store, sets[1]) is None
     assert what_is_read(store, sets[1]) != seen
     assert len(store.query(scored_sql(store, sets[1]))) == 28
+
+
+def test_while_a_dataset_is_read_again_its_tables_serve(store, sets, monkeypatch):
+    tables = prepare(store, monkeypatch, sets)
+    monkeypatch.setattr(score_tables, "MIN_SAMPLES", 30)
+    store.catalogue.update_dataset(sets[0].dataset_id, state=DatasetState.INDEXING, num_total=9, num_indexed=2)
+    assert [table_of(store, scores) for scores in sets] == tables
 
 
 def test_while_a_run_goes_on_a_young_table_serves(store, sets, monkeypatch):
