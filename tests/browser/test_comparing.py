@@ -66,6 +66,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
 def plot(page: Page, key: str) -> Locator:
     found = page.locator(f".st-key-{key} .js-plotly-plot")
     expect(found.locator(".main-svg").first).to_be_visible()
+    at_rest(page)
     return found
 
 
