@@ -78,9 +78,9 @@ def show_history(
     if json:
         print_json([dataclasses.asdict(item) for item in found])
         return
-    columns = ("action_id", "kind", "num_samples", "who", "why", "decided_at")
+    columns = ("action_id", "kind", "what", "who", "why", "decided_at")
     rows = [[getattr(item, name) for name in columns] for item in found]
-    print_table(f"What was decided about {record.name}", ("action", "kind", "samples", *columns[3:]), rows)
+    print_table(f"What was decided about {record.name}", ("action", *columns[1:]), rows)
 
 
 @decisions_app.command("keep")

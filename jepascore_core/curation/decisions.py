@@ -17,6 +17,7 @@ from jepascore_core.catalogue import utc_now
 from jepascore_core.curation.evaluation import Decisions
 from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.store import Store
+from jepascore_core.views.formats import plural
 
 DecisionVerdict = Literal["keep", "drop", "undecided"]
 Kind = Literal["decide", "undo", "redo"]
@@ -32,9 +33,12 @@ _UNDONE = """
 """
 
 _ACTION = """
-    SELECT action_id, kind, who, why, decided_at, target,
-        (SELECT count(*) FROM decisions WHERE action_id = coalesce(target, actions.action_id)) AS num_samples
-    FROM decision_actions AS actions
+    SELECT action_id, kind, who, why, decided_at, target, count(sample_key) AS num_samples,
+        count(sample_key) FILTER (WHERE verdict = 'keep') AS num_kept,
+        count(sample_key) FILTER (WHERE verdict = 'drop') AS num_dropped, min(sample_key) AS first_key
+    FROM (SELECT *, coalesce(target, action_id) AS about FROM decision_actions {where})
+    LEFT JOIN (SELECT action_id AS about, sample_key, verdict FROM decisions) USING (about)
+    GROUP BY action_id ORDER BY action_id DESC
 """
 
 
@@ -53,7 +57,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One row of the journal. An undo or redo has the action that it is about as `target`."""
+    """One row of the journal. An undo or redo has the action that it is about as `target`, and its samples: so many,
+    of which these were kept and dropped, `first_key` being the first of them."""
 
     action_id: int
     kind: Kind
@@ -62,6 +67,27 @@ class Action:
     decided_at: str
     target: int | None
     num_samples: int
+    num_kept: int
+    num_dropped: int
+    first_key: str | None
+
+    @property
+    def what(self) -> str:
+        """What was decided: "kept a.png", "kept 3 and dropped 2 samples"."""
+        done = [
+            (number, verb)
+            for number, verb in (
+                (self.num_kept, "kept"),
+                (self.num_dropped, "dropped"),
+                (self.num_samples - self.num_kept - self.num_dropped, "left open"),
+            )
+            if number
+        ]
+        if self.num_samples == 1:
+            return f"{done[0][1]} {self.first_key}"
+        if len(done) == 1:
+            return f"{done[0][1]} {plural(self.num_samples, 'sample')}"
+        return f"{' and '.join(f'{verb} {number:,}' for number, verb in done)} samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +215,7 @@ def history(store: Store, dataset_id: str, limit: int = 50) -> tuple[Action, ...
     """The journal, newest first."""
     with store.catalogue.transaction() as connection:
         rows = connection.execute(
-            f"{_ACTION} WHERE dataset_id = ? ORDER BY action_id DESC LIMIT ?",
-            [dataset_id, limit],
+            _ACTION.format(where="WHERE dataset_id = ? ORDER BY action_id DESC LIMIT ?"), [dataset_id, limit]
         ).fetchall()
     return tuple(Action(**dict(row)) for row in rows)
 
@@ -210,7 +235,7 @@ def _turn(store: Store, dataset_id: str, who: str, kind: Literal["undo", "redo"]
         if not stack:
             return None
         _append(connection, dataset_id, kind, who.strip(), "", stack[-1])
-        row = connection.execute(f"{_ACTION} WHERE action_id = ?", [stack[-1]]).fetchone()
+        row = connection.execute(_ACTION.format(where="WHERE action_id = ?"), [stack[-1]]).fetchone()
     return Action(**dict(row))
 
 

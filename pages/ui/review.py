@@ -220,8 +220,7 @@ def _draw_journal(dataset_id: str, seen: int) -> None:
 
 
 def _action_text(action: Action) -> str:
-    what = {"decide": "decided about", "undo": "took back a decision about", "redo": "made again a decision about"}
-    why = f": {plain(action.why)}" if action.why else ""
-    number = plural(action.num_samples, "sample")
+    turn = {"decide": "", "undo": "took back: ", "redo": "made again: "}[action.kind]
+    why = f" ({plain(action.why)})" if action.why else ""
     when = action.decided_at[:16].replace("T", " ")
-    return f":gray[{plain(when)} UTC] {plain(action.who)} {what[action.kind]} {number}{why}"
+    return f":gray[{plain(when)} UTC] {plain(action.who)} {turn}{plain(action.what)}{why}"

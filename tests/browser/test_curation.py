@@ -187,7 +187,7 @@ def test_reviewing_with_the_keyboard(visit: Callable[..., Visit], curating: Cura
     page.locator("img[alt*='png']").first.wait_for()
     press(page, "d", "Undo (1)")
     press(page, "k", "Undo (2)")
-    page.get_by_text(f"{who} decided about 1 sample").first.wait_for()
+    page.get_by_text(f"{who} kept ").first.wait_for()
     page.wait_for_load_state("networkidle")
     screenshot(page, f"review-{theme}")
     mine = [a for a in history(curating.store, curating.dataset_id) if a.who == who]
@@ -234,10 +234,10 @@ def test_two_people_see_each_others_decisions(visit: Callable[..., Visit], curat
         page.locator("img[alt*='png']").first.wait_for()
     press(eva, "d", "Undo (1)")
     # Finn did nothing, and yet sees it: about the sample, in the queue and in the journal.
-    finn.get_by_text("eva decided about 1 sample").first.wait_for()
+    finn.get_by_text("eva dropped ").first.wait_for()
     expect(finn.get_by_text("Decided: drop by eva")).to_be_visible(timeout=120_000)
     press(finn, "k", "Undo (1)")
-    eva.get_by_text("finn decided about 1 sample").first.wait_for()
+    eva.get_by_text("finn kept ").first.wait_for()
     press(eva, "z", "Redo (1)")
     press(finn, "z", "Redo (1)")
     assert current_decisions(curating.store, curating.dataset_id) == ()

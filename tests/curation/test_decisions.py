@@ -80,6 +80,24 @@ def test_undo_and_redo_without_limit(store, dataset_id):
     assert len(history(store, dataset_id, 1000)) == 90
 
 
+def test_the_journal_says_what_was_decided(store, dataset_id):
+    decide(store, dataset_id, [sample("a")], "keep", "ada")
+    decide(store, dataset_id, [sample("c"), sample("b")], "drop", "ada")
+    undo(store, dataset_id, "ada")
+    decide(store, dataset_id, [sample("b")], "undecided", "bob")
+    verdict_of = {sample("a"): "keep", sample("b"): "drop", sample("c"): "drop"}
+    decide_each(store, dataset_id, verdict_of, "bob")
+    found = [(action.kind, action.what) for action in history(store, dataset_id)]
+    assert found == [
+        ("decide", "kept 1 and dropped 2 samples"),
+        ("decide", "left open b"),
+        ("undo", "dropped 2 samples"),
+        ("decide", "dropped 2 samples"),
+        ("decide", "kept a"),
+    ]
+    assert [action.what for action in history(store, dataset_id, 2)] == [what for _, what in found[:2]]
+
+
 def test_a_new_decision_ends_what_could_be_redone(store, dataset_id):
     decide(store, dataset_id, [sample("a")], "drop", "ada")
     undone = undo(store, dataset_id, "ada")

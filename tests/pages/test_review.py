@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
 from jepascore_core.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.pages.reading import said
 from tests.pages.situations import put
 
 REVIEW, DUPLICATES = "pages/review.py", "pages/duplicates.py"
@@ -48,6 +49,11 @@ def test_deciding_moves_on_and_can_be_taken_back(open_page: Callable[..., AppTes
     press(app, "Redo (2)")
     assert standing(home_store, dataset_id) == {first: "drop"}
     assert {action.who for action in history(home_store, dataset_id)} == {"ada"}
+    journal = [text for text in said(app).split("\n") if "UTC] ada" in text]
+    assert [text.partition("UTC] ada ")[2] for text in journal] == [
+        f"made again: dropped {first}", f"took back: dropped {first}", f"took back: kept {second}",
+        f"kept {second}", f"dropped {first} (blurred)",
+    ]  # fmt: skip
 
 
 def test_a_new_visit_goes_on_where_the_last_one_ended(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -68,7 +74,7 @@ def test_decisions_of_others_are_seen(open_page: Callable[..., AppTest], home_st
     assert shown_key(app) == sample.sample_key
     texts = [item.value for item in app.markdown]
     assert any("Decided: **drop** by bob \\*" in text for text in texts)
-    assert any("bob \\* decided about 1 sample: odd" in text for text in texts)
+    assert f"bob * dropped {sample.sample_key} (odd)" in said(app)
     # Ada has nothing to undo: it is not hers.
     assert next(button for button in app.button if button.label == "Undo (0)").disabled
 
