@@ -9,7 +9,7 @@ from pages.ui.estimates import draw_estimate_notes
 from pages.ui.frame import frame
 from pages.ui.live import live
 from pages.ui.preparing import draw_preparing
-from pages.ui.samples import show_chosen_sample
+from pages.ui.samples import begin_chosen_sample, show_chosen_sample
 from pages.ui.state import BACKBONE, read_id
 from pages.ui.theory import draw_theory_notes
 
@@ -21,9 +21,11 @@ with frame("Compare"):
         with columns[2]:
             definition = choose_definition(RESETS)
         score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
+        picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
+        clicked = picked.get(read_id(BACKBONE) or "", score_sets[0])
+        begin_chosen_sample(clicked)
         draw_preparing(score_sets)
         draw_theory_notes(score_sets)
         draw_estimate_notes(score_sets)
         live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
-        picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
-        show_chosen_sample(picked.get(read_id(BACKBONE) or "", score_sets[0]))
+        show_chosen_sample(clicked)

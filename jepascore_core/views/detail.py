@@ -249,28 +249,20 @@ def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] 
     own = _own_row(store, scores, sample)
     if own is None:
         return None
-    below, equal, n = _counts_around(store, scores, own["score"], None)
-    class_below, class_equal, class_n = _counts_around(store, scores, own["score"], (sample.label,))
+    counts = "count(*) FILTER (score < $1) AS below, count(*) FILTER (score = $1) AS equal, count(*) AS n"
+    sql = f"""SELECT is_own, {counts} FROM (
+        SELECT label IS NOT DISTINCT FROM $2 AS is_own, score FROM ({scored_sql(store, scores)})) GROUP BY is_own"""
+    parts = store.query(sql, [own["score"], sample.label]).to_pylist()
+    in_class = next(part for part in parts if part["is_own"])
+    below, equal, n = (sum(part[name] for part in parts) for name in ("below", "equal", "n"))
     return own | {
         "percentile": 100 * (below + equal / 2) / n,
         "place": below + 1,
         "num_scored": n,
-        "class_percentile": 100 * (class_below + class_equal / 2) / class_n,
-        "class_place": class_below + 1,
-        "num_scored_in_class": class_n,
+        "class_percentile": 100 * (in_class["below"] + in_class["equal"] / 2) / in_class["n"],
+        "class_place": in_class["below"] + 1,
+        "num_scored_in_class": in_class["n"],
     }
-
-
-def _counts_around(store: Store, scores: ScoreSet, score: float, labels: tuple[Label] | None) -> tuple[int, int, int]:
-    """Samples of the dataset, or of some classes, that score less, the same, and anything."""
-    condition, parameters = label_filter(labels)
-    place = f"${len(parameters) + 1}::DOUBLE"
-    row = store.query(
-        f"""SELECT count(*) FILTER (score < {place}) AS below, count(*) FILTER (score = {place}) AS equal, count(*) AS n
-        FROM ({scored_sql(store, scores)}) WHERE {condition}""",
-        [*parameters, score],
-    ).to_pylist()[0]
-    return row["below"], row["equal"], row["n"]
 
 
 def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sample, ...], int]:
