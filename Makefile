@@ -13,11 +13,12 @@ help: ## Say what can be made
 run: $(READY) ## Open the app on the embedded demo
 	$(BIN)/jepascore app --demo
 
+# Three at a time: while one waits for a browser or a worker, the others have the processors.
 test: $(READY) lint types ## Check style and types, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 3 --dist loadscope
 
 test-fast: $(READY) ## Run the tests that take no browser and no patience
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
 
 lint: $(READY) ## Check style
 	$(BIN)/ruff check .
