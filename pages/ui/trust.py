@@ -53,12 +53,13 @@ def _draw_numbers(view: Gaussianity) -> None:
     looked_at = f"{view.num_directions:,} widest of {view.dimension:,} dimensions"
     drawn = " drawn at random" if view.num_images == MAX_IMAGES else ""
     st.caption(
-        f"{plural(view.num_images, 'image')}{drawn}, the {looked_at}, whitened: a linear change of the embedding shifts all "
-        "scores alike, so only the shape counts. A Gaussian of many dimensions lies near a sphere: its lengths are "
-        f"nearly all 1. Isotropy before whitening: {percent_text(view.isotropy)} (100 %: as wide in all directions). "
-        "The limits of the word above were tried in simulation: a true Gaussian was never called anything but near, "
-        "but neither are two clusters two standard deviations apart noticed. They are a convention, not a test of the "
-        "density. Distances are Kolmogorov and Smirnov's; other data of the same backbone may look different."
+        f"{plural(view.num_images, 'image')}{drawn}, the {looked_at}, whitened: a linear change of the embedding "
+        "shifts all scores alike, so only the shape counts. A Gaussian of many dimensions lies near a sphere: its "
+        "lengths are nearly all 1. Isotropy before whitening: "
+        f"{percent_text(view.isotropy)} (100 %: as wide in all directions). The limits of the word above were tried "
+        "in simulation: a true Gaussian was never called anything but near, but neither are two clusters two standard "
+        "deviations apart noticed. They are a convention, not a test of the density. Distances are Kolmogorov and "
+        "Smirnov's; other data of the same backbone may look different."
     )
 
 
