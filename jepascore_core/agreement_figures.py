@@ -146,5 +146,4 @@ def overlap_figure(curves: Sequence[OverlapCurve]) -> go.Figure:
         figure.update_xaxes(tickvals=curves[0].sizes)
     figure.update_xaxes(title="n, extremes of each class", type="log")
     figure.update_yaxes(title="In common, mean of the classes (%)", range=[-3, 103], zeroline=False)
-    room = room_for_legend(figure.layout.height, [trace.name for trace in figure.data])
-    return figure.update_layout(showlegend=True, **room)
+    return figure.update_layout(showlegend=True, **room_for_legend(figure))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -80,12 +80,12 @@ def histogram_figure(
             shapes.append(_upright(series.median, {"color": colour, "width": 2, "dash": "dash"}))
     for position, half_width in enumerate(half_widths):
         if half_width is not None:
-            shapes.append(_interval(figure, view, position, half_width))
+            figure.data[position].name += f", each ± {half_width:.2g}"
+            shapes.append(_interval(view, position, half_width))
     if mark is not None:
         shapes.append(_upright(mark, {"color": NEUTRAL, "width": 2}) | {"name": "this sample", "showlegend": True})
     title = f"JEPA-SCORE ({view.unit}), {HIGHER}"
-    room = room_for_legend(figure.layout.height, [trace.name for trace in figure.data])
-    figure.update_layout(barmode="overlay", bargap=0, showlegend=True, shapes=shapes, **room)
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=True, shapes=shapes, **room_for_legend(figure))
     figure.update_xaxes(title=title)
     heights = {
         "histogram": "Share of samples (%)" if share else "Samples",
@@ -96,16 +96,16 @@ def histogram_figure(
     return figure
 
 
-def room_for_legend(height: int, names: Iterable[str]) -> dict[str, Any]:
-    """Layout of a figure that leaves its plot the height that it has with few names: plotly takes the place of a legend
+def room_for_legend(figure: go.Figure) -> dict[str, Any]:
+    """Layout that leaves the plot of a figure the height that it has with few names: plotly takes the place of a legend
     from the plot, up to half of it, and cuts the rest."""
-    letters = [len(name) for name in names] or [0]
+    letters = [len(trace.name) for trace in figure.data] or [0]
     columns = max(1, int(LEAST_WIDTH // (LEGEND_LINE + LEGEND_LETTER * max(letters))))
     rows = math.ceil(len(letters) / columns)
     if rows <= FREE_LEGEND_ROWS:
         return {}
     taken = LEGEND_ROW * min(rows, MAX_LEGEND_ROWS)
-    return {"height": height + taken, "legend_maxheight": taken + LEGEND_ROW}
+    return {"height": figure.layout.height + taken, "legend_maxheight": taken + LEGEND_ROW}
 
 
 def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
@@ -113,11 +113,10 @@ def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
 
 
-def _interval(figure: go.Figure, view: Histograms, position: int, half_width: float) -> dict[str, Any]:
-    """A bar across the median, below the top; the legend has its number."""
+def _interval(view: Histograms, position: int, half_width: float) -> dict[str, Any]:
+    """A bar across the median, below the top."""
     median, colour, height = view.series[position].median, PALETTE[position % len(PALETTE)], 0.97 - 0.04 * position
     ends = {"x0": median - half_width, "x1": median + half_width, "y0": height, "y1": height, "yref": "y domain"}
-    figure.data[position].name += f", each ± {half_width:.2g}"
     return {"type": "line", **ends, "line": {"color": colour, "width": 5}, "opacity": 0.85}
 
 

@@ -108,11 +108,8 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         found = kept(vectors, "gaussianity", [METHOD], lambda: asdict(gaussianity(_some(store, scores, vectors))))
         return Gaussianity(**{name: _tupled(value) for name, value in found.items()})
 
-    measured = (
-        scores.dataset_id,
-        scores.backbone_id,
-        scores.spec_id,
-    )  # the definition of the score is none of its concern
+    # The definition of the score is none of its concern.
+    measured = scores.dataset_id, scores.backbone_id, scores.spec_id
     return remembered(store, ("gaussianity", *measured, freshness(store, scores)), work_out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -215,7 +215,7 @@ def percentile_scatter(
         UnknownNameError: if the score sets are not of one dataset.
     """
     both = first, second
-    points = _to_pairs(_first_samples(store, both, labels, within_class, limit))
+    points = _to_pairs(_first_samples(store, both, labels, within_class, limit).to_pylist())
     num_common = _remembered(store, ("common",), both, labels, partial(_num_common, store, both, labels))
     titles = score_titles(store, both, "backbone")
     return PercentileScatter(titles[first], titles[second], points, num_common)
@@ -258,19 +258,18 @@ def _read_disagreements(
     tables = tables_of(store, both)
     most = f"ORDER BY abs(p1 - p0) DESC, {'row_id' if tables else 'label, sample_key'} LIMIT {int(limit)}"
     if not tables:
-        return _to_pairs(store.query(f"SELECT * FROM ({sql}) {most}", parameters))
+        return _to_pairs(store.query(f"SELECT * FROM ({sql}) {most}", parameters).to_pylist())
     # Keys are looked up afterwards: carrying them all along takes twice as long.
-    found = store.query(f"SELECT row_id, p0, p1 FROM ({sql}) {most}", parameters)
-    rows = ", ".join(map(str, found["row_id"].to_pylist())) or "NULL"
+    found = store.query(f"SELECT row_id, p0, p1 FROM ({sql}) {most}", parameters).to_pylist()
+    rows = ", ".join(str(row["row_id"]) for row in found) or "NULL"
     sql = f"SELECT row_id, sample_key, content_id, label FROM ({table_sql(tables[0], 'rank')}) WHERE row_id IN ({rows})"
     names = {row["row_id"]: row for row in store.query(sql).to_pylist()}
-    return _to_pairs(pa.Table.from_pylist([names[row["row_id"]] | row for row in found.to_pylist()]))
+    return _to_pairs(names[row["row_id"]] | row for row in found)
 
 
-def _to_pairs(samples: pa.Table) -> tuple[PercentilePair, ...]:
+def _to_pairs(rows: Iterable[dict[str, Any]]) -> tuple[PercentilePair, ...]:
     return tuple(
-        PercentilePair(row["sample_key"], row["content_id"], row["label"], row["p0"], row["p1"])
-        for row in samples.to_pylist()
+        PercentilePair(row["sample_key"], row["content_id"], row["label"], row["p0"], row["p1"]) for row in rows
     )
 
 

@@ -19,11 +19,13 @@ MAX_ROWS = 1000
 _Index = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]
 
 
-def content_rows_sql(store: Store, dataset: DatasetRecord, table: Path, content_ids: Sequence[str]) -> str:
-    """SQL condition on a score table's rows that those with these content ids meet, and few others.
+def content_rows_sql(store: Store, dataset: DatasetRecord, table: Path | None, content_ids: Sequence[str]) -> str:
+    """SQL condition on a score table's rows that those with these content ids meet, few others; all without a table.
 
     Tables of one version of a dataset have the same rows in the same order, so one index serves all of them.
     """
+    if table is None:
+        return "true"
     hashes, rows = remembered(store, ("content rows", dataset.dataset_id, dataset.version), lambda: _read(store, table))
     wanted = store.query("SELECT hash(id) AS id FROM (SELECT unnest($1::VARCHAR[]) AS id)", [list(content_ids)])["id"]
     keys = np.unique(wanted.to_numpy())

@@ -267,8 +267,7 @@ def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] 
 
 def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sample, ...], int]:
     dataset = store.catalogue.dataset(dataset_id)
-    table = any_table(store, dataset)
-    near = content_rows_sql(store, dataset, table, [sample.content_id]) if table else "true"
+    near = content_rows_sql(store, dataset, any_table(store, dataset), [sample.content_id])
     rows = store.query(
         f"SELECT *, count(*) OVER () AS n FROM ({_samples_sql(store, dataset)}) "
         f"WHERE {near} AND content_id = $1 AND sample_key <> $2 ORDER BY sample_key LIMIT $3",

@@ -68,4 +68,5 @@ def look_ahead(*views: Callable[[], object]) -> None:
             with contextlib.suppress(Exception):
                 view()
 
+    # Not a daemon: one that Python stops in the midst of DuckDB or faiss takes the process down with an abort.
     threading.Thread(target=look, name="look ahead").start()

@@ -87,8 +87,8 @@ def _compare(store: Store, scores: ScoreSet, query: Floats, number: int) -> dict
 
 
 def _first_samples(store: Store, scores: ScoreSet, content_ids: list[str]) -> dict[str, ScoredSample]:
-    table = table_of(store, scores)
-    near = content_rows_sql(store, store.catalogue.dataset(scores.dataset_id), table, content_ids) if table else "true"
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    near = content_rows_sql(store, dataset, table_of(store, scores), content_ids)
     rows = store.query(
         f"""SELECT {SAMPLE_FIELDS} FROM (SELECT * FROM ({scored_sql(store, scores)}) WHERE {near})
         WHERE content_id IN (SELECT unnest($1::VARCHAR[]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.curation import OnePer, curation_of
-from jepascore_core.curation.decisions import redo, undo, undo_state
 from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
 from jepascore_core.curation.neighbours import NearGroups, describe_search, known_near_groups
 from jepascore_core.curation.rules import KEEPERS, NEAR_RADIUS, Keeper
@@ -17,7 +16,7 @@ from pages.ui.curation_rules import KEEPER_TITLES
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_one, pick_page
 from pages.ui.preparations import prepared
-from pages.ui.reviewer import choose_reviewer
+from pages.ui.reviewer import choose_reviewer, draw_turns
 
 GROUPS_PER_PAGE = 24
 RADII_HELP = (
@@ -70,20 +69,12 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
 
 
 def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:
-    possible = undo_state(store(), scores.dataset_id, who)
     st.button(
         "Accept all", type="primary", icon=":material/done_all:", on_click=accept_all,
         args=(store(), scores, radius, keep, who),
         help="In every group that nobody decided about, keep the proposed one and drop the others.",
     )  # fmt: skip
-    for title, turn, icon, key, number in (
-        ("Undo", undo, ":material/undo:", "z", possible.num_undo),
-        ("Redo", redo, ":material/redo:", "y", possible.num_redo),
-    ):
-        st.button(
-            f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"duplicates-{title}",
-            disabled=not number, on_click=turn, args=(store(), scores.dataset_id, who),
-        )  # fmt: skip
+    draw_turns(scores.dataset_id, who)
 
 
 def _section(group: DuplicateGroup) -> Section:

@@ -13,13 +13,10 @@ from jepascore_core.curation.decisions import (
     decide,
     history,
     journal_state,
-    redo,
-    undo,
-    undo_state,
 )
 from jepascore_core.curation.review import REVIEW_KINDS, ReviewKind, RuleOpinion, review_queue, rule_opinion
 from jepascore_core.views.detail import find_sample
-from jepascore_core.views.formats import class_title, count_text, percentile_text, plural, score_text
+from jepascore_core.views.formats import class_title, percentile_text, plural, score_text
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
@@ -28,7 +25,7 @@ from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_one
 from pages.ui.picture import picture
 from pages.ui.preparations import prepared
-from pages.ui.reviewer import choose_reviewer
+from pages.ui.reviewer import choose_reviewer, draw_turns
 from pages.ui.text import plain
 
 KIND_TITLES: dict[ReviewKind, str] = {
@@ -146,16 +143,8 @@ def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str
 
 def _draw_moves(scores: ScoreSet, queue: tuple[ScoredSample, ...], at: int, who: str) -> None:
     """Take back a decision, make it again, and go on without one."""
-    possible = undo_state(store(), scores.dataset_id, who)
     with st.container(horizontal=True):
-        for title, turn, icon, key, number in (
-            ("Undo", undo, ":material/undo:", "z", possible.num_undo),
-            ("Redo", redo, ":material/redo:", "y", possible.num_redo),
-        ):
-            st.button(
-                f"{title} ({count_text(number)})", icon=icon, shortcut=key, key=f"review-{title}", disabled=not number,
-                on_click=turn, args=(store(), scores.dataset_id, who),
-            )  # fmt: skip
+        draw_turns(scores.dataset_id, who)
         for title, place, key in (("Back", at - 1, "Left"), ("Next", at + 1, "Right")):
             inside = 0 <= place < len(queue)
             target = queue[place].sample_key if inside else None
