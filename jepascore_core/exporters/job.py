@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jepascore_core.datasets.reading import IDX_PREFIX
-from jepascore_core.datasets.uris import uri_to_path
+from jepascore_core.datasets.uris import sample_key
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.formats import Link, Which
 
@@ -72,17 +72,32 @@ class Job:
         all samples of the dataset by sample key.
         """
         if self.has_class_folders:
-            places = {path: place for place, path in enumerate(image_folder_files(self.source))}
+            # By key: two samples may be links to one file.
+            root = f"{self.source.rstrip('/')}/"
+            files = image_folder_files(self.source)
+            places = {sample_key(path.removeprefix(root)): place for place, path in enumerate(files)}
 
-            def in_folder(_key: str, uri: str) -> int:
+            def in_folder(key: str, _uri: str) -> int:
                 try:
-                    return places[uri_to_path(uri)]
+                    return places[key]
                 except KeyError as error:
-                    raise ExportError(f"{uri} is not in {self.source} any more: add the dataset again.") from error
+                    raise ExportError(_not_in_image_folder(key, self.source)) from error
 
             return in_folder
         by_key = {key: place for place, key in enumerate(self.keys())}
         return lambda key, uri: int(uri.rpartition("#")[2]) if uri.startswith(IDX_PREFIX) else by_key[key]
+
+
+def _not_in_image_folder(key: str, source: str) -> str:
+    if not key.lower().endswith(TORCHVISION_SUFFIXES):
+        suffix = os.path.splitext(key)[1]  # noqa: PTH122
+        return (
+            f"ImageFolder does not read {key}, so it has no position there: keep only what it reads, for example by "
+            f'the rule not key like "*{suffix}", or export a tree.'
+        )
+    if "/" not in key:
+        return f"{key} lies in no class folder, so it has no position in ImageFolder: drop it, or export a tree."
+    return f"{key} is not in {source} any more: add the dataset again."
 
 
 def image_folder_files(root: str) -> list[str]:
@@ -93,6 +108,6 @@ def image_folder_files(root: str) -> list[str]:
         raise ExportError(f"{root} cannot be read ({error.strerror}). Restore it, or add the dataset again.") from error
     found = []
     for name in classes:
-        for folder, _, files in sorted(os.walk(f"{root}/{name}", followlinks=True)):
+        for folder, _, files in sorted(os.walk(f"{root.rstrip('/')}/{name}", followlinks=True)):
             found += [f"{folder}/{file}" for file in sorted(files) if file.lower().endswith(TORCHVISION_SUFFIXES)]
     return found

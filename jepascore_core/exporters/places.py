@@ -16,6 +16,8 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 MAX_NAME_BYTES = 120
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif"}
+#: Other names of these formats, which the tools that read an export do not know.
+_ALIASES = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".apng": ".png", ".pnm": ".ppm", ".pbm": ".ppm"}
 
 
 def safe_name(text: str) -> str:
@@ -36,6 +38,7 @@ def suffix_of(uri: str) -> str:
     if uri.startswith(IDX_PREFIX):
         return ".pgm"
     found = os.path.splitext(uri_to_path(uri))[1].lower()  # noqa: PTH122
+    found = _ALIASES.get(found, found)
     return found if found in IMAGE_SUFFIXES else ".img"
 
 

@@ -153,6 +153,40 @@ def test_indices_for_a_torch_subset(store, scores, source, tmp_path):
     assert subset[0][0].size == (12, 8)
 
 
+def test_indices_of_links_are_their_own_positions(store, tmp_path, monkeypatch):
+    root = make_source(tmp_path / "linked", ("cat/a.png", "dog/b.png"))
+    (root / "dog" / "again.png").symlink_to("../cat/a.png")
+    (root / "zebra").symlink_to("dog")
+    scores = index(store, root, monkeypatch)
+    path = tmp_path / "kept.npy"
+    export(store, scores, parse('label != "cat"'), path, file_format="indices")
+    subset = run_snippet("indices", path, root, tmp_path)["dataset"]
+    found = [Path(subset.dataset.samples[n][0]).relative_to(root).as_posix() for n in subset.indices]
+    assert found == ["dog/again.png", "dog/b.png", "zebra/again.png", "zebra/b.png"]
+
+
+def test_indices_of_what_imagefolder_does_not_read_say_so(store, tmp_path, monkeypatch):
+    root = make_source(tmp_path / "mixed", ("cat/a.png", "cat/b.GIF", "loose.png"))
+    scores, path = index(store, root, monkeypatch), tmp_path / "kept.npy"
+    with pytest.raises(ExportError, match=r'cat/b\.GIF.*rule not key like "\*\.GIF"'):
+        export(store, scores, parse(""), path, file_format="indices")
+    with pytest.raises(ExportError, match=r"loose\.png lies in no class folder"):
+        export(store, scores, parse('not key like "*.GIF"'), path, file_format="indices")
+    export(store, scores, parse('not key like "*.GIF" and label = "cat"'), path, file_format="indices")
+    assert np.load(path).tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.apng", "a.pnm"])
+def test_rarer_names_of_a_format_get_one_that_readers_know(store, tmp_path, monkeypatch, name):
+    source = make_source(tmp_path / "source", ("cat/b.png",))
+    formats = {"a.apng": "PNG", "a.pnm": "PPM"}
+    Image.fromarray(np.full((9, 9, 3), 200, np.uint8)).save(source / "cat" / name, format=formats.get(name, "JPEG"))
+    scores = index(store, source, monkeypatch)
+    export(store, scores, parse(""), tmp_path / "tree", file_format="tree")
+    dataset = run_snippet("tree", tmp_path / "tree", source, tmp_path)["dataset"]
+    assert sorted(image.size for image, _ in dataset) == [(9, 9), (12, 8)]
+
+
 @pytest.fixture
 def flat(store, tmp_path, monkeypatch):
     """Scores of images without labels, whose names do not sort as their positions do in the folder."""
