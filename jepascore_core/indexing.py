@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.indexing import IndexProgress, build_index
@@ -16,6 +17,7 @@ from jepascore_core.store import Store
 
 #: Counters are written at most this often, in seconds: a write costs as much as twenty unchanged files.
 REPORT_SECONDS = 0.25
+CANCELLED_AGAIN = "Cancelled: it is as it was before, and what was read is kept"
 
 
 def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[], None]) -> str:
@@ -87,18 +89,29 @@ def keep_former_index(store: Store, dataset: DatasetRecord, error: str) -> None:
     Raises:
         StoreError: if the index that there is is damaged.
     """
-    num_indexed, num_failed = count_rows(store.index_folder(dataset))
+    counts = _former_counts(store, dataset)
+    message = _counts_text(counts["num_indexed"], counts["num_failed"])
     store.catalogue.update_dataset(
-        dataset.dataset_id,
-        state=DatasetState.READY,
-        num_total=num_indexed + num_failed,
-        num_indexed=num_indexed,
-        num_failed=num_failed,
-        rate=None,
-        message=_counts_text(num_indexed, num_failed),
-        error=error,
-        wanted=None,
+        dataset.dataset_id, state=DatasetState.READY, message=message, error=error, wanted=None, **counts
     )
+
+
+def leave_unfinished(store: Store, dataset: DatasetRecord) -> None:
+    """After an attempt at the next version was cancelled: the dataset is what it was before; the next attempt goes on
+    with what was read.
+
+    Raises:
+        StoreError: if the index that there is is damaged.
+    """
+    counts = _former_counts(store, dataset)
+    store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.CANCELLED, message=CANCELLED_AGAIN, **counts)
+
+
+def _former_counts(store: Store, dataset: DatasetRecord) -> dict[str, Any]:
+    """Counters of the current version, in place of those of an attempt."""
+    num_indexed, num_failed = count_rows(store.index_folder(dataset))
+    total = num_indexed + num_failed
+    return {"num_total": total, "num_indexed": num_indexed, "num_failed": num_failed, "rate": None}
 
 
 def _counts_text(num_indexed: int, num_failed: int, num_reused: int = 0) -> str:

@@ -26,7 +26,7 @@ from jepascore_core.catalogue import utc_now
 from jepascore_core.closeups import Closeup, unfinished_closeups, wanted_closeup, write_closeup
 from jepascore_core.curation.preparations import is_wanted, preparations, settle_preparation, work_out
 from jepascore_core.errors import JepaScoreError, RunCancelled, StoreError, UnknownNameError, WorkerStopped
-from jepascore_core.indexing import build_dataset_index, keep_former_index
+from jepascore_core.indexing import build_dataset_index, keep_former_index, leave_unfinished
 from jepascore_core.queueing import QUEUES, Work, open_queue
 from jepascore_core.records import DatasetState, ProbeState, Run, RunState
 from jepascore_core.runs import worker_lock
@@ -201,10 +201,14 @@ class Worker:
 
         with Pulse(beat, self.stop) as pulse:
             ending, message = attempt(lambda: build_dataset_index(self.store, dataset, pulse.check))
-        if ending is Ending.FAILED and dataset.version is not None:
+        if dataset.version is not None:
             with contextlib.suppress(StoreError):  # the former index is damaged, too
-                keep_former_index(self.store, dataset, message)
-                return
+                if ending is Ending.FAILED:
+                    keep_former_index(self.store, dataset, message)
+                    return
+                if ending is Ending.CANCELLED:
+                    leave_unfinished(self.store, dataset)
+                    return
         catalogue.update_dataset(dataset_id, state=DATASET_STATES[ending], message=message)
 
     def probe(self, probe_id: str) -> None:

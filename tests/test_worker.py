@@ -26,7 +26,7 @@ from jepascore_core.runs import (
     resume_run,
 )
 from jepascore_core.store import Store
-from jepascore_core.worker import Worker
+from jepascore_core.worker import PULSE_SECONDS, Worker
 
 
 def write_images(folder, count, seed=0):
@@ -350,6 +350,34 @@ def test_cancelling_an_index_keeps_what_was_read(store, worker, tmp_path):
     resume_dataset(store, dataset.dataset_id)
     worker.handle(Work.INDEX, dataset.dataset_id)
     assert store.catalogue.dataset("toy").num_indexed == 3
+
+
+def test_a_dataset_whose_second_reading_is_cancelled_is_what_it_was(store, worker, tmp_path, monkeypatch):
+    folder = write_images(tmp_path / "images", 64)
+    (folder / "b" / "broken.png").write_bytes(b"not an image")
+    before = indexed(store, worker, folder)
+    write_images(folder, 80, seed=1)
+    monkeypatch.setattr(indexing, "REPORT_SECONDS", 0.0)
+    update = store.catalogue.update_dataset
+
+    def cancel_once_some_are_read(dataset_id, **changes):
+        update(dataset_id, **changes)
+        if 0 < changes.get("num_indexed", 0) < 80 and "num_total" in changes:
+            cancel_dataset(store, dataset_id)
+            time.sleep(2.5 * PULSE_SECONDS)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.catalogue, "update_dataset", cancel_once_some_are_read)
+        ended = indexed(store, worker, folder)
+    assert (ended.state, ended.version, ended.error) == (DatasetState.CANCELLED, before.version, None)
+    assert (ended.num_total, ended.num_indexed, ended.num_failed, ended.rate) == (65, 64, 1, None)
+    assert ended.message == indexing.CANCELLED_AGAIN
+    unfinished = max(path.name for path in store.index_folder(ended).parent.glob("index-*"))
+    resume_dataset(store, ended.dataset_id)
+    worker.handle(Work.INDEX, ended.dataset_id)
+    after = store.catalogue.dataset("toy")
+    assert (after.state, after.num_indexed, after.num_failed) == (DatasetState.READY, 80, 1)
+    assert after.version == unfinished, "the second attempt goes on where the first one stopped"
 
 
 def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):

@@ -160,7 +160,8 @@ def _no_index(choice: DatasetChoice) -> str:
 
 def describe_dataset(choice: DatasetChoice) -> str:
     """Counts in one line."""
-    parts = [plural(choice.num_samples, "sample"), plural(choice.num_classes, "class")]
+    classes = plural(choice.num_classes, "class") if choice.num_classes else "no labels"
+    parts = [plural(choice.num_samples, "sample"), classes]
     if choice.num_images != choice.num_samples:
         parts.append(f"{plural(choice.num_images, 'distinct image')}")
     return " · ".join(parts)

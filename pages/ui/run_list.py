@@ -54,7 +54,7 @@ def _draw_run(run: Progress) -> None:
 
 def _fraction(item: Progress) -> float | None:
     """How far it is, where that is worth a bar."""
-    return item.fraction if item.is_active or item.state in ("cancelled", "failed") else None
+    return item.fraction if item.fraction < 1 else None
 
 
 def _facts(item: Progress) -> list[str]:
@@ -92,8 +92,9 @@ def _resume(run_id: str, retry_failures: bool = False) -> None:
 def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
     item, choice = dataset.index, dataset.choice
     lines = [
-        _facts(item) if item.state != "ready" else [],
-        [item.message] if item.is_active or item.state == "cancelled" else [],
+        _facts(item) if item.fraction < 1 else [],
+        [item.message] if item.is_active else [],
+        [f"{item.message}. Resume goes on from there."] if item.state == "cancelled" else [],
         [describe_dataset(choice), item.passed_over] if choice.has_index else [],
         [dataset.source],
     ]

@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.indexing import leave_unfinished
 from jepascore_core.records import DatasetState
 from jepascore_core.store import Store
+from tests.conftest import add_dataset, make_samples
 from tests.pages.reading import labels, one, said
 from tests.pages.situations import put
 from tests.pages.test_runs import PAGE, choose_backbone, open_failures
@@ -176,6 +178,11 @@ def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: S
     assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
 
 
+def test_images_without_labels(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    add_dataset(home_store, "flat", make_samples([None, None]))
+    assert "2 samples · no labels\n" in said(open_page(PAGE))
+
+
 def test_an_index_stands_although_the_next_one_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     changes = {"error": "The folder is gone: check the path.", "ignored": {".txt": 2, ".json": 1}}
@@ -186,6 +193,27 @@ def test_an_index_stands_although_the_next_one_failed(open_page: Callable[..., A
     assert "The folder is gone: check the path. The dataset stays what it was." in said(app)
     one(app, "button", "Look for changes").click().run()
     assert "The folder is gone" not in said(app)
+
+
+def test_reading_again_that_was_cancelled(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    leave_unfinished(home_store, found.dataset)
+    app = open_page(PAGE)
+    assert "**digits** · Ready, reading it again was cancelled" in said(app)
+    assert "Cancelled: it is as it was before, and what was read is kept. Resume goes on from there." in said(app)
+    assert "36 samples · 3 classes\n" in said(app)
+    assert "files indexed" not in said(app)
+    one(app, "button", "Resume").click().run()
+    assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
+
+
+def test_a_first_reading_that_was_cancelled(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "indexing")
+    home_store.catalogue.update_dataset(found.dataset.dataset_id, state=DatasetState.CANCELLED, message="Cancelled")
+    app = open_page(PAGE)
+    assert "**digits** · Cancelled" in said(app)
+    assert "400 of 1,000 files indexed" in said(app)
+    assert "Cancelled. Resume goes on from there." in said(app)
 
 
 def test_a_dataset_is_forgotten(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jepascore_core.approximation import ApproximationPlan
-from jepascore_core.records import BackboneRef, MeasurementSpec, RunState, SampleFailure
+from jepascore_core.records import BackboneRef, DatasetState, MeasurementSpec, RunState, SampleFailure
 from jepascore_core.views.overview import overview
 from jepascore_core.views.progress import (
     export_progress,
@@ -105,6 +105,9 @@ def test_index(store, dataset):
     assert [item.sample_key for item in index_failures(store, dataset)] == ["broken.png", "z.png"]
     shown = index_progress(dataset, NOW)
     assert (shown.state_text, shown.fraction, shown.counts_text) == ("Ready", 1.0, "3 of 5 files indexed, 2 failed")
+    store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.CANCELLED)
+    cancelled = index_progress(store.catalogue.dataset("digits"), NOW)
+    assert (cancelled.state_text, cancelled.fraction) == ("Ready, reading it again was cancelled", 1.0)
     new = store.catalogue.add_dataset("new", "/new", "flat", {})
     assert index_failures(store, new) == []
     waiting = index_progress(new, NOW)
