@@ -12,8 +12,9 @@ from jepascore_core.jacobian.architecture import Architecture
 from jepascore_core.jacobian.engine import GenericEngine, Pullback
 from jepascore_core.jacobian.generic import Cotangents, math_attention, vector_jacobian
 from jepascore_core.jacobian.guards import check_encoder, check_outputs
+from jepascore_core.jacobian.kernel_choice import fastest_operations, fused_candidates
 from jepascore_core.jacobian.trace import Trace, run_forward
-from jepascore_core.jacobian.vit import fold_block, patch_factor, pull_back_tokens
+from jepascore_core.jacobian.vit import PLAIN_OPERATIONS, Operations, fold_block, patch_factor, pull_back_tokens
 
 #: On a CPU a chunk is a power of two of cotangents, about so many values for each token: enough for its products, not
 #: too many for its caches. 32 measured best on ViT-Ti (192 wide), 16 on ViT-S (384; benchmarks/exact.py).
@@ -21,6 +22,9 @@ CPU_CHUNK_VALUES, CPU_CHUNK_MOST = 6144, 32
 
 #: A GPU gets as many cotangents as this share of its free memory holds.
 GPU_SHARE = 0.4
+
+#: Cotangents on which the operations of a GPU are compared.
+TRIAL_COTANGENTS = 64
 
 #: Largest relative difference between the length of one cotangent pulled back by the structure and by autograd.
 CHECK_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.bfloat16: 0.1}
@@ -44,13 +48,15 @@ class StructuredEngine:
     """Jacobians of a vision transformer whose architecture is known.
 
     Its first image is also differentiated once by autograd; should the two differ, the engine says so in `note` and
-    measures by the generic passes from then on: slower, never wrong.
+    measures by the generic passes from then on: slower, never wrong. On a GPU the same image tells which `operations`
+    are fastest.
     """
 
     name = "structured"
 
     def __init__(self, encoder: nn.Module, architecture: Architecture, precision: PassPrecision) -> None:
         self.note = ""
+        self.operations = PLAIN_OPERATIONS
         self._encoder, self._architecture, self._precision = encoder, architecture, precision
         self._folded = tuple(fold_block(block, precision.products) for block in architecture.blocks)
         self._factor = patch_factor(architecture.patch)
@@ -125,7 +131,12 @@ class StructuredEngine:
             upper = vector_jacobian(embedding, tokens, block[:, None].expand(-1, batch, -1)).transpose(0, 1)
             with torch.no_grad():
                 rows[:, start : start + chunk] = pull_back_tokens(
-                    self._architecture, self._folded, self._factor, trace, upper.to(self._precision.products)
+                    self._architecture,
+                    self._folded,
+                    self._factor,
+                    trace,
+                    upper.to(self._precision.products),
+                    self.operations,
                 )
             if on_chunk is not None:
                 on_chunk(start + len(block))
@@ -150,4 +161,26 @@ class StructuredEngine:
         if is_finite and not (agree and abs(lengths[0] - lengths[1]) <= tolerance * lengths[1]):
             self.note = "The structured passes disagree with autograd on this encoder: measured by the generic ones."
             self._fallback = GenericEngine(self._encoder, self.note)
+        elif is_finite:
+            self._choose_operations(images)
         self._is_checked = True
+
+    def _choose_operations(self, images: Tensor) -> None:
+        """Take the fastest operations of this device."""
+        candidates, self.note = fused_candidates(images.device, self._precision.products)
+        if not candidates:
+            return
+        trace = run_forward(self._architecture, images, self._precision.products)
+        size = min(TRIAL_COTANGENTS, self.default_chunk())
+        tokens = 1 if self._architecture.class_token_only else trace.tokens.shape[1]
+        generator = torch.Generator(images.device).manual_seed(0)
+        shape = len(images), size, tokens, trace.tokens.shape[2]
+        cotangents = torch.randn(shape, generator=generator, device=images.device).to(self._precision.products)
+
+        def run(operations: Operations) -> Tensor:
+            return pull_back_tokens(
+                self._architecture, self._folded, self._factor, trace, cotangents.clone(), operations
+            )
+
+        with torch.no_grad():
+            self.operations, self.note = fastest_operations(run, candidates)

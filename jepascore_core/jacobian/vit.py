@@ -15,6 +15,7 @@ Shapes: B images, R cotangents, N tokens, d width, H heads, A = H x head size, M
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +35,6 @@ class FoldedBlock:
 
     down: Tensor
     up: Tensor
-    is_gated: bool
     out: Tensor
     qkv: Tensor
     num_heads: int
@@ -51,7 +51,6 @@ def fold_block(block: Block, dtype: torch.dtype) -> FoldedBlock:
     return FoldedBlock(
         down=down.to(dtype).contiguous(),
         up=_centred(up, block.norm2).to(dtype).contiguous(),
-        is_gated=mlp.gate is not None,
         out=out.to(dtype).contiguous(),
         qkv=_centred(attention.qkv.weight, block.norm1).to(dtype).contiguous(),
         num_heads=attention.num_heads,
@@ -68,8 +67,29 @@ def patch_factor(patch: Tensor) -> Tensor:
     return torch.linalg.qr(patch.cpu().double().T, mode="r").R.T.to(patch)
 
 
+@dataclass(frozen=True)
+class Operations:
+    """What the reverse pass does between its matrix products; hidden units and gradients may be overwritten.
+
+    `heads_pull_back` (block, kept, [B, R, N, A]) -> [B, R, N, 3 A]: through attention, from the heads' outputs to
+    queries, keys and values side by side. `scale_hidden` (slopes, [B, R, n, M]) -> the same, or [B, R, n, 2 M] for a
+    gated MLP: times the slopes of the first n tokens. `add_norm_pull_back` (cotangents, gradients, norm) -> the same:
+    the residual connection around a norm and its branch; all [B, R, n, d], gradients centred along d.
+    """
+
+    name: str
+    heads_pull_back: Callable[[FoldedBlock, AttentionTrace, Tensor], Tensor]
+    scale_hidden: Callable[[Tensor, Tensor], Tensor]
+    add_norm_pull_back: Callable[[Tensor, Tensor, NormTrace], Tensor]
+
+
 def pull_back_tokens(
-    architecture: Architecture, folded: tuple[FoldedBlock, ...], factor: Tensor, trace: Trace, cotangents: Tensor
+    architecture: Architecture,
+    folded: tuple[FoldedBlock, ...],
+    factor: Tensor,
+    trace: Trace,
+    cotangents: Tensor,
+    operations: Operations,
 ) -> Tensor:
     """Cotangents of the tokens that enter the head -> rows with the Gram matrix of the pixel Jacobian.
 
@@ -79,14 +99,15 @@ def pull_back_tokens(
         factor: L [d, P], from `patch_factor`.
         trace: of a forward pass of B images.
         cotangents: [B, R, N, d], or [B, R, 1, d] for the class token alone; overwritten.
+        operations: `PLAIN_OPERATIONS`, or others that do the same.
 
     Returns:
         [B, R, patches x P] in the factor's precision.
     """
     values = cotangents
     for block, kept in zip(reversed(folded), reversed(trace.blocks), strict=True):
-        values = _through_mlp(block, kept, values)
-        values = _through_attention(block, kept, values)
+        values = _through_mlp(operations, block, kept, values)
+        values = _through_attention(operations, block, kept, values)
     if trace.norm_pre is not None and architecture.norm_pre is not None:
         if architecture.norm_pre.weight is not None:
             values = values * architecture.norm_pre.weight.to(values.dtype)
@@ -94,26 +115,28 @@ def pull_back_tokens(
     return (values[:, :, architecture.num_prefix :].to(factor.dtype) @ factor).flatten(2)
 
 
-def _through_mlp(block: FoldedBlock, kept: BlockTrace, cotangents: Tensor) -> Tensor:
+def _through_mlp(operations: Operations, block: FoldedBlock, kept: BlockTrace, cotangents: Tensor) -> Tensor:
     """[B, R, n, d] -> the same; n = N, or 1 for the class token."""
-    live = cotangents.shape[2]
-    hidden = cotangents @ block.down
-    slopes = kept.slopes[:, None, :live]
-    hidden = torch.cat([hidden, hidden], dim=-1).mul_(slopes) if block.is_gated else hidden.mul_(slopes)
-    norm = NormTrace(kept.norm2.values[:, :live], kept.norm2.scale[:, :live])
-    return _add_norm_pull_back(cotangents, hidden @ block.up, norm)
+    hidden = operations.scale_hidden(kept.slopes, cotangents @ block.down)
+    return operations.add_norm_pull_back(cotangents, hidden @ block.up, kept.norm2)
 
 
-def _through_attention(block: FoldedBlock, kept: BlockTrace, cotangents: Tensor) -> Tensor:
+def _through_attention(operations: Operations, block: FoldedBlock, kept: BlockTrace, cotangents: Tensor) -> Tensor:
     """[B, R, N, d] -> the same; [B, R, 1, d] -> [B, R, N, d] where only the class token is live above."""
     heads = cotangents @ block.out
     if cotangents.shape[2] == kept.attention.queries.shape[2]:
-        gradients = _heads_pull_back(block, kept.attention, heads)
-        return _add_norm_pull_back(cotangents, gradients @ block.qkv, kept.norm1)
+        gradients = operations.heads_pull_back(block, kept.attention, heads)
+        return operations.add_norm_pull_back(cotangents, gradients @ block.qkv, kept.norm1)
     gradients = _class_token_pull_back(block, kept.attention, heads[:, :, 0])
     below = _norm_pull_back(gradients @ block.qkv, kept.norm1)
     below[:, :, :1] += cotangents
     return below
+
+
+def _scale_hidden(slopes: Tensor, hidden: Tensor) -> Tensor:
+    slopes = slopes[:, None, : hidden.shape[2]]
+    is_gated = slopes.shape[-1] > hidden.shape[-1]
+    return torch.cat([hidden, hidden], dim=-1).mul_(slopes) if is_gated else hidden.mul_(slopes)
 
 
 def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
@@ -141,8 +164,8 @@ def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) ->
     # All to [B, G, R / G, N, H, size].
     queries, values = (item.view(by_row).permute(0, 2, 4, 3, 1, 5) for item in (queries, values))
     keys = keys.view(by_cotangent).permute(0, 2, 3, 4, 1, 5)
-    query_part.copy_(_to_projection(queries, kept, kept.q_norm, block.q_gain))
-    key_part.copy_(_to_projection(keys, kept, kept.k_norm, block.k_gain))
+    query_part.copy_(project_back(queries, kept, kept.q_norm, block.q_gain))
+    key_part.copy_(project_back(keys, kept, kept.k_norm, block.k_gain))
     value_part.copy_(values)
     return gradients.view(batch, count, length, 3 * width)
 
@@ -177,13 +200,13 @@ def _class_token_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tens
     queries = query_part.new_zeros(query_part.shape)
     queries[:, :, 0] = (logits @ kept.keys).transpose(1, 2)
     keys = (logits[..., None] * query[:, :, None]).permute(0, 2, 3, 1, 4)
-    query_part.copy_(_to_projection(queries[:, None], kept, kept.q_norm, block.q_gain)[:, 0])
-    key_part.copy_(_to_projection(keys[:, None], kept, kept.k_norm, block.k_gain)[:, 0])
+    query_part.copy_(project_back(queries[:, None], kept, kept.q_norm, block.q_gain)[:, 0])
+    key_part.copy_(project_back(keys[:, None], kept, kept.k_norm, block.k_gain)[:, 0])
     value_part.copy_((attention.mT[:, :, None] * moved[:, :, :, None]).permute(0, 2, 3, 1, 4))
     return gradients.view(batch, count, length, 3 * width)
 
 
-def _to_projection(gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None, gain: Tensor | None) -> Tensor:
+def project_back(gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None, gain: Tensor | None) -> Tensor:
     """Cotangents of what is multiplied into logits -> of the projection's output: rotation and norm in reverse.
 
     Shapes [B, G, R / G, N, H, size].
@@ -213,8 +236,8 @@ def _norm_pull_back(gradients: Tensor, norm: NormTrace) -> Tensor:
 
 
 def _add_norm_pull_back(cotangents: Tensor, gradients: Tensor, norm: NormTrace) -> Tensor:
-    """The residual connection around a norm and its branch; `gradients` are centred and overwritten."""
-    values, scale = norm.values[:, None], norm.scale[:, None]
+    live = gradients.shape[2]
+    values, scale = norm.values[:, None, :live], norm.scale[:, None, :live]
     along = (gradients * values).mean(dim=-1, keepdim=True)
     return cotangents.addcmul(gradients.addcmul_(values, along, value=-1.0), scale)
 
@@ -227,3 +250,6 @@ def _centred(weight: Tensor, norm: Norm) -> Tensor:
 
 def _gain(norm: Norm | None, dtype: torch.dtype) -> Tensor | None:
     return None if norm is None or norm.weight is None else norm.weight.to(dtype)
+
+
+PLAIN_OPERATIONS = Operations("plain", _heads_pull_back, _scale_hidden, _add_norm_pull_back)

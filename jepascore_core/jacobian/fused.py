@@ -1,0 +1,110 @@
+"""The reverse pass's operations as kernels of a GPU.
+
+They keep the logits of attention on the chip, and read and write each other value once: of what the plain operations
+move through a GPU's memory between two matrix products, less than half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+import triton
+from torch import Tensor
+
+from jepascore_core.jacobian import triton_kernels
+from jepascore_core.jacobian.trace import AttentionTrace, NormTrace
+from jepascore_core.jacobian.vit import FoldedBlock, Operations, project_back
+
+#: Values that one program of an elementwise kernel handles at once.
+_ELEMENTS = 2048
+
+#: Cotangents that share one reading of the slopes.
+_GROUP = 16
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Sizes of the attention kernels' tiles, and the warps and pipeline stages of a program."""
+
+    rows: int
+    keys: int
+    warps: int
+    stages: int
+
+
+#: What a GPU may choose from (kernel_choice.py).
+TILES = (Tiles(64, 64, 4, 2), Tiles(64, 32, 4, 3), Tiles(128, 64, 8, 2))
+
+
+def fused_operations(tiles: Tiles) -> Operations:
+    """The operations of the reverse pass as kernels with these tiles."""
+    return Operations(
+        f"fused, {tiles.rows} x {tiles.keys}", partial(_heads_pull_back, tiles), _scale_hidden, _add_norm_pull_back
+    )
+
+
+def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
+    """Cotangents of the heads' outputs [B, R, N, A] -> of queries, keys and values side by side [B, R, N, 3 A]."""
+    batch, count, length, width = heads.shape
+    num_heads = block.num_heads
+    size = width // num_heads
+    cotangents = heads.contiguous()
+    gradients = heads.new_empty(batch, count, length, 3, num_heads, size)
+    deltas = torch.empty(batch * num_heads, count, length, dtype=torch.float32, device=heads.device)
+    most = max(tiles.rows, tiles.keys)
+    # Whole tiles are read of the attention, in either order: rows begin where memory is read fastest.
+    padding = (0, -length % most)
+    by_query = F.pad(kept.attention, padding).contiguous()
+    by_key = F.pad(kept.attention.mT, padding).contiguous()
+    sizes = count, length, num_heads, size, by_query.shape[-1]
+    shape = {
+        "rows_at_once": tiles.rows,
+        "keys_at_once": tiles.keys,
+        "channels": max(16, triton.next_power_of_2(size)),
+        "num_warps": tiles.warps,
+        "num_stages": tiles.stages,
+    }
+    triton_kernels.pull_back_queries[(triton.cdiv(count * length, tiles.rows), batch * num_heads)](
+        cotangents, by_query, kept.keys, kept.values, kept.outputs, gradients, deltas, *sizes, **shape
+    )
+    triton_kernels.pull_back_keys_and_values[(triton.cdiv(length, tiles.keys), count, batch * num_heads)](
+        cotangents, by_key, kept.queries, kept.values, deltas, gradients, *sizes, **shape
+    )
+    if kept.rotation is not None or kept.q_norm is not None or kept.k_norm is not None:
+        queries, keys, _ = gradients[:, None].unbind(4)
+        queries.copy_(project_back(queries, kept, kept.q_norm, block.q_gain))
+        keys.copy_(project_back(keys, kept, kept.k_norm, block.k_gain))
+    return gradients.view(batch, count, length, 3 * width)
+
+
+def _scale_hidden(slopes: Tensor, hidden: Tensor) -> Tensor:
+    batch, count, live, hidden_width = hidden.shape
+    slopes = slopes[:, :live].contiguous()
+    width = slopes.shape[-1]
+    scaled = hidden if width == hidden_width else hidden.new_empty(batch, count, live, width)
+    grid = triton.cdiv(live * width, _ELEMENTS), triton.cdiv(count, _GROUP), batch
+    triton_kernels.scale_hidden[grid](
+        hidden, slopes, scaled, count, live, width, hidden_width, at_once=_ELEMENTS, group=_GROUP
+    )
+    return scaled
+
+
+def _add_norm_pull_back(cotangents: Tensor, gradients: Tensor, norm: NormTrace) -> Tensor:
+    batch, count, live, width = gradients.shape
+    channels = triton.next_power_of_2(width)
+    rows = max(1, _ELEMENTS // channels)
+    triton_kernels.add_norm[(triton.cdiv(count * live, rows), batch)](
+        cotangents.contiguous(),
+        gradients,
+        norm.values[:, :live].contiguous(),
+        norm.scale[:, :live].contiguous(),
+        count,
+        live,
+        width,
+        rows_at_once=rows,
+        channels=channels,
+    )
+    return gradients
