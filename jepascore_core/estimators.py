@@ -139,12 +139,16 @@ def measure_with(
 
 @dataclass(frozen=True, eq=False)
 class Propagated:
-    """A batch's rows, on the device of the passes: what `conclude` needs, in whatever thread."""
+    """A batch's rows, on the device of the passes: what `conclude` needs, in whatever thread and stream.
+
+    On a GPU the passes have only been asked for, and `ready` tells when they are done.
+    """
 
     found: Pullback
     structural_rank: int | None
     spec: MeasurementSpec
     nested: MeasurementSpec | None
+    ready: torch.cuda.Event | None
 
 
 def propagate(
@@ -162,20 +166,35 @@ def propagate(
         raise EncoderError(
             f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
         )
-    inputs = images.to(device=device, dtype=PASSES[spec.precision].trace)
+    is_cuda = device.type == "cuda"
+    # A copy from memory that may be paged out would wait for the passes that came before.
+    movable = images.pin_memory() if is_cuda and images.device.type == "cpu" else images
+    inputs = movable.to(device=device, dtype=PASSES[spec.precision].trace, non_blocking=is_cuda)
     cotangents = None
     if spec.probes is not None:
         cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
     found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
-    return Propagated(found, engine.structural_rank, spec, nested)
+    ready = torch.cuda.current_stream(device).record_event() if is_cuda else None
+    return Propagated(found, engine.structural_rank, spec, nested, ready)
 
 
-def conclude(passes: Propagated) -> Measurements:
+def conclude(passes: Propagated, stream: torch.cuda.Stream | None = None) -> Measurements:
     """The second half of `measure_with`: Gram matrices, spectra, ranks and scores.
+
+    Args:
+        passes: from `propagate`.
+        stream: of a GPU, where this is not to wait for passes that were asked for later.
 
     Raises:
         NonFiniteError: naming the images whose embedding or Jacobian is not finite.
     """
+    if stream is not None and passes.ready is not None:
+        stream.wait_event(passes.ready)
+    with torch.cuda.stream(stream):
+        return _conclude(passes)
+
+
+def _conclude(passes: Propagated) -> Measurements:
     found, spec = passes.found, passes.spec
     finite = found.embedding.isfinite().all(dim=1) & found.rows.isfinite().flatten(1).all(dim=1)
     if not finite.all():

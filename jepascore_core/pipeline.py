@@ -200,6 +200,7 @@ class _Session:
         # One batch waits for its spectra while the next one passes: more would only take memory.
         self.is_overlapping = is_overlapping(backbone.device)
         self.concluding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="conclude")
+        self.stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
         self.waiting: _Batch | None = None
         self.rows: list[Measurement] = []
         self.nested_rows: list[Measurement] = []
@@ -269,7 +270,7 @@ class _Session:
         if not self.is_overlapping or self.plan.growing:
             return self._collect(_Batch(part, started, lambda: conclude(passes)))
         earlier = self.waiting
-        self.waiting = _Batch(part, started, self.concluding.submit(conclude, passes).result)
+        self.waiting = _Batch(part, started, self.concluding.submit(conclude, passes, self.stream).result)
         return self._collect(earlier) if earlier else ([], [])
 
     def _collect(self, batch: _Batch) -> tuple[_Part, list[SampleFailure]]:

@@ -26,7 +26,7 @@ LARGEST_ERROR_SHARE = 0.01
 #: A coarse precision must multiply faster than float32 by this factor to be worth its rounding.
 WORTHWHILE = 1.3
 
-#: Encoders that take float32 less than so many seconds an image are left alone: there is nothing to gain.
+#: Encoders that take a CPU less than so many seconds an image in float32 are left alone: there is nothing to gain.
 WORTH_SECONDS = 0.2
 
 #: Images that are measured in both precisions. Few are enough to tell 0.2 % from 1 %.
@@ -83,8 +83,8 @@ def choose_precision(
     """The precision for exact scores of a backbone on its device, and what the trial found.
 
     Measures `images` (each [C, H, W], preprocessed) in float32 and in each coarse precision until one is good. With
-    fewer than two images, an architecture without structured passes, or an encoder that is fast as it is, float32
-    without a trial.
+    fewer than two images, an architecture without structured passes, or an encoder that a CPU is fast with as it is,
+    float32 without a trial.
 
     Raises:
         EncoderError: if the encoder breaks its contract.
@@ -94,7 +94,8 @@ def choose_precision(
         return "float32", ()
     started = time.monotonic()
     reference = _scores(backbone, images, "float32", on_chunk)
-    if time.monotonic() - started < WORTH_SECONDS * len(images):
+    seconds = time.monotonic() - started
+    if backbone.device.type == "cpu" and seconds < WORTH_SECONDS * len(images):
         return "float32", ()
     spread = float(reference.std())
     trials = []

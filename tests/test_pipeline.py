@@ -164,11 +164,11 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
 def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backbone, tmp_path, monkeypatch):
     real, sizes = pipeline.conclude, []
 
-    def tight(passes):
+    def tight(passes, *stream):
         sizes.append(len(passes.found.rows))
         if len(passes.found.rows) > 2:
             raise torch.OutOfMemoryError
-        return real(passes)
+        return real(passes, *stream)
 
     monkeypatch.setattr(pipeline, "conclude", tight)
     plan = BatchPlan(batch=4, chunk=4, limit=4, growing=False)

@@ -11,6 +11,7 @@ shared among threads, which leaves the GPU to the next batch.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -48,8 +49,17 @@ def singular_values(jacobian: Tensor) -> Tensor:
     movable = jacobian.cpu() if jacobian.device.type == "mps" else jacobian
     if movable.device.type == "cpu" or len(movable) == 1:
         return torch.stack([_singular_values_of_one(rows) for rows in movable])
-    with ThreadPoolExecutor(max_workers=min(EIGEN_THREADS, len(movable))) as pool:
-        return torch.stack(list(pool.map(_singular_values_of_one, movable)))
+    # One thread an image: threads that share each of them, too, took 1.6 to 4 times as long.
+    alone = partial(torch.set_num_threads, 1)
+    stream = torch.cuda.current_stream(movable.device) if movable.device.type == "cuda" else None
+
+    def find(rows: Tensor) -> Tensor:
+        # Which stream is the current one is a thread's own affair.
+        with torch.cuda.stream(stream):
+            return _singular_values_of_one(rows)
+
+    with ThreadPoolExecutor(max_workers=min(EIGEN_THREADS, len(movable)), initializer=alone) as pool:
+        return torch.stack(list(pool.map(find, movable)))
 
 
 def _singular_values_of_one(rows: Tensor) -> Tensor:
