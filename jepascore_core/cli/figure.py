@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,14 +21,13 @@ from jepascore_core.store import Store
 from jepascore_core.views.distribution import HistogramOptions, histograms
 from jepascore_core.views.extremes import class_extremes, class_summaries
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
+from jepascore_core.views.shapes import FINE_BINS
 
 if TYPE_CHECKING:
     from jepascore_core.figures import Shape
 
 figure_app = typer.Typer(help="Write the paper's figures from what is measured.", no_args_is_help=True)
 
-#: Datasets with fewer samples get fewer bins.
-FEW, MIN_BINS = 900, 12
 SHAPES: tuple[Shape, ...] = ("histogram", "density", "ecdf")
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
@@ -96,13 +94,9 @@ def score_histograms(
     if shape not in SHAPES:
         raise UnknownNameError(f"There is no shape {shape!r}; choose one of {', '.join(SHAPES)}.")
     check_new(out, overwrite)
-    view = histograms(store, score_sets)
+    view = histograms(store, score_sets, HistogramOptions(bins=None if shape == SHAPES[0] else FINE_BINS))
     if len(view.series) < len(records):
         raise JepaScoreError(f"Not all of these datasets are measured with {first.title}.")
-    fewest = min(item.num_scored for item in view.series)
-    if shape == SHAPES[0] and fewest < FEW:
-        # With as many bins as for thousands, a bin of few samples holds one or none.
-        view = histograms(store, score_sets, HistogramOptions(bins=max(MIN_BINS, round(2 * math.sqrt(fewest)))))
     write_html([histogram_figure(view, shape=shape)], out, overwrite)
     series = [
         {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}

@@ -217,7 +217,7 @@ def without_gaps(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def before_after(
-    store: Store, scores: ScoreSet, curation: Curation, bins: int = 50, decisions: Decisions | None = None
+    store: Store, scores: ScoreSet, curation: Curation, bins: int | None = None, decisions: Decisions | None = None
 ) -> Histograms:
     """Histograms of the scores of all samples, of the kept and of the dropped ones, on common bins.
 
@@ -232,7 +232,7 @@ def before_after(
     groups = {row["verdict"]: row for row in [*whole, *store.query(_quantiles(values)).to_pylist()] if row["n"]}
     if None not in groups:
         return Histograms((), (), "none", per_dimension=False, is_comparable=True, num_hidden=0)
-    edges = common_edges([groups[None]["q"]], bins)
+    edges = common_edges([groups[None]["q"]], [groups[None]["n"]], bins)
     counts = _binned(store, values, edges)
     counts[None] = tuple(map(sum, zip(*counts.values(), strict=True)))
     titles = {None: "Before", "keep": "Kept", "drop": "Dropped"}

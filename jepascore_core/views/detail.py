@@ -14,7 +14,7 @@ from jepascore_core.records import DatasetRecord, Sample
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
 from jepascore_core.views.content_rows import content_rows_sql
-from jepascore_core.views.distribution import HistogramOptions, Histograms, histograms
+from jepascore_core.views.distribution import MAX_BINS, HistogramOptions, Histograms, histograms, widened
 from jepascore_core.views.formats import class_title
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import measured_titles
@@ -313,10 +313,11 @@ def _log_spectra(store: Store, scores: ScoreSet, content_ids: list[str]) -> Floa
 
 
 def _place(store: Store, scores: ScoreSet, label: Label, title: str, score: float) -> PlaceView:
-    everything = histograms(store, [scores], HistogramOptions(bins=40))
+    # Those of the dataset are counted once for all its classes, which call for bins of different widths.
+    everything = histograms(store, [scores], HistogramOptions(bins=MAX_BINS))
     own_class = histograms(store, [scores], HistogramOptions(labels=(label,), edges=everything.edges))
     series = (
         replace(everything.series[0], title="Dataset"),
         replace(own_class.series[0], title=f"Class {title}", group=label),
     )
-    return PlaceView(replace(everything, series=series), score)
+    return PlaceView(widened(replace(everything, series=series)), score)

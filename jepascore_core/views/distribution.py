@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -33,6 +35,8 @@ GROUPINGS: tuple[GroupBy, ...] = get_args(GroupBy)
 REACH = 4.0
 #: Interquartile range of a normal distribution with standard deviation 1.
 NORMAL_IQR = 1.3489795003921634
+#: Bins that are found from the scores are so many at least, to tell curves of different places apart, and at most.
+MIN_BINS, MAX_BINS = 12, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,10 @@ class HistogramOptions:
     `group_by` makes one histogram for each class or split, of the `max_groups` largest ones of a score set. `labels`
     are the classes that count, None = all. `per_dimension` divides a score by the number of singular values that it
     sums. `reference` is the id of a dataset by which scores are standardised, see `Standard`. `edges` [bins + 1] are
-    found from the scores when not given.
+    found from the scores when not given, and so are `bins`: few samples get few of them, see `num_bins`.
     """
 
-    bins: int = 60
+    bins: int | None = None
     group_by: GroupBy = "none"
     labels: tuple[Label, ...] | None = None
     per_dimension: bool = False
@@ -157,8 +161,9 @@ def _histograms(store: Store, asked: Sequence[ScoreSet], options: HistogramOptio
     values = {scores: _values(store, scores, options, standards.get(scores)) for scores in score_sets}
     found = {scores: _groups(store, values[scores]) for scores in values}
     shown = {scores: groups[: options.max_groups] for scores, groups in found.items()}
+    drawn = [group for groups in shown.values() for group in groups]
     edges = options.edges or common_edges(
-        [group.quantiles for groups in shown.values() for group in groups], options.bins
+        [group.quantiles for group in drawn], [group.num_scored for group in drawn], options.bins
     )
     series: list[HistogramSeries] = []
     for scores, title in score_titles(store, score_sets, "dataset").items():
@@ -216,8 +221,11 @@ def _groups(store: Store, values: _Values) -> list[_Group]:
     return [_Group(row["grp"], row["n"], tuple(row["quantiles"])) for row in rows]
 
 
-def common_edges(quantiles: Sequence[Sequence[float]], bins: int) -> tuple[float, ...]:
-    """Edges [bins + 1] for series with these minima, quartiles and maxima; () if there are no series."""
+def common_edges(
+    quantiles: Sequence[Sequence[float]], counts: Sequence[int], bins: int | None = None
+) -> tuple[float, ...]:
+    """Edges [bins + 1] for series with these minima, quartiles and maxima, and so many samples; () if there are no
+    series. Without `bins` as many as `num_bins` says."""
     if not quantiles:
         return ()
     low = min(max(q[0], q[1] - REACH * (q[3] - q[1])) for q in quantiles)
@@ -227,7 +235,31 @@ def common_edges(quantiles: Sequence[Sequence[float]], bins: int) -> tuple[float
         low, high = min(q[0] for q in quantiles), max(q[4] for q in quantiles)
     if high <= low:
         low, high = low - 0.5, high + 0.5
+    bins = bins or num_bins([(count, q[3] - q[1]) for count, q in zip(counts, quantiles, strict=True)], high - low)
     return tuple(np.linspace(low, high, bins + 1).tolist())
+
+
+def num_bins(series: Sequence[tuple[int, float]], span: float) -> int:
+    """How many bins of one width fit series with so many samples and such interquartile ranges, from end to end.
+
+    The width that Freedman and Diaconis (1981) give to the series in the middle, 2 IQR n^(-1/3): neither the smallest
+    class nor the largest dataset decides for all. Series whose quartiles coincide have no say.
+    """
+    widths = [2 * spread * count ** (-1 / 3) for count, spread in series if spread > 0]
+    wanted = span / median(widths) if widths else 0.0
+    return math.ceil(min(max(wanted, MIN_BINS), MAX_BINS))
+
+
+def widened(view: Histograms) -> Histograms:
+    """The same histograms with neighbouring bins made one, evenly, until they are no more than `num_bins` says."""
+    bins = len(view.edges) - 1
+    sizes = [(item.num_scored, item.upper_quartile - item.lower_quartile) for item in view.series]
+    wanted = num_bins(sizes, view.edges[-1] - view.edges[0])
+    factor = next(factor for factor in range(1, bins + 1) if bins % factor == 0 and bins <= factor * wanted)
+    series = (
+        replace(item, counts=tuple(np.reshape(item.counts, (-1, factor)).sum(axis=1).tolist())) for item in view.series
+    )
+    return replace(view, edges=view.edges[::factor], series=tuple(series))
 
 
 def _counts(

@@ -167,7 +167,7 @@ def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, positio
     # While a drag selects, Streamlit takes no click for a choice: bars are clicked, along lines one drags.
     figure.update_layout(dragmode=False if shape == "histogram" else "select", selectdirection="h")
     # Of a line only its markers can be selected: they are there, unseen.
-    unseen = {"size": 7, "opacity": 0}
+    unseen = {"size": 7, "color": "rgba(0,0,0,0)"}
     figure.update_traces(mode="lines+markers", marker=unseen, selector={"type": "scatter"})
     key = "histograms" if position == 0 else f"histograms-{position}"
     keep = partial(keep_bars, key, position)

@@ -136,17 +136,17 @@ def test_a_click_on_a_bar_shows_its_samples(visit: Callable[..., Visit], app: Co
     page = visit(f"{app.server.url}/distributions", width=1500, height=1200).page
     figure = plot(page, "histograms")
     figure.scroll_into_view_if_needed()
-    bar = figure.locator(".bars .point path").nth(30).bounding_box()
+    bar = figure.locator(".bars .point path").nth(10).bounding_box()
     assert bar is not None
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
     expect(page.get_by_text("between the chosen scores").first).to_be_visible()
-    page.wait_for_url(re.compile(r"bars=0-[01]-30-30"))
+    page.wait_for_url(re.compile(r"bars=0-[01]-10-10"))
     again = visit(page.url, width=1500, height=1200).page
     expect(again.get_by_text("between the chosen scores").first).to_be_visible()
 
 
 def test_a_decision_among_the_samples_of_a_bar(visit: Callable[..., Visit], app: Compared) -> None:
-    page = visit(f"{app.server.url}/distributions?bars=0-0-28-30", width=1500, height=1200).page
+    page = visit(f"{app.server.url}/distributions?bars=0-0-9-10", width=1500, height=1200).page
     tile = page.get_by_role("group", name="Samples of the chosen bars, digits").locator(".tile").first
     tile.focus()
     page.keyboard.press("k")

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from jepascore_core import figures
-from jepascore_core.cli.figure import MIN_BINS
 from jepascore_core.sheets import CAPTION, GAP, HEAD, TILE, extremes_sheet
+from jepascore_core.views.distribution import MIN_BINS
 from jepascore_core.views.extremes import ClassExtremes
 from jepascore_core.views.score_set import ScoredSample
+from jepascore_core.views.shapes import FINE_BINS
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
@@ -67,8 +68,9 @@ def test_few_samples_get_few_bins(cli: Cli, tmp_path: Path, monkeypatch: pytest.
     seen: list[int] = []
     draw = figures.histogram_figure
     monkeypatch.setattr(figures, "histogram_figure", lambda view, **shape: seen.append(len(view.edges)) or draw(view))
-    assert cli("figure", "histograms", "toy", "-o", tmp_path / "page.html").code == 0
-    assert seen == [MIN_BINS + 1]
+    for shape in ("histogram", "density"):
+        assert cli("figure", "histograms", "toy", "-o", tmp_path / f"{shape}.html", "--shape", shape).code == 0
+    assert seen == [MIN_BINS + 1, FINE_BINS + 1]
 
 
 @pytest.mark.parametrize("kind", ["extremes", "histograms"])

@@ -215,7 +215,7 @@ def test_what_is_scored_in_part_is_said(open_page: Callable[..., AppTest], home_
 
 def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_two(home_store)
-    app = open_page(PAGE, bars=["0-0-0-59", "0-1-59-59", "0-9-0-1", "7-0-0-1", "0-0-3-1", "0-0-0-999", "x"])
+    app = open_page(PAGE, bars=["0-0-0-11", "0-1-11-11", "0-9-0-1", "7-0-0-1", "0-0-3-1", "0-0-0-999", "x"])
     first, second = home_store.catalogue.datasets()
     (shown,) = sections(app, f"bar-samples-{first.dataset_id}")
     assert (shown["title"], shown["subtitle"]) == ("digits", "24 of 36 samples between the chosen scores")
@@ -229,7 +229,7 @@ def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], hom
 
 def test_a_part_without_samples_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_two(home_store)
-    app = open_page(PAGE, bars="0-1-1-1")
+    app = open_page(PAGE, bars="0-1-2-2")
     assert "There is no sample in the chosen part." in said(app)
     one(app, "button", "Select nothing").click().run()
     assert "bars" not in app.query_params

@@ -12,6 +12,7 @@ from jepascore_core.score import DEFINITIONS
 from jepascore_core.store import CALIBRATED_SCHEMA
 from jepascore_core.views import detail
 from jepascore_core.views.detail import DefinedScore, find_sample, sample_detail, scores_by_definition
+from jepascore_core.views.distribution import MIN_BINS
 from jepascore_core.views.extremes import class_extremes
 from jepascore_core.views.score_set import ScoreSet, scored_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
@@ -116,7 +117,7 @@ def test_place_among_the_dataset_and_its_class(scored):
     store, scores = scored
     place = sample_detail(store, scores, "b/0004.png").place
     assert [(s.title, s.num_scored, len(s.counts)) for s in place.histograms.series] == [
-        ("Dataset", 9, 40), ("Class b", 4, 40),
+        ("Dataset", 9, MIN_BINS), ("Class b", 4, MIN_BINS),
     ]  # fmt: skip
     assert place.score == 9.0
 

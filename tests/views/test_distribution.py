@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 
 from jepascore_core.store import Store
 from jepascore_core.views.distribution import (
+    MAX_BINS,
+    MIN_BINS,
     HistogramOptions,
     bin_range,
     common_edges,
     histograms,
+    num_bins,
     percentile_range,
     samples_between,
+    widened,
 )
 from jepascore_core.views.ranks import rank_check
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
@@ -115,8 +119,44 @@ def test_sets_without_scores_are_left_out(store):
 
 
 def test_edges_when_quartiles_coincide():
-    assert common_edges([(0.0, 5.0, 5.0, 5.0, 9.0)], 3) == (0.0, 3.0, 6.0, 9.0)
-    assert common_edges([(5.0, 5.0, 5.0, 5.0, 5.0)], 2) == (4.5, 5.0, 5.5)
+    assert common_edges([(0.0, 5.0, 5.0, 5.0, 9.0)], [5], 3) == (0.0, 3.0, 6.0, 9.0)
+    assert common_edges([(5.0, 5.0, 5.0, 5.0, 5.0)], [5], 2) == (4.5, 5.0, 5.5)
+    assert len(common_edges([(0.0, 5.0, 5.0, 5.0, 9.0)], [5])) == MIN_BINS + 1, "no width to go by"
+
+
+@pytest.mark.parametrize("count", [100, 1_000, 3_000, 200_000])
+def test_bins_follow_the_number_of_samples(store, count):
+    values = np.random.default_rng(1).normal(size=count)
+    quantiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    found = len(common_edges([quantiles], [count])) - 1
+    # numpy's rule of Freedman and Diaconis, within our limits
+    assert found == np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, MIN_BINS, MAX_BINS)
+
+
+def test_bins_fit_the_series_in_the_middle():
+    alone = num_bins([(1000, 1.0)], 10.0)
+    assert alone == 50
+    assert num_bins([(8, 1.0), (1000, 1.0), (10**9, 1.0)], 10.0) == alone
+    assert num_bins([(1000, 1.0), (5, 0.0)], 10.0) == alone
+
+
+def test_small_classes_get_wide_bins(store):
+    values = np.random.default_rng(2).normal(size=200)
+    scores = scored_set(store, "d", values, [f"class {place % 10}" for place in range(200)])
+    options = HistogramOptions(group_by="label")
+    view = histograms(store, [scores], options)
+    assert {len(series.counts) for series in view.series} == {MIN_BINS}
+    assert len(histograms(store, [scores], replace(options, bins=40)).edges) == 41
+
+
+def test_widened_bins_count_the_same_samples(store):
+    scores = scored_set(store, "d", np.random.default_rng(3).normal(size=500))
+    fine, wanted = (histograms(store, [scores], HistogramOptions(bins=bins)) for bins in (MAX_BINS, None))
+    (series,) = widened(fine).series
+    # The most that divides 60 evenly.
+    assert (len(wanted.edges) - 1, len(series.counts)) == (19, 15)
+    assert widened(fine).edges == fine.edges[::4]
+    assert series.counts == tuple(sum(fine.series[0].counts[place : place + 4]) for place in range(0, 60, 4))
 
 
 def test_samples_between_limits_and_classes(store):
