@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jepascore_core.datasets.manifest import Dataset
-from jepascore_core.datasets.sources import SourceOptions, detect_kind
+from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.indexing import build_dataset_index, keep_former_index
 from jepascore_core.records import DatasetRecord, DatasetState, short_hash
@@ -31,13 +31,13 @@ def index_source(store: Store, name_or_source: str | Path, options: SourceOption
     known = store.catalogue.find_dataset(str(name_or_source))
     if known is not None:
         return known
-    source = Path(name_or_source).expanduser()
+    source = source_path(name_or_source)
     if not source.exists():
         try:
             store.catalogue.dataset(str(name_or_source))
         except UnknownNameError as error:
             raise UnknownNameError(f"{error} There is no file or folder of that name either.") from None
-    return _index_now(store, source.resolve(), (options or SourceOptions()).located())
+    return _index_now(store, source, (options or SourceOptions()).located())
 
 
 def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRecord:

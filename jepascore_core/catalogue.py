@@ -37,6 +37,8 @@ from jepascore_core.records import (
 BUSY_TIMEOUT = 30.0
 #: Exports that have ended are remembered up to this number.
 MAX_EXPORTS = 50
+#: Names that a message about an unknown one lists.
+_LISTED = 10
 
 #: All of an export but its recipe, which may be long and is wanted once.
 _EXPORT = ", ".join(item.name for item in fields(ExportRequest))
@@ -112,7 +114,8 @@ class Catalogue:
         """
         if not 0 < len(name) <= 100 or name != name.strip() or not name.isprintable():
             raise StoreError(
-                f"{name!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between them."
+                f"{name[:100]!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between "
+                "them."
             )
         dataset_id = new_id()
         try:
@@ -338,9 +341,8 @@ class Catalogue:
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = (
-        f"Did you mean {' or '.join(repr(item) for item in near)}?" if near else f"Known: {', '.join(known) or 'none'}."
-    )
+    listed = ", ".join([*known[:_LISTED], *(["..."] if len(known) > _LISTED else [])])
+    hint = f"Did you mean {' or '.join(repr(item) for item in near)}?" if near else f"Known: {listed or 'none'}."
     return f"There is no {what} {name!r}. {hint}"
 
 

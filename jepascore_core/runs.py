@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from jepascore_core.approximation import ApproximationPlan
-from jepascore_core.datasets.sources import SourceOptions, detect_kind
+from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.demo import DEMO_NAME, build_demo
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.measurement_specs import resolve_plan, resolve_spec
@@ -100,7 +100,7 @@ def request_dataset(store: Store, name: str, source: str, options: SourceOptions
         StoreError: if the name is taken by another source.
     """
     options = (options or SourceOptions()).located()
-    location = str(Path(source).expanduser().resolve())
+    location = str(source_path(source))
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:
         raise StoreError(

@@ -46,6 +46,15 @@ def test_an_unknown_name_lists_near_matches(catalogue, dataset):
         catalogue.dataset("flower")
 
 
+def test_an_unknown_name_lists_a_few_of_many(catalogue):
+    for number in range(30):
+        catalogue.add_dataset(f"flowers {number}", f"/{number}", "flat", {})
+    with pytest.raises(UnknownNameError) as error:
+        catalogue.dataset("zzz")
+    assert str(error.value).count("flowers") == 10
+    assert "..." in str(error.value)
+
+
 def test_updates_are_read_back(catalogue, dataset):
     catalogue.update_dataset(dataset.dataset_id, state=DatasetState.READY, num_total=5, num_indexed=3, num_failed=1)
     found = catalogue.dataset("flowers")

@@ -96,15 +96,19 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
 
 
 def weights_file(folder: Path) -> Path:
-    """The file in a folder that holds the weights.
+    """The file in a folder that holds the weights: that of a usual name, else the only one that may.
 
     Raises:
-        CheckpointError: if there is none under a usual name.
+        CheckpointError: if there is none, or it is not clear which one.
     """
     found = next((folder / name for name in FOLDER_FILES if (folder / name).is_file()), None)
-    if found is None:
-        raise CheckpointError(f"{folder} holds none of {', '.join(FOLDER_FILES)}. Name the file itself.")
-    return found
+    if found is not None:
+        return found
+    others = [path for path in folder.iterdir() if path.suffix in (".safetensors", *_TORCH_SUFFIXES) and path.is_file()]
+    if len(others) == 1:
+        return others[0]
+    reason = f", and {len(others)} other files that may be meant" if others else ""
+    raise CheckpointError(f"{folder} holds none of {', '.join(FOLDER_FILES)}{reason}. Name the file itself.")
 
 
 def shard_names(index: Path) -> list[str]:
@@ -190,7 +194,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
     if not fit.is_complete:
         raise CheckpointError(
             f"{source} does not fit the architecture: {fit.describe(expected, state)}. "
-            "Choose the architecture, image size and channels that it was trained with."
+            "Choose the architecture, image size and channels (as many as --mean has numbers) that it was trained with."
         )
     module.load_state_dict({name: value for name, value in state.items() if name in expected}, strict=True)
 
@@ -265,15 +269,19 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path.name} cannot be read safely: it is damaged, a TorchScript archive, or holds more than weights "
-            f"({_first_line(error)}). Save module.state_dict() alone, best as .safetensors."
+            f"({_cause(error)}). Save module.state_dict() alone, best as .safetensors."
         ) from error
     if not isinstance(checkpoint, Mapping):
         raise CheckpointError(f"{path.name} holds a {type(checkpoint).__name__}, not named weights.")
     return checkpoint
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:160]
+def _cause(error: BaseException) -> str:
+    """What torch says is wrong, without its advice to load the file unsafely."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith("Weights only load failed"):
+        lines = [line for line in lines[1:] if not line.startswith(("(1)", "(2)", "Please file", "Check the doc"))]
+    return lines[0].removeprefix("WeightsUnpickler error: ")[:160] if lines else "not readable as weights alone"
 
 
 def _unwrap(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Any]:

@@ -144,7 +144,7 @@ def find_run(store: Store, prefix: str) -> Run:
         UnknownNameError: if there is none.
         JepaScoreError: if there are several.
     """
-    found = [run for run in store.catalogue.runs() if run.run_id.startswith(prefix)]
+    found = [run for run in store.catalogue.runs() if prefix and run.run_id.startswith(prefix)]
     if len(found) > 1:
         raise JepaScoreError(f"{len(found)} runs begin with {prefix!r}. Give more characters.")
     return found[0] if found else store.catalogue.run(prefix)

@@ -19,11 +19,25 @@ from jepascore_core.datasets.tables import find_table, plan_table
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.errors import SourceError
 
-__all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan"]
+__all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_path"]
 
 #: Also after a path was made of it, which leaves one stroke.
 _WEB_ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs|hf):/")
 _WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, or MNIST idx files"
+
+
+def source_path(source: str | Path) -> Path:
+    """Full path of a source, whether there is one or not.
+
+    Raises:
+        SourceError: for an empty text, which is no name of the current folder but a variable that was not set.
+    """
+    if not str(source).strip():
+        raise SourceError(f"The source is empty. Give {_WANTED}; the current folder is called `.`.")
+    try:
+        return Path(source).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SourceError(f"{source} cannot be a path ({error}). Give {_WANTED}.") from error
 
 
 def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str:
@@ -61,6 +75,8 @@ def scan(
         UnsafeArchiveError: for an archive that is not to be trusted.
     """
     path = _located(source)
+    if options.root and not Path(options.root).expanduser().is_dir():
+        raise SourceError(f"The root {options.root} is no folder: give one that exists, or leave it out.")
     kind = options.kind or detect_kind(path, options)
     if kind not in KINDS:
         raise SourceError(
@@ -70,6 +86,7 @@ def scan(
         if kind == "zip":
             return _scan_zip(path, options, workspace, on_tick)
         if kind == "idx":
+            _refuse_columns(path, options, "idx files")
             return plan_idx(path)
         return _scan_table(path, options) if kind == "table" else _scan_folder(path, options, kind)
     except OSError as error:
@@ -81,12 +98,23 @@ def _scan_folder(path: Path, options: SourceOptions, kind: str) -> ScanPlan:
         raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
     root, allowed, ignored = str(path), _roots(path, options), Counter[str]()
     if kind == "flat":
+        _refuse_columns(path, options)
         return ScanPlan(kind, scan_folder(root, allowed, ignored, recursive=False), ignored)
     metadata = find_metadata(root, split_folders(root, allowed), allowed, options)
     if metadata is None:
+        _refuse_columns(path, options)
         return ScanPlan(kind, scan_folder(root, allowed, ignored, recursive=True), ignored)
     items = scan_folder(root, allowed, ignored, recursive=True, tables=metadata.files)
     return ScanPlan(kind, metadata.describe(items), ignored, metadata.types)
+
+
+def _refuse_columns(path: Path, options: SourceOptions, read_as: str = "a folder of images") -> None:
+    given = options.path_column or options.label_column or options.split_column
+    if given:
+        raise SourceError(
+            f"{path} is read as {read_as}, without a column {given!r}: give the table that has it, "
+            'or leave the columns out (a column that was given before: --label-column "").'
+        )
 
 
 def _located(source: str | Path) -> Path:
@@ -129,6 +157,8 @@ def _scan_table(path: Path, options: SourceOptions) -> ScanPlan:
 
 
 def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None]) -> ScanPlan:
+    if not path.is_file():
+        raise SourceError(f"{path} is a folder, so it cannot be read as zip: choose another kind, or none.")
     unpacked = unpack(path, workspace, on_tick)
     root = content_root(unpacked.folder)
     plan = scan(root, dataclasses.replace(options, kind=None, root=None), workspace)

@@ -5,6 +5,7 @@ The table is held in memory as a whole (about the size of its text); its columns
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections.abc import Iterable, Iterator
@@ -126,6 +127,9 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
 
 
 def _open_text(path: Path) -> Any:
+    with path.open("rb") as stream:
+        if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise SourceError(f"The table {path} is in UTF-16: save it again as UTF-8.")
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 

@@ -84,8 +84,9 @@ class Evil:
 def test_code_in_a_checkpoint_never_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": STATE, "extra": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(CheckpointError, match=r"cannot be read safely.*state_dict\(\)"):
+    with pytest.raises(CheckpointError, match=r"cannot be read safely.*\bsystem\b.*state_dict\(\)") as refusal:
         read_checkpoint(tmp_path / "evil.pth")
+    assert "Re-running" not in str(refusal.value), "torch's advice is to load it unsafely"
     assert not (tmp_path / "evil.txt").exists()
 
 
@@ -100,6 +101,15 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     for name in ("cut.safetensors", "cut.pth", "empty.pth", "weights.npz", "tensor.pt", "script.pt", "missing.pth"):
         with pytest.raises(CheckpointError, match=name):
             read_checkpoint(tmp_path / name)
+
+
+def test_the_only_weights_of_a_folder_are_meant_whatever_they_are_called(tmp_path):
+    save_file(STATE, tmp_path / "epoch-30.safetensors")
+    (tmp_path / "notes.txt").write_text("best so far")
+    assert read_checkpoint(tmp_path).keys() == STATE.keys()
+    torch.save(STATE, tmp_path / "epoch-40.pth")
+    with pytest.raises(CheckpointError, match=r"2 other files that may be meant.*Name the file itself"):
+        read_checkpoint(tmp_path)
 
 
 def test_both_formats_hold_the_same(tmp_path):

@@ -168,6 +168,11 @@ def test_an_ambiguous_run_asks_for_more_characters(cli: Cli, dataset: DatasetRec
     assert "2 runs begin with '0'" in cli("runs", "cancel", "0").sentence
 
 
+def test_no_characters_are_no_run(cli: Cli, run: Run):
+    assert "no run ''" in cli("runs", "cancel", "").sentence
+    assert cli("runs", "forget", "").code == 1
+
+
 def test_an_index_can_be_cancelled_from_elsewhere(cli: Cli, dataset: DatasetRecord):
     assert "is not being read: it is ready" in cli("datasets", "cancel", "toy").err
     cli.store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.INDEXING)

@@ -9,7 +9,7 @@ import pytest
 
 from jepascore_core.datasets.candidates import Candidate, SourceOptions
 from jepascore_core.datasets.reading import read_bytes
-from jepascore_core.datasets.sources import detect_kind, scan
+from jepascore_core.datasets.sources import detect_kind, scan, source_path
 from jepascore_core.errors import SourceError
 from jepascore_core.records import SampleFailure
 
@@ -200,6 +200,29 @@ def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
         scan(tmp_path, SourceOptions(kind="folder"), tmp_path)
     with pytest.raises(SourceError, match="no folder"):
         scan(tmp_path / "text.txt", SourceOptions(kind="flat"), tmp_path)
+    with pytest.raises(SourceError, match="is a folder, so it cannot be read as zip"):
+        scan(tmp_path, SourceOptions(kind="zip"), tmp_path)
+
+
+def test_a_root_that_is_no_folder_is_refused(tmp_path: Path):
+    make(tmp_path / "source", "cat/1.png")
+    with pytest.raises(SourceError, match="gone is no folder"):
+        scan(tmp_path / "source", SourceOptions(root=str(tmp_path / "gone")), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cat/1.png", "1.png", "train/cat/1.png"])
+def test_columns_are_refused_where_there_is_no_table(tmp_path: Path, name: str):
+    make(tmp_path, name)
+    for option in ("path_column", "label_column", "split_column"):
+        with pytest.raises(SourceError, match="without a column 'species'"):
+            scan(tmp_path, SourceOptions(**{option: "species"}), tmp_path)
+
+
+def test_an_empty_text_is_not_the_current_folder():
+    for empty in ("", " "):
+        with pytest.raises(SourceError, match="The source is empty"):
+            source_path(empty)
+    assert source_path(".") == Path.cwd()
 
 
 def test_options_survive_json():

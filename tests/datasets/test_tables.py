@@ -275,6 +275,13 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path, name: str, content
         plan_of(table)
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl"])
+def test_a_table_in_utf_16_as_spreadsheets_save_it_is_named_as_such(tmp_path: Path, name: str):
+    (tmp_path / name).write_text('{"path": "a.png"}\n' if name == "t.jsonl" else "path\na.png\n", encoding="utf-16")
+    with pytest.raises(SourceError, match="is in UTF-16: save it again as UTF-8"):
+        plan_of(tmp_path / name)
+
+
 def test_a_folder_with_one_table_that_lists_its_images_is_that_table(tmp_path: Path):
     write_image(tmp_path / "images" / "1.png")
     assert detect_kind(tmp_path) == "imagefolder"
