@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from jepascore_core.figures import HIGHER, NEUTRAL, PALETTE, quiet_figure, room_for_legend, shown
+from jepascore_core.figures import FINE_BLUE, HIGHER, NEUTRAL, PALETTE, quiet_figure, room_for_legend, shown
 from jepascore_core.views.agreement import Agreement, PercentilePair, PercentileScatter
 from jepascore_core.views.overlaps import OverlapCurve
 
@@ -33,7 +33,7 @@ def percentile_scatter_figure(
             hovertemplate="%{hovertext}<extra></extra>",
             mode="markers",
             name="samples",
-            marker={"color": PALETTE[0], "size": 6, "opacity": 0.7},
+            marker={"color": FINE_BLUE, "size": 6, "opacity": 0.85},
         )
     )
     if any(errors):

@@ -25,6 +25,8 @@ from jepascore_core.views.shapes import density, ecdf
 #: Okabe and Ito's colours, told apart by colour-blind readers; black, which dark ground swallows, is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6FAC", "#7F8790")
 NEUTRAL = "#7F8790"
+#: The palette's blue is dim on dark ground where it is in small marks or thin layers: this one is as plain on both.
+FINE_BLUE = "#1A84C4"
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 HIGHER = "higher = more likely"

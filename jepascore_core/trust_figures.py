@@ -21,7 +21,7 @@ from jepascore_core.trust.gaussianity import Gaussianity
 DIVERGING = [[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]]
 #: Log density from low to high, on light and dark ground: the low end vanishes into neither.
 FIELD = [[0, "#E9EDF0"], [0.5, PALETTE[5]], [1, PALETTE[0]]]
-_BAND = "rgba(0,114,178,0.25)"
+_BAND = "rgba(26,132,196,0.35)"  # FINE_BLUE
 
 
 def projections_figure(view: Gaussianity) -> go.Figure:

@@ -1,7 +1,9 @@
 """Figures show what the view-models say, name their units, carry sample keys, and disarm names."""
 
 import json
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,6 +18,7 @@ from jepascore_core.views.extremes import class_summaries
 from jepascore_core.views.overlaps import overlap_curves
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
+ROOT = Path(__file__).parents[1]
 EVIL = '<a href="javascript:x">&\nb</a>'
 
 
@@ -50,6 +53,16 @@ def every_figure(store, sets):
     }
 
 
+def luminance(colour):
+    """Relative luminance of red, green and blue from 0 to 1, as WCAG defines it."""
+    linear = np.where(colour <= 0.03928, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def rgb(text):
+    return np.array([int(text[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+
+
 def texts(value, key=""):
     """All texts of a figure but the customdata, which is not shown."""
     if isinstance(value, dict):
@@ -71,6 +84,19 @@ def test_every_figure_is_transparent_labelled_and_harmless(scored):
         for text in [*texts(values["data"]), *texts(layout)]:
             assert "<a" not in text, name
             assert "\n" not in text, name
+
+
+def test_points_are_as_plain_on_dark_ground_as_on_light(scored):
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    marker = every_figure(*scored)["scatter"].data[0].marker
+    contrasts = []
+    for name in ("light", "dark"):
+        ground = rgb(theme[name]["backgroundColor"])
+        seen = marker.opacity * rgb(marker.color) + (1 - marker.opacity) * ground
+        dark, light = sorted([luminance(seen), luminance(ground)])
+        contrasts.append((light + 0.05) / (dark + 0.05))
+    assert min(contrasts) >= 3, "what WCAG asks of graphics"
+    assert max(contrasts) < 1.1 * min(contrasts)
 
 
 def test_scores_say_unit_and_direction(scored):
