@@ -114,8 +114,8 @@ class Catalogue:
         """
         if not 0 < len(name) <= 100 or name != name.strip() or not name.isprintable():
             raise StoreError(
-                f"{name[:100]!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between "
-                "them."
+                f"{name[:100]!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between"
+                " them."
             )
         dataset_id = new_id()
         try:

@@ -20,8 +20,9 @@ from jepascore_core.curation.preparing import Work, pending_work, prepare_all
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules import Among
-from jepascore_core.errors import JepaScoreError, RuleError
+from jepascore_core.errors import ExportError, JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
+from jepascore_core.exporters.export import targets_of
 from jepascore_core.exporters.publishing import check_targets, staged
 from jepascore_core.measurement_specs import resolve_spec
 from jepascore_core.records import BackboneRef, DatasetRecord
@@ -74,8 +75,12 @@ def export_list(
     limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
     if label and not limits:
         raise RuleError("--label says in which classes limits hold: give one, such as --min-percentile 5.")
+    if str(out) == "-":
+        raise ExportError("An export is a file or folder, never standard output: give a name, such as kept.txt.")
     if save_recipe is not None:
         check_targets([save_recipe], overwrite)
+        if save_recipe.resolve() in [target.resolve() for target in targets_of(out)]:
+            raise ExportError(f"{save_recipe} is the export itself. Choose another name for the recipe.")
     if recipe is not None:
         if rules or limits or backbone or definition != "rank":
             raise RuleError("A recipe says everything itself: leave rules, limits, backbone and definition out.")

@@ -8,7 +8,7 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from jepascore_core.curation import Curation, CurationCounts, Decisions, chip_te
 from jepascore_core.curation.choices import metadata_names
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.recipes import Recipe, fingerprint_lines, make_recipe, to_dict
+from jepascore_core.datasets.uris import path_to_uri
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters import archives, folders, writers
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, Link, Which
@@ -132,9 +133,11 @@ def export(
         UnknownNameError, DatasetNotReadyError, RuleError: as `curation.evaluate`.
     """
     path = Path(path)
-    chosen = checked_format(file_format or _by_suffix(path), options)
     targets = targets_of(path)
+    chosen = checked_format(file_format or _by_suffix(path), options)
     question = _Question(store, scores, curation, decisions, recipe)
+    if overwrite:
+        _refuse_sources(store, store.catalogue.dataset(scores.dataset_id), targets)
     with staged(list(targets), overwrite, export_id) as (temporary, temporary_provenance):
         rows = question.rows(options.which, PIECE[SPECS[chosen].has_images], progress)
         digest = _write(temporary, chosen, rows, question.job(options))
@@ -149,8 +152,22 @@ def export(
 
 
 def targets_of(path: Path) -> tuple[Path, Path]:
-    """The file or folder of an export, and the provenance file beside it."""
+    """The file or folder of an export, and the provenance file beside it.
+
+    Raises:
+        ExportError: for a path without a name of its own, such as "/" or ".".
+    """
+    if not path.name:
+        raise ExportError(f"{path} is a folder. Choose a name in it.")
     return path, path.with_name(f"{path.name}.provenance.json")
+
+
+def _refuse_sources(store: Store, dataset: DatasetRecord, targets: Iterable[Path]) -> None:
+    """Source files are never changed, whatever is to be overwritten."""
+    sql = f"SELECT 1 FROM ({store.manifest_sql(dataset)}) WHERE uri = ? LIMIT 1"
+    for path in (str(target.resolve()) for target in targets if target.exists()):
+        if path == dataset.source or store.query(sql, [path_to_uri(path)]).num_rows:
+            raise ExportError(f"{path} is a source of the dataset {dataset.name}. Choose another name.")
 
 
 def condition_of(which: Which) -> str:
@@ -208,11 +225,12 @@ def suggested_name(dataset_name: str, which: Which, file_format: ExportFormat) -
 
 
 def _by_suffix(path: Path) -> str:
-    if not path.suffix:
-        raise ExportError(
-            f"The name {path.name} does not say which format is meant: choose one (--format), or a suffix."
-        )
-    return _BY_SUFFIX.get(path.suffix.lower(), path.suffix.removeprefix("."))
+    suffix = path.suffix.lower()
+    fitting = [spec.name for spec in SPECS.values() if suffix and spec.suffix == suffix and suffix not in _BY_SUFFIX]
+    if not suffix or fitting:
+        choice = f"{' or '.join(fitting)} (--format)" if fitting else "one (--format), or a suffix"
+        raise ExportError(f"The name {path.name} does not say which format is meant: choose {choice}.")
+    return _BY_SUFFIX.get(suffix, suffix.removeprefix("."))
 
 
 def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:

@@ -19,9 +19,9 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 def staged(targets: list[Path], overwrite: bool = False, token: str | None = None) -> Iterator[list[Path]]:
     """Gives a temporary path for each target; if the block ends well, all of them get their names, else none does.
 
-    A target may become a file or a folder. A folder that exists is never replaced, a file only with `overwrite`. The
-    first target is named last: once it is there, everything is. What an attempt that was killed left is removed first.
-    A `token` is part of the temporary names.
+    A target may become a file or a folder. A folder, link, pipe or device that exists is never replaced, a file only
+    with `overwrite`. The first target is named last: once it is there, everything is. What an attempt that was killed
+    left is removed first. A `token` is part of the temporary names.
 
     Raises:
         ExportError: saying what to do: a target exists already, another process is writing it, the folder above it is
@@ -85,6 +85,9 @@ def _flush(path: Path) -> None:
 def _refuse(target: Path, overwrite: bool) -> None:
     if target.is_dir():
         raise ExportError(f"{target} is a folder. Choose another name.")
+    if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
+        # Renaming onto them would put a file in the place of /dev/null.
+        raise ExportError(f"{target} is a link, pipe or device, which is never replaced. Choose another name.")
     if not overwrite and os.path.lexists(target):
         raise _exists(target)
 

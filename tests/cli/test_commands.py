@@ -217,6 +217,9 @@ def test_a_recipe_that_cannot_be_written_is_said_before_anything_is(cli: Cli, da
     out, recipe = tmp_path / "kept.csv", tmp_path / "recipe.yaml"
     assert cli("export", "toy", out, "--min-percentile", "20", "--save-recipe", recipe).code == 0
     saved = recipe.read_bytes()
+    same = cli("export", "toy", tmp_path / "other.csv", "--save-recipe", tmp_path / "other.csv")
+    assert "is the export itself" in same.sentence
+    assert "never standard output" in cli("export", "toy", "-", "--format", "csv").sentence
     answer = cli("export", "toy", tmp_path / "other.csv", "--save-recipe", recipe)
     assert (answer.code, "exists already" in answer.sentence) == (1, True)
     assert list(tmp_path.glob("other.csv*")) == []

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -227,11 +228,33 @@ def test_targets_that_cannot_be(store, scores, tmp_path):
         export(store, scores, RULES, tmp_path / f"{'x' * 300}.csv")
 
 
+@pytest.mark.parametrize("path", ["/", ".", ""])
+def test_a_path_without_a_name_is_no_target(store, scores, path):
+    with pytest.raises(ExportError, match="Choose a name in it"):
+        export(store, scores, RULES, Path(path), file_format="csv")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_links_pipes_and_devices_are_never_replaced(store, scores, tmp_path, overwrite):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "file.csv").write_text("mine")
+    (tmp_path / "link.csv").symlink_to("file.csv")
+    (tmp_path / "dangling.csv").symlink_to("nowhere")
+    for name in ("pipe", "link", "dangling"):
+        with pytest.raises(ExportError, match="link, pipe or device, which is never replaced"):
+            export(store, scores, RULES, tmp_path / f"{name}.csv", overwrite=overwrite)
+    assert stat.S_ISFIFO((tmp_path / "pipe.csv").lstat().st_mode)
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "file.csv").read_text() == "mine"
+    assert len(list(tmp_path.glob("*.csv*"))) == 4
+
+
 def test_questions_that_cannot_be(store, scores, tmp_path):
     with pytest.raises(ExportError, match="has no verdicts"):
         export(store, scores, RULES, tmp_path / "all.txt", options=ExportOptions("all"))
     with pytest.raises(ExportError, match=r"kept does not say which format is meant.*--format"):
         export(store, scores, RULES, tmp_path / "kept")
+    with pytest.raises(ExportError, match=r"choose uids or indices \(--format\)"):
+        export(store, scores, RULES, tmp_path / "kept.npy")
     with pytest.raises(ExportError, match="no export format 'xlsx'"):
         export(store, scores, RULES, tmp_path / "x.xlsx")
     with pytest.raises(ExportError, match="Choose one of kept"):

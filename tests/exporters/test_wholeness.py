@@ -9,7 +9,7 @@ from jepascore_core.curation import parse
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters import FORMATS, SPECS, ExportOptions, export, export_bytes
 from jepascore_core.exporters.places import Places, safe_name
-from tests.exporters.images import ALL, KEPT, index, make_source
+from tests.exporters.images import ALL, KEPT, index, make_source, snapshot
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -78,6 +78,17 @@ def test_a_folder_is_never_replaced(store, scores, tmp_path):
     with pytest.raises(ExportError, match="is a folder"):
         export(store, scores, KEPT, target, file_format="webdataset")
     assert (target / "x").read_text() == "mine"
+
+
+def test_a_source_is_never_overwritten(store, monkeypatch, tmp_path):
+    source = make_source(tmp_path / "source", ("a/1.png", "a/2.png"))
+    table = tmp_path / "images.csv"
+    table.write_text("path\nsource/a/1.png\nsource/a/2.png\n")
+    scores, before = index(store, table, monkeypatch), snapshot(tmp_path)
+    for target in (table, source / "a" / "1.png", tmp_path / "source" / ".." / "images.csv"):
+        with pytest.raises(ExportError, match="is a source of the dataset"):
+            export(store, scores, parse(""), target, file_format="csv", overwrite=True)
+    assert snapshot(tmp_path) == before
 
 
 def test_options_that_cannot_be(store, scores, tmp_path):
