@@ -6,6 +6,9 @@ import math
 import re
 from collections.abc import Mapping
 
+#: No line ends between a number and its sign.
+PERCENT = "\N{NO-BREAK SPACE}%"
+
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 #: Extensions that are named of files that are passed over, the most frequent ones.
 MAX_EXTENSIONS = 3
@@ -67,9 +70,9 @@ def bytes_text(number: int) -> str:
 def percent_text(fraction: float) -> str:
     """Rounded down, so that 100 % means all of it: 0.9996 -> "99.9 %", 1 -> "100 %"."""
     if fraction >= 1:
-        return "100 %"
+        return f"100{PERCENT}"
     # The small term undoes the binary rounding of products such as 0.57 * 1000.
-    return f"{math.floor(1000 * fraction + 1e-9) / 10:.1f} %"
+    return f"{math.floor(1000 * fraction + 1e-9) / 10:.1f}{PERCENT}"
 
 
 def rate_text(rate: float | None) -> str:
@@ -111,7 +114,7 @@ def interval_text(lower: float | None, upper: float | None, is_exact: bool) -> s
 
 def percentile_text(percentile: float) -> str:
     """3.217 -> "3.2 %"; never "0.0 %" or "100.0 %", which no sample has."""
-    return f"{min(max(percentile, 0.1), 99.9):.1f} %"
+    return f"{min(max(percentile, 0.1), 99.9):.1f}{PERCENT}"
 
 
 def class_title(label: str | None, alone: bool = False) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jepascore_core.store import Store
 from jepascore_core.views import score_tables
-from jepascore_core.views.formats import count_text, duration_text
+from jepascore_core.views.formats import PERCENT, count_text, duration_text
 from jepascore_core.views.names import measured_titles
 from jepascore_core.views.score_set import ScoreSet, table_of
 
@@ -44,7 +44,7 @@ class Preparing:
         if self.seconds is None or self.fraction is None:
             return f"{what} are not laid out for looking yet; that is about to begin"
         left = self.seconds_left
-        times = [f"{100 * self.fraction:.0f} %", f"{duration_text(self.seconds)} so far"]
+        times = [f"{100 * self.fraction:.0f}{PERCENT}", f"{duration_text(self.seconds)} so far"]
         times += [] if left is None else [f"about {duration_text(left)} left"]
         return f"{what} are being laid out for looking: {', '.join(times)}"
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from jepascore_core.store import Store
 from jepascore_core.views.choices import coverage
-from jepascore_core.views.formats import count_text, percent_text, plural
+from jepascore_core.views.formats import PERCENT, count_text, percent_text, plural
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import measured_titles
 from jepascore_core.views.ranks import rank_check
@@ -189,7 +189,7 @@ def _level(area: float, interval: tuple[float, float]) -> Level:
 
 
 def _verdict(level: Level, home: str, numbers: _Numbers) -> str:
-    below = f"{percent_text(numbers.below)} of it score below all but 5 % of {home}"
+    below = f"{percent_text(numbers.below)} of it score below all but 5{PERCENT} of {home}"
     shared = f"the histograms share {percent_text(numbers.overlap)} of their area"
     return {
         "familiar": f"This encoder scores it as it scores {home}: {shared}.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from jepascore_core.views.formats import count_text, percent_text
+from jepascore_core.views.formats import PERCENT, count_text, percent_text
 from jepascore_core.views.readiness import Level, Readiness, readiness, readiness_rows
 from pages.ui.cached import store
 from pages.ui.histograms import Chosen
@@ -90,6 +90,6 @@ def _numbers(item: Readiness) -> str:
         return f"n = {count_text(item.num_scored)}"
     low, high = item.interval
     return (
-        f"AUROC {item.auroc:.2f} (95 %: {low:.2f} to {high:.2f}) · shared area {percent_text(item.overlap)} · "
+        f"AUROC {item.auroc:.2f} (95{PERCENT}: {low:.2f} to {high:.2f}) · shared area {percent_text(item.overlap)} · "
         f"n = {count_text(item.num_scored)}"
     )

@@ -8,7 +8,7 @@ from jepascore_core.errors import TooFewImagesError
 from jepascore_core.trust.agreement import CompanionView, companion_view
 from jepascore_core.trust.gaussianity import MAX_IMAGES, Gaussianity, dataset_gaussianity
 from jepascore_core.trust_figures import companions_figure, lengths_figure, projections_figure
-from jepascore_core.views.formats import percent_text, plural
+from jepascore_core.views.formats import PERCENT, percent_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
 from pages.ui.charts import chart
@@ -55,11 +55,10 @@ def _draw_numbers(view: Gaussianity) -> None:
     st.caption(
         f"{plural(view.num_images, 'image')}{drawn}, the {looked_at}, whitened: a linear change of the embedding "
         "shifts all scores alike, so only the shape counts. A Gaussian of many dimensions lies near a sphere: its "
-        "lengths are nearly all 1. Isotropy before whitening: "
-        f"{percent_text(view.isotropy)} (100 %: as wide in all directions). The limits of the word above were tried "
-        "in simulation: a true Gaussian was never called anything but near, but neither are two clusters two standard "
-        "deviations apart noticed. They are a convention, not a test of the density. Distances are Kolmogorov and "
-        "Smirnov's; other data of the same backbone may look different."
+        f"lengths are nearly all 1. Isotropy before whitening: {percent_text(view.isotropy)} (100{PERCENT}: as wide in "
+        "all directions). The limits of the word above were tried in simulation: a true Gaussian was never called "
+        "anything but near, but neither are two clusters two standard deviations apart noticed. They are a convention, "
+        "not a test of the density. Distances are Kolmogorov and Smirnov's; other data of the same backbone may look different."
     )
 
 
@@ -82,7 +81,7 @@ def draw_companions(scores: ScoreSet) -> None:
         chart(companions_figure(view.agreements), "companions", "Score and companions")
         named = (f"{row.title} {percent_text(row.shared_least)}" for row in view.agreements)
         shared = ", ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in named)
-        st.caption(f"Of the 5 % least likely images shared with the score (5 % by chance): {shared}.")
+        st.caption(f"Of the 5{PERCENT} least likely images shared with the score (5{PERCENT} by chance): {shared}.")
         if view.missing:
             st.caption(f"Of too few images to be worked out: {', '.join(view.missing)}.")
     with right:

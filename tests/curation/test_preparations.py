@@ -28,6 +28,7 @@ from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.vectors import unit
 from jepascore_core.views import vector_files
+from jepascore_core.views.formats import PERCENT
 from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.vector_files import stream_embeddings
 from jepascore_core.worker import Worker
@@ -120,7 +121,7 @@ def test_how_far_it_is(store, scores):
     path = store.dataset_folder(scores.dataset_id) / "preparations" / f"{asked.identifier.partition('/')[2]}"
     path.with_suffix(".progress.json").write_text(json.dumps({"share": 0.25, "seconds": 20.0}))
     (shown,) = preparations(store)
-    assert (shown.share, shown.seconds_left, shown.progress_text) == (0.25, 60.0, "25.0 % · 1 min left")
+    assert (shown.share, shown.seconds_left, shown.progress_text) == (0.25, 60.0, f"25.0{PERCENT} · 1 min left")
     assert (shown.work.title, shown.dataset_id) == (work.title, scores.dataset_id)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.views.formats import PERCENT
+
 TEXTS = ("title", "subheader", "markdown", "caption", "info", "success", "warning", "error", "toast")
 
 
@@ -17,13 +19,18 @@ def said(app: AppTest) -> str:
     texts = [item.value for kind in TEXTS for item in app.get(kind)]
     texts += [bar.proto.text for bar in app.get("progress")]
     texts += [f"{metric.label} {metric.value}" for metric in app.metric]
-    return re.sub(r"\\(.)", r"\1", "\n".join(texts))
+    return _as_read(re.sub(r"\\(.)", r"\1", "\n".join(texts)))
+
+
+def _as_read(text: str) -> str:
+    """Where a line may not end is not seen."""
+    return text.replace(PERCENT, " %")
 
 
 def gallery_data(app: AppTest, key: str) -> dict[str, Any]:
     """All that the gallery with this key is given."""
     (found,) = [item.proto for item in app.get("bidi_component") if item.proto.id.endswith(f"-{key}")]
-    return dict(json.loads(found.json))
+    return dict(json.loads(_as_read(json.dumps(json.loads(found.json), ensure_ascii=False))))
 
 
 def sections(app: AppTest, key: str) -> list[dict[str, Any]]:
@@ -60,4 +67,5 @@ def figure(app: AppTest, key: str) -> dict[str, Any]:
 
 def table(app: AppTest) -> list[dict[str, Any]]:
     """Rows of the first table."""
-    return list(app.table[0].value.to_dict("records"))
+    rows = app.table[0].value.to_dict("records")
+    return [{name: _as_read(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows]

@@ -15,6 +15,7 @@ from jepascore_core.curation.decisions import decide, verdicts
 from jepascore_core.records import MeasurementSpec, RunState
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
 from jepascore_core.views import score_tables
+from jepascore_core.views.formats import PERCENT
 from pages.ui.text import plain
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import gallery_data, keys_of, links, one, said, sections, table
@@ -53,7 +54,7 @@ def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
 def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
     app = open_page(PAGE)
-    assert one(app, "multiselect", "Backbones").options == ["ViT-Ti/16 (timm) · 75.0 % scored"]
+    assert one(app, "multiselect", "Backbones").options == [f"ViT-Ti/16 (timm) · 75.0{PERCENT} scored"]
     shown = sections(app, "extremes")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
     assert shown[0]["subtitle"].startswith("12 samples, 9 scored · median 4.0 nats")

@@ -60,7 +60,7 @@ def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store
     progress.write_text(json.dumps({"share": 0.75, "seconds": 60.0}))
     app.run()
     assert f"{TITLE} · Running" in said(app)
-    assert [caption.value for caption in app.main.get("caption")].count(r"75\.0 \% · 20 s left") == 1
+    assert [caption.value for caption in app.main.get("caption")].count("75\\.0\u00a0\\% · 20 s left") == 1
     assert [bar.proto.value for bar in app.main.get("progress")] == [75]
     work(home_store)
     app.run()

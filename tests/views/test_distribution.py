@@ -22,6 +22,7 @@ from jepascore_core.views.distribution import (
     samples_between,
     widened,
 )
+from jepascore_core.views.formats import PERCENT
 from jepascore_core.views.ranks import rank_check
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
@@ -180,7 +181,7 @@ def test_rank_check_warns_only_when_ranks_differ(store):
     check = rank_check(store, other)
     assert not check.is_uniform
     assert check.counts == ((6, 2), (3, 1), (5, 1))
-    assert "6 for 50.0 %, 3 to 5 for 2 samples" in check.warning
+    assert f"6 for 50.0{PERCENT}, 3 to 5 for 2 samples" in check.warning
     assert rank_check(store, replace(other, definition="paper")).warning is None
 
 

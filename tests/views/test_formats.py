@@ -49,10 +49,10 @@ def test_bytes(number, text):
 
 
 @pytest.mark.parametrize(
-    ("fraction", "text"), [(0, "0.0 %"), (0.57, "57.0 %"), (0.9996, "99.9 %"), (1, "100 %"), (1.1, "100 %")]
+    ("fraction", "number"), [(0, "0.0"), (0.57, "57.0"), (0.9996, "99.9"), (1, "100"), (1.1, "100")]
 )
-def test_percent_is_full_only_at_the_end(fraction, text):
-    assert percent_text(fraction) == text
+def test_percent_is_full_only_at_the_end(fraction, number):
+    assert percent_text(fraction) == f"{number}\N{NO-BREAK SPACE}%"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_small_words():
     assert count_text(1797) == "1,797"
     assert [plural(1, "class"), plural(2, "class"), plural(1000, "sample")] == ["1 class", "2 classes", "1,000 samples"]
     assert score_text(-12.34) == "−12.3"
-    assert [percentile_text(value) for value in (0.01, 3.217, 99.99)] == ["0.1 %", "3.2 %", "99.9 %"]
+    assert [percentile_text(value) for value in (0.01, 3.217, 99.99)] == ["0.1\u00a0%", "3.2\u00a0%", "99.9\u00a0%"]
     assert [class_title(None), class_title(None, alone=True), class_title(" "), class_title("a")] == [
         "(no label)", "(all)", "(empty label)", "a",
     ]  # fmt: skip

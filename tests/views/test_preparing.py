@@ -8,6 +8,7 @@ import time
 import pytest
 
 from jepascore_core.views import score_tables
+from jepascore_core.views.formats import PERCENT
 from jepascore_core.views.preparing import preparing
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
@@ -49,7 +50,7 @@ def test_what_is_being_made_says_how_far_it_is(store, scores):
     put_report(store, scores, 1000.0, 0.25)
     found = preparing(store, scores, 1012.0)
     assert (found.seconds, found.fraction, found.seconds_left) == (12.0, 0.25, pytest.approx(36.0))
-    assert found.text.endswith("are being laid out for looking: 25 %, 12 s so far, about 36 s left")
+    assert found.text.endswith(f"are being laid out for looking: 25{PERCENT}, 12 s so far, about 36 s left")
 
 
 @pytest.mark.parametrize(("seconds", "fraction"), [(1.0, 0.5), (60.0, 0.04), (60.0, 0.0)])
