@@ -58,7 +58,8 @@ def _draw_numbers(view: Gaussianity) -> None:
         f"lengths are nearly all 1. Isotropy before whitening: {percent_text(view.isotropy)} (100{PERCENT}: as wide in "
         "all directions). The limits of the word above were tried in simulation: a true Gaussian was never called "
         "anything but near, but neither are two clusters two standard deviations apart noticed. They are a convention, "
-        "not a test of the density. Distances are Kolmogorov and Smirnov's; other data of the same backbone may look different."
+        "not a test of the density. Distances are Kolmogorov and Smirnov's; other data of the same backbone may look "
+        "different."
     )
 
 
