@@ -7,6 +7,10 @@ import time
 
 # Read when torch is loaded: spinning threads would starve the tests that run beside them (runs.WORKER_ENVIRONMENT).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Each process of xdist, and whatever it starts, computes with its share of the processors: three that take all of two
+# each wait for one another, and took 1.5 times the work. What threads do to kernels, tests/jacobian sees.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
