@@ -3,18 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILED := $(VENV)/.compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint types format clean
+.PHONY: help setup run test test-fast lint types format clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
+setup: $(READY) ## Set up the environment, as all others do where it is missing
+
 run: $(READY) ## Open the app on the embedded demo
 	$(BIN)/jepascore app --demo
 
-# Three at a time: while one waits for a browser or a worker, the others have the processors.
-test: $(READY) lint types ## Check style and types, then run every test
+# Types are checked on one processor, so what the tests need is compiled on the other meanwhile.
+# Then three at a time: while one waits for a browser or a worker, the others have the processors.
+test: $(READY) ## Check style and types, then run every test
+	@$(MAKE) --no-print-directory -j 2 lint types $(COMPILED)
 	$(BIN)/python -m pytest -n 3 --dist loadscope
 
 test-fast: $(READY) ## Run the tests that take no browser and no patience
@@ -39,6 +44,12 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
 	@touch $(READY)
+
+# Once, not by each of the processes that tests start, which begin at the same time or may not keep what they compile.
+# What packages hold for other versions of Python does not compile in this one, and is not needed.
+$(COMPILED): $(READY)
+	@$(BIN)/python -m compileall -qq -j 0 -x '/(tests|_internal|setuptools)/' $(VENV)/lib jepascore_core || true
+	@touch $@
 
 clean: ## Remove the environment and caches; data and results stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
