@@ -42,5 +42,10 @@ class BatchPlan:
 
 def plan_batches(dimension: int, num_pixels: int, chunk: int, memory: int, largest: int = 256) -> BatchPlan:
     """First plan for Jacobians of [dimension, num_pixels] float32 values in `memory` bytes."""
-    bytes_per_image = 4 * dimension * num_pixels
-    return BatchPlan(batch=1, chunk=min(chunk, dimension), limit=max(1, min(largest, memory // bytes_per_image)))
+    limit = min(largest, images_that_fit(dimension, num_pixels, memory))
+    return BatchPlan(batch=1, chunk=min(chunk, dimension), limit=max(1, limit))
+
+
+def images_that_fit(dimension: int, num_pixels: int, memory: int) -> int:
+    """How many images' Jacobians of [dimension, num_pixels] float32 values `memory` bytes hold."""
+    return memory // (4 * dimension * num_pixels)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -19,13 +20,14 @@ import torch
 from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
-from jepascore_core.batching import BatchPlan, plan_batches
+from jepascore_core.batching import BatchPlan, images_that_fit, plan_batches
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
 from jepascore_core.estimators import Measurements, conclude, prepare, propagate
 from jepascore_core.jacobian.engine import Engine
+from jepascore_core.jacobian.gram import EIGEN_THREADS
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.score import jepa_score, log_spectrum
 from jepascore_core.store import Store
@@ -33,8 +35,8 @@ from jepascore_core.store import Store
 #: A shard is written when it holds this many images, or when its time has come (`flush_interval`).
 SHARD_IMAGES = 1024
 
-#: Share of a device's free memory that the Jacobians of one batch may take; another batch waits for its spectra, and
-#: the passes need the rest.
+#: Share of a device's free memory that the Jacobians of one batch may take; those that wait for their spectra may take
+#: as much again, and the passes need the rest.
 JACOBIAN_SHARE = 0.2
 CPU_JACOBIAN_BYTES = 1 << 30
 
@@ -133,18 +135,29 @@ def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
 
 def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
     """The batch plan to start with, from the memory of the backbone's device."""
-    preprocessing, chunk = backbone.info.preprocessing, engine.default_chunk()
-    num_pixels = preprocessing.channels * preprocessing.height * preprocessing.width
+    num_pixels, chunk = _num_pixels(backbone), engine.default_chunk()
+    memory = jacobian_bytes(backbone.device)
     if backbone.device.type != "cuda":
-        return plan_batches(backbone.info.dimension, num_pixels, chunk, CPU_JACOBIAN_BYTES)
-    return gpu_plan(backbone.info.dimension, num_pixels, chunk, torch.cuda.mem_get_info(backbone.device)[0])
+        return plan_batches(backbone.info.dimension, num_pixels, chunk, memory)
+    return gpu_plan(backbone.info.dimension, num_pixels, chunk, memory)
 
 
-def gpu_plan(dimension: int, num_pixels: int, chunk: int, free: int) -> BatchPlan:
-    """The plan to start with on a GPU with so many free bytes."""
+def jacobian_bytes(device: torch.device) -> int:
+    """Memory that the Jacobians of one batch may take."""
+    if device.type != "cuda":
+        return CPU_JACOBIAN_BYTES
+    return int(JACOBIAN_SHARE * torch.cuda.mem_get_info(device)[0])
+
+
+def gpu_plan(dimension: int, num_pixels: int, chunk: int, memory: int) -> BatchPlan:
+    """The plan to start with on a GPU where Jacobians may take so many bytes."""
     # The chunk is what the memory holds of a single image: several images share it.
-    largest = max(1, chunk // max(1, dimension))
-    return plan_batches(dimension, num_pixels, chunk, int(JACOBIAN_SHARE * free), largest)
+    return plan_batches(dimension, num_pixels, chunk, memory, max(1, chunk // max(1, dimension)))
+
+
+def _num_pixels(backbone: Backbone) -> int:
+    preprocessing = backbone.info.preprocessing
+    return preprocessing.channels * preprocessing.height * preprocessing.width
 
 
 def is_overlapping(device: torch.device) -> bool:
@@ -197,11 +210,15 @@ class _Session:
         self.store, self.backbone, self.spec, self.check, self.engine = store, backbone, spec, check, engine
         self.nested, self.on_shard = nested, on_shard
         self.plan = first_plan(backbone, engine)
-        # One batch waits for its spectra while the next one passes: more would only take memory.
         self.is_overlapping = is_overlapping(backbone.device)
-        self.concluding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="conclude")
+        # As in `singular_values`: one thread an image.
+        alone = partial(torch.set_num_threads, 1) if backbone.device.type == "cuda" else None
+        self.concluding = ThreadPoolExecutor(EIGEN_THREADS, thread_name_prefix="conclude", initializer=alone)
         self.stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
-        self.waiting: _Batch | None = None
+        self.waiting: deque[_Batch] = deque()
+        # Enough images to keep the threads busy, as far as their Jacobians have room; one batch in any case.
+        fitting = images_that_fit(backbone.info.dimension, _num_pixels(backbone), jacobian_bytes(backbone.device))
+        self.most_waiting = min(EIGEN_THREADS, fitting)
         self.rows: list[Measurement] = []
         self.nested_rows: list[Measurement] = []
         self.num_measured = self.num_failed = 0
@@ -221,18 +238,17 @@ class _Session:
     def catch_up(self) -> list[SampleFailure]:
         """Wait for what is not concluded yet; returns its failures."""
         failures: list[SampleFailure] = []
-        while self.waiting is not None:
-            batch, self.waiting = self.waiting, None
-            again, failed = self._collect(batch)
+        while self.waiting:
+            again, failed = self._collect(self.waiting.popleft())
             failures += failed + self._measure_all(again)
         self._count(failures)
         return failures
 
     def close(self) -> None:
         """Keep what was measured, whatever happened."""
-        with contextlib.suppress(NonFiniteError, torch.OutOfMemoryError, MemoryError):
-            if self.waiting is not None:
-                self._keep([image for image, _ in self.waiting.part], self.waiting.result(), 0.0)
+        for batch in self.waiting:
+            with contextlib.suppress(NonFiniteError, torch.OutOfMemoryError, MemoryError):
+                self._keep([image for image, _ in batch.part], batch.result(), 0.0)
         self.concluding.shutdown()
         self.flush()
 
@@ -264,14 +280,19 @@ class _Session:
                 nested=self.nested,
             )
         except (torch.OutOfMemoryError, MemoryError) as error:
+            if self.waiting:
+                # What waits holds memory: the same again without.
+                again, failed = self._collect(self.waiting.popleft())
+                return again + part, failed
             self._shrink(error)
             return part, []
         # While the batch size is still sought, batches are timed one by one.
         if not self.is_overlapping or self.plan.growing:
             return self._collect(_Batch(part, started, lambda: conclude(passes)))
-        earlier = self.waiting
-        self.waiting = _Batch(part, started, self.concluding.submit(conclude, passes, self.stream).result)
-        return self._collect(earlier) if earlier else ([], [])
+        self.waiting.append(_Batch(part, started, self.concluding.submit(conclude, passes, self.stream).result))
+        if len(self.waiting) > max(1, self.most_waiting // self.plan.batch):
+            return self._collect(self.waiting.popleft())
+        return [], []
 
     def _collect(self, batch: _Batch) -> tuple[_Part, list[SampleFailure]]:
         """Conclude a batch; returns its images to try again and those that failed."""

@@ -1,6 +1,7 @@
 """Pending images become shards: complete, resumable, tolerant of single failures."""
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -177,6 +178,49 @@ def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backb
     final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
     assert final.num_measured == len(rows_of(store, backbone)) == 9
     assert max(sizes) == 4
+
+
+def test_spectra_of_several_batches_are_worked_out_at_once(store, backbone, tmp_path, monkeypatch, overlap):
+    real, all_here = pipeline.conclude, threading.Barrier(4 if overlap == "overlapping" else 1)
+
+    def together(passes, *stream):
+        all_here.wait(timeout=60)
+        return real(passes, *stream)
+
+    monkeypatch.setattr(pipeline, "conclude", together)
+    plan = BatchPlan(batch=1, chunk=4, limit=1, growing=False)
+    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    pending = write_images(tmp_path / "images", 8)
+    assert measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing).num_measured == 8
+    assert len(rows_of(store, backbone)) == 8
+
+
+def test_what_waits_gives_its_memory_back_before_a_batch_gets_smaller(store, backbone, tmp_path, monkeypatch, overlap):
+    propagate, conclude, sizes, alive = pipeline.propagate, pipeline.conclude, [], []
+    refused = threading.Event()
+
+    def tight(encoder, device, images, spec, **options):
+        if len(alive) > 2:
+            refused.set()
+            raise torch.OutOfMemoryError
+        sizes.append(len(images))
+        alive.append(None)
+        return propagate(encoder, device, images, spec, **options)
+
+    def freeing(passes, *stream):
+        assert overlap == "in turns" or refused.wait(60)
+        try:
+            return conclude(passes, *stream)
+        finally:
+            alive.pop()
+
+    monkeypatch.setattr(pipeline, "propagate", tight)
+    monkeypatch.setattr(pipeline, "conclude", freeing)
+    plan = BatchPlan(batch=2, chunk=4, limit=2, growing=False)
+    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    pending = write_images(tmp_path / "images", 20)
+    assert measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing).num_measured == 20
+    assert sizes == [2] * 10
 
 
 def test_the_last_batch_is_not_forgotten_when_images_end_or_a_run_is_cancelled(store, backbone, tmp_path, monkeypatch):
