@@ -153,6 +153,7 @@ def undoing(record: DatasetRecord) -> str:
 def _names_of(file: Path) -> list[str]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        text = text.removeprefix("\ufeff")  # Windows marks UTF-8 with it
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"{file} cannot be read as text ({error}).") from error
     return [line for line in text.split("\n") if line]

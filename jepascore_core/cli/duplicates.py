@@ -58,7 +58,7 @@ def duplicates(
     prepare_with_bar(store, scores, Curation(steps=(step,)))
     if accept:
         number = accept_all(store, scores, radius, keep, who or user_name())
-        say(f"Decided about {plural(number, 'sample')}. {undoing(record)}")
+        say(f"Decided about {plural(number, 'sample')}. {undoing(record)}" if number else "Nothing was left to decide.")
     rows = group_rows(store, scores, radius, keep, limit or (None if json or out else SHOWN))
     if out is not None:
         with staged([out], overwrite) as (temporary,), temporary.open("xb") as sink:

@@ -14,7 +14,7 @@ from jepascore_core.cli.output import JsonFlag, print_json, say
 from jepascore_core.cli.trust import check_new, write_html
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
-from jepascore_core.errors import JepaScoreError, SampleError, UnknownNameError
+from jepascore_core.errors import ExportError, JepaScoreError, SampleError, UnknownNameError
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.sheets import extremes_sheet
 from jepascore_core.store import Store
@@ -49,6 +49,7 @@ def extremes(
     json: JsonFlag = False,
 ) -> None:
     """Least likely, most likely and random samples of each class as a PNG (the paper's Figures 1, 4 and 5)."""
+    _check_suffix(out, ".png")
     store = Store()
     record = store.catalogue.dataset(dataset)
     choice = find_measured(store, record, backbone)
@@ -87,8 +88,10 @@ def score_histograms(
     """Score histograms of several datasets under one backbone as a page (the paper's Figure 3), with their medians."""
     from jepascore_core.figures import histogram_figure
 
+    _check_suffix(out, ".html")
     store = Store()
-    records = [store.catalogue.dataset(name) for name in datasets]
+    named = [store.catalogue.dataset(name) for name in datasets]
+    records = list({record.dataset_id: record for record in named}.values())
     first = find_measured(store, records[0], backbone)
     score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
     if shape not in SHAPES:
@@ -103,6 +106,11 @@ def score_histograms(
         for record, item in zip(records, view.series, strict=True)
     ]
     _report({"path": str(out), "backbone": first.title, "series": series}, json)
+
+
+def _check_suffix(out: Path, suffix: str) -> None:
+    if out.suffix and out.suffix.lower() != suffix:
+        raise ExportError(f"{out} would be a {suffix} file under another name: end its name with {suffix}.")
 
 
 def _report(facts: dict[str, Any], json: bool) -> None:

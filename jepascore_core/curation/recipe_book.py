@@ -77,8 +77,10 @@ def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool =
     """Keep a recipe, with the verdicts of the moment, which tell later what changed.
 
     Raises:
-        RuleError: if there is one of this name already and `overwrite` is not set.
+        RuleError: if there is one of this name already and `overwrite` is not set, or the name would not be seen.
     """
+    if not recipe.name.isprintable():
+        raise RuleError(f"{recipe.name!r} cannot name a recipe: choose visible characters.")
     now, recipe_id = utc_now(), new_id()
     try:
         with store.catalogue.transaction() as connection:

@@ -47,7 +47,7 @@ def test_deciding_by_key_by_content_id_and_by_file(cli: Cli, dataset: DatasetRec
     assert (answer.code, answer.out) == (0, "")
     assert "2 samples of toy: drop. `jepascore decisions undo toy` takes it back." in answer.err
     ids = tmp_path / "ids.txt"
-    ids.write_text(f"=lone.png\n{SAMPLES[6].content_id}\n\n", encoding="utf-8")
+    ids.write_text(f"=lone.png\n{SAMPLES[6].content_id}\n\n", encoding="utf-8-sig")  # as Windows' editor writes it
     answer = cli("decisions", "keep", "toy", "--from", ids, "--json")
     assert answer.json["num_samples"] == 4
     assert standing(cli) == {
@@ -128,6 +128,9 @@ def test_accepting_decides_and_can_be_taken_back(cli: Cli, dataset: DatasetRecor
     }  # fmt: skip
     decided = [row["decision"] for group in cli("duplicates", "toy", "--json").json for row in group["samples"]]
     assert decided.count("keep") == 3
+    again = cli("duplicates", "toy", "--keep", "first", "--accept", "--who", "ada")
+    assert "Nothing was left to decide." in again.err
+    assert "undo" not in again.err, "it would take back what was accepted before"
     cli("decisions", "undo", "toy", "--who", "ada")
     assert standing(cli) == {"1.png": "keep"}
 
@@ -170,6 +173,7 @@ def test_a_table_shows_the_largest_groups(cli: Cli):
 def test_recipes_are_saved_shown_duplicated_compared_and_removed(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
     assert "Saved high: 4 of 10 samples kept" in cli("recipes", "save", "toy", "high", "--rules", "score >= 3").err
     cli("recipes", "save", "toy", "low", "--rules", "score <= 3")
+    assert "visible characters" in cli("recipes", "save", "toy", "a\nb", "--rules", "score <= 3").sentence
     assert "already" in cli("recipes", "save", "toy", "low", "--rules", "score <= 3").sentence
     cli("recipes", "save", "toy", "low", "--rules", "score <= 2", "--overwrite")
     assert [row["name"] for row in cli("recipes", "toy", "--json").json] == ["low", "high"]

@@ -35,6 +35,7 @@ def test_extremes_are_a_picture_with_a_row_a_class(cli: Cli, tmp_path: Path):
     before = out.read_bytes()
     assert "exists already" in cli("figure", "extremes", "toy", "-o", out).sentence
     assert out.read_bytes() == before
+    assert "end its name with .png" in cli("figure", "extremes", "toy", "-o", out.with_suffix(".jpg")).sentence
     only = ("figure", "extremes", "toy", "-o", out, "--overwrite", "--label")
     assert cli(*only, "b", "--json").json["classes"] == ["b"]
     assert "no class 'zebra'" in cli(*only, "b", "--label", "zebra").sentence
@@ -60,6 +61,9 @@ def test_histograms_are_a_page_with_their_medians(cli: Cli, tmp_path: Path):
     assert "exists already" in cli("figure", "histograms", "toy", "-o", out, "--shape", "density").sentence
     assert cli("figure", "histograms", "toy", "-o", out, "--shape", "density", "--overwrite").code == 0
     assert "Density (% of samples per nat)" in out.read_text()
+    again = cli("figure", "histograms", "toy", "toy", "-o", out, "--overwrite", "--json")
+    assert [item["dataset"] for item in again.json["series"]] == ["toy"]
+    assert "end its name with .html" in cli("figure", "histograms", "toy", "-o", tmp_path / "page.png").sentence
     assert "choose one of histogram" in cli("figure", "histograms", "toy", "-o", out, "--shape", "cake").sentence
 
 
