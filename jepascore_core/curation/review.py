@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from jepascore_core.curation.evaluation import Verdict, evaluate
+from jepascore_core.curation.columns import columns
+from jepascore_core.curation.evaluation import Evaluation, Verdict, evaluate
 from jepascore_core.curation.rules import Curation
 from jepascore_core.curation.summary import samples_at
 from jepascore_core.curation.text import chip_text
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 
-ReviewKind = Literal["borderline", "dropped", "kept", "unscored"]
+ReviewKind = Literal["unlikely", "borderline", "dropped", "kept", "unscored"]
 
 REVIEW_KINDS: tuple[ReviewKind, ...] = get_args(ReviewKind)
 
+#: Which samples, and in what order; of the least likely ones the order is another column's.
 _ORDER: dict[ReviewKind, tuple[str, str]] = {
+    "unlikely": ("{class_percentile} IS NOT NULL", "{class_percentile}"),
     "borderline": ("verdict <> 'unscored' AND isfinite(margin)", "abs(margin)"),
     "dropped": ("verdict = 'drop'", "hash(row_id, $2::INT)"),
     "kept": ("verdict = 'keep'", "hash(row_id, $2::INT)"),
@@ -41,7 +45,8 @@ def review_queue(
     seed: int = 0,
     first: int = 0,
 ) -> tuple[ScoredSample, ...]:
-    """At most n samples: those nearest to a limit on either side, or random ones of a verdict; from place `first` on.
+    """At most n samples, from place `first` on: the least likely ones of their classes, whatever the rules; those
+    nearest to a limit on either side; or random ones of a verdict.
 
     Decisions are left out of it: the queue stays as it is while they are made.
 
@@ -49,12 +54,37 @@ def review_queue(
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
     """
     found = evaluate(store, scores, curation)
-    which, order = _ORDER[kind]
-    sql = f"""SELECT row_id FROM {found.base} POSITIONAL JOIN {found.table} WHERE {which}
-        ORDER BY {order}, row_id + 0 * $2::INT LIMIT $1 OFFSET $3"""
-    row_ids = store.query(sql, [n, seed, first])["row_id"].to_pylist()
+    row_ids = store.query(_queue_sql(store, found, kind, "row_id"), [n, seed, first])["row_id"].to_pylist()
     samples = samples_at(store, found, row_ids)
     return tuple(samples[row_id] for row_id in row_ids)
+
+
+def first_open_place(
+    store: Store, scores: ScoreSet, curation: Curation, kind: ReviewKind, decided: Collection[str], seed: int = 0
+) -> int | None:
+    """The first place of the queue whose sample key is not among `decided`; None if there is none.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    found = evaluate(store, scores, curation)
+    # One more than were decided: one of so many is open, unless the queue ends before.
+    sql = _queue_sql(store, found, kind, "sample_key")
+    keys = store.query(sql, [len(decided) + 1, seed, 0])["sample_key"].to_pylist()
+    return next((place for place, key in enumerate(keys) if key not in decided), None)
+
+
+def _queue_sql(store: Store, found: Evaluation, kind: ReviewKind, column: str) -> str:
+    """SELECT of a column of the base; parameters are how many rows, the seed, and the first place."""
+    tables = [found.base, found.table]
+    which, order = _ORDER[kind]
+    if kind == "unlikely":
+        dataset = store.catalogue.dataset(found.scores.dataset_id)
+        percentile = columns(store).percentile(dataset, found.score, "label")
+        tables.append(percentile)
+        which, order = (part.format(class_percentile=f'"{percentile}"') for part in (which, order))
+    return f"""SELECT {column} FROM {" POSITIONAL JOIN ".join(tables)} WHERE {which}
+        ORDER BY {order}, row_id + 0 * $2::INT LIMIT $1 OFFSET $3"""
 
 
 def rule_opinion(store: Store, scores: ScoreSet, curation: Curation, sample_key: str) -> RuleOpinion:

@@ -22,15 +22,17 @@ def pick_one(
     *,
     segments: bool = False,
     resets: Sequence[str] = (),
+    default: str | None = None,
     help: str | None = None,
 ) -> str | None:
-    """One identifier of `options` (identifier -> label); the first unless chosen otherwise, None if there are none.
+    """One identifier of `options` (identifier -> label); `default`, else the first, unless chosen otherwise; None if
+    there are none.
 
     `resets` are parameters that lose their meaning with another choice, such as the class when the dataset changes.
     """
     if not options:
         return None
-    key = _hold(name, state.read_choice(name, tuple(options), next(iter(options))))
+    key = _hold(name, state.read_choice(name, tuple(options), default or next(iter(options))))
     shown, changed = options.__getitem__, (name, resets)
     if segments:
         st.segmented_control(

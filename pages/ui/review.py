@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation import parse
+from jepascore_core.curation import Curation, parse, to_text
 from jepascore_core.curation.decisions import (
     Action,
     Decision,
@@ -14,7 +14,14 @@ from jepascore_core.curation.decisions import (
     history,
     journal_state,
 )
-from jepascore_core.curation.review import REVIEW_KINDS, ReviewKind, RuleOpinion, review_queue, rule_opinion
+from jepascore_core.curation.review import (
+    REVIEW_KINDS,
+    ReviewKind,
+    RuleOpinion,
+    first_open_place,
+    review_queue,
+    rule_opinion,
+)
 from jepascore_core.views.detail import find_sample
 from jepascore_core.views.formats import class_title, percentile_text, plural, score_text
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
@@ -29,53 +36,108 @@ from pages.ui.reviewer import choose_reviewer, draw_turns
 from pages.ui.text import plain
 
 KIND_TITLES: dict[ReviewKind, str] = {
+    "unlikely": "Least likely",
     "borderline": "Borderline",
     "dropped": "Dropped",
     "kept": "Kept",
     "unscored": "Not measured",
 }
+#: Why a queue is empty.
+NOTHING: dict[ReviewKind, str] = {
+    "unlikely": "No sample has a score yet.",
+    "borderline": "None of the rules has a limit that a sample could be near to.",
+    "dropped": "The rules drop nothing.",
+    "kept": "The rules keep nothing.",
+    "unscored": "Every sample has the scores that the rules ask for.",
+}
+NO_RULES = (
+    "There are no rules yet, so nothing is dropped, and nothing is near a limit. Make rules on the Curate page, or "
+    "look at the least likely samples of each class."
+)
 VERDICT_TITLES: dict[DecisionVerdict, str] = {"keep": "keep", "drop": "drop", "undecided": ""}
 QUEUE_SIZE = 60
 MAX_PAGES = 100_000
 JOURNAL_SECONDS = 4.0
 
+#: Parameters of the URL and their values.
+Place = tuple[tuple[str, str | int | None], ...]
+
 
 def draw_review(scores: ScoreSet) -> None:
     """Everything of Review below the choice of scores."""
+    curation = parse(state.read_text(state.RULES) or "")
     left, right = st.columns([3, 2])
     with left:
-        kind = pick_one(
-            "Look at",
-            state.REVIEW,
-            {kind: KIND_TITLES[kind] for kind in REVIEW_KINDS},
-            segments=True,
-            resets=(state.AT, state.PAGE),
-        )
+        kind = _choose_kind(curation)
     with right:
         who = choose_reviewer()
-    text = state.read_text(state.RULES) or ""
-    curation = parse(text)
-    st.caption(f"Rules (from the Curate page): {plain(text) or 'none yet'}")
+    st.caption(f"Rules (from the Curate page): {plain(to_text(curation)) or 'none yet'}")
     if not prepared(scores, curation):
         return
-    wanted = next(name for name in REVIEW_KINDS if name == kind)
-    page, seed = state.read_int(state.PAGE, 1, 1, MAX_PAGES), state.read_int(state.SEED, 0, 0, 10**6)
-    queue = review_queue(store(), scores, curation, wanted, QUEUE_SIZE, seed, (page - 1) * QUEUE_SIZE)
-    if not queue:
-        hint = "That was all." if page > 1 else "Add rules on the Curate page, or choose others to look at."
-        st.info(f"There is nothing to look at here. {hint}")
-        _draw_pages(page, 0)
-        return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
+    seed = state.read_int(state.SEED, 0, 0, 10**6)
+    page, queue = _page_of_queue(scores, curation, kind, seed, decisions)
+    if not queue:
+        _draw_nothing(curation, kind, page)
+        return
     at = _position(queue, decisions)
     # Said in the URL, so that it does not move under one's fingers when somebody else decides about it.
     state.write(state.AT, queue[at].sample_key)
-    opinion = rule_opinion(store(), scores, curation, queue[at].sample_key)
-    _draw_sample(scores, queue, at, decisions.get(queue[at].sample_key), opinion, who)
+    opinion = rule_opinion(store(), scores, curation, queue[at].sample_key) if curation.chips else None
+    _draw_sample(scores, queue, at, decisions.get(queue[at].sample_key), opinion, who, page)
     _draw_queue(queue, at, decisions)
     _draw_pages(page, len(queue))
     seen = journal_state(store(), scores.dataset_id)
     st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id, seen)
+
+
+def _choose_kind(curation: Curation) -> ReviewKind:
+    picked = pick_one(
+        "Look at",
+        state.REVIEW,
+        {kind: KIND_TITLES[kind] for kind in REVIEW_KINDS},
+        segments=True,
+        resets=(state.AT, state.PAGE),
+        default="borderline" if curation.rules else "unlikely",
+    )
+    return next(kind for kind in REVIEW_KINDS if kind == picked)
+
+
+def _page_of_queue(
+    scores: ScoreSet, curation: Curation, kind: ReviewKind, seed: int, decisions: dict[str, Decision]
+) -> tuple[int, tuple[ScoredSample, ...]]:
+    """The page of the URL; who comes without one goes on where something is open."""
+
+    def read(page: int) -> tuple[ScoredSample, ...]:
+        return review_queue(store(), scores, curation, kind, QUEUE_SIZE, seed, (page - 1) * QUEUE_SIZE)
+
+    page = state.read_int(state.PAGE, 0, 1, MAX_PAGES)
+    queue = read(page or 1)
+    if page or state.read_text(state.AT) in {item.sample_key for item in queue}:
+        return page or 1, queue
+    decided = {key for key, decision in decisions.items() if _verdict(decision)}
+    place = first_open_place(store(), scores, curation, kind, decided, seed) or 0
+    page = place // QUEUE_SIZE + 1
+    if page == 1:
+        return page, queue
+    # In the URL, so that the page stays when somebody changes a decision of the pages before.
+    state.write(state.PAGE, page)
+    return page, read(page)
+
+
+def _draw_nothing(curation: Curation, kind: ReviewKind, page: int) -> None:
+    if page > 1:
+        st.info("That was all.")
+        _draw_pages(page, 0)
+    elif not curation.chips and kind in ("borderline", "dropped"):
+        with st.container(border=True):
+            st.markdown(NO_RULES)
+            with st.container(horizontal=True):
+                st.page_link(
+                    "pages/curate.py", label="Go to Curate", icon=":material/checklist:", query_params=state.carried()
+                )
+    else:
+        st.info(NOTHING[kind])
 
 
 def _position(queue: tuple[ScoredSample, ...], decisions: dict[str, Decision]) -> int:
@@ -97,11 +159,11 @@ def _draw_sample(
     queue: tuple[ScoredSample, ...],
     at: int,
     decision: Decision | None,
-    opinion: RuleOpinion,
+    opinion: RuleOpinion | None,
     who: str,
+    page: int,
 ) -> None:
     item = queue[at]
-    following = queue[min(at + 1, len(queue) - 1)].sample_key
     left, right = st.columns([6, 5], gap="large")
     with left:
         sample = find_sample(store(), scores.dataset_id, item.sample_key)
@@ -115,9 +177,9 @@ def _draw_sample(
             )
         mark = _verdict(decision)
         decided = f"Decided: **{mark}** by {plain(decision.who)}" if decision and mark else "Not decided yet"
-        st.markdown(f"{_opinion_text(opinion)}  \n{decided}")
+        st.markdown(f"{_opinion_text(opinion)}  \n{decided}" if opinion else decided)
         why = st.text_input("Why (optional)", key=f"why-{item.sample_key}", max_chars=200)
-        _draw_buttons(scores, item, following, who, why)
+        _draw_buttons(scores, item, _onward(queue, at, page), who, why)
         _draw_moves(scores, queue, at, who)
 
 
@@ -127,7 +189,14 @@ def _opinion_text(opinion: RuleOpinion) -> str:
     return "The rules keep it" if opinion.verdict == "keep" else "The rules need a score it has not"
 
 
-def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str, why: str) -> None:
+def _onward(queue: tuple[ScoredSample, ...], at: int, page: int) -> Place:
+    """Where a decision leads: to the next sample, which may be the first of the next page."""
+    if at + 1 < len(queue):
+        return ((state.AT, queue[at + 1].sample_key),)
+    return ((state.AT, None), (state.PAGE, page + 1)) if len(queue) == QUEUE_SIZE and page < MAX_PAGES else ()
+
+
+def _draw_buttons(scores: ScoreSet, item: ScoredSample, onward: Place, who: str, why: str) -> None:
     buttons: tuple[tuple[str, DecisionVerdict, str, str], ...] = (
         ("Keep", "keep", ":material/check:", "k"),
         ("Drop", "drop", ":material/close:", "d"),
@@ -137,7 +206,7 @@ def _draw_buttons(scores: ScoreSet, item: ScoredSample, following: str, who: str
         for title, verdict, icon, key in buttons:
             st.button(
                 title, icon=icon, shortcut=key, key=f"review-{verdict}", on_click=_decide,
-                args=(scores.dataset_id, item, verdict, who, why, following),
+                args=(scores.dataset_id, item, verdict, who, why, onward),
             )  # fmt: skip
 
 
@@ -151,9 +220,10 @@ def _draw_moves(scores: ScoreSet, queue: tuple[ScoredSample, ...], at: int, who:
             st.button(title, shortcut=key, disabled=not inside, on_click=state.write, args=(state.AT, target))
 
 
-def _decide(dataset_id: str, item: ScoredSample, verdict: DecisionVerdict, who: str, why: str, following: str) -> None:
+def _decide(dataset_id: str, item: ScoredSample, verdict: DecisionVerdict, who: str, why: str, onward: Place) -> None:
     decide(store(), dataset_id, [(item.sample_key, item.content_id)], verdict, who, why)
-    state.write(state.AT, following)
+    for name, value in onward:
+        state.write(name, value)
 
 
 def _draw_queue(queue: tuple[ScoredSample, ...], at: int, decisions: dict[str, Decision]) -> None:

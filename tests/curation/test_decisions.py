@@ -20,7 +20,7 @@ from jepascore_core.curation.decisions import (
     undo_state,
     verdicts,
 )
-from jepascore_core.curation.review import RuleOpinion, review_queue, rule_opinion
+from jepascore_core.curation.review import RuleOpinion, first_open_place, review_queue, rule_opinion
 from jepascore_core.errors import RuleError
 from jepascore_core.store import Store
 from tests.conftest import add_dataset, make_sample
@@ -224,3 +224,20 @@ def test_the_review_queue_stays_while_one_decides(store):
     assert sorted(item.score for item in dropped) == list(range(6))
     assert dropped != review_queue(store, scores, curation, "dropped", 50, seed=1)
     assert [item.sample_key for item in review_queue(store, scores, curation, "unscored")] == ["b/0012.png"]
+
+
+def test_the_least_likely_of_each_class_come_first_whatever_the_rules(store):
+    values = [("a", value) for value in range(4)] + [("b", 10 * value) for value in range(4)]
+    scores = scored(store, [*values, ("b", None)])
+    for text in ("", "score >= 6"):
+        queue = review_queue(store, scores, parse(text), "unlikely")
+        assert [item.score for item in queue] == [0, 0, 1, 10, 2, 20, 3, 30]
+        assert review_queue(store, scores, parse(text), "unlikely", 3, first=2) == queue[2:5]
+
+
+def test_review_goes_on_at_the_first_sample_that_nobody_decided_about(store):
+    scores = scored(store, [("a", value) for value in range(4)])
+    keys = [item.sample_key for item in review_queue(store, scores, parse(""), "unlikely")]
+    for decided, place in (([], 0), (keys[:2], 2), ([keys[0], keys[2]], 1), (["gone.png"], 0), (keys, None)):
+        assert first_open_place(store, scores, parse(""), "unlikely", set(decided)) == place
+    assert first_open_place(store, scores, parse("score >= 2"), "dropped", set(), seed=3) == 0

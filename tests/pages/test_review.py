@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
 from jepascore_core.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
-from tests.pages.reading import said
+from tests.pages.reading import links, said
 from tests.pages.situations import put
 
 REVIEW, DUPLICATES = "pages/review.py", "pages/duplicates.py"
@@ -100,7 +100,48 @@ def test_what_the_rules_say_and_what_comes_next(
     assert any("The rules keep it  \nNot decided yet" in item.value for item in app.markdown)
 
 
-@pytest.mark.parametrize("kind", ["borderline", "dropped", "kept", "unscored"])
+def test_without_rules_the_least_likely_of_each_class_are_looked_at(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, who="ada")
+    seen = []
+    for _ in range(4):
+        seen.append(shown_key(app))
+        press(app, "Keep")
+    assert seen == ["cat/0000.png", "dog/0012.png", "emu/0024.png", "cat/0001.png"]
+    assert "Rules (from the Curate page): none yet" in said(app)
+    assert "The rules" not in said(app), "there are none that could say anything"
+
+
+@pytest.mark.parametrize("kind", ["borderline", "dropped"])
+def test_what_only_rules_make_leads_to_them(open_page: Callable[..., AppTest], home_store: Store, kind: str) -> None:
+    found = put(home_store, "finished")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, review=kind)
+    assert "There are no rules yet" in said(app)
+    assert ("Go to Curate", f"dataset={found.dataset.dataset_id}") in links(app)
+    assert not app.info
+
+
+def test_deciding_goes_on_over_pages_and_visits(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.review.QUEUE_SIZE", 3)
+    found = put(home_store, "finished")
+    dataset_id = found.dataset.dataset_id
+    app = open_page(REVIEW, dataset=dataset_id, who="ada")
+    for _ in range(4):
+        press(app, "Drop")
+    assert (shown_key(app), app.query_params["page"]) == ("dog/0013.png", "2")
+    assert len(standing(home_store, dataset_id)) == 4
+    again = open_page(REVIEW, dataset=dataset_id, who="ada")
+    assert (shown_key(again), again.query_params["page"]) == ("dog/0013.png", "2")
+    # What is undone on a page before does not turn the page.
+    decide(home_store, dataset_id, [(found.samples[0].sample_key, found.samples[0].content_id)], "undecided", "bob")
+    assert shown_key(again.run()) == "dog/0013.png"
+
+
+@pytest.mark.parametrize("kind", ["unlikely", "borderline", "dropped", "kept", "unscored"])
 def test_what_can_be_looked_at(open_page: Callable[..., AppTest], home_store: Store, kind: str) -> None:
     found = put(home_store, "finished")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review=kind)
