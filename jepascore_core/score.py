@@ -63,13 +63,12 @@ def jepa_score(
         [...] float64.
 
     Raises:
-        ValueError: for an unknown definition.
+        ValueError: for an unknown definition, or values that are no spectrum.
     """
-    return score_of_log_spectrum(
-        log_spectrum(singular_values),
-        numerical_rank(singular_values, precision) if rank is None else rank,
-        definition,
-    )
+    if rank is None and definition != "paper":
+        _check_spectrum(_as_array(singular_values))
+        rank = numerical_rank(singular_values, precision)
+    return score_of_log_spectrum(log_spectrum(singular_values), rank, definition)
 
 
 def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "rank") -> npt.NDArray[np.float64]:
@@ -86,6 +85,12 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
     if definition == "top":
         counted &= index < TOP_K
     return np.sum(np.where(counted, logs, 0.0), axis=-1)
+
+
+def _check_spectrum(values: npt.NDArray[np.float64]) -> None:
+    # Comparisons with what is not a number are false.
+    if values.ndim and not ((values >= 0).all() and (values[..., 1:] <= values[..., :-1]).all()):
+        raise ValueError("Singular values are numbers from 0, in descending order along the last axis.")
 
 
 def _as_array(values: Any) -> npt.NDArray[np.float64]:

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from jepascore_core.api import index_source
 from jepascore_core.approximation import ApproximationPlan, ApproximationReport
-from jepascore_core.errors import JepaScoreError
+from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.records import BackboneRef, RunState
 from jepascore_core.runs import follow_run, request_run
-from jepascore_core.score import Definition
+from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import Store
 
 _COLUMNS = "sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile"
@@ -61,6 +61,8 @@ def score_dataset(
         UnknownNameError: for unknown names, or options that make no sense.
         JepaScoreError: if the run fails or somebody cancels it.
     """
+    if definition not in DEFINITIONS:
+        raise UnknownNameError(f"There is no definition {definition!r}. Known: {', '.join(DEFINITIONS)}.")
     store = Store()
     record = index_source(store, dataset)
     ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone

@@ -49,6 +49,12 @@ def test_unknown_definition_names_the_known_ones():
         jepa_score(SPECTRUM, "head")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("values", [[3.0, math.nan], [3.0, -2.0], [1e-9, 3.0], [[3.0, 2.0], [2.0, 3.0]]])
+def test_what_is_no_spectrum_has_no_score(values):
+    with pytest.raises(ValueError, match="numbers from 0, in descending order"):
+        jepa_score(values)
+
+
 def test_tail_leaves_out_the_largest_tenth_and_top_keeps_the_largest():
     logs = np.linspace(5, 1, 41)
     assert score_of_log_spectrum(logs, 40, "tail") == pytest.approx(logs[4:40].sum())

@@ -59,6 +59,12 @@ def test_a_name_that_is_nothing(home):
         js.score_dataset("nowhere", BACKBONE)
 
 
+def test_a_definition_that_is_none_is_said_before_anything_is_measured(home, folder):
+    with pytest.raises(UnknownNameError, match="no definition 'best'"):
+        js.score_dataset(str(folder), "bundled:digits-vit", definition="best")
+    assert Store().catalogue.datasets() == []
+
+
 def test_a_batch_cannot_be_calibrated():
     backbone = js.load_backbone(BACKBONE, device="cpu")
     preprocessing = backbone.info.preprocessing

@@ -117,10 +117,14 @@ def wrap_encoder(
         EncoderError: if it does not map images to [B, K], finite and differentiable.
         PreprocessingError: if mean and std are given without each other or without an image size.
     """
+    from torch import nn
+
     from jepascore_core.backbones.backbone import NO_PREPROCESSING, LoadedEncoder
     from jepascore_core.backbones.devices import resolve_device
     from jepascore_core.backbones.specs import BackboneSpec
 
+    if not isinstance(module, nn.Module):
+        raise EncoderError(f"An encoder is a torch.nn.Module, not a {type(module).__name__}: write it as its forward.")
     means, stds = _values(mean, channels), _values(std, channels)
     _check_numbers(image_size, means, stds)
     if preprocessing is None and means and stds and image_size:

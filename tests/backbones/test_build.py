@@ -192,3 +192,8 @@ def test_bundled_encoders_have_no_options():
                 load_ref(dataclasses.replace(BackboneRef(spec.name), **change), "cpu")
         with pytest.raises(UnknownNameError, match="choose"):
             load_backbone(spec.name, device="cpu", pooling="sum")
+
+
+def test_a_function_is_no_module():
+    with pytest.raises(EncoderError, match=r"torch\.nn\.Module, not a function"):
+        wrap_encoder(lambda images: images.flatten(1), "mine", image_size=8)
