@@ -7,12 +7,12 @@ passes through the encoder; on a processor they would only take turns.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -27,7 +27,7 @@ from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
 from jepascore_core.estimators import Measurements, conclude, prepare, propagate
 from jepascore_core.jacobian.engine import Engine
-from jepascore_core.jacobian.gram import EIGEN_THREADS
+from jepascore_core.jacobian.gram import EIGEN_THREADS, eigen_threads
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.score import jepa_score, log_spectrum
 from jepascore_core.store import Store
@@ -102,7 +102,7 @@ def measure_pending(
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
     """
     session = _Session(store, backbone, spec, check, engine or prepare(backbone, spec), nested, on_shard)
-    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
+    with ThreadPoolExecutor(max_workers=load_threads(os.cpu_count() or 1), thread_name_prefix="load") as pool:
         loaded = _prefetch(pool, pending, backbone)
         try:
             while batch := list(islice(loaded, session.plan.batch)):
@@ -115,6 +115,11 @@ def measure_pending(
             session.close()
             pool.shutdown(wait=False, cancel_futures=True)
     return session.progress()
+
+
+def load_threads(num_processors: int) -> int:
+    """Threads that read and decode images: a GPU's sketches take some hundred images a second."""
+    return max(4, min(16, num_processors))
 
 
 def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
@@ -211,9 +216,7 @@ class _Session:
         self.nested, self.on_shard = nested, on_shard
         self.plan = first_plan(backbone, engine)
         self.is_overlapping = is_overlapping(backbone.device)
-        # As in `singular_values`: one thread an image.
-        alone = partial(torch.set_num_threads, 1) if backbone.device.type == "cuda" else None
-        self.concluding = ThreadPoolExecutor(EIGEN_THREADS, thread_name_prefix="conclude", initializer=alone)
+        self.concluding = eigen_threads()
         self.stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
         self.waiting: deque[_Batch] = deque()
         # Enough images to keep the threads busy, as far as their Jacobians have room; one batch in any case.

@@ -138,7 +138,8 @@ def test_cancelling_keeps_what_was_measured(store, backbone, tmp_path):
     with pytest.raises(RunCancelled):
         measure_pending(store, backbone, SPEC, pending, on_progress=lambda *report: seen.append(report), check=check)
     stored = {row["content_id"] for row in rows_of(store, backbone)}
-    assert len(stored) == seen[-1][0].num_measured > 0
+    # What had passed is finished first, also what is not reported any more.
+    assert 0 < seen[-1][0].num_measured <= len(stored) < 30
     rest = [image for image in pending if image.content_id not in stored]
     measure_pending(store, backbone, SPEC, rest, on_progress=nothing, check=nothing)
     assert len(rows_of(store, backbone)) == 30

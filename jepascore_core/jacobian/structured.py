@@ -125,11 +125,13 @@ class StructuredEngine:
         on_chunk: Callable[[int], None] | None,
     ) -> Tensor:
         batch, num_patches = len(tokens), trace.tokens.shape[1] - self._architecture.num_prefix
+        # TF32 holds all that bfloat16 does: of the last product it rounds the factor alone, finer than what was before.
+        is_coarse = self._precision.allow_tf32 or self._precision.products == torch.bfloat16
         rows = self._factor.new_empty(batch, len(weights), num_patches * self._factor.shape[1])
         for start in range(0, len(weights), chunk):
             block = weights[start : start + chunk]
             upper = vector_jacobian(embedding, tokens, block[:, None].expand(-1, batch, -1)).transpose(0, 1)
-            with torch.no_grad():
+            with torch.no_grad(), math_attention(is_coarse):
                 rows[:, start : start + chunk] = pull_back_tokens(
                     self._architecture,
                     self._folded,

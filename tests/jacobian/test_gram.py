@@ -1,12 +1,14 @@
 """Spectra against closed forms and numpy's SVD."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.jacobian.gram import COLUMN_BLOCK, gram_matrix, singular_values
+from jepascore_core.jacobian.gram import COLUMN_BLOCK, eigen_threads, gram_matrix, singular_values
 
 
 def with_spectrum(values, columns, seed=0, dtype=torch.float64):
@@ -58,3 +60,16 @@ def test_is_descending_float64_on_cpu(dtype):
     found = singular_values(torch.randn(2, 5, 40, dtype=dtype))
     assert found.dtype == torch.float64
     assert (found.diff(dim=1) <= 0).all()
+
+
+def test_threads_for_eigenvalues_compute_alone_and_leave_others_be():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with eigen_threads(2) as pool:
+            assert list(pool.map(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)
