@@ -9,6 +9,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.views.formats import PERCENT
+from pages.ui.text import WORD_JOINER
 
 TEXTS = ("title", "subheader", "markdown", "caption", "info", "success", "warning", "error", "toast")
 
@@ -24,7 +25,7 @@ def said(app: AppTest) -> str:
 
 def _as_read(text: str) -> str:
     """Where a line may not end is not seen."""
-    return text.replace(PERCENT, " %")
+    return text.replace(PERCENT, " %").replace(WORD_JOINER, "")
 
 
 def gallery_data(app: AppTest, key: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     ),
     "pages/duplicates.py": (NO_DATASET, UNDER_WAY, "There are no duplicates", NO_SCORES),
     "pages/explore.py": (NO_DATASET, UNDER_WAY, "higher is more likely", NO_SCORES),
-    "pages/review.py": (NO_DATASET, UNDER_WAY, "There is nothing to look at here.", NO_SCORES),
+    "pages/review.py": (NO_DATASET, UNDER_WAY, "1 of 36 · class cat", NO_SCORES),
     "pages/runs.py": ("Everything is found by itself", "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
     "pages/trust.py": (NO_DATASET, "not in 27", "not in 36", NO_SCORES),
 }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pages.ui.text import plain
+from pages.ui.text import WORD_JOINER, plain, unbroken
 
 MARKUP = st.text(st.sampled_from("`![]()<>*_~:$#|\\-+.&;ax/ \n1"), max_size=40)
 
@@ -45,3 +45,9 @@ def test_a_file_name_cannot_open_code_and_hide_a_link_behind_it() -> None:
 
 def test_lines_are_joined() -> None:
     assert "\n" not in plain("a\r\n# b")
+
+
+def test_lines_end_between_words_and_not_within_names() -> None:
+    title = "digits-demo, ViT-Ti/16 (timm) - 3 s"
+    assert unbroken(title) == "digits-|demo, ViT-|Ti/|16 (timm) - 3 s".replace("|", WORD_JOINER)
+    assert rendered(unbroken(title)) == f"<p>{unbroken(title)}</p>\n"
