@@ -26,24 +26,40 @@ _GROUP = 16
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Sizes of the attention kernels' tiles, and the warps and pipeline stages of a program."""
+class Tile:
+    """Rows (queries of one or all cotangents) and keys that a program has at once, its warps and pipeline stages."""
 
     rows: int
     keys: int
     warps: int
     stages: int
 
+    def __str__(self) -> str:
+        return f"{self.rows} x {self.keys}"
 
-#: What a GPU may choose from (kernel_choice.py).
-TILES = (Tiles(64, 64, 4, 2), Tiles(64, 32, 4, 3), Tiles(128, 64, 8, 2))
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of the kernel that finds queries' cotangents, and of the one for keys' and values'."""
+
+    queries: Tile
+    keys: Tile
+
+
+#: What a GPU may choose from (kernel_choice.py). Of 257 or 197 tokens small tiles waste less, larger ones read less. What
+#: a kernel keeps is 64 or more, as the matrix units of newer cards want it; what it goes through may be 32.
+TILES = (
+    Tiles(Tile(64, 64, 4, 2), Tile(64, 64, 4, 2)),
+    Tiles(Tile(64, 32, 4, 3), Tile(32, 64, 4, 3)),
+    Tiles(Tile(128, 32, 8, 3), Tile(32, 64, 4, 2)),
+    Tiles(Tile(128, 64, 8, 2), Tile(64, 64, 4, 2)),
+)
 
 
 def fused_operations(tiles: Tiles) -> Operations:
     """The operations of the reverse pass as kernels with these tiles."""
-    return Operations(
-        f"fused, {tiles.rows} x {tiles.keys}", partial(_heads_pull_back, tiles), _scale_hidden, _add_norm_pull_back
-    )
+    name = f"fused, {tiles.queries} and {tiles.keys}"
+    return Operations(name, partial(_heads_pull_back, tiles), _scale_hidden, _add_norm_pull_back)
 
 
 def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
@@ -54,24 +70,17 @@ def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, hea
     cotangents = heads.contiguous()
     gradients = heads.new_empty(batch, count, length, 3, num_heads, size)
     deltas = torch.empty(batch * num_heads, count, length, dtype=torch.float32, device=heads.device)
-    most = max(tiles.rows, tiles.keys)
-    # Whole tiles are read of the attention, in either order: rows begin where memory is read fastest.
-    padding = (0, -length % most)
-    by_query = F.pad(kept.attention, padding).contiguous()
-    by_key = F.pad(kept.attention.mT, padding).contiguous()
-    sizes = count, length, num_heads, size, by_query.shape[-1]
-    shape = {
-        "rows_at_once": tiles.rows,
-        "keys_at_once": tiles.keys,
-        "channels": max(16, triton.next_power_of_2(size)),
-        "num_warps": tiles.warps,
-        "num_stages": tiles.stages,
-    }
-    triton_kernels.pull_back_queries[(triton.cdiv(count * length, tiles.rows), batch * num_heads)](
-        cotangents, by_query, kept.keys, kept.values, kept.outputs, gradients, deltas, *sizes, **shape
+    # Whole tiles are read of the attention, along rows that begin where memory is read fastest.
+    by_query = F.pad(kept.attention, (0, -length % tiles.queries.keys)).contiguous()
+    by_key = F.pad(kept.attention.mT, (0, -length % tiles.keys.rows)).contiguous()
+    sizes, channels = (count, length, num_heads, size), max(16, triton.next_power_of_2(size))
+    triton_kernels.pull_back_queries[(triton.cdiv(count * length, tiles.queries.rows), batch * num_heads)](
+        *(cotangents, by_query, kept.keys, kept.values, kept.outputs, gradients, deltas, *sizes, by_query.shape[-1]),
+        **_launch(tiles.queries, channels),
     )
-    triton_kernels.pull_back_keys_and_values[(triton.cdiv(length, tiles.keys), count, batch * num_heads)](
-        cotangents, by_key, kept.queries, kept.values, deltas, gradients, *sizes, **shape
+    triton_kernels.pull_back_keys_and_values[(triton.cdiv(length, tiles.keys.keys), count, batch * num_heads)](
+        *(cotangents, by_key, kept.queries, kept.values, deltas, gradients, *sizes, by_key.shape[-1]),
+        **_launch(tiles.keys, channels),
     )
     if kept.rotation is not None or kept.q_norm is not None or kept.k_norm is not None:
         queries, keys, _ = gradients[:, None].unbind(4)
@@ -80,9 +89,20 @@ def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, hea
     return gradients.view(batch, count, length, 3 * width)
 
 
+def _launch(tile: Tile, channels: int) -> dict[str, int]:
+    """A tile as its kernel and its launch want it."""
+    return {
+        "rows_at_once": tile.rows,
+        "keys_at_once": tile.keys,
+        "channels": channels,
+        "num_warps": tile.warps,
+        "num_stages": tile.stages,
+    }
+
+
 def _scale_hidden(slopes: Tensor, hidden: Tensor) -> Tensor:
     batch, count, live, hidden_width = hidden.shape
-    slopes = slopes[:, :live].contiguous()
+    hidden, slopes = hidden.contiguous(), slopes[:, :live].contiguous()
     width = slopes.shape[-1]
     scaled = hidden if width == hidden_width else hidden.new_empty(batch, count, live, width)
     grid = triton.cdiv(live * width, _ELEMENTS), triton.cdiv(count, _GROUP), batch
@@ -94,6 +114,7 @@ def _scale_hidden(slopes: Tensor, hidden: Tensor) -> Tensor:
 
 def _add_norm_pull_back(cotangents: Tensor, gradients: Tensor, norm: NormTrace) -> Tensor:
     batch, count, live, width = gradients.shape
+    gradients = gradients.contiguous()
     channels = triton.next_power_of_2(width)
     rows = max(1, _ELEMENTS // channels)
     triton_kernels.add_norm[(triton.cdiv(count * live, rows), batch)](

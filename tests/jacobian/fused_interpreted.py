@@ -9,7 +9,7 @@ import pytest
 import torch
 from timm.models.eva import Eva
 
-from jepascore_core.jacobian.fused import Tiles, fused_operations
+from jepascore_core.jacobian.fused import Tile, Tiles, fused_operations
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 from jepascore_core.jacobian.trace import AttentionTrace, NormTrace, Rotation
@@ -17,7 +17,8 @@ from jepascore_core.jacobian.vit import PLAIN_OPERATIONS, FoldedBlock
 from tests.jacobian.test_structured import EVA, EVAS, images_for, randomise
 
 SINGLE = PassPrecision(torch.float32, torch.float32)
-TILES = [Tiles(16, 16, 4, 1), Tiles(32, 16, 4, 1), Tiles(16, 32, 4, 1)]
+SQUARE, WIDE, TALL = (Tile(rows, keys, 4, 1) for rows, keys in ((16, 16), (32, 16), (16, 32)))
+TILES = [Tiles(SQUARE, SQUARE), Tiles(WIDE, TALL), Tiles(TALL, WIDE)]
 
 
 def draw(*shape, dtype=torch.float32, seed=0):

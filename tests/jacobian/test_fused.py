@@ -60,10 +60,13 @@ def test_kernels_compile_for_gpus_that_are_not_here(capability):
     from jepascore_core.jacobian import triton_kernels
     from jepascore_core.jacobian.fused import TILES
 
-    tiles = TILES[0]
-    constants = {"rows_at_once": tiles.rows, "keys_at_once": tiles.keys, "channels": 64}
-    for kernel in (triton_kernels.pull_back_queries, triton_kernels.pull_back_keys_and_values):
-        found = compiled(kernel, constants, capability, tiles.warps, tiles.stages)
+    tiles = TILES[1]
+    for kernel, tile in (
+        (triton_kernels.pull_back_queries, tiles.queries),
+        (triton_kernels.pull_back_keys_and_values, tiles.keys),
+    ):
+        constants = {"rows_at_once": tile.rows, "keys_at_once": tile.keys, "channels": 64}
+        found = compiled(kernel, constants, capability, tile.warps, tile.stages)
         assert found.metadata.shared <= SHARED[capability]
         # Matrix units, not multiplication one by one.
         assert ("wgmma" if capability == 90 else "mma.sync") in found.asm["ptx"]
