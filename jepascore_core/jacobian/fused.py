@@ -46,8 +46,8 @@ class Tiles:
     keys: Tile
 
 
-#: What a GPU may choose from (kernel_choice.py). Of 257 or 197 tokens small tiles waste less, larger ones read less. What
-#: a kernel keeps is 64 or more, as the matrix units of newer cards want it; what it goes through may be 32.
+#: What a GPU may choose from (kernel_choice.py). Of 257 or 197 tokens small tiles waste less, larger ones read less.
+#: What a kernel keeps is 64 or more, as the matrix units of newer cards want it; what it goes through may be 32.
 TILES = (
     Tiles(Tile(64, 64, 4, 2), Tile(64, 64, 4, 2)),
     Tiles(Tile(64, 32, 4, 3), Tile(32, 64, 4, 3)),
