@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import threading
 import time
 from collections import Counter
@@ -40,20 +41,48 @@ def folder(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory):
+    """Where the homes are that tests begin with: what several have in common is done once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "start_worker", lambda *_: False)
+        yield tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(scope="module")
+def indexed_home(homes, folder):
+    """The dataset, read."""
+    store = Store(homes / "indexed")
+    Worker(store).handle(Work.INDEX, request_dataset(store, "toy", str(folder)).dataset_id)
+    return store.home
+
+
+@pytest.fixture(scope="module")
+def calibrated_home(homes, indexed_home, checkpoint):
+    """A calibrated run of it, and no other."""
+    store = Store(shutil.copytree(indexed_home, homes / "calibrated"))
+    finish(store, Worker(store), ask(store, checkpoint))
+    return store.home
+
+
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "start_worker", lambda *_: False)
-    store = Store(tmp_path / "home")
+def store(tmp_path, homes, indexed_home):
+    store = Store(shutil.copytree(indexed_home, tmp_path / "home"))
     yield store
     assert store.check() == []
 
 
 @pytest.fixture
-def worker(store, folder):
-    worker = Worker(store)
-    dataset = request_dataset(store, "toy", str(folder))
-    worker.handle(Work.INDEX, dataset.dataset_id)
-    return worker
+def calibrated(tmp_path, calibrated_home):
+    """A store with a finished calibrated run."""
+    store = Store(shutil.copytree(calibrated_home, tmp_path / "calibrated"))
+    yield store
+    assert store.check() == []
+
+
+@pytest.fixture
+def worker(store):
+    return Worker(store)
 
 
 def ask(store, checkpoint, estimator="calibrated", plan=PLAN, **options):
@@ -80,8 +109,10 @@ def exact_run(store, worker, checkpoint):
     return finish(store, worker, ask(store, checkpoint, "exact", None))
 
 
-def test_a_calibrated_run_scores_every_image_with_an_interval(store, worker, checkpoint):
-    run = finish(store, worker, ask(store, checkpoint))
+def test_a_calibrated_run_scores_every_image_with_an_interval_and_a_later_exact_run_shows_through(
+    calibrated, checkpoint
+):
+    store, (run,) = calibrated, calibrated.catalogue.runs()
     assert run.state is RunState.FINISHED, run.message
     assert (run.num_total, run.num_measured, run.num_failed, run.num_pending) == (IMAGES, IMAGES, 0, 0)
     report = run.report
@@ -99,20 +130,16 @@ def test_a_calibrated_run_scores_every_image_with_an_interval(store, worker, che
     assert len(stored_ids(store, run, spec.exact)) == 60
     assert len(stored_ids(store, run, spec.sketch())) == IMAGES - 60
 
-    truth = scored(store, exact_run(store, worker, checkpoint), spec.exact.spec_id)
+    exact = exact_run(store, Worker(store), checkpoint)
+    assert (exact.num_reused, exact.num_measured) == (60, IMAGES), "a later exact run reuses the calibration"
+    truth = scored(store, exact)
     predicted = [row["score"] for key, row in sorted(rows.items()) if not row["is_exact"]]
     true = [truth[key]["score"] for key, row in sorted(rows.items()) if not row["is_exact"]]
     assert spearman(np.array(predicted), np.array(true)) > 0.85
     inside = [row["lower"] <= truth[key]["score"] <= row["upper"] for key, row in rows.items()]
     assert np.mean(inside) > 0.8
-
-
-def test_a_later_exact_run_reuses_the_calibration_and_shows_through(store, worker, checkpoint):
-    run = finish(store, worker, ask(store, checkpoint))
-    exact = exact_run(store, worker, checkpoint)
-    assert (exact.num_reused, exact.num_measured) == (60, IMAGES)
-    truth, rows = scored(store, exact), scored(store, run)
-    assert all(row["is_exact"] and row["score"] == truth[key]["score"] for key, row in rows.items())
+    through = scored(store, run)
+    assert all(row["is_exact"] and row["score"] == truth[key]["score"] for key, row in through.items())
 
 
 def test_what_is_known_is_not_measured_again(store, worker, checkpoint):
@@ -126,17 +153,17 @@ def test_what_is_known_is_not_measured_again(store, worker, checkpoint):
     assert (again.num_reused, again.num_measured) == (IMAGES, IMAGES)
 
 
-def test_a_repeated_calibrated_run_adds_nothing(store, worker, checkpoint):
-    first = finish(store, worker, ask(store, checkpoint))
+def test_a_repeated_calibrated_run_adds_nothing(calibrated, checkpoint):
+    store, (first,) = calibrated, calibrated.catalogue.runs()
     before = {pair: len(store.shard_names(*pair)) for pair in store.measured_specs()}
-    second = finish(store, worker, ask(store, checkpoint))
+    second = finish(store, Worker(store), ask(store, checkpoint))
     assert second.report.spec_id == first.report.spec_id
     assert {pair: len(store.shard_names(*pair)) for pair in store.measured_specs()} == before
     assert second.num_reused == IMAGES
 
 
-def test_the_fit_is_kept_and_reproduces_the_rows(store, worker, checkpoint):
-    run = finish(store, worker, ask(store, checkpoint))
+def test_the_fit_is_kept_and_reproduces_the_rows(calibrated):
+    store, (run,) = calibrated, calibrated.catalogue.runs()
     folder = store.measurement_folder(run.backbone_id, run.report.spec_id)
     kept = json.loads((folder / "calibration.json").read_text())
     fit = Calibration.from_dict(kept["rank"])
@@ -233,20 +260,27 @@ def watch(store, run, condition, action):
     return thread
 
 
+def is_in(stage):
+    return lambda run: run.message.startswith(stage)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["Calibrating", "Sketching", "Confirming"])
-def test_cancel_and_resume_in_every_stage(store, worker, checkpoint, monkeypatch, stage):
+def test_cancel_and_resume_in_every_stage(store, worker, checkpoint, monkeypatch):
     monkeypatch.setattr("jepascore_core.tasks.REPORT_SECONDS", 0.0)
     monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.01)
     monkeypatch.setattr(runs, "worker_is_alive", lambda _: True)
     monkeypatch.setattr("jepascore_core.pipeline.SHARD_IMAGES", 4)
     run = ask(store, checkpoint, "cascade", dataclasses.replace(CASCADE, top=12))
-    thread = watch(store, run, lambda now: now.message.startswith(stage), lambda: cancel_run(store, run.run_id))
-    ended = finish(store, worker, run)
-    thread.join(timeout=5)
-    assert ended.state is RunState.CANCELLED
-    kept = Counter(item for spec in (run.spec.exact,) for item in stored_ids(store, ended, spec))
-    resume_run(store, run.run_id)
+    kept = Counter()
+    for stage in ("Calibrating", "Sketching", "Confirming"):
+        thread = watch(store, run, is_in(stage), lambda: cancel_run(store, run.run_id))
+        ended = finish(store, worker, run)
+        thread.join(timeout=5)
+        assert ended.state is RunState.CANCELLED, stage
+        exact = Counter(stored_ids(store, ended, run.spec.exact))
+        assert kept.keys() <= exact.keys()
+        kept = exact
+        resume_run(store, run.run_id)
     ended = finish(store, worker, run)
     assert ended.state is RunState.FINISHED, ended.message
     assert ended.num_pending == 0
