@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -178,12 +179,15 @@ def propagate(
     return Propagated(found, engine.structural_rank, spec, nested, ready)
 
 
-def conclude(passes: Propagated, stream: torch.cuda.Stream | None = None) -> Measurements:
+def conclude(
+    passes: Propagated, stream: torch.cuda.Stream | None = None, threads: ThreadPoolExecutor | None = None
+) -> Measurements:
     """The second half of `measure_with`: Gram matrices, spectra, ranks and scores.
 
     Args:
         passes: from `propagate`.
         stream: of a GPU, where this is not to wait for passes that were asked for later.
+        threads: from `eigen_threads`, which several batches share.
 
     Raises:
         NonFiniteError: naming the images whose embedding or Jacobian is not finite.
@@ -191,15 +195,15 @@ def conclude(passes: Propagated, stream: torch.cuda.Stream | None = None) -> Mea
     if stream is not None and passes.ready is not None:
         stream.wait_event(passes.ready)
     with torch.cuda.stream(stream):
-        return _conclude(passes)
+        return _conclude(passes, threads)
 
 
-def _conclude(passes: Propagated) -> Measurements:
+def _conclude(passes: Propagated, threads: ThreadPoolExecutor | None) -> Measurements:
     found, spec = passes.found, passes.spec
     finite = found.embedding.isfinite().all(dim=1) & found.rows.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         raise NonFiniteError((~finite).nonzero().flatten().tolist())
-    values = singular_values(found.rows)
+    values = singular_values(found.rows, threads)
     rank = torch.from_numpy(numerical_rank(values, spec.precision))
     if passes.structural_rank is not None:
         rank = torch.full_like(rank, min(passes.structural_rank, values.shape[1]))

@@ -216,7 +216,9 @@ class _Session:
         self.nested, self.on_shard = nested, on_shard
         self.plan = first_plan(backbone, engine)
         self.is_overlapping = is_overlapping(backbone.device)
-        self.concluding = eigen_threads()
+        # Those that conclude only wait, for the GPU and for those that work.
+        self.concluding = ThreadPoolExecutor(EIGEN_THREADS, thread_name_prefix="conclude")
+        self.eigen_threads = eigen_threads()
         self.stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
         self.waiting: deque[_Batch] = deque()
         # Enough images to keep the threads busy, as far as their Jacobians have room; one batch in any case.
@@ -253,6 +255,7 @@ class _Session:
             with contextlib.suppress(NonFiniteError, torch.OutOfMemoryError, MemoryError):
                 self._keep([image for image, _ in batch.part], batch.result(), 0.0)
         self.concluding.shutdown()
+        self.eigen_threads.shutdown()
         self.flush()
 
     def _count(self, failures: list[SampleFailure]) -> None:
@@ -292,7 +295,8 @@ class _Session:
         # While the batch size is still sought, batches are timed one by one.
         if not self.is_overlapping or self.plan.growing:
             return self._collect(_Batch(part, started, lambda: conclude(passes)))
-        self.waiting.append(_Batch(part, started, self.concluding.submit(conclude, passes, self.stream).result))
+        concluded = self.concluding.submit(conclude, passes, self.stream, self.eigen_threads)
+        self.waiting.append(_Batch(part, started, concluded.result))
         if len(self.waiting) > max(1, self.most_waiting // self.plan.batch):
             return self._collect(self.waiting.popleft())
         return [], []

@@ -166,11 +166,11 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
 def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backbone, tmp_path, monkeypatch):
     real, sizes = pipeline.conclude, []
 
-    def tight(passes, *stream):
+    def tight(passes, *others):
         sizes.append(len(passes.found.rows))
         if len(passes.found.rows) > 2:
             raise torch.OutOfMemoryError
-        return real(passes, *stream)
+        return real(passes, *others)
 
     monkeypatch.setattr(pipeline, "conclude", tight)
     plan = BatchPlan(batch=4, chunk=4, limit=4, growing=False)
@@ -184,9 +184,9 @@ def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backb
 def test_spectra_of_several_batches_are_worked_out_at_once(store, backbone, tmp_path, monkeypatch, overlap):
     real, all_here = pipeline.conclude, threading.Barrier(4 if overlap == "overlapping" else 1)
 
-    def together(passes, *stream):
+    def together(passes, *others):
         all_here.wait(timeout=60)
-        return real(passes, *stream)
+        return real(passes, *others)
 
     monkeypatch.setattr(pipeline, "conclude", together)
     plan = BatchPlan(batch=1, chunk=4, limit=1, growing=False)
@@ -208,10 +208,10 @@ def test_what_waits_gives_its_memory_back_before_a_batch_gets_smaller(store, bac
         alive.append(None)
         return propagate(encoder, device, images, spec, **options)
 
-    def freeing(passes, *stream):
+    def freeing(passes, *others):
         assert overlap == "in turns" or refused.wait(60)
         try:
-            return conclude(passes, *stream)
+            return conclude(passes, *others)
         finally:
             alive.pop()
 

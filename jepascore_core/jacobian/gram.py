@@ -36,19 +36,23 @@ def gram_matrix(rows: Tensor) -> Tensor:
     return total
 
 
-def singular_values(jacobian: Tensor) -> Tensor:
+def singular_values(jacobian: Tensor, threads: ThreadPoolExecutor | None = None) -> Tensor:
     """All K singular values of each image's Jacobian, descending.
 
     Args:
         jacobian: [B, K, D], float32 or float64.
+        threads: from `eigen_threads`, for a batch on a GPU; without, its own.
 
     Returns:
         [B, K] float64 on the CPU; where K > D the last K - D values are 0.
     """
     # MPS has no float64.
     movable = jacobian.cpu() if jacobian.device.type == "mps" else jacobian
-    if movable.device.type == "cpu" or len(movable) == 1:
+    if movable.device.type == "cpu" or (threads is None and len(movable) == 1):
         return torch.stack([_singular_values_of_one(rows) for rows in movable])
+    if threads is None:
+        with eigen_threads(min(EIGEN_THREADS, len(movable))) as own:
+            return singular_values(movable, own)
     stream = torch.cuda.current_stream(movable.device) if movable.device.type == "cuda" else None
 
     def find(rows: Tensor) -> Tensor:
@@ -56,14 +60,14 @@ def singular_values(jacobian: Tensor) -> Tensor:
         with torch.cuda.stream(stream):
             return _singular_values_of_one(rows)
 
-    with eigen_threads(min(EIGEN_THREADS, len(movable))) as pool:
-        return torch.stack(list(pool.map(find, movable)))
+    return torch.stack(list(threads.map(find, movable)))
 
 
 def eigen_threads(most: int = EIGEN_THREADS) -> ThreadPoolExecutor:
     """Threads for eigenvalues, an image each.
 
-    Each computes alone: with PyTorch's own threads inside each of them they took 1.4 times as long on two cores.
+    Each computes alone: with PyTorch's own threads inside each of them they took 1.4 times as long on two cores. To be
+    made by a thread that has all of PyTorch's.
     """
     return ThreadPoolExecutor(most, "eigenvalues", _compute_alone, (torch.get_num_threads(),))
 
