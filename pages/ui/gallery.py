@@ -110,8 +110,8 @@ def gallery(
         size: side of a tile in pixels, unless the URL says another.
         fits: unless the URL says a size, tiles are as large as lets the least, or the most, likely of a section stand
             in one row; where they would be too small to see, they stand in as few even rows as possible.
-        layout: "grid" wraps tiles; "row" keeps a group on one line that scrolls sideways; "flow" sets sections side by
-            side where they are short.
+        layout: "grid" wraps tiles; "row" keeps a group on one line that scrolls sideways, and sets groups side by side
+            where they are short; "flow" does so with sections.
         selected: every tile of this sample is marked.
         remember: query parameter that a chosen sample key is put into before the page runs, so that the page reads it
             at its top and needs no second run.

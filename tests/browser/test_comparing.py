@@ -153,6 +153,20 @@ def test_a_decision_among_the_samples_of_a_bar(visit: Callable[..., Visit], app:
     expect(tile.locator(".mark")).to_have_text("✓ keep")
 
 
+@pytest.mark.parametrize(("width", "beside"), [(1366, False), (1920, True)])
+def test_least_and_most_likely_stand_side_by_side_where_there_is_room(
+    visit: Callable[..., Visit], app: Compared, width: int, beside: bool
+) -> None:
+    page = visit(f"{app.server.url}/compare?dataset={app.home_id}&n=8", width=width).page
+    rows = page.get_by_role("group", name="Extremes under each backbone")
+    rows.locator(".tile").first.wait_for()
+    tops = rows.locator(".group").evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")
+    assert len(tops) == 4
+    assert ((tops[0] == tops[1]), (tops[2] == tops[3]), (tops[1] == tops[2])) == (beside, beside, False)
+    # Whatever the place, nothing is wider than the page.
+    assert page.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth")
+
+
 def test_the_same_image_is_marked_under_the_other_backbone(visit: Callable[..., Visit], app: Compared) -> None:
     page = visit(f"{app.server.url}/compare?dataset={app.home_id}", width=1500, height=1200).page
     rows = page.get_by_role("group", name="Extremes under each backbone")
