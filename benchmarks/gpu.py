@@ -38,8 +38,9 @@ from jepascore_core.estimators import conclude, measure_with, prepare, propagate
 from jepascore_core.jacobian.kernel_choice import fused_candidates  # noqa: E402
 from jepascore_core.jacobian.structured import StructuredEngine  # noqa: E402
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS  # noqa: E402
+from jepascore_core.loading import PendingImage  # noqa: E402
 from jepascore_core.measurement_specs import resolve_spec  # noqa: E402
-from jepascore_core.pipeline import PendingImage, Progress, first_plan, measure_pending  # noqa: E402
+from jepascore_core.pipeline import Progress, first_plan, measure_pending  # noqa: E402
 from jepascore_core.records import MeasurementSpec  # noqa: E402
 from jepascore_core.store import Store  # noqa: E402
 

@@ -26,7 +26,8 @@ from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 import jepascore_core as js  # noqa: E402
 from jepascore_core.datasets.content import content_id  # noqa: E402
 from jepascore_core.estimators import measure_with, prepare  # noqa: E402
-from jepascore_core.pipeline import PendingImage, Progress, measure_pending  # noqa: E402
+from jepascore_core.loading import PendingImage  # noqa: E402
+from jepascore_core.pipeline import Progress, measure_pending  # noqa: E402
 from jepascore_core.records import MeasurementSpec, SampleFailure  # noqa: E402
 from jepascore_core.store import Store  # noqa: E402
 

@@ -23,7 +23,8 @@ from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.errors import JepaScoreError, RunCancelled
 from jepascore_core.jacobian.engine import Engine
-from jepascore_core.pipeline import PendingImage, Progress, measure_pending
+from jepascore_core.loading import PendingImage
+from jepascore_core.pipeline import Progress, measure_pending
 from jepascore_core.records import BackboneRef, Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.store import Store
 

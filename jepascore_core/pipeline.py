@@ -7,11 +7,10 @@ passes through the encoder; on a processor they would only take turns.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -21,13 +20,11 @@ from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.batching import BatchPlan, images_that_fit, plan_batches
-from jepascore_core.datasets.content import content_id
-from jepascore_core.datasets.decoding import decode
-from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
 from jepascore_core.estimators import Measurements, conclude, prepare, propagate
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.jacobian.gram import EIGEN_THREADS, eigen_threads
+from jepascore_core.loading import Loaded, PendingImage, load_ahead
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.score import jepa_score, log_spectrum
 from jepascore_core.store import Store
@@ -39,17 +36,6 @@ SHARD_IMAGES = 1024
 #: as much again, and the passes need the rest.
 JACOBIAN_SHARE = 0.2
 CPU_JACOBIAN_BYTES = 1 << 30
-
-_PREFETCH = 64
-
-
-@dataclass(frozen=True)
-class PendingImage:
-    """A distinct image that has no measurement yet, with one of the samples that show it."""
-
-    content_id: str
-    sample_key: str
-    uri: str
 
 
 @dataclass(frozen=True)
@@ -102,8 +88,7 @@ def measure_pending(
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
     """
     session = _Session(store, backbone, spec, check, engine or prepare(backbone, spec), nested, on_shard)
-    with ThreadPoolExecutor(max_workers=load_threads(os.cpu_count() or 1), thread_name_prefix="load") as pool:
-        loaded = _prefetch(pool, pending, backbone)
+    with load_ahead(pending, backbone) as loaded:
         try:
             while batch := list(islice(loaded, session.plan.batch)):
                 failures = session.measure(batch)
@@ -113,29 +98,7 @@ def measure_pending(
         finally:
             # Also when cancelled or failing: what was measured is kept.
             session.close()
-            pool.shutdown(wait=False, cancel_futures=True)
     return session.progress()
-
-
-def load_threads(num_processors: int) -> int:
-    """Threads that read and decode images: a GPU's sketches take some hundred images a second."""
-    return max(4, min(16, num_processors))
-
-
-def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
-    """Read, verify, decode and preprocess one image. -> [C, H, W].
-
-    Raises:
-        SampleError: naming the stage that failed.
-    """
-    data = read_bytes(image.uri)
-    if content_id(data) != image.content_id:
-        raise SampleError("The file changed since it was indexed. Add the dataset again to pick up the change.", "read")
-    decoded = decode(data)
-    try:
-        return backbone.preprocess(decoded)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise SampleError(f"The image could not be preprocessed: {error}.", "preprocess") from error
 
 
 def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
@@ -170,7 +133,6 @@ def is_overlapping(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-_Loaded = tuple[PendingImage, Tensor | SampleError]
 _Part = list[tuple[PendingImage, Tensor]]
 
 
@@ -181,22 +143,6 @@ class _Batch:
     part: _Part
     started: float
     result: Callable[[], Measurements]
-
-
-def _prefetch(pool: ThreadPoolExecutor, pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[_Loaded]:
-    """Load images ahead of the passes, in order, a bounded number at a time."""
-    waiting: deque[tuple[PendingImage, Future[Tensor]]] = deque()
-    upcoming = iter(pending)
-    while True:
-        while len(waiting) < _PREFETCH and (image := next(upcoming, None)) is not None:
-            waiting.append((image, pool.submit(load_image, image, backbone)))
-        if not waiting:
-            return
-        image, future = waiting.popleft()
-        try:
-            yield image, future.result()
-        except SampleError as error:
-            yield image, error
 
 
 class _Session:
@@ -230,7 +176,7 @@ class _Session:
         self.started = self.flushed = self.collected = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque([(self.started, 0)], maxlen=50)
 
-    def measure(self, batch: list[_Loaded]) -> list[SampleFailure]:
+    def measure(self, batch: list[Loaded]) -> list[SampleFailure]:
         """Measure one batch; returns the failures that became known meanwhile."""
         self.check()
         failures = [_failure(image, loaded) for image, loaded in batch if isinstance(loaded, SampleError)]

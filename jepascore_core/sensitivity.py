@@ -16,7 +16,7 @@ from jepascore_core.closeups import NUM_VECTORS, Closeup, Look, WantedCloseup, b
 from jepascore_core.estimators import prepare
 from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.jacobian.gram import gram_matrix
-from jepascore_core.pipeline import PendingImage, load_image
+from jepascore_core.loading import PendingImage, load_image
 from jepascore_core.records import MeasurementSpec, Preprocessing
 from jepascore_core.score import numerical_rank
 from jepascore_core.store import Store

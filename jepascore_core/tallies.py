@@ -8,7 +8,8 @@ from jepascore_core.approximation import ApproximationReport
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.fleet import Measure
 from jepascore_core.jacobian.engine import Engine
-from jepascore_core.pipeline import PendingImage, Progress, measure_pending
+from jepascore_core.loading import PendingImage
+from jepascore_core.pipeline import Progress, measure_pending
 from jepascore_core.records import Measurement, MeasurementSpec, SampleFailure
 from jepascore_core.store import Store
 

@@ -20,7 +20,8 @@ from jepascore_core.errors import JepaScoreError, SampleError
 from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.fleet import Measure, measure_on
 from jepascore_core.jacobian.engine import Engine
-from jepascore_core.pipeline import PendingImage, first_plan, load_image
+from jepascore_core.loading import PendingImage, load_image
+from jepascore_core.pipeline import first_plan
 from jepascore_core.precision import (
     TRIAL_IMAGES,
     choose_precision,

@@ -9,8 +9,9 @@ from PIL import Image
 import jepascore_core as js
 from jepascore_core.datasets.content import content_id
 from jepascore_core.estimators import conclude, measure_with, prepare, propagate
+from jepascore_core.loading import PendingImage
 from jepascore_core.measurement_specs import resolve_spec
-from jepascore_core.pipeline import PendingImage, measure_pending
+from jepascore_core.pipeline import measure_pending
 from jepascore_core.store import Store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no CUDA device here.")

@@ -14,7 +14,8 @@ from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import JepaScoreError, RunCancelled, UnknownNameError
 from jepascore_core.fleet import measure_on
-from jepascore_core.pipeline import PendingImage, measure_pending
+from jepascore_core.loading import PendingImage
+from jepascore_core.pipeline import measure_pending
 from jepascore_core.records import BackboneRef, MeasurementSpec
 from jepascore_core.runs import DEMO_BACKBONE
 from jepascore_core.store import Store

@@ -14,7 +14,8 @@ from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.batching import BatchPlan
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import OutOfMemoryError, RunCancelled
-from jepascore_core.pipeline import PendingImage, flush_interval, measure_pending
+from jepascore_core.loading import PendingImage
+from jepascore_core.pipeline import flush_interval, measure_pending
 from jepascore_core.records import BackboneInfo, MeasurementSpec, Preprocessing
 from jepascore_core.store import Store
 from tests.reference import listing_score

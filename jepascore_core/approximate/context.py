@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jepascore_core.approximation import ApproximationPlan, nested_sizes
 from jepascore_core.backbones.backbone import Backbone
-from jepascore_core.pipeline import PendingImage
+from jepascore_core.loading import PendingImage
 from jepascore_core.records import DatasetRecord, MeasurementSpec
 from jepascore_core.store import Store
 from jepascore_core.tallies import Tally
