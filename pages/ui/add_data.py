@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import IO
 
 import streamlit as st
@@ -15,7 +16,7 @@ from jepascore_core.records import short_hash
 from jepascore_core.runs import request_dataset
 from pages.ui import state
 from pages.ui.cached import store
-from pages.ui.errors import errors_shown
+from pages.ui.errors import do_asked
 from pages.ui.pick import close, pick_expander, pick_one
 from pages.ui.text import plain
 
@@ -34,8 +35,9 @@ def draw_add_data(is_open: bool) -> None:
             name = st.text_input("Name", placeholder="What to call it", max_chars=100, key=f"add-name-{number}")
             source, upload = (None, _draw_upload(number)) if way == "zip" else (_draw_path(number), None)
             options = _draw_options(number)
-            if st.form_submit_button("Add", type="primary", icon=":material/add:"):
-                _add(name.strip(), source, upload, options)
+            pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
+            asked = (name, source, upload.file_id if upload else None, tuple(options.to_dict().items()))
+            do_asked("add-data", asked, partial(_add, name.strip(), source, upload, options) if pressed else None)
 
 
 def _box(is_open: bool) -> DeltaGenerator:
@@ -76,15 +78,13 @@ def _draw_options(number: int) -> SourceOptions:
 
 def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions) -> None:
     if not name or not (source or upload):
-        st.error("Give a name, and a path or a zip.")
-        return
-    with errors_shown():
-        dataset = request_dataset(store(), name, source or _keep(name, upload), options)
-        state.write(state.DATASET, dataset.dataset_id)
-        close(OPENED)
-        st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
-        st.toast(plain(f"{name} is added; it is indexed in the background."), icon=":material/check_circle:")
-        st.rerun()
+        raise SourceError("Give a name, and a path or a zip.")
+    dataset = request_dataset(store(), name, source or _keep(name, upload), options)
+    state.write(state.DATASET, dataset.dataset_id)
+    close(OPENED)
+    st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
+    st.toast(plain(f"{name} is added; it is indexed in the background."), icon=":material/check_circle:")
+    st.rerun()
 
 
 def _keep(name: str, upload: IO[bytes] | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
 from jepascore_core.errors import JepaScoreError
+from pages.ui import state
 from pages.ui.text import plain
 
 
@@ -25,3 +26,21 @@ def show_error(error: Exception) -> bool:
     if isinstance(error, JepaScoreError):
         st.error(plain(str(error)), icon=":material/error:")
     return isinstance(error, JepaScoreError)
+
+
+def do_asked(form: str, asked: Hashable, do: Callable[[], None] | None) -> None:
+    """Do what a button of a form was pressed for, if it was, and show why that cannot be done.
+
+    The page runs again whenever work elsewhere begins or ends, so the error stays as long as the form has the same
+    choices, which `asked` stands for.
+    """
+    key = f"{state.WHY_NOT}-{form}"
+    if do is not None:
+        st.session_state.pop(key, None)
+        try:
+            do()
+        except JepaScoreError as error:
+            st.session_state[key] = (asked, error)
+    was_asked, why_not = st.session_state.get(key, (None, None))
+    if why_not is not None and was_asked == asked:
+        show_error(why_not)

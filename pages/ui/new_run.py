@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -16,7 +17,7 @@ from jepascore_core.views.formats import bytes_text, count_text, duration_text, 
 from pages.ui import state
 from pages.ui.backbones import pick_backbones
 from pages.ui.cached import store
-from pages.ui.errors import errors_shown, show_error
+from pages.ui.errors import do_asked, errors_shown, show_error
 from pages.ui.estimators import pick_estimator
 from pages.ui.pick import pick_count, pick_expander, pick_flag, pick_one, pick_words
 from pages.ui.text import plain
@@ -53,7 +54,8 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         refs, how = _refine(names)
         options = pick_estimator()
         if dataset_id is not None:
-            _draw_buttons(dataset_id, refs, {**how, **options})
+            dataset = next(choice for choice in datasets if choice.dataset_id == dataset_id)
+            _draw_buttons(dataset, refs, {**how, **options})
             draw_probes(dataset_id)
 
 
@@ -110,21 +112,27 @@ def _channels(text: str) -> tuple[float, ...] | None:
         ) from None
 
 
-@errors_shown()
-def _draw_buttons(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
+def _draw_buttons(dataset: DatasetChoice, refs: list[BackboneRef], options: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         hint = None if refs else "Choose a backbone first."
         start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs, help=hint)
         hint = hint or "Times a few images on the worker's device."
         predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)
-    if predict:
-        probes = [request_probe(store(), dataset_id, ref, **options) for ref in refs]
-        state.write(state.PROBES, [probe.probe_id for probe in probes])
-    if start:
-        for ref in refs:
-            request_run(store(), dataset_id, ref, **options)
-        state.write(state.PROBES, None)
-        st.rerun()
+    act = _start if start else _predict if predict else None
+    asked = dataset, tuple(refs), tuple(options.items())
+    do_asked("new-run", asked, partial(act, dataset.dataset_id, refs, options) if act else None)
+
+
+def _predict(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
+    probes = [request_probe(store(), dataset_id, ref, **options) for ref in refs]
+    state.write(state.PROBES, [probe.probe_id for probe in probes])
+
+
+def _start(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
+    for ref in refs:
+        request_run(store(), dataset_id, ref, **options)
+    state.write(state.PROBES, None)
+    st.rerun()
 
 
 def draw_probes(dataset_id: str) -> None:

@@ -78,6 +78,8 @@ AREA = "area"
 NUM_ADDED = "num-added"
 #: The kind of picture that the camera of every figure saves.
 PICTURE_KIND = "picture-kind"
+#: Why what a form asked for cannot be done; followed by the form.
+WHY_NOT = "why-not"
 
 #: What a link of the menu takes along from page to page.
 CARRIED = (DATASET, BACKBONE, DEFINITION)

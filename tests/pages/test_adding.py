@@ -59,6 +59,7 @@ def test_what_cannot_be_added(
     one(app, "text_input", "Path").set_value(path)
     one(app, "button", "Add").click().run()
     assert sentence in said(app)
+    assert sentence in said(app.run()), "whatever makes the page run again"
     assert one(app, "text_input", "Name").value == name
     assert home_store.catalogue.datasets() == []
 
@@ -106,6 +107,9 @@ def test_a_name_that_is_taken(open_page: Callable[..., AppTest], home_store: Sto
     one(app, "button", "Add").click().run()
     assert "The dataset 'digits' has another source" in said(app)
     assert "Choose another name" in said(app)
+    one(app, "text_input", "Name").set_value("photographs")
+    one(app, "button", "Add").click().run()
+    assert "has another source" not in said(app)
 
 
 def test_a_zip_is_kept_where_the_worker_finds_it(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -159,9 +163,11 @@ def test_an_index_that_failed(open_page: Callable[..., AppTest], home_store: Sto
     one(app, "button", "Start").click().run()
     assert "The dataset 'digits' is not indexed yet (failed)." in said(app)
     assert "**digits** · Failed" in said(app), "an error above hides nothing below"
+    assert "The dataset 'digits' is not indexed yet (failed)." in said(app.run()), "whatever makes the page run again"
     one(app, "button", "Resume").click().run()
     assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
     assert "**digits** · Indexing" in said(app)
+    assert "(failed)" not in said(app.run())
 
 
 def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
