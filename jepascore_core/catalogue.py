@@ -15,6 +15,7 @@ from typing import Any
 from ulid import ULID
 
 from jepascore_core.approximation import ApproximationPlan, ApproximationReport
+from jepascore_core.disk import full_disk_remedy
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.migrations import migrate
 from jepascore_core.records import (
@@ -76,7 +77,8 @@ class Catalogue:
             with connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            raise StoreError(f"The catalogue {self.path} cannot be used: {error}.") from error
+            remedy = full_disk_remedy(self.path.parent)
+            raise StoreError(f"The catalogue {self.path} cannot be used: {error}.{remedy}") from error
         finally:
             connection.close()
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.demo import DEMO_NAME, build_demo
+from jepascore_core.disk import is_full
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.measurement_specs import resolve_plan, resolve_spec
 from jepascore_core.queueing import Work, enqueue
@@ -255,9 +256,15 @@ class WorkerWatch:
         """Call this regularly.
 
         Raises:
-            JepaScoreError: if no worker was alive for `START_PATIENCE` seconds; the message says where its log is.
+            JepaScoreError: if no worker was alive for `START_PATIENCE` seconds; the message says where its log is. Also
+                if the disk is full: the worker waits then, and goes on by itself.
         """
         now = self._clock()
+        if is_full(self._store.home):
+            raise JepaScoreError(
+                f"There is no space left on the disk of {self._store.home}. Free some: then work goes on by itself, "
+                "and the same command follows it."
+            )
         if worker_is_alive(self._store.home):
             self._seen = now
         elif now - self._seen > START_PATIENCE:

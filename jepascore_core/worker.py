@@ -44,6 +44,9 @@ PULSE_SECONDS = 0.5
 #: each other's end, or the second takes over when the first is stopped; in seconds.
 LOCK_PATIENCE = 1.0
 
+#: Between two attempts at work whose end could not be written down, in seconds.
+RETRY_SECONDS = 5.0
+
 #: The interface shares the machine with the worker and must stay quick.
 NICENESS = 10
 
@@ -143,12 +146,23 @@ class Worker:
         }
         self._num_busy += 1
         try:
-            handlers[kind](identifier)
+            while not self._is_handled(handlers[kind], identifier):
+                self.stop.wait(RETRY_SECONDS)
         except UnknownNameError as error:
             logger.info("%s %s is gone: %s", kind, identifier, error)
         finally:
             self._num_busy -= 1
             self.last_active = time.monotonic()
+
+    def _is_handled(self, handler: Callable[[str], None], identifier: str) -> bool:
+        """Whether it came to an end that is written down, or nobody waits for one any more."""
+        try:
+            handler(identifier)
+        except (StoreError, OSError) as error:
+            # A full disk, most likely: what has no ending in the catalogue is unfinished, and is taken up again.
+            logger.error("%s has no ending, since nothing can be written: %s", identifier, error)
+            return self.stop.is_set()
+        return True
 
     @property
     def idle_seconds(self) -> float:

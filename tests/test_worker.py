@@ -1,8 +1,10 @@
 """The worker on real encoders and files: runs, indexes and probes, in this thread and in a killed process."""
 
+import sqlite3
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
-from jepascore_core import indexing, runs, tasks
+from jepascore_core import catalogue, disk, indexing, runs, tasks
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.precision import PrecisionTrial, keep_precision
 from jepascore_core.queueing import Work, open_queue
 from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
 from jepascore_core.runs import (
     cancel_dataset,
     cancel_run,
+    follow_dataset,
     request_dataset,
     request_probe,
     request_run,
@@ -64,6 +68,37 @@ def measured_ids(store):
         for pair in store.measured_specs()
         for row in store.query(store.measurements_sql(*pair)).to_pylist()
     ]
+
+
+def test_work_whose_end_cannot_be_written_down_goes_on_when_it_can(store, worker, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "BUSY_TIMEOUT", 0.05)
+    dataset = request_dataset(store, "toy", str(write_images(tmp_path / "images", 4)))
+    # Another program that keeps the file to itself refuses writes as a full disk does.
+    with closing(sqlite3.connect(store.catalogue.path, isolation_level=None)) as hindrance:
+        hindrance.execute("BEGIN IMMEDIATE")
+
+        class Patience(threading.Event):
+            def wait(self, timeout=None):
+                hindrance.execute("ROLLBACK")  # once: a second time is an error
+                return super().wait(0)
+
+        worker.stop = Patience()
+        worker.handle(Work.INDEX, dataset.dataset_id)
+        assert not hindrance.in_transaction
+    assert store.catalogue.dataset("toy").state is DatasetState.READY
+    assert store.catalogue.dataset("toy").num_indexed == 4
+
+
+def test_a_full_disk_is_said_to_who_waits(store, worker, tmp_path, monkeypatch):
+    dataset = request_dataset(store, "toy", str(write_images(tmp_path / "images", 2)))
+    monkeypatch.setattr(disk, "LEAST_BYTES", 1 << 62)  # no disk is as large
+    with pytest.raises(JepaScoreError, match=r"no space left on the disk of .*home"):
+        list(follow_dataset(store, dataset.dataset_id, interval=0.01))
+    monkeypatch.setattr(catalogue, "BUSY_TIMEOUT", 0.05)
+    with closing(sqlite3.connect(store.catalogue.path, isolation_level=None)) as hindrance:
+        hindrance.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="There is no space left on the disk of"):
+            cancel_dataset(store, dataset.dataset_id)
 
 
 def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):

@@ -1,0 +1,22 @@
+"""Whether a disk is full: the one cause of failed writes that a person can tell from nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+#: With less than this, SQLite and Parquet cannot be relied upon to write anything.
+LEAST_BYTES = 1 << 20
+
+
+def is_full(folder: Path) -> bool:
+    """Whether hardly anything can be written to the disk of a folder."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST_BYTES
+    except OSError:
+        return False
+
+
+def full_disk_remedy(folder: Path) -> str:
+    """A sentence to add to an error about a file in this folder; empty where the disk has space."""
+    return f" There is no space left on the disk of {folder}: free some." if is_full(folder) else ""
