@@ -26,7 +26,8 @@ def source_file(name: str, source: WeightSource, offline: bool) -> Path:
     if source.url:
         return url_file(name, source.url, offline, source.saved_as)
     raise WeightsUnavailableError(
-        f"No weights of {name} are published. Pass --checkpoint FILE of a training with --mean, --std and --image-size."
+        f"No weights of {name} are published. Pass --checkpoint FILE of a training with --mean, --std and --image-size "
+        "(in the app under Own weights)."
     )
 
 

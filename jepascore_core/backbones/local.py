@@ -85,7 +85,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
         _refuse_transformers(path)
         path = weights_file(path)
     if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint file {path}.")
+        raise CheckpointError(f"There is no checkpoint file {path}: check the path.")
     if path.name.endswith(".index.json"):
         return _read_shards(path)
     if path.suffix == ".safetensors":
@@ -223,8 +223,8 @@ def require_preprocessing(ref: BackboneRef, hint: str) -> None:
     missing = [option for option, value in options.items() if value is None]
     if ref.checkpoint is not None and missing:
         raise PreprocessingError(
-            "A checkpoint needs --mean, --std and --image-size, as it was trained with; missing: "
-            f"{', '.join(missing)}. {hint}"
+            "A checkpoint needs the mean, std and image size that it was trained with (in the app under Own weights); "
+            f"missing: {', '.join(missing)}. {hint}"
         )
 
 
@@ -254,7 +254,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path.name} cannot be read as safetensors: {error}") from error
+        raise CheckpointError(
+            f"{path.name} cannot be read as safetensors ({error}): it is damaged, or another kind of file. Save the "
+            "weights anew."
+        ) from error
 
 
 def _read_torch(path: Path) -> Mapping[str, Any]:

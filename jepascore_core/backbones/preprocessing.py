@@ -40,7 +40,7 @@ def stated(ref: BackboneRef) -> Preprocessing:
         PreprocessingError: if mean, std or image size is missing.
     """
     if ref.image_size is None or ref.mean is None or ref.std is None:
-        raise PreprocessingError(f"{ref.name} needs --mean, --std and --image-size.")
+        raise PreprocessingError(f"{ref.name} needs --mean, --std and --image-size (in the app under Own weights).")
     return Preprocessing(ref.image_size, ref.image_size, ref.mean, ref.std, ref.image_size)
 
 
@@ -57,7 +57,10 @@ def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
     if not values.get("do_normalize", True):
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if sides is None or not mean or not std or not values.get("do_resize", True):
-        raise PreprocessingError(f"{source} leaves open how images become inputs. Give --mean, --std and --image-size.")
+        raise PreprocessingError(
+            f"{source} leaves open how images become inputs. Give --mean, --std and --image-size (in the app under Own "
+            "weights)."
+        )
     squashed = _sides(size)
     return Preprocessing(
         height=sides[0],

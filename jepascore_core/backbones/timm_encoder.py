@@ -171,7 +171,7 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
         return url_file(name, url, offline)
     raise WeightsUnavailableError(
         f"timm has no weights for {name}. Choose another one (`jepascore backbones`), or pass --checkpoint FILE with "
-        "--mean, --std and --image-size."
+        "--mean, --std and --image-size (in the app under Own weights)."
     )
 
 

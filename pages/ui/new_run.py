@@ -55,12 +55,13 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         options = pick_estimator()
         if dataset_id is not None:
             dataset = next(choice for choice in datasets if choice.dataset_id == dataset_id)
-            _draw_buttons(dataset, refs, {**how, **options})
+            _draw_buttons(dataset, refs, {**how, **options}, bool(names))
             draw_probes(dataset_id)
 
 
 def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
-    """What differs from a backbone's own settings, and how it is measured; it applies to all that are chosen."""
+    """What differs from a backbone's own settings, and how it is measured; it applies to all that are chosen. Settings
+    that cannot be are told, and leave nothing to measure with."""
     box = pick_expander("Own weights, pooling, size, device and precision", "new-run-details")
     with box:
         checkpoint = pick_words("Checkpoint", state.CHECKPOINT, CHECKPOINT_HINT, longest=state.MAX_TEXT)
@@ -78,15 +79,19 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
         with columns[2]:
             precision = pick_one("Precision", state.PRECISION, PRECISION_TITLES, help=PRECISION_HELP) or "auto"
         offline = pick_flag("Offline: never try the network for weights", state.OFFLINE)
+    how = {"device": device, "precision": precision}
+    try:
+        channels = {"mean": _channels(mean), "std": _channels(std)}
+    except JepaScoreError as error:
+        show_error(error)
+        return [], how
     settings = {
         "checkpoint": checkpoint.strip() or None,
         "pooling": None if pooling == OWN else pooling,
         "image_size": image_size,
-        "mean": _channels(mean),
-        "std": _channels(std),
+        **channels,
         "offline": offline,
     }
-    how = {"device": device, "precision": precision}
     if not box.open:
         _draw_changes({**settings, **how})
     return [BackboneRef(name, **settings) for name in names], how
@@ -112,9 +117,9 @@ def _channels(text: str) -> tuple[float, ...] | None:
         ) from None
 
 
-def _draw_buttons(dataset: DatasetChoice, refs: list[BackboneRef], options: dict[str, Any]) -> None:
+def _draw_buttons(dataset: DatasetChoice, refs: list[BackboneRef], options: dict[str, Any], is_chosen: bool) -> None:
     with st.container(horizontal=True):
-        hint = None if refs else "Choose a backbone first."
+        hint = None if refs else "Mend what is wrong above." if is_chosen else "Choose a backbone first."
         start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs, help=hint)
         hint = hint or "Times a few images on the worker's device."
         predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)

@@ -124,8 +124,11 @@ def test_a_mean_that_is_no_number(open_page: Callable[..., AppTest], home_store:
     app = choose_backbone(open_page(PAGE))
     one(app, "text_input", "Mean").set_value("half").run()
     assert "Mean and std are numbers separated by commas" in said(app)
-    assert "Start" not in labels(app, "button")
+    start = one(app, "button", "Start")
+    assert (start.disabled, start.help) == (True, "Mend what is wrong above.")
     assert "**digits, ViT-Ti/16 (timm)** · Finished" in said(app)
+    one(app, "text_input", "Mean").set_value("0.5").run()
+    assert not one(app, "button", "Start").disabled
 
 
 def test_the_cost_is_predicted_before_anything_starts(open_page: Callable[..., AppTest], home_store: Store) -> None:
