@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -239,12 +238,14 @@ def _exact_share(store: Store, dataset: DatasetRecord, plan: ApproximationPlan, 
 
 
 def _some_images(candidates: list[PendingImage], backbone: Backbone) -> list[Tensor]:
-    images = []
+    images, reasons = [], []
     for candidate in candidates:
-        with contextlib.suppress(SampleError):
+        try:
             images.append(load_image(candidate, backbone))
+        except SampleError as error:
+            reasons.append(f"{candidate.sample_key}: {error}")
     if candidates and not images:
-        raise JepaScoreError(f"None of the first {len(candidates)} images can be read. See the dataset's failures.")
+        raise JepaScoreError(f"None of the first {len(candidates)} images can be read. The first, {reasons[0]}")
     return images
 
 

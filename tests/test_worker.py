@@ -273,6 +273,18 @@ def test_a_run_of_which_everything_fails_has_failed(store, worker, tmp_path, che
     assert "None of the 3 images" in ended.message
 
 
+def test_a_folder_that_is_gone_is_named_before_precisions_are_tried(store, worker, tmp_path, checkpoint):
+    folder = write_images(tmp_path / "images", 9)
+    indexed(store, worker, folder)
+    folder.rename(tmp_path / "elsewhere")
+    run = request_run(store, "toy", checkpoint)
+    worker.handle(Work.RUN, run.run_id)
+    ended = store.catalogue.run(run.run_id)
+    assert ended.state is RunState.FAILED
+    assert "images can be read. The first, " in ended.message
+    assert "The file does not exist (any more)" in ended.message
+
+
 def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store, worker, tmp_path):
     indexed(store, worker, write_images(tmp_path / "images", 2))
     run = request_run(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
