@@ -45,8 +45,10 @@ from jepascore_core.views.score_set import ScoreSet
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-#: Tests in real browsers: one worker's, whose other work goes on while these wait for pages.
+#: Tests in real browsers: one worker's, whose other work goes on while these wait for pages. Journeys, which wait for
+#: measurements, are another's, or the two would be the longest by far.
 BROWSER = "tests/browser/"
+JOURNEYS = f"{BROWSER}test_journey.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,7 +61,8 @@ class Modules(LoadScopeScheduling):
     """A module is run by one worker, in one go: what its tests share is made once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+        module = nodeid.partition("::")[0]
+        return BROWSER if module.startswith(BROWSER) and module != JOURNEYS else module
 
 
 @pytest.hookimpl(optionalhook=True)
