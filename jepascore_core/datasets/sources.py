@@ -161,6 +161,9 @@ def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Call
         raise SourceError(f"{path} is a folder, so it cannot be read as zip: choose another kind, or none.")
     unpacked = unpack(path, workspace, on_tick)
     root = content_root(unpacked.folder)
-    plan = scan(root, dataclasses.replace(options, kind=None, root=None), workspace)
+    try:
+        plan = scan(root, dataclasses.replace(options, kind=None, root=None), workspace)
+    except SourceError as error:  # where it is unpacked is nobody's business
+        raise SourceError(str(error).replace(str(root), str(path))) from error
     plan.ignored.update(unpacked.ignored)
     return dataclasses.replace(plan, kind="zip", items=chain(unpacked.failures, plan.items))

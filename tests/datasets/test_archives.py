@@ -149,6 +149,14 @@ def test_an_archive_without_images_is_refused(tmp_path: Path):
         scanned(make_zip(tmp_path / "a.zip", {"readme.md": b"hello"}))
 
 
+def test_an_error_about_what_is_in_an_archive_names_the_archive(tmp_path: Path):
+    archive = make_zip(tmp_path / "notes.zip", {"readme.txt": b"no image"})
+    with pytest.raises(SourceError) as error:
+        scanned(archive)
+    assert str(archive) in str(error.value)
+    assert str(archive.parent / "work") not in str(error.value)
+
+
 def test_damaged_and_unusable_members_are_failures(tmp_path: Path):
     good, bad = encode(noise(1), "PNG"), encode(noise(2), "PNG")
     members = {
