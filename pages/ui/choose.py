@@ -28,13 +28,15 @@ from pages.ui.live import await_change, is_filling
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
 
+NO_DATASET = "There is no dataset yet. Add images on the Runs page, or the demo on the Home page."
+
 
 def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     """The dataset to look at, chosen in `place`; says below it what to do where there is none."""
     # What can be looked at comes first, and is what a first visit sees.
     choices = sorted(dataset_choices(store()), key=lambda choice: not choice.has_index)
     if not choices:
-        nothing_yet("There is no dataset yet. Add images on the Runs page, or the demo on the Home page.", home=True)
+        nothing_yet(NO_DATASET, home=True)
         return None
     options = {choice.dataset_id: choice.name for choice in choices}
     with place:

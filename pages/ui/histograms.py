@@ -28,7 +28,7 @@ from pages.ui import state
 from pages.ui.bar_samples import draw_bar_samples, keep_bars
 from pages.ui.cached import store
 from pages.ui.charts import chart
-from pages.ui.choose import choose_definition, marked_title, measured_id, nothing_yet, say_what_failed
+from pages.ui.choose import NO_DATASET, choose_definition, marked_title, measured_id, nothing_yet, say_what_failed
 from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
@@ -69,7 +69,10 @@ def choose_score_sets() -> Chosen | None:
     """Datasets, backbones and a definition; says what to do where nothing was measured."""
     choices = {measured_id(choice): choice for choice in offered(store(), backbone_choices(store()))}
     if not choices:
-        nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
+        if store().catalogue.datasets():
+            nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
+        else:
+            nothing_yet(NO_DATASET, home=True)
         say_what_failed()
         await_change(lambda: len(store().measured_specs()))
         return None

@@ -37,13 +37,15 @@ def put_two(store: Store) -> Found:
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page(PAGE)
-    assert "Nothing is measured yet. Start a run on the Runs page" in said(app)
-    assert links(app) == [("Go to Runs", "")]
+    assert "There is no dataset yet. Add images on the Runs page, or the demo on the Home page." in said(app)
+    assert links(app) == [("Go to Runs", ""), ("Go to Home", "")]
 
 
 def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "indexing")
-    assert "Nothing is measured yet." in said(open_page(PAGE))
+    app = open_page(PAGE)
+    assert "Nothing is measured yet. Start a run on the Runs page" in said(app)
+    assert links(app) == [("Go to Runs", "")]
 
 
 def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -31,7 +31,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     "pages/compare.py": (NO_DATASET, UNDER_WAY, "digits is measured with 1 backbone", NO_SCORES),
     "pages/curate.py": (NO_DATASET, UNDER_WAY, "Nothing is dropped yet.", NO_SCORES),
     "pages/distributions.py": (
-        "Nothing is measured yet.",
+        NO_DATASET,
         "27 of 36 samples scored",
         "Click a bar",
         "Nothing is measured",
