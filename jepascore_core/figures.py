@@ -98,6 +98,33 @@ def histogram_figure(
     return figure
 
 
+def before_after_figure(view: Histograms) -> go.Figure:
+    """Kept and dropped samples on top of each other, in the colours of the class balance, under the outline of all.
+
+    `view` is what `curation.before_after` returns: all samples first.
+    """
+    before, *parts = view.series
+    edges = np.array(view.edges)
+    figure = quiet_figure()
+    colours = {"Kept": PALETTE[0], "Dropped": PALETTE[1]}
+    for position, series in enumerate(parts, start=1):
+        colour = colours[series.title]
+        trace = _histogram_trace(view, position, colour, "solid", share=False, shape="histogram")
+        pattern = "/" if series.title == "Dropped" else ""
+        figure.add_trace(trace.update(marker={"opacity": 0.7, "pattern": {"shape": pattern}}))
+    outline = {"color": NEUTRAL, "width": 1.5, "shape": "hv"}
+    name = f"{before.title} (n = {before.num_scored:,}, median {score_text(before.median)})"
+    # The last bin, too, ends where it ends.
+    heights = np.array([*before.counts, before.counts[-1]])
+    figure.add_trace(go.Scatter(x=edges, y=heights, name=name, mode="lines", line=outline, hoverinfo="skip"))
+    medians = [(before, NEUTRAL), *((series, colours[series.title]) for series in parts)]
+    shapes = [_upright(series.median, {"color": colour, "width": 2, "dash": "dash"}) for series, colour in medians]
+    figure.update_layout(barmode="stack", bargap=0, showlegend=True, shapes=shapes, legend={"traceorder": "normal"})
+    figure.update_xaxes(title=f"JEPA-SCORE ({view.unit}), {HIGHER}")
+    figure.update_yaxes(title="Samples", rangemode="tozero")
+    return figure
+
+
 def room_for_legend(figure: go.Figure) -> dict[str, Any]:
     """Layout that leaves the plot of a figure the height that it has with few names: plotly takes the place of a legend
     from the plot, up to half of it, and cuts the rest."""

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from jepascore_core import agreement_figures, figures
-from jepascore_core.curation import apply, parse
+from jepascore_core.curation import apply, before_after, parse
 from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.detail import sample_detail
 from jepascore_core.views.distribution import HistogramOptions, histograms
@@ -49,6 +49,7 @@ def every_figure(store, sets):
         "agreement": agreement_figures.agreement_figure(agreement(store, sets)),
         "kendall": agreement_figures.agreement_figure(agreement(store, sets), "kendall"),
         "overlap": agreement_figures.overlap_figure(overlap_curves(store, sets)),
+        "before and after": figures.before_after_figure(before_after(store, sets[0], parse("class_percentile >= 30"))),
         "balance": figures.class_balance_figure(apply(store, sets[0], parse("class_percentile >= 30")).balance),
     }
 
@@ -123,6 +124,16 @@ def test_histogram_shows_counts_shares_medians_and_bins(scored):
     assert f"score up to {view.edges[1]:.1f}" in first
     assert f"score more than {view.edges[-2]:.1f}" in last
     assert last.endswith("to 100.0")
+
+
+def test_kept_and_dropped_stand_on_top_of_each_other_under_all(scored):
+    store, sets = scored
+    view = before_after(store, sets[0], parse("class_percentile >= 30"))
+    kept, dropped, outline = figures.before_after_figure(view).data
+    assert tuple(np.array(kept.y) + np.array(dropped.y)) == tuple(outline.y[:-1]) == view.series[0].counts
+    assert tuple(outline.x) == view.edges
+    everything = figures.before_after_figure(before_after(store, sets[0], parse("all"))).data
+    assert [trace.name.partition(" (")[0] for trace in everything] == ["Kept", "Before"]
 
 
 def test_the_interval_of_an_estimate_is_a_bar_across_the_median(scored):

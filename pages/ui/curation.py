@@ -19,7 +19,7 @@ from jepascore_core.curation import (
 from jepascore_core.curation.columns import load_columns
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.evaluation import prepare_changes
-from jepascore_core.figures import class_balance_figure, histogram_figure
+from jepascore_core.figures import before_after_figure, class_balance_figure
 from jepascore_core.views.formats import count_text, percent_text
 from jepascore_core.views.memory import look_ahead
 from jepascore_core.views.score_set import ScoreSet
@@ -112,7 +112,7 @@ def _draw_before_after(scores: ScoreSet, curation: Curation, result: CurationRes
     st.subheader("Before and after", anchor=False)
     found = before_after(store(), scores, curation, decisions=decisions)
     if found.series:
-        chart(histogram_figure(found, share=False), "before-after", "Scores before and after the rules")
+        chart(before_after_figure(found), "before-after", "Scores before and after the rules")
     balance = most_changed(result.balance)
     st.subheader("Class balance", anchor=False)
     if len(balance) < len(result.balance):
