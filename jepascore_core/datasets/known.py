@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ import xxhash
 
 from jepascore_core.datasets.candidates import Candidate
 from jepascore_core.datasets.manifest import failure_parts, manifest_parts, read_part, to_samples, write_table
+from jepascore_core.datasets.reading import file_state
+from jepascore_core.datasets.uris import uri_to_path
+from jepascore_core.errors import SampleError
 from jepascore_core.records import Sample, SampleFailure, canonical_json
 
 _PARTS_KEPT = 4
@@ -36,7 +40,7 @@ class PreviousRows:
         return [self._row(int(position)) if position >= 0 else None for position in positions]
 
     def _row(self, position: int) -> Sample:
-        part = int(np.searchsorted(self._rows.starts, position, side="right")) - 1
+        part = self._rows.part_of(position)
         with self._lock:
             return self._part(part)[position - int(self._rows.starts[part])]
 
@@ -47,18 +51,26 @@ class PreviousRows:
 class FinishedRows:
     """What an interrupted attempt at the same index has finished already.
 
-    A sample counts as finished only if the scan still says the same of it: uri, label, split and user columns.
+    A sample counts as finished only if the scan still says the same of it (uri, label, split and user columns) and its
+    file has the same size and time; a failure, if nothing was done to its file since it was written down.
     """
 
     def __init__(self, folder: Path, metadata_names: Iterable[str]) -> None:
         self._names = frozenset(metadata_names)
         self._samples = _Rows(manifest_parts(folder), None, self._sample_digests)
         self._failures = _Rows(failure_parts(folder), ["sample_key", "uri"], _key_digests)
+        self._written = [path.stat().st_mtime_ns for path in self._failures.parts]
 
     def match(self, items: Sequence[Candidate | SampleFailure]) -> list[type[Sample] | type[SampleFailure] | None]:
         """For each item of the scan: whether it is finished as a sample, as a failure, or not at all."""
         samples = self._samples.find([self._item_digest(item) for item in items], mark=True)
-        failures = self._failures.find([_digest(item.sample_key, item.uri) for item in items], mark=True)
+        failures = self._failures.find([_digest(item.sample_key, item.uri) for item in items])
+        for number, item in enumerate(items):
+            if failures[number] >= 0 and _changed_since(
+                item.uri, self._written[self._failures.part_of(failures[number])]
+            ):
+                failures[number] = -1
+        self._failures.seen[failures[failures >= 0]] = True
         return [
             Sample if sample >= 0 else SampleFailure if failure >= 0 else None
             for sample, failure in zip(samples, failures, strict=True)
@@ -77,14 +89,19 @@ class FinishedRows:
                     path.unlink()
 
     def _item_digest(self, item: Candidate | SampleFailure) -> bytes:
-        if isinstance(item, SampleFailure):
+        if isinstance(item, SampleFailure) or not self._samples.parts:
             return b""
-        return _digest(item.sample_key, item.uri, item.label, item.split, item.metadata)
+        try:
+            state = file_state(item.uri)
+        except SampleError:
+            return b""
+        return _digest(item.sample_key, item.uri, item.label, item.split, item.metadata, *state)
 
     def _sample_digests(self, table: pa.Table) -> Iterator[bytes]:
         for row in to_samples(table):
             metadata = {name: value for name, value in row.metadata.items() if name in self._names}
-            yield _digest(row.sample_key, row.uri, row.label, row.split, metadata)
+            state = row.num_bytes, row.modified_ns
+            yield _digest(row.sample_key, row.uri, row.label, row.split, metadata, *state)
 
 
 class _Rows:
@@ -101,6 +118,10 @@ class _Rows:
         self._order = np.argsort(values, kind="stable")
         self._sorted = values[self._order]
 
+    def part_of(self, position: int) -> int:
+        """Number of the file that holds a row."""
+        return int(np.searchsorted(self.starts, position, side="right")) - 1
+
     def find(self, wanted: Sequence[bytes], mark: bool = False) -> np.ndarray:
         """Position of each digest, -1 where there is none; `mark` remembers those found as seen."""
         values = np.array(wanted, dtype="S16")
@@ -113,6 +134,15 @@ class _Rows:
         if mark:
             self.seen[positions[found]] = True
         return positions
+
+
+def _changed_since(uri: str, nanoseconds: int) -> bool:
+    """Whether a file was written, replaced or given other permissions after a moment; also with an older time."""
+    try:
+        found = os.stat(uri_to_path(uri))  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+    return max(found.st_ctime_ns, found.st_mtime_ns) > nanoseconds
 
 
 def _digest(*identity: Any) -> bytes:

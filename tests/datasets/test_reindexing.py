@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,22 @@ def test_a_refresh_that_was_interrupted_resumes(place: Place):
     place.index("v2", previous="v1")
     place.index("fresh")
     assert place.rows("v2") == place.rows("fresh")
+
+
+def test_what_changes_between_stop_and_resume_is_read_again(place: Place):
+    with pytest.raises(RunCancelled):
+        place.index(on_progress=stop_at(9), part_size=20, num_threads=2)
+    finished, failed = place.rows()
+    assert len(finished) > 20 and failed
+    other, broken = Path(finished[0].uri), Path(failed[0].uri)
+    times = broken.stat()
+    write_image(other, 1000)
+    write_image(broken, 1001)
+    os.utime(broken, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a copy that keeps times
+    place.index()
+    place.index("fresh")
+    assert place.rows() == place.rows("fresh")
+    assert {row.uri for row in place.rows()[0]} >= {str(other), str(broken)}
 
 
 def test_labels_splits_and_columns_of_a_table_are_refreshed_without_reading(place: Place):
