@@ -9,7 +9,6 @@ import streamlit as st
 
 from jepascore_core.curation import Curation, Decisions, to_text
 from jepascore_core.curation.recipes import make_recipe
-from jepascore_core.errors import JepaScoreError
 from jepascore_core.exporters import (
     FORMATS,
     LINKS,
@@ -28,7 +27,7 @@ from jepascore_core.exporters import (
 from jepascore_core.views.formats import bytes_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
-from pages.ui.errors import show_error
+from pages.ui.errors import do_asked
 from pages.ui.export_list import draw_export_list
 
 WHICH_TITLES: dict[Which, str] = {
@@ -116,14 +115,14 @@ def _write_here(
     """Have the worker write it on the computer that the app runs on; returns the path."""
     kind = "folder" if spec.is_folder else "file"
     path = st.text_input(f"New {kind} on this computer", str(Path.home() / name))
-    if st.button(f"Write {spec.title}", type="primary", icon=":material/drive_folder_upload:"):
-        try:
-            recipe = make_recipe(store(), scores, curation, name[:100], decisions)
-            request_export(store(), scores.dataset_id, recipe, Path(path).expanduser(), spec.name, options)
-        except JepaScoreError as error:
-            show_error(error)
-        else:
-            st.rerun()
+
+    def write() -> None:
+        recipe = make_recipe(store(), scores, curation, name[:100], decisions)
+        request_export(store(), scores.dataset_id, recipe, Path(path).expanduser(), spec.name, options)
+        st.rerun()
+
+    pressed = st.button(f"Write {spec.title}", type="primary", icon=":material/drive_folder_upload:")
+    do_asked("export", (scores, curation, path, spec.name, options), write if pressed else None)
     return path
 
 

@@ -243,6 +243,7 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(
     found = put(home_store, "finished")
     app = ask_for_a_tree(open_page, found.dataset.dataset_id, tmp_path)
     assert "is a folder" in app.error[0].value
+    assert "is a folder" in app.run().error[0].value, "whatever makes the page run again"
     assert home_store.catalogue.exports() == []
 
 
