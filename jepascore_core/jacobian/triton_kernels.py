@@ -7,8 +7,11 @@ Names of sizes: B images, R cotangents, N tokens, H heads, S head size, d width,
 import triton
 import triton.language as tl
 
+#: A kernel is not compiled again because these have another value.
+_SIZES = ["count", "length", "num_heads"]
 
-@triton.jit
+
+@triton.jit(do_not_specialize=_SIZES)
 def pull_back_queries(
     cotangents,  # [B, R, N, H, S]
     attention,  # [B H, N, stride]: of each query to all keys, zeros beyond N
@@ -57,7 +60,7 @@ def pull_back_queries(
     tl.store(gradients + global_row[:, None] * 3 * width + inside, found.to(gradients.dtype.element_ty), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def pull_back_keys_and_values(
     cotangents,  # [B, R, N, H, S]
     attention,  # [B H, N, stride]: of each key from all queries, zeros beyond N
@@ -108,7 +111,7 @@ def pull_back_keys_and_values(
     tl.store(at + 2 * width, found_values.to(gradients.dtype.element_ty), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES[:2])
 def scale_hidden(
     hidden,  # [B, R, N, M]
     slopes,  # [B, N, W], W = M or 2 M
@@ -134,7 +137,7 @@ def scale_hidden(
         tl.store(scaled + start * width + inside, product.to(scaled.dtype.element_ty), mask=is_inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES[:2])
 def add_norm(
     cotangents,  # [B, R, N, d]
     gradients,  # [B, R, N, d], centred along d; overwritten by the sum
