@@ -343,7 +343,8 @@ class Catalogue:
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    listed = ", ".join([*known[:_LISTED], *(["..."] if len(known) > _LISTED else [])])
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    listed = ", ".join(known[:_LISTED]) + more
     hint = f"Did you mean {' or '.join(repr(item) for item in near)}?" if near else f"Known: {listed or 'none'}."
     return f"There is no {what} {name!r}. {hint}"
 
