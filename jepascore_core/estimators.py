@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from jepascore_core.approximation import nested_sizes
 from jepascore_core.backbones.backbone import Backbone
-from jepascore_core.errors import EncoderError, NonFiniteError, UnknownNameError
+from jepascore_core.errors import NonFiniteError, UnknownNameError
 from jepascore_core.jacobian.engine import Engine, GenericEngine, Pullback
 from jepascore_core.jacobian.gram import singular_values
+from jepascore_core.jacobian.guards import check_images
 from jepascore_core.jacobian.parts import UnknownStructure
 from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
@@ -79,7 +80,7 @@ def measure(
         on_chunk: called with the number of finished cotangents; may raise to stop.
 
     Raises:
-        EncoderError: if the encoder breaks its contract or returns non-finite values.
+        EncoderError: if the images are no batch, or the encoder breaks its contract or returns non-finite values.
         UnknownNameError: for an unknown estimator or precision.
     """
     spec = resolve_spec(estimator, precision, probes, seed)
@@ -163,10 +164,7 @@ def propagate(
     nested: MeasurementSpec | None = None,
 ) -> Propagated:
     """The first half of `measure_with`: all that passes through the encoder."""
-    if images.ndim != 4:
-        raise EncoderError(
-            f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
-        )
+    check_images(images, chunk)
     is_cuda = device.type == "cuda"
     # A copy from memory that may be paged out would wait for the passes that came before.
     movable = images.pin_memory() if is_cuda and images.device.type == "cpu" else images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jepascore_core.approximation import ApproximationPlan
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.records import MeasurementSpec
 
 #: Of a batch of images, and of a whole dataset.
@@ -43,6 +43,19 @@ def resolve_spec(
     if estimator == "sketch":
         probes = probes or DEFAULT_PROBES
     return MeasurementSpec(estimator, precision, probes, seed)
+
+
+def check_probes(spec: MeasurementSpec, dimension: int) -> None:
+    """Refuse a sketch that costs as much as the exact scores of an encoder with so many outputs, and tells less.
+
+    Raises:
+        JepaScoreError: saying so.
+    """
+    if spec.probes is not None and spec.probes >= dimension:
+        raise JepaScoreError(
+            f"A sketch of {spec.probes} probes is no cheaper than the {dimension} passes of an exact score. "
+            "Ask for fewer, or measure exactly."
+        )
 
 
 def resolve_plan(estimator: str, plan: ApproximationPlan | None = None) -> ApproximationPlan | None:

@@ -20,6 +20,7 @@ from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.fleet import Measure, measure_on
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.loading import PendingImage, load_image
+from jepascore_core.measurement_specs import check_probes
 from jepascore_core.pipeline import first_plan
 from jepascore_core.precision import (
     TRIAL_IMAGES,
@@ -151,7 +152,12 @@ def _measure_all(
     tally: Tally,
     devices: Sequence[torch.device],
 ) -> str:
-    """Measure every image that no shard has, in one way. Returns a sentence for people."""
+    """Measure every image that no shard has, in one way. Returns a sentence for people.
+
+    Raises:
+        JepaScoreError: if a sketch is as large as the embedding.
+    """
+    check_probes(spec, backbone.info.dimension)
     rows = store.pending_samples(dataset, backbone.info.backbone_id, spec.spec_id).to_pylist()
     pending = [PendingImage(**row) for row in rows if row["content_id"] not in tally.failed_ids]
     total = store.count_images(dataset)

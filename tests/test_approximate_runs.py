@@ -340,8 +340,10 @@ def test_too_few_calibration_images_are_an_error_that_says_what_to_do(store, wor
     assert "calibration images could be measured" in ended.message
 
 
-def test_a_sketch_as_large_as_the_embedding_is_refused(store, worker, checkpoint):
-    ended = finish(store, worker, ask(store, checkpoint, probes=K))
+@pytest.mark.parametrize("estimator", ["sketch", "calibrated"])
+def test_a_sketch_as_large_as_the_embedding_is_refused(store, worker, checkpoint, estimator):
+    plan = PLAN if estimator == "calibrated" else None
+    ended = finish(store, worker, ask(store, checkpoint, estimator, plan, probes=K))
     assert ended.state is RunState.FAILED
     assert "no cheaper" in ended.message
 

@@ -18,7 +18,7 @@ from jepascore_core.approximate.fits import Fits, fit
 from jepascore_core.approximation import ApproximationPlan, ApproximationReport, nested_sizes
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.calibration import stratified
-from jepascore_core.errors import JepaScoreError
+from jepascore_core.measurement_specs import check_probes
 from jepascore_core.records import DatasetRecord, Measurement, MeasurementSpec
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
 from jepascore_core.tallies import Tally
@@ -41,11 +41,7 @@ def run_approximation(
         JepaScoreError: if too few images can be measured to calibrate on, or the sketch is as large as the embedding.
     """
     context = open_context(store, backbone, dataset, spec, plan, tally)
-    if spec.probes is not None and spec.probes >= context.dimension:
-        raise JepaScoreError(
-            f"A sketch of {spec.probes} probes is no cheaper than the {context.dimension} passes of an exact score. "
-            "Ask for fewer, or measure exactly."
-        )
+    check_probes(spec, context.dimension)
     chosen = stratified(context.labels, plan.num_calibration)
     _calibrate(context, chosen)
     fits, report = fit(context, chosen)

@@ -11,6 +11,24 @@ from jepascore_core.errors import EncoderError
 REPEAT_TOLERANCE = 1e-3
 
 
+def check_images(images: Tensor, chunk: int | None = None) -> None:
+    """Refuse what is no batch of preprocessed images, and cotangents by less than one.
+
+    Raises:
+        EncoderError: saying what was expected and seen.
+    """
+    if not isinstance(images, Tensor):
+        raise EncoderError(f"Images must be a tensor [B, C, H, W], not {type(images).__name__}.")
+    if images.ndim != 4 or images.numel() == 0:
+        raise EncoderError(
+            f"Images must be [B, C, H, W], but are {list(images.shape)}. Use images[None] for one image."
+        )
+    if not images.is_floating_point():
+        raise EncoderError(f"Images must be preprocessed, but are {images.dtype}: use backbone.preprocess.")
+    if chunk is not None and chunk < 1:
+        raise EncoderError(f"A chunk is 1 cotangent or more, not {chunk}.")
+
+
 def check_encoder(encoder: nn.Module, images: Tensor) -> None:
     """Everything that can be told of an encoder from a few forward passes; once is enough for an encoder.
 
@@ -21,7 +39,7 @@ def check_encoder(encoder: nn.Module, images: Tensor) -> None:
     check_devices(encoder, images)
     with torch.no_grad():
         first = images[:1]
-        alone, again = encoder(first), encoder(first)
+        alone, again = _encode(encoder, first), encoder(first)
         check_shape(alone, first)
         if _differ(alone, again):
             raise EncoderError(
@@ -34,6 +52,17 @@ def check_encoder(encoder: nn.Module, images: Tensor) -> None:
                 "The embedding of an image depends on the other images of its batch: batch statistics are used "
                 "although the encoder is in eval mode. Use BatchNorm with running statistics, or another norm."
             )
+
+
+def _encode(encoder: nn.Module, images: Tensor) -> Tensor:
+    """The first pass of all: what fails here fails for the size of the images, most of the time."""
+    try:
+        return encoder(images)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        reason = str(error).strip() or type(error).__name__
+        raise EncoderError(f"The encoder cannot encode images of {list(images.shape)}: {reason}") from error
 
 
 def _differ(first: Tensor, second: Tensor) -> bool:

@@ -79,3 +79,33 @@ def test_devices_must_be_one():
     with pytest.raises(EncoderError, match=r"cpu, meta.*encoder\.to"):
         check_devices(nn.Linear(4, 2, device="meta"), images())
     check_devices(nn.Linear(4, 2), images())
+
+
+LINEAR = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (images().numpy(), "a tensor.*not ndarray"),
+        (images()[0], r"are \[1, 8, 8\].*images\[None\]"),
+        (images(0), r"are \[0, 1, 8, 8\]"),
+        (images().mul(20).to(torch.uint8), "uint8: use backbone.preprocess"),
+        (images(side=9), r"cannot encode images of \[1, 1, 9, 9\]: .*81"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_refused(wrong, says):
+    with pytest.raises(EncoderError, match=says):
+        js.measure(js.wrap_encoder(LINEAR, "linear"), wrong)
+
+
+@pytest.mark.parametrize("chunk", [0, -1])
+def test_less_than_one_cotangent_at_once_is_refused(chunk):
+    with pytest.raises(EncoderError, match="1 cotangent or more"):
+        js.measure(js.wrap_encoder(LINEAR, "linear"), images(), chunk=chunk)
+
+
+def test_a_vision_transformer_says_which_size_it_wants():
+    backbone = js.wrap_encoder(VisionTransformer(img_size=16, patch_size=8, embed_dim=24, depth=1, num_heads=2), "vit")
+    with pytest.raises(EncoderError, match=r"\[1, 3, 24, 24\].*16"):
+        js.measure(backbone, torch.randn(2, 3, 24, 24))
