@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,9 @@ from torch import Tensor
 from jepascore_core.jacobian import triton_kernels
 from jepascore_core.jacobian.trace import AttentionTrace, NormTrace
 from jepascore_core.jacobian.vit import FoldedBlock, Operations, project_back
+
+#: Products and sums may be one instruction: what a compiler does of itself has changed.
+_FUSING = {"enable_fp_fusion": True}
 
 #: Values that one program of an elementwise kernel handles at once.
 _ELEMENTS = 2048
@@ -89,7 +93,7 @@ def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, hea
     return gradients.view(batch, count, length, 3 * width)
 
 
-def _launch(tile: Tile, channels: int) -> dict[str, int]:
+def _launch(tile: Tile, channels: int) -> dict[str, Any]:
     """A tile as its kernel and its launch want it."""
     return {
         "rows_at_once": tile.rows,
@@ -97,6 +101,7 @@ def _launch(tile: Tile, channels: int) -> dict[str, int]:
         "channels": channels,
         "num_warps": tile.warps,
         "num_stages": tile.stages,
+        **_FUSING,
     }
 
 
@@ -107,7 +112,7 @@ def _scale_hidden(slopes: Tensor, hidden: Tensor) -> Tensor:
     scaled = hidden if width == hidden_width else hidden.new_empty(batch, count, live, width)
     grid = triton.cdiv(live * width, _ELEMENTS), triton.cdiv(count, _GROUP), batch
     triton_kernels.scale_hidden[grid](
-        hidden, slopes, scaled, count, live, width, hidden_width, at_once=_ELEMENTS, group=_GROUP
+        hidden, slopes, scaled, count, live, width, hidden_width, at_once=_ELEMENTS, group=_GROUP, **_FUSING
     )
     return scaled
 
@@ -127,5 +132,6 @@ def _add_norm_pull_back(cotangents: Tensor, gradients: Tensor, norm: NormTrace) 
         width,
         rows_at_once=rows,
         channels=channels,
+        **_FUSING,
     )
     return gradients

@@ -49,7 +49,9 @@ def compiled(kernel, constants, capability, warps, stages):
             aligned[(position,)] = [["tt.divisibility", 16]]
     source = ASTSource(fn=kernel, signature=types, constexprs=constants, attrs=aligned)
     return triton.compile(
-        source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps, "num_stages": stages}
+        source,
+        target=GPUTarget("cuda", capability, 32),
+        options={"num_warps": warps, "num_stages": stages, "enable_fp_fusion": True},
     )
 
 
