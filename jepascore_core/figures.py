@@ -79,7 +79,7 @@ def histogram_figure(
         dash = DASHES[position // len(PALETTE) % len(DASHES)]
         figure.add_trace(_histogram_trace(view, position, colour, dash, share, shape))
         if len(view.series) <= len(PALETTE):
-            shapes.append(_upright(series.median, {"color": colour, "width": 2, "dash": "dash"}))
+            shapes.append(_median(series, colour))
     for position, half_width in enumerate(half_widths):
         if half_width is not None:
             figure.data[position].name += f", each ± {half_width:.2g}"
@@ -113,12 +113,12 @@ def before_after_figure(view: Histograms) -> go.Figure:
         pattern = "/" if series.title == "Dropped" else ""
         figure.add_trace(trace.update(marker={"opacity": 0.7, "pattern": {"shape": pattern}}))
     outline = {"color": NEUTRAL, "width": 1.5, "shape": "hv"}
-    name = f"{before.title} (n = {before.num_scored:,}, median {score_text(before.median)})"
     # The last bin, too, ends where it ends.
     heights = np.array([*before.counts, before.counts[-1]])
+    name = _legend_text(view, before)
     figure.add_trace(go.Scatter(x=edges, y=heights, name=name, mode="lines", line=outline, hoverinfo="skip"))
     medians = [(before, NEUTRAL), *((series, colours[series.title]) for series in parts)]
-    shapes = [_upright(series.median, {"color": colour, "width": 2, "dash": "dash"}) for series, colour in medians]
+    shapes = [_median(series, colour) for series, colour in medians]
     figure.update_layout(barmode="stack", bargap=0, showlegend=True, shapes=shapes, legend={"traceorder": "normal"})
     figure.update_xaxes(title=f"JEPA-SCORE ({view.unit}), {HIGHER}")
     figure.update_yaxes(title="Samples", rangemode="tozero")
@@ -142,6 +142,10 @@ def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
 
 
+def _median(series: HistogramSeries, colour: str) -> dict[str, Any]:
+    return _upright(series.median, {"color": colour, "width": 2, "dash": "dash"})
+
+
 def _interval(view: Histograms, position: int, half_width: float) -> dict[str, Any]:
     """A bar across the median, below the top."""
     median, colour, height = view.series[position].median, PALETTE[position % len(PALETTE)], 0.97 - 0.04 * position
@@ -163,7 +167,7 @@ def _histogram_trace(
     common: dict[str, Any] = {
         "x": np.array(view.edges[1:]) if shape == "ecdf" else middles,
         "y": heights[shape](),
-        "name": f"{_series_name(view, series)} (n = {series.num_scored:,}, median {score_text(series.median)})",
+        "name": _legend_text(view, series),
         "customdata": [[position, place] for place in range(len(counts))],
         "hovertext": [_bin_text(view, series, place) for place in range(len(counts))],
         "hovertemplate": "%{hovertext}<extra></extra>",
@@ -174,6 +178,10 @@ def _histogram_trace(
         width = view.edges[1] - view.edges[0]
         return go.Bar(**common, width=width, marker={"color": colour, "opacity": 0.6, "line": {"width": 0}})
     return go.Scatter(**common, mode="lines", line={"color": colour, "width": 1.75, "dash": dash})
+
+
+def _legend_text(view: Histograms, series: HistogramSeries) -> str:
+    return f"{_series_name(view, series)} (n = {series.num_scored:,}, median {score_text(series.median)})"
 
 
 def _series_name(view: Histograms, series: HistogramSeries) -> str:

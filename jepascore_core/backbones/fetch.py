@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
+from jepascore_core.backbones.preprocessing import STATED_AS
 from jepascore_core.backbones.presence import weights_path
 from jepascore_core.backbones.specs import WeightSource
 from jepascore_core.errors import WeightsUnavailableError
@@ -26,8 +27,7 @@ def source_file(name: str, source: WeightSource, offline: bool) -> Path:
     if source.url:
         return url_file(name, source.url, offline, source.saved_as)
     raise WeightsUnavailableError(
-        f"No weights of {name} are published. Pass --checkpoint FILE of a training with --mean, --std and --image-size "
-        "(in the app under Own weights)."
+        f"No weights of {name} are published. Pass --checkpoint FILE of a training with {STATED_AS}."
     )
 
 

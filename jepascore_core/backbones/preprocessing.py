@@ -10,6 +10,9 @@ from typing import Any
 from jepascore_core.errors import PreprocessingError
 from jepascore_core.records import BackboneRef, Preprocessing
 
+#: How a person states what a training used.
+STATED_AS = "--mean, --std and --image-size (in the app under Own weights)"
+
 #: Pillow's numbers of its filters, as transformers writes them.
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
@@ -40,7 +43,7 @@ def stated(ref: BackboneRef) -> Preprocessing:
         PreprocessingError: if mean, std or image size is missing.
     """
     if ref.image_size is None or ref.mean is None or ref.std is None:
-        raise PreprocessingError(f"{ref.name} needs --mean, --std and --image-size (in the app under Own weights).")
+        raise PreprocessingError(f"{ref.name} needs {STATED_AS}.")
     return Preprocessing(ref.image_size, ref.image_size, ref.mean, ref.std, ref.image_size)
 
 
@@ -57,10 +60,7 @@ def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
     if not values.get("do_normalize", True):
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if sides is None or not mean or not std or not values.get("do_resize", True):
-        raise PreprocessingError(
-            f"{source} leaves open how images become inputs. Give --mean, --std and --image-size (in the app under Own "
-            "weights)."
-        )
+        raise PreprocessingError(f"{source} leaves open how images become inputs. Give {STATED_AS}.")
     squashed = _sides(size)
     return Preprocessing(
         height=sides[0],

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import hub_file, url_file
 from jepascore_core.backbones.local import compare, load_strictly, read_checkpoint, require_preprocessing, state_from
+from jepascore_core.backbones.preprocessing import STATED_AS
 from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records import BackboneRef, Preprocessing
@@ -171,7 +172,7 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
         return url_file(name, url, offline)
     raise WeightsUnavailableError(
         f"timm has no weights for {name}. Choose another one (`jepascore backbones`), or pass --checkpoint FILE with "
-        "--mean, --std and --image-size (in the app under Own weights)."
+        f"{STATED_AS}."
     )
 
 
