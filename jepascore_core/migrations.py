@@ -177,6 +177,14 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
     ALTER TABLE datasets ADD COLUMN error TEXT;
     ALTER TABLE datasets ADD COLUMN wanted TEXT
     """,
+    """
+    CREATE TABLE decision_tokens (
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        token TEXT NOT NULL,
+        action_id INTEGER REFERENCES decision_actions (action_id) ON DELETE CASCADE,
+        PRIMARY KEY (dataset_id, token)
+    )
+    """,
 )
 
 

@@ -46,6 +46,7 @@ def step_back(home: Path) -> None:
     with sqlite3.connect(home / "catalogue.sqlite") as connection:
         for column in ("ignored", "error", "wanted"):
             connection.execute(f"ALTER TABLE datasets DROP COLUMN {column}")
+        connection.execute("DROP TABLE decision_tokens")
         connection.execute(f"PRAGMA user_version = {MIGRATIONS.index(settle_former_files)}")
 
 

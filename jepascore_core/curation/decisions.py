@@ -2,6 +2,9 @@
 
 Deciding, undoing and redoing all append rows; nothing is ever changed or deleted, so undo has no limit, survives a
 restart, and takes back one's own last decision only, whatever somebody else decided meanwhile.
+
+Who cannot know whether an answer was lost with the server sends again. Hence the token: what is asked for with a token
+that was seen before is not done a second time.
 """
 
 from __future__ import annotations
@@ -92,10 +95,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class UndoState:
-    """How many of a person's actions can be undone and redone."""
+    """How many of a person's actions can be undone and redone; of the next ones, the first to come first, the key of
+    the sample that each is about, None for an action about several."""
 
     num_undo: int
     num_redo: int
+    next_undo: tuple[str | None, ...] = ()
+    next_redo: tuple[str | None, ...] = ()
 
 
 def user_name() -> str:
@@ -136,17 +142,25 @@ def decide(
     verdict: DecisionVerdict,
     who: str,
     why: str = "",
+    token: str | None = None,
 ) -> int:
     """Decide about samples (sample key, content id) in one action, which is undone as a whole; returns its id.
+
+    `token`: of whoever may have to ask again; the second time nothing is done, and the id of the first is returned.
 
     Raises:
         RuleError: for an unknown verdict, no name or no samples.
     """
-    return decide_each(store, dataset_id, dict.fromkeys(samples, verdict), who, why)
+    return decide_each(store, dataset_id, dict.fromkeys(samples, verdict), who, why, token)
 
 
 def decide_each(
-    store: Store, dataset_id: str, verdicts: dict[tuple[str, str], DecisionVerdict], who: str, why: str = ""
+    store: Store,
+    dataset_id: str,
+    verdicts: dict[tuple[str, str], DecisionVerdict],
+    who: str,
+    why: str = "",
+    token: str | None = None,
 ) -> int:
     """Like `decide`, with a verdict for each sample."""
     if not verdicts or not set(verdicts.values()) <= set(DECISION_VERDICTS):
@@ -155,27 +169,45 @@ def decide_each(
         raise RuleError("A decision needs the name of who made it.")
     with store.catalogue.transaction() as connection:
         connection.execute("BEGIN IMMEDIATE")
+        seen, former = _seen(connection, dataset_id, token)
+        if seen:
+            return former or 0
         action_id = _append(connection, dataset_id, "decide", who.strip(), why, None)
+        _remember(connection, dataset_id, token, action_id)
         rows = [(action_id, key, content_id, verdict) for (key, content_id), verdict in verdicts.items()]
         connection.executemany("INSERT INTO decisions VALUES (?, ?, ?, ?)", rows)
     return action_id
 
 
-def undo(store: Store, dataset_id: str, who: str) -> Action | None:
-    """Take back the last action of a person that still stands; returns it, or None if there is none."""
-    return _turn(store, dataset_id, who, "undo")
+def undo(store: Store, dataset_id: str, who: str, token: str | None = None) -> Action | None:
+    """Take back the last action of a person that still stands; returns it, or None if there is none.
+
+    With a `token` that was seen before, nothing is done, and what was taken back then is returned.
+    """
+    return _turn(store, dataset_id, who, "undo", token)
 
 
-def redo(store: Store, dataset_id: str, who: str) -> Action | None:
-    """Take back the last undo of a person, unless something was decided since; returns what stands again, or None."""
-    return _turn(store, dataset_id, who, "redo")
+def redo(store: Store, dataset_id: str, who: str, token: str | None = None) -> Action | None:
+    """Take back the last undo of a person, unless something was decided since; returns what stands again, or None.
+
+    `token` as for `undo`.
+    """
+    return _turn(store, dataset_id, who, "redo", token)
 
 
-def undo_state(store: Store, dataset_id: str, who: str) -> UndoState:
-    """What `undo` and `redo` could do now."""
+def undo_state(store: Store, dataset_id: str, who: str, limit: int = 0) -> UndoState:
+    """What `undo` and `redo` could do now, with the samples of the next `limit` of each."""
     with store.catalogue.transaction() as connection:
         done, undone = _stacks(connection, dataset_id, who.strip())
-    return UndoState(len(done), len(undone))
+        shown = [*done[len(done) - min(limit, len(done)) :], *undone[len(undone) - min(limit, len(undone)) :]]
+        found = connection.execute(
+            """SELECT action_id, min(sample_key) AS key FROM decisions
+            WHERE action_id IN (SELECT value FROM json_each(?)) GROUP BY action_id HAVING count(*) = 1""",
+            [json.dumps(shown)],
+        )
+        keys = {row["action_id"]: row["key"] for row in found}
+    next_undo, next_redo = (tuple(keys.get(item) for item in stack[::-1][:limit]) for stack in (done, undone))
+    return UndoState(len(done), len(undone), next_undo, next_redo)
 
 
 def current_decisions(store: Store, dataset_id: str) -> tuple[Decision, ...]:
@@ -227,16 +259,33 @@ def journal_state(store: Store, dataset_id: str) -> int:
         return int(connection.execute(sql, [dataset_id]).fetchone()[0])
 
 
-def _turn(store: Store, dataset_id: str, who: str, kind: Literal["undo", "redo"]) -> Action | None:
+def _turn(store: Store, dataset_id: str, who: str, kind: Literal["undo", "redo"], token: str | None) -> Action | None:
     with store.catalogue.transaction() as connection:
         connection.execute("BEGIN IMMEDIATE")
-        done, undone = _stacks(connection, dataset_id, who.strip())
-        stack = done if kind == "undo" else undone
-        if not stack:
+        seen, turn = _seen(connection, dataset_id, token)
+        if not seen:
+            done, undone = _stacks(connection, dataset_id, who.strip())
+            stack = done if kind == "undo" else undone
+            turn = _append(connection, dataset_id, kind, who.strip(), "", stack[-1]) if stack else None
+            # That there was nothing is remembered as well: by the time of a second asking there may be something.
+            _remember(connection, dataset_id, token, turn)
+        if turn is None:
             return None
-        _append(connection, dataset_id, kind, who.strip(), "", stack[-1])
-        row = connection.execute(_ACTION.format(where="WHERE action_id = ?"), [stack[-1]]).fetchone()
+        where = "WHERE action_id = (SELECT coalesce(target, action_id) FROM decision_actions WHERE action_id = ?)"
+        row = connection.execute(_ACTION.format(where=where), [turn]).fetchone()
     return Action(**dict(row))
+
+
+def _seen(connection: sqlite3.Connection, dataset_id: str, token: str | None) -> tuple[bool, int | None]:
+    """Whether a token was seen before, and the row of the journal that it led to, if any."""
+    sql = "SELECT action_id FROM decision_tokens WHERE dataset_id = ? AND token = ?"
+    row = connection.execute(sql, [dataset_id, token]).fetchone() if token is not None else None
+    return row is not None, row["action_id"] if row is not None else None
+
+
+def _remember(connection: sqlite3.Connection, dataset_id: str, token: str | None, action_id: int | None) -> None:
+    if token is not None:
+        connection.execute("INSERT INTO decision_tokens VALUES (?, ?, ?)", [dataset_id, token, action_id])
 
 
 def _stacks(connection: sqlite3.Connection, dataset_id: str, who: str) -> tuple[list[int], list[int]]:

@@ -63,6 +63,53 @@ def test_verdicts_of_some_samples(store, dataset_id):
     assert verdicts(store, "another", "abc") == {}
 
 
+def test_what_is_sent_again_is_done_once(store, dataset_id):
+    first = decide(store, dataset_id, [sample("a")], "drop", "ada", token="1")
+    second = decide(store, dataset_id, [sample("b")], "keep", "ada", token="2")
+    assert (
+        decide(store, dataset_id, [sample("a")], "drop", "ada", token="1"),
+        decide(store, dataset_id, [sample("b")], "keep", "ada", token="2"),
+    ) == (first, second)
+    undone = undo(store, dataset_id, "ada", token="3")
+    assert undone is not None and undone.first_key == "b"
+    assert undo(store, dataset_id, "ada", token="3") == undone
+    again = Store(store.home)
+    assert undo(again, dataset_id, "ada", token="3") == undone, "also by a server that was started again"
+    assert redo(store, dataset_id, "ada", token="4") == redo(store, dataset_id, "ada", token="4")
+    assert standing(store, dataset_id) == {"a": "drop", "b": "keep"}
+    assert [action.kind for action in history(store, dataset_id)] == ["redo", "undo", "decide", "decide"]
+
+
+def test_an_undo_that_found_nothing_undoes_nothing_later(store, dataset_id):
+    assert undo(store, dataset_id, "ada", token="1") is None
+    decide(store, dataset_id, [sample("a")], "drop", "ada", token="2")
+    assert undo(store, dataset_id, "ada", token="1") is None
+    assert standing(store, dataset_id) == {"a": "drop"}
+
+
+def test_tokens_of_datasets_are_their_own_and_go_with_them(store, dataset_id):
+    other = add_dataset(store, "other", [make_sample("a")]).dataset_id
+    for name in (dataset_id, other):
+        decide(store, name, [sample("a")], "drop", "ada", token="1")
+        assert standing(store, name) == {"a": "drop"}
+    with store.catalogue.transaction() as connection:
+        connection.execute("DELETE FROM datasets WHERE dataset_id = ?", [other])
+        assert connection.execute("SELECT dataset_id FROM decision_tokens").fetchall()[0][0] == dataset_id
+
+
+def test_what_is_undone_next_is_known(store, dataset_id):
+    for key in "abc":
+        decide(store, dataset_id, [sample(key)], "drop", "ada")
+    decide(store, dataset_id, [sample("a"), sample("b")], "keep", "ada")
+    found = undo_state(store, dataset_id, "ada", 3)
+    assert (found.num_undo, found.next_undo, found.next_redo) == (4, (None, "c", "b"), ())
+    undo(store, dataset_id, "ada")
+    undo(store, dataset_id, "ada")
+    found = undo_state(store, dataset_id, "ada", 3)
+    assert (found.next_undo, found.next_redo) == (("b", "a"), ("c", None))
+    assert undo_state(store, dataset_id, "ada").next_undo == ()
+
+
 def test_undo_and_redo_without_limit(store, dataset_id):
     for number in range(30):
         decide(store, dataset_id, [sample("abc"[number % 3])], ("keep", "drop")[number % 2], "ada")
