@@ -11,11 +11,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from jepascore_core.cli.app_script import app_script
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say, work_json
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
@@ -130,9 +130,7 @@ def open_app(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Open the app in the browser; Ctrl-C ends it, and the worker goes on with what is unfinished."""
-    script = Path(__file__).parents[2] / "app.py"
-    if not script.is_file():
-        raise JepaScoreError("The app's pages are not installed: run this from a clone of the repository.")
+    script = app_script()
     chosen = _checked_port(port) if port else _free_port()
     if demo and any(run.state.is_active for run in request_demo(Store())):
         say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")

@@ -64,22 +64,33 @@ class Visit:
 @contextmanager
 def serve(script: Path, home: Path, *options: str) -> Iterator[Server]:
     """Run `streamlit run SCRIPT` on a free port until the block ends; the whole process group goes with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home.mkdir(parents=True, exist_ok=True)
-    log = home / "server.log"
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options]
     folder = script.parent if (script.parent / ".streamlit").is_dir() else ROOT
-    environment = {**os.environ, "JEPASCORE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    health = f"http://127.0.0.1:{port}{_base_path(options)}/_stcore/health"
+    with running(command, folder, home, health, PYTHONPATH=str(ROOT)) as server:
+        yield server
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], folder: Path, home: Path, health: str, **environment: str) -> Iterator[Server]:
+    """Run a command that starts the app, from this folder, until the block ends; its worker is ended, too."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    own = {**os.environ, "JEPASCORE_HOME": str(home), **environment}
     with log.open("w") as sink:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=sink, stderr=sink, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=folder, env=own, stdout=sink, stderr=sink, start_new_session=True)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_up(f"{url}{_base_path(options)}/_stcore/health", process, log)
-        yield Server(url, home, log)
+        _wait_until_up(health, process, log)
+        address = urlsplit(health)
+        yield Server(f"{address.scheme}://{address.netloc}", home, log)
     finally:
         _end(process)
         _end_worker(home)
