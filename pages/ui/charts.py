@@ -10,6 +10,7 @@ import streamlit as st
 
 from jepascore_core.figure_files import PictureKind, figure_csv, figure_html, file_name, picture_config
 from pages.ui import state
+from pages.ui.hold import hold_key
 from pages.ui.text import plain
 
 _KINDS: tuple[PictureKind, ...] = ("png", "svg")
@@ -56,9 +57,9 @@ def _draw_downloads(figure: go.Figure, key: str, title: str, name: str) -> None:
         picked = st.segmented_control(
             "The camera on the figure saves",
             _KINDS,
-            default=_kind(),
             format_func=str.upper,
-            key=f"{key}-kind",
+            key=hold_key(f"{key}-kind", _kind()),
+            required=True,
             on_change=_keep_kind,
             args=(f"{key}-kind",),
         )

@@ -41,7 +41,7 @@ def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     options = {choice.dataset_id: choice.name for choice in choices}
     with place:
         picked = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
-    chosen = next(choice for choice in choices if choice.dataset_id == picked)
+    chosen = next((choice for choice in choices if choice.dataset_id == picked), choices[0])
     if not chosen.has_index:
         nothing_yet(_no_index(chosen))
         return None
@@ -117,7 +117,7 @@ def choose_definition(resets: Sequence[str] = ()) -> Definition:
     options = {definition: DEFINITION_SHORT[definition] for definition in DEFINITIONS}
     about = f"{DEFINITION_HELP}\n\nOf estimates only Rank and Paper are known. {NO_SPECTRUM}"
     picked = pick_one("Definition", state.DEFINITION, options, segments=True, resets=resets, help=about)
-    return next(definition for definition in DEFINITIONS if definition == picked)
+    return picked or DEFINITIONS[0]
 
 
 def measured_id(choice: MeasuredChoice | BackboneChoice) -> str:

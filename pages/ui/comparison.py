@@ -44,10 +44,11 @@ def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_set
     classes = class_choices(store(), dataset_id)
     columns = st.columns([3, 4, 4])
     with columns[0]:
-        picked = pick_one("Class", state.LABEL, {label_id(choice.label): choice.title for choice in classes})
+        by_id = {label_id(choice.label): choice for choice in classes}
+        picked = pick_one("Class", state.LABEL, {name: choice.title for name, choice in by_id.items()})
     with columns[1]:
         per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
-    label = next(choice.label for choice in classes if label_id(choice.label) == picked)
+    label = by_id[picked].label if picked else None
     look_ahead(partial(extreme_overlaps, store(), score_sets, per_group, [label]))
     look_ahead(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
     _draw_rows(chosen, score_sets, label, per_group)

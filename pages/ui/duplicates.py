@@ -35,11 +35,10 @@ def draw_duplicates(scores: ScoreSet) -> None:
     picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,), help=RADII_HELP)
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
-        chosen = pick_one("Propose to keep", state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS})
+        keep = pick_one("Propose to keep", state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS}) or KEEPERS[0]
     with right:
         who = choose_reviewer()
     radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
-    keep = next(name for name in KEEPERS if name == chosen)
     if not prepared(scores, curation_of([OnePer(radius, keep)])):
         return
     found = known_near_groups(store(), scores, radius) if radius is not None else None

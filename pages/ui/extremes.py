@@ -156,8 +156,7 @@ def _open(label: Label) -> None:
 
 def _pick_order() -> ClassOrder:
     titles = {name: ORDER_TITLES[name] for name in CLASS_ORDERS}
-    order = pick_one("Order of classes", state.ORDER, titles, resets=(state.PAGE,), help=ORDER_HELP)
-    return next(name for name in CLASS_ORDERS if name == order)
+    return pick_one("Order of classes", state.ORDER, titles, resets=(state.PAGE,), help=ORDER_HELP) or CLASS_ORDERS[0]
 
 
 def _reseed(seed: int) -> None:

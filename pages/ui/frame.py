@@ -50,6 +50,7 @@ def frame(title: str) -> Iterator[None]:
 
     A page that a visitor opens first runs without app.py, so nothing that a page needs may be left to be done there.
     """
+    state.begin_page(title)
     # An own file as the icon: for a Material symbol the browser would ask a foreign server.
     st.set_page_config(f"{title} · {APP_NAME}", ICON, "wide", SIDEBAR_PIXELS, menu_items={"About": ABOUT})
     with st.sidebar, errors_shown():

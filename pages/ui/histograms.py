@@ -33,7 +33,7 @@ from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
 
-GROUP_TITLES = {"none": "Whole", "label": "By class", "split": "By split"}
+GROUP_TITLES: dict[GroupBy, str] = {"none": "Whole", "label": "By class", "split": "By split"}
 UNIT_TITLES = {"share": "Share", "count": "Count"}
 SHAPE_TITLES: dict[Shape, str] = {"histogram": "Histogram", "density": "Density", "ecdf": "Cumulative"}
 SCALE_TITLES = {"raw": "Nats", "reference": "Reference"}
@@ -140,14 +140,12 @@ def _draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
 def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:
     with st.container(horizontal=True, gap="medium"):
         grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True, resets=RESETS)
-        shapes = {str(key): title for key, title in SHAPE_TITLES.items()}
-        picked = pick_one("Shape", state.SHAPE, shapes, segments=True, resets=RESETS)
-        shape: Shape = next(name for name in SHAPE_TITLES if name == picked)
+        shape: Shape = pick_one("Shape", state.SHAPE, SHAPE_TITLES, segments=True, resets=RESETS) or "histogram"
         unit = "share"
         if shape == "histogram":
             unit = pick_one("Height of a bar", state.UNIT, UNIT_TITLES, segments=True) or unit
         scale = pick_one("Scale", state.SCALE, SCALE_TITLES, segments=True, help=SCALE_HELP, resets=RESETS)
-    group_by: GroupBy = next(name for name in GROUPINGS if name == grouping)
+    group_by: GroupBy = grouping or GROUPINGS[0]
     options = HistogramOptions(group_by=group_by, reference=chosen.reference if scale == "reference" else None)
     return shape, unit == "share", options if shape == "histogram" else replace(options, bins=FINE_BINS)
 

@@ -54,7 +54,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         refs, how = _refine(names)
         options = pick_estimator()
         if dataset_id is not None:
-            dataset = next(choice for choice in datasets if choice.dataset_id == dataset_id)
+            dataset = next((choice for choice in datasets if choice.dataset_id == dataset_id), datasets[0])
             _draw_buttons(dataset, refs, {**how, **options}, bool(names))
             draw_probes(dataset_id)
 

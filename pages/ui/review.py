@@ -100,7 +100,7 @@ def _choose_kind(curation: Curation) -> ReviewKind:
         resets=(state.AT, state.PAGE),
         default="borderline" if curation.rules else "unlikely",
     )
-    return next(kind for kind in REVIEW_KINDS if kind == picked)
+    return picked or REVIEW_KINDS[0]
 
 
 def _page_of_queue(

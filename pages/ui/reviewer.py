@@ -8,15 +8,19 @@ from jepascore_core.curation.decisions import redo, undo, undo_state, user_name
 from jepascore_core.views.formats import count_text
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.hold import hold
 
 
 def choose_reviewer() -> str:
     """The visitor's name, kept in the URL; that of the computer's user until another one is given."""
-    key = state.widget_key(state.WHO)
     name = reviewer()
-    if st.session_state.get(key) != name:
-        st.session_state[key] = name
-    st.text_input("Your name", key=key, max_chars=60, on_change=_to_url, help="Goes with every decision that you make.")
+    st.text_input(
+        "Your name",
+        key=hold(state.WHO, name),
+        max_chars=60,
+        on_change=_to_url,
+        help="Goes with every decision that you make.",
+    )
     return name
 
 

@@ -69,7 +69,7 @@ def _choose(scores: ScoreSet) -> SampleSearch:
         text=text,
         low=low,
         high=high,
-        order=next(name for name in SEARCH_ORDERS if name == order),
+        order=order or SEARCH_ORDERS[0],
         seed=state.read_int(state.SEED, 0, 0, 10**6),
         **_keys(scores, decided),
     )

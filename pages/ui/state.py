@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -74,7 +75,9 @@ OPENED = "open"
 BARS = "bars"
 AREA = "area"
 
-#: Session state: how many datasets this visit added.
+#: Session state: the page that was last begun to be drawn.
+PAGE_SHOWN = "page-shown"
+#: How many datasets this visit added.
 NUM_ADDED = "num-added"
 #: The kind of picture that the camera of every figure saves.
 PICTURE_KIND = "picture-kind"
@@ -85,6 +88,8 @@ WHY_NOT = "why-not"
 CARRIED = (DATASET, BACKBONE, DEFINITION)
 #: The same, as free text: the rules that Review goes by, and who reviews.
 CARRIED_TEXTS = (RULES, WHO)
+
+Choice = TypeVar("Choice", bound=str)
 
 MAX_TEXT = 4096
 MAX_ITEMS = 32
@@ -128,10 +133,10 @@ def read_flag(name: str) -> bool:
     return st.query_params.get(name) == ON
 
 
-def read_choice(name: str, choices: Sequence[str], default: str) -> str:
+def read_choice(name: str, choices: Sequence[Choice], default: Choice) -> Choice:
     """One of `choices`, or `default`."""
     value = st.query_params.get(name)
-    return value if value is not None and value in choices else default
+    return next((choice for choice in choices if choice == value), default)
 
 
 def read_texts(name: str, choices: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -171,6 +176,27 @@ def write(name: str, value: str | float | Iterable[str] | None) -> None:
 def widget_key(name: str) -> str:
     """Session-state key of the widget that chooses a parameter."""
     return f"pick-{name}"
+
+
+def drawn_key(key: str) -> str:
+    """Session-state key of what was last drawn under the key of a widget."""
+    return f"drawn-{key}"
+
+
+def typed_key(name: str) -> str:
+    """Session-state key of where and when somebody last changed a parameter."""
+    return f"typed-{name}"
+
+
+def begin_page(title: str) -> None:
+    """Note that a page begins to be drawn: the widgets of others are gone, whatever session state holds of them."""
+    st.session_state[PAGE_SHOWN] = title
+
+
+def shown_page() -> str | None:
+    """Title of the page that was last begun; in a callback that of the page on which something was done."""
+    value = st.session_state.get(PAGE_SHOWN)
+    return None if value is None else str(value)
 
 
 def done_key(name: str) -> str:
