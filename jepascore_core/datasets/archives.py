@@ -24,8 +24,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jepascore_core.datasets.candidates import scan_failure
-from jepascore_core.datasets.folders import extension, has_image_name, is_skipped, is_split_name
+from jepascore_core.datasets.folders import is_split_name
 from jepascore_core.datasets.idx import is_idx_name
+from jepascore_core.datasets.listing import extension, has_image_name, is_skipped
 from jepascore_core.datasets.reading import MAX_FILE_BYTES
 from jepascore_core.datasets.table_files import TABLE_EXTENSIONS
 from jepascore_core.datasets.uris import clean_text, path_to_uri, sample_key

@@ -14,12 +14,15 @@ import pyarrow as pa
 from jepascore_core.errors import SampleError
 from jepascore_core.records import SampleFailure
 
+#: Name of a label or split column that says: there is none.
+NO_COLUMN = "none"
 KINDS = ("imagefolder", "flat", "table", "zip", "idx")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """How a source is to be read; None means: as before, the first time: find out; an empty text: find out again.
+    A label or split column "none" means that there is none.
 
     `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks
     may lead to.
@@ -34,6 +37,10 @@ class SourceOptions:
     def to_dict(self) -> dict[str, str | None]:
         """Plain dictionary, ready for JSON."""
         return dataclasses.asdict(self)
+
+    def told(self) -> tuple[str, ...]:
+        """The label and split columns that were given, if they are to be columns at all."""
+        return tuple(name for name in (self.label_column, self.split_column) if name not in (None, NO_COLUMN))
 
     def located(self) -> Self:
         """The same with a full root: the worker, who reads the source, stands in another folder."""

@@ -22,9 +22,9 @@ _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 
 
 def to_text(value: Any) -> str | None:
-    """Text form of one cell; None stays None."""
-    if value is None or isinstance(value, str):
-        return None if value is None else clean_text(value)
+    """Text form of one cell; None stays None, and a number that is not one is None."""
+    if value is None or isinstance(value, str) or value != value:
+        return clean_text(value) if isinstance(value, str) else None
     if isinstance(value, bool | int | float):
         return str(value)
     if isinstance(value, list | dict | tuple):
@@ -71,10 +71,11 @@ def cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
 def from_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of text in the type that its cells spell; empty cells become null."""
     column = pc.if_else(pc.equal(column, ""), None, column)
+    trimmed = pc.utf8_trim_whitespace(column)
     for pattern, wanted in ((_INTEGER, pa.int64()), (_BOOLEAN, pa.bool_()), (_DECIMAL, pa.float64())):
-        if column.null_count < len(column) and pc.all(pc.match_substring_regex(column, pattern)).as_py():
+        if column.null_count < len(column) and pc.all(pc.match_substring_regex(trimmed, pattern)).as_py():
             with contextlib.suppress(pa.ArrowInvalid):  # numbers beyond a double, such as 1e999
-                return column.cast(wanted)
+                return trimmed.cast(wanted)
     return column
 
 

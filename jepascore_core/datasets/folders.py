@@ -11,28 +11,13 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from jepascore_core.datasets.candidates import Candidate, scan_failure
+from jepascore_core.datasets.listing import extension, has_image_name, is_skipped
 from jepascore_core.datasets.uris import Roots, clean_text, path_to_uri, sample_key
 from jepascore_core.errors import SourceError
 from jepascore_core.records import SampleFailure
 
-#: Names of files that we expect to decode.
-IMAGE_EXTENSIONS = frozenset(
-    """
-    .jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .tif .tiff .avif .ppm .pgm .pbm .pnm .pfm
-    """.split()  # noqa: SIM905 - forty quoted names are not easier to read
-)
-
-#: Names of images in formats that we do not decode: their owner hears of them as failures, instead of missing them.
-FOREIGN_EXTENSIONS = frozenset(
-    """
-    .heic .heif .jp2 .j2k .jpf .jpx .jxl .psd .xcf .tga .ico .cur .icns .dib .svg .eps .wmf .emf .dds .qoi .pcx .sgi
-    .xbm .xpm .exr .hdr .fits .dng .cr2 .cr3 .nef .arw .orf .rw2 .raf
-    """.split()  # noqa: SIM905
-)
-
 SPLIT_NAMES = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing"))
 _LONGEST_EXTENSION = 10
-_SKIPPED_FOLDERS = frozenset(("__MACOSX",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +49,6 @@ class _Listing:
     folders: list[str] = field(default_factory=list)
     special: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-
-
-def extension(name: str) -> str:
-    """Lower-case extension with its dot, or ""."""
-    dot = name.rfind(".")
-    return name[dot:].lower() if dot > 0 else ""
-
-
-def has_image_name(name: str) -> bool:
-    """Whether the name says that the file is an image."""
-    found = extension(name)
-    return found in IMAGE_EXTENSIONS or found in FOREIGN_EXTENSIONS
-
-
-def is_skipped(name: str) -> bool:
-    """Whether an entry is passed over without a word: hidden files and archive leftovers."""
-    return name.startswith(".") or name in _SKIPPED_FOLDERS
 
 
 def is_split_name(name: str) -> bool:

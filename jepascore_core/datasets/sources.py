@@ -11,8 +11,9 @@ from pathlib import Path
 
 from jepascore_core.datasets.archives import content_root, unpack
 from jepascore_core.datasets.candidates import KINDS, ScanPlan, SourceOptions
-from jepascore_core.datasets.folders import has_image_name, has_images, is_skipped, scan_folder, split_folders
+from jepascore_core.datasets.folders import has_images, scan_folder, split_folders
 from jepascore_core.datasets.idx import is_idx_images, plan_idx
+from jepascore_core.datasets.listing import has_image_name, is_skipped
 from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import find_table, plan_table

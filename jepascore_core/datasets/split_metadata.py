@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from jepascore_core.datasets.candidates import Candidate, SourceOptions, scan_failure
+from jepascore_core.datasets.candidates import NO_COLUMN, Candidate, SourceOptions, scan_failure
 from jepascore_core.datasets.columns import cast, common_type, from_text
 from jepascore_core.datasets.table_files import TableFile, head, read_table
 from jepascore_core.datasets.tables import PATH_NAMES, find_columns, label_texts, texts, unique_keys
@@ -103,7 +103,7 @@ def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: Sou
             raise SourceError(f"{root}/{split} holds several tables of metadata: keep one of {', '.join(found)}.")
     paths = {split: f"{root}/{split}/{name}" for split, (name,) in files.items()}
     names = {path: head(Path(path)).names for path in paths.values()}
-    if not any(options.label_column in (None, *columns) for columns in names.values()):
+    if not any(options.label_column in (None, NO_COLUMN, *columns) for columns in names.values()):
         first = next(iter(names))
         find_columns(names[first], replace(options, split_column=None), first)
     return _joined(root, [_Described.read(split, path, options) for split, path in paths.items()])
@@ -135,7 +135,9 @@ class _Described:
     def read(cls, split: str, path: str, options: SourceOptions) -> _Described:
         content = read_table(Path(path))
         table, given = content.table, options.label_column
-        wanted = replace(options, split_column=None, label_column=given if given in table.column_names else None)
+        wanted = replace(
+            options, split_column=None, label_column=given if given in (NO_COLUMN, *table.column_names) else None
+        )
         found = find_columns(table.column_names, wanted, path, content.embedded)
         label = found.label if given in (None, found.label) else None
         # The folder says the split: a column of that name is one like others.

@@ -10,15 +10,15 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from jepascore_core.datasets.columns import cast, common_type, from_arrow, from_values, has_bytes
+from jepascore_core.datasets.csv_rows import BadLine, CsvRow, csv_rows
 from jepascore_core.datasets.uris import clean_text
 from jepascore_core.errors import SourceError
 
@@ -26,7 +26,7 @@ TABLE_EXTENSIONS = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"))
 
 _JSON_EXTENSIONS = (".jsonl", ".ndjson")
 _HEAD_ROWS = 100
-_JSON_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 10_000
 _SEPARATORS = ",;\t|"
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeError, csv.Error)
 
@@ -36,14 +36,6 @@ class Head(NamedTuple):
 
     names: list[str]
     rows: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line of a table that could not be parsed; `number` counts from 1."""
-
-    number: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +76,9 @@ def head(path: Path) -> Head:
                 keys = list(_json_columns(rows))
                 names = unique_names(keys)
                 return Head(names, [dict(zip(names, map(row.get, keys), strict=True)) for row in rows])
-            names, separator = _csv_header(path)
-            records = islice(csv.reader(lines, delimiter=separator), 1, _HEAD_ROWS)
-            return Head(names, [dict(zip(names, record, strict=False)) for record in records])
+            names, rows = _csv_parts(path, lines)
+            found = (row.cells for row in rows if isinstance(row, CsvRow))
+            return Head(names, [dict(zip(names, cells, strict=True)) for cells in islice(found, _HEAD_ROWS)])
     except _READ_ERRORS as error:
         raise _unreadable(path, error) from error
 
@@ -133,34 +125,38 @@ def _open_text(path: Path) -> Any:
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _csv_header(path: Path) -> tuple[list[str], str]:
-    """Column names, and the separator: a tab in TSV, else the one that is most frequent in the first line."""
-    with _open_text(path) as stream:
-        first = stream.readline()
-        separator = "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first.count)
-        stream.seek(0)
-        header = next(csv.reader(stream, delimiter=separator), None)
-    if not header:
+def _csv_parts(path: Path, lines: Iterable[str]) -> tuple[list[str], Iterator[CsvRow | BadLine]]:
+    """Column names of CSV or TSV, and its rows. The separator is a tab in TSV, else the commonest of the first line."""
+    iterator = iter(lines)
+    beginning: list[str] = []
+    while not "".join(beginning).strip() and (line := next(iterator, None)) is not None:
+        beginning.append(line)
+    first = beginning[-1] if beginning else ""
+    separator = "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first.count)
+    rows = csv_rows(chain(beginning, iterator), separator)
+    header = next(rows, None)
+    if header is None:
         raise SourceError(f"The table {path} is empty: it needs a first line with column names.")
-    return unique_names(header), separator
+    if isinstance(header, BadLine):
+        raise SourceError(
+            f"The column names of the table {path} cannot be read: {header.reason}. Correct line {header.number}."
+        )
+    return unique_names(header.cells), rows
 
 
 def _read_csv(path: Path) -> TableFile:
-    names, separator = _csv_header(path)
     bad: list[BadLine] = []
-
-    def skip(row: pa_csv.InvalidRow) -> str:
-        bad.append(BadLine(row.number or 0, f"{row.actual_columns} cells instead of {row.expected_columns}"))
-        return "skip"
-
-    table = pa_csv.read_csv(
-        path,
-        # Lines are numbered only when a single thread reads them.
-        read_options=pa_csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False),
-        parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=skip),
-        convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), null_values=[]),
-    )
-    return TableFile(table, bad, is_text=True)
+    with _open_text(path) as lines:
+        names, rows = _csv_parts(path, lines)
+        parts: list[pa.RecordBatch] = []
+        while some := list(islice(rows, _ROWS_AT_ONCE)):
+            bad += [row for row in some if isinstance(row, BadLine)]
+            cells = [row.cells for row in some if isinstance(row, CsvRow)]
+            columns = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
+            if columns:
+                parts.append(pa.record_batch(columns, names))
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return TableFile(pa.Table.from_batches(parts, schema), bad, is_text=True)
 
 
 def _read_parquet(path: Path) -> TableFile:
@@ -193,7 +189,7 @@ def _read_json_lines(path: Path) -> TableFile:
     parts: list[tuple[int, dict[str, pa.Array]]] = []
     with _open_text(path) as lines:
         parsed = _json_rows(lines)
-        while some := list(islice(parsed, _JSON_ROWS_AT_ONCE)):
+        while some := list(islice(parsed, _ROWS_AT_ONCE)):
             bad += [row for row in some if isinstance(row, BadLine)]
             rows = [row for row in some if isinstance(row, dict)]
             parts.append((len(rows), {key: from_values([row.get(key) for row in rows]) for key in _json_columns(rows)}))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jepascore_core.datasets.candidates import Candidate, ScanPlan, SourceOptions, scan_failure
+from jepascore_core.datasets.candidates import NO_COLUMN, Candidate, ScanPlan, SourceOptions, scan_failure
 from jepascore_core.datasets.columns import as_type, cast, common_type, from_text
 from jepascore_core.datasets.table_files import BadLine, head, is_table, read_table
 from jepascore_core.datasets.uris import FILE_PREFIX, Roots, clean_text, path_to_uri, uri_to_path
@@ -50,7 +50,7 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
         SourceError: listing the columns there are, if a given one is missing or no path column is found; `embedded`
             are those of binary data.
     """
-    for given in (options.path_column, options.label_column, options.split_column):
+    for given in (options.path_column, *options.told()):
         if given is not None and given not in names:
             near = difflib.get_close_matches(given, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -67,9 +67,20 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
             f"Its columns are: {', '.join(names)}. Say which one holds the paths (--path-column; in the app Options, "
             "Path column)."
         )
-    label = options.label_column or _usual(names, LABEL_NAMES, (path,))
-    split = options.split_column or _usual(names, SPLIT_NAMES, (path, label))
+    label = _chosen(names, options.label_column, _label_names(names), (path,))
+    split = _chosen(names, options.split_column, SPLIT_NAMES, (path, label))
     return Columns(path, label, split)
+
+
+def _label_names(names: Sequence[str]) -> Sequence[str]:
+    """Usual names of labels; `y` is none beside `x`, where both are coordinates."""
+    return LABEL_NAMES[:-1] if "x" in {name.casefold() for name in names} else LABEL_NAMES
+
+
+def _chosen(names: Sequence[str], given: str | None, usual: Sequence[str], taken: Sequence[str | None]) -> str | None:
+    if given in names:
+        return given
+    return None if given == NO_COLUMN else _usual(names, usual, taken)
 
 
 def _usual(names: Sequence[str], usual: Sequence[str], taken: Sequence[str | None]) -> str | None:
@@ -145,7 +156,7 @@ def _items(rows: _Rows, bad_lines: list[BadLine], where: str) -> Iterator[Candid
 def _row_items(rows: _Rows, paths: pa.ChunkedArray, keys: list[str]) -> Iterator[Candidate | SampleFailure]:
     nothing = pa.chunked_array([pa.nulls(len(keys), pa.string())])
     labels = label_texts(rows.table[rows.columns.label]) if rows.columns.label else nothing
-    splits = texts(rows.table[rows.columns.split]) if rows.columns.split else nothing
+    splits = words(rows.table[rows.columns.split]) if rows.columns.split else nothing
     metadata = pa.table(rows.metadata)
     for first in range(0, len(keys), _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)
@@ -171,13 +182,19 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(column, ""), None, column)
 
 
+def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of labels or splits as text without blanks around it; what is empty or not a number (nan) is null."""
+    column = pc.utf8_trim_whitespace(texts(column))
+    return pc.if_else(pc.is_in(column, pa.array(("", "nan", "NaN"))), None, column)
+
+
 def label_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text, with whole numbers as "3" even where missing cells had made them "3.0"; empty text is null."""
+    """The words of a column, with whole numbers as "3" even where missing cells had made them "3.0"."""
     if pa.types.is_float64(column.type):
         numbers = [None if value is None or value != value else value for value in column.to_pylist()]
         cells = [str(int(value)) if value is not None and value.is_integer() else value for value in numbers]
         return pa.chunked_array([as_type(cells, pa.string())])
-    column = texts(column)
+    column = words(column)
     if column.null_count < len(column) and pc.all(pc.match_substring_regex(column, _WHOLE_FLOAT)).as_py():
         column = pc.replace_substring_regex(column, r"\.0+$", "")
     return column
