@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +30,9 @@ WORKER_IDLE_SECONDS = 1800
 #: A queued request that no worker touched for this long, with none alive, means that the worker cannot start.
 START_PATIENCE = 60.0
 START_INTERVAL = 5.0
+
+#: How often a server looks for ended children that nobody waits for, in seconds.
+REAP_INTERVAL = 2.0
 
 #: OpenMP threads that spin while they wait steal the processor from those that they wait for, as soon as anything else
 #: runs on the machine: on two busy cores a small encoder took 80 ms an image spinning, and 2.5 ms sleeping.
@@ -71,12 +76,15 @@ def worker_pid(home: Path) -> int | None:
 
 
 def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
-    """Start a worker in its own session unless one lives; it outlives this process. Returns whether one was started."""
+    """Start a worker in its own session unless one lives; it outlives this process. Returns whether one was started.
+
+    If it ends first, it leaves no zombie: a thread waits for it.
+    """
     if worker_is_alive(home):
         return False
     command = [sys.executable, "-m", "jepascore_core", "worker", "run", "--idle", str(idle_seconds)]
     with (home / "worker.log").open("ab") as log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -85,7 +93,29 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
             cwd=home,
             env={**WORKER_ENVIRONMENT, **os.environ, "JEPASCORE_HOME": str(home)},
         )
+    # A process that nobody waits for stays in the table of processes, as a zombie, for as long as its parent lives.
+    threading.Thread(target=process.wait, name="reap worker", daemon=True).start()
     return True
+
+
+def reap_unowned_children(interval: float = REAP_INTERVAL) -> None:
+    """Reap, for ever, children that have ended and that nobody in this process waits for; for a thread of a server.
+
+    Such are workers that were started before this process replaced itself by another program (`jepascore app --demo`),
+    and those whose own parent ended where this one is process 1, as in a container. Who waits for a child does so
+    within `interval` seconds of its end.
+    """
+    seen: int | None = None
+    while hasattr(os, "waitid"):  # not on Windows, nor on older Python for macOS
+        time.sleep(interval)
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            ended = None  # there are no children
+        if ended is not None and ended.si_pid == seen:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(seen, os.WNOHANG)
+        seen = ended.si_pid if ended is not None else None
 
 
 # Datasets

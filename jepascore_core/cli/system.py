@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -129,22 +130,31 @@ def open_app(
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
-    """Open the app in the browser; Ctrl-C ends it, and the worker goes on with what is unfinished."""
+    """Open the app in the browser; Ctrl-C or SIGTERM ends it, and the worker goes on with what is unfinished."""
     script = app_script()
     chosen = _checked_port(port) if port else _free_port()
     if demo and any(run.state.is_active for run in request_demo(Store())):
         say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")
     say("Starting the app. Ctrl-C ends it; the worker goes on in the background (`jepascore worker stop` ends that).")
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(chosen)]
+    command = [sys.executable, "-m", "pages.ui.serve", "run", str(script), "--server.port", str(chosen)]
     # Without a display there is no browser to open; without a terminal nobody answers the question for an address.
     has_display = sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
     headless = str(not (browser and has_display)).lower()
     command += ["--server.headless", headless, "--server.showEmailPrompt", "false"]
-    try:
-        code = subprocess.call(command, cwd=script.parent)
-    except KeyboardInterrupt:
-        code = 0  # the usual way to end it; the app has got the same signal
-    raise typer.Exit(code)
+    _become(command, script.parent)
+
+
+def _become(command: list[str], folder: Path) -> NoReturn:
+    """Replace this process by the server: whatever signal ends one of them ends the only one there is."""
+    if os.name == "nt":  # where exec starts another process and ends this one at once
+        try:
+            raise typer.Exit(subprocess.call(command, cwd=folder))
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None  # the usual way to end it; the app has got the same signal
+    os.chdir(folder)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)
 
 
 def _checked_port(port: int) -> int:

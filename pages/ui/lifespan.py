@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import pkgutil
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
+from types import FrameType
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +21,7 @@ from jepascore_core.closeups import unfinished_closeups
 from jepascore_core.curation.columns import load_columns
 from jepascore_core.curation.preparations import preparations
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.runs import ensure_worker_for_active_work, start_worker
+from jepascore_core.runs import ensure_worker_for_active_work, reap_unowned_children, start_worker
 from jepascore_core.store import Store
 from jepascore_core.views.choices import shown_first
 from jepascore_core.views.memory import look_ahead
@@ -27,6 +31,9 @@ from pages.ui.cached import store
 LATE_MODULES = ("pandas", "plotly.io", "jepascore_core.agreement_figures")
 #: What single pages need: loaded aside, since nobody may come to them.
 LATEST_MODULES = ("faiss", "scipy.special")
+#: Whoever stops the server waits at most so long for answers that are under way, in seconds: a connection that stays
+#: open in the middle of a request would hold it for ever.
+GRACE_SECONDS = 5.0
 
 
 def prepare_visits() -> None:
@@ -63,9 +70,29 @@ def resume_work(kept: Store) -> None:
         start_worker(kept.home)
 
 
+def end_in_time() -> None:
+    """From now on SIGINT and SIGTERM end the process within `GRACE_SECONDS`, also where the server would still wait."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # a server of tests, which has no signals
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        former = signal.getsignal(kind)
+
+        def handle(number: int, stack: FrameType | None, former: Any = former) -> None:
+            status = 0 if number == signal.SIGINT else 128 + number
+            timer = threading.Timer(GRACE_SECONDS, os._exit, (status,))
+            timer.daemon = True
+            timer.start()
+            if callable(former):
+                former(number, stack)
+
+        signal.signal(kind, handle)
+
+
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Before the first visitor, work that a crash or a reboot interrupted gets a worker again."""
+    end_in_time()
+    threading.Thread(target=reap_unowned_children, name="reap children", daemon=True).start()
     # A home folder that cannot be used must not keep the app from starting: every page says what is wrong with it.
     with suppress(JepaScoreError):
         await run_in_threadpool(prepare_visits)
