@@ -17,16 +17,15 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jepascore_core.datasets.candidates import scan_failure
-from jepascore_core.datasets.folders import is_split_name
 from jepascore_core.datasets.idx import is_idx_name
-from jepascore_core.datasets.listing import extension, has_image_name, is_skipped
+from jepascore_core.datasets.layout import is_split_name
+from jepascore_core.datasets.listing import PassedOver, extension, has_image_name, is_skipped
 from jepascore_core.datasets.reading import MAX_FILE_BYTES
 from jepascore_core.datasets.table_files import TABLE_EXTENSIONS
 from jepascore_core.datasets.uris import clean_text, path_to_uri, sample_key
@@ -65,7 +64,7 @@ class Unpacked(NamedTuple):
     """An extracted archive: its folder, members passed over by extension, and members that could not be extracted."""
 
     folder: Path
-    ignored: Counter[str]
+    ignored: PassedOver
     failures: list[SampleFailure]
 
 
@@ -116,7 +115,7 @@ def content_root(folder: Path) -> Path:
 def _extract(
     opened: zipfile.ZipFile, archive: Path, folder: Path, on_tick: Callable[[], None], limits: ArchiveLimits
 ) -> None:
-    ignored: Counter[str] = Counter()
+    ignored = PassedOver()
     members = list(_wanted(opened.infolist(), archive, ignored))
     state = archive.stat()
     _check_limits([member.info for member in members], archive, state.st_size, limits)
@@ -134,12 +133,12 @@ def _extract(
             message = f"{problem}: pack the archive again with this file repaired or renamed."
             failures.append(scan_failure(key, path_to_uri(str(archive)), message))
         taken.add(member.path)
-    record = {"ignored": ignored, "failures": [failure.to_dict() for failure in failures]}
+    record = {"ignored": ignored, "examples": ignored.examples, "failures": [failure.to_dict() for failure in failures]}
     (partial / _RECORD).write_text(json.dumps(record), encoding="utf-8")
     partial.replace(folder)
 
 
-def _wanted(infos: list[zipfile.ZipInfo], archive: Path, ignored: Counter[str]) -> Iterator[_Member]:
+def _wanted(infos: list[zipfile.ZipInfo], archive: Path, ignored: PassedOver) -> Iterator[_Member]:
     """Members to extract, after a check of every member."""
     for info in infos:
         name = info.filename.replace("\\", "/")
@@ -152,7 +151,7 @@ def _wanted(infos: list[zipfile.ZipInfo], archive: Path, ignored: Counter[str]) 
             raise _unsafe(archive, info, "is a symlink or device")
         found = extension(path.name)
         if not (has_image_name(path.name) or found in TABLE_EXTENSIONS or is_idx_name(path.name)):
-            ignored[clean_text(found)[:10] or "(other)"] += 1
+            ignored.note(name)
             continue
         if info.flag_bits & 1:
             raise _unsafe(archive, info, "is encrypted")
@@ -225,7 +224,9 @@ def _extract_member(opened: zipfile.ZipFile, member: _Member, partial: Path, mod
 def _read_record(folder: Path) -> Unpacked:
     record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
     failures = [SampleFailure.from_dict(failure) for failure in record["failures"]]
-    return Unpacked(folder, Counter(record["ignored"]), failures)
+    ignored = PassedOver(record["ignored"])
+    ignored.examples.update(record.get("examples", {}))
+    return Unpacked(folder, ignored, failures)
 
 
 def _remove_older(workspace: Path, source: str, current: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from jepascore_core.datasets.listing import PassedOver
 from jepascore_core.errors import SampleError
 from jepascore_core.records import SampleFailure
 
@@ -25,7 +25,8 @@ class SourceOptions:
     A label or split column "none" means that there is none.
 
     `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks
-    may lead to.
+    may lead to. `folders` says what the first level of folders is ("splits", "classes" or "none"), `encoding` how the
+    names in a zip or the text of a table are encoded, and `table` which table of a folder describes its images.
     """
 
     kind: str | None = None
@@ -33,6 +34,9 @@ class SourceOptions:
     label_column: str | None = None
     split_column: str | None = None
     root: str | None = None
+    folders: str | None = None
+    encoding: str | None = None
+    table: str | None = None
 
     def to_dict(self) -> dict[str, str | None]:
         """Plain dictionary, ready for JSON."""
@@ -71,14 +75,32 @@ class Candidate:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A guess that may be wrong: what was taken, in a sentence, and the option (a field of `SourceOptions`) with its
+    choices that settles it.
+    """
+
+    option: str
+    text: str
+    choices: tuple[str, ...]
+    chosen: str
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line that settles it."""
+        return f"--{self.option.replace('_', '-')}"
+
+
 @dataclass(slots=True)
 class ScanPlan:
     """A source, recognised. Iterating over `items` reads it and fills `ignored` (files passed over, by extension)."""
 
     kind: str
     items: Iterator[Candidate | SampleFailure]
-    ignored: Counter[str]
+    ignored: PassedOver
     metadata_types: dict[str, pa.DataType] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
 
 
 def scan_failure(key: str, uri: str, message: str) -> SampleFailure:

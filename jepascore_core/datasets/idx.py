@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jepascore_core.datasets.candidates import Candidate, ScanPlan
 from jepascore_core.datasets.idx_files import IdxFile, check_complete, items, open_idx
+from jepascore_core.datasets.listing import PassedOver
 from jepascore_core.datasets.reading import idx_uri
 from jepascore_core.datasets.uris import clean_text
 from jepascore_core.errors import SourceError
@@ -47,7 +47,7 @@ def plan_idx(source: Path) -> ScanPlan:
     if not found:
         raise SourceError(f"{source} holds no idx images file, such as train-images-idx3-ubyte.gz.")
     pairs = _pairs(found)
-    return ScanPlan("idx", _items([(pair, *_open(pair)) for pair in pairs]), Counter())
+    return ScanPlan("idx", _items([(pair, *_open(pair)) for pair in pairs]), PassedOver())
 
 
 def _pairs(found: list[Path]) -> list[_Pair]:

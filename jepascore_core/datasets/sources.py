@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from jepascore_core.datasets.archives import content_root, unpack
-from jepascore_core.datasets.candidates import KINDS, ScanPlan, SourceOptions
-from jepascore_core.datasets.folders import has_images, scan_folder, split_folders
+from jepascore_core.datasets.candidates import KINDS, NO_COLUMN, Candidate, ScanPlan, SourceOptions
+from jepascore_core.datasets.folders import scan_folder
 from jepascore_core.datasets.idx import is_idx_images, plan_idx
-from jepascore_core.datasets.listing import has_image_name, is_skipped
+from jepascore_core.datasets.layout import FOLDER_MEANINGS, Layout, find_layout
+from jepascore_core.datasets.listing import PassedOver, has_image_name, has_images, is_image, is_skipped
 from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import find_table, plan_table
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.errors import SourceError
+from jepascore_core.records import SampleFailure
 
 __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_path"]
 
@@ -78,6 +79,10 @@ def scan(
     path = _located(source)
     if options.root and not Path(options.root).expanduser().is_dir():
         raise SourceError(f"The root {options.root} is no folder: give one that exists, or leave it out.")
+    if options.folders not in (None, *FOLDER_MEANINGS):
+        raise SourceError(
+            f"Folders cannot be {options.folders!r}: choose one of {', '.join(FOLDER_MEANINGS)}, or none."
+        )
     kind = options.kind or detect_kind(path, options)
     if kind not in KINDS:
         raise SourceError(
@@ -97,20 +102,34 @@ def scan(
 def _scan_folder(path: Path, options: SourceOptions, kind: str) -> ScanPlan:
     if not path.is_dir():
         raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
-    root, allowed, ignored = str(path), _roots(path, options), Counter[str]()
+    root, allowed, ignored = str(path), _roots(path, options), PassedOver()
     if kind == "flat":
         _refuse_columns(path, options)
-        return ScanPlan(kind, scan_folder(root, allowed, ignored, recursive=False), ignored)
-    metadata = find_metadata(root, split_folders(root, allowed), allowed, options)
+        layout = Layout(has_classes=False)
+        return ScanPlan(kind, scan_folder(root, allowed, ignored, layout, recursive=False), ignored)
+    layout = find_layout(root, allowed, options.folders)
+    metadata = find_metadata(root, layout.split_folders, allowed, options)
     if metadata is None:
         _refuse_columns(path, options)
-        return ScanPlan(kind, scan_folder(root, allowed, ignored, recursive=True), ignored)
-    items = scan_folder(root, allowed, ignored, recursive=True, tables=metadata.files)
-    return ScanPlan(kind, metadata.describe(items), ignored, metadata.types)
+        items = _as_told(scan_folder(root, allowed, ignored, layout), options)
+        return ScanPlan(kind, items, ignored, questions=list(layout.questions))
+    items = scan_folder(root, allowed, ignored, layout, tables=metadata.files)
+    described = _as_told(metadata.describe(items), options)
+    return ScanPlan(kind, described, ignored, metadata.types, questions=list(layout.questions))
+
+
+def _as_told(items: Iterable[Candidate | SampleFailure], options: SourceOptions) -> Iterator[Candidate | SampleFailure]:
+    """The items of folders without the labels and splits that are not wanted."""
+    has_labels, has_splits = options.label_column != NO_COLUMN, options.split_column != NO_COLUMN
+    for item in items:
+        if isinstance(item, Candidate) and not (has_labels and has_splits):
+            yield replace(item, label=item.label if has_labels else None, split=item.split if has_splits else None)
+        else:
+            yield item
 
 
 def _refuse_columns(path: Path, options: SourceOptions, read_as: str = "a folder of images") -> None:
-    given = options.path_column or options.label_column or options.split_column
+    given = next(iter((*filter(None, [options.path_column]), *options.told())), None)
     if given:
         raise SourceError(
             f"{path} is read as {read_as}, without a column {given!r}: give the table that has it, "
@@ -141,9 +160,10 @@ def _folder_kind(folder: Path, options: SourceOptions) -> str:
             return "table"
     except OSError as error:
         raise SourceError(f"The folder {folder} cannot be listed ({error.strerror}): check its permissions.") from error
-    if any(entry.is_dir() and has_images(str(entry)) for entry in entries):
+    allowed = _roots(folder, options)
+    if any(entry.is_dir() and has_images(str(entry), allowed) for entry in entries):
         return "imagefolder"
-    if any(has_image_name(entry.name) for entry in entries):
+    if any(is_image(entry.name, str(entry)) for entry in entries):
         return "flat"
     raise SourceError(f"The folder {folder} holds no image: give {_WANTED}.")
 
@@ -163,8 +183,8 @@ def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Call
     unpacked = unpack(path, workspace, on_tick)
     root = content_root(unpacked.folder)
     try:
-        plan = scan(root, dataclasses.replace(options, kind=None, root=None), workspace)
+        plan = scan(root, replace(options, kind=None, root=None), workspace)
     except SourceError as error:  # where it is unpacked is nobody's business
         raise SourceError(str(error).replace(str(root), str(path))) from error
-    plan.ignored.update(unpacked.ignored)
-    return dataclasses.replace(plan, kind="zip", items=chain(unpacked.failures, plan.items))
+    plan.ignored.add(unpacked.ignored)
+    return replace(plan, kind="zip", items=chain(unpacked.failures, plan.items))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from jepascore_core.datasets.candidates import NO_COLUMN, Candidate, ScanPlan, SourceOptions, scan_failure
 from jepascore_core.datasets.columns import as_type, cast, common_type, from_text
+from jepascore_core.datasets.listing import PassedOver
 from jepascore_core.datasets.table_files import BadLine, head, is_table, read_table
 from jepascore_core.datasets.uris import FILE_PREFIX, Roots, clean_text, path_to_uri, uri_to_path
 from jepascore_core.errors import SampleError, SourceError
@@ -129,7 +130,7 @@ def plan_table(path: Path, options: SourceOptions, allowed: Roots) -> ScanPlan:
     types = {name: common_type([column.type]) for name, column in metadata.items()}
     base = Path(options.root).expanduser().absolute() if options.root else path.parent
     rows = _Rows(content.table, columns, metadata, PathResolver(str(base), allowed))
-    return ScanPlan("table", _items(rows, content.bad_lines, str(path)), Counter(), types)
+    return ScanPlan("table", _items(rows, content.bad_lines, str(path)), PassedOver(), types)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ def test_folders_that_only_wrap_others_are_stepped_over(tmp_path: Path):
     wrapped = {"my data/v1/cat/1.png": PNG, "my data/v1/dog/2.png": PNG}
     assert rows(make_zip(tmp_path / "a.zip", wrapped)) == [("cat/1.png", None, "cat"), ("dog/2.png", None, "dog")]
     assert rows(make_zip(tmp_path / "b.zip", {"train/cat/1.png": PNG})) == [("train/cat/1.png", "train", "cat")]
-    assert rows(make_zip(tmp_path / "c.zip", {"photos/1.png": PNG})) == [("photos/1.png", None, "photos")]
+    assert rows(make_zip(tmp_path / "c.zip", {"photos/1.png": PNG})) == [("photos/1.png", None, None)]
+    assert rows(make_zip(tmp_path / "d.zip", {"cat/1.png": PNG})) == [("cat/1.png", None, "cat")]
     assert rows(make_zip(tmp_path / "d.zip", {"1.png": PNG})) == [("1.png", None, None)]
 
 

@@ -138,8 +138,7 @@ def test_what_is_no_such_table_is_passed_over(root: Path, tmp_path: Path):
     (root / "test" / "metadata.csv").unlink()
     write_metadata(root / "train", ROWS)
     (root / "test" / "elsewhere.csv").unlink()
-    (root / "other").mkdir()
-    write_image(root / "other" / "1.png", 5)
+    (root / "test").rename(root / "control")
     plan, found, _ = read(root)
     assert (found["train/1.png"].label, plan.ignored) == ("train", {".csv": 1})
 
