@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from jepascore_core.exporters.writers import neutralised
+from jepascore_core.spreadsheets import neutralised
 
 PictureKind = Literal["png", "svg"]
 

@@ -23,7 +23,7 @@ NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", "huey", *HEAVY}
 #: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
 FLOORS = (
     {"approximation"},
-    {"disk", "errors", "records", "home", "batching", "queueing", "score", "vectors"},
+    {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "vectors"},
     {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo", "density"},
     {"catalogue", "training", "sketches"},
     {"store", "backbones"},

@@ -134,7 +134,7 @@ def show_failures(failures: list[SampleFailure], title: str, out: Path | None, o
     """
     if out is not None:
         with staged([out], overwrite) as (temporary,):
-            temporary.write_text(failures_csv(failures), encoding="utf-8")
+            temporary.write_bytes(failures_csv(failures))
         say(f"{plural(len(failures), 'failure')} written to {out}.")
     if json:
         print_json([failure.to_dict() for failure in failures])

@@ -18,8 +18,8 @@ from jepascore_core.curation.groups import accept_all, duplicate_groups, group_r
 from jepascore_core.curation.neighbours import describe_search, known_near_groups
 from jepascore_core.curation.rules import Curation, Keeper, OnePer
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.exporters.writers import write_table_csv
 from jepascore_core.records import DatasetRecord
+from jepascore_core.spreadsheets import table_csv
 from jepascore_core.store import Store
 from jepascore_core.views.choices import measured_choices
 from jepascore_core.views.formats import plural, score_text
@@ -61,8 +61,8 @@ def duplicates(
         say(f"Decided about {plural(number, 'sample')}. {undoing(record)}" if number else "Nothing was left to decide.")
     rows = group_rows(store, scores, radius, keep, limit or (None if json or out else SHOWN))
     if out is not None:
-        with staged([out], overwrite) as (temporary,), temporary.open("xb") as sink:
-            write_table_csv(sink, rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)])
+        with staged([out], overwrite) as (temporary,):
+            temporary.write_bytes(table_csv(rows))
         say(f"{plural(rows.num_rows, 'sample')} written to {out}.")
     if json:
         print_json(_groups(rows))

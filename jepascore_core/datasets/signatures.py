@@ -36,6 +36,18 @@ _FOREIGN = (
     (b"version https://git-lfs", "a Git LFS pointer, not the image itself", "run `git lfs pull`"),
 )
 
+#: Endings that the tools of training know, by the format; those of the PNM family by their first bytes.
+_SUFFIXES = {
+    "JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif", "AVIF": ".avif",
+}  # fmt: skip
+_PNM_SUFFIXES = {
+    b"P1": ".ppm", b"P2": ".pgm", b"P3": ".ppm", b"P4": ".ppm", b"P5": ".pgm", b"P6": ".ppm", b"Pf": ".ppm",
+    b"PF": ".ppm",
+}  # fmt: skip
+
+#: Bytes from the beginning that tell the format.
+SIGNATURE_BYTES = 16
+
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 
 
@@ -46,6 +58,12 @@ def format_of(data: bytes) -> str | None:
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "AVIF"
     return next((name for start, name in _SUPPORTED if data.startswith(start)), None)
+
+
+def suffix_of_content(data: bytes) -> str | None:
+    """How the name of a file with these bytes should end, by its format and not by its name; None if unknown."""
+    name = format_of(data)
+    return _SUFFIXES[name] if name is not None else _PNM_SUFFIXES.get(data[:2])
 
 
 def foreign_content(data: bytes) -> str | None:

@@ -145,13 +145,19 @@ class _Rows:
 
 def _items(rows: _Rows, bad_lines: list[BadLine], where: str) -> Iterator[Candidate | SampleFailure]:
     paths = texts(rows.table[rows.columns.path])
-    bad_keys = [f"#line {bad.number}" for bad in bad_lines]
-    row_keys = [path or f"#row {number}" for number, path in enumerate(paths.to_pylist(), start=1)]
-    keys = unique_keys(bad_keys + row_keys)
-    for bad, key in zip(bad_lines, keys, strict=False):
+    bad_keys, keys = row_keys(paths, bad_lines)
+    for bad, key in zip(bad_lines, bad_keys, strict=True):
         message = f"Line {bad.number} of the table is no row: {bad.reason}. Correct the line."
         yield scan_failure(key, path_to_uri(where), message)
-    yield from _row_items(rows, paths, keys[len(bad_keys) :])
+    yield from _row_items(rows, paths, keys)
+
+
+def row_keys(paths: pa.ChunkedArray, bad_lines: Sequence[BadLine]) -> tuple[list[str], list[str]]:
+    """Keys of the lines that are not rows, and sample keys of the rows, all different."""
+    bad_keys = [f"#line {bad.number}" for bad in bad_lines]
+    named = [path or f"#row {number}" for number, path in enumerate(texts(paths).to_pylist(), start=1)]
+    keys = unique_keys(bad_keys + named)
+    return keys[: len(bad_keys)], keys[len(bad_keys) :]
 
 
 def _row_items(rows: _Rows, paths: pa.ChunkedArray, keys: list[str]) -> Iterator[Candidate | SampleFailure]:

@@ -16,16 +16,14 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from jepascore_core.exporters.folders import place_of, rows_of
-from jepascore_core.exporters.images import image_bytes
+from jepascore_core.exporters.images import fetch_image
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
-from jepascore_core.exporters.places import Places, suffix_of
-from jepascore_core.exporters.writers import json_line
+from jepascore_core.exporters.places import Places, file_name
+from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
 from jepascore_core.records import short_hash
 
 #: The same time for every member, so that the same samples give the same bytes. Zip knows none before 1980.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-#: Metadata of a zip, which come last, are kept in memory up to this size.
-SPOOLED_BYTES = 32_000_000
 SHARD_SAMPLES = 10_000
 SHARD_BYTES = 1_000_000_000
 ARROW_BYTES = 500_000_000
@@ -40,8 +38,9 @@ def write_zip(sink: BinaryIO, batches: Batches, job: Job) -> None:
         tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as lines,
     ):
         for row in rows_of(batches):
-            name = place_of(row, places, job)
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), image_bytes(row))
+            image = fetch_image(row)
+            name = place_of(image, places, job)
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), image.data or b"")
             lines.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
         metadata = zipfile.ZipInfo("metadata.jsonl", _ZIP_TIME)
         metadata.compress_type = zipfile.ZIP_DEFLATED
@@ -62,9 +61,10 @@ def write_webdataset(target: Path, batches: Batches, job: Job) -> None:
                 name = f"shard-{len(list(target.iterdir())):06d}.tar"
                 shard = stack.enter_context(tarfile.open(target / name, "w", format=tarfile.USTAR_FORMAT))
                 samples = size = 0
-            data = image_bytes(row)
+            image = fetch_image(row)
+            data = image.data or b""
             key = f"{number:09d}"
-            _add(shard, f"{key}{suffix_of(row['uri'])}", data)
+            _add(shard, f"{key}{image.suffix}", data)
             _add(shard, f"{key}.json", json.dumps(_columns(row), allow_nan=False).encode("ascii"))
             if row["label"] is not None:
                 _add(shard, f"{key}.cls", str(numbers[row["label"]]).encode())
@@ -142,7 +142,9 @@ def _records(batches: Batches, job: Job, schema: pa.Schema) -> Iterator[pa.Recor
     numbers = {label: number for number, label in enumerate(job.labels)}
     waiting: list[dict[str, Any]] = []
     for row in rows_of(batches):
-        image = {"bytes": image_bytes(row), "path": f"{Places().of(row['sample_key'], None, row['uri'])}"}
+        found = fetch_image(row)
+        name = Places().of(file_name(row["sample_key"], row["uri"], job.base), None, found.suffix)
+        image = {"bytes": found.data, "path": name}
         waiting.append({**_columns(row), "image": image, "label": numbers.get(row["label"])})
         if len(waiting) >= ARROW_ROWS:
             yield pa.RecordBatch.from_pylist(waiting, schema)

@@ -22,11 +22,13 @@ from jepascore_core.curation import Curation, CurationCounts, Decisions, chip_te
 from jepascore_core.curation.choices import metadata_names
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.recipes import Recipe, fingerprint_lines, make_recipe, to_dict
+from jepascore_core.datasets.manifest import read_failures
 from jepascore_core.datasets.uris import path_to_uri
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters import archives, folders, writers
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, Link, Which
 from jepascore_core.exporters.job import ROW_SCHEMA, Batches, Job
+from jepascore_core.exporters.positions import base_of, positions_of
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.records import DatasetRecord
 from jepascore_core.store import Store
@@ -140,10 +142,11 @@ def export(
         _refuse_sources(store, store.catalogue.dataset(scores.dataset_id), targets)
     with staged(list(targets), overwrite, export_id) as (temporary, temporary_provenance):
         rows = question.rows(options.which, PIECE[SPECS[chosen].has_images], progress)
-        digest = _write(temporary, chosen, rows, question.job(options))
+        job = question.job(options)
+        digest = _write(temporary, chosen, rows, job)
         listed = {
             "name": path.name, "format": chosen, **dataclasses.asdict(options), "sha256": digest,
-            **({"order": question.job(options).order} if chosen == "indices" else {}),
+            **({"order": job.positions.order} if chosen == "indices" else {}),
         }  # fmt: skip
         asked = {"export_id": export_id} if export_id else {}
         text = json.dumps({**question.provenance(listed), **asked}, indent=2)
@@ -292,11 +295,21 @@ class _Question:
             root=options.root,
             link=options.link,
             labels=self._labels,
-            source=self._dataset.source,
-            has_class_folders=self._dataset.kind == "imagefolder" and Path(self._dataset.source).is_dir(),
+            base=base_of(self._dataset),
             has_uids=self._uid is not None,
-            keys=lambda: self._store.query(f"SELECT sample_key FROM {self._found.base} ORDER BY row_id")[0].to_pylist(),
+            has_repeats=self._has_repeats,
+            count=lambda: positions_of(self._dataset, self._all_keys),
         )
+
+    @property
+    def _has_repeats(self) -> bool:
+        sql = f"SELECT count(*) > count(DISTINCT uri) AS repeats FROM {self._found.base}"
+        return bool(self._store.query(sql)["repeats"][0].as_py())
+
+    def _all_keys(self) -> list[str]:
+        """Sample keys of all images, also of those that could not be read."""
+        readable = self._store.query(f"SELECT sample_key FROM {self._found.base}")["sample_key"].to_pylist()
+        return readable + read_failures(self._store.index_folder(self._dataset))["sample_key"].to_pylist()
 
     @cached_property
     def _labels(self) -> tuple[str, ...]:

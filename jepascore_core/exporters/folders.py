@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from jepascore_core.exporters.images import place_image
+from jepascore_core.exporters.images import Fetched, fetch_image, place_image
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
-from jepascore_core.exporters.places import Places, suffix_of
-from jepascore_core.exporters.writers import json_line, write_table_csv
+from jepascore_core.exporters.places import Places, file_name
+from jepascore_core.exporters.writers import json_line
+from jepascore_core.spreadsheets import write_csv
 
 #: Above a tree or zip of all samples, by verdict.
 VERDICT_FOLDERS = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
@@ -29,13 +30,16 @@ def write_tree(target: Path, batches: Batches, job: Job) -> None:
     target.mkdir()
     places = Places()
     for row in rows_of(batches):
-        place_image(row, target / place_of(row, places, job), job.link)
+        image = fetch_image(row, job.link)
+        place_image(image, target / place_of(image, places, job), job.link)
 
 
-def place_of(row: dict[str, Any], places: Places, job: Job) -> str:
+def place_of(image: Fetched, places: Places, job: Job) -> str:
     """Where an image goes in a tree or zip."""
+    row = image.row
     above = VERDICT_FOLDERS[row["verdict"]] if job.which == "all" else ""
-    return places.of(row["sample_key"], row["label"], row["uri"], above)
+    name = file_name(row["sample_key"], row["uri"], job.base)
+    return places.of(name, row["label"], image.suffix, above)
 
 
 def write_imagefolder(target: Path, batches: Batches, job: Job) -> None:
@@ -47,32 +51,35 @@ def write_imagefolder(target: Path, batches: Batches, job: Job) -> None:
     target.mkdir()
     with (target / "metadata.jsonl").open("wb") as sink:
         for number, row in enumerate(rows_of(batches)):
-            name = numbered(number, row["uri"], "images")
-            place_image(row, target / name, job.link)
+            image = fetch_image(row, job.link)
+            name = numbered(number, image.suffix, "images")
+            place_image(image, target / name, job.link)
             sink.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
 
 
-def numbered(number: int, uri: str, folder: str) -> str:
+def numbered(number: int, suffix: str, folder: str) -> str:
     """A path of digits: "images/000012/000012345.jpg"."""
-    return f"{folder}/{number // FILES_A_FOLDER:06d}/{number:09d}{suffix_of(uri)}"
+    return f"{folder}/{number // FILES_A_FOLDER:06d}/{number:09d}{suffix}"
 
 
 def write_imagefolder_csv(target: Path, batches: Batches, job: Job) -> None:
-    """The same with `metadata.csv`, whose texts are safe in a spreadsheet."""
+    """The same with `metadata.csv`. It is for training: every text is as it is, also what a spreadsheet would run."""
     target.mkdir()
     numbers = iter(range(10**9))
+    columns_of_csv = ["file_name", *EXPORT_SCHEMA.names]
 
     def placed() -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            rows = batch.to_pylist()
-            names = [numbered(next(numbers), row["uri"], "images") for row in rows]
-            for row, name in zip(rows, names, strict=True):
-                place_image(row, target / name, job.link)
+            names = []
+            for row in batch.to_pylist():
+                image = fetch_image(row, job.link)
+                names.append(numbered(next(numbers), image.suffix, "images"))
+                place_image(image, target / names[-1], job.link)
             columns = [pa.array(names, pa.string()), *batch.select(EXPORT_SCHEMA.names).columns]
-            yield pa.RecordBatch.from_arrays(columns, names=["file_name", *EXPORT_SCHEMA.names])
+            yield pa.RecordBatch.from_arrays(columns, names=columns_of_csv)
 
     with (target / "metadata.csv").open("wb") as sink:
-        write_table_csv(sink, placed())
+        write_csv(sink, columns_of_csv, placed(), for_spreadsheets=False)
 
 
 def write_fiftyone(target: Path, batches: Batches, job: Job) -> None:
@@ -84,8 +91,9 @@ def write_fiftyone(target: Path, batches: Batches, job: Job) -> None:
     with (target / "labels.json").open("wb") as sink:
         sink.write(b'{"classes": null,\n"labels": {\n')
         for number, row in enumerate(rows_of(batches)):
-            path = target / "data" / f"{number:09d}{suffix_of(row['uri'])}"
-            place_image(row, path, job.link)
+            image = fetch_image(row, job.link)
+            path = target / "data" / f"{number:09d}{image.suffix}"
+            place_image(image, path, job.link)
             columns = _columns(row)
             label = {"label": columns.pop("label") or "", "attributes": columns}
             text = f"{json.dumps(path.stem)}: {json.dumps(label, allow_nan=False)}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.reading import IDX_PREFIX, file_state, read_bytes
+from jepascore_core.datasets.signatures import SIGNATURE_BYTES
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import ExportError, SampleError
 from jepascore_core.exporters.formats import Link
+from jepascore_core.exporters.places import suffix_of
 
 
 def image_bytes(row: dict[str, Any]) -> bytes:
@@ -30,27 +32,51 @@ def image_bytes(row: dict[str, Any]) -> bytes:
     return data
 
 
-def place_image(row: dict[str, Any], target: Path, link: Link) -> None:
-    """Copy or link the image of a sample; the source is only read.
+class Fetched(NamedTuple):
+    """An image on its way: its bytes (None if it is to be linked), and how the name of its file should end."""
+
+    row: dict[str, Any]
+    data: bytes | None
+    suffix: str
+
+
+def fetch_image(row: dict[str, Any], link: Link = "copy") -> Fetched:
+    """Read the image of a sample, or as much of it as tells its format if it is to be linked.
 
     Raises:
         ExportError: if it vanished, changed, or cannot be linked.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     if link == "copy":
-        target.write_bytes(image_bytes(row))
-        return
+        data = image_bytes(row)
+        return Fetched(row, data, suffix_of(row["uri"], data[:SIGNATURE_BYTES]))
     if row["uri"].startswith(IDX_PREFIX):
-        raise ExportError(f"{row['sample_key']} is no file of its own, so it cannot be linked. Copy the images.")
+        raise ExportError(f"{row['sample_key']} is not a file of its own, so it cannot be linked. Copy the images.")
     try:
         found = file_state(row["uri"])
+        with open(uri_to_path(row["uri"]), "rb") as stream:  # noqa: PTH123
+            beginning = stream.read(SIGNATURE_BYTES)
     except SampleError as error:
         raise ExportError(f"{row['sample_key']}: {error} Nothing was exported.") from error
+    except OSError as error:
+        raise ExportError(f"{row['sample_key']} cannot be read ({error.strerror}). Nothing was exported.") from error
     if found.num_bytes != row["num_bytes"]:
         raise ExportError(
             f"{row['sample_key']} changed since it was indexed. Nothing was exported: add the dataset again."
         )
-    source = uri_to_path(row["uri"])
+    return Fetched(row, None, suffix_of(row["uri"], beginning))
+
+
+def place_image(image: Fetched, target: Path, link: Link) -> None:
+    """Write or link a fetched image; the source is only read.
+
+    Raises:
+        ExportError: if it cannot be linked.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if image.data is not None:
+        target.write_bytes(image.data)
+        return
+    source = uri_to_path(image.row["uri"])
     if link == "symlink":
         os.symlink(source, target)  # noqa: PTH211
         return

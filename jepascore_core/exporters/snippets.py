@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from jepascore_core.exporters.formats import ExportFormat
 
 _SNIPPETS: dict[ExportFormat, str] = {
@@ -13,7 +15,8 @@ keys = Path({path!r}).read_text(encoding="utf-8").splitlines()
     "csv": """
 import pandas as pd
 
-samples = pd.read_csv({path!r})
+# An apostrophe before = + - @ keeps spreadsheets from running a text; jepascore_core.spreadsheets.restored removes it.
+samples = pd.read_csv({path!r}, dtype={{"label": str}})
 """,
     "jsonl": """
 import pandas as pd
@@ -35,7 +38,8 @@ images = Path({path!r}).read_text(encoding="utf-8").splitlines()
 import json
 from pathlib import Path
 
-images = json.loads(Path({path!r}).read_text())["images"]
+listed = json.loads(Path({path!r}).read_text())
+images, annotations = listed["images"], listed["annotations"]
 """,
     "uids": """
 import numpy as np
@@ -93,18 +97,31 @@ dataset = fo.Dataset.from_dir(
 """,
 }
 
-_ROWS = """
+_FILES = """
 import numpy as np
 import jepascore_core as js
 
-samples = sorted(js.open_dataset({name!r}), key=lambda sample: sample.sample_key)
-kept = [samples[position] for position in np.load({path!r})]
+dataset = js.open_dataset({name!r})
+files = sorted([sample.sample_key for sample in dataset] + [failure.sample_key for failure in dataset.failures()])
+kept = [files[position] for position in np.load({path!r})]
 """
+_ROWS = """
+import numpy as np
+import pandas as pd
+
+kept = pd.{reader}.iloc[np.load({path!r})]
+"""
+#: How pandas reads a table, by the suffix of the file; of a folder the table in it is to be named.
+_READERS = {
+    ".tsv": 'read_csv({source!r}, sep="\\t")',
+    ".jsonl": "read_json({source!r}, lines=True)",
+    ".parquet": "read_parquet({source!r})",
+}
 #: Of datasets that are no class folders.
 _BY_KIND: dict[tuple[ExportFormat, str], str] = {
-    ("indices", "flat"): _ROWS,
+    ("indices", "flat"): _FILES,
     ("indices", "table"): _ROWS,
-    ("indices", "zip"): _ROWS,
+    ("indices", "zip"): _FILES,
     ("indices", "idx"): """
 import numpy as np
 
@@ -129,4 +146,5 @@ images = (Image.open(file) for file in sorted(Path({path!r}).rglob("*.*")))
 def snippet(file_format: ExportFormat, path: str, source: str = "", kind: str = "imagefolder", name: str = "") -> str:
     """Python that reads an export from `path`; the others are source, kind and name of the dataset."""
     chosen = _BY_KIND.get((file_format, kind), _SNIPPETS[file_format])
-    return chosen.format(path=path, source=source, name=name).strip()
+    reader = _READERS.get(PurePath(source).suffix.lower(), "read_csv({source!r})").format(source=source)
+    return chosen.format(path=path, source=source, name=name, reader=reader).strip()

@@ -2,116 +2,105 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core import spreadsheets
 from jepascore_core.curation.recipe_book import differing_samples
 from jepascore_core.curation.recipes import Recipe
 from jepascore_core.datasets.reading import IDX_PREFIX
-from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
-from jepascore_core.exporters.places import below
+from jepascore_core.exporters.places import below, file_name, path_of
 from jepascore_core.store import Store
 
 ROW_GROUP = 65_536
+#: What is written last and comes in meanwhile is kept in memory up to this size.
+SPOOLED_BYTES = 32_000_000
 
-#: Where a spreadsheet would begin a formula: at the start of a cell, or behind what it may take for a separator.
-_FORMULA = re.compile(r"(^|[;\t])(?=[=+\-@\t\r\n])")
 _UID = re.compile(r"[0-9a-f]{32}")
 _UID_PAIR = np.dtype("u8,u8")
 
 
 def write_txt(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    r"""Sample keys (or paths below the root) in UTF-8, one a line, each line ended by "\n".
+    r"""Paths of the images below the source (or the root) in UTF-8, each once, one a line, each ended by "\n".
 
     Raises:
-        ExportError: if a key holds a line break, of whatever kind: a reader would take it for two.
+        ExportError: if a path holds a line break, of whatever kind: a reader would take it for two.
     """
+    lines = _Lines(sink, job.has_repeats)
     for batch in batches:
-        keys = batch["sample_key"].to_pylist()
-        if job.root is not None:
-            keys = [below(uri, job.root) for uri in batch["uri"].to_pylist()]
-        _write_lines(sink, keys)
+        lines.write(_paths(batch, job))
 
 
 def write_yolo(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """Paths of images, one a line, as `train:` of a YOLO data file takes them.
+    """Paths of images, each once, one a line, as `train:` of a YOLO data file takes them.
 
     When they are below a root they begin with "./", which Ultralytics takes for the folder that the list itself is in.
 
     Raises:
         ExportError: if an image is no file of its own.
     """
+    lines = _Lines(sink, job.has_repeats)
     for batch in batches:
-        uris = batch["uri"].to_pylist()
         if job.root is not None:
-            _write_lines(sink, [f"./{below(uri, job.root)}" for uri in uris])
+            lines.write([f"./{path}" for path in _paths(batch, job)])
             continue
+        uris = batch["uri"].to_pylist()
         if any(uri.startswith(IDX_PREFIX) for uri in uris):
-            raise ExportError("These images are no files of their own: export a folder of images instead.")
-        _write_lines(sink, [uri_to_path(uri) for uri in uris])
+            raise ExportError("These images are not files of their own. Export a folder of images instead.")
+        keys = batch["sample_key"].to_pylist()
+        lines.write([path_of(key, uri, job.base) for key, uri in zip(keys, uris, strict=True)])
 
 
-def _write_lines(sink: BinaryIO, lines: list[str]) -> None:
-    broken = [line for line in lines if line.splitlines() != [line]]
-    if broken:
-        raise ExportError(
-            f"A text list cannot hold the sample key {broken[0]!r}, which has a line break. "
-            "Export as CSV, JSONL or Parquet."
-        )
-    sink.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+def _paths(batch: pa.RecordBatch, job: Job) -> list[str]:
+    """Where the images of a batch are, below the root or the dataset's own folder."""
+    rows = list(zip(batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True))
+    if job.root is not None:
+        return [below(key, uri, job.root, job.base) for key, uri in rows]
+    return [file_name(key, uri, job.base) for key, uri in rows]
+
+
+class _Lines:
+    """A text list; of lines that may repeat the first is written."""
+
+    def __init__(self, sink: BinaryIO, may_repeat: bool) -> None:
+        self._sink = sink
+        self._written: set[str] | None = set() if may_repeat else None
+
+    def write(self, lines: list[str]) -> None:
+        broken = next((line for line in lines if line.splitlines() != [line]), None)
+        if broken is not None:
+            raise ExportError(
+                f"A text list cannot hold the path {broken!r}, which has a line break. Export as CSV, JSONL or Parquet."
+            )
+        if self._written is not None:
+            lines = [line for line in dict.fromkeys(lines) if line not in self._written]
+            self._written.update(lines)
+        self._sink.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 
 
 def write_csv(sink: BinaryIO, batches: Batches, job: Job) -> None:
     """CSV in UTF-8 with a header, safe to open in a spreadsheet.
 
     Texts are quoted, numbers are not, and what is missing is an empty text. Texts that a spreadsheet would run as a
-    formula (starting with = + - @, tab or line break) get a leading apostrophe; for exactly the same keys whatever they
-    are, use JSONL or Parquet.
+    formula (starting with = + - @, tab or line break, but not a number such as -1) get a leading apostrophe, which
+    `spreadsheets.restored` takes away again; for the same texts without such a step, use JSONL or Parquet.
     """
-    write_table_csv(sink, (shown(batch, job) for batch in batches))
-
-
-def write_table_csv(sink: BinaryIO, batches: Iterable[pa.RecordBatch]) -> None:
-    """Any batches as such a CSV; there is at least the schema's header."""
-    text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    header = False
-    for batch in batches:
-        if not header:
-            writer.writerow(batch.schema.names)
-            header = True
-        columns = [
-            [None if value is None else neutralised(value) for value in column.to_pylist()]
-            if pa.types.is_string(column.type)
-            else column.to_pylist()
-            for column in batch.columns
-        ]
-        writer.writerows(zip(*columns, strict=True))
-    if not header:
-        writer.writerow(EXPORT_SCHEMA.names)
-    text.detach()
+    spreadsheets.write_csv(sink, EXPORT_SCHEMA.names, (shown(batch, job) for batch in batches))
 
 
 def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> bytes:
     """What two recipes judge differently, as such a CSV; see `recipe_book.differing_samples`."""
-    rows, sink = differing_samples(store, dataset_id, first, second), io.BytesIO()
-    write_table_csv(sink, rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)])
-    return sink.getvalue()
-
-
-def neutralised(text: str) -> str:
-    """The same text, with an apostrophe wherever a spreadsheet would begin a formula."""
-    return _FORMULA.sub(r"\1'", text)
+    return spreadsheets.table_csv(differing_samples(store, dataset_id, first, second))
 
 
 def write_jsonl(sink: BinaryIO, batches: Batches, job: Job) -> None:
@@ -149,30 +138,66 @@ def shown(batch: pa.RecordBatch, job: Job) -> pa.RecordBatch:
     rows = batch.select(EXPORT_SCHEMA.names)
     if job.root is None:
         return rows
-    paths = pa.array([below(uri, job.root) for uri in rows["uri"].to_pylist()], pa.string())
+    paths = pa.array(_paths(batch, job), pa.string())
     return rows.set_column(rows.schema.get_field_index("uri"), "uri", paths)
 
 
 def write_coco(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """COCO's `images` with size, label, score and verdict of each; no annotations, which are not ours to make."""
-    categories = [{"id": number, "name": name} for number, name in enumerate(job.labels, start=1)]
-    sink.write(b'{"info":{"description":"Curated with JEPA-SCORE"},"licenses":[],"annotations":[],\n')
+    """COCO: an image a file, and for each labelled sample an annotation whose box is the whole image.
+
+    An image that a table names with two labels is one image with two annotations. Score and verdict stand with the
+    annotation and, for images without a label too, with the image.
+    """
+    numbers = {label: number for number, label in enumerate(job.labels, start=1)}
+    categories = [{"id": number, "name": name} for name, number in numbers.items()]
+    sink.write(b'{"info":{"description":"Curated with JEPA-SCORE"},"licenses":[],\n')
     sink.write(f'"categories":{json.dumps(categories)},\n"images":[\n'.encode("ascii"))
-    number = 0
-    for batch in batches:
-        for row in batch.to_pylist():
-            number += 1
-            image = {
-                "id": number,
-                "file_name": row["sample_key"] if job.root is None else below(row["uri"], job.root),
-                **{name: row[name] for name in ("width", "height", "label", "split", "score", "verdict")},
-            }
-            sink.write(((",\n" if number > 1 else "") + json.dumps(image, allow_nan=False)).encode("ascii"))
+    images: dict[str, int] = {}
+    num_images = num_annotations = 0
+    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as annotations:
+        for batch in batches:
+            for row, name in zip(batch.to_pylist(), _paths(batch, job), strict=True):
+                number = images.get(name)
+                if number is None:
+                    num_images = number = num_images + 1
+                    if job.has_repeats:
+                        images[name] = number
+                    sink.write(_item(_coco_image(row, name, number), is_first=number == 1))
+                if row["label"] is not None:
+                    num_annotations += 1
+                    annotation = _coco_annotation(row, number, num_annotations, numbers[row["label"]])
+                    annotations.write(_item(annotation, is_first=num_annotations == 1))
+        sink.write(b'\n],\n"annotations":[\n')
+        annotations.seek(0)
+        shutil.copyfileobj(annotations, sink)
     sink.write(b"\n]}\n")
 
 
+def _coco_image(row: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    columns = {column: row[column] for column in ("width", "height", "label", "split", "score", "verdict")}
+    return {"id": number, "file_name": name, **columns}
+
+
+def _coco_annotation(row: dict[str, Any], image: int, number: int, category: int) -> dict[str, Any]:
+    width, height = row["width"], row["height"]
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "bbox": [0, 0, width, height],
+        "area": width * height,
+        "iscrowd": 0,
+        "score": row["score"],
+        "verdict": row["verdict"],
+    }
+
+
+def _item(value: dict[str, Any], is_first: bool) -> bytes:
+    return (("" if is_first else ",\n") + json.dumps(value, allow_nan=False)).encode("ascii")
+
+
 def write_uids(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """DataComp's subset file: uids of 128 bits as pairs of uint64, sorted, in .npy.
+    """DataComp's subset file: uids of 128 bits as pairs of uint64, sorted, each once, in .npy.
 
     A uid is that of the dataset's own column `uid`, or else the content id.
     """
@@ -183,23 +208,13 @@ def write_uids(sink: BinaryIO, batches: Batches, job: Job) -> None:
         if wrong != "":
             raise ExportError(f"{wrong!r} is no uid of 32 hexadecimal digits: correct the column uid.")
         found.append(np.array([(int(uid[:16], 16), int(uid[16:], 16)) for uid in uids], _UID_PAIR))
-    np.save(sink, np.sort(np.concatenate(found)))
+    np.save(sink, np.unique(np.concatenate(found)))
 
 
 def write_indices(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """Positions for `torch.utils.data.Subset`, int64 in .npy; `job.positions` says in which order they count.
-
-    Raises:
-        ExportError: if they would count in several idx files.
-    """
-    positions, found, files = job.positions(), [], set()
+    """Positions for `torch.utils.data.Subset`, int64 in .npy; `job.positions` says in which order they count."""
+    place, found = job.positions.place, []
     for batch in batches:
-        keys, uris = batch["sample_key"].to_pylist(), batch["uri"].to_pylist()
-        found += [positions(key, uri) for key, uri in zip(keys, uris, strict=True)]
-        files |= {uri.rpartition("#")[0] for uri in uris if uri.startswith(IDX_PREFIX)}
-    if len(files) > 1:
-        raise ExportError(
-            "Positions count within one idx file, and these samples are of several: keep one split, for example by the "
-            'rule split = "train".'
-        )
+        rows = zip(batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True)
+        found += [place(key, uri) for key, uri in rows]
     np.save(sink, np.sort(np.array(found, np.int64)))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 
+import pyarrow as pa
+
 from jepascore_core.records import SampleFailure
+from jepascore_core.spreadsheets import table_csv
 
 COLUMNS = ("sample_key", "uri", "stage", "error_class", "message", "content_id")
 
 
-def failures_csv(failures: Iterable[SampleFailure]) -> str:
-    """One line a failure, in the given order, under a header."""
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(failure.to_dict() for failure in failures)
-    return sink.getvalue()
+def failures_csv(failures: Iterable[SampleFailure]) -> bytes:
+    """One line a failure, in the given order, under a header; safe in a spreadsheet."""
+    rows = [failure.to_dict() for failure in failures]
+    return table_csv(pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in COLUMNS])))

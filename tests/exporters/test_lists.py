@@ -24,8 +24,8 @@ from jepascore_core.errors import ExportError, UnknownNameError
 from jepascore_core.exporters import ExportOptions, export, export_bytes, suggested_name
 from jepascore_core.exporters.job import EXPORT_SCHEMA
 from jepascore_core.exporters.publishing import explain, staged
-from jepascore_core.exporters.writers import neutralised
 from jepascore_core.records import SampleFailure
+from jepascore_core.spreadsheets import neutralised, restored
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
@@ -116,10 +116,10 @@ def test_hostile_names_survive(store, hostile, tmp_path):
         found = list(csv.DictReader(file))
     assert [row["sample_key"] for row in found] == [neutralised(key) for key in wanted]
     for row in found:
-        assert not any(
-            row[name].startswith(("=", "+", "-", "@", "\t", "\r")) for name in ("sample_key", "label", "uri")
-        )
-    assert {row["sample_key"] for row in found} >= {"'=cmd|' /C calc'!A0", "'-1", "'", "a,b", "x;'=1"}
+        cells = [row[name] for name in ("sample_key", "label", "uri") if row[name] not in ("+1", "-1")]
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    assert {row["sample_key"] for row in found} >= {"'=cmd|' /C calc'!A0", "-1", "''", "a,b", "x;'=1"}
+    assert [restored(row["sample_key"]) for row in found] == wanted
 
 
 def test_numbers_stay_numbers_in_csv(store, tmp_path):
@@ -127,7 +127,7 @@ def test_numbers_stay_numbers_in_csv(store, tmp_path):
     export(store, scores, NO_RULES, tmp_path / "x.csv")
     header, line = (tmp_path / "x.csv").read_text().splitlines()
     assert header.startswith('"sample_key","uri"')
-    assert line == '"\'-5","/images/-5","\'-5","",-5.25,50.0,50.0,"keep",""'
+    assert line == '"-5","/images/-5","-5","",-5.25,50.0,50.0,"keep",""'
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\u2028b", "a\x85", "a\x0cb"])
@@ -384,10 +384,31 @@ def test_any_name_reads_back(keys, cut):
         text = export_bytes(store, scores, rules, "csv", ExportOptions("all")).data.decode()
         found = list(csv.DictReader(io.StringIO(text, newline="")))
         assert [row["sample_key"] for row in found] == [neutralised(key) for key in wanted]
-        assert not any(row["label"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in found)
+        assert [restored(row["label"]) for row in found] == wanted
+        assert not any(is_formula(row["label"]) for row in found)
 
 
-@given(st.text())
+def is_formula(text):
+    """What a spreadsheet would run: a number it only shows."""
+    try:
+        float(text)
+    except ValueError:
+        return text.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    return False
+
+
+@given(st.text() | st.text("'=+-@;\t\r\n1e.a"))
 def test_neutralised_text_only_gains_apostrophes(text):
     assert neutralised(text).replace("'", "") == text.replace("'", "")
-    assert not neutralised(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert not is_formula(neutralised(text))
+    assert restored(neutralised(text)) == text
+
+
+@pytest.mark.parametrize("text", ["-1", "+1", "-1.5", "-.5", "+3.", "-1e-3", "0", "a-b", ""])
+def test_numbers_are_no_formulas(text):
+    assert neutralised(text) == text
+
+
+@pytest.mark.parametrize("text", ["-1+cmd|' /C calc'!A0", "-a", "+", "-", "=1", "@x", "-1 ", "-\u0661", "- 1", "-1\n"])
+def test_what_only_begins_like_a_number_is_neutralised(text):
+    assert neutralised(text) == f"'{text}"

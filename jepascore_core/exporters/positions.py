@@ -1,0 +1,131 @@
+"""Positions of samples as a loader of the source counts them: in a folder, in a table, in an idx file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jepascore_core.datasets.row_numbers import described_table, row_numbers
+from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.datasets.uris import sample_key
+from jepascore_core.errors import ExportError, SourceError
+from jepascore_core.records import DatasetRecord
+
+#: The files that torchvision.datasets.ImageFolder takes for images.
+TORCHVISION_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+IMAGE_FOLDER = "torchvision.datasets.ImageFolder"
+SORTED_FILES = "image files of the source sorted by path, from 0, unreadable ones included"
+IDX_ITEMS = "items of the idx file"
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """`order` says in words what is counted; `place` gives the position of a sample (key, uri)."""
+
+    order: str
+    place: Callable[[str, str], int]
+
+
+def base_of(dataset: DatasetRecord) -> str | None:
+    """The folder that sample keys start from; an archive has none that stays."""
+    if dataset.kind in ("zip", "idx"):
+        return None
+    if dataset.kind == "table" and dataset.options.get("root"):
+        return str(dataset.options["root"])
+    path = Path(dataset.source)
+    return str(path if path.is_dir() else path.parent)
+
+
+def positions_of(dataset: DatasetRecord, keys: Callable[[], Iterable[str]]) -> Positions:
+    """How the samples of a dataset are counted.
+
+    Args:
+        dataset: the dataset.
+        keys: gives the sample keys of all its images, also of those that could not be read.
+
+    Raises:
+        ExportError: if its source cannot be read any more.
+    """
+    if dataset.kind == "idx":
+        return Positions(IDX_ITEMS, _in_one_idx_file())
+    if dataset.kind == "imagefolder" and Path(dataset.source).is_dir():
+        return _in_image_folder(dataset.source)
+    if dataset.kind == "table":
+        return _in_table(dataset)
+    return Positions(SORTED_FILES, _looked_up({key: place for place, key in enumerate(sorted(keys()))}))
+
+
+def _in_one_idx_file() -> Callable[[str, str], int]:
+    files: set[str] = set()
+
+    def place(_key: str, uri: str) -> int:
+        file, _, item = uri.rpartition("#")
+        files.add(file)
+        if len(files) > 1:
+            raise ExportError(
+                "Positions count within one idx file, and these samples are of several: keep one split, for example by "
+                'the rule split = "train".'
+            )
+        return int(item)
+
+    return place
+
+
+def _looked_up(places: dict[str, int]) -> Callable[[str, str], int]:
+    def place(key: str, _uri: str) -> int:
+        if key not in places:
+            raise ExportError(f"{key} is not in the source any more. Add the dataset again.")
+        return places[key]
+
+    return place
+
+
+def _in_table(dataset: DatasetRecord) -> Positions:
+    try:
+        table = described_table(Path(dataset.source), SourceOptions.from_dict(dataset.options))
+        numbers = row_numbers(table, SourceOptions.from_dict(dataset.options))
+    except (SourceError, OSError) as error:
+        problem = f"{dataset.source} cannot be read ({error}). Restore it, or add the dataset again."
+        raise ExportError(problem) from error
+    return Positions(f"rows of {table.name}, from 0, the header not counted", _looked_up(numbers))
+
+
+def _in_image_folder(source: str) -> Positions:
+    # By key: two samples may be links to one file.
+    root = f"{source.rstrip('/')}/"
+    places = {sample_key(path.removeprefix(root)): place for place, path in enumerate(image_folder_files(source))}
+
+    def place(key: str, _uri: str) -> int:
+        try:
+            return places[key]
+        except KeyError as error:
+            raise ExportError(_not_in_image_folder(key, source)) from error
+
+    return Positions(IMAGE_FOLDER, place)
+
+
+def _not_in_image_folder(key: str, source: str) -> str:
+    if not key.lower().endswith(TORCHVISION_SUFFIXES):
+        suffix = os.path.splitext(key)[1]  # noqa: PTH122
+        return (
+            f"ImageFolder does not read {key}, so it has no position there: keep only what it reads, for example by "
+            f'the rule not key like "*{suffix}", or export a tree.'
+        )
+    if "/" not in key:
+        return f"{key} lies in no class folder, so it has no position in ImageFolder: drop it, or export a tree."
+    return f"{key} is not in {source} any more: add the dataset again."
+
+
+def image_folder_files(root: str) -> list[str]:
+    """Absolute paths of the files of a torchvision ImageFolder, in its order."""
+    try:
+        classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    except OSError as error:
+        raise ExportError(f"{root} cannot be read ({error.strerror}). Restore it, or add the dataset again.") from error
+    found = []
+    for name in classes:
+        for folder, _, files in sorted(os.walk(f"{root.rstrip('/')}/{name}", followlinks=True)):
+            found += [f"{folder}/{file}" for file in sorted(files) if file.lower().endswith(TORCHVISION_SUFFIXES)]
+    return found

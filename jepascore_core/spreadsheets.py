@@ -1,0 +1,62 @@
+"""CSV that is safe to open in a spreadsheet, and CSV for programs, which holds every text as it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+import pyarrow as pa
+
+#: Where a spreadsheet would begin a formula: at the start of a cell, or behind what it may take for a separator. An
+#: apostrophe there is doubled, so that `restored` knows which ones were put in.
+_BEGINNING = re.compile(r"(^|[;\t])(?=['=+\-@\t\r\n])")
+_PUT_IN = re.compile(r"(^|[;\t])'")
+#: A number is no formula, whatever its sign: the class -1 stays -1.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def neutralised(text: str) -> str:
+    """The same text, with an apostrophe wherever a spreadsheet would begin a formula; a number stays what it is."""
+    return text if _NUMBER.fullmatch(text) else _BEGINNING.sub(r"\1'", text)
+
+
+def restored(text: str) -> str:
+    """Inverse of `neutralised`: the text without the apostrophes that were put in."""
+    return _PUT_IN.sub(r"\1", text)
+
+
+def write_csv(
+    sink: BinaryIO, names: Sequence[str], batches: Iterable[pa.RecordBatch], for_spreadsheets: bool = True
+) -> None:
+    """CSV in UTF-8 with a header. Texts are quoted, numbers are not, and what is missing is an empty text.
+
+    Args:
+        sink: where the bytes go.
+        names: the header.
+        batches: the rows, in these columns.
+        for_spreadsheets: neutralise texts; otherwise every text is written as it is.
+    """
+    text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(names)
+    for batch in batches:
+        columns = [_cells(column, for_spreadsheets) for column in batch.columns]
+        writer.writerows(zip(*columns, strict=True))
+    text.detach()
+
+
+def _cells(column: pa.Array, for_spreadsheets: bool) -> list[object]:
+    cells = column.to_pylist()
+    if for_spreadsheets and pa.types.is_string(column.type):
+        return [None if cell is None else neutralised(cell) for cell in cells]
+    return cells
+
+
+def table_csv(table: pa.Table) -> bytes:
+    """A table as CSV that is safe in a spreadsheet."""
+    sink = io.BytesIO()
+    write_csv(sink, table.column_names, table.to_batches())
+    return sink.getvalue()
