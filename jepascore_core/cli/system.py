@@ -133,7 +133,9 @@ def open_app(
     """Open the app in the browser; Ctrl-C or SIGTERM ends it, and the worker goes on with what is unfinished."""
     script = app_script()
     chosen = _checked_port(port) if port else _free_port()
-    if demo and any(run.state.is_active for run in request_demo(Store())):
+    store = Store()
+    os.environ["JEPASCORE_HOME"] = str(store.home)  # the server runs in another folder, where "./home" is another one
+    if demo and any(run.state.is_active for run in request_demo(store)):
         say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")
     say("Starting the app. Ctrl-C ends it; the worker goes on in the background (`jepascore worker stop` ends that).")
     command = [sys.executable, "-m", "pages.ui.serve", "run", str(script), "--server.port", str(chosen)]

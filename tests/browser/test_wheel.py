@@ -80,9 +80,11 @@ def test_the_checkout_cannot_be_imported(installed: Path, tmp_path: Path) -> Non
 
 
 def test_explore_shows_the_demo(installed: Path, visit: Callable[..., Visit], tmp_path: Path) -> None:
+    """With a home folder that is relative to where the command was given."""
     port = free_port()
     command = [str(installed / "jepascore"), "app", "--demo", "--no-browser", "--port", str(port)]
-    with running(command, tmp_path, tmp_path / "home", f"http://127.0.0.1:{port}/_stcore/health") as server:
+    health, home = f"http://127.0.0.1:{port}/_stcore/health", {"JEPASCORE_HOME": "home"}
+    with running(command, tmp_path, tmp_path / "home", health, **home) as server:
         tab = visit(f"{server.url}/explore")
         tiles = tab.page.get_by_role("group", name="Extremes").locator(".tile")
         expect(tiles.first).to_be_visible(timeout=PATIENCE)
