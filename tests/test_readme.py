@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCORE = (ROOT / "docs" / "score.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+TABLES = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+INSTALL = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 
 _BLOCK = re.compile(r"^```(?P<info>[^\n]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -40,7 +42,7 @@ def blocks(language: str, only_runnable: bool = False) -> list[str]:
 COMMANDS = sorted(
     {line.partition("  #")[0] for block in blocks("sh") for line in block.splitlines() if line.startswith("jepascore ")}
 )
-MENTIONED = sorted(set(re.findall(r"`jepascore ([a-z]+(?: [a-z]+)*)", README + SCORE + DATA)))
+MENTIONED = sorted(set(re.findall(r"`jepascore ([a-z]+(?: [a-z]+)*)", README + SCORE + DATA + TABLES + INSTALL)))
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z][a-z-]*)", "".join(blocks("sh")))))
 
 
@@ -90,19 +92,19 @@ def section(text: str, title: str) -> str:
 
 
 def test_the_tables_name_everything_that_there_is():
-    table = section(README, "What it reads, measures with and writes")
-    words = set(re.findall(r"`([^`]+)`", table))
-    assert set(EXPORT_FORMATS) <= words, "add a row to the README's table of exports"
-    assert set(ESTIMATORS) <= words, "add a row to the README's table of estimators"
+    exports, estimators, table = (section(TABLES, title) for title in ("Exports", "Estimators", "Backbones"))
+    assert set(EXPORT_FORMATS) <= set(re.findall(r"`([^`]+)`", exports)), "add a row to the exports of docs/tables.md"
+    assert set(ESTIMATORS) <= set(re.findall(r"`([^`]+)`", estimators)), "add a row to the estimators of docs/tables.md"
     families = {spec.family for spec in list_specs()}
     cells = {name.strip() for row in table.splitlines() if row.startswith("|") for name in re.split("[|,]", row)}
-    assert families <= cells, "add the family to the README's table of backbones"
+    assert families <= cells, "add the family to the backbones of docs/tables.md"
 
 
 def test_links_lead_to_files():
-    for text, folder in ((README, ROOT), (SCORE, ROOT / "docs"), (DATA, ROOT / "docs")):
-        targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
-        assert all((folder / target).is_file() for target in targets)
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        targets = re.findall(r"\]\(([^)#]+)[)#]", page.read_text(encoding="utf-8"))
+        broken = [target for target in targets if "://" not in target and not (page.parent / target).is_file()]
+        assert broken == [], page.name
 
 
 def test_the_numbers_about_the_score_are_those_of_the_code():
