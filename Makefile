@@ -9,7 +9,7 @@ COMPILED := $(VENV)/.compiled
 TORCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint types format clean
+.PHONY: help setup run test test-fast lint types format docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ format: $(READY) ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(READY) ## Build the documentation into site/, with every link checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --directory site"
+
 # uv resolves and installs several times faster than pip and shares its cache between environments.
 $(READY): requirements.txt pyproject.toml
 	@echo "Setting up $(VENV): PyTorch$(if $(TORCH), for $(TORCH)) and the rest, $(if $(filter cpu,$(TORCH)),about 2 GB,on Linux about 6 GB (2 with TORCH=cpu)), a minute or more the first time"
@@ -56,4 +60,4 @@ $(COMPILED): $(READY)
 	@touch $@
 
 clean: ## Remove the environment and caches; data and results stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info build dist site

@@ -1,0 +1,77 @@
+"""The site and its reference pages: built strictly, asking nothing of other machines, saying what the code says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jepascore_core as js
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+SOURCES = [*(ROOT / "jepascore_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
+#: What a browser fetches by itself when it opens a page; links are followed by people only.
+FETCHED = re.compile(r"<(?:link|script|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_asks_nothing_of_other_machines(site: Path):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > len(list(DOCS.glob("*.md")))
+    fetched = {(page.name, found) for page in pages for found in FETCHED.findall(page.read_text(encoding="utf-8"))}
+    assert fetched == set()
+    styles = " ".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
+    assert not re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", styles)
+
+
+@pytest.mark.slow
+def test_every_public_name_has_a_reference(site: Path):
+    page = (site / "api.html").read_text(encoding="utf-8")
+    assert {name for name in js.__all__ if f"jepascore_core.{name}</" not in page} == set()
+
+
+def test_the_reference_lists_the_public_names():
+    listed = re.findall(r"^::: jepascore_core\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(js.__all__)
+
+
+def glossary_rows() -> list[list[str]]:
+    lines = (DOCS / "glossary.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return [row for row in rows if row[0] != "concept"]
+
+
+def test_the_glossary_spells_identifiers_as_the_code_does():
+    words = {word for path in SOURCES for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    named = {word for row in glossary_rows() for word in re.findall(r"`(\w+)`", row[2])}
+    assert len(named) > 40
+    assert named - words == set()
+
+
+def test_every_term_of_the_glossary_stands_for_one_thing():
+    terms = [term.strip() for row in glossary_rows() for term in row[1].split(",")]
+    assert len(terms) == len(set(terms))
+
+
+def test_decisions_are_listed_and_built_alike():
+    pages = sorted(path for path in (DOCS / "adr").glob("*.md") if path.name != "index.md")
+    index = (DOCS / "adr" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"\]\((\S+\.md)\)", index) == [path.name for path in pages]
+    for path in pages:
+        parts = re.findall(r"^\*\*(\w+)\.\*\*", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences"], path.name
