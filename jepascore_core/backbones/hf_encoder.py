@@ -16,12 +16,14 @@ from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import hub_file
 from jepascore_core.backbones.hf_config import HfConfig
 from jepascore_core.backbones.hf_models_encoder import KINDS, Kind
+from jepascore_core.backbones.ledger import Ledger
 from jepascore_core.backbones.local import (
     read_checkpoint,
     read_json,
     require_preprocessing,
     shard_names,
     weights_file,
+    weights_of,
 )
 from jepascore_core.backbones.preprocessing import adjusted, from_processor, stated
 from jepascore_core.backbones.rows import HF_FILES
@@ -52,7 +54,9 @@ def load_hf(ref: BackboneRef) -> LoadedEncoder:
         )
     preprocessing = _preprocessing(row, folder, ref)
     require_whole_patches(config.architecture, (config.patch, config.patch), preprocessing)
-    encoder = kind.load(config, read_checkpoint(path), preprocessing, path.name)
+    ledger = Ledger()
+    encoder = kind.load(config, ledger.mark(weights_of(read_checkpoint(path), path.name)), preprocessing, path.name)
+    ledger.require_whole(path.name)
     size = min(preprocessing.height, preprocessing.width)
     note = f"Positions resampled from {config.image_size} to {size} pixels." if size != config.image_size else ""
     spec = row or _derived(ref.name, config, kind)

@@ -15,7 +15,9 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from jepascore_core.backbones import hf_names
-from jepascore_core.backbones.hf_config import HfConfig
+from jepascore_core.backbones.dinov3_encoder import own_periods
+from jepascore_core.backbones.hf_config import DEFAULTS, HfConfig
+from jepascore_core.backbones.leftovers import HF_CLIP, HF_VIT, HF_VJEPA2, listed
 from jepascore_core.backbones.local import load_strictly
 from jepascore_core.backbones.open_clip_encoder import TINY_TEXT
 from jepascore_core.backbones.rows_other import CONTRASTIVE, RECONSTRUCTION
@@ -68,7 +70,7 @@ def _load_vit(config: HfConfig, state: _State, preprocessing: Preprocessing, sou
         positions = names["pos_embed"]
         names["cls_token"] = names["cls_token"] + positions[:, :1]
         names["pos_embed"] = positions[:, 1:]
-    return _finish(encoder, names, preprocessing, source, ("embeddings.mask_token", "pooler", "classifier", "decoder"))
+    return _finish(encoder, names, preprocessing, source, listed(HF_VIT))
 
 
 def _load_dinov3(config: HfConfig, state: _State, preprocessing: Preprocessing, source: str) -> nn.Module:
@@ -94,7 +96,10 @@ def _load_dinov3(config: HfConfig, state: _State, preprocessing: Preprocessing, 
     names = hf_names.joined(hf_names.renamed(state, rules))
     if not config.values["num_register_tokens"]:
         names.pop("reg_token", None)  # saved, with no rows
-    return _finish(encoder, names, preprocessing, source, ("embeddings.mask_token",))
+    if config.values["rope_theta"] != DEFAULTS["dinov3_vit"]["rope_theta"]:
+        # Another base belongs to what identifies the encoder, which its weights alone do not show.
+        names["rope.periods"] = own_periods(encoder)
+    return _finish(encoder, names, preprocessing, source, listed(HF_VIT))
 
 
 def _load_vjepa2(config: HfConfig, state: _State, preprocessing: Preprocessing, source: str) -> nn.Module:
@@ -111,7 +116,7 @@ def _load_vjepa2(config: HfConfig, state: _State, preprocessing: Preprocessing, 
     )
     names = fold_frames(hf_names.joined(hf_names.renamed(state, hf_names.VJEPA2)))
     encoder = build_vjepa2(size, preprocessing)
-    load_strictly(encoder, names, ("predictor", "pooler", "classifier"), source)
+    load_strictly(encoder, names, listed(HF_VJEPA2), source)
     return encoder
 
 
@@ -128,8 +133,7 @@ def _load_siglip(config: HfConfig, state: _State, preprocessing: Preprocessing, 
     for kind in ("weight", "bias"):
         if (joint := names.pop(f"attn_pool.in.{kind}", None)) is not None:
             names[f"attn_pool.q.{kind}"], names[f"attn_pool.kv.{kind}"] = joint.split((config.width, 2 * config.width))
-    leftovers = ("text_model", "logit_scale", "logit_bias", "embeddings.position_ids")
-    return _finish(encoder, names, preprocessing, source, leftovers)
+    return _finish(encoder, names, preprocessing, source, listed(HF_CLIP))
 
 
 def _load_clip(config: HfConfig, state: _State, preprocessing: Preprocessing, source: str) -> nn.Module:
@@ -157,8 +161,7 @@ def _load_clip(config: HfConfig, state: _State, preprocessing: Preprocessing, so
         clip.visual.proj = None
     resize_pos_embed(names, clip)
     tower = {name.removeprefix("visual."): value for name, value in names.items()}
-    leftovers = ("text_model", "text_projection", "logit_scale", "embeddings.position_ids")
-    load_strictly(clip.visual, tower, leftovers, source)
+    load_strictly(clip.visual, tower, listed(HF_CLIP), source)
     visual: nn.Module = clip.visual
     return visual
 

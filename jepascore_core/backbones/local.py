@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jepascore_core.backbones.leftovers import TRAINING_HEADS, is_listed, listed
 from jepascore_core.errors import CheckpointError, PreprocessingError
 from jepascore_core.records import BackboneRef
 
@@ -28,10 +30,13 @@ _WRAPPERS = (
 )
 
 #: What wrappers of modules put before every name.
-_PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder.", "model.")
+_PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder.", "model.", "net.")
 
-#: What training programs keep beside the encoder, without the encoder's prefix.
-_HEADS = ("head.", "dino_head.", "ibot_head.")
+#: Wrappers' prefixes, as a regular expression.
+WRAPPED = r"(?:(?:module|_orig_mod|encoder|model|net)\.)*"
+
+#: A block inside a chunk of blocks, as DINOv2's trainings save them: "blocks.0.3.", of which the second counts.
+_CHUNKED = re.compile(r"^blocks\.\d+\.(?=\d+\.)")
 
 #: Files that may hold a folder's weights, the preferred first: of timm and transformers, of open_clip.
 FOLDER_FILES = (
@@ -140,10 +145,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def state_from(checkpoint: Mapping[str, Any], expected: Iterable[str], source: str) -> dict[str, Tensor]:
-    """The named weights inside a checkpoint, without the wrappers and prefixes of training programs.
-
-    A prefix that all names share (heads apart) goes if the encoder, whose names are `expected`, has no such prefix.
+def weights_of(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Tensor]:
+    """The named weights inside a checkpoint, without the wrappers of training programs.
 
     Raises:
         CheckpointError: if it is not clear which entry holds the weights.
@@ -154,15 +157,23 @@ def state_from(checkpoint: Mapping[str, Any], expected: Iterable[str], source: s
         checkpoint = _unwrap(checkpoint, source)
     if not checkpoint:
         raise CheckpointError(f"{source} holds no weights.")
-    return unprefixed(checkpoint, expected)
+    return checkpoint
 
 
-def unprefixed(state: Mapping[str, Tensor], expected: Iterable[str] = ()) -> dict[str, Tensor]:
-    """The weights without prefixes that all names share (heads apart) and the encoder's names have not."""
-    names, state = list(expected), dict(state)
-    while prefix := _foreign_prefix(state, names):
+def unprefixed(
+    state: Mapping[str, Tensor], expected: Iterable[str] = (), beside: Iterable[str] = listed(TRAINING_HEADS)
+) -> dict[str, Tensor]:
+    """The weights without prefixes that all names share and the encoder's names have not; chunks of blocks as blocks.
+
+    Weights and modules that are named in `beside` may lack the prefix, and are set aside then.
+    """
+    from jepascore_core.backbones.ledger import set_aside
+
+    names, state, spare = list(expected), dict(state), tuple(beside)
+    while prefix := _foreign_prefix(state, names, spare):
+        set_aside(value for name, value in state.items() if not name.startswith(prefix))
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    return state
+    return state if any(map(_CHUNKED.match, names)) else _unchunked(state)
 
 
 def entry_of(checkpoint: Mapping[str, Any], entries: Iterable[str], source: str) -> Mapping[str, Any]:
@@ -189,26 +200,26 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
     Raises:
         CheckpointError: listing what is missing, not expected, or of another shape; the module is unchanged then.
     """
-    expected = module.state_dict()
+    from jepascore_core.backbones.ledger import set_aside
+
+    expected, heads = module.state_dict(), tuple(heads)
     fit = compare(expected, state, heads)
     if not fit.is_complete:
         raise CheckpointError(
             f"{source} does not fit the architecture: {fit.describe(expected, state)}. "
             "Choose the architecture, image size and channels (as many as --mean has numbers) that it was trained with."
         )
+    set_aside(value for name, value in state.items() if name not in expected)
     module.load_state_dict({name: value for name, value in state.items() if name in expected}, strict=True)
 
 
 def compare(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], heads: Iterable[str]) -> Fit:
     """What of `state` does not fit the encoder's `expected` state; `heads` (weights or modules) may be left over."""
     names = tuple(heads)
-    prefixes = tuple(f"{head}." for head in names)
     return Fit(
         # Older files lack this counter of training steps; it plays no part in evaluation, and torch fills it in.
         missing=sorted(name for name in expected.keys() - state.keys() if not name.endswith("num_batches_tracked")),
-        unexpected=sorted(
-            name for name in state.keys() - expected.keys() if name not in names and not name.startswith(prefixes)
-        ),
+        unexpected=sorted(name for name in state.keys() - expected.keys() if not is_listed(name, names)),
         reshaped=sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape),
     )
 
@@ -306,10 +317,17 @@ def _entries(checkpoint: Mapping[str, Any]) -> str:
     return ", ".join(sorted(str(name) for name in checkpoint)[:_MAX_LISTED])
 
 
-def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str]) -> str | None:
-    """A prefix that all names but heads share and the encoder does not have."""
-    body = [name for name in state if not name.startswith(_HEADS)]
+def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str], spare: tuple[str, ...]) -> str | None:
+    """A prefix that all names but those of `spare` modules share and the encoder does not have."""
+    body = [name for name in state if not is_listed(name, spare)]
     for prefix in _PREFIXES:
         if body and all(name.startswith(prefix) for name in body):
             return None if any(name.startswith(prefix) for name in expected) else prefix
     return None
+
+
+def _unchunked(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights with their chunks of blocks taken off, if all blocks are in chunks and none is there twice."""
+    blocks = [name for name in state if name.startswith("blocks.")]
+    renamed = {_CHUNKED.sub("blocks.", name): value for name, value in state.items()}
+    return renamed if all(map(_CHUNKED.match, blocks)) and len(renamed) == len(state) else state

@@ -16,27 +16,21 @@ from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import hub_file, url_file
-from jepascore_core.backbones.local import load_strictly, read_checkpoint, require_preprocessing, state_from
+from jepascore_core.backbones.ledger import Ledger, set_aside
+from jepascore_core.backbones.leftovers import OPEN_CLIP, is_listed, listed
+from jepascore_core.backbones.local import (
+    load_strictly,
+    read_checkpoint,
+    require_preprocessing,
+    unprefixed,
+    weights_of,
+)
 from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records import BackboneRef, Preprocessing
 
 #: A text tower of almost no size: open_clip builds one beside every image tower, and it is thrown away.
 TINY_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
-
-#: What full CLIP checkpoints hold besides the image tower.
-_NOT_VISUAL = (
-    "text.",
-    "text_decoder.",
-    "text_projection",
-    "transformer",
-    "token_embedding",
-    "positional_embedding",
-    "ln_final",
-    "logit_scale",
-    "logit_bias",
-    "attn_mask",
-)
 
 _FITS = {"shortest": "crop", "squash": "squash"}
 
@@ -180,16 +174,20 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
 def _load_weights(clip: open_clip.CustomTextCLIP, checkpoint: Mapping[str, Any], source: str) -> str:
     """Load every weight of the image tower, and return a note on what was converted.
 
-    Only the rest of a full CLIP checkpoint may be left out.
+    Only what is listed of a full CLIP checkpoint may be left out.
     """
     expected = [f"visual.{name}" for name in clip.visual.state_dict()]
-    state = state_from(checkpoint, expected, source)
+    ledger = Ledger()
+    state = unprefixed(ledger.mark(weights_of(checkpoint, source)), expected)
     state = convert_state_dict(clip, state)
     if not any(name.startswith("visual.") for name in state):
         state = {f"visual.{name}": value for name, value in state.items()}
     tokens = state.get("visual.positional_embedding", ())
     resize_pos_embed(state, clip)
-    tower = {name.removeprefix("visual."): value for name, value in state.items() if not name.startswith(_NOT_VISUAL)}
+    beside = {name: value for name, value in state.items() if is_listed(name, listed(OPEN_CLIP))}
+    set_aside(beside.values())
+    tower = {name.removeprefix("visual."): value for name, value in state.items() if name not in beside}
     load_strictly(clip.visual, tower, (), source)
+    ledger.require_whole(source)
     new = tower.get("positional_embedding", ())
     return f"Position embedding resampled from {len(tokens)} to {len(new)} tokens." if len(tokens) != len(new) else ""

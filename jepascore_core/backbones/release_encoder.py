@@ -6,7 +6,8 @@ Every weight of the encoder must be there, and every other one accounted for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,22 @@ from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import source_file
-from jepascore_core.backbones.local import entry_of, load_strictly, read_checkpoint, require_preprocessing, unprefixed
+from jepascore_core.backbones.ledger import Ledger, set_aside
+from jepascore_core.backbones.leftovers import TRAINING_HEADS, is_listed, listed
+from jepascore_core.backbones.local import (
+    WRAPPED,
+    entry_of,
+    load_strictly,
+    read_checkpoint,
+    require_preprocessing,
+    unprefixed,
+)
 from jepascore_core.backbones.preprocessing import adjusted, stated
 from jepascore_core.backbones.releases import RELEASES, Release, entries_of
 from jepascore_core.backbones.specs import BackboneSpec, WeightSource, find_spec, unknown_backbone
 from jepascore_core.backbones.timm_encoder import BuildPlan, build_encoder, hint, load_weights, set_pooling
 from jepascore_core.backbones.vjepa2_encoder import build_vjepa2, fold_frames, vjepa2_size
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import CheckpointError, UnknownNameError
 from jepascore_core.records import BackboneRef, Preprocessing
 
 
@@ -44,16 +54,19 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
     )
     release = RELEASES[spec.library]
     entry = entry_of(read_checkpoint(path), entries_of(spec.library, spec.name.partition(".")[2]), path.name)
-    state = _branch(unprefixed(entry), release.branch)
+    ledger, spare = Ledger(), listed(release.leftovers)
+    beside = spare if release.keeps_head else (*spare, *listed(TRAINING_HEADS))
+    state = _branch(unprefixed(ledger.mark(entry), beside=beside), release.branch, spare, path.name)
     preprocessing = adjusted(spec.preprocessing, ref) if spec.preprocessing else stated(ref)
     if video := vjepa2_size(spec.architecture) if spec.library == "vjepa2" else None:
         encoder: nn.Module = build_vjepa2(video, preprocessing)
-        load_strictly(encoder, fold_frames(state), release.leftovers, path.name)
+        load_strictly(encoder, fold_frames(state), spare, path.name)
         note = ""
     else:
         plan = _plan(release, spec.architecture, config, preprocessing, state)
         encoder = build_encoder(plan)
-        note = load_weights(encoder, plan, state, path.name, release.leftovers)
+        note = load_weights(encoder, plan, state, path.name, spare)
+    ledger.require_whole(path.name)
     wanted = ref.pooling or spec.pooling
     if release.keeps_head and wanted != "native":
         raise UnknownNameError(f"{spec.name} cannot pool by {wanted!r}: its head belongs to its pooling. Leave it out.")
@@ -93,10 +106,25 @@ def _config(architecture: str) -> Mapping[str, Any]:
     return {} if found is None else found.to_dict()
 
 
-def _branch(state: Mapping[str, Tensor], branch: str) -> dict[str, Tensor]:
-    """The encoder's own weights, where the file holds more; all of them, where it holds the encoder alone."""
-    own = {name.removeprefix(branch): value for name, value in state.items() if branch and name.startswith(branch)}
-    return own or dict(state)
+def _branch(state: Mapping[str, Tensor], branch: str, spare: Iterable[str], source: str) -> dict[str, Tensor]:
+    """The encoder's own weights, where the file holds more; all of them, where it holds the encoder alone.
+
+    What lies beside the branch goes if it is `spare`; the rest is left to the ledger, which refuses it.
+
+    Raises:
+        CheckpointError: if wrappers' prefixes lead to more than one such branch.
+    """
+    names, pattern = tuple(spare), re.compile(rf"{WRAPPED}{re.escape(branch)}")
+    stems = {name: match[0] for name in state if branch and (match := pattern.match(name))}
+    if not stems:
+        return dict(state)
+    if len(prefixes := set(stems.values())) > 1:
+        raise CheckpointError(
+            f"{source} holds several encoders ({', '.join(sorted(prefixes))}). Save the weights of one of them alone."
+        )
+    beside = [name for name in state if name not in stems]
+    set_aside(state[name] for name in beside if is_listed(re.sub(f"^{WRAPPED}", "", name), names))
+    return {name.removeprefix(stem): state[name] for name, stem in stems.items()}
 
 
 def _plan(
@@ -108,4 +136,4 @@ def _plan(
 ) -> BuildPlan:
     head = state.get(f"{config.get('classifier')}.weight") if release.keeps_head else None
     options = {**release.options, **release.per_model.get(architecture, {})}
-    return BuildPlan(architecture, config, preprocessing, options, 0 if head is None else len(head))
+    return BuildPlan(architecture, config, preprocessing, options, 0 if head is None else len(head), release.keeps_head)

@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jepascore_core.backbones.leftovers import IBOT, LEJEPA, MOCO_V3, VJEPA2, Leftover
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """A project's checkpoints.
 
     `entries` of the file are tried in turn. If `branch` is given, only names that begin with it belong to the encoder
-    (after wrappers' prefixes), and the rest is dropped. `leftovers` are weights or modules of the encoder's own branch
-    that play no part in its output. `options` are arguments of the timm architecture, `per_model` of single ones.
-    `keeps_head`: the embedding is what the linear classifier returns. `is_jepa` and `note` hold for every training with
-    the project's code.
+    (after wrappers' prefixes). `leftovers` are weights or modules, beside the branch or in it, that play no part in the
+    encoder's output; anything else is refused. `options` are arguments of the timm architecture, `per_model` of single
+    ones. `keeps_head`: the embedding is what the linear classifier returns. `is_jepa` and `note` hold for every
+    training with the project's code.
     """
 
     family: str
@@ -27,7 +29,7 @@ class Release:
     entries: tuple[str, ...]
     is_jepa: bool
     branch: str = ""
-    leftovers: tuple[str, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     per_model: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keeps_head: bool = False
@@ -45,16 +47,14 @@ RELEASES: Mapping[str, Release] = {
     ),
     # {encoder, predictor, target_encoder, ...} with "module.backbone." names. The fixed position embedding is saved,
     # but with rotary positions not used.
-    "vjepa2": Release(
-        family="V-JEPA 2", pooling="avg", entries=("target_encoder",), is_jepa=True, leftovers=("pos_embed",)
-    ),
+    "vjepa2": Release(family="V-JEPA 2", pooling="avg", entries=("target_encoder",), is_jepa=True, leftovers=VJEPA2),
     # {student, teacher, ...} with "backbone." names beside the heads, or the extracted {state_dict}.
     "ibot": Release(
         family="iBOT",
         pooling="token",
         entries=("teacher", "state_dict"),
         is_jepa=True,
-        leftovers=("masked_embed",),
+        leftovers=IBOT,
     ),
     # {state_dict, optimizer, ...} with the encoder as "module.base_encoder." beside its momentum copy.
     "mocov3": Release(
@@ -63,6 +63,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("state_dict", "model"),
         is_jepa=False,
         branch="base_encoder.",
+        leftovers=MOCO_V3,
         per_model={"vit_small_patch16_224": {"num_heads": 12}},
         note="Contrastive between images: the score's theory does not hold.",
     ),
@@ -74,7 +75,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("state_dict", "net_state_dict", "model_state_dict", "model", "net"),
         is_jepa=True,
         branch="backbone.",
-        leftovers=("proj", "projector"),
+        leftovers=LEJEPA,
         keeps_head=True,
     ),
 }

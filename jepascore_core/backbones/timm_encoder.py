@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,18 @@ from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import LoadedEncoder
+from jepascore_core.backbones.dinov3_encoder import read_dinov3, use_periods
 from jepascore_core.backbones.fetch import hub_file, url_file
-from jepascore_core.backbones.local import compare, load_strictly, read_checkpoint, require_preprocessing, state_from
+from jepascore_core.backbones.ledger import Ledger, set_aside
+from jepascore_core.backbones.leftovers import TIMM, TRAINING_HEADS, is_listed, listed
+from jepascore_core.backbones.local import (
+    compare,
+    load_strictly,
+    read_checkpoint,
+    require_preprocessing,
+    unprefixed,
+    weights_of,
+)
 from jepascore_core.backbones.preprocessing import STATED_AS
 from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
@@ -23,6 +33,8 @@ from jepascore_core.records import BackboneRef, Preprocessing
 
 _FITS = {"center": "crop", "squash": "squash", "border": "pad"}
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+#: The weight by which timm's converters tell DINOv2's and BEiT's own files.
+_TELLING = "mask_token"
 
 
 def load_timm(ref: BackboneRef) -> LoadedEncoder:
@@ -39,24 +51,36 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
     preprocessing = timm_preprocessing(config, spec, ref)
     # The file first: what is not there should fail before a large encoder is built.
     path = Path(ref.checkpoint) if ref.checkpoint is not None else _library_weights(spec.name, config, ref.offline)
-    checkpoint = read_checkpoint(path)
+    weights, ledger = weights_of(read_checkpoint(path), path.name), Ledger()
     plan = BuildPlan(spec.architecture, config, preprocessing)
     encoder = build_encoder(plan)
-    state = state_from(checkpoint, encoder.state_dict(), path.name)
-    note = load_weights(encoder, plan, state, path.name)
+    file = read_dinov3(unprefixed(ledger.mark(weights), encoder.state_dict()), plan.architecture, path.name)
+    if file.architecture != plan.architecture:
+        spec, plan = replace(spec, architecture=file.architecture), replace(plan, architecture=file.architecture)
+        encoder = build_encoder(plan)
+    notes = [
+        file.note,
+        load_weights(encoder, plan, file.state, path.name),
+        use_periods(encoder, file.periods, path.name),
+    ]
+    ledger.require_whole(path.name)
     pooling = set_pooling(encoder, ref.pooling or spec.pooling, spec.name)
-    return LoadedEncoder(encoder, spec, pooling, preprocessing, note)
+    return LoadedEncoder(encoder, spec, pooling, preprocessing, " ".join(filter(None, notes)))
 
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What timm needs to build an encoder: `options` are arguments of the architecture that differ from its own."""
+    """What timm needs to build an encoder: `options` are arguments of the architecture that differ from its own.
+
+    An encoder that `keeps_head` ends in a linear layer (`num_classes`), which no file may hold in vain.
+    """
 
     architecture: str
     config: Mapping[str, Any]
     preprocessing: Preprocessing
     options: Mapping[str, Any] = field(default_factory=dict)
     num_classes: int = 0
+    keeps_head: bool = False
 
     def keywords(self) -> dict[str, Any]:
         """Arguments of `timm.create_model`."""
@@ -181,7 +205,7 @@ def load_weights(
 ) -> str:
     """Load every weight, converted by timm where it must be; returns a note on what was converted.
 
-    Only classifiers and `leftovers` may be left over.
+    Only what is listed for timm's architectures, and `leftovers`, may be left over.
 
     Raises:
         CheckpointError: listing what is missing, not expected, or of another shape.
@@ -190,17 +214,20 @@ def load_weights(
     classifier = plan.config.get("classifier") or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     # An encoder without classes lacks everything of its head, also what timm does not call the classifier.
-    heads = {name.partition(".")[0] for name in names} | {"head", "head_dist", "fc", *leftovers}
+    heads = {*(name.partition(".")[0] for name in names), *listed(TRAINING_HEADS), *listed(TIMM)}
+    spare = {*leftovers} if plan.keeps_head else {*heads, *leftovers}
     note = ""
-    fit = compare(expected, state, heads)
+    fit = compare(expected, state, spare)
     if not fit.is_complete and all("pos" in name for name in fit.reshaped):
-        # Only positions may differ in shape: timm would also resample patches, and that is another encoder.
-        needed = {name: state[name] for name in state if name in expected or name in fit.unexpected}
+        # Only positions may differ in shape: timm would also resample patches, and that is another encoder. The mask
+        # token goes along, because timm tells formats by it.
+        needed = {name: state[name] for name in state if name in expected or not is_listed(name, spare - {_TELLING})}
         converted = _convert(needed, plan)
         if converted is not None:
             note = _resampled(expected, state)
+            set_aside(state[name] for name in state if is_listed(name, spare) and name not in expected)
             state = converted
-    load_strictly(encoder, state, heads, source)
+    load_strictly(encoder, state, spare, source)
     return note
 
 

@@ -8,12 +8,22 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from jepascore_core.backbones.local import load_strictly, read_checkpoint, require_preprocessing, state_from
+from jepascore_core.backbones.local import (
+    load_strictly,
+    read_checkpoint,
+    require_preprocessing,
+    unprefixed,
+    weights_of,
+)
 from jepascore_core.errors import CheckpointError, PreprocessingError
 from jepascore_core.records import BackboneRef
 
 STATE = {"body.weight": torch.ones(2, 2), "body.bias": torch.zeros(2)}
 NAMES = list(STATE)
+
+
+def state_from(checkpoint, expected, source):
+    return unprefixed(weights_of(checkpoint, source), expected)
 
 
 def prefixed(prefix):

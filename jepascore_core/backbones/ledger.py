@@ -1,0 +1,145 @@
+"""What became of every tensor of a file: marks that follow it through renaming, cutting, joining and resampling.
+
+Names cannot tell whether a library's converter used a weight: it may rename, split or join it, or leave it out. A mark
+arrives with the values, when they are copied into a parameter or buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from jepascore_core.errors import CheckpointError
+
+_MAX_LISTED = 10
+#: Shares add up in floating point.
+_WHOLE = 1 - 1e-6
+
+#: Functions whose output holds a part of their first argument, and only that part.
+_CUTS = frozenset(
+    {
+        Tensor.__getitem__,
+        *(getattr(place, name) for place in (Tensor, torch) for name in ("chunk", "split", "narrow", "select")),
+        *(getattr(place, name) for place in (Tensor, torch) for name in ("unbind", "index_select", "tensor_split")),
+        Tensor.split_with_sizes,
+    }
+)
+#: Functions whose output holds each of their arguments, so that the parts of one tensor add up.
+_JOINTS = frozenset({torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack})
+#: Functions that write their last argument into their first.
+_WRITES = frozenset({Tensor.copy_, Tensor.__setitem__})
+
+
+@dataclass(eq=False)
+class Ledger:
+    """Which tensors of a file reached an encoder, or were set aside because they are on a list of what may go."""
+
+    _shapes: dict[str, list[int]] = field(default_factory=dict)
+    _accounted: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same tensors (no copies), which from now on report what becomes of them."""
+        self._shapes.update({name: list(value.shape) for name, value in state.items() if value.numel()})
+        return {name: _Marked.of(value, {name: 1.0}, self) for name, value in state.items()}
+
+    def account(self, shares: Mapping[str, float]) -> None:
+        """Note that these shares of these tensors arrived."""
+        for name, share in shares.items():
+            self._accounted[name] = self._accounted.get(name, 0.0) + share
+
+    def lost(self) -> dict[str, list[int]]:
+        """Names and shapes of the tensors that neither arrived as a whole nor were set aside."""
+        return {name: shape for name, shape in self._shapes.items() if self._accounted.get(name, 0.0) < _WHOLE}
+
+    def require_whole(self, source: str) -> None:
+        """Refuse a file of which something would be dropped.
+
+        Raises:
+            CheckpointError: with the names and shapes of what would be.
+        """
+        if not (lost := self.lost()):
+            return
+        named = "; ".join(f"{name} {shape}" for name, shape in list(lost.items())[:_MAX_LISTED])
+        dots = "; ..." if len(lost) > _MAX_LISTED else ""
+        raise CheckpointError(
+            f"{source} does not fit the architecture: {len(lost)} of its weights would be dropped ({named}{dots}). "
+            "Choose the architecture that it was trained with, or save the encoder's own weights alone."
+        )
+
+
+def set_aside(values: Iterable[Tensor]) -> None:
+    """Account for weights that are on a list of what may go; weights that no ledger marked are ignored."""
+    for value in values:
+        if isinstance(value, _Marked):
+            value.ledger.account(value.shares)
+
+
+def unmarked(value: Tensor) -> Tensor:
+    """The tensor without its mark."""
+    return value.as_subclass(Tensor) if isinstance(value, _Marked) else value
+
+
+class _Marked(Tensor):
+    """A tensor that knows which shares of which tensors of a file its values come from."""
+
+    shares: Mapping[str, float]
+    ledger: Ledger
+
+    @classmethod
+    def of(cls, value: Tensor, shares: Mapping[str, float], ledger: Ledger) -> Self:
+        """The same values, marked."""
+        with torch._C.DisableTorchFunctionSubclass():
+            marked = value.as_subclass(cls)
+        marked.shares, marked.ledger = shares, ledger
+        return marked
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # timm copies what it is configured with, weights and all; nobody writes into them.
+        return self
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run the function and pass the marks of its arguments on to its output."""
+        with torch._C.DisableTorchFunctionSubclass():
+            result = func(*args, **(kwargs or {}))
+            sources = list(_marked_in((args, kwargs)))
+            if func not in _WRITES:
+                return _passed_on(result, sources, func) if sources else result
+        if isinstance(args[-1], _Marked):
+            args[-1].ledger.account(args[-1].shares)
+        return result
+
+
+def _marked_in(value: Any) -> Iterator[_Marked]:
+    if isinstance(value, _Marked):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _marked_in(item)
+    elif isinstance(value, dict):
+        yield from _marked_in(list(value.values()))
+
+
+def _passed_on(result: Any, sources: list[_Marked], func: Callable[..., Any]) -> Any:
+    """The function's result, its tensors marked with what their values come from."""
+    if isinstance(result, Tensor):
+        shares: dict[str, float] = {}
+        for source in sources[:1] if func in _CUTS else sources:
+            part = result.numel() / source.numel() if func in _CUTS and source.numel() else 1.0
+            for name, share in source.shares.items():
+                found = shares.get(name, 0.0)
+                shares[name] = min(found + share, 1.0) if func in _JOINTS else max(found, share * part)
+        return _Marked.of(result, shares, sources[0].ledger)
+    if type(result) in (list, tuple):
+        return type(result)(_passed_on(item, sources, func) for item in result)
+    return result
