@@ -44,7 +44,6 @@ VJEPA2_1 = (
         ("norms_block.0", "norms_block.1", "norms_block.2"),
         "norms of earlier layers, for the training's loss",
     ),
-    Leftover("V-JEPA 2.1", ("pos_embed",), "saved, but positions are rotary"),
 )
 MOCO_V3 = (
     Leftover("MoCo v3", ("momentum_encoder",), "the averaged copy; the base encoder is evaluated"),

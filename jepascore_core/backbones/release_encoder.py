@@ -1,4 +1,4 @@
-"""`ijepa:`, `vjepa2:`, `ibot:`, `mocov3:`, `lejepa:`: original checkpoints, their names remapped onto timm's.
+"""Original checkpoints (`ijepa:`, `vjepa2:`, `vjepa2_1:`, `ibot:`, `mocov3:`, `lejepa:`, `visreg:`) under timm's names.
 
 A name is the release, a timm architecture and, for published weights, their tag: "ibot:vit_base_patch16_224.in22k".
 Every weight of the encoder must be there, and every other one accounted for.
@@ -31,7 +31,7 @@ from jepascore_core.backbones.preprocessing import adjusted, stated
 from jepascore_core.backbones.releases import RELEASES, Release, entries_of
 from jepascore_core.backbones.specs import BackboneSpec, WeightSource, find_spec, unknown_backbone
 from jepascore_core.backbones.timm_encoder import BuildPlan, build_encoder, hint, load_weights, set_pooling
-from jepascore_core.backbones.vjepa2_encoder import build_vjepa2, fold_frames, vjepa2_size
+from jepascore_core.backbones.vjepa2_encoder import build_vjepa2, fold_frames, image_branch, vjepa2_size
 from jepascore_core.errors import CheckpointError, UnknownNameError
 from jepascore_core.records import BackboneRef, Preprocessing
 
@@ -58,9 +58,10 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
     beside = spare if release.keeps_head else (*spare, *listed(TRAINING_HEADS))
     state = _branch(unprefixed(ledger.mark(entry), beside=beside), release.branch, spare, path.name)
     preprocessing = adjusted(spec.preprocessing, ref) if spec.preprocessing else stated(ref)
-    if video := vjepa2_size(spec.architecture) if spec.library == "vjepa2" else None:
+    if video := vjepa2_size(spec.library, spec.architecture):
         encoder: nn.Module = build_vjepa2(video, preprocessing)
-        load_strictly(encoder, fold_frames(state), spare, path.name)
+        state = image_branch(state) if video.is_2_1 else fold_frames(state)
+        load_strictly(encoder, state, () if video.is_2_1 else spare, path.name)
         note = ""
     else:
         plan = _plan(release, spec.architecture, config, preprocessing, state)
@@ -82,7 +83,7 @@ def release_spec(ref: BackboneRef) -> BackboneSpec:
     if found := find_spec(ref.name):
         return found
     library, _, architecture = ref.name.partition(":")
-    known = vjepa2_size(architecture) if library == "vjepa2" else timm.is_model(architecture)
+    known = vjepa2_size(library, architecture) or (not library.startswith("vjepa2") and timm.is_model(architecture))
     if not known or "." in architecture or ref.checkpoint is None:
         raise unknown_backbone(ref.name)
     release = RELEASES[library]

@@ -1,7 +1,7 @@
 """How the projects behind JEPA-type encoders save them: data only.
 
 Read from their repositories in November 2026 (see `table`). Each is a timm architecture under another name, except for
-V-JEPA 2, whose rotary positions timm does not have.
+V-JEPA 2 and 2.1, whose rotary positions timm does not have.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jepascore_core.backbones.leftovers import IBOT, LEJEPA, MOCO_V3, VJEPA2, Leftover
+from jepascore_core.backbones.leftovers import IBOT, LEJEPA, MOCO_V3, VJEPA2, VJEPA2_1, Leftover
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,15 @@ RELEASES: Mapping[str, Release] = {
     # {encoder, predictor, target_encoder, ...} with "module.backbone." names. The fixed position embedding is saved,
     # but with rotary positions not used.
     "vjepa2": Release(family="V-JEPA 2", pooling="avg", entries=("target_encoder",), is_jepa=True, leftovers=VJEPA2),
+    # {encoder, predictor, target_encoder, ...}; of distilled ones the average {ema_encoder} is evaluated. Images have a
+    # patch embedding of their own, and the last of four norms is the encoder's.
+    "vjepa2_1": Release(
+        family="V-JEPA 2.1",
+        pooling="avg",
+        entries=("ema_encoder", "target_encoder"),
+        is_jepa=True,
+        leftovers=VJEPA2_1,
+    ),
     # {student, teacher, ...} with "backbone." names beside the heads, or the extracted {state_dict}.
     "ibot": Release(
         family="iBOT",
@@ -77,6 +86,15 @@ RELEASES: Mapping[str, Release] = {
         branch="backbone.",
         leftovers=LEJEPA,
         keeps_head=True,
+    ),
+    # Published files hold the encoder under timm's names, and may hold the projector; trainings {net_state_dict}.
+    "visreg": Release(
+        family="VISReg",
+        pooling="token",
+        entries=("net_state_dict", "state_dict", "model"),
+        is_jepa=True,
+        branch="backbone.",
+        leftovers=LEJEPA,
     ),
 }
 

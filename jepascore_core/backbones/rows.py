@@ -51,8 +51,8 @@ CLIP_SQUASHED = Recipe(CLIP.mean, CLIP.std, fit="squash")
 class Model:
     """One row's own values; K and the size are None where only the weights tell.
 
-    `weights` is a hub repository or an address, where the library's rule does not give it. `recipe` replaces the
-    family's, `note` follows the family's.
+    `weights` is a hub repository, a file of VISReg's or an address, where the library's rule does not give it. `recipe`
+    replaces the family's, `note` follows the family's.
     """
 
     name: str
@@ -106,6 +106,8 @@ def _source(library: str, model: Model) -> WeightSource:
         return WeightSource(url=model.weights, saved_as=f"ibot_{model.name}.pth" if library == "ibot" else "")
     if library == "timm":
         return WeightSource(f"timm/{model.name}", _TIMM_FILES)
+    if library == "visreg":
+        return WeightSource("BooBooWu/visreg", (model.weights,))
     if library == "open_clip":
         return WeightSource(f"timm/{model.weights}", _CLIP_FILES)
     return WeightSource(model.name, HF_FILES) if library == "hf" else WeightSource()

@@ -16,6 +16,7 @@ from jepascore_core.backbones.rows import (
 
 _DINOV3_LICENCE = "dinov3-license (custom: commercial use under conditions)"
 _FAIR = "https://dl.fbaipublicfiles.com"
+_VJEPA2_1 = f"{_FAIR}/vjepa2/vjepa2_1"
 _IBOT = "https://lf3-nlp-opensource.bytetos.com/obj/nlp-opensource/archive/2022/ibot"
 _STUDENT = "The student network, which is the one that its authors evaluate."
 _CONTEXT = "The context encoder, as timm loads it; the file is a whole training checkpoint and large."
@@ -156,6 +157,40 @@ JEPA_ROWS = (
         note="A video encoder in transformers' format; an image is shown as two equal frames, one step in time.",
     ),
     *family(
+        "V-JEPA 2.1",
+        "vjepa2_1",
+        "avg",
+        "mit",
+        True,
+        IMAGENET_875_BILINEAR,
+        Model(
+            "vit_base_patch16_384.vitb", 768, 384, VitShape(12, 768, 3072, 16, 0), f"{_VJEPA2_1}_vitb_dist_vitG_384.pt"
+        ),
+        Model(
+            "vit_large_patch16_384.vitl",
+            1024,
+            384,
+            VitShape(24, 1024, 4096, 16, 0),
+            f"{_VJEPA2_1}_vitl_dist_vitG_384.pt",
+        ),
+        Model("vit_giant_patch16_384.vitg", 1408, 384, _GIANT_16, f"{_VJEPA2_1}_vitg_384.pt"),
+        Model("vit_gigantic_patch16_384.vitG", 1664, 384, VitShape(48, 1664, 8192, 16, 0), f"{_VJEPA2_1}_vitG_384.pt"),
+        note="A video encoder with a patch embedding for images; the averaged copy. The licence is that of the "
+        "repository; none is stated for the weights themselves.",
+    ),
+    *family(
+        "VISReg",
+        "visreg",
+        "token",
+        NON_COMMERCIAL,
+        True,
+        IMAGENET_875,
+        Model("vit_base_patch16_224.inet1k", 768, 224, _BASE_16, "visreg-vit-b-inet1k.pth"),
+        Model("vit_large_patch14_224.inet1k", 1024, 224, VitShape(24, 1024, 4096, 14), "visreg-vit-l-inet1k.pth"),
+        note="Trained to a Gaussian target, which acts on a projector of the class token that is not part of the "
+        "embedding: the embedding itself is Gaussian only approximately.",
+    ),
+    *family(
         "LeJEPA",
         "lejepa",
         "native",
@@ -165,7 +200,8 @@ JEPA_ROWS = (
         Model("vit_small_patch8_224", None, None, _SMALL_8),
         Model("vit_large_patch14_224", None, None, VitShape(24, 1024, 4096, 14)),
         Model("resnet50", None, None, ConvShape(8.174272512e9, 224)),
-        note="No weights are published (November 2026): give --checkpoint of a training; any timm architecture works.",
+        note="LeJEPA has published no weights (November 2026; VISReg's are the nearest): give --checkpoint of a "
+        "training; any timm architecture works.",
     ),
     *family(
         "DINO",

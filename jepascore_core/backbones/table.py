@@ -4,7 +4,7 @@ What the columns rest on: names, sizes, preprocessing, licences and repositories
 those of the libraries' own configurations, and the arithmetic is that of their modules; tests compare all of it. DINOv2
 runs at 224 pixels, the size of the paper's measurements, instead of its native 518. Rows of original releases rest on
 the projects' repositories as read in November 2026: facebookresearch/ijepa, facebookresearch/vjepa2, bytedance/ibot,
-facebookresearch/moco-v3 and rbalestr-lab/lejepa.
+facebookresearch/moco-v3, rbalestr-lab/lejepa and HaiyuWu/visreg.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""V-JEPA 2's video encoder on single images: timm's rotary transformer with V-JEPA 2's positions.
+"""V-JEPA 2's and 2.1's video encoders on single images: timm's rotary transformer with their positions.
 
-An image is shown as two equal frames, which is one step in time. The three-dimensional patch embedding then is a plane
-one, the sum of its kernel's two slices, and all tokens have time 0, where the rotation is the identity.
+V-JEPA 2 is shown an image as two equal frames, which is one step in time. The three-dimensional patch embedding then is
+a plane one, the sum of its kernel's two slices. V-JEPA 2.1 has a patch embedding for images, and adds a vector to their
+tokens, which is a bias. All tokens have time 0, where the rotation is the identity.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ import torch
 from timm.models.eva import Eva
 from torch import Tensor, nn
 
+from jepascore_core.backbones.ledger import set_aside
+from jepascore_core.backbones.leftovers import VJEPA2_1, is_listed, listed
 from jepascore_core.backbones.timm_encoder import require_whole_patches
 from jepascore_core.errors import CheckpointError
 from jepascore_core.records import Preprocessing
 
 _BASE = 10_000.0
+#: V-JEPA 2.1's first phase trained at this image size, to which it stretches positions ever since.
+_TRAINED_PIXELS = 256
+_IMAGES, _NORMS = "patch_embed_img.proj", "norms_block.3"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class VideoSize:
     mlp_ratio: float
     patch: int
     epsilon: float = 1e-6
+    is_2_1: bool = False
 
 
 _SIZES = {
@@ -46,12 +53,14 @@ _SIZES = {
 }
 
 
-def vjepa2_size(architecture: str) -> VideoSize | None:
-    """The sizes of "vit_large_patch16_256" and its like; None for another name."""
+def vjepa2_size(library: str, architecture: str) -> VideoSize | None:
+    """The sizes of "vit_large_patch16_256" and its like under "vjepa2" or "vjepa2_1"; None for another name."""
+    if library not in ("vjepa2", "vjepa2_1"):
+        return None
     found = re.fullmatch(r"vit_([a-z]+)_patch(\d+)_(\d+)", architecture)
     if found is None or found[1] not in _SIZES:
         return None
-    return VideoSize(architecture, *_SIZES[found[1]], patch=int(found[2]))
+    return VideoSize(architecture, *_SIZES[found[1]], patch=int(found[2]), is_2_1=library == "vjepa2_1")
 
 
 class PlaneRope(nn.Module):
@@ -59,11 +68,14 @@ class PlaneRope(nn.Module):
 
     The frequencies of a third are repeated as a whole, not channel by channel, so that the two channels of a pair turn
     by different angles. Upstream keeps this slip because its weights were trained with it, and so do we.
+
+    V-JEPA 2.1 has it no more. It also stretches rows and columns to the `trained` grid, so that the first and the last
+    have the same angles at every image size.
     """
 
-    def __init__(self, head_dim: int, feat_shape: tuple[int, int]) -> None:
+    def __init__(self, head_dim: int, feat_shape: tuple[int, int], trained: int | None = None) -> None:
         super().__init__()
-        self.head_dim = head_dim
+        self.head_dim, self.trained = head_dim, trained
         self.update_feat_shape(feat_shape)
 
     def update_feat_shape(self, feat_shape: tuple[int, int]) -> None:
@@ -76,17 +88,26 @@ class PlaneRope(nn.Module):
         """[height * width, head_dim]; 0, which turns nothing, for time and for channels left over."""
         size = 2 * (self.head_dim // 3 // 2)
         frequencies = _BASE ** -(torch.arange(size // 2) / (size / 2))
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        rows, columns = torch.meshgrid(self._positions(height), self._positions(width), indexing="ij")
         angles = torch.zeros(height * width, self.head_dim)
         for start, positions in ((size, rows), (2 * size, columns)):
-            angles[:, start : start + size] = (positions.reshape(-1, 1) * frequencies).repeat(1, 2)
+            turned = positions.reshape(-1, 1) * frequencies
+            angles[:, start : start + size] = turned.repeat(1, 2) if self.trained is None else _each_twice(turned)
         return angles
+
+    def _positions(self, count: int) -> Tensor:
+        positions = torch.arange(count).float()
+        return positions if self.trained is None else positions * (self.trained - 1) / max(count - 1, 1)
 
     def get_embed(self, shape: tuple[int, int] | None = None) -> Tensor:
         """Sines, then cosines. -> [height * width, 2 * head_dim]."""
         if shape is not None and tuple(shape) != tuple(self.feat_shape):
             self.update_feat_shape(shape)
         return self.get_buffer("embed")
+
+
+def _each_twice(values: Tensor) -> Tensor:
+    return values.repeat_interleave(2, dim=-1)
 
 
 def build_vjepa2(size: VideoSize, preprocessing: Preprocessing) -> Eva:
@@ -113,7 +134,8 @@ def build_vjepa2(size: VideoSize, preprocessing: Preprocessing) -> Eva:
         use_rot_pos_emb=True,
         use_fc_norm=False,
     )
-    encoder.rope = PlaneRope(size.width // size.heads, encoder.patch_embed.grid_size)
+    trained = _TRAINED_PIXELS // size.patch if size.is_2_1 else None
+    encoder.rope = PlaneRope(size.width // size.heads, encoder.patch_embed.grid_size, trained)
     return encoder
 
 
@@ -131,3 +153,29 @@ def fold_frames(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             f"{name} of a V-JEPA 2 encoder is [width, channels, frames, patch, patch], here it is {found}."
         )
     return {**state, name: kernel.sum(2)}
+
+
+def image_branch(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """V-JEPA 2.1's weights for images under the names of the encoder; those for clips keep theirs.
+
+    Raises:
+        CheckpointError: if the layers for images are not there.
+    """
+    rest = dict(state)
+    needed = (f"{_IMAGES}.weight", f"{_IMAGES}.bias", "img_mod_embed", f"{_NORMS}.weight", f"{_NORMS}.bias")
+    if missing := [name for name in needed if name not in rest]:
+        raise CheckpointError(f"A V-JEPA 2.1 encoder has {', '.join(missing)}, which are not there.")
+    kernel, bias, added, weight, shift = (rest.pop(name) for name in needed)
+    if kernel.ndim != 5 or kernel.shape[2] != 1:
+        raise CheckpointError(
+            f"{_IMAGES}.weight of a V-JEPA 2.1 encoder is [width, channels, 1, patch, patch], not {list(kernel.shape)}."
+        )
+    clips = {name: value for name, value in rest.items() if is_listed(name, listed(VJEPA2_1))}
+    set_aside(clips.values())
+    return {
+        **{name: value for name, value in rest.items() if name not in clips},
+        "patch_embed.proj.weight": kernel.squeeze(2),
+        "patch_embed.proj.bias": bias + added.flatten(),
+        "norm.weight": weight,
+        "norm.bias": shift,
+    }

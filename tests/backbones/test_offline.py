@@ -37,7 +37,9 @@ MISSING = [
     "hf:facebook/ijepa_vith14_1k",
     "ijepa:vit_huge_patch14_224.in1k_target",
     "vjepa2:vit_large_patch16_256.vitl",
+    "vjepa2_1:vit_base_patch16_384.vitb",
     "ibot:vit_small_patch16_224.in1k",
+    "visreg:vit_base_patch16_224.inet1k",
     "mocov3:vit_small_patch16_224.300ep",
     "lejepa:vit_small_patch8_224",
 ]

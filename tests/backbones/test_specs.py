@@ -26,7 +26,9 @@ WANTED = {
     "DINOv3": ["vit_small_patch16_dinov3", "vit_7b_", "convnext_large", "sat493m"],
     "I-JEPA": ["vit_huge_patch14_gap_224.in1k", "in22k_ijepa", "vit_giant_patch16_gap_224", "in1k_target", "hf:"],
     "V-JEPA 2": ["vitl", "vith", "vitg"],
+    "V-JEPA 2.1": ["vitb", "vitl", "vitg", "vitG"],
     "LeJEPA": ["lejepa:"],
+    "VISReg": ["base", "large"],
     "DINO": ["small", "base"],
     "iBOT": ["small", "base", "large", "in22k"],
     "MetaCLIP": ["ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-H-14", "metaclip_400m", "metaclip_fullcc"],
@@ -63,7 +65,16 @@ def test_names_are_unique_and_found():
     specs = list_specs()
     assert len({spec.name for spec in specs}) == len(specs)
     assert all(find_spec(spec.name) == spec for spec in specs)
-    assert {spec.library for spec in RELEASES} == {"hf", "ijepa", "vjepa2", "lejepa", "ibot", "mocov3"}
+    assert {spec.library for spec in RELEASES} == {
+        "hf",
+        "ijepa",
+        "vjepa2",
+        "vjepa2_1",
+        "lejepa",
+        "visreg",
+        "ibot",
+        "mocov3",
+    }
 
 
 @pytest.mark.parametrize("spec", TIMM, ids=names(TIMM))
@@ -102,7 +113,7 @@ def test_non_commercial_licences_say_so():
 
 
 def test_only_self_supervised_joint_embeddings_count_as_jepa():
-    jepa = {"DINO", "DINOv2", "DINOv3", "I-JEPA", "V-JEPA 2", "LeJEPA", "iBOT"}
+    jepa = {"DINO", "DINOv2", "DINOv3", "I-JEPA", "V-JEPA 2", "V-JEPA 2.1", "LeJEPA", "VISReg", "iBOT"}
     assert {spec.family for spec in TABLE if spec.is_jepa} == jepa
     for spec in TABLE:
         assert spec.is_jepa is not ("theory does not hold" in spec.note), spec.name
