@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.queueing import Work, enqueue
+from jepascore_core.queueing import ring_bell
 from jepascore_core.records import BackboneRef
 from jepascore_core.runs import start_worker
 from jepascore_core.store import Store, write_atomically
@@ -88,7 +88,7 @@ def request_closeup(store: Store, dataset_id: str, backbone_id: str, content_id:
     if read_closeup(store.home, backbone_id, content_id).state == "failed":
         (folder / _RESULT).unlink(missing_ok=True)
     write_atomically(folder / _WANTED, json.dumps({"dataset_id": dataset_id}).encode())
-    enqueue(store.home, Work.CLOSEUP, f"{backbone_id}/{content_id}")
+    ring_bell(store.home)
     start_worker(store.home)
 
 

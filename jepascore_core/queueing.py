@@ -1,22 +1,17 @@
-"""The task queue between the processes that ask and the worker (huey on SQLite). It only carries names of work: what is
-wanted, and how far it got, is in the catalogue or in files beside it, so a lost queue loses nothing."""
+"""Kinds of jobs, and the bell that wakes the worker. What is to be done, and how far it got, is in the catalogue or in
+files beside it: the catalogue is the queue, and a bell that nobody hears loses nothing."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-from huey import SqliteHuey
-from huey.registry import Message
-from huey.serializer import Serializer
+from typing import NamedTuple
 
 
-class Work(StrEnum):
-    """Kinds of work. What may take long has queues of its own, so that nothing quick need wait for it to end."""
+class JobKind(StrEnum):
+    """Kinds of jobs. Those that may take long have lanes of their own, so that nothing quick waits for them."""
 
     RUN = "run"
     INDEX = "index"
@@ -26,50 +21,38 @@ class Work(StrEnum):
     PREPARATION = "preparation"
 
     @property
-    def queue_name(self) -> str:
-        """Name of the queue that carries this kind of work."""
-        return _QUEUES.get(self, "quick")
+    def lane(self) -> str:
+        """Name of the lane that does this kind of job, one at a time."""
+        return _LANES.get(self, "quick")
 
 
-_QUEUES = {Work.RUN: "runs", Work.EXPORT: "exports", Work.PREPARATION: "preparations"}
-QUEUES = (*_QUEUES.values(), "quick")
+_LANES = {JobKind.RUN: "runs", JobKind.EXPORT: "exports", JobKind.PREPARATION: "preparations"}
+LANES = (*_LANES.values(), "quick")
 
 
-class _JsonSerializer(Serializer):
-    """huey pickles its messages by default; nothing of ours is ever unpickled."""
+class Job(NamedTuple):
+    """Something to do: its kind and its identifier in the catalogue or the home folder."""
 
-    def _serialize(self, data: Any) -> bytes:
-        return json.dumps(data._asdict()).encode()
-
-    def _deserialize(self, data: bytes) -> Message:
-        return Message(**json.loads(data))
+    kind: JobKind
+    identifier: str
 
 
-@dataclass(frozen=True)
-class TaskQueue:
-    """One named queue. `huey` is what a consumer runs; `put` is what everybody else calls."""
-
-    huey: SqliteHuey
-    put: Callable[[str, str], Any]
-
-
-def open_queue(home: Path, name: str, handle: Callable[[Work, str], None] | None = None) -> TaskQueue:
-    """Open a queue of this home folder; only the worker gives a `handle`."""
-    huey = SqliteHuey(name, filename=str(home / "queue.sqlite"), results=False, serializer=_JsonSerializer())
-
-    @huey.task(name="work")
-    def work(kind: str, identifier: str) -> None:
-        if handle is None:
-            raise RuntimeError("This process asks for work; only the worker does it.")
-        handle(Work(kind), identifier)
-
-    return TaskQueue(huey, lambda kind, identifier: work(kind, identifier))
+def ring_bell(home: Path) -> None:
+    """Wake the worker of a home folder, if there is one, because there is something new to do."""
+    # A bell that cannot be rung, on a full disk for one, only delays: the worker looks around now and then anyway.
+    with contextlib.suppress(OSError):
+        path = _bell(home)
+        path.touch()
+        os.utime(path)
 
 
-def enqueue(home: Path, kind: Work, identifier: str) -> None:
-    """Tell the worker, if one is listening, that there is something to do."""
-    queue = open_queue(home, kind.queue_name)
+def last_ring(home: Path) -> int:
+    """When the bell last rang, in nanoseconds; 0 before the first time."""
     try:
-        queue.put(kind.value, identifier)
-    finally:
-        queue.huey.storage.close()
+        return _bell(home).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _bell(home: Path) -> Path:
+    return home / "worker.bell"

@@ -20,7 +20,7 @@ from jepascore_core.demo import DEMO_NAME, build_demo
 from jepascore_core.disk import is_full
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.measurement_specs import resolve_plan, resolve_spec
-from jepascore_core.queueing import Work, enqueue
+from jepascore_core.queueing import ring_bell
 from jepascore_core.records import BackboneRef, CostProbe, DatasetRecord, DatasetState, Run, RunState
 from jepascore_core.store import Store
 
@@ -160,7 +160,7 @@ def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
         heartbeat=None,
         error=None,
     )
-    enqueue(store.home, Work.INDEX, dataset_id)
+    ring_bell(store.home)
     start_worker(store.home)
     return store.catalogue.dataset(dataset_id)
 
@@ -215,7 +215,7 @@ def request_run(
     spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
     is_open = precision == "auto"
     run = store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan, is_open)
-    enqueue(store.home, Work.RUN, run.run_id)
+    ring_bell(store.home)
     start_worker(store.home)
     return run
 
@@ -239,7 +239,7 @@ def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
     store.catalogue.update_run(
         run_id, state=RunState.QUEUED, cancel_requested=0, rate=None, finished_at=None, message="Waiting for the worker"
     )
-    enqueue(store.home, Work.RUN, run_id)
+    ring_bell(store.home)
     start_worker(store.home)
     return store.catalogue.run(run_id)
 
@@ -304,19 +304,6 @@ class WorkerWatch:
             start_worker(self._store.home)
 
 
-def ensure_worker_for_active_work(store: Store) -> None:
-    """Start a worker if something waits for one: after a crash, a reboot, or a worker that idled out."""
-    datasets = store.catalogue.datasets()
-    is_waiting = (
-        store.catalogue.runs(active_only=True)
-        or store.catalogue.queued_probes()
-        or store.catalogue.exports(active_only=True)
-        or any(dataset.state is DatasetState.INDEXING for dataset in datasets)
-    )
-    if is_waiting:
-        start_worker(store.home)
-
-
 def request_probe(
     store: Store,
     dataset: str,
@@ -339,7 +326,7 @@ def request_probe(
     store.index_folder(record)
     spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
     probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan, precision == "auto")
-    enqueue(store.home, Work.PROBE, probe.probe_id)
+    ring_bell(store.home)
     start_worker(store.home)
     return probe
 

@@ -16,7 +16,7 @@ from jepascore_core.approximation import ApproximationPlan, nested_sizes
 from jepascore_core.calibration import Calibration, spearman
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.measurement_specs import resolve_plan, resolve_spec
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import RunState
 from jepascore_core.runs import cancel_run, request_dataset, request_probe, request_run, resume_run
 from jepascore_core.store import Store
@@ -53,7 +53,7 @@ def homes(tmp_path_factory):
 def indexed_home(homes, folder):
     """The dataset, read."""
     store = Store(homes / "indexed")
-    Worker(store).handle(Work.INDEX, request_dataset(store, "toy", str(folder)).dataset_id)
+    Worker(store).handle(JobKind.INDEX, request_dataset(store, "toy", str(folder)).dataset_id)
     return store.home
 
 
@@ -90,7 +90,7 @@ def ask(store, checkpoint, estimator="calibrated", plan=PLAN, **options):
 
 
 def finish(store, worker, run):
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     return store.catalogue.run(run.run_id)
 
 
@@ -267,7 +267,7 @@ def is_in(stage):
 @pytest.mark.slow
 def test_cancel_and_resume_in_every_stage(store, worker, checkpoint, monkeypatch):
     monkeypatch.setattr("jepascore_core.tasks.REPORT_SECONDS", 0.0)
-    monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.01)
+    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(runs, "worker_is_alive", lambda _: True)
     monkeypatch.setattr("jepascore_core.pipeline.SHARD_IMAGES", 4)
     run = ask(store, checkpoint, "cascade", dataclasses.replace(CASCADE, top=12))
@@ -315,7 +315,7 @@ def test_an_image_that_fails_is_counted_once_and_the_rest_is_scored(store, worke
     for path in folder.rglob("*.png"):
         (copy / path.parent.name).mkdir(parents=True, exist_ok=True)
         (copy / path.parent.name / path.name).write_bytes(path.read_bytes())
-    worker.handle(Work.INDEX, request_dataset(store, "copy", str(copy)).dataset_id)
+    worker.handle(JobKind.INDEX, request_dataset(store, "copy", str(copy)).dataset_id)
     for victim in ("a/000.png", "b/001.png", "a/002.png"):
         (copy / victim).unlink()
     run = request_run(store, "copy", checkpoint, "cascade", "float32", "cpu", plan=CASCADE)
@@ -331,7 +331,7 @@ def test_too_few_calibration_images_are_an_error_that_says_what_to_do(store, wor
     copy.mkdir()
     for path in folder.rglob("*.png"):
         (copy / path.name).write_bytes(path.read_bytes())
-    worker.handle(Work.INDEX, request_dataset(store, "copy", str(copy)).dataset_id)
+    worker.handle(JobKind.INDEX, request_dataset(store, "copy", str(copy)).dataset_id)
     for path in sorted(copy.iterdir())[:90]:
         path.unlink()
     run = request_run(store, "copy", checkpoint, "calibrated", "float32", "cpu", plan=PLAN)
@@ -352,7 +352,7 @@ def test_a_probe_predicts_what_a_cascade_costs(store, worker, checkpoint):
     seconds = {}
     for estimator, plan in (("exact", None), ("calibrated", PLAN), ("cascade", CASCADE)):
         probe = request_probe(store, "toy", checkpoint, estimator, "float32", "cpu", plan=plan)
-        worker.handle(Work.PROBE, probe.probe_id)
+        worker.handle(JobKind.PROBE, probe.probe_id)
         answer = store.catalogue.probe(probe.probe_id)
         assert answer.result is not None, answer.message
         seconds[estimator] = answer.result.seconds_per_image

@@ -19,7 +19,7 @@ MAX_MODULE_LINES = 400
 MAX_PAGE_LINES = 60
 HEAVY = ("torch", "torchvision", "timm", "open_clip")
 #: What pages leave to the core; SQL and tables are read by views, work is done by the worker.
-NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", "huey", *HEAVY}
+NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", *HEAVY}
 #: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
 FLOORS = (
     {"approximation"},
@@ -27,19 +27,20 @@ FLOORS = (
     {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo", "density"},
     {"catalogue", "training", "sketches"},
     {"store", "backbones"},
-    {"views", "estimators", "indexing", "loading", "companions", "runs", "encoders"},
+    {"views", "estimators", "indexing", "loading", "companions", "runs", "encoders", "heartbeat"},
     {"pipeline", "precision", "curation", "api", "closeups"},
     {"fleet"},
     {"tallies"},
     {"approximate", "trust"},
     {"tasks", "figures", "exporters", "scoring", "sensitivity"},
+    {"worker_jobs"},
     {"worker", "engines", "agreement_figures", "trust_figures", "sheets", "figure_files"},
     {"cli"},
 )
 #: Entry points, which may name anything.
 DOORS = {"__init__", "__main__"}
 #: The numerical room knows no file, database or model library.
-NOT_IN_JACOBIAN = {"duckdb", "sqlite3", "pyarrow", "pandas", "timm", "open_clip", "PIL", "fsspec", "huey"}
+NOT_IN_JACOBIAN = {"duckdb", "sqlite3", "pyarrow", "pandas", "timm", "open_clip", "PIL", "fsspec"}
 
 ROOMS = {path.relative_to(ROOT / "jepascore_core").with_suffix("").parts[0] for path in CORE} - DOORS
 

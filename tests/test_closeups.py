@@ -20,7 +20,7 @@ from jepascore_core.closeups import (
     unfinished_closeups,
 )
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import BackboneRef
 from jepascore_core.runs import request_dataset, request_run
 from jepascore_core.sensitivity import alone, over, singular_directions
@@ -85,9 +85,9 @@ def measured(store, tmp_path, monkeypatch):
         Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "images" / f"{number}.png")
     worker = Worker(store)
     dataset = request_dataset(store, "four", str(tmp_path / "images"))
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     run = request_run(store, "four", BUNDLED)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     backbone_id = store.catalogue.run(run.run_id).backbone_id
     ids = store.query(store.measurements_sql(backbone_id, store.catalogue.run(run.run_id).spec.spec_id))["content_id"]
     return store, worker, dataset.dataset_id, backbone_id, ids.to_pylist()
@@ -99,8 +99,8 @@ def test_a_request_becomes_pictures(measured):
     request_closeup(store, dataset_id, backbone_id, content_id)
     assert read_closeup(store.home, backbone_id, content_id).state == "waiting"
     (identifier,) = unfinished_closeups(store)
-    assert (Work.CLOSEUP, identifier) in worker.unfinished()
-    worker.handle(Work.CLOSEUP, identifier)
+    assert (JobKind.CLOSEUP, identifier) in worker.unfinished()
+    worker.handle(JobKind.CLOSEUP, identifier)
     found = read_closeup(store.home, backbone_id, content_id)
     assert (found.state, len(found.leading), len(found.trailing)) == ("done", NUM_VECTORS, NUM_VECTORS)
     spectrum = store.spectrum(backbone_id, store.measured_specs()[0][1], content_id)
@@ -118,7 +118,7 @@ def test_an_image_that_is_gone_says_so_and_can_be_asked_for_again(measured, tmp_
     for path in kept:
         path.unlink()
     request_closeup(store, dataset_id, backbone_id, content_id)
-    worker.handle(Work.CLOSEUP, f"{backbone_id}/{content_id}")
+    worker.handle(JobKind.CLOSEUP, f"{backbone_id}/{content_id}")
     found = read_closeup(store.home, backbone_id, content_id)
     assert found.state == "failed"
     assert found.message
@@ -126,7 +126,7 @@ def test_an_image_that_is_gone_says_so_and_can_be_asked_for_again(measured, tmp_
         path.write_bytes(data)
     request_closeup(store, dataset_id, backbone_id, content_id)
     assert read_closeup(store.home, backbone_id, content_id).state == "waiting"
-    worker.handle(Work.CLOSEUP, f"{backbone_id}/{content_id}")
+    worker.handle(JobKind.CLOSEUP, f"{backbone_id}/{content_id}")
     assert read_closeup(store.home, backbone_id, content_id).state == "done"
 
 

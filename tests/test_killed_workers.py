@@ -12,7 +12,7 @@ from PIL import Image
 
 from jepascore_core import runs
 from jepascore_core.approximation import ApproximationPlan
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import RunState
 from jepascore_core.runs import follow_run, request_dataset, request_run, start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
@@ -100,9 +100,9 @@ def test_a_cascade_killed_in_every_stage_ends_as_an_undisturbed_one(live_store, 
 
     monkeypatch.setattr(runs, "start_worker", lambda *_: False)
     calm, worker = Store(tmp_path / "calm"), Worker(Store(tmp_path / "calm"))
-    worker.handle(Work.INDEX, request_dataset(calm, "toy", str(folder)).dataset_id)
+    worker.handle(JobKind.INDEX, request_dataset(calm, "toy", str(folder)).dataset_id)
     undisturbed = request_run(calm, "toy", checkpoint, **options)
-    worker.handle(Work.RUN, undisturbed.run_id)
+    worker.handle(JobKind.RUN, undisturbed.run_id)
     undisturbed = calm.catalogue.run(undisturbed.run_id)
 
     assert ended.num_measured == ended.num_total == undisturbed.num_total

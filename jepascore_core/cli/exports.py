@@ -16,7 +16,7 @@ from jepascore_core.cli.measured import Backbone, check_classes, find_measured, 
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.preparing import Work, pending_work, prepare_all
+from jepascore_core.curation.preparing import PrecomputeStep, pending_work, prepare_all
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules import Among
@@ -177,7 +177,7 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
 def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
     """Do what takes longer than a moment, with a bar."""
 
-    def follow(work: Work) -> Callable[[float], None]:
+    def follow(work: PrecomputeStep) -> Callable[[float], None]:
         return partial(_show_share, bar, bar.add_task(work.title, total=100, detail=""))
 
     if not pending_work(store, scores, curation, decisions):

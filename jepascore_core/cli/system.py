@@ -26,7 +26,7 @@ from jepascore_core.runs import cancel_run, request_demo, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.views.formats import bytes_text
 
-PACKAGES = ("streamlit", "torch", "torchvision", "timm", "open_clip_torch", "duckdb", "pyarrow", "huey")
+PACKAGES = ("streamlit", "torch", "torchvision", "timm", "open_clip_torch", "duckdb", "pyarrow")
 LOW_DISK_BYTES = 1 << 30
 DEFAULT_PORT = 8501
 PORTS_TRIED = 20

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 
@@ -15,7 +16,7 @@ import typer
 from jepascore_core.cli.output import JsonFlag, print_json, say
 from jepascore_core.curation.preparations import preparations
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.records import DatasetState
+from jepascore_core.queueing import JobKind
 from jepascore_core.runs import (
     START_PATIENCE,
     WORKER_ENVIRONMENT,
@@ -26,8 +27,19 @@ from jepascore_core.runs import (
 )
 from jepascore_core.store import Store
 from jepascore_core.views.formats import plural
+from jepascore_core.worker_jobs import unfinished_jobs
 
 worker_app = typer.Typer(help="The background process that indexes and measures.", no_args_is_help=True)
+
+#: What a job of each kind is called, in the singular.
+JOB_NAMES = {
+    JobKind.RUN: "run",
+    JobKind.INDEX: "index",
+    JobKind.PROBE: "cost prediction",
+    JobKind.CLOSEUP: "close-up",
+    JobKind.EXPORT: "export",
+    JobKind.PREPARATION: "preparation",
+}
 
 #: A worker ends within a cotangent of being asked, but loading a large backbone cannot be interrupted.
 STOP_PATIENCE = 60.0
@@ -92,26 +104,19 @@ def status(json: JsonFlag = False) -> None:
     """Whether a worker is running, and what waits for it."""
     store = Store()
     pid = worker_pid(store.home)
-    runs = len(store.catalogue.runs(active_only=True))
-    indexes = sum(dataset.state is DatasetState.INDEXING for dataset in store.catalogue.datasets())
+    counts = Counter(job.kind for job in unfinished_jobs(store))
     asked = [item for item in preparations(store) if item.is_active]
     if json:
         listed = [
             {"dataset_id": item.dataset_id, "title": item.work.title, "state": item.state, "share": item.share}
             for item in asked
         ]
-        print_json(
-            {
-                "alive": pid is not None,
-                "pid": pid,
-                "active_runs": runs,
-                "active_indexes": indexes,
-                "preparations": listed,
-            }
-        )
+        unfinished = {kind.value: counts[kind] for kind in JobKind}
+        print_json({"alive": pid is not None, "pid": pid, "unfinished": unfinished, "preparations": listed})
         return
     worker = "No worker is running" if pid is None else f"Process {pid} is running"
-    say(f"{worker}; unfinished: {plural(runs, 'run')}, {plural(indexes, 'index')}.")
+    waiting = [plural(number, JOB_NAMES[kind]) for kind, number in counts.items()]
+    say(f"{worker}; {'unfinished: ' + ', '.join(waiting) if waiting else 'nothing is unfinished'}.")
     for item in asked:
         say(f"{item.work.title} · {item.progress_text}")
 

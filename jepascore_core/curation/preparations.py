@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from jepascore_core import queueing
 from jepascore_core.curation.compiling import Compiler
-from jepascore_core.curation.preparing import Work, prepare
+from jepascore_core.curation.preparing import PrecomputeStep, prepare
 from jepascore_core.errors import StoreError, UnknownNameError
+from jepascore_core.queueing import ring_bell
 from jepascore_core.records import short_hash
 from jepascore_core.runs import start_worker
 from jepascore_core.store import Store, write_atomically
@@ -39,7 +39,7 @@ class Preparation:
     """How far a piece of work is; "none" where nobody asked for it, or it is done. `message` says why it failed."""
 
     identifier: str
-    work: Work
+    work: PrecomputeStep
     state: PreparationState
     share: float = 0.0
     seconds_left: float | None = None
@@ -64,7 +64,7 @@ class Preparation:
         return f"{percent_text(self.share)}{left}"
 
 
-def preparation_of(store: Store, scores: ScoreSet, work: Work) -> Preparation:
+def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
     """How far a piece of work of `pending_work` is.
 
     Raises:
@@ -99,7 +99,7 @@ def preparations(store: Store) -> tuple[Preparation, ...]:
     return tuple(item for _, item in sorted(found, key=lambda pair: (pair[0], pair[1].identifier)))
 
 
-def request_preparation(store: Store, scores: ScoreSet, work: Work) -> Preparation:
+def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
     """Ask the worker for a piece of work, again if it failed; what was asked for already is not asked for twice.
 
     Raises:
@@ -116,7 +116,7 @@ def request_preparation(store: Store, scores: ScoreSet, work: Work) -> Preparati
     named = Compiler(store, scores).score_set(work.backbone)
     wanted = {"scores": dataclasses.asdict(named), "work": dataclasses.asdict(dataclasses.replace(work, backbone=None))}
     write_atomically(path, json.dumps(wanted).encode())
-    queueing.enqueue(store.home, queueing.Work.PREPARATION, found.identifier)
+    ring_bell(store.home)
     start_worker(store.home)
     return _read(store, found.identifier, work)
 
@@ -188,14 +188,14 @@ def _load(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, Work]:
+def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, PrecomputeStep]:
     found = _load(_path(store, identifier, _WANTED))
     if found is None:
         raise UnknownNameError("Nobody waits for this any more.")
-    return ScoreSet(**found["scores"]), Work(**found["work"])
+    return ScoreSet(**found["scores"]), PrecomputeStep(**found["work"])
 
 
-def _read(store: Store, identifier: str, work: Work) -> Preparation:
+def _read(store: Store, identifier: str, work: PrecomputeStep) -> Preparation:
     if not is_wanted(store, identifier):
         return Preparation(identifier, work, "none")
     failed = _load(_path(store, identifier, _FAILED))

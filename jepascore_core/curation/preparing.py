@@ -31,7 +31,7 @@ QUICK_IMAGES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PrecomputeStep:
     """One thing to be done once: `size` images to go through.
 
     Clusters have a number of them and a seed; a diverse choice has a number to choose, candidates as `Candidates.pack`
@@ -84,7 +84,7 @@ class Work:
 
 def pending_work(
     store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
-) -> tuple[Work, ...]:
+) -> tuple[PrecomputeStep, ...]:
     """What is to be done next before a curation can be worked out within a moment, () = nothing any more.
 
     A diverse choice comes once everything else is done: only then is it known what there is to choose from.
@@ -97,21 +97,21 @@ def pending_work(
     return work or tuple(_pending_choice(store, scores, curation, decisions))
 
 
-def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Work, ...]:
+def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[PrecomputeStep, ...]:
     compiler = Compiler(store, scores)
     flags = [item for rule in curation.rules for item in walk(rule) if isinstance(item, Flag)]
     steps = [step for step in curation.steps if isinstance(step, OnePer)]
-    work: list[Work] = []
+    work: list[PrecomputeStep] = []
     if any(flag.name == "grey" for flag in flags) and (unseen := count_unseen(store, compiler.dataset)):
-        work.append(Work("colours", unseen))
+        work.append(PrecomputeStep("colours", unseen))
     grouped: list[Flag | OnePer] = [*flags, *steps]
     for radius, backbone in dict.fromkeys((item.radius, item.backbone) for item in grouped):
         if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
-            work.append(Work("near", store.count_images(compiler.dataset), radius, backbone))
+            work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))
     return (*work, *_pending_companions(compiler, curation), *_pending_clusters(compiler, curation))
 
 
-def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[Work]:
+def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
     ranges = [item.column for rule in curation.rules for item in walk(rule) if isinstance(item, Between)]
     for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in ranges):
         companion = next((fitted for fitted in FITTED if fitted == name), None)
@@ -120,36 +120,38 @@ def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[Work
         scores = compiler.score_set(backbone)
         if not is_known(compiler.store, scores, companion):
             size = count_measured(compiler.store, scores)
-            yield Work("companion", size, backbone=backbone, companion=companion)
+            yield PrecomputeStep("companion", size, backbone=backbone, companion=companion)
 
 
-def _pending_clusters(compiler: Compiler, curation: Curation) -> Iterator[Work]:
+def _pending_clusters(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
     for step in curation.steps:
         if isinstance(step, Budget) and step.clusters is not None:
             scores = compiler.score_set(step.backbone)
             if not are_clusters_known(compiler.store, scores, step.clusters, step.seed):
                 size = count_measured(compiler.store, scores)
-                yield Work("clusters", size, backbone=step.backbone, number=step.clusters, seed=step.seed)
+                yield PrecomputeStep("clusters", size, backbone=step.backbone, number=step.clusters, seed=step.seed)
 
 
-def _pending_choice(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> Iterator[Work]:
+def _pending_choice(
+    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None
+) -> Iterator[PrecomputeStep]:
     for step in curation.steps:
         if isinstance(step, Budget) and step.draw == "diverse":
             named = Compiler(store, scores).score_set(step.backbone)
             found = diverse_candidates(store, scores, curation, decisions)
             if not is_diverse_known(store, named, found, step.n):
                 seconds = diverse_seconds(store, named, found.size, step.n)
-                yield Work(
+                yield PrecomputeStep(
                     "diverse", found.size, backbone=step.backbone,
                     number=step.n, candidates=found.pack(), seconds=seconds,
                 )  # fmt: skip
 
 
-def slow_companions(store: Store, scores: ScoreSet) -> tuple[Work, ...]:
+def slow_companions(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...]:
     """Companions of the measured images that were not worked out yet and take longer than a moment."""
     size = count_measured(store, scores)
     missing = [name for name in FITTED if size >= MIN_IMAGES[name] and not is_known(store, scores, name)]
-    return tuple(work for name in missing if not (work := Work("companion", size, companion=name)).is_quick)
+    return tuple(work for name in missing if not (work := PrecomputeStep("companion", size, companion=name)).is_quick)
 
 
 def prepare_all(
@@ -157,7 +159,7 @@ def prepare_all(
     scores: ScoreSet,
     curation: Curation,
     decisions: Decisions | None = None,
-    follow: Callable[[Work], Progress] = lambda _: unheard,
+    follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard,
 ) -> None:
     """Do all that a curation needs; `follow` gives each piece of work its progress.
 
@@ -169,7 +171,7 @@ def prepare_all(
             prepare(store, scores, work, follow(work))
 
 
-def prepare(store: Store, scores: ScoreSet, work: Work, progress: Progress = unheard) -> None:
+def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = unheard) -> None:
     """Do one piece of work; what `progress` raises ends it.
 
     Raises:

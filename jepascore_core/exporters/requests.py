@@ -20,7 +20,7 @@ from jepascore_core.errors import ExportError
 from jepascore_core.exporters.export import ExportOptions, checked_format, export, targets_of
 from jepascore_core.exporters.publishing import check_targets
 from jepascore_core.exporters.staging import put_right, remove, temporary_path
-from jepascore_core.queueing import Work, enqueue
+from jepascore_core.queueing import ring_bell
 from jepascore_core.records import ExportRequest, RunState
 from jepascore_core.runs import start_worker, worker_is_alive
 from jepascore_core.store import Store
@@ -148,6 +148,6 @@ def _written_before(path: Path, export_id: str) -> int | None:
 
 
 def _enqueued(store: Store, export_id: str) -> ExportRequest:
-    enqueue(store.home, Work.EXPORT, export_id)
+    ring_bell(store.home)
     start_worker(store.home)
     return store.catalogue.export(export_id)

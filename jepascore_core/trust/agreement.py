@@ -14,7 +14,7 @@ from jepascore_core.companions import MIN_IMAGES, Companion
 from jepascore_core.curation.choices import metadata_names
 from jepascore_core.curation.columns import columns
 from jepascore_core.curation.companion_columns import companion_column, count_measured
-from jepascore_core.curation.preparing import Work, slow_companions
+from jepascore_core.curation.preparing import PrecomputeStep, slow_companions
 from jepascore_core.store import Store
 from jepascore_core.trust.kept import kept
 from jepascore_core.views.memory import remembered
@@ -64,7 +64,7 @@ class CompanionView:
     num_images: int
     agreements: tuple[CompanionAgreement, ...]
     defects: tuple[DefectRow, ...]
-    pending: tuple[Work, ...]
+    pending: tuple[PrecomputeStep, ...]
     missing: tuple[str, ...]
 
 
@@ -93,7 +93,7 @@ def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     )
 
 
-def _compare(store: Store, scores: ScoreSet, slow: Sequence[Work]) -> dict[str, Any]:
+def _compare(store: Store, scores: ScoreSet, slow: Sequence[PrecomputeStep]) -> dict[str, Any]:
     """Everything of the view but what is pending: companions that are not slow beside the score."""
     held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
     base, score = held.base(dataset), held.score(dataset, scores)

@@ -17,14 +17,13 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from jepascore_core.closeups import unfinished_closeups
 from jepascore_core.curation.columns import load_columns
-from jepascore_core.curation.preparations import preparations
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.runs import ensure_worker_for_active_work, reap_unowned_children, start_worker
+from jepascore_core.runs import reap_unowned_children, start_worker
 from jepascore_core.store import Store
 from jepascore_core.views.choices import shown_first
 from jepascore_core.views.memory import look_ahead
+from jepascore_core.worker_jobs import unfinished_jobs
 from pages.ui.cached import store
 
 #: What Streamlit and the pages load when they first need it: 0.2 to 0.3 s that the first visitor would wait.
@@ -64,9 +63,8 @@ def _load_scores(kept: Store) -> None:
 
 
 def resume_work(kept: Store) -> None:
-    """Start a worker if anything waits for one."""
-    ensure_worker_for_active_work(kept)
-    if unfinished_closeups(kept) or any(item.is_active for item in preparations(kept)):
+    """Start a worker if anything waits for one: after a crash, a reboot, or a worker that idled out."""
+    if unfinished_jobs(kept):
         start_worker(kept.home)
 
 

@@ -15,7 +15,7 @@ from jepascore_core.curation.preparations import (
     preparations,
     request_preparation,
 )
-from jepascore_core.curation.preparing import Work, pending_work, prepare
+from jepascore_core.curation.preparing import PrecomputeStep, pending_work, prepare
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
@@ -43,7 +43,7 @@ def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: st
     return not slow
 
 
-def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> list[Work]:
+def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> list[PrecomputeStep]:
     """What the worker has to do, after what takes a moment was done here; a diverse choice follows the rest."""
     for _ in range(2):
         pending = pending_work(store(), scores, curation, decisions)
@@ -57,7 +57,7 @@ def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None
     return []
 
 
-def draw_preparations(scores: ScoreSet, works: Sequence[Work]) -> None:
+def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
     """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done.
 
     Beside these stand cards of what else the dataset waits for.
@@ -79,12 +79,12 @@ def draw_preparations(scores: ScoreSet, works: Sequence[Work]) -> None:
         )  # fmt: skip
 
 
-def _request(scores: ScoreSet, works: Sequence[Work]) -> None:
+def _request(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
     for work in works:
         request_preparation(store(), scores, work)
 
 
-def _draw_asked(scores: ScoreSet, works: Sequence[Work], was_active: bool) -> None:
+def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool) -> None:
     found = [preparation_of(store(), scores, work) for work in works]
     if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
         st.rerun()  # of the whole page: one is done or taken back, or from now on nothing more is to be expected

@@ -11,6 +11,7 @@ import pytest
 from jepascore_core.cli import system
 from jepascore_core.cli.runs import EXPLAINED
 from jepascore_core.errors import JepaScoreError
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
@@ -248,7 +249,8 @@ def test_backbones_are_listed_and_searched(cli: Cli):
 
 
 def test_nobody_works_here(cli: Cli):
-    status = {"alive": False, "pid": None, "active_runs": 0, "active_indexes": 0, "preparations": []}
+    nothing = {kind.value: 0 for kind in JobKind}
+    status = {"alive": False, "pid": None, "unfinished": nothing, "preparations": []}
     assert cli("worker", "status", "--json").json == status
     assert "No worker is running" in cli("worker", "status").err
     assert cli("worker", "stop", "--json").json == {"stopped": False, "pid": None}

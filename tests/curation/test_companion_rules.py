@@ -8,7 +8,7 @@ import pytest
 from jepascore_core.companions import companion_scores, norm
 from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.companion_columns import companion_column, companion_values, count_measured, is_known
-from jepascore_core.curation.preparing import QUICK_IMAGES, Work, pending_work, prepare
+from jepascore_core.curation.preparing import QUICK_IMAGES, PrecomputeStep, pending_work, prepare
 from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.views.score_set import ScoreSet
@@ -166,12 +166,12 @@ def _refuse(_share):
 
 
 def test_large_sets_are_asked_about_first():
-    assert Work("companion", QUICK_IMAGES, companion="knn").is_quick
-    assert not Work("companion", QUICK_IMAGES + 1, companion="knn").is_quick
-    assert Work("near", QUICK_IMAGES, 0.1).is_quick
-    assert not Work("near", QUICK_IMAGES + 1, 0.1).is_quick
-    assert not Work("colours", 1).is_quick
-    assert "(ivf index)" in Work("companion", 1_000_000, companion="knn").title
+    assert PrecomputeStep("companion", QUICK_IMAGES, companion="knn").is_quick
+    assert not PrecomputeStep("companion", QUICK_IMAGES + 1, companion="knn").is_quick
+    assert PrecomputeStep("near", QUICK_IMAGES, 0.1).is_quick
+    assert not PrecomputeStep("near", QUICK_IMAGES + 1, 0.1).is_quick
+    assert not PrecomputeStep("colours", 1).is_quick
+    assert "(ivf index)" in PrecomputeStep("companion", 1_000_000, companion="knn").title
 
 
 def test_too_few_images_say_so(store, samples, embeddings):

@@ -25,7 +25,7 @@ from jepascore_core.curation.preparations import (
 )
 from jepascore_core.curation.preparing import pending_work, prepare, prepare_all
 from jepascore_core.errors import RuleError
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.vectors import unit
@@ -79,7 +79,7 @@ def do(store, scores, text, decisions=None):
     works = pending_work(store, scores, parse(text), decisions)
     for work in works:
         worker = Worker(Store(store.home))
-        worker.handle(Work.PREPARATION, request_preparation(store, scores, work).identifier)
+        worker.handle(JobKind.PREPARATION, request_preparation(store, scores, work).identifier)
     return works
 
 
@@ -173,7 +173,7 @@ def test_a_cancelled_one_leaves_nothing(tmp_path, monkeypatch, text):
     (work,) = pending_work(store, scores, parse(text))
     asked = request_preparation(store, scores, work)
     left = cancelled_at(monkeypatch, store, asked.identifier, 4)
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert left == [0]
     assert (files(store, scores), preparation_of(store, scores, work).state) == ([], "none")
 

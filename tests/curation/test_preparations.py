@@ -23,7 +23,7 @@ from jepascore_core.curation.preparations import (
 )
 from jepascore_core.curation.preparing import pending_work
 from jepascore_core.errors import RunCancelled, UnknownNameError
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
 from jepascore_core.vectors import unit
@@ -76,16 +76,16 @@ def test_the_worker_does_what_was_asked_for_once(store, scores):
     again = [request_preparation(Store(store.home), replace(scores, definition="paper"), item) for item in work]
     assert [item.identifier for item in again] == [item.identifier for item in asked]
     worker = Worker(store)
-    assert worker.unfinished() == [(Work.PREPARATION, item.identifier) for item in asked]
+    assert worker.unfinished() == [(JobKind.PREPARATION, item.identifier) for item in asked]
     for item in asked:
-        worker.handle(Work.PREPARATION, item.identifier)
+        worker.handle(JobKind.PREPARATION, item.identifier)
     assert (pending_work(store, scores, RULES), preparations(store), worker.unfinished()) == ((), (), [])
     assert files(store, scores) == []
     found = known_near_groups(store, scores, 0.05)
     assert (found.num_images, found.num_pairs, found.num_groups) == (60, 30, 30)
     assert len(companion_values(store, scores, "knn", _refuse)) == 60
     # A message that comes late, as after a second request at the same instant, changes nothing.
-    worker.handle(Work.PREPARATION, asked[0].identifier)
+    worker.handle(JobKind.PREPARATION, asked[0].identifier)
     assert files(store, scores) == []
 
 
@@ -103,7 +103,7 @@ def test_a_rule_may_name_another_backbone(store, scores):
     there = replace(scores, backbone_id=other.backbone_id)
     assert preparation_of(store, there, replace(work, backbone=None)).identifier == asked.identifier
     assert preparation_of(store, scores, replace(work, backbone=None)).state == "none"
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert known_near_groups(store, there, 0.05).num_images == 20
     assert evaluate(store, scores, rules)
 
@@ -127,7 +127,7 @@ def test_how_far_it_is(store, scores):
 
 def cancelled_at(monkeypatch, store, identifier, calls):
     """Have a request taken back while its worker reports for the so many-th time; [0] once that has happened."""
-    monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.001)
+    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.001)
     report, left = preparations_module._Reporter.__call__, [calls]
 
     def cancelled_meanwhile(reporter, share):
@@ -149,7 +149,7 @@ def test_a_cancelled_one_leaves_nothing(store, scores, monkeypatch, calls):
     (work, _) = pending_work(store, scores, RULES)
     asked = request_preparation(store, scores, work)
     left = cancelled_at(monkeypatch, store, asked.identifier, calls)
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert left == [0]
     assert known_near_groups(store, scores, 0.05) is None
     assert (states(store, scores), files(store, scores)) == (["none", "none"], [])
@@ -171,7 +171,7 @@ def test_reading_the_embeddings_ends_in_the_middle(store, scores, monkeypatch, t
     (work,) = pending_work(store, many, parse(text))
     asked = request_preparation(store, many, work)
     left = cancelled_at(monkeypatch, store, asked.identifier, 3)  # the first time before it begins
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert (left, read) == ([0], [2048, 2048])
     assert preparation_of(store, many, work).state == "none"
 
@@ -181,10 +181,10 @@ def test_one_taken_back_and_asked_for_again_is_done(store, scores):
     asked = request_preparation(store, scores, work)
     cancel_preparation(store, asked.identifier)
     cancel_preparation(store, asked.identifier)
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert known_near_groups(store, scores, 0.05) is None
     request_preparation(store, scores, work)
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert known_near_groups(store, scores, 0.05) is not None
 
 
@@ -193,7 +193,7 @@ def test_a_stopped_worker_leaves_it_to_the_next_one(store, scores):
     asked = request_preparation(store, scores, work)
     worker = Worker(store)
     worker.stop.set()
-    worker.handle(Work.PREPARATION, asked.identifier)
+    worker.handle(JobKind.PREPARATION, asked.identifier)
     assert states(store, scores) == ["waiting", "none"]
     (unfinished,) = Worker(store).unfinished()
     Worker(store).handle(*unfinished)
@@ -206,14 +206,14 @@ def test_a_failure_is_told_and_can_be_tried_again(store, scores):
     # A file stands where the results are kept.
     obstacle = store.dataset_folder(scores.dataset_id) / "neighbours"
     obstacle.write_text("")
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     failed = preparation_of(store, scores, work)
     assert (failed.state, failed.is_active) == ("failed", False)
     assert failed.message == f"{store.home} cannot be written (Not a directory). Put that right, and try again."
     assert Worker(store).unfinished() == []
     obstacle.unlink()
     assert request_preparation(store, scores, work).state == "waiting"
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert (known_near_groups(store, scores, 0.05).num_groups, files(store, scores)) == (30, [])
 
 
@@ -221,7 +221,7 @@ def test_too_few_images_are_said_in_a_sentence(store, monkeypatch):
     monkeypatch.setattr(preparations_module, "start_worker", lambda *_: False)
     few = put_pairs(store, 6, name="few")
     (work,) = pending_work(store, few, parse("score[mahalanobis] >= -9"))
-    Worker(store).handle(Work.PREPARATION, request_preparation(store, few, work).identifier)
+    Worker(store).handle(JobKind.PREPARATION, request_preparation(store, few, work).identifier)
     assert "mahalanobis needs at least 20" in preparation_of(store, few, work).message
 
 
@@ -229,7 +229,7 @@ def test_a_dataset_that_goes_takes_it_along(store, scores):
     work = pending_work(store, scores, RULES)[0]
     asked = request_preparation(store, scores, work)
     store.remove_dataset(store.catalogue.datasets()[0])
-    Worker(store).handle(Work.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     assert preparations(store) == ()
     assert not store.dataset_folder(scores.dataset_id).exists()
     with pytest.raises(UnknownNameError):

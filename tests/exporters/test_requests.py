@@ -28,7 +28,7 @@ from jepascore_core.exporters import (
 from jepascore_core.exporters import requests as requests_module
 from jepascore_core.exporters.export import PIECE
 from jepascore_core.exporters.requests import write_requested
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import RunState
 from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
 from jepascore_core.store import Store
@@ -74,8 +74,8 @@ def test_the_worker_writes_what_was_kept_when_it_was_asked_for(store, scores, ou
     request = ask(store, scores, out / "kept", options=ExportOptions("kept", link="symlink"))
     assert (request.state, request.num_total) == (RunState.QUEUED, 0)
     decide(store, scores.dataset_id, lowest, "drop", "ada")
-    assert (Work.EXPORT, request.export_id) in Worker(store).unfinished()
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    assert (JobKind.EXPORT, request.export_id) in Worker(store).unfinished()
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     done = store.catalogue.export(request.export_id)
     assert (done.state, done.num_written, done.num_pending) == (RunState.FINISHED, 8, 0)
     assert done.message == f"8 samples written to {out / 'kept'}"
@@ -110,17 +110,17 @@ def test_cancelling_before_it_began(store, scores, out):
     cancel_export(store, request.export_id)
     cancel_export(store, request.export_id)
     assert store.catalogue.export(request.export_id).state is RunState.CANCELLED
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     assert names(out) == []
     repeat_export(store, request.export_id)
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     done = store.catalogue.export(request.export_id)
     assert repeat_export(store, ask(store, scores, out / "y").export_id).state is RunState.QUEUED
     assert (done.state, done.cancel_requested, files(out / "x")) == (RunState.FINISHED, False, 7)
 
 
 def test_a_cancellation_reaches_the_worker(store, scores, out, monkeypatch):
-    monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.01)
+    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(requests_module, "worker_is_alive", lambda _: True)
     request = ask(store, scores, out / "x")
     store.catalogue.update_export(request.export_id, state=RunState.RUNNING)
@@ -134,7 +134,7 @@ def test_a_cancellation_reaches_the_worker(store, scores, out, monkeypatch):
             time.sleep(0.01)
 
     monkeypatch.setattr("jepascore_core.exporters.requests._Reporter.__call__", wait_for_the_pulse)
-    worker.handle(Work.EXPORT, request.export_id)
+    worker.handle(JobKind.EXPORT, request.export_id)
     done = store.catalogue.export(request.export_id)
     assert (done.state, done.message) == (RunState.CANCELLED, "Cancelled")
     assert names(out) == []
@@ -144,10 +144,10 @@ def test_a_stopped_worker_leaves_it_to_the_next_one(store, scores, out):
     request = ask(store, scores, out / "x")
     worker = Worker(store)
     worker.stop.set()
-    worker.handle(Work.EXPORT, request.export_id)
+    worker.handle(JobKind.EXPORT, request.export_id)
     assert store.catalogue.export(request.export_id).state is RunState.QUEUED
     assert names(out) == []
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     assert files(out / "x") == 7
 
 
@@ -156,7 +156,7 @@ def test_a_source_that_vanished_fails_it_with_its_sentence(store, scores, out, t
     content = victim.read_bytes()
     victim.unlink()
     request = ask(store, scores, out / "x")
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     done = store.catalogue.export(request.export_id)
     assert done.state is RunState.FAILED
     assert "test/d.png" in done.message
@@ -164,7 +164,7 @@ def test_a_source_that_vanished_fails_it_with_its_sentence(store, scores, out, t
     assert names(out) == []
     victim.write_bytes(content)
     repeat_export(store, request.export_id)
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     assert store.catalogue.export(request.export_id).state is RunState.FINISHED
 
 
@@ -178,7 +178,7 @@ def test_a_full_disk_fails_it_with_its_sentence(store, scores, tmp_path, out, mo
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
     try:
-        Worker(store).handle(Work.EXPORT, request.export_id)
+        Worker(store).handle(JobKind.EXPORT, request.export_id)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     done = store.catalogue.export(request.export_id)
@@ -207,7 +207,7 @@ def test_a_folder_that_appeared_meanwhile_is_not_touched(store, scores, out):
     request = ask(store, scores, out / "x")
     (out / "x").mkdir()
     (out / "x" / "mine").write_text("mine")
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     assert "is a folder" in store.catalogue.export(request.export_id).message
     assert names(out / "x") == ["mine"]
     assert names(out) == ["x"]
@@ -218,7 +218,7 @@ def test_a_folder_that_appeared_meanwhile_is_not_touched(store, scores, out):
 def test_killed_while_names_were_given(store, scores, out, file_format, named):
     """The states of the disk that a kill between two renamings can leave."""
     request = ask(store, scores, out / "x", file_format)
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     before = (out / "x").stat().st_mtime_ns
     (out / ".x.jepascore.lock").touch()
     if named != "both":
@@ -226,7 +226,7 @@ def test_killed_while_names_were_given(store, scores, out, file_format, named):
     elif file_format == "zip":
         os.link(out / "x", out / f".x.{request.export_id}.tmp")
     store.catalogue.update_export(request.export_id, state=RunState.RUNNING)
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     done = store.catalogue.export(request.export_id)
     assert (done.state, done.num_written) == (RunState.FINISHED, 7)
     assert names(out) == ["x", "x.provenance.json"]
@@ -236,7 +236,7 @@ def test_killed_while_names_were_given(store, scores, out, file_format, named):
 def test_the_provenance_of_somebody_else_is_left_alone(store, scores, out):
     request = ask(store, scores, out / "x")
     (out / "x.provenance.json").write_text("{}")
-    Worker(store).handle(Work.EXPORT, request.export_id)
+    Worker(store).handle(JobKind.EXPORT, request.export_id)
     assert "exists already" in store.catalogue.export(request.export_id).message
     assert (out / "x.provenance.json").read_text() == "{}"
 
@@ -262,7 +262,7 @@ def test_old_requests_are_forgotten(store, scores, out, monkeypatch):
     waiting = ask(store, scores, out / "x")
     assert [Path(item.path).name for item in store.catalogue.exports()] == ["x", "4", "3"]
     store.catalogue.remove_export(waiting.export_id)
-    Worker(store).handle(Work.EXPORT, waiting.export_id)
+    Worker(store).handle(JobKind.EXPORT, waiting.export_id)
     with pytest.raises(UnknownNameError):
         cancel_export(store, waiting.export_id)
     store.remove_dataset(store.catalogue.datasets()[0])

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import decide
 from jepascore_core.curation.recipe_book import saved_recipes
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import RunState
 from jepascore_core.store import Store
 from jepascore_core.worker import Worker
@@ -227,7 +227,7 @@ def test_folders_are_written_by_the_worker(
     assert any("Nothing of it was left behind" in item.value for item in app.caption)
     press(app, "Try again")
     # The images of this situation do not exist: all or nothing.
-    Worker(home_store).handle(Work.EXPORT, request.export_id)
+    Worker(home_store).handle(JobKind.EXPORT, request.export_id)
     app.run()
     assert "Nothing was exported" in app.error[0].value.replace("\\", "")
     assert "Nothing of it was left behind" in app.error[0].value.replace("\\", "")
@@ -260,7 +260,7 @@ def test_large_lists_are_written_by_the_worker(
     ).run()
     press(app, "Write Text list")
     (request,) = home_store.catalogue.exports()
-    Worker(home_store).handle(Work.EXPORT, request.export_id)
+    Worker(home_store).handle(JobKind.EXPORT, request.export_id)
     app.run()
     assert len((tmp_path / "kept.txt").read_text().splitlines()) == 36
     assert any("36 samples written to" in item.value.replace("\\", "") for item in app.caption)

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.preparations import preparations
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.runs import start_worker
 from jepascore_core.store import Store
 from jepascore_core.views.choices import shown_first
@@ -39,7 +39,7 @@ def press(app: AppTest, label: str) -> AppTest:
 def work(store: Store) -> None:
     """What a worker does with all that was asked for."""
     for item in preparations(store):
-        Worker(store).handle(Work.PREPARATION, item.identifier)
+        Worker(store).handle(JobKind.PREPARATION, item.identifier)
 
 
 def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from jepascore_core.queueing import Work
+from jepascore_core.queueing import JobKind
 from jepascore_core.runs import request_dataset
 
 
@@ -18,5 +18,5 @@ def write_images(folder, count, seed=0):
 
 def indexed(store, worker, folder, name="toy"):
     dataset = request_dataset(store, name, str(folder))
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     return store.catalogue.dataset(name)

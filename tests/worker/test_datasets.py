@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from jepascore_core import indexing
 from jepascore_core.datasets.sources import SourceOptions
-from jepascore_core.queueing import Work
+from jepascore_core.heartbeat import HEARTBEAT_SECONDS
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import DatasetState
 from jepascore_core.runs import (
     cancel_dataset,
     request_dataset,
     resume_dataset,
 )
-from jepascore_core.worker import PULSE_SECONDS
 from tests.worker.sources import indexed, write_images
 
 
@@ -24,7 +24,7 @@ def test_a_dataset_whose_source_vanished_stays_what_it_was_and_says_why(store, w
     assert dataset.ignored == {".txt": 1}
     folder.rename(tmp_path / "elsewhere")
     resume_dataset(store, dataset.dataset_id)
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     after = store.catalogue.dataset("toy")
     assert "does not exist" in after.error
     assert replace(after, error=None, heartbeat=None) == replace(dataset, heartbeat=None)
@@ -38,7 +38,7 @@ def test_a_source_that_cannot_be_read_the_first_time_has_failed(store, worker, t
     folder = write_images(tmp_path / "images", 3)
     dataset = request_dataset(store, "toy", str(folder))
     folder.rename(tmp_path / "elsewhere")
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     after = store.catalogue.dataset("toy")
     assert (after.state, after.version, after.error) == (DatasetState.FAILED, None, None)
     assert "does not exist" in after.message
@@ -51,7 +51,7 @@ def test_options_of_an_attempt_that_failed_are_forgotten(store, worker, tmp_path
     table.write_text("path,label\n" + "".join(f"{path},cat\n" for path in paths))
     dataset = indexed(store, worker, table)
     request_dataset(store, "toy", str(table), SourceOptions(kind="zip", label_column="nothing"))
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     after = store.catalogue.dataset("toy")
     assert (after.kind, after.options, after.wanted) == (dataset.kind, dataset.options, None)
     assert (after.state, bool(after.error)) == (DatasetState.READY, True)
@@ -80,14 +80,14 @@ def test_options_of_a_complete_index_hold_until_others_are_given(store, worker, 
 
     def labels(**options):
         dataset = request_dataset(store, "toy", str(table), SourceOptions(**options))
-        worker.handle(Work.INDEX, dataset.dataset_id)
+        worker.handle(JobKind.INDEX, dataset.dataset_id)
         dataset = store.catalogue.dataset("toy")
         assert dataset.state is DatasetState.READY, dataset.message
         return {row["label"] for row in store.query(store.manifest_sql(dataset)).to_pylist()}
 
     # What never came to an index does not stick.
     request_dataset(store, "toy", str(table), SourceOptions(kind="zip"))
-    worker.handle(Work.INDEX, store.catalogue.dataset("toy").dataset_id)
+    worker.handle(JobKind.INDEX, store.catalogue.dataset("toy").dataset_id)
     assert labels(path_column="foto", label_column="fine") == {"cat"}
     assert labels() == {"cat"}
     assert labels(label_column="") == {"animal"}
@@ -103,7 +103,7 @@ def test_a_root_is_meant_from_where_it_was_given(store, worker, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     dataset = request_dataset(store, "toy", "lists/t.csv", SourceOptions(root="images"))
     monkeypatch.chdir(store.home)
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     dataset = store.catalogue.dataset("toy")
     assert (dataset.state, dataset.num_indexed) == (DatasetState.READY, 2), dataset.message
 
@@ -113,11 +113,11 @@ def test_cancelling_an_index_keeps_what_was_read(store, worker, tmp_path):
     dataset = request_dataset(store, "toy", str(folder))
     cancel_dataset(store, dataset.dataset_id)
     worker.stop.set()
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     assert store.catalogue.dataset("toy").state in (DatasetState.CANCELLED, DatasetState.INDEXING)
     worker.stop.clear()
     resume_dataset(store, dataset.dataset_id)
-    worker.handle(Work.INDEX, dataset.dataset_id)
+    worker.handle(JobKind.INDEX, dataset.dataset_id)
     assert store.catalogue.dataset("toy").num_indexed == 3
 
 
@@ -133,7 +133,7 @@ def test_a_dataset_whose_second_reading_is_cancelled_is_what_it_was(store, worke
         update(dataset_id, **changes)
         if 0 < changes.get("num_indexed", 0) < 80 and "num_total" in changes:
             cancel_dataset(store, dataset_id)
-            time.sleep(2.5 * PULSE_SECONDS)
+            time.sleep(2.5 * HEARTBEAT_SECONDS)
 
     with monkeypatch.context() as patch:
         patch.setattr(store.catalogue, "update_dataset", cancel_once_some_are_read)
@@ -143,7 +143,7 @@ def test_a_dataset_whose_second_reading_is_cancelled_is_what_it_was(store, worke
     assert ended.message == indexing.CANCELLED_AGAIN
     unfinished = max(path.name for path in store.index_folder(ended).parent.glob("index-*"))
     resume_dataset(store, ended.dataset_id)
-    worker.handle(Work.INDEX, ended.dataset_id)
+    worker.handle(JobKind.INDEX, ended.dataset_id)
     after = store.catalogue.dataset("toy")
     assert (after.state, after.num_indexed, after.num_failed) == (DatasetState.READY, 80, 1)
     assert after.version == unfinished, "the second attempt goes on where the first one stopped"

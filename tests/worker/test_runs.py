@@ -14,7 +14,7 @@ from jepascore_core import catalogue, disk, runs, tasks
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.precision import PrecisionTrial, keep_precision
-from jepascore_core.queueing import Work, open_queue
+from jepascore_core.queueing import JobKind
 from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
 from jepascore_core.runs import (
     cancel_dataset,
@@ -50,7 +50,7 @@ def test_work_whose_end_cannot_be_written_down_goes_on_when_it_can(store, worker
                 return super().wait(0)
 
         worker.stop = Patience()
-        worker.handle(Work.INDEX, dataset.dataset_id)
+        worker.handle(JobKind.INDEX, dataset.dataset_id)
         assert not hindrance.in_transaction
     assert store.catalogue.dataset("toy").state is DatasetState.READY
     assert store.catalogue.dataset("toy").num_indexed == 4
@@ -76,7 +76,7 @@ def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):
     assert (dataset.state, dataset.num_indexed, dataset.num_failed) == (DatasetState.READY, 11, 1)
 
     run = request_run(store, "toy", checkpoint)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     run = store.catalogue.run(run.run_id)
     assert (run.state, run.num_total, run.num_measured, run.num_failed) == (RunState.FINISHED, 10, 10, 0)
     assert run.started_at is not None
@@ -89,11 +89,11 @@ def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):
 def test_a_second_run_measures_only_what_is_new(store, worker, tmp_path, checkpoint):
     folder = write_images(tmp_path / "images", 6)
     indexed(store, worker, folder)
-    worker.handle(Work.RUN, request_run(store, "toy", checkpoint).run_id)
+    worker.handle(JobKind.RUN, request_run(store, "toy", checkpoint).run_id)
     Image.new("RGB", (20, 20), "red").save(folder / "a" / "new.png")
     indexed(store, worker, folder)
     run = request_run(store, "toy", checkpoint)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     run = store.catalogue.run(run.run_id)
     assert (run.num_total, run.num_measured, run.num_reused) == (7, 7, 6)
     assert len(measured_ids(store)) == 7
@@ -115,7 +115,7 @@ def test_auto_takes_the_precision_that_a_trial_finds_good_and_keeps_to_it(
     runs = [request_run(store, name, checkpoint) for name in ("toy", "others")]
     for run in runs:
         assert run.is_precision_open
-        worker.handle(Work.RUN, run.run_id)
+        worker.handle(JobKind.RUN, run.run_id)
     found = [store.catalogue.run(run.run_id) for run in runs]
     assert [run.spec.precision for run in found] == ["bfloat16", "bfloat16"]
     assert not any(run.is_precision_open for run in found)
@@ -127,11 +127,11 @@ def test_auto_stays_at_float32_where_there_are_such_scores(store, worker, tmp_pa
     monkeypatch.setattr(tasks, "choose_precision", lambda *_, **__: pytest.fail("nothing to try out"))
     folder = write_images(tmp_path / "images", 12)
     indexed(store, worker, folder)
-    worker.handle(Work.RUN, request_run(store, "toy", checkpoint, precision="float32").run_id)
+    worker.handle(JobKind.RUN, request_run(store, "toy", checkpoint, precision="float32").run_id)
     Image.new("RGB", (20, 20), "red").save(folder / "a" / "new.png")
     indexed(store, worker, folder)
     run = request_run(store, "toy", checkpoint)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     run = store.catalogue.run(run.run_id)
     assert (run.spec.precision, run.num_reused, run.num_measured) == ("float32", 12, 13)
 
@@ -146,7 +146,7 @@ def test_two_datasets_that_share_images_share_measurements(store, worker, tmp_pa
     indexed(store, worker, second, "second")
     for name in ("first", "second"):
         run = request_run(store, name, checkpoint)
-        worker.handle(Work.RUN, run.run_id)
+        worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).num_reused == 6
     assert len(measured_ids(store)) == 6
 
@@ -166,19 +166,19 @@ def cancel_soon(store, run):
 
 def test_cancel_and_resume(store, worker, tmp_path, checkpoint, monkeypatch):
     monkeypatch.setattr("jepascore_core.tasks.REPORT_SECONDS", 0.0)
-    monkeypatch.setattr("jepascore_core.worker.PULSE_SECONDS", 0.02)
+    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.02)
     monkeypatch.setattr(runs, "worker_is_alive", lambda _: True)
     indexed(store, worker, write_images(tmp_path / "images", 150))
     run = request_run(store, "toy", checkpoint)
     watcher = cancel_soon(store, run)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     watcher.join()
     ended = store.catalogue.run(run.run_id)
     assert ended.state is RunState.CANCELLED
     kept = len(measured_ids(store))
     assert 0 < kept < 150
     resume_run(store, run.run_id)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert (ended.state, ended.num_measured, ended.num_reused) == (RunState.FINISHED, 150, kept)
     assert max(Counter(measured_ids(store)).values()) == 1
@@ -188,7 +188,7 @@ def test_a_queued_run_is_cancelled_at_once(store, worker, tmp_path, checkpoint):
     indexed(store, worker, write_images(tmp_path / "images", 2))
     run = request_run(store, "toy", checkpoint)
     cancel_run(store, run.run_id)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).state is RunState.CANCELLED
     assert measured_ids(store) == []
 
@@ -197,11 +197,11 @@ def test_a_stopped_worker_leaves_the_run_for_the_next_one(store, worker, tmp_pat
     indexed(store, worker, write_images(tmp_path / "images", 4))
     run = request_run(store, "toy", checkpoint)
     worker.stop.set()
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).state is RunState.QUEUED
     following = Worker(store)
-    assert (Work.RUN, run.run_id) in following.unfinished()
-    following.handle(Work.RUN, run.run_id)
+    assert (JobKind.RUN, run.run_id) in following.unfinished()
+    following.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).state is RunState.FINISHED
 
 
@@ -212,7 +212,7 @@ def test_failed_images_are_recorded_left_alone_and_retried_on_demand(store, work
     content = victim.read_bytes()
     victim.unlink()
     run = request_run(store, "toy", checkpoint)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert (ended.state, ended.num_measured, ended.num_failed, ended.num_pending) == (RunState.FINISHED, 4, 1, 0)
     (failure,) = store.catalogue.run_failures(run.run_id)
@@ -220,10 +220,10 @@ def test_failed_images_are_recorded_left_alone_and_retried_on_demand(store, work
 
     victim.write_bytes(content)
     resume_run(store, run.run_id)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).num_failed == 1
     resume_run(store, run.run_id, retry_failures=True)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert (ended.num_measured, ended.num_failed) == (5, 0)
 
@@ -234,7 +234,7 @@ def test_a_run_of_which_everything_fails_has_failed(store, worker, tmp_path, che
     for path in folder.rglob("*.png"):
         path.unlink()
     run = request_run(store, "toy", checkpoint)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert (ended.state, ended.num_failed) == (RunState.FAILED, 3)
     assert "None of the 3 images" in ended.message
@@ -245,7 +245,7 @@ def test_a_folder_that_is_gone_is_named_before_precisions_are_tried(store, worke
     indexed(store, worker, folder)
     folder.rename(tmp_path / "elsewhere")
     run = request_run(store, "toy", checkpoint)
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert ended.state is RunState.FAILED
     assert "images can be read. The first, " in ended.message
@@ -255,7 +255,7 @@ def test_a_folder_that_is_gone_is_named_before_precisions_are_tried(store, worke
 def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store, worker, tmp_path):
     indexed(store, worker, write_images(tmp_path / "images", 2))
     run = request_run(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
-    worker.handle(Work.RUN, run.run_id)
+    worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert ended.state is RunState.FAILED
     assert "Unexpected" not in ended.message
@@ -264,7 +264,7 @@ def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store,
 def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):
     indexed(store, worker, write_images(tmp_path / "images", 20))
     probe = request_probe(store, "toy", checkpoint)
-    worker.handle(Work.PROBE, probe.probe_id)
+    worker.handle(JobKind.PROBE, probe.probe_id)
     answered = store.catalogue.probe(probe.probe_id)
     assert answered.state is ProbeState.FINISHED
     assert (answered.result.dimension, answered.result.num_pending) == (64, 20)
@@ -275,7 +275,7 @@ def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):
 def test_a_probe_takes_the_precision_that_auto_stands_for(store, worker, tmp_path, checkpoint, monkeypatch):
     def ask(precision):
         probe = request_probe(store, "toy", checkpoint, precision=precision)
-        worker.handle(Work.PROBE, probe.probe_id)
+        worker.handle(JobKind.PROBE, probe.probe_id)
         result = store.catalogue.probe(probe.probe_id).result
         return result.precision, result.may_be_faster
 
@@ -291,16 +291,5 @@ def test_a_probe_takes_the_precision_that_auto_stands_for(store, worker, tmp_pat
 def test_a_probe_of_a_missing_checkpoint_says_so(store, worker, tmp_path):
     indexed(store, worker, write_images(tmp_path / "images", 2))
     probe = request_probe(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
-    worker.handle(Work.PROBE, probe.probe_id)
+    worker.handle(JobKind.PROBE, probe.probe_id)
     assert store.catalogue.probe(probe.probe_id).state is ProbeState.FAILED
-
-
-def test_messages_are_json_and_reach_the_handler(tmp_path):
-    seen = []
-    queue = open_queue(tmp_path, "runs", lambda kind, identifier: seen.append((kind, identifier)))
-    queue.put("run", "abc")
-    raw = queue.huey.storage.dequeue()
-    assert b'"abc"' in raw
-    queue.huey.storage.enqueue(raw)
-    queue.huey.execute(queue.huey.dequeue())
-    assert seen == [(Work.RUN, "abc")]
