@@ -12,6 +12,7 @@ from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.indexing import IndexProgress, build_index
 from jepascore_core.datasets.manifest import count_rows
 from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.moves import switch_version
 from jepascore_core.records import DatasetRecord, DatasetState
 from jepascore_core.store import Store
 
@@ -67,9 +68,10 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
         folder / dataset.version if dataset.version else None,
         on_progress,
     )
+    current = folder / dataset.version if dataset.version else None
+    switch_version(catalogue, dataset.dataset_id, version, current, folder / version)
     catalogue.update_dataset(
         dataset.dataset_id,
-        version=version,
         num_total=final.total,
         num_indexed=final.indexed,
         num_failed=final.failed,

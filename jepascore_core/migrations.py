@@ -5,11 +5,15 @@ They run in one transaction together with the record that they ran. A step about
 
 import contextlib
 import os
+import posixpath
 import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import yaml
 
 from jepascore_core.errors import StoreError
@@ -48,6 +52,35 @@ def _keep_snapshots(connection: sqlite3.Connection, home: Path) -> None:
             temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
             shutil.copyfile(snapshot, temporary)
             temporary.replace(target)
+
+
+def follow_former_renames(connection: sqlite3.Connection, home: Path) -> None:
+    """Decisions about files that were renamed before moves were written down: each goes to the only sample of the
+    dataset that has its bytes, provided that its file has the same name. What is less certain is left to a person.
+    """
+    pairs = connection.execute(
+        """SELECT DISTINCT dataset_id, version, sample_key, content_id FROM decisions
+        JOIN decision_actions USING (action_id) JOIN datasets USING (dataset_id) WHERE version IS NOT NULL"""
+    ).fetchall()
+    last = connection.execute("SELECT coalesce(max(action_id), 0) FROM decision_actions").fetchone()[0]
+    for dataset_id, version in {pair[:2] for pair in map(tuple, pairs)}:
+        decided = {(key, content_id) for of, _, key, content_id in map(tuple, pairs) if of == dataset_id}
+        there: dict[str, list[str]] = {}
+        with contextlib.suppress(OSError, pa.ArrowException):  # a damaged index is told of by those who read it
+            for path in (home / "datasets" / dataset_id / version).glob("manifest-*.parquet"):
+                part = pq.read_table(path, columns=["sample_key", "content_id"], partitioning=None)
+                part = part.filter(pc.is_in(part["content_id"], pa.array({item[1] for item in decided}, pa.string())))
+                for row in part.to_pylist():
+                    there.setdefault(row["content_id"], []).append(row["sample_key"])
+        moves = [
+            (dataset_id, content_id, key, there[content_id][0], last)
+            for key, content_id in sorted(decided)
+            if len(there.get(content_id, ())) == 1
+            and key != there[content_id][0]
+            and posixpath.basename(key) == posixpath.basename(there[content_id][0])
+        ]
+        sql = "INSERT INTO sample_moves (dataset_id, content_id, old_key, new_key, action_id) VALUES (?, ?, ?, ?, ?)"
+        connection.executemany(sql, moves)
 
 
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
@@ -185,6 +218,24 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
         PRIMARY KEY (dataset_id, token)
     )
     """,
+    """
+    CREATE TABLE sample_moves (
+        move_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        content_id TEXT NOT NULL,
+        old_key TEXT NOT NULL,
+        new_key TEXT,
+        action_id INTEGER NOT NULL
+    );
+    CREATE INDEX sample_moves_of_dataset ON sample_moves (dataset_id);
+    CREATE TABLE changed_files (
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        uri TEXT NOT NULL,
+        found_at TEXT NOT NULL,
+        PRIMARY KEY (dataset_id, uri)
+    )
+    """,
+    follow_former_renames,
 )
 
 

@@ -26,7 +26,7 @@ FLOORS = (
     {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "vectors"},
     {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo", "density"},
     {"catalogue", "training", "sketches"},
-    {"store", "backbones"},
+    {"store", "backbones", "moves"},
     {"views", "estimators", "indexing", "loading", "companions", "runs", "encoders", "heartbeat"},
     {"pipeline", "precision", "curation", "api", "closeups"},
     {"fleet"},

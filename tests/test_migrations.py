@@ -46,7 +46,8 @@ def step_back(home: Path) -> None:
     with sqlite3.connect(home / "catalogue.sqlite") as connection:
         for column in ("ignored", "error", "wanted"):
             connection.execute(f"ALTER TABLE datasets DROP COLUMN {column}")
-        connection.execute("DROP TABLE decision_tokens")
+        for table in ("decision_tokens", "sample_moves", "changed_files"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute(f"PRAGMA user_version = {MIGRATIONS.index(settle_former_files)}")
 
 

@@ -10,6 +10,7 @@ import typer
 
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_index
+from jepascore_core.curation.decisions import describe_lost, lost_decisions
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
@@ -70,6 +71,8 @@ def add(
             say(f"{passed_over_text(record.ignored)}.")
         if record.state is DatasetState.READY and record.num_failed:
             say(f"What failed, and why: `jepascore datasets failures {shlex.quote(record.name)}`.")
+        if record.state is DatasetState.READY and (lost := lost_decisions(store, record.dataset_id)):
+            say(describe_lost(lost))
 
 
 def _nothing_readable(store: Store, record: DatasetRecord) -> SourceError:

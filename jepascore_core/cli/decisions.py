@@ -16,8 +16,10 @@ from jepascore_core.curation.decisions import (
     DecisionVerdict,
     current_decisions,
     decide,
+    describe_lost,
     find_samples,
     history,
+    lost_decisions,
     redo,
     undo,
     user_name,
@@ -51,18 +53,27 @@ def list_decisions(
     verdict: Annotated[Literal["keep", "drop"] | None, typer.Option(help="Only these.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """List the present decision about every sample that has one. `jepascore decisions NAME` is the same."""
+    """List the present decision about every sample that has one. `jepascore decisions NAME` is the same.
+
+    Decisions follow files that were renamed. Those that belong to no sample any more are named, too.
+    """
     store = Store()
     record = store.catalogue.dataset(dataset)
     found = [item for item in current_decisions(store, record.dataset_id) if item.verdict != "undecided"]
     found = [item for item in found if verdict in (None, item.verdict)]
+    lost = [item for item in lost_decisions(store, record.dataset_id) if verdict in (None, item.verdict)]
     if json:
-        print_json([dataclasses.asdict(item) for item in found])
+        print_json(
+            [{**dataclasses.asdict(item), "has_sample": True} for item in found]
+            + [{**dataclasses.asdict(item), "has_sample": False} for item in lost]
+        )
         return
     columns = ("sample_key", "verdict", "who", "why", "decided_at")
     print_table(
         f"Decisions about {record.name}", columns, [[getattr(item, name) for name in columns] for item in found]
     )
+    if lost:
+        say(describe_lost(lost))
 
 
 @decisions_app.command("history")

@@ -20,6 +20,7 @@ from jepascore_core.curation.preparing import PrecomputeStep, pending_work, prep
 from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules import Among
+from jepascore_core.curation.settling import describe_unsettled, settle
 from jepascore_core.errors import ExportError, JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
 from jepascore_core.exporters.export import targets_of
@@ -100,6 +101,8 @@ def export_list(
     if save_recipe is not None:
         _write_recipe(save_recipe, chosen, overwrite)
     _tell(report, json)
+    if not json and (unsettled := describe_unsettled(settle(store, record, tuple(chosen.decided)))):
+        say(unsettled)
 
 
 def _limits(

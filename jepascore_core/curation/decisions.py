@@ -12,18 +12,23 @@ from __future__ import annotations
 import getpass
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from jepascore_core.catalogue import utc_now
 from jepascore_core.curation.evaluation import Decisions
 from jepascore_core.errors import RuleError, UnknownNameError
+from jepascore_core.moves import followed, read_moves
 from jepascore_core.store import Store
 from jepascore_core.views.formats import plural
+from jepascore_core.views.memory import remembered
 
 DecisionVerdict = Literal["keep", "drop", "undecided"]
 Kind = Literal["decide", "undo", "redo"]
+
+#: What was done to a sample, by the verdict.
+VERBS: dict[DecisionVerdict, str] = {"keep": "kept", "drop": "dropped", "undecided": "left open"}
 
 DECISION_VERDICTS: tuple[DecisionVerdict, ...] = get_args(DecisionVerdict)
 
@@ -47,7 +52,11 @@ _ACTION = """
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The present decision about a sample: of the last action about it that was not undone."""
+    """The present decision about a sample: of the last action about it that was not undone.
+
+    It belongs to the sample with this key and content id. `decided_as` is the key that the sample had then: if its file
+    was renamed since, the decision followed it.
+    """
 
     sample_key: str
     content_id: str
@@ -56,6 +65,7 @@ class Decision:
     why: str
     decided_at: str
     action_id: int
+    decided_as: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,35 +222,85 @@ def undo_state(store: Store, dataset_id: str, who: str, limit: int = 0) -> UndoS
 
 def current_decisions(store: Store, dataset_id: str) -> tuple[Decision, ...]:
     """The present decision about every sample that anybody decided about, by sample key."""
-    with store.catalogue.transaction() as connection:
-        rows = connection.execute(
-            f"""SELECT sample_key, content_id, verdict, who, why, decided_at, action_id FROM (
-                SELECT decisions.*, who, why, decided_at,
-                    row_number() OVER (PARTITION BY sample_key ORDER BY action_id DESC) AS place
-                FROM decisions JOIN decision_actions USING (action_id)
-                WHERE dataset_id = ?1 AND action_id NOT IN ({_UNDONE})
-            ) WHERE place = 1 ORDER BY sample_key""",
-            [dataset_id],
-        ).fetchall()
-    return tuple(Decision(**dict(row)) for row in rows)
+    return _present_and_lost(store, dataset_id)[0]
 
 
-def verdicts(store: Store, dataset_id: str, sample_keys: Iterable[str]) -> dict[str, DecisionVerdict]:
-    """The present decisions to keep or drop about some samples, by sample key."""
-    with store.catalogue.transaction() as connection:
-        rows = connection.execute(
-            f"""SELECT sample_key, verdict, max(action_id) FROM decisions JOIN decision_actions USING (action_id)
-            WHERE dataset_id = ?1 AND sample_key IN (SELECT value FROM json_each(?2)) AND action_id NOT IN ({_UNDONE})
-            GROUP BY sample_key""",
-            [dataset_id, json.dumps(list(sample_keys))],
-        ).fetchall()
-    return {row["sample_key"]: row["verdict"] for row in rows if row["verdict"] != "undecided"}
+def lost_decisions(store: Store, dataset_id: str) -> tuple[Decision, ...]:
+    """Decisions to keep or drop that belong to no sample of the dataset, by the key that each was last known under: the
+    image is gone or has other bytes. They count again when the bytes come back."""
+    return _present_and_lost(store, dataset_id)[1]
+
+
+def describe_lost(lost: Sequence[Decision], limit: int = 3) -> str:
+    """Which decisions belong to no sample, in a sentence or two; "" for none."""
+    if not lost:
+        return ""
+    named = ", ".join(f"{item.sample_key} ({VERBS[item.verdict]})" for item in lost[:limit])
+    more = f" and {len(lost) - limit:,} more" if len(lost) > limit else ""
+    verb, kept = ("belongs", "It is kept and counts") if len(lost) == 1 else ("belong", "They are kept and count")
+    return (
+        f"{plural(len(lost), 'decision')} {verb} to no sample of this dataset: {named}{more}. {kept} again when an"
+        " image with these bytes is there."
+    )
+
+
+def verdicts(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, DecisionVerdict]:
+    """The present decisions to keep or drop about some samples (sample key -> content id), by sample key."""
+    wanted = sorted(set(content_ids.values()))
+    found = _standing(store, dataset_id, "AND content_id IN (SELECT value FROM json_each(?2))", json.dumps(wanted))
+    return {
+        item.sample_key: item.verdict
+        for item in found
+        if item.verdict != "undecided" and content_ids.get(item.sample_key) == item.content_id
+    }
 
 
 def decisions_of(store: Store, dataset_id: str) -> Decisions:
     """The present decisions to keep or drop, as `evaluate` takes them."""
     found = current_decisions(store, dataset_id)
     return {(item.sample_key, item.content_id): item.verdict for item in found if item.verdict != "undecided"}
+
+
+def _standing(store: Store, dataset_id: str, condition: str = "", *parameters: str) -> list[Decision]:
+    """The last decision about each key and content id that was not undone, under the key that its sample has now."""
+    with store.catalogue.transaction() as connection:
+        moves = read_moves(connection, dataset_id)
+        rows = connection.execute(
+            f"""SELECT sample_key, content_id, verdict, who, why, decided_at, action_id
+            FROM decisions JOIN decision_actions USING (action_id)
+            WHERE dataset_id = ?1 AND action_id NOT IN ({_UNDONE}) {condition} ORDER BY action_id""",
+            [dataset_id, *parameters],
+        ).fetchall()
+    last: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for key, *values in rows:
+        last[followed(moves, key, values[0], values[-1]), values[0]] = (*values, key)
+    return [Decision(key, *values) for (key, _), values in sorted(last.items())]
+
+
+def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
+    """Decisions about samples that there are, and those to keep or drop that are about none."""
+    dataset = store.catalogue.dataset(dataset_id)
+
+    def read() -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
+        found = _standing(store, dataset_id)
+        if dataset.version is None or not found:
+            return tuple(found), ()
+        rows = store.query(
+            f"""SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)})
+            WHERE content_id IN (SELECT unnest($1))""",
+            [sorted({item.content_id for item in found})],
+        )
+        there = set(zip(rows["sample_key"].to_pylist(), rows["content_id"].to_pylist(), strict=True))
+        present = tuple(item for item in found if (item.sample_key, item.content_id) in there)
+        # Who decided about what is there now has settled what was there before.
+        latest: dict[str, int] = {}
+        for item in found:
+            latest[item.sample_key] = max(item.action_id, latest.get(item.sample_key, 0))
+        lost = (item for item in found if (item.sample_key, item.content_id) not in there)
+        open_ones = (item for item in lost if item.verdict != "undecided" and item.action_id == latest[item.sample_key])
+        return present, tuple(open_ones)
+
+    return remembered(store, ("decisions", dataset_id, dataset.version, journal_state(store, dataset_id)), read)
 
 
 def history(store: Store, dataset_id: str, limit: int = 50) -> tuple[Action, ...]:

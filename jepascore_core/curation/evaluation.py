@@ -17,6 +17,7 @@ from jepascore_core.curation.compiling import Compiler
 from jepascore_core.curation.drawing import drawn, lot_order, lots
 from jepascore_core.curation.embedding_draws import Candidates, cluster_column, diverse_rows
 from jepascore_core.curation.rules import Budget, Curation, Keeper, OnePer, Part, Step
+from jepascore_core.curation.settling import settle
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
 from jepascore_core.views.choices import measured_choices
@@ -25,7 +26,8 @@ from jepascore_core.views.score_set import ScoreSet
 Verdict = Literal["keep", "drop", "unscored"]
 Decided = Literal["keep", "drop"]
 
-#: What people decided: (sample key, content id) -> keep or drop. A sample with other bytes is to be decided anew.
+#: What people decided: (sample key, content id) -> keep or drop. It follows the bytes to where they are now; a sample
+#: with other bytes is to be decided anew.
 Decisions = Mapping[tuple[str, str], Decided]
 
 #: Backbones whose scores are read ahead: 60 MB each at a million samples.
@@ -161,7 +163,8 @@ class _Evaluator:
         return self._candidates(table, self.compiler.score_set(budget.backbone))
 
     def _decided(self, decisions: Decisions) -> str:
-        rows = sorted((key, content_id, verdict) for (key, content_id), verdict in decisions.items())
+        samples = settle(self.store, self.dataset, tuple(decisions)).samples
+        rows = sorted((*samples[pair], verdict) for pair, verdict in decisions.items() if pair in samples)
         names = ("sample_key", "content_id", "decision")
         values = list(zip(*rows, strict=True)) if rows else [(), (), ()]
         table = pa.table(dict(zip(names, map(list, values), strict=True)), pa.schema([(n, pa.string()) for n in names]))

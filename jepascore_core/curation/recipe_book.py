@@ -13,7 +13,7 @@ from jepascore_core.curation.evaluation import evaluate
 from jepascore_core.curation.neighbours import write_parquet
 from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, from_yaml, to_yaml
 from jepascore_core.errors import RuleError, StoreError, UnknownNameError
-from jepascore_core.store import Store
+from jepascore_core.store import Store, parquet_sql
 
 #: Sample keys that are named as examples of a difference.
 NUM_EXAMPLES = 20
@@ -69,6 +69,7 @@ class RecipeChanges:
     added: Difference | None = None
     removed: Difference | None = None
     altered: Difference | None = None
+    moved: Difference | None = None
     newly_kept: Difference | None = None
     newly_dropped: Difference | None = None
 
@@ -194,22 +195,45 @@ def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChang
     path = _snapshot(store, dataset_id, recipe)
     if not path.is_file():
         return RecipeChanges(same, False, *counts)
-    pair = f"""
-        SELECT coalesce(old.sample_key, new.sample_key) AS sample_key, old.sample_key IS NOT NULL AS was,
-            new.sample_key IS NOT NULL AS exists_now, old.content_id AS old_id, new.content_id AS new_id,
-            old.verdict = 'keep' AS kept_then, new.verdict = 'keep' AS kept_now
-        FROM read_parquet('{str(path).replace("'", "''")}') AS old FULL JOIN
-            (SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table}) AS new
-            ON old.sample_key = new.sample_key
-    """
+    judged = f"(SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table})"
+    pair = _before_and_now(f"({parquet_sql([path])})", judged)
     conditions = (
         "NOT was",
         "NOT exists_now",
         "was AND exists_now AND old_id <> new_id",
+        "old_key <> new_key",
         "kept_now AND NOT coalesce(kept_then, false)",
         "kept_then AND exists_now AND NOT kept_now",
     )
     return RecipeChanges(same, True, *counts, *(_difference(store, pair, condition) for condition in conditions))
+
+
+def _before_and_now(before: str, now: str) -> str:
+    """SELECT of samples then and now, side by side: the same key and bytes, else the same bytes under another key (of
+    copies the first that went is the first that came), else the same key with other bytes."""
+    order = "PARTITION BY content_id ORDER BY parse_filename(sample_key), sample_key"
+    return f"""
+        WITH left_over AS (
+            SELECT *, row_number() OVER ({order}) AS place FROM {before} ANTI JOIN {now} USING (sample_key, content_id)
+        ), arrived AS (
+            SELECT *, row_number() OVER ({order}) AS place FROM {now} ANTI JOIN {before} USING (sample_key, content_id)
+        ), moved AS (
+            SELECT left_over.sample_key AS old_key, arrived.sample_key AS new_key
+            FROM left_over JOIN arrived USING (content_id, place)
+        ), old AS (
+            SELECT sample_key, content_id, verdict, coalesce(new_key, sample_key) AS found_as,
+                new_key IS NOT NULL AS went
+            FROM {before} LEFT JOIN moved ON old_key = sample_key
+        ), new AS (
+            SELECT sample_key, content_id, verdict, new_key IS NOT NULL AS came FROM {now}
+            LEFT JOIN moved ON new_key = sample_key
+        )
+        SELECT coalesce(new.sample_key, old.sample_key) AS sample_key, old.sample_key IS NOT NULL AS was,
+            new.sample_key IS NOT NULL AS exists_now, old.content_id AS old_id, new.content_id AS new_id,
+            old.sample_key AS old_key, new.sample_key AS new_key,
+            old.verdict = 'keep' AS kept_then, new.verdict = 'keep' AS kept_now
+        FROM old FULL JOIN new ON old.found_as = new.sample_key AND old.went = new.came
+    """
 
 
 def _difference(store: Store, pair: str, condition: str) -> Difference:
@@ -241,8 +265,9 @@ def describe_changes(changes: RecipeChanges) -> str:
         return f"{where}: {changes.total_now:,} samples, {changes.total_then:,} then; {kept}."
     if changes.newly_kept is None or changes.newly_dropped is None:
         return f"{where}: {kept}."
+    moved = f" {changes.moved.count:,} have another key," if changes.moved and changes.moved.count else ""
     return (
-        f"{where}: {changes.added.count:,} samples are new, {changes.removed.count:,} are gone, "
+        f"{where}: {changes.added.count:,} samples are new, {changes.removed.count:,} are gone,{moved} "
         f"{changes.altered.count:,} have other bytes. {kept}: {changes.newly_kept.count:,} newly kept, "
         f"{changes.newly_dropped.count:,} newly dropped."
     )

@@ -17,7 +17,7 @@ from jepascore_core.curation import (
     preview,
 )
 from jepascore_core.curation.columns import load_columns
-from jepascore_core.curation.decisions import decisions_of
+from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_decisions
 from jepascore_core.curation.evaluation import prepare_changes
 from jepascore_core.figures import before_after_figure, class_balance_figure
 from jepascore_core.views.formats import count_text, percent_text
@@ -34,6 +34,7 @@ from pages.ui.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.preparations import prepared
 from pages.ui.reviewer import reviewer
 from pages.ui.samples import to_tiles
+from pages.ui.text import plain
 
 PREVIEW_SAMPLES = 12
 
@@ -45,6 +46,8 @@ def draw_curation(scores: ScoreSet) -> None:
     draw_adders(scores, curation)
     draw_recipes(scores, curation)
     decisions = decisions_of(store(), scores.dataset_id)
+    if lost := lost_decisions(store(), scores.dataset_id):
+        st.info(plain(describe_lost(lost)), icon=":material/link_off:")
     if not prepared(scores, curation, decisions):
         return
     result = apply(store(), scores, curation, decisions)

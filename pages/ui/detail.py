@@ -64,7 +64,7 @@ def _why_no_score(scores: ScoreSet) -> str:
 
 def _draw_decision(sample: Sample, dataset_id: str) -> None:
     who = reviewer()
-    found = verdicts(store(), dataset_id, [sample.sample_key]).get(sample.sample_key, "undecided")
+    found = verdicts(store(), dataset_id, {sample.sample_key: sample.content_id}).get(sample.sample_key, "undecided")
     buttons: tuple[tuple[str, DecisionVerdict, str, str], ...] = (
         ("Keep", "keep", ":material/check:", "k"),
         ("Drop", "drop", ":material/close:", "d"),

@@ -215,7 +215,7 @@ def selected(page: Page) -> list[str]:
 def decided(app: Server) -> dict[str, str]:
     store = Store(app.home)
     dataset = store.catalogue.dataset("tiles")
-    return dict(verdicts(store, dataset.dataset_id, [tile.sample_key for tile in make_tiles()]))
+    return dict(verdicts(store, dataset.dataset_id, {tile.sample_key: tile.content_id for tile in make_tiles()}))
 
 
 def test_a_page_is_gone_through_with_the_keyboard(visit: Callable[..., Visit], app: Server) -> None:

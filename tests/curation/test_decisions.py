@@ -56,11 +56,11 @@ def test_verdicts_of_some_samples(store, dataset_id):
     decide(store, dataset_id, [sample("a"), sample("b")], "drop", "ada")
     decide(store, dataset_id, [sample("a")], "keep", "bob")
     decide(store, dataset_id, [sample("b")], "undecided", "bob")
-    assert verdicts(store, dataset_id, "abc") == {"a": "keep"}
+    assert verdicts(store, dataset_id, dict(map(sample, "abc"))) == {"a": "keep"}
     undo(store, dataset_id, "bob")
-    assert verdicts(store, dataset_id, "abc") == {"a": "keep", "b": "drop"}
-    assert verdicts(store, dataset_id, ["b", "it's"]) == {"b": "drop"}
-    assert verdicts(store, "another", "abc") == {}
+    assert verdicts(store, dataset_id, dict(map(sample, "abc"))) == {"a": "keep", "b": "drop"}
+    assert verdicts(store, dataset_id, dict(map(sample, ["b", "it's"]))) == {"b": "drop"}
+    assert verdicts(store, "another", dict(map(sample, "abc"))) == {}
 
 
 def test_what_is_sent_again_is_done_once(store, dataset_id):
@@ -228,7 +228,7 @@ ACTIONS = st.lists(
 @given(ACTIONS)
 def test_the_state_is_that_of_a_simple_model(tmp_path_factory, actions):
     store = Store(tmp_path_factory.mktemp("home"))
-    dataset_id = add_dataset(store, "d", [make_sample("a")]).dataset_id
+    dataset_id = add_dataset(store, "d", [make_sample(key) for key in "abc"]).dataset_id
     done: list[tuple[str, str, str]] = []
     standing_now: dict[int, bool] = {}
     stacks = {who: ([], []) for who in ("ada", "bob")}

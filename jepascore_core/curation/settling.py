@@ -1,0 +1,88 @@
+"""Decisions of a recipe, which may come from another place or time: to which samples of a dataset do they belong?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jepascore_core.curation.columns import columns
+from jepascore_core.moves import followed, is_gone, pair_up, read_moves
+from jepascore_core.records import DatasetRecord, short_hash
+from jepascore_core.store import Store
+from jepascore_core.views.formats import plural
+from jepascore_core.views.memory import remembered
+
+#: A sample key and a content id.
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Which sample each decision is about; `lost` are those that are about none."""
+
+    samples: dict[Pair, Pair]
+    lost: tuple[Pair, ...]
+
+
+def settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Settled:
+    """Find the samples of decisions (sample key, content id).
+
+    First the sample with this key and these bytes, then the one that is known to have had this key; then, for keys that
+    this dataset never had, as in a recipe from another computer, one with the same bytes, if it is clear which.
+
+    Raises:
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    asked = tuple(sorted(decided))
+    if not asked:
+        return Settled({}, ())
+    about = ("settled", dataset.dataset_id, dataset.version, short_hash(asked, 20))
+    return remembered(store, about, lambda: _settle(store, dataset, asked))
+
+
+def _settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Settled:
+    base = columns(store).base(dataset)
+    rows = store.query(
+        f"SELECT sample_key, content_id FROM {base} WHERE content_id IN (SELECT unnest($1)) ORDER BY row_id",
+        [sorted({content_id for _, content_id in decided})],
+    ).to_pylist()
+    there = {(row["sample_key"], row["content_id"]) for row in rows}
+    samples: dict[Pair, Pair] = {pair: pair for pair in decided if pair in there}
+    if len(samples) < len(decided):
+        with store.catalogue.transaction() as connection:
+            moves = read_moves(connection, dataset.dataset_id)
+        taken = set(samples)
+        for key, content_id in decided:
+            found = (followed(moves, key, content_id), content_id)
+            if (key, content_id) not in samples and found in there and found not in taken:
+                samples[key, content_id] = found
+                taken.add(found)
+        strange = [pair for pair in decided if pair not in samples and not is_gone(moves, *pair)]
+        samples |= _by_bytes(strange, there - taken)
+    return Settled(samples, tuple(pair for pair in decided if pair not in samples))
+
+
+def _by_bytes(decided: Sequence[Pair], free: set[Pair]) -> dict[Pair, Pair]:
+    by_content: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for place, pairs in enumerate((decided, sorted(free))):
+        for key, content_id in pairs:
+            by_content[content_id][place].append(key)
+    return {
+        (old_key, content_id): (new_key, content_id)
+        for content_id, (keys, candidates) in by_content.items()
+        # Of more samples than decisions nobody knows which are meant.
+        if len(keys) == len(candidates)
+        for old_key, new_key in pair_up(keys, candidates, {}).items()
+    }
+
+
+def describe_unsettled(settled: Settled, limit: int = 3) -> str:
+    """Which decisions of a recipe belong to no sample of the dataset, in a sentence; "" for none."""
+    if not settled.lost:
+        return ""
+    named = ", ".join(key for key, _ in settled.lost[:limit])
+    more = f" and {len(settled.lost) - limit:,} more" if len(settled.lost) > limit else ""
+    verb = "belongs" if len(settled.lost) == 1 else "belong"
+    number = plural(len(settled.lost), "decision")
+    return f"{number} of the recipe {verb} to no sample of this dataset and did not count: {named}{more}."
