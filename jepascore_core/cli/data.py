@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_index
 from jepascore_core.curation.decisions import describe_lost, lost_decisions
+from jepascore_core.datasets.candidates import Kind
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
@@ -25,7 +26,6 @@ datasets_app = typer.Typer(
     cls=ListsByDefault, help="List the datasets, cancel an index, and see what could not be read."
 )
 
-Kind = Literal["imagefolder", "flat", "table", "zip", "idx"]
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write them to this CSV file.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import pyarrow as pa
 
@@ -16,7 +16,8 @@ from jepascore_core.records import SampleFailure
 
 #: Name of a label or split column that says: there is none.
 NO_COLUMN = "none"
-KINDS = ("imagefolder", "flat", "table", "zip", "idx")
+Kind = Literal["imagefolder", "flat", "table", "zip", "idx"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
