@@ -120,18 +120,18 @@ def clear(
 
 @decisions_app.command("undo")
 def undo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
-    """Take back your own last action that still stands; without limit, also years later."""
+    """Undo your own last action that still stands; without limit, also years later."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    _report_turn(record, undo(store, record.dataset_id, who or user_name()), "Took back", "undo", json)
+    _report_turn(record, undo(store, record.dataset_id, who or user_name()), "Undid", "undo", json)
 
 
 @decisions_app.command("redo")
 def redo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
-    """Take back your own last undo, unless you decided something since."""
+    """Redo what you undid last, unless you decided something since."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    _report_turn(record, redo(store, record.dataset_id, who or user_name()), "Made again", "redo", json)
+    _report_turn(record, redo(store, record.dataset_id, who or user_name()), "Redid", "redo", json)
 
 
 def _decide(

@@ -92,7 +92,7 @@ class Action:
             for number, verb in (
                 (self.num_kept, "kept"),
                 (self.num_dropped, "dropped"),
-                (self.num_samples - self.num_kept - self.num_dropped, "left open"),
+                (self.num_samples - self.num_kept - self.num_dropped, "left undecided"),
             )
             if number
         ]
@@ -143,6 +143,18 @@ def find_samples(store: Store, dataset_id: str, names: Sequence[str]) -> list[tu
             f"for example {', '.join(map(repr, lost[:3]))}. Nothing was decided."
         )
     return [(row["sample_key"], row["content_id"]) for row in rows]
+
+
+def known_samples(store: Store, dataset_id: str, samples: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Those of some samples (sample key, content id) that the dataset has."""
+    dataset = store.catalogue.dataset(dataset_id)
+    wanted = set(samples)
+    rows = store.query(
+        f"""SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)})
+        WHERE sample_key IN (SELECT unnest($1))""",
+        [[key for key, _ in wanted]],
+    ).to_pylist()
+    return frozenset(wanted & {(row["sample_key"], row["content_id"]) for row in rows})
 
 
 def decide(
@@ -244,15 +256,17 @@ def describe_lost(lost: Sequence[Decision], limit: int = 3) -> str:
     )
 
 
-def verdicts(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, DecisionVerdict]:
-    """The present decisions to keep or drop about some samples (sample key -> content id), by sample key."""
+def decisions_about(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, Decision]:
+    """The present decisions about some samples (sample key -> content id), by sample key."""
     wanted = sorted(set(content_ids.values()))
     found = _standing(store, dataset_id, "AND content_id IN (SELECT value FROM json_each(?2))", json.dumps(wanted))
-    return {
-        item.sample_key: item.verdict
-        for item in found
-        if item.verdict != "undecided" and content_ids.get(item.sample_key) == item.content_id
-    }
+    return {item.sample_key: item for item in found if content_ids.get(item.sample_key) == item.content_id}
+
+
+def verdicts(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, DecisionVerdict]:
+    """The present decisions to keep or drop about some samples (sample key -> content id), by sample key."""
+    found = decisions_about(store, dataset_id, content_ids)
+    return {key: item.verdict for key, item in found.items() if item.verdict != "undecided"}
 
 
 def decisions_of(store: Store, dataset_id: str) -> Decisions:

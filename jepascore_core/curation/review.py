@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -74,8 +74,49 @@ def first_open_place(
     return next((place for place, key in enumerate(keys) if key not in decided), None)
 
 
+def queue_length(store: Store, scores: ScoreSet, curation: Curation, kind: ReviewKind) -> int:
+    """How many samples the whole queue has.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    source, _ = _queue_source(store, evaluate(store, scores, curation), kind)
+    return int(store.query(f"SELECT count(*) AS n FROM {source}")["n"][0].as_py())
+
+
+def place_in_queue(
+    store: Store, scores: ScoreSet, curation: Curation, kind: ReviewKind, sample_key: str, seed: int = 0
+) -> int | None:
+    """The place of a sample in the queue, counted from 0; None if it is not in it.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    sql = _queue_sql(store, evaluate(store, scores, curation), kind, "sample_key")
+    keys = store.query(sql, [None, seed, 0])["sample_key"]
+    place = keys.index(sample_key).as_py()
+    return None if place < 0 else int(place)
+
+
+def reviewed_sample(store: Store, scores: ScoreSet, curation: Curation, sample_key: str) -> ScoredSample | None:
+    """A sample as an item of a queue, whether it is in one or not; None if the dataset has none of this key.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    found = evaluate(store, scores, curation)
+    rows = store.query(f"SELECT row_id FROM {found.base} WHERE sample_key = $1 LIMIT 1", [sample_key])["row_id"]
+    return next(iter(samples_at(store, found, rows.to_pylist()).values()), None)
+
+
 def _queue_sql(store: Store, found: Evaluation, kind: ReviewKind, column: str) -> str:
     """SELECT of a column of the base; parameters are how many rows, the seed, and the first place."""
+    source, order = _queue_source(store, found, kind)
+    return f"SELECT {column} FROM {source} ORDER BY {order}, row_id + 0 * $2::INT LIMIT $1 OFFSET $3"
+
+
+def _queue_source(store: Store, found: Evaluation, kind: ReviewKind) -> tuple[str, str]:
+    """Tables with the condition, and the order."""
     tables = [found.base, found.table]
     which, order = _ORDER[kind]
     if kind == "unlikely":
@@ -83,18 +124,23 @@ def _queue_sql(store: Store, found: Evaluation, kind: ReviewKind, column: str) -
         percentile = columns(store).percentile(dataset, found.score, "label")
         tables.append(percentile)
         which, order = (part.format(class_percentile=f'"{percentile}"') for part in (which, order))
-    return f"""SELECT {column} FROM {" POSITIONAL JOIN ".join(tables)} WHERE {which}
-        ORDER BY {order}, row_id + 0 * $2::INT LIMIT $1 OFFSET $3"""
+    return f"{' POSITIONAL JOIN '.join(tables)} WHERE {which}", order
 
 
-def rule_opinion(store: Store, scores: ScoreSet, curation: Curation, sample_key: str) -> RuleOpinion:
-    """What the rules alone, without decisions, say of a sample.
+def rule_opinions(
+    store: Store, scores: ScoreSet, curation: Curation, sample_keys: Sequence[str]
+) -> dict[str, RuleOpinion]:
+    """What the rules alone, without decisions, say of some samples, by sample key.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
     """
     found = evaluate(store, scores, curation)
-    sql = f"SELECT verdict, reason FROM {found.base} POSITIONAL JOIN {found.table} WHERE sample_key = $1 LIMIT 1"
-    row = store.query(sql, [sample_key]).to_pylist()[0]
-    reason = row["reason"]
-    return RuleOpinion(row["verdict"], "" if reason is None else chip_text(curation.chips[reason]))
+    sql = f"""SELECT sample_key, verdict, reason FROM {found.base} POSITIONAL JOIN {found.table}
+        WHERE sample_key IN (SELECT unnest($1))"""
+    return {
+        row["sample_key"]: RuleOpinion(
+            row["verdict"], "" if row["reason"] is None else chip_text(curation.chips[row["reason"]])
+        )
+        for row in store.query(sql, [list(sample_keys)]).to_pylist()
+    }

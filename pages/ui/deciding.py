@@ -1,28 +1,47 @@
-"""Decisions that a gallery reports: each is made once, however often it is sent."""
+"""Decisions that a component reports: each is made once, however often it is sent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from threading import RLock
 from typing import Any, Literal
 
 import streamlit as st
 
-from jepascore_core.curation.decisions import DecisionVerdict, decide, undo, verdicts
+from jepascore_core.curation.decisions import (
+    Action,
+    DecisionVerdict,
+    UndoState,
+    decide,
+    known_samples,
+    redo,
+    undo,
+    undo_state,
+    verdicts,
+)
 from jepascore_core.errors import JepaScoreError
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.text import plain
 
-#: Streamlit may begin a visitor's next run while a callback of the last one is still at work: without this, an action
-#: that is sent twice could be done twice, and one be called done in a run that does not see what it did.
+#: Of how many next undos and redos the browser knows which sample they are about.
+NUM_TURNS = 60
+MAX_NAME, MAX_WHY = 60, 200
+NOT_THERE = "{} of {} images are not in the dataset any more: nothing was decided about them. Reload the page."
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_CONTENT_ID = re.compile(r"[0-9a-f]{32}")
+#: Streamlit may begin a visitor's next run while a callback of the last one is still at work: without this, one could
+#: be called done in a run that does not see what it did.
 _one_at_a_time = RLock()
+
+Samples = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a gallery's decisions go: whose they are (without a name there are none to come), and the content ids of
+    """Where a component's decisions go: whose they are (without a name there are none to come), and the content ids of
     the samples that it shows."""
 
     key: str
@@ -30,48 +49,105 @@ class Desk:
     who: str | None
     content_ids: Mapping[str, str]
 
-    @property
-    def num_done(self) -> int:
-        """Number of the last action of this gallery that was seen to; the browser forgets those up to it."""
-        return int(st.session_state.get(state.done_key(self.key), 0))
+
+@dataclass(frozen=True, slots=True)
+class ReportedAction:
+    """One key press: a verdict about the samples (key, content id) that were on the screen, an undo or a redo."""
+
+    token: str
+    kind: Literal["keep", "drop", "undecided", "undo", "redo"]
+    samples: Samples
+    who: str
+    why: str = ""
+
+
+def read_actions(reported: Any) -> Iterator[ReportedAction]:
+    """The actions of a report, in order. Anything could come in over the socket: what is no action is left out."""
+    for item in reported if isinstance(reported, list) else ():
+        match item:
+            case {
+                "token": str(token),
+                "kind": "keep" | "drop" | "undecided" | "undo" | "redo" as kind,
+                "samples": [*samples],
+                "who": str(who),
+            } if _TOKEN.fullmatch(token) and 0 < len(who.strip()) <= MAX_NAME:
+                why = item.get("why", "")
+                yield ReportedAction(token, kind, _pairs(samples), who, why[:MAX_WHY] if isinstance(why, str) else "")
+
+
+def _pairs(samples: list[Any]) -> Samples:
+    found = (tuple(item) for item in samples if isinstance(item, list) and len(item) == 2)
+    return tuple(
+        (key, content) for key, content in found
+        if isinstance(key, str) and isinstance(content, str) and _CONTENT_ID.fullmatch(content)
+    )  # fmt: skip
+
+
+def act(desk: Desk, reported: Any) -> Action | None:
+    """Do what a component reported; says so where that is not possible, and does not try again.
+
+    Returns what the last action undid or redid, None if it was a verdict.
+    """
+    turned = None
+    with _one_at_a_time:
+        actions = tuple(read_actions(reported)) if desk.who is not None else ()
+        for action in actions:
+            try:
+                turned = _do(desk, action)
+            except JepaScoreError as error:
+                st.toast(plain(str(error)), icon=":material/error:")
+        st.session_state[state.done_key(desk.key)] = tuple(action.token for action in actions)
+    return turned
+
+
+def _do(desk: Desk, action: ReportedAction) -> Action | None:
+    if action.kind == "undo":
+        return undo(store(), desk.dataset_id, action.who, action.token)
+    if action.kind == "redo":
+        return redo(store(), desk.dataset_id, action.who, action.token)
+    there = _those_there(desk, action.samples)
+    if len(there) < len(action.samples):
+        st.toast(NOT_THERE.format(len(action.samples) - len(there), len(action.samples)), icon=":material/error:")
+    if there:
+        decide(store(), desk.dataset_id, there, action.kind, action.who, action.why, action.token)
+    return None
+
+
+def _those_there(desk: Desk, samples: Samples) -> Samples:
+    """Those of some samples that the dataset has. What came from a page before need not be on this one."""
+    if all(desk.content_ids.get(key) == content for key, content in samples):
+        return samples
+    known = known_samples(store(), desk.dataset_id, samples)
+    return tuple(sample for sample in samples if sample in known)
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryAction:
-    """One key press: a verdict about samples that are on the page, or an undo. Numbers grow from action to action."""
+class DeskState:
+    """What is decided about a component's samples, what its visitor can undo, and the tokens that this includes."""
 
-    number: int
-    kind: Literal["keep", "drop", "undo"]
-    samples: tuple[tuple[str, str], ...]
-
-
-def new_actions(reported: Any, content_ids: Mapping[str, str], num_done: int) -> Iterator[GalleryAction]:
-    """The actions that were not seen yet, in order. Anything could come in over the socket: what is not an action, or
-    about samples that are not there, is left out."""
-    for item in reported if isinstance(reported, list) else ():
-        match item:
-            case {"id": int(number), "kind": "keep" | "drop" | "undo" as kind, "keys": [*keys]} if number > num_done:
-                known = tuple((key, content_ids[key]) for key in keys if isinstance(key, str) and key in content_ids)
-                yield GalleryAction(number, kind, known)
+    marks: dict[str, DecisionVerdict]
+    turns: UndoState
+    done: tuple[str, ...]
 
 
-def act(desk: Desk, reported: Any) -> None:
-    """Make the decisions that a gallery reported; says so if that is not possible, and does not try again."""
-    if desk.who is None:
-        return
+def desk_state(desk: Desk | None) -> DeskState:
+    """The same as of now; without a desk there is nothing."""
+    if desk is None:
+        return DeskState({}, UndoState(0, 0), ())
     with _one_at_a_time:
-        for action in new_actions(reported, desk.content_ids, desk.num_done):
-            st.session_state[state.done_key(desk.key)] = action.number
-            try:
-                if action.kind == "undo":
-                    undo(store(), desk.dataset_id, desk.who)
-                elif action.samples:
-                    decide(store(), desk.dataset_id, action.samples, action.kind, desk.who)
-            except JepaScoreError as error:
-                st.toast(plain(str(error)), icon=":material/error:")
+        marks = verdicts(store(), desk.dataset_id, desk.content_ids)
+        turns = undo_state(store(), desk.dataset_id, desk.who, NUM_TURNS) if desk.who else UndoState(0, 0)
+        return DeskState(marks, turns, tuple(st.session_state.get(state.done_key(desk.key), ())))
 
 
-def marks_and_done(desk: Desk) -> tuple[dict[str, DecisionVerdict], int]:
-    """What is decided about a gallery's samples, and the number of the last action that this includes."""
-    with _one_at_a_time:
-        return verdicts(store(), desk.dataset_id, desk.content_ids), desk.num_done
+def desk_data(desk: Desk | None) -> dict[str, Any]:
+    """What the script of a desk is told."""
+    found = desk_state(desk)
+    return {
+        "dataset": desk and desk.dataset_id,
+        "who": desk and desk.who,
+        "can_decide": desk is not None and desk.who is not None,
+        "marks": found.marks,
+        "turns": asdict(found.turns),
+        "done": found.done,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation.decisions import DecisionVerdict, decide, undo, undo_state, verdicts
+from jepascore_core.curation.decisions import decisions_about
 from jepascore_core.curation.rules import NEAR_RADIUS
 from jepascore_core.figures import place_figure, spectrum_figure
 from jepascore_core.records import Sample
@@ -18,6 +18,7 @@ from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.closeup import draw_closeup
+from pages.ui.deck import Card, decision_bar
 from pages.ui.estimates import NO_SPECTRUM
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.picture import picture
@@ -26,7 +27,6 @@ from pages.ui.text import plain
 from pages.ui.tiles import to_tile
 
 RANK_HELP = "Rank: how many singular values of the Jacobian are not null, up to rounding; the score sums their logs."
-VERDICT_TEXTS = {"keep": "Decided: **keep**", "drop": "Decided: **drop**"}
 
 
 def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
@@ -64,25 +64,10 @@ def _why_no_score(scores: ScoreSet) -> str:
 
 def _draw_decision(sample: Sample, dataset_id: str) -> None:
     who = reviewer()
-    found = verdicts(store(), dataset_id, {sample.sample_key: sample.content_id}).get(sample.sample_key, "undecided")
-    buttons: tuple[tuple[str, DecisionVerdict, str, str], ...] = (
-        ("Keep", "keep", ":material/check:", "k"),
-        ("Drop", "drop", ":material/close:", "d"),
-    )
-    with st.container(horizontal=True):
-        for title, verdict, icon, key in buttons:
-            kind = "primary" if found == verdict else "secondary"
-            st.button(
-                title, icon=icon, shortcut=key, type=kind, key=f"detail-{verdict}", on_click=decide,
-                args=(store(), dataset_id, [(sample.sample_key, sample.content_id)], verdict, who),
-            )  # fmt: skip
-        possible = undo_state(store(), dataset_id, who).num_undo
-        st.button(
-            f"Undo ({count_text(possible)})", icon=":material/undo:", shortcut="u", key="detail-undo",
-            disabled=not possible, on_click=undo, args=(store(), dataset_id, who),
-            help="Takes back your own last decision about this dataset.",
-        )  # fmt: skip
-    st.caption(VERDICT_TEXTS.get(found, "Not decided yet") + f" · decisions are made by {plain(who)}")
+    decided = decisions_about(store(), dataset_id, {sample.sample_key: sample.content_id}).get(sample.sample_key)
+    card = Card(sample.sample_key, sample.content_id, decided_by="" if decided is None else decided.who)
+    decision_bar("detail-desk", dataset_id, who, [card])
+    st.caption(f"Decisions are made by {plain(who)}")
 
 
 def _draw_scores(detail: SampleDetail) -> None:

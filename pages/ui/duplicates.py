@@ -13,10 +13,11 @@ from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.curation_rules import KEEPER_TITLES
+from pages.ui.deck import decision_bar
 from pages.ui.gallery import Section, Tile, gallery
 from pages.ui.pick import pick_one, pick_page
 from pages.ui.preparations import prepared
-from pages.ui.reviewer import choose_reviewer, draw_turns
+from pages.ui.reviewer import choose_reviewer
 
 GROUPS_PER_PAGE = 24
 RADII_HELP = (
@@ -73,7 +74,7 @@ def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str
         args=(store(), scores, radius, keep, who),
         help="In every group that nobody decided about, keep the proposed one and drop the others.",
     )  # fmt: skip
-    draw_turns(scores.dataset_id, who)
+    decision_bar("duplicates-desk", scores.dataset_id, who)
 
 
 def _section(group: DuplicateGroup) -> Section:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.deciding import Desk, act, marks_and_done
+from pages.ui.components import component
+from pages.ui.deciding import Desk, act, desk_data
 
 Tone = Literal["least", "random", "most"]
 Layout = Literal["grid", "row", "flow"]
@@ -23,13 +23,7 @@ SCORE_TOOLS: tuple[Tool, ...] = get_args(Tool)
 SHOWN_AT_FIRST: tuple[Tool, ...] = ("score", "percentile", "bar")
 SMALLEST, LARGEST = 48, 256
 
-_FOLDER = Path(__file__).parent / "gallery_component"
-_mount = st.components.v2.component(
-    "jepascore_gallery",
-    html=(_FOLDER / "gallery.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "gallery.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "gallery.js").read_text(encoding="utf-8"),
-)
+_mount = component("gallery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +112,12 @@ def gallery(
         tools: switches above the tiles. Size and switches are in the URL, shared by all galleries of a page.
         dataset_id: of all tiles: Space then shows the image itself instead of its thumbnail, and what people decided
             is marked.
-        who: whose decisions the keys K, D and U make and take back; without a name there are none.
+        who: whose decisions the keys make and undo; without a name there are none.
         collects: `selection(key)` tells which tiles are selected.
         on_open: called with the position of the section whose title was clicked; without it titles are only text.
     """
     keys = {tile.sample_key: tile.content_id for section in sections for tile in section.tiles}
     desk = Desk(key, dataset_id, who, keys) if dataset_id else None
-    marks, num_done = marks_and_done(desk) if desk else ({}, 0)
     data = {
         "label": label,
         "size": _size(size, fits) if "size" in tools else size,
@@ -133,11 +126,8 @@ def gallery(
         "selected": selected,
         "tools": tools,
         "show": _shown() if "score" in tools else SHOWN_AT_FIRST,
-        "dataset": dataset_id,
-        "marks": marks,
-        "can_decide": desk is not None and who is not None,
         "collects": collects,
-        "done": num_done,
+        **desk_data(desk),
         "opens": on_open is not None,
         "sections": [asdict(section) for section in sections],
     }
@@ -197,7 +187,8 @@ def _shown() -> tuple[Tool, ...]:
 
 def _act(key: str, desk: Desk | None) -> None:
     if desk is not None:
-        act(desk, _reported(key, "acted"))
+        report = _reported(key, "acted")
+        act(desk, report.get("actions") if isinstance(report, dict) else None)
 
 
 def _open(key: str, num_sections: int, on_open: Callable[[int], None] | None) -> None:

@@ -62,9 +62,10 @@ class Visit:
 
 
 @contextmanager
-def serve(script: Path, home: Path, *options: str) -> Iterator[Server]:
-    """Run `streamlit run SCRIPT` on a free port until the block ends; the whole process group goes with it."""
-    port = free_port()
+def serve(script: Path, home: Path, *options: str, port: int | None = None) -> Iterator[Server]:
+    """Run `streamlit run SCRIPT` until the block ends, on a free port unless another is given; the whole process group
+    goes with it."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options]
     folder = script.parent if (script.parent / ".streamlit").is_dir() else ROOT
     health = f"http://127.0.0.1:{port}{_base_path(options)}/_stcore/health"

@@ -16,6 +16,7 @@ from jepascore_core.curation.decisions import verdicts
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.store import Store
 from pages.ui.gallery import Tile
+from pages.ui.keys import KEYS
 from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
 from tests.conftest import wait_until
 
@@ -226,17 +227,25 @@ def test_a_page_is_gone_through_with_the_keyboard(visit: Callable[..., Visit], a
     assert focused(tab.page) == "class/043.png"
     marks = gallery_of(tab.page).locator(".mark:not(:empty)")
     expect(marks).to_have_text(["✓ keep", "✕ drop", "✓ keep"])
-    tab.page.keyboard.press("u")
+    tab.page.keyboard.press("z")
     expect(marks).to_have_text(["✓ keep", "✕ drop"])
+    assert focused(tab.page) == "class/042.png", "what is open again"
     wait_until(lambda: decided(app) == {"class/040.png": "keep", "class/041.png": "drop"}, 30.0)
-    expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Took back the last decision")
+    expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Undid the last decision, about class/042.png")
     screenshot(tab.page, "gallery-decisions")
     tab.page.reload()
     expect(marks).to_have_text(["✓ keep", "✕ drop"])
     tile_of(tab.page, 40).focus()
     for left in (["✓ keep"], []):
-        tab.page.keyboard.press("u")
+        tab.page.keyboard.press("z")
         expect(marks).to_have_text(left)
+    tab.page.keyboard.press("y")
+    expect(marks).to_have_text(["✓ keep"])
+    wait_until(lambda: decided(app) == {"class/040.png": "keep"}, 30.0)
+    tile_of(tab.page, 40).focus()
+    tab.page.keyboard.press("u")
+    expect(marks).to_have_count(0)
+    wait_until(lambda: decided(app) == {}, 30.0)
 
 
 def test_a_range_is_selected_and_decided_at_once(visit: Callable[..., Visit], app: Server) -> None:
@@ -258,9 +267,25 @@ def test_a_range_is_selected_and_decided_at_once(visit: Callable[..., Visit], ap
     expect(marks).to_have_text(["✕ drop"] * 3)
     assert selected(tab.page) == []
     wait_until(lambda: set(decided(app).values()) == {"drop"}, 30.0)
-    tab.page.keyboard.press("u")
+    tab.page.keyboard.press("z")
     expect(marks).to_have_count(0)
     wait_until(lambda: decided(app) == {}, 30.0)
+
+
+@pytest.mark.parametrize("tool", [None, "slider"])
+def test_the_keys_are_listed(visit: Callable[..., Visit], app: Server, tool: str | None) -> None:
+    tab = visit(app.url)
+    gallery = gallery_of(tab.page)
+    expect(gallery.get_by_role("button", name="⌨ Keys")).to_be_visible()
+    if tool:
+        gallery.get_by_role(tool).focus()  # type: ignore[arg-type]
+    overlay = tab.page.get_by_role("dialog", name="Keys")
+    for shown in (True, False):
+        tab.page.keyboard.press("?")
+        expect(overlay).to_be_visible(visible=shown)
+    tab.page.keyboard.press("?")
+    assert all(overlay.get_by_text(key.upper(), exact=True).count() for key in KEYS.values())
+    screenshot(tab.page, "gallery-keys")
 
 
 def test_space_enlarges_and_the_arrows_go_on(visit: Callable[..., Visit], app: Server) -> None:
@@ -304,7 +329,7 @@ def test_a_screen_reader_is_told_what_is_what(visit: Callable[..., Visit], app: 
     lists = gallery.get_by_role("listbox")
     assert lists.first.get_attribute("aria-label") == f"class 0 {HOSTILE}, Least likely"
     assert lists.first.get_attribute("aria-multiselectable") == "true"
-    expect(lists.first).to_have_accessible_description(re.compile("K keeps.* Arrows move, Enter opens"))
+    expect(lists.first).to_have_accessible_description(re.compile("K: Keep the image.* Enter: Open the image"))
     assert all(toggle.get_attribute("title") for toggle in gallery.locator("[data-toggle]").all())
     expect(lists.first.get_by_role("option", selected=False)).to_have_count(8)
     expect(gallery.get_by_role("option", name="class/001.png 300.1 1 %")).to_have_count(1)

@@ -20,7 +20,15 @@ from jepascore_core.curation.decisions import (
     undo_state,
     verdicts,
 )
-from jepascore_core.curation.review import RuleOpinion, first_open_place, review_queue, rule_opinion
+from jepascore_core.curation.review import (
+    RuleOpinion,
+    first_open_place,
+    place_in_queue,
+    queue_length,
+    review_queue,
+    reviewed_sample,
+    rule_opinions,
+)
 from jepascore_core.errors import RuleError
 from jepascore_core.store import Store
 from tests.conftest import add_dataset, make_sample
@@ -137,7 +145,7 @@ def test_the_journal_says_what_was_decided(store, dataset_id):
     found = [(action.kind, action.what) for action in history(store, dataset_id)]
     assert found == [
         ("decide", "kept 1 and dropped 2 samples"),
-        ("decide", "left open b"),
+        ("decide", "left undecided b"),
         ("undo", "dropped 2 samples"),
         ("decide", "dropped 2 samples"),
         ("decide", "kept a"),
@@ -264,9 +272,18 @@ def test_the_review_queue_stays_while_one_decides(store):
     assert review_queue(store, scores, curation, "borderline", 4) == queue
     assert "a/0005.png" in kept(store, scores, curation, decisions_of(store, scores.dataset_id))
     assert review_queue(store, scores, curation, "borderline", 3, first=1) == queue[1:]
-    assert rule_opinion(store, scores, curation, "a/0005.png") == RuleOpinion("drop", "score >= 6")
-    assert rule_opinion(store, scores, curation, "a/0006.png") == RuleOpinion("keep", "")
-    assert rule_opinion(store, scores, curation, "b/0012.png") == RuleOpinion("unscored", "")
+    assert rule_opinions(store, scores, curation, ["a/0005.png", "a/0006.png", "b/0012.png", "gone.png"]) == {
+        "a/0005.png": RuleOpinion("drop", "score >= 6"),
+        "a/0006.png": RuleOpinion("keep", ""),
+        "b/0012.png": RuleOpinion("unscored", ""),
+    }
+    assert queue_length(store, scores, curation, "dropped") == 6
+    places = [place_in_queue(store, scores, curation, "borderline", item.sample_key) for item in queue]
+    assert places == list(range(len(queue)))
+    assert place_in_queue(store, scores, curation, "dropped", "b/0012.png") is None
+    outside = reviewed_sample(store, scores, curation, "b/0012.png")
+    assert outside is not None and outside.sample_key == "b/0012.png"
+    assert reviewed_sample(store, scores, curation, "gone.png") is None
     dropped = review_queue(store, scores, curation, "dropped", 50)
     assert sorted(item.score for item in dropped) == list(range(6))
     assert dropped != review_queue(store, scores, curation, "dropped", 50, seed=1)

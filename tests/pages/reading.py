@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from uuid import uuid4
 
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.views.formats import PERCENT
@@ -28,9 +30,35 @@ def _as_read(text: str) -> str:
     return text.replace(PERCENT, " %").replace(WORD_JOINER, "")
 
 
-def gallery_data(app: AppTest, key: str) -> dict[str, Any]:
-    """All that the gallery with this key is given."""
+def component(app: AppTest, key: str) -> Any:
+    """The component with this key, as the browser gets it."""
     (found,) = [item.proto for item in app.get("bidi_component") if item.proto.id.endswith(f"-{key}")]
+    return found
+
+
+def report(app: AppTest, key: str, event: str, value: Any) -> AppTest:
+    """Say to the page what the script of a component would, and run it."""
+    states = app._tree.get_widget_states()
+    name = _make_trigger_id(component(app, key).id, "events")
+    states.widgets.add(id=name, json_trigger_value=json.dumps([{"event": event, "value": value}]))
+    return app._run(states)
+
+
+def decide_in(app: AppTest, key: str, kind: str, *, token: str | None = None, why: str = "", **more: Any) -> AppTest:
+    """Press a key of Review or a decision bar: about the image that the page says, which then goes on to the next."""
+    data = gallery_data(app, key)
+    cards = {card["sample_key"]: card for card in data["cards"]}
+    is_verdict = kind in ("keep", "drop", "undecided")
+    samples = [[data["at"], cards[data["at"]]["content_id"]]] if is_verdict else []
+    keys = list(cards)
+    at = keys[min(keys.index(data["at"]) + 1, len(keys) - 1)] if data["stage"] and is_verdict else None
+    action = {"token": token or uuid4().hex, "kind": kind, "samples": samples, "who": data["who"], "why": why}
+    return report(app, key, "acted", {"actions": [action], "at": at} | more)
+
+
+def gallery_data(app: AppTest, key: str) -> dict[str, Any]:
+    """All that the component with this key is given."""
+    found = component(app, key)
     return dict(json.loads(_as_read(json.dumps(json.loads(found.json), ensure_ascii=False))))
 
 

@@ -18,7 +18,7 @@ from jepascore_core.views import score_tables
 from jepascore_core.views.formats import PERCENT
 from pages.ui.text import plain
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
-from tests.pages.reading import gallery_data, keys_of, links, one, said, sections, table
+from tests.pages.reading import decide_in, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
 
 PAGE = "pages/explore.py"
@@ -311,11 +311,12 @@ def in_dialog(app: AppTest, label: str) -> Any:
 def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, sample="cat/0003.png", who="ada")
-    assert "Not decided yet · decisions are made by ada" in said(app)
-    in_dialog(app, "Drop").click().run()
-    assert "Decided: **drop**" in said(app)
+    assert "Decisions are made by ada" in said(app)
+    decide_in(app, "detail-desk", "drop")
+    data = gallery_data(app, "detail-desk")
+    assert (data["marks"], data["cards"][0]["decided_by"]) == ({"cat/0003.png": "drop"}, "ada")
     assert verdicts(home_store, found.dataset.dataset_id, ["cat/0003.png"]) == {"cat/0003.png": "drop"}
-    in_dialog(app, "Undo (1)").click().run()
+    decide_in(app, "detail-desk", "undo")
     assert verdicts(home_store, found.dataset.dataset_id, ["cat/0003.png"]) == {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.deciding import GalleryAction, new_actions
+from pages.ui.deciding import ReportedAction, read_actions
 from pages.ui.gallery import GalleryEvent, Section, Tile, _event
 from pages.ui.picture import picture_html
 
@@ -57,12 +57,14 @@ def test_the_component_gets_everything_it_shows() -> None:
         "selected": "a.png",
         "tools": ["size"],
         "show": ["score", "percentile", "bar"],
-        "dataset": None,
-        "marks": {},
-        "can_decide": False,
         "collects": False,
-        "done": 0,
         "opens": False,
+        "dataset": None,
+        "who": None,
+        "can_decide": False,
+        "marks": {},
+        "turns": {"num_undo": 0, "num_redo": 0, "next_undo": [], "next_redo": []},
+        "done": [],
         "sections": [
             {
                 "tiles": [
@@ -100,7 +102,11 @@ def test_tiny_pictures_are_enlarged_by_whole_factors(size: tuple[int, int], show
     assert ("pixelated" in markup) == (size != shown)
 
 
-KNOWN = {"a.png": "0" * 32, "b.png": "1" * 32}
+TOKEN, CONTENT = "0a" * 16, "0" * 32
+
+
+def action(**changes: Any) -> dict[str, Any]:
+    return {"token": TOKEN, "kind": "keep", "samples": [["a.png", CONTENT]], "who": "ada", **changes}
 
 
 @pytest.mark.parametrize(
@@ -108,16 +114,17 @@ KNOWN = {"a.png": "0" * 32, "b.png": "1" * 32}
     [
         (None, []),
         ("keep", []),
-        ([{"id": 5, "kind": "keep", "keys": ["a.png"]}], []),
-        ([{"id": 6, "kind": "keep", "keys": ["a.png"]}], [GalleryAction(6, "keep", (("a.png", "0" * 32),))]),
-        ([{"id": 6, "kind": "drop", "keys": ["other.png", 3]}], [GalleryAction(6, "drop", ())]),
-        ([{"id": 6, "kind": "delete", "keys": ["a.png"]}], []),
-        ([{"id": "6", "kind": "keep", "keys": ["a.png"]}], []),
-        (
-            [{"id": 4, "kind": "undo", "keys": []}, {"id": 9, "kind": "undo", "keys": []}],
-            [GalleryAction(9, "undo", ())],
-        ),
+        ([action()], [ReportedAction(TOKEN, "keep", (("a.png", CONTENT),), "ada")]),
+        ([action(why="odd")], [ReportedAction(TOKEN, "keep", (("a.png", CONTENT),), "ada", "odd")]),
+        ([action(kind="undo", samples=[])], [ReportedAction(TOKEN, "undo", (), "ada")]),
+        ([action(kind="delete")], []),
+        ([action(token="6")], []),
+        ([action(token=6)], []),
+        ([action(who=" ")], []),
+        ([action(who="x" * 61)], []),
+        ([action(samples=[["a.png", 3], ["a.png"], ["a.png", "x"]])], [ReportedAction(TOKEN, "keep", (), "ada")]),
+        ([action(why=3), "x"], [ReportedAction(TOKEN, "keep", (("a.png", CONTENT),), "ada")]),
     ],
 )
-def test_an_action_counts_once_and_only_about_what_is_there(reported: Any, expected: list[GalleryAction]) -> None:
-    assert list(new_actions(reported, KNOWN, 5)) == expected
+def test_anything_could_come_in_over_the_socket(reported: Any, expected: list[ReportedAction]) -> None:
+    assert list(read_actions(reported)) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
 from jepascore_core.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
-from tests.pages.reading import links, said
+from tests.pages.reading import decide_in, gallery_data, links, report, said
 from tests.pages.situations import put
 
 REVIEW, DUPLICATES = "pages/review.py", "pages/duplicates.py"
@@ -26,7 +27,27 @@ def standing(store: Store, dataset_id: str) -> dict[str, str]:
 
 
 def shown_key(app: AppTest) -> str:
-    return next(item.value for item in app.markdown if item.value.startswith("**")).replace("\\", "").strip("*")
+    return str(gallery_data(app, "deck")["at"])
+
+
+def lines(app: AppTest) -> str:
+    """What is said about the image shown."""
+    data = gallery_data(app, "deck")
+    card = next(card for card in data["cards"] if card["sample_key"] == data["at"])
+    verdict = data["marks"].get(data["at"], "open")
+    return " | ".join([*card["lines"], f"{verdict} {card['decided_by']}".strip()])
+
+
+def act(app: AppTest, *kinds: str, **more: Any) -> AppTest:
+    for kind in kinds:
+        app = decide_in(app, "deck", kind, **more)
+        assert not app.exception
+    return app
+
+
+def num_turns(app: AppTest, key: str = "deck") -> tuple[int, int]:
+    turns = gallery_data(app, key)["turns"]
+    return turns["num_undo"], turns["num_redo"]
 
 
 def test_deciding_moves_on_and_can_be_taken_back(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -35,35 +56,71 @@ def test_deciding_moves_on_and_can_be_taken_back(open_page: Callable[..., AppTes
     app = open_page(REVIEW, dataset=dataset_id, rules=RULES, who="ada")
     assert not app.exception
     first = shown_key(app)
-    app.text_input(key=f"why-{first}").set_value("blurred").run()
-    press(app, "Drop")
+    act(app, "drop", why="blurred")
     second = shown_key(app)
     assert second != first
     assert standing(home_store, dataset_id) == {first: "drop"}
     assert current_decisions(home_store, dataset_id)[0].why == "blurred"
-    press(app, "Keep")
+    act(app, "keep")
     assert standing(home_store, dataset_id) == {first: "drop", second: "keep"}
-    press(app, "Undo (2)")
-    press(app, "Undo (1)")
+    assert num_turns(app) == (2, 0)
+    act(app, "undo")
+    assert shown_key(app) == second, "what is open again is shown"
+    act(app, "undo")
+    assert shown_key(app) == first
     assert standing(home_store, dataset_id) == {}
-    press(app, "Redo (2)")
+    act(app, "redo")
     assert standing(home_store, dataset_id) == {first: "drop"}
     assert {action.who for action in history(home_store, dataset_id)} == {"ada"}
     journal = [text for text in said(app).split("\n") if "UTC] ada" in text]
     assert [text.partition("UTC] ada ")[2] for text in journal] == [
-        f"made again: dropped {first}", f"took back: dropped {first}", f"took back: kept {second}",
+        f"redid: dropped {first}", f"undid: dropped {first}", f"undid: kept {second}",
         f"kept {second}", f"dropped {first} (blurred)",
     ]  # fmt: skip
+
+
+def test_what_the_browser_sends_again_is_one_decision(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    dataset_id = found.dataset.dataset_id
+    token, undo_token = "a" * 32, "b" * 32
+    sample = found.samples[0]
+    action = {"token": token, "kind": "drop", "samples": [[sample.sample_key, sample.content_id]], "who": "ada"}
+    turned = {"token": undo_token, "kind": "undo", "samples": [], "who": "ada"}
+    app = open_page(REVIEW, dataset=dataset_id, who="ada")
+    report(app, "deck", "acted", {"actions": [action], "at": None})
+    report(app, "deck", "acted", {"actions": [action, turned], "at": None})
+    assert gallery_data(app, "deck")["done"] == [token, undo_token]
+    # Another visit, as after the server was started again.
+    again = open_page(REVIEW, dataset=dataset_id, who="ada")
+    report(again, "deck", "acted", {"actions": [action, turned], "at": None})
+    assert gallery_data(again, "deck")["done"] == [token, undo_token]
+    assert [item.kind for item in history(home_store, dataset_id)] == ["undo", "decide"]
+
+
+def test_a_decision_is_about_the_image_that_was_on_the_screen(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    dataset_id = found.dataset.dataset_id
+    app = open_page(REVIEW, dataset=dataset_id, who="ada", at=found.samples[3].sample_key)
+    # Of a page before, of an image that the file no longer has, and what no script of ours would say.
+    samples = [[found.samples[9].sample_key, found.samples[9].content_id], [found.samples[4].sample_key, "0" * 32]]
+    odd = [[3, "0" * 32], ["x"], "x", ["../x", "'; DROP TABLE decisions"]]
+    action = {"token": "a" * 32, "kind": "drop", "samples": [*samples, *odd], "who": "ada"}
+    report(app, "deck", "acted", {"actions": [action, {**action, "token": "?"}, "x"], "at": ["x"]})
+    assert standing(home_store, dataset_id) == {found.samples[9].sample_key: "drop"}
+    assert "1 of 2 images are not in the dataset any more" in app.toast[0].value
 
 
 def test_a_new_visit_goes_on_where_the_last_one_ended(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, who="ada")
     first = shown_key(app)
-    press(app, "Keep")
+    act(app, "keep")
     again = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, who="ada")
     assert shown_key(again) != first
-    assert any(button.label == "Undo (1)" for button in again.button)
+    assert num_turns(again) == (1, 0)
+    assert gallery_data(again, "deck")["turns"]["next_undo"] == [first]
 
 
 def test_decisions_of_others_are_seen(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -72,11 +129,9 @@ def test_decisions_of_others_are_seen(open_page: Callable[..., AppTest], home_st
     decide(home_store, found.dataset.dataset_id, [(sample.sample_key, sample.content_id)], "drop", "bob *", "odd")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, who="ada", at=sample.sample_key)
     assert shown_key(app) == sample.sample_key
-    texts = [item.value for item in app.markdown]
-    assert any("Decided: **drop** by bob \\*" in text for text in texts)
+    assert lines(app).endswith("drop bob *")
     assert f"bob * dropped {sample.sample_key} (odd)" in said(app)
-    # Ada has nothing to undo: it is not hers.
-    assert next(button for button in app.button if button.label == "Undo (0)").disabled
+    assert num_turns(app) == (0, 0), "Ada has nothing to undo: it is not hers"
 
 
 def test_what_the_rules_say_and_what_comes_next(
@@ -86,18 +141,42 @@ def test_what_the_rules_say_and_what_comes_next(
     found = put(home_store, "finished")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="dropped", who="ada")
     seen = {shown_key(app)}
-    assert any("The rules drop it: class\\_percentile \\>\\= 25" in item.value for item in app.markdown)
-    for _ in range(2):
+    assert "The rules drop it: class_percentile >= 25" in lines(app)
+    assert lines(app).startswith("1 of 9 · class ")
+    for page in (2, 3):
         press(app, "Next 3")
         seen.add(shown_key(app))
-    press(app, "Next 3")
-    assert "That was all" in app.info[0].value, "the rules drop nine"
-    for _ in range(3):
-        press(app, "Former 3")
+        assert lines(app).startswith(f"{3 * page - 2} of 9 · ")
+    assert not [button for button in app.button if button.label == "Next 3"], "the rules drop nine"
+    for _ in range(2):
+        press(app, "Previous 3")
         assert shown_key(app) in seen
     assert len(seen) == 3
+    beyond = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="dropped", page="4")
+    assert "That was all" in beyond.info[0].value
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="kept", who="ada")
-    assert any("The rules keep it  \nNot decided yet" in item.value for item in app.markdown)
+    assert lines(app).endswith("The rules keep it | open")
+
+
+def test_undo_leads_to_its_image_wherever_that_is(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.review.QUEUE_SIZE", 3)
+    found = put(home_store, "finished")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, who="ada")
+    first = shown_key(app)
+    act(app, "drop")
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, who="ada", page="4")
+    act(app, "undo")
+    assert (shown_key(app), app.query_params["page"]) == (first, "1")
+    act(app, "redo")
+    # Not among those that the rules keep: it is shown all the same, in no place of theirs.
+    app = open_page(REVIEW, dataset=found.dataset.dataset_id, who="ada", rules=RULES, review="kept")
+    act(app, "undo")
+    assert shown_key(app) == first
+    assert lines(app).startswith("Not in this list · ")
+    act(app, "keep")
+    assert standing(home_store, found.dataset.dataset_id) == {first: "keep"}
 
 
 def test_without_rules_the_least_likely_of_each_class_are_looked_at(
@@ -108,10 +187,10 @@ def test_without_rules_the_least_likely_of_each_class_are_looked_at(
     seen = []
     for _ in range(4):
         seen.append(shown_key(app))
-        press(app, "Keep")
+        act(app, "keep")
     assert seen == ["cat/0000.png", "dog/0012.png", "emu/0024.png", "cat/0001.png"]
     assert "Rules (from the Curate page): none yet" in said(app)
-    assert "The rules" not in said(app), "there are none that could say anything"
+    assert "The rules" not in lines(app), "there are none that could say anything"
 
 
 @pytest.mark.parametrize("kind", ["borderline", "dropped"])
@@ -130,8 +209,7 @@ def test_deciding_goes_on_over_pages_and_visits(
     found = put(home_store, "finished")
     dataset_id = found.dataset.dataset_id
     app = open_page(REVIEW, dataset=dataset_id, who="ada")
-    for _ in range(4):
-        press(app, "Drop")
+    act(app, "drop", "drop", "drop", "drop")
     assert (shown_key(app), app.query_params["page"]) == ("dog/0013.png", "2")
     assert len(standing(home_store, dataset_id)) == 4
     again = open_page(REVIEW, dataset=dataset_id, who="ada")
@@ -176,7 +254,8 @@ def test_duplicates_are_accepted_and_taken_back(open_page: Callable[..., AppTest
     decided = decisions_of(home_store, twins.dataset_id)
     assert sorted(key for (key, _), verdict in decided.items() if verdict == "keep") == ["0.png", "3.png", "6.png"]
     assert len(decided) == 9
-    press(app, "Undo (1)")
+    decide_in(app, "duplicates-desk", "undo")
+    assert num_turns(app, "duplicates-desk") == (0, 1)
     assert decisions_of(home_store, twins.dataset_id) == {}
 
 

@@ -3,8 +3,6 @@
 // Titles, captions and keys come from file names and labels: they only ever become textContent and attribute values.
 
 const GROUP_NAMES = { least: "Least likely", random: "Random", most: "Most likely" };
-const MARKS = { keep: "✓ keep", drop: "✕ drop" };
-const DONE = { keep: "Kept", drop: "Dropped", undo: "Took back the last decision" };
 const TOGGLES = { score: "Score", percentile: "Percentile", label: "Label", bar: "Bar" };
 const TOGGLE_TITLES = {
   score: "JEPA-SCORE in nats: higher is more likely; ≈ is an estimate, with its interval below",
@@ -12,12 +10,15 @@ const TOGGLE_TITLES = {
   label: "Class of the image",
   bar: "The percentile as a bar, from blue (unlikely) to gold (likely)",
 };
-const HINTS =
-  "Arrows move, Enter opens, Space enlarges, X or Ctrl-click selects, Shift with arrows or click selects a range, " +
-  "Esc selects nothing";
-// First, because what does not fit on the line is cut.
-const DECISION_HINTS = "K keeps, D drops, U takes back. ";
-const RESEND_MILLISECONDS = 2500;
+const MOVES = [
+  [["←", "→", "↑", "↓", "Home", "End"], "Go to another image"],
+  [["Enter"], "Open the image with everything about it"],
+  [["Space"], "Enlarge the image"],
+  [["X"], "Select the image, or take it out of the selection"],
+  [["Shift + ←", "Shift + →"], "Select a range; so does a click with Shift, and Ctrl + click selects one more"],
+  [["Ctrl + A"], "Select all images shown; what is decided next is about all that are selected"],
+  [["Esc"], "Select nothing"],
+];
 const SETTLE_MILLISECONDS = 250;
 // Tiles that fit the width are neither too small to see nor larger than a thumbnail looks good.
 const SMALLEST_FIT = 56;
@@ -31,9 +32,11 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
   root.data = data;
   root.trigger = setTriggerValue;
   root.keep = setStateValue;
+  root.report = (actions) => setTriggerValue("acted", { actions });
   if (isNew) {
     begin(root);
   }
+  listen(root, (event) => pressAnywhere(root, event));
   const drawn = JSON.stringify([data.layout, data.label, data.sections, data.tools, data.can_decide, data.opens]);
   if (root.drawn !== drawn) {
     draw(root);
@@ -45,19 +48,14 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
     applyView(root, data.size, data.show);
   }
   fit(root);
-  root.lastId = Math.max(root.lastId, data.done);
-  root.outbox = root.outbox.filter((action) => action.id > data.done);
-  if (root.outbox.length) {
-    send(root);
-  }
+  acknowledge(root);
   refresh(root);
 }
 
 function begin(root) {
-  Object.assign(root, { selection: new Set(), outbox: [], lastId: 0 });
+  root.selection = new Set();
   root.body = make("div", "body");
-  root.status = make("div", "status");
-  root.status.setAttribute("role", "status");
+  root.status = makeStatus();
   root.viewer = drawViewer();
   root.replaceChildren(root.body, root.status, root.viewer);
   root.addEventListener("click", (event) => click(root, event));
@@ -123,9 +121,12 @@ function drawTools(root) {
     };
   }
   root.chosen = bar.appendChild(make("span", "chosen"));
-  const hint = bar.appendChild(make("span", "hint", (root.data.can_decide ? DECISION_HINTS : "") + HINTS));
+  const rows = [...helpRows(root.data.can_decide ? Object.keys(KEYS) : ["help"]), ...MOVES];
+  makeHelp(root, rows);
+  // Read out with every list of images.
+  const hint = bar.appendChild(make("span", "status", rows.map(([keys, meaning]) => `${keys.join(", ")}: ${meaning}`).join(". ")));
   hint.id = "hint";
-  hint.title = hint.textContent;
+  bar.append(makeHelpButton(root));
   return bar;
 }
 
@@ -228,26 +229,6 @@ function drawImage(element, tile) {
   return frame;
 }
 
-function thumbnail(tile) {
-  return `images/thumb/${encodeURIComponent(tile.content_id)}.webp`;
-}
-
-function make(name, className, text) {
-  const element = document.createElement(name);
-  element.className = className;
-  if (text !== undefined) {
-    element.textContent = text;
-  }
-  return element;
-}
-
-function makeButton(className, text, onclick) {
-  const button = make("button", className, text);
-  button.type = "button";
-  button.onclick = onclick;
-  return button;
-}
-
 function tilesOf(root) {
   return Array.from(root.querySelectorAll(".tile"));
 }
@@ -316,10 +297,7 @@ function tellView(root) {
 }
 
 function refresh(root) {
-  const marks = { ...root.data.marks };
-  for (const { kind, keys } of root.outbox.filter((action) => action.kind !== "undo")) {
-    keys.forEach((key) => (marks[key] = kind));
-  }
+  const { marks } = root.data.can_decide ? foretell(root) : root.data;
   for (const tile of tilesOf(root)) {
     const { key } = tile.dataset;
     const mark = MARKS[marks[key]] ?? "";
@@ -343,10 +321,10 @@ function drawChosen(root) {
   if (!count) {
     return [];
   }
-  const verdicts = root.data.can_decide ? ["keep", "drop"] : [];
+  const verdicts = root.data.can_decide ? VERDICTS : [];
   return [
     make("span", "count", `${count} selected`),
-    ...verdicts.map((kind) => makeButton("toggle", MARKS[kind], () => act(root, kind))),
+    ...verdicts.map((kind) => makeButton("toggle", MARKS[kind] ?? TITLES[kind], () => act(root, kind))),
     makeButton("toggle", "Clear", () => select(root, [])),
   ];
 }
@@ -378,29 +356,33 @@ function selectRange(root, from, to) {
   select(root, tiles.slice(first, last + 1).map((tile) => tile.dataset.key));
 }
 
-// Actions stay in the outbox until the server has said that it knows them: a click during a redraw is not lost, and one
-// that is sent twice counts once, because of its number.
+// A verdict about what is selected, else about one tile.
 function act(root, kind, tile) {
-  const keys = kind === "undo" ? [] : root.selection.size ? [...root.selection] : [tile.dataset.key];
-  // The time, so that numbers grow across galleries that are taken off the page and put there again.
-  root.lastId = Math.max(root.lastId + 1, Date.now());
-  root.outbox.push({ id: root.lastId, kind, keys });
-  send(root);
-  if (root.selection.size && kind !== "undo") {
+  const keys = root.selection.size ? [...root.selection] : [tile.dataset.key];
+  record(root, kind, keys.map((key) => root.byKey.get(key)));
+  if (root.selection.size) {
     select(root, []);
   }
   refresh(root);
-  say(root, kind === "undo" ? DONE.undo : `${DONE[kind]} ${keys.length === 1 ? keys[0] : keys.length + " images"}`);
+  say(root, `${DONE[kind]} ${keys.length === 1 ? keys[0] : keys.length + " images"}`);
 }
 
-function send(root) {
-  root.trigger("acted", root.outbox.slice());
-  clearTimeout(root.resending);
-  root.resending = setTimeout(() => root.isConnected && root.outbox.length && send(root), RESEND_MILLISECONDS);
-}
-
-function say(root, text) {
-  root.status.textContent = text;
+// Undo or redo, and go to the image that it is about.
+function turnBack(root, kind) {
+  const found = foretell(root);
+  const key = turnedKey(found, kind);
+  if (!(kind === "undo" ? found.numUndo : found.numRedo)) {
+    say(root, `Nothing to ${kind}`);
+    return true;
+  }
+  record(root, kind, []);
+  refresh(root);
+  say(root, `${kind === "undo" ? "Undid" : "Redid"} the last decision${key === undefined ? "" : `, about ${key}`}`);
+  const tile = tilesOf(root).find((other) => other.dataset.key === key);
+  if (tile) {
+    goTo(root, tile);
+  }
+  return true;
 }
 
 // Mouse and keyboard
@@ -442,7 +424,7 @@ function press(root, event) {
     return;
   }
   const isHandled =
-    event.ctrlKey || event.metaKey ? selectAll(root, event.key) : move(root, tile, event) || command(root, tile, event.key);
+    event.ctrlKey || event.metaKey ? selectAll(root, event.key) : move(root, tile, event) || command(root, tile, event);
   if (isHandled) {
     event.preventDefault();
     event.stopPropagation();
@@ -457,11 +439,26 @@ function selectAll(root, key) {
   return true;
 }
 
-function command(root, tile, key) {
-  const kind = { k: "keep", d: "drop", u: "undo" }[key.toLowerCase()];
-  if (kind) {
-    return root.data.can_decide && decide(root, tile, kind);
+// Wherever the focus is, on another tile or none.
+function pressAnywhere(root, event) {
+  const kind = commandOf(event);
+  if (kind === "help") {
+    return Boolean(root.help) && toggleHelp(root);
   }
+  const isTurn = kind === "undo" || kind === "redo";
+  return isTurn && root.data.can_decide && !root.help?.open && !event.repeat && turnBack(root, kind);
+}
+
+function command(root, tile, event) {
+  const kind = commandOf(event);
+  if (VERDICTS.includes(kind)) {
+    // A key that is held is no second decision.
+    return root.data.can_decide && (event.repeat || decide(root, tile, kind));
+  }
+  if (kind) {
+    return pressAnywhere(root, event);
+  }
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const { viewer } = root;
   const commands = {
     " ": () => (viewer.open ? viewer.close() : showInViewer(root, tile)),
@@ -475,7 +472,7 @@ function command(root, tile, key) {
 
 // A single decision goes on to the next image, so that a whole page is gone through with one finger.
 function decide(root, tile, kind) {
-  const goesOn = kind !== "undo" && !root.selection.size;
+  const goesOn = !root.selection.size;
   act(root, kind, tile);
   const tiles = tilesOf(root);
   const next = goesOn && tiles[tiles.indexOf(tile) + 1];
@@ -576,11 +573,10 @@ function drawViewer() {
 function showInViewer(root, element, mark = element.querySelector(".mark").textContent) {
   const { viewer, data } = root;
   const tile = root.byKey.get(element.dataset.key);
-  const large = `images/view/${encodeURIComponent(data.dataset)}/${encodeURIComponent(tile.content_id)}`;
   if (viewer.tile !== element || !viewer.open) {
     viewer.spare = thumbnail(tile);
     viewer.image.alt = tile.sample_key;
-    viewer.image.src = data.dataset ? large : viewer.spare;
+    viewer.image.src = data.dataset ? largeView(data.dataset, tile) : viewer.spare;
   }
   viewer.tile = element;
   viewer.text.textContent = [tile.tooltip || tile.sample_key, mark].filter(Boolean).join("\n");

@@ -1,0 +1,26 @@
+"""Review alone, by a server that takes its time: the file `delay` of its home says how many seconds."""
+
+import time
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from jepascore_core.home import home_folder
+from pages.ui.cached import store
+from pages.ui.choose import choose_scores
+from pages.ui.review import draw_review
+from pages.ui.routes import image_routes
+
+
+def draw() -> None:
+    st.set_page_config(layout="wide")
+    time.sleep(float((home_folder() / "delay").read_text()))
+    scores = choose_scores()
+    if scores is not None:
+        draw_review(scores)
+
+
+if get_script_run_ctx(suppress_warning=True) is None:
+    app = st.App(__file__, routes=image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id)))
+else:
+    draw()
