@@ -80,10 +80,11 @@ class RuleError(JepaScoreError):
 
 
 class RuleSyntaxError(RuleError):
-    """A text that is no rule; `position` is the letter of `text` (counted from 0) at which it stops making sense."""
+    """A text that is not a rule; `position` is the character of `text` (counted from 0) at which it stops making sense,
+    and `hint` says what may have been meant."""
 
-    def __init__(self, message: str, text: str, position: int) -> None:
-        super().__init__(f"At letter {position + 1}: {message}")
+    def __init__(self, what: str, text: str, position: int, hint: str = "") -> None:
+        super().__init__(f"{what.rstrip('.')} (character {position + 1}). {hint}".rstrip())
         self.text, self.position = text, position
 
     @property

@@ -1,9 +1,11 @@
-"""Text to rules, by recursive descent; an error says what was expected and at which letter.
+"""Text to rules, by recursive descent; an error says what was expected, at which character, and what may be meant.
 
 curation := ["all" | any] ("|" step)*
 any      := both ("or" both)*           both := single ("and" single)*
 single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | comparison
 step     := "one per" ("exact" | "near" radius) ["keep" which] | "budget" n ["per" part] [draw] ["seed" s]
+
+A limit of a percentile may be written with its sign: `percentile >= 5%` is `percentile >= 5`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -53,11 +55,21 @@ _TOKEN = re.compile(
     | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<text>"(?:[^"\\]|\\.)*")
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<symbol>>=|<=|!=|[=<>()\[\],|])""",
+    | (?P<symbol>==|=>|=<|<>|&&|\|\||>=|<=|!=|[=<>()\[\],|%!&])""",
     re.VERBOSE | re.DOTALL,
 )
 _Built = TypeVar("_Built")
 
+#: What other languages write, and what a rule writes for it.
+_FOREIGN = {
+    "==": "=", "=>": ">=", "=<": "<=", "<>": "!=", "&&": "and", "&": "and", "||": "or", "!": "not",
+}  # fmt: skip
+#: Words of a wish in plain language: these begin by what goes, rules say what stays.
+_WISHES = ("drop", "remove", "delete", "exclude", "without", "discard", "keep", "worst", "lowest", "best", "top")
+_WISH_HINT = (
+    "A rule says what to keep: to drop the lowest {0} % write percentile >= {0}, and to drop the lowest {0} % of each "
+    "class write class_percentile >= {0}."
+)
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -102,8 +114,11 @@ def _tokens(text: str) -> list[Token]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
-            what = "a text that does not end" if text[at] == '"' else f"{text[at]!r}"
-            raise RuleSyntaxError(f"There is {what}, which means nothing in a rule.", text, at)
+            what = "A text does not end" if text[at] == '"' else f"{text[at]!r} means nothing in a rule"
+            hint = 'Texts stand in double quotes, such as "cat".' if text[at] in "'\"`" else ""
+            raise RuleSyntaxError(what, text, at, hint)
+        if found[0] in _FOREIGN:
+            raise RuleSyntaxError(f'"{found[0]}" means nothing in a rule', text, at, f"Write {_FOREIGN[found[0]]}.")
         if found.lastgroup != "space":
             tokens.append(Token(found.lastgroup, found[0], at))
         at = found.end()
@@ -137,12 +152,14 @@ class _Parser:
     def _needs(self, *texts: str) -> str:
         found = self._takes(*texts)
         if found is None:
-            raise self._expected(" or ".join(f'"{text}"' for text in texts))
+            raise self._expected(" or ".join(f'"{text}"' for text in texts), texts)
         return found
 
-    def _expected(self, what: str) -> RuleSyntaxError:
+    def _expected(self, what: str, words: Sequence[str] = ()) -> RuleSyntaxError:
+        """`words` are those that could stand here: one that is much like what does is named."""
         found = f'"{self._here.text}"' if self._here.kind != "end" else "the end"
-        return RuleSyntaxError(f"Expected {what}, found {found}.", self._text, self._here.at)
+        hint = _did_you_mean(self._here.text, words) if self._here.kind == "name" else ""
+        return RuleSyntaxError(f"Expected {what}, found {found}", self._text, self._here.at, hint)
 
     def _built(self, make: Callable[[], _Built], at: int) -> _Built:
         """A rule that makes no sense is an error at its place."""
@@ -161,7 +178,7 @@ class _Parser:
         while self._takes("|"):
             steps.append(self._step())
         if self._here.kind != "end":
-            raise self._expected('"and", "or", "|" or the end')
+            raise self._expected('"and", "or", "|" or the end', ("and", "or"))
         return self._built(lambda: Curation(rules, tuple(steps)), 0)
 
     def _any(self) -> Rule:
@@ -214,14 +231,15 @@ class _Parser:
     def _chain(self) -> Rule:
         """`5 <= percentile` or `5 <= percentile <= 95`."""
         at = self._here.at
-        first = self._number()
+        first, percent = self._number(), self._percent()
         sign = self._needs("<=", "<", ">=", ">")
         column = self._column()
+        self._check_percent(column, percent)
         rule = self._limit(column, _MIRRORED[sign], first, at)
         if not self._sees(sign[0], f"{sign[0]}="):
             return rule
         second_sign = self._next().text
-        second = self._number()
+        second = self._limit_of(column)
         if sign == second_sign == "<=":
             return self._built(lambda: Between(column, first, second), at)
         if sign == second_sign == ">=":
@@ -258,7 +276,7 @@ class _Parser:
             return self._built(lambda: Matches(column, pattern), at)
         sign = self._needs("=", "!=", ">=", "<=", ">", "<")
         if self._here.kind == "number":
-            return self._limit(column, sign, self._number(), at)
+            return self._limit(column, sign, self._limit_of(column), at)
         if sign not in ("=", "!="):
             raise self._expected("a number")
         value = self._string()
@@ -284,6 +302,8 @@ class _Parser:
         if token.kind != "name" or token.text in KEYWORDS:
             raise self._expected("a rule, for example class_percentile >= 5")
         self._next()
+        # Before what follows it: of a wrong name nothing else is worth saying.
+        self._check_name(token)
         backbone, definition, key = None, None, None
         if self._takes("["):
             if token.text == META:
@@ -291,7 +311,18 @@ class _Parser:
             else:
                 backbone, definition = self._of_what()
             self._needs("]")
-        return self._built(lambda: _known_column(token.text, backbone, definition, key), token.at)
+        return self._built(lambda: Column(token.text, backbone, definition, key), token.at)
+
+    def _check_name(self, token: Token) -> None:
+        known = (*SCORES, *PROPERTIES, *TEXTS, META, *FLAGS)
+        if token.text in known:
+            return
+        if token.text.lower() in _WISHES:
+            number = re.search(r"\d+(?:\.\d+)?", self._text)
+            hint = _WISH_HINT.format(number[0] if number else "5")
+        else:
+            hint = _did_you_mean(token.text, known) or f"Known: {', '.join(known)}."
+        raise RuleSyntaxError(f'Unknown name "{token.text}"', self._text, token.at, hint)
 
     def _of_what(self) -> tuple[str | None, str | None]:
         backbone = self._string() if self._here.kind == "text" else None
@@ -321,6 +352,23 @@ class _Parser:
             raise self._expected("a number")
         return float(self._next().text)
 
+    def _limit_of(self, column: Column) -> float:
+        """A number, and behind it the sign of a percent, where the column has percentiles."""
+        value = self._number()
+        self._check_percent(column, self._percent())
+        return value
+
+    def _percent(self) -> int | None:
+        """Where a percent sign stands, if it does here."""
+        at = self._here.at
+        return at if self._takes("%") else None
+
+    def _check_percent(self, column: Column, at: int | None) -> None:
+        if at is not None and not column.is_percentile:
+            what = f"{column.name} is not a share, so it has no percent"
+            hint = "Percentiles have: percentile >= 5% leaves out the lowest 5 % of the scores."
+            raise RuleSyntaxError(what, self._text, at, hint)
+
     def _whole(self) -> int:
         if self._here.kind != "number" or not self._here.text.isdigit():
             raise self._expected("a whole number")
@@ -342,6 +390,9 @@ class _Parser:
 
     def _budget(self, at: int) -> Step:
         n = self._whole()
+        if self._sees("%"):
+            hint = "Write budget 1000, or percentile >= 90 for the highest 10 % of the scores."
+            raise RuleSyntaxError("A budget is a number of samples", self._text, self._here.at, hint)
         per = self._needs(*PARTS) if self._takes("per") else None
         chosen = self._takes(*DRAWS) or "random"
         clusters = self._whole() if chosen == "clusters" else None
@@ -352,10 +403,12 @@ class _Parser:
         return self._built(lambda: Budget(n, draw, part, clusters, seed, backbone), at)
 
 
-def _known_column(name: str, backbone: str | None, definition: str | None, key: str | None) -> Column:
-    known = (*SCORES, *PROPERTIES, *TEXTS, META, *FLAGS)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
-        raise RuleError(f'There is nothing called "{name}". {hint}')
-    return Column(name, backbone, definition, key)
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A question that names what is nearest to a word, "" where nothing is near."""
+
+    def likeness(other: str) -> float:
+        return difflib.SequenceMatcher(None, word.lower(), other).ratio()
+
+    near = difflib.get_close_matches(word.lower(), known, n=2, cutoff=0.6)
+    near = [other for other in near if likeness(other) > likeness(near[0]) - 0.15]
+    return f"Did you mean {' or '.join(near)}?" if near else ""

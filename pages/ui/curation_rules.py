@@ -21,7 +21,7 @@ KEEPER_TITLES: dict[Keeper, str] = {
 
 
 def choose_curation() -> Curation:
-    """The rules of the URL, and the bar to type them; a text that is none is shown with the place of its error."""
+    """The rules of the URL, and the bar to type them; see `curation_of_url` for a text that is not a rule."""
     text = state.read_text(state.RULES) or ""
     if st.session_state.get(_BAR) is None or st.session_state.get(f"{_BAR}-seen") != text:
         st.session_state[_BAR] = st.session_state[f"{_BAR}-seen"] = text
@@ -39,17 +39,38 @@ def choose_curation() -> Curation:
             f"These rules would be longer than {state.MAX_TEXT:,} letters, which an address cannot carry. "
             "Save them as a recipe file and use `jepascore export --recipe`."
         )
+    return curation_of_url()
+
+
+def curation_of_url() -> Curation:
+    """The rules of the URL. Where its text is not a rule, it is shown with the place of its error, and the last rules
+    that were right are gone by instead."""
     try:
-        return parse(text)
+        found = parse(state.read_text(state.RULES) or "")
     except RuleSyntaxError as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.code(error.pointer, language=None)
-        st.stop()
+        last = _parsed(state.read_text(state.LAST_RULES) or "") or Curation()
+        rules = f"the last valid rules: {plain(to_text(last))}" if last.chips else "no rules, which keeps everything"
+        st.warning(f"What follows is of {rules}", icon=":material/history:")
+        return last
+    state.write(state.LAST_RULES, None)
+    return found
+
+
+def _parsed(text: str) -> Curation | None:
+    try:
+        return parse(text)
+    except RuleSyntaxError:
+        return None
 
 
 def _typed() -> None:
     text = st.session_state[_BAR].strip()
     st.session_state[f"{_BAR}-seen"] = text
+    before = state.read_text(state.RULES) or ""
+    if _parsed(text) is None and _parsed(before) is not None:
+        state.write(state.LAST_RULES, before or None)
     state.write(state.RULES, text or None)
 
 

@@ -34,7 +34,8 @@ def deck(
     at: str,
     queue: str,
     more: bool,
-    on_at: Callable[[str], None],
+    led: str | None,
+    on_at: Callable[[str, bool], None],
 ) -> None:
     """Draw the image `at`, what is known about it, buttons, and all the others as a strip.
 
@@ -43,23 +44,24 @@ def deck(
         key: of this component.
         dataset_id: of all images.
         who: whose decisions are made and undone.
-        at: sample key of the image that the page says. The browser goes on from there by itself.
+        at: sample key of the image to begin with. The browser goes on from there by itself.
         queue: stands for what the cards were chosen by; another one begins `at`.
         more: others come behind these.
-        on_at: called with the sample key that the browser is at, or that the server's undo leads to.
+        led: with another mark than the last, the browser goes to `at`, wherever it is.
+        on_at: called with the sample key that the browser is at, or, then with True, that an undo leads to.
     """
     desk = Desk(key, dataset_id, who, {card.sample_key: card.content_id for card in cards})
-    _draw(desk, cards, on_at, label="Review", stage=True, at=at, queue=queue, more=more)
+    _draw(desk, cards, on_at, label="Review", stage=True, at=at, queue=queue, more=more, led=led)
 
 
 def decision_bar(key: str, dataset_id: str, who: str, cards: Sequence[Card] = ()) -> None:
     """The buttons and keys alone: about one image, or without any only undo, redo and help."""
     desk = Desk(key, dataset_id, who, {card.sample_key: card.content_id for card in cards})
     at = cards[0].sample_key if cards else None
-    _draw(desk, cards, None, label="Decision", stage=False, at=at, queue=at or "", more=False)
+    _draw(desk, cards, None, label="Decision", stage=False, at=at, queue=at or "", more=False, led=None)
 
 
-def _draw(desk: Desk, cards: Sequence[Card], on_at: Callable[[str], None] | None, **shown: Any) -> None:
+def _draw(desk: Desk, cards: Sequence[Card], on_at: Callable[[str, bool], None] | None, **shown: Any) -> None:
     _mount(
         key=desk.key,
         data={"cards": [asdict(card) for card in cards], **shown, **desk_data(desk)},
@@ -68,7 +70,7 @@ def _draw(desk: Desk, cards: Sequence[Card], on_at: Callable[[str], None] | None
     )
 
 
-def _acted(desk: Desk, on_at: Callable[[str], None] | None) -> None:
+def _acted(desk: Desk, on_at: Callable[[str, bool], None] | None) -> None:
     report = st.session_state[desk.key].get("acted")
     if not isinstance(report, dict):
         return
@@ -77,12 +79,12 @@ def _acted(desk: Desk, on_at: Callable[[str], None] | None) -> None:
         return
     at = report.get("at")
     if isinstance(at, str) and at in desk.content_ids:
-        on_at(at)
+        on_at(at, False)
     elif turned is not None and turned.num_samples == 1 and turned.first_key is not None:
-        on_at(turned.first_key)
+        on_at(turned.first_key, True)
 
 
-def _moved(desk: Desk, on_at: Callable[[str], None] | None) -> None:
+def _moved(desk: Desk, on_at: Callable[[str, bool], None] | None) -> None:
     at = st.session_state[desk.key].get("moved")
     if on_at is not None and isinstance(at, str) and at in desk.content_ids:
-        on_at(at)
+        on_at(at, False)

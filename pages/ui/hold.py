@@ -48,7 +48,7 @@ def keep_late(name: str, unsaid: object) -> None:
     if the URL says nothing.
     """
     typed = st.session_state.get(state.widget_key(name))
-    if name in st.query_params or typed in (None, "", unsaid) or _goes_back():
+    if name in st.query_params or typed in (None, "", unsaid) or goes_back():
         return
     page, when = st.session_state.get(state.typed_key(name), (None, -LATE_SECONDS))
     if page == state.shown_page() and time.monotonic() - when < LATE_SECONDS:
@@ -81,6 +81,7 @@ def _write(name: str, value: object, resets: Sequence[str]) -> None:
         state.write(other, None)
 
 
-def _goes_back() -> bool:
+def goes_back() -> bool:
+    """Whether this run is for a visitor who went back or forward in the browser's history."""
     context = get_script_run_ctx(suppress_warning=True)
     return bool(getattr(context, "is_history_navigation", False))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, parse, to_text
+from jepascore_core.curation import Curation, to_text
 from jepascore_core.curation.decisions import (
     Action,
     Decision,
@@ -30,8 +32,10 @@ from jepascore_core.views.formats import class_title, count_text, percentile_tex
 from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.curation_rules import curation_of_url
 from pages.ui.deck import Card, deck
 from pages.ui.errors import errors_shown
+from pages.ui.hold import goes_back
 from pages.ui.pick import pick_one
 from pages.ui.preparations import prepared
 from pages.ui.reviewer import choose_reviewer
@@ -81,7 +85,7 @@ class Shown:
 
 def draw_review(scores: ScoreSet) -> None:
     """Everything of Review below the choice of scores."""
-    curation = parse(state.read_text(state.RULES) or "")
+    curation = curation_of_url()
     left, right = st.columns([3, 2])
     with left:
         kind = _choose_kind(curation)
@@ -92,6 +96,8 @@ def draw_review(scores: ScoreSet) -> None:
         return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
     seed = state.read_int(state.SEED, 0, 0, 10**6)
+    queue = repr((scores.dataset_id, scores.backbone_id, scores.definition, to_text(curation), kind, seed, who))
+    _keep_place(queue)
     shown = _what_is_shown(scores, curation, kind, seed, decisions)
     if not shown.samples and shown.guest is None:
         _draw_nothing(curation, shown)
@@ -105,9 +111,10 @@ def draw_review(scores: ScoreSet) -> None:
         scores.dataset_id,
         who,
         at=at,
-        queue=repr((scores.dataset_id, scores.backbone_id, scores.definition, to_text(curation), kind, seed, who)),
+        queue=queue,
         more=shown.first + len(shown.samples) < shown.length,
-        on_at=_go_to,
+        led=st.session_state.get(state.LED),
+        on_at=partial(_go_to, queue),
     )
     _draw_pages(shown)
     seen = journal_state(store(), scores.dataset_id)
@@ -213,8 +220,27 @@ def _opinion_text(opinion: RuleOpinion) -> str:
     return "The rules keep it" if opinion.verdict == "keep" else "The rules need a score it does not have"
 
 
-def _go_to(sample_key: str) -> None:
+def _keep_place(queue: str) -> None:
+    """Put the place that the browser told last into the URL again, where its address is late; who goes back in its
+    history is led to the place there."""
+    told_queue, told = st.session_state.get(state.TOLD, (None, None))
+    at = state.read_text(state.AT)
+    if goes_back():
+        _lead(queue, at)
+    elif told_queue == queue and at is not None and told is not None:
+        state.write(state.AT, told)
+
+
+def _go_to(queue: str, sample_key: str, leads: bool) -> None:
     state.write(state.AT, sample_key)
+    st.session_state[state.TOLD] = queue, sample_key
+    if leads:
+        _lead(queue, sample_key)
+
+
+def _lead(queue: str, sample_key: str | None) -> None:
+    st.session_state[state.TOLD] = queue, sample_key
+    st.session_state[state.LED] = uuid4().hex
 
 
 def _draw_pages(shown: Shown) -> None:
@@ -232,6 +258,7 @@ def _draw_pages(shown: Shown) -> None:
 def _to_page(page: int) -> None:
     state.write(state.PAGE, page)
     state.write(state.AT, None)
+    _lead("", None)
 
 
 def _draw_journal(dataset_id: str, seen: int) -> None:

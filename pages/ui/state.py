@@ -33,6 +33,8 @@ RANGE = "keep"
 LABELS = "classes"
 RUN = "run"
 RULES = "rules"
+#: The last rules that were right, where those that were typed are not.
+LAST_RULES = "last-rules"
 REVIEW = "review"
 AT = "at"
 WHO = "who"
@@ -84,10 +86,15 @@ PICTURE_KIND = "picture-kind"
 #: Why what a form asked for cannot be done; followed by the form.
 WHY_NOT = "why-not"
 
+#: Session state: where Review was last told to be (what is gone through, and the sample key), and a mark that changes
+#: whenever the page leads somewhere by itself.
+TOLD = "told"
+LED = "led"
+
 #: What a link of the menu takes along from page to page.
 CARRIED = (DATASET, BACKBONE, DEFINITION)
 #: The same, as free text: the rules that Review goes by, and who reviews.
-CARRIED_TEXTS = (RULES, WHO)
+CARRIED_TEXTS = (RULES, LAST_RULES, WHO)
 
 Choice = TypeVar("Choice", bound=str)
 

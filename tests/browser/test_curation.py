@@ -158,7 +158,7 @@ def write_until_listed(page: Page, button: str, name: str) -> None:
 
 def test_a_wrong_rule_is_shown_with_its_place(visit: Callable[..., Visit], curating: Curating) -> None:
     page = visit(curating.address("curate", rules="percentile %3E= five")).page
-    page.get_by_text('At letter 15: Expected a number, found "five".').wait_for()
+    page.get_by_text('Expected a number, found "five" (character 15).').wait_for()
     bar = page.get_by_label("Rules", exact=True)
     bar.fill("percentile >= 50")
     bar.press("Enter")

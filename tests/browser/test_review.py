@@ -276,6 +276,24 @@ def test_keys_mean_nothing_in_a_text_field_or_with_ctrl_shift_and_alt(visit: Cal
     expect(deck.get_by_label("Why (optional)")).to_have_value("")
 
 
+def test_back_and_forward_lead_to_the_image_of_their_address(visit: Callable[..., Visit], desk: Desk) -> None:
+    tab = visit(desk.address())
+    page, name = tab.page, deck_of(tab.page).locator(".name")
+    first = on_screen(page)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: "at=" in url and first.partition("/")[2] not in url)
+    second = on_screen(page)
+    assert second != first
+    page.go_back()
+    expect(name).to_have_text(first)
+    page.go_forward()
+    expect(name).to_have_text(second)
+    page.get_by_role("button", name=f"Next {QUEUE_SIZE}").click()
+    page.wait_for_url("**page=2*")
+    expect(deck_of(page).get_by_text(f"{QUEUE_SIZE + 1} of {NUM_DIGITS}")).to_be_visible()
+    assert tab.errors == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_keys_are_listed(visit: Callable[..., Visit], desk: Desk, theme: str) -> None:
     tab = visit(desk.address(), theme=theme)

@@ -240,7 +240,7 @@ def test_exporting_by_recipe_on_the_command_line(store, scores, tmp_path):
     assert "exists already" in wrong.stderr
     both = run_cli(store.home, "export", "d", tmp_path / "x.txt", "--recipe", recipe, "--rules", "grey")
     assert "leave rules" in both.stderr
-    assert "At letter 9" in run_cli(store.home, "export", "d", tmp_path / "x.txt", "--rules", "score > x").stderr
+    assert "(character 9)" in run_cli(store.home, "export", "d", tmp_path / "x.txt", "--rules", "score > x").stderr
 
 
 @pytest.fixture

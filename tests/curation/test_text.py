@@ -126,7 +126,7 @@ def test_steps(text, steps):
         ("(grey", 5, 'Expected ")"'),
         ("grey leak", 5, 'Expected "and", "or"'),
         ("grey and percentile >= 101", 9, "between 0 and 100"),
-        ('label = "cat', 8, "a text that does not end"),
+        ('label = "cat', 8, "A text does not end"),
         ("label = cat", 8, "a text in double quotes"),
         ("grey ; leak", 5, "means nothing"),
         ("5 <= percentile <= 3", 0, "Swap them"),
@@ -142,10 +142,52 @@ def test_steps(text, steps):
     ],
 )
 def test_errors_point_at_the_place(text, position, message):
-    with pytest.raises(RuleSyntaxError, match="At letter") as caught:
+    with pytest.raises(RuleSyntaxError, match=r"\(character \d+\)") as caught:
         parse(text)
     assert caught.value.position == position
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("percentil >= 5", 'Unknown name "percentil" (character 1). Did you mean percentile?'),
+        ("grey or Class_Percentile > 5", 'Unknown name "Class_Percentile" (character 9). '
+         "Did you mean class_percentile?"),
+        ("percentile >= 5 adn grey", 'Expected "and", "or", "|" or the end, found "adn" (character 17). '
+         "Did you mean and?"),
+        ("all | budgt 5", 'Expected "one" or "budget", found "budgt" (character 7). Did you mean budget?'),
+        ("percentile => 5", '"=>" means nothing in a rule (character 12). Write >=.'),
+        ("label == \"cat\"", '"==" means nothing in a rule (character 7). Write =.'),
+        ("grey && leak", '"&&" means nothing in a rule (character 6). Write and.'),
+        ("label = 'cat'", "\"'\" means nothing in a rule (character 9). "
+         'Texts stand in double quotes, such as "cat".'),
+        ("score >= 5%", "score is not a share, so it has no percent (character 11). "
+         "Percentiles have: percentile >= 5% leaves out the lowest 5 % of the scores."),
+        ("all | budget 10%", "A budget is a number of samples (character 16). "
+         "Write budget 1000, or percentile >= 90 for the highest 10 % of the scores."),
+        ("drop the worst 5%", 'Unknown name "drop" (character 1). A rule says what to keep: to drop the lowest 5 % '
+         "write percentile >= 5, and to drop the lowest 5 % of each class write class_percentile >= 5."),
+    ],
+)  # fmt: skip
+def test_an_error_says_where_and_what_was_meant(text, message):
+    with pytest.raises(RuleSyntaxError) as caught:
+        parse(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("percentile >= 5%", "percentile >= 5"),
+        ("class_percentile < 2.5 %", "class_percentile < 2.5"),
+        ("5% <= split_percentile <= 95%", "5 <= split_percentile <= 95"),
+        ('percentile["x", knn] > 5%', 'percentile["x", knn] > 5'),
+    ],
+)
+def test_a_percentile_may_be_written_with_its_sign(text, same):
+    assert parse(text) == parse(same)
+    assert "%" not in to_text(parse(text))
 
 
 def test_the_pointer_is_below_the_letter():

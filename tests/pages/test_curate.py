@@ -70,6 +70,31 @@ def test_typing_rules(open_page: Callable[..., AppTest], home_store: Store) -> N
     assert metrics(app)["Kept"] == "36"
 
 
+def test_a_mistyped_rule_leaves_what_the_last_right_ones_came_to(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="class_percentile >= 25")
+    for typed in ("class_percentil >= 25", "drop the worst 5%"):
+        app.text_input(key="query-bar").set_value(typed).run()
+        assert not app.exception
+        assert app.text_input(key="query-bar").value == app.query_params["rules"] == typed
+        assert (metrics(app)["Kept"], len(chips(app))) == ("27", 1)
+        assert "What follows is of the last valid rules: class" in app.warning[0].value
+        assert app.button(key="add-Score") and app.get("download_button")
+    # A link to it says the same, on Review as well.
+    copied = {name: str(app.query_params[name]) for name in ("dataset", "rules", "last-rules")}
+    for page in (PAGE, "pages/review.py"):
+        again = open_page(page, **copied)
+        assert not again.exception
+        assert 'Unknown name "drop" (character 1)' in again.error[0].value.replace("\\", "")
+        assert "class" in again.warning[0].value
+    app.button(key="add-Score").click().run()
+    assert app.query_params["rules"] == "class_percentile >= 25 and class_percentile >= 5"
+    assert "last-rules" not in app.query_params
+    assert not app.error
+
+
 def test_the_forms_add_a_rule(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules='label = "cat"')

@@ -26,24 +26,20 @@ export default function ({ parentElement, data, setTriggerValue }) {
   refresh(root);
 }
 
-// Where we are. `at` is the key of the image on the screen, null behind the last; `sent` are the places that the server was
-// told and has not answered to: one of those is no reason to go back there.
+// Where we are: `at` is the key of the image on the screen, null behind the last. The page is told, and does not say it
+// back: what it says is late by then. It leads only where it marks that it does.
 
 function settle(root, isFirst) {
-  const { at, queue } = root.data;
-  const isOther = root.queue !== queue;
-  const answered = isOther ? -1 : root.sent.lastIndexOf(at);
-  if (isOther || (at !== root.seenAt && answered < 0)) {
+  const { at, queue, led } = root.data;
+  if (root.queue !== queue || (led !== null && led !== root.led)) {
     root.at = at;
-    root.sent = [];
   } else if (root.at === null) {
     root.at = neighbour(root, root.after, 1) ?? null;
   } else if (!root.cards.has(root.at)) {
     root.at = at;
   }
-  root.sent.splice(0, answered + 1);
   root.queue = queue;
-  root.seenAt = at;
+  root.led = led;
   if (isFirst && root.data.stage) {
     leaveDecided(root);
   }
@@ -81,9 +77,7 @@ function toTell(root) {
   if (outbox(root).at(-1)?.leads) {
     return null;
   }
-  const key = root.at ?? root.after;
-  root.sent.push(key);
-  return key;
+  return root.at ?? root.after;
 }
 
 function step(root, by) {
@@ -169,7 +163,6 @@ function press(root, event) {
 // What is drawn
 
 function begin(root) {
-  root.sent = [];
   const { stage, cards, label } = root.data;
   root.setAttribute("aria-label", label);
   root.classList.toggle("staged", stage);
