@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core import closeups, runs
-from jepascore_core.curation.decisions import decide, verdicts
+from jepascore_core.curation.decisions import current_decisions, decide
 from jepascore_core.records import MeasurementSpec, RunState
 from jepascore_core.store import CALIBRATED_SCHEMA, Store
 from jepascore_core.views import score_tables
@@ -315,9 +315,10 @@ def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_stor
     decide_in(app, "detail-desk", "drop")
     data = gallery_data(app, "detail-desk")
     assert (data["marks"], data["cards"][0]["decided_by"]) == ({"cat/0003.png": "drop"}, "ada")
-    assert verdicts(home_store, found.dataset.dataset_id, ["cat/0003.png"]) == {"cat/0003.png": "drop"}
+    (decision,) = current_decisions(home_store, found.dataset.dataset_id)
+    assert (decision.sample_key, decision.verdict, decision.who) == ("cat/0003.png", "drop", "ada")
     decide_in(app, "detail-desk", "undo")
-    assert verdicts(home_store, found.dataset.dataset_id, ["cat/0003.png"]) == {}
+    assert current_decisions(home_store, found.dataset.dataset_id) == ()
 
 
 def test_scores_under_every_definition_neighbours_and_a_link(
