@@ -10,11 +10,8 @@ A limit of a percentile may be written with its sign: `percentile >= 5%` is `per
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from jepascore_core.companions import COMPANIONS
@@ -44,42 +41,16 @@ from jepascore_core.curation.rules import (
     Rule,
     Step,
 )
+from jepascore_core.curation.tokens import Token, did_you_mean, name_hint, tokens
 from jepascore_core.errors import RuleError, RuleSyntaxError
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.views.score_set import Label
 
 KEYWORDS = ("and", "or", "not", "in", "is", "like", "missing", "at", "least", "of", "all")
 MAX_DEPTH = 50
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    | (?P<text>"(?:[^"\\]|\\.)*")
-    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<symbol>==|=>|=<|<>|&&|\|\||>=|<=|!=|[=<>()\[\],|%!&])""",
-    re.VERBOSE | re.DOTALL,
-)
 _Built = TypeVar("_Built")
 
-#: What other languages write, and what a rule writes for it.
-_FOREIGN = {
-    "==": "=", "=>": ">=", "=<": "<=", "<>": "!=", "&&": "and", "&": "and", "||": "or", "!": "not",
-}  # fmt: skip
-#: Words of a wish in plain language: these begin by what goes, rules say what stays.
-_WISHES = ("drop", "remove", "delete", "exclude", "without", "discard", "keep", "worst", "lowest", "best", "top")
-_WISH_HINT = (
-    "A rule says what to keep: to drop the lowest {0} % write percentile >= {0}, and to drop the lowest {0} % of each "
-    "class write class_percentile >= {0}."
-)
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of the text; `kind` is number, text, name, symbol or end, `at` its place counted from 0."""
-
-    kind: str
-    text: str
-    at: int
 
 
 def parse(text: str) -> Curation:
@@ -109,28 +80,12 @@ def parse_chip(text: str) -> Chip:
     raise RuleSyntaxError("Write one rule or one step.", text, 0)
 
 
-def _tokens(text: str) -> list[Token]:
-    tokens, at = [], 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None or found.lastgroup is None:
-            what = "A text does not end" if text[at] == '"' else f"{text[at]!r} means nothing in a rule"
-            hint = 'Texts stand in double quotes, such as "cat".' if text[at] in "'\"`" else ""
-            raise RuleSyntaxError(what, text, at, hint)
-        if found[0] in _FOREIGN:
-            raise RuleSyntaxError(f'"{found[0]}" means nothing in a rule', text, at, f"Write {_FOREIGN[found[0]]}.")
-        if found.lastgroup != "space":
-            tokens.append(Token(found.lastgroup, found[0], at))
-        at = found.end()
-    return [*tokens, Token("end", "", len(text))]
-
-
 class _Parser:
     """Recursive descent; one method a level of the grammar."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._all = _tokens(text)
+        self._all = tokens(text)
         self._at = 0
         self._depth = 0
 
@@ -158,7 +113,7 @@ class _Parser:
     def _expected(self, what: str, words: Sequence[str] = ()) -> RuleSyntaxError:
         """`words` are those that could stand here: one that is much like what does is named."""
         found = f'"{self._here.text}"' if self._here.kind != "end" else "the end"
-        hint = _did_you_mean(self._here.text, words) if self._here.kind == "name" else ""
+        hint = did_you_mean(self._here.text, words) if self._here.kind == "name" else ""
         return RuleSyntaxError(f"Expected {what}, found {found}", self._text, self._here.at, hint)
 
     def _built(self, make: Callable[[], _Built], at: int) -> _Built:
@@ -317,11 +272,7 @@ class _Parser:
         known = (*SCORES, *PROPERTIES, *TEXTS, META, *FLAGS)
         if token.text in known:
             return
-        if token.text.lower() in _WISHES:
-            number = re.search(r"\d+(?:\.\d+)?", self._text)
-            hint = _WISH_HINT.format(number[0] if number else "5")
-        else:
-            hint = _did_you_mean(token.text, known) or f"Known: {', '.join(known)}."
+        hint = name_hint(token.text, self._text, known)
         raise RuleSyntaxError(f'Unknown name "{token.text}"', self._text, token.at, hint)
 
     def _of_what(self) -> tuple[str | None, str | None]:
@@ -401,14 +352,3 @@ class _Parser:
         draw = next(name for name in DRAWS if name == chosen)
         part = next((name for name in PARTS if name == per), None)
         return self._built(lambda: Budget(n, draw, part, clusters, seed, backbone), at)
-
-
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A question that names what is nearest to a word, "" where nothing is near."""
-
-    def likeness(other: str) -> float:
-        return difflib.SequenceMatcher(None, word.lower(), other).ratio()
-
-    near = difflib.get_close_matches(word.lower(), known, n=2, cutoff=0.6)
-    near = [other for other in near if likeness(other) > likeness(near[0]) - 0.15]
-    return f"Did you mean {' or '.join(near)}?" if near else ""
