@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import pyarrow as pa
 
@@ -93,15 +93,39 @@ class Question:
         return f"--{self.option.replace('_', '-')}"
 
 
+class UnusedTable(NamedTuple):
+    """A table that does not describe the images, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedTable:
+    """A table that describes the images, and the columns that play a part."""
+
+    path: str
+    path_column: str
+    label_column: str | None
+    split_column: str | None
+
+
 @dataclass(slots=True)
 class ScanPlan:
-    """A source, recognised. Iterating over `items` reads it and fills `ignored` (files passed over, by extension)."""
+    """A source, recognised. Iterating over `items` reads it and fills `ignored` (files passed over, by extension).
+
+    `questions` are guesses that may be wrong, `tables` and `unused` what became of tables, `encoding` that of names in
+    an archive where it was guessed or given.
+    """
 
     kind: str
     items: Iterator[Candidate | SampleFailure]
     ignored: PassedOver
     metadata_types: dict[str, pa.DataType] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
+    tables: list[UsedTable] = field(default_factory=list)
+    unused: list[UnusedTable] = field(default_factory=list)
+    encoding: str | None = None
 
 
 def scan_failure(key: str, uri: str, message: str) -> SampleFailure:

@@ -87,6 +87,26 @@ def is_split_name(name: str) -> bool:
     return _SPLIT.fullmatch(name) is not None
 
 
+def split_word(stem: str) -> str | None:
+    """The split that a table's name stands for: "train" for `labels_train`."""
+    found = {word.casefold() for word in re.split(r"[^A-Za-z]+", stem) if _SPLIT.fullmatch(word)}
+    return found.pop() if len(found) == 1 else None
+
+
+def layout_of_paths(paths: Iterable[str]) -> Layout:
+    """The splits that paths say by themselves: where all lie in folders named like splits, below common ones."""
+    folders = {path.rpartition("/")[0] for path in paths}
+    prefix = ""
+    while True:
+        first = {folder.partition("/")[0] for folder in folders}
+        if are_splits(first) and all(map(is_split_name, first)):
+            return Layout(prefix, frozenset(first), has_classes=False)
+        if len(first) != 1 or first == {""}:
+            return Layout(has_classes=False)
+        prefix += f"{first.pop()}/"
+        folders = {folder.partition("/")[2] for folder in folders}
+
+
 def are_splits(names: Iterable[str]) -> bool:
     """Whether all these names are those of splits, and not numbered ones of a single kind, such as test1 and test2."""
     kinds = [(match.group(1).casefold(), name) for name in names if (match := _SPLIT.fullmatch(name))]

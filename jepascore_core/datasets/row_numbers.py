@@ -5,32 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from jepascore_core.datasets.candidates import SourceOptions
-from jepascore_core.datasets.table_files import is_table, read_table
-from jepascore_core.datasets.tables import find_columns, find_table, row_keys
+from jepascore_core.datasets.sources import table_search
+from jepascore_core.datasets.tables import row_keys
 from jepascore_core.errors import SourceError
 
 
-def described_table(source: Path, options: SourceOptions) -> Path:
-    """The table that a source is, or that describes the images of a folder.
+def row_numbers(source: Path, options: SourceOptions) -> tuple[Path, dict[str, int]]:
+    """The table that a source is, or that describes the images of a folder, and the row of each of its sample keys.
+
+    Lines that are not rows are not counted.
 
     Raises:
-        SourceError: if there is none.
+        SourceError: if there is none, there are several, or it cannot be read or has no such columns.
     """
-    if is_table(source) and source.is_file():
-        return source
-    found = find_table(source, options) if source.is_dir() else None
-    if found is None:
+    search = table_search(source, options)
+    if not search.used:
         raise SourceError(f"{source} does not hold the table any more")
-    return found
-
-
-def row_numbers(table: Path, options: SourceOptions) -> dict[str, int]:
-    """Row of each sample key of a table. Lines that are not rows are not counted.
-
-    Raises:
-        SourceError: if it cannot be read, or has no such columns.
-    """
-    content = read_table(table)
-    columns = find_columns(content.table.column_names, options, table, content.embedded)
-    _, keys = row_keys(content.table[columns.path], content.bad_lines)
-    return {key: number for number, key in enumerate(keys)}
+    if len(search.used) > 1:
+        names = ", ".join(table.path.name for table in search.used)
+        raise SourceError(f"{source} is described by several tables ({names}), and rows count within one")
+    return search.used[0].path, {key: number for number, key in enumerate(row_keys(search, options))}

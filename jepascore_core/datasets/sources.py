@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from jepascore_core.datasets.archives import content_root, unpack
 from jepascore_core.datasets.candidates import KINDS, NO_COLUMN, Candidate, ScanPlan, SourceOptions
+from jepascore_core.datasets.finding import TableSearch, find_tables, given_table
 from jepascore_core.datasets.folders import scan_folder
 from jepascore_core.datasets.idx import is_idx_images, plan_idx
 from jepascore_core.datasets.layout import FOLDER_MEANINGS, Layout, find_layout
 from jepascore_core.datasets.listing import PassedOver, has_image_name, has_images, is_image, is_skipped
 from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
-from jepascore_core.datasets.tables import find_table, plan_table
+from jepascore_core.datasets.tables import plan_tables
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.errors import SourceError
 from jepascore_core.records import SampleFailure
@@ -48,9 +49,11 @@ def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str
     Raises:
         SourceError: if there is no such source, or it is none of these.
     """
-    path = _located(source)
-    if path.is_dir():
-        return _folder_kind(path, options or SourceOptions())
+    path, options = _located(source), options or SourceOptions()
+    return _recognise_folder(path, options).kind if path.is_dir() else _file_kind(path)
+
+
+def _file_kind(path: Path) -> str:
     if is_table(path):
         return "table"
     if is_idx_images(path):
@@ -83,39 +86,48 @@ def scan(
         raise SourceError(
             f"Folders cannot be {options.folders!r}: choose one of {', '.join(FOLDER_MEANINGS)}, or none."
         )
-    kind = options.kind or detect_kind(path, options)
-    if kind not in KINDS:
+    if options.kind not in (None, *KINDS):
         raise SourceError(
-            f"There is no kind of source {kind!r}: choose one of {', '.join(KINDS)}, or none to detect it."
+            f"There is no kind of source {options.kind!r}: choose one of {', '.join(KINDS)}, or none to detect it."
         )
     try:
-        if kind == "zip":
-            return _scan_zip(path, options, workspace, on_tick)
-        if kind == "idx":
-            _refuse_columns(path, options, "idx files")
-            return plan_idx(path)
-        return _scan_table(path, options) if kind == "table" else _scan_folder(path, options, kind)
+        return _plan(path, options, workspace, on_tick)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}): check its permissions and the disk.") from error
 
 
-def _scan_folder(path: Path, options: SourceOptions, kind: str) -> ScanPlan:
-    if not path.is_dir():
+def _plan(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None]) -> ScanPlan:
+    found = _recognise_folder(path, options) if path.is_dir() else None
+    kind = found.kind if found else options.kind or _file_kind(path)
+    if kind == "zip":
+        return _scan_zip(path, options, workspace, on_tick)
+    if kind == "idx":
+        _refuse_columns(path, options, "idx files")
+        return plan_idx(path)
+    if kind == "table":
+        return _scan_table(path, options, found)
+    if found is None:
         raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
+    return _scan_folder(path, options, found)
+
+
+def _scan_folder(path: Path, options: SourceOptions, found: _Folder) -> ScanPlan:
     root, allowed, ignored = str(path), _roots(path, options), PassedOver()
-    if kind == "flat":
+    unused = list(found.search.unused)
+    if found.kind == "flat":
         _refuse_columns(path, options)
-        layout = Layout(has_classes=False)
-        return ScanPlan(kind, scan_folder(root, allowed, ignored, layout, recursive=False), ignored)
-    layout = find_layout(root, allowed, options.folders)
-    metadata = find_metadata(root, layout.split_folders, allowed, options)
+        items = scan_folder(root, allowed, ignored, Layout(has_classes=False), recursive=False)
+        return ScanPlan(found.kind, items, ignored, unused=unused)
+    questions = list(found.layout.questions)
+    metadata = find_metadata(root, found.layout.split_folders, allowed, options)
     if metadata is None:
         _refuse_columns(path, options)
-        items = _as_told(scan_folder(root, allowed, ignored, layout), options)
-        return ScanPlan(kind, items, ignored, questions=list(layout.questions))
-    items = scan_folder(root, allowed, ignored, layout, tables=metadata.files)
+        items = _as_told(scan_folder(root, allowed, ignored, found.layout), options)
+        return ScanPlan(found.kind, items, ignored, questions=questions, unused=unused)
+    items = scan_folder(root, allowed, ignored, found.layout, tables=metadata.files)
     described = _as_told(metadata.describe(items), options)
-    return ScanPlan(kind, described, ignored, metadata.types, questions=list(layout.questions))
+    used = list(metadata.used)
+    return ScanPlan(found.kind, described, ignored, metadata.types, questions, tables=used, unused=unused)
 
 
 def _as_told(items: Iterable[Candidate | SampleFailure], options: SourceOptions) -> Iterator[Candidate | SampleFailure]:
@@ -151,30 +163,60 @@ def _roots(folder: Path, options: SourceOptions) -> Roots:
     return Roots([folder, Path(options.root).expanduser()] if options.root else [folder])
 
 
-def _folder_kind(folder: Path, options: SourceOptions) -> str:
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder, recognised: its kind, what its folders mean, and its tables."""
+
+    kind: str
+    layout: Layout
+    search: TableSearch
+
+
+def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
+    allowed = _roots(folder, options)
     try:
         entries = sorted(entry for entry in folder.iterdir() if not is_skipped(entry.name))
-        if any(is_idx_images(entry) for entry in entries):
-            return "idx"
-        if find_table(folder, options) is not None:
-            return "table"
+        if options.kind in ("idx", "zip") or (options.kind is None and any(map(is_idx_images, entries))):
+            return _Folder(options.kind or "idx", Layout(), TableSearch(str(folder)))
+        if options.kind == "flat":
+            return _Folder("flat", Layout(has_classes=False), TableSearch(str(folder)))
+        layout = find_layout(str(folder), allowed, options.folders)
+        search = find_tables(folder, layout, allowed, options)
     except OSError as error:
         raise SourceError(f"The folder {folder} cannot be listed ({error.strerror}): check its permissions.") from error
-    allowed = _roots(folder, options)
+    if options.kind is not None or search.used:
+        return _Folder(options.kind or "table", layout, search)
     if any(entry.is_dir() and has_images(str(entry), allowed) for entry in entries):
-        return "imagefolder"
+        return _Folder("imagefolder", layout, search)
     if any(is_image(entry.name, str(entry)) for entry in entries):
-        return "flat"
-    raise SourceError(f"The folder {folder} holds no image: give {_WANTED}.")
+        return _Folder("flat", layout, search)
+    tables = f" {search.unused[0].reason}" if search.unused else ""
+    raise SourceError(f"The folder {folder} holds no image: give {_WANTED}.{tables}")
 
 
-def _scan_table(path: Path, options: SourceOptions) -> ScanPlan:
-    if not path.is_dir():
-        return plan_table(path, options, _roots(path.parent, options))
-    table = find_table(path, options)
-    if table is None:
-        raise SourceError(f"{path} does not hold exactly one table that lists its images: give the table's own path.")
-    return plan_table(table, options, _roots(path, options))
+def table_search(path: Path, options: SourceOptions) -> TableSearch:
+    """The tables that a source of the kind table is, or is described by.
+
+    Raises:
+        SourceError: if it cannot be read.
+    """
+    if path.is_dir():
+        return _recognise_folder(path, options).search
+    return given_table(path, _roots(path.parent, options), options)
+
+
+def _scan_table(path: Path, options: SourceOptions, found: _Folder | None) -> ScanPlan:
+    if found is None:
+        return plan_tables(table_search(path, options), options)
+    if not found.search.used:
+        raise SourceError(f"{path} does not hold a table that lists its images: give the table's own path.")
+    ignored, allowed = PassedOver(), _roots(path, options)
+
+    def walk(tables: frozenset[str]) -> Iterator[Candidate | SampleFailure]:
+        return scan_folder(str(path), allowed, ignored, found.layout, tables=tables)
+
+    plan = plan_tables(found.search, options, found.layout, walk)
+    return replace(plan, ignored=ignored, questions=[*found.layout.questions, *plan.questions])
 
 
 def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None]) -> ScanPlan:

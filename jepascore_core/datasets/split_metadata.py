@@ -10,6 +10,7 @@ import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from jepascore_core.datasets.candidates import NO_COLUMN, Candidate, SourceOptions, scan_failure
+from jepascore_core.datasets.candidates import NO_COLUMN, Candidate, SourceOptions, UsedTable, scan_failure
 from jepascore_core.datasets.columns import cast, common_type, from_text
-from jepascore_core.datasets.table_files import TableFile, head, read_table
-from jepascore_core.datasets.tables import PATH_NAMES, find_columns, label_texts, texts, unique_keys
+from jepascore_core.datasets.listing import extension
+from jepascore_core.datasets.locating import composed, split_cell
+from jepascore_core.datasets.table_columns import PATH_NAMES, find_columns, label_texts, texts, usual_names
+from jepascore_core.datasets.table_files import TableFile, read_table, table_beginning
+from jepascore_core.datasets.tables import unique_keys
 from jepascore_core.datasets.uris import Roots, path_to_uri
 from jepascore_core.errors import SourceError
 from jepascore_core.records import SampleFailure
@@ -30,16 +34,18 @@ NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _ROWS_AT_ONCE = 1000
 _NO_PATH = "The row has no path: fill it in, or remove the row."
 _TWICE = "A row above names the same image: keep one of them."
+_SEVERAL = "The row of another image could mean this one, too: write the extension into the table."
 _NO_IMAGE = "The row names no image of this folder: correct its path, or remove the row."
 
 Item = Candidate | SampleFailure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SplitMetadata:
     """What the tables of a root say. `rows` are the places of images, by sample key, in `labels` and `columns` [N].
 
-    `files` are the paths of the tables; `faults` is what of them cannot be used.
+    `files` are the paths of the tables, and `used` says which of their columns play a part; `labelled` are the folders
+    ("train/") whose tables have labels; `faults` is what cannot be used.
     """
 
     root: str
@@ -48,6 +54,8 @@ class SplitMetadata:
     labels: pa.ChunkedArray
     columns: pa.Table
     faults: tuple[SampleFailure, ...]
+    labelled: tuple[str, ...]
+    used: tuple[UsedTable, ...]
 
     @property
     def types(self) -> dict[str, pa.DataType]:
@@ -57,23 +65,53 @@ class SplitMetadata:
     def describe(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items of a walk, with label and columns where an image has a row, and failures for rows without an image.
 
-        Where a row says no label, that of the folders stays.
+        Where a table has labels, they are the only ones: an image without a row, or with a row without a label, has
+        none, whatever its folder is called.
         """
         iterator = iter(items)
         is_used = np.zeros(len(self.labels), dtype=bool)
         while some := list(islice(iterator, _ROWS_AT_ONCE)):
-            places = [self.rows.get(item.sample_key) for item in some]
+            some = [self._known_once(item, is_used) for item in some]
+            places = [self._place(item.sample_key) for item in some]
             known = [place for place in places if place is not None]
-            is_used[known] = True
             cells = self._cells(known)
-            yield from (
-                item if place is None else _described(item, *next(cells))
-                for item, place in zip(some, places, strict=True)
-            )
+            for item, place in zip(some, places, strict=True):
+                label, values = (None, {}) if place is None else next(cells)
+                yield self._described(item, label, values)
         for key, place in self.rows.items():
             if not is_used[place]:
                 yield scan_failure(key, path_to_uri(f"{self.root}/{key}"), _NO_IMAGE)
         yield from self.faults
+
+    def _place(self, key: str) -> int | None:
+        """Place of the row of an image: its path may have backslashes, other accents, or no extension."""
+        if key in self.rows:
+            return self.rows[key]
+        plain = _plain(key)
+        ending = extension(plain)
+        place = self._by_plain.get(plain)
+        return self._by_plain.get(plain[: -len(ending)]) if place is None and ending else place
+
+    def _known_once(self, item: Item, is_used: np.ndarray) -> Item:
+        """The item, or a failure for a further image that the same row could mean."""
+        place = self._place(item.sample_key)
+        if place is None:
+            return item
+        if is_used[place] and isinstance(item, Candidate):
+            return scan_failure(item.sample_key, item.uri, _SEVERAL)
+        is_used[place] = True
+        return item
+
+    @cached_property
+    def _by_plain(self) -> dict[str, int]:
+        return {_plain(key): place for key, place in reversed(self.rows.items())}
+
+    def _described(self, item: Item, label: str | None, cells: dict[str, Any]) -> Item:
+        if isinstance(item, SampleFailure):
+            return item
+        present = {name: value for name, value in cells.items() if value is not None}
+        is_told = item.sample_key.startswith(self.labelled)
+        return replace(item, label=label if is_told else item.label, metadata=present)
 
     def _cells(self, places: list[int]) -> Iterator[tuple[str | None, dict[str, Any]]]:
         chosen = pa.array(places, pa.int64())
@@ -82,11 +120,8 @@ class SplitMetadata:
         return zip(self.labels.take(chosen).to_pylist(), cells, strict=True)
 
 
-def _described(item: Item, label: str | None, cells: dict[str, Any]) -> Item:
-    if isinstance(item, SampleFailure):
-        return item
-    present = {name: value for name, value in cells.items() if value is not None}
-    return replace(item, label=item.label if label is None else label, metadata=present)
+def _plain(key: str) -> str:
+    return composed("/".join(split_cell(key)))
 
 
 def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: SourceOptions) -> SplitMetadata | None:
@@ -102,7 +137,7 @@ def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: Sou
         if len(found) > 1:
             raise SourceError(f"{root}/{split} holds several tables of metadata: keep one of {', '.join(found)}.")
     paths = {split: f"{root}/{split}/{name}" for split, (name,) in files.items()}
-    names = {path: head(Path(path)).names for path in paths.values()}
+    names = {path: _names(Path(path), options) for path in paths.values()}
     if not any(options.label_column in (None, NO_COLUMN, *columns) for columns in names.values()):
         first = next(iter(names))
         find_columns(names[first], replace(options, split_column=None), first)
@@ -111,13 +146,18 @@ def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: Sou
 
 def _tables(folder: str, allowed: Roots, options: SourceOptions) -> list[str]:
     """Names of the tables that describe the images of a folder."""
+    paths = [Path(f"{folder}/{name}") for name in NAMES]
     return [
-        name
-        for name in NAMES
-        if (path := Path(f"{folder}/{name}")).is_file()
+        path.name
+        for path in paths
+        if path.is_file()
         and allowed.contain(os.path.realpath(path))
-        and (options.path_column or any(column.casefold() in PATH_NAMES for column in head(path).names))
+        and (options.path_column or usual_names(_names(path, options), PATH_NAMES))
     ]
+
+
+def _names(path: Path, options: SourceOptions) -> list[str]:
+    return table_beginning(path, options.encoding).table.column_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +167,14 @@ class _Described:
     split: str
     path: str
     keys: list[str | None]
+    used: UsedTable
     labels: pa.ChunkedArray
     columns: dict[str, pa.ChunkedArray]
     content: TableFile
 
     @classmethod
     def read(cls, split: str, path: str, options: SourceOptions) -> _Described:
-        content = read_table(Path(path))
+        content = read_table(Path(path), options.encoding)
         table, given = content.table, options.label_column
         wanted = replace(
             options, split_column=None, label_column=given if given in (NO_COLUMN, *table.column_names) else None
@@ -148,6 +189,7 @@ class _Described:
             split,
             path,
             [_key(split, cell.removeprefix(f"{folder}/")) if cell else None for cell in cells],
+            UsedTable(path, found.path, label, None),
             label_texts(table[label]) if label else pa.chunked_array([pa.nulls(len(table), pa.string())]),
             {name: from_text(table[name]) if content.is_text else table[name] for name in others},
             content,
@@ -192,6 +234,8 @@ def _joined(root: str, tables: Sequence[_Described]) -> SplitMetadata:
         pa.chunked_array([chunk for table in tables for chunk in table.labels.chunks], pa.string()),
         pa.table(columns),
         tuple(fault for table in tables for fault in table.faults()),
+        tuple(f"{table.split}/" for table in tables if table.used.label_column),
+        tuple(table.used for table in tables),
     )
 
 

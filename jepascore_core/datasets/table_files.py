@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,13 +29,6 @@ _HEAD_ROWS = 100
 _ROWS_AT_ONCE = 10_000
 _SEPARATORS = ",;\t|"
 _READ_ERRORS = (pa.ArrowException, OSError, UnicodeError, csv.Error)
-
-
-class Head(NamedTuple):
-    """The beginning of a table: its column names and first rows."""
-
-    names: list[str]
-    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +50,34 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLE_EXTENSIONS
 
 
-def head(path: Path) -> Head:
-    """Column names and first rows of a table, without reading all of it.
-
-    Raises:
-        SourceError: if the file is no readable table.
-    """
-    try:
-        if path.suffix.lower() == ".parquet":
-            with pq.ParquetFile(path) as opened:
-                names = [field.name for field in opened.schema_arrow if not has_bytes(field.type)]
-                batch = next(opened.iter_batches(batch_size=_HEAD_ROWS, columns=names), None)
-            rows = batch.rename_columns(unique_names(names)).to_pylist() if batch else []
-            return Head(unique_names(names), rows)
-        with _open_text(path) as lines:
-            if path.suffix.lower() in _JSON_EXTENSIONS:
-                rows = [row for row in islice(_json_rows(lines), _HEAD_ROWS) if isinstance(row, dict)]
-                keys = list(_json_columns(rows))
-                names = unique_names(keys)
-                return Head(names, [dict(zip(names, map(row.get, keys), strict=True)) for row in rows])
-            names, rows = _csv_parts(path, lines)
-            found = (row.cells for row in rows if isinstance(row, CsvRow))
-            return Head(names, [dict(zip(names, cells, strict=True)) for cells in islice(found, _HEAD_ROWS)])
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
-
-
-def read_table(path: Path) -> TableFile:
-    """Read a whole table.
+def read_table(path: Path, encoding: str | None = None, max_rows: int | None = None) -> TableFile:
+    """Read a table, all of it or its first rows.
 
     Raises:
         SourceError: if the file is no readable table, or is empty.
     """
     try:
         if path.suffix.lower() == ".parquet":
-            return _read_parquet(path)
-        return _read_json_lines(path) if path.suffix.lower() in _JSON_EXTENSIONS else _read_csv(path)
+            return _read_parquet(path, max_rows)
+        with open_text(path, encoding) as lines:
+            reader = _read_json_lines if is_json(path) else _read_csv
+            return reader(path, lines, max_rows)
     except _READ_ERRORS as error:
         raise _unreadable(path, error) from error
+
+
+def table_beginning(path: Path, encoding: str | None = None) -> TableFile:
+    """The first hundred rows of a table.
+
+    Raises:
+        SourceError: if the file is no readable table, or is empty.
+    """
+    return read_table(path, encoding, _HEAD_ROWS)
+
+
+def is_json(path: Path) -> bool:
+    """Whether the name says that each line is a JSON object."""
+    return path.suffix.lower() in _JSON_EXTENSIONS
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
@@ -113,27 +96,39 @@ def unique_names(names: Iterable[str]) -> list[str]:
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
-    return SourceError(
-        f"The table {path} cannot be read ({error}): save it again as CSV or TSV in UTF-8, JSON lines or Parquet."
-    )
+    remedy = "save it again as CSV or TSV in UTF-8, JSON lines or Parquet"
+    if isinstance(error, UnicodeError):
+        remedy += ", or say how it is encoded (--encoding cp1252; in the app Options, Encoding)"
+    return SourceError(f"The table {path} cannot be read ({error}): {remedy}.")
 
 
-def _open_text(path: Path) -> Any:
+def open_text(path: Path, encoding: str | None = None) -> TextIO:
+    """A table's text, with its line ends as they are.
+
+    Raises:
+        SourceError: if it is in UTF-16 and nobody said so.
+    """
+    if encoding is not None:
+        return path.open(encoding=encoding, newline="")
     with path.open("rb") as stream:
         if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise SourceError(f"The table {path} is in UTF-16: save it again as UTF-8.")
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _csv_parts(path: Path, lines: Iterable[str]) -> tuple[list[str], Iterator[CsvRow | BadLine]]:
-    """Column names of CSV or TSV, and its rows. The separator is a tab in TSV, else the commonest of the first line."""
+def csv_separator(path: Path, first_line: str) -> str:
+    """A tab in TSV, else the commonest separator of the first line."""
+    return "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first_line.count)
+
+
+def csv_parts(path: Path, lines: Iterable[str]) -> tuple[list[str], Iterator[CsvRow | BadLine]]:
+    """Column names of CSV or TSV, and its rows."""
     iterator = iter(lines)
     beginning: list[str] = []
     while not "".join(beginning).strip() and (line := next(iterator, None)) is not None:
         beginning.append(line)
     first = beginning[-1] if beginning else ""
-    separator = "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first.count)
-    rows = csv_rows(chain(beginning, iterator), separator)
+    rows = csv_rows(chain(beginning, iterator), csv_separator(path, first))
     header = next(rows, None)
     if header is None:
         raise SourceError(f"The table {path} is empty: it needs a first line with column names.")
@@ -144,30 +139,37 @@ def _csv_parts(path: Path, lines: Iterable[str]) -> tuple[list[str], Iterator[Cs
     return unique_names(header.cells), rows
 
 
-def _read_csv(path: Path) -> TableFile:
+def _read_csv(path: Path, lines: Iterable[str], max_rows: int | None) -> TableFile:
     bad: list[BadLine] = []
-    with _open_text(path) as lines:
-        names, rows = _csv_parts(path, lines)
-        parts: list[pa.RecordBatch] = []
-        while some := list(islice(rows, _ROWS_AT_ONCE)):
-            bad += [row for row in some if isinstance(row, BadLine)]
-            cells = [row.cells for row in some if isinstance(row, CsvRow)]
-            columns = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
-            if columns:
-                parts.append(pa.record_batch(columns, names))
+    names, rows = csv_parts(path, lines)
+    rows = islice(rows, max_rows)
+    parts: list[pa.RecordBatch] = []
+    while some := list(islice(rows, _ROWS_AT_ONCE)):
+        bad += [row for row in some if isinstance(row, BadLine)]
+        cells = [row.cells for row in some if isinstance(row, CsvRow)]
+        columns = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
+        if columns:
+            parts.append(pa.record_batch(columns, names))
     schema = pa.schema([(name, pa.string()) for name in names])
     return TableFile(pa.Table.from_batches(parts, schema), bad, is_text=True)
 
 
-def _read_parquet(path: Path) -> TableFile:
+def _read_parquet(path: Path, max_rows: int | None) -> TableFile:
     schema = pq.read_schema(path)
     embedded = tuple(name for name in schema.names if has_bytes(schema.field(name).type))
-    table = pq.read_table(path, columns=[name for name in schema.names if name not in embedded])
+    wanted = [name for name in schema.names if name not in embedded]
+    if max_rows is None:
+        table = pq.read_table(path, columns=wanted)
+    else:
+        with pq.ParquetFile(path) as opened:
+            batches = islice(opened.iter_batches(batch_size=max(1, min(max_rows, _ROWS_AT_ONCE)), columns=wanted), 1)
+            table = pa.Table.from_batches(batches, pa.schema([schema.field(name) for name in wanted]))
     columns = pa.table([from_arrow(column) for column in table.columns], names=unique_names(table.column_names))
     return TableFile(columns, embedded=embedded)
 
 
-def _json_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | BadLine]:
+def json_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | BadLine]:
+    """The objects of JSON lines, and lines that are none."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -184,15 +186,14 @@ def _json_columns(rows: Iterable[dict[str, Any]]) -> dict[str, None]:
     return dict.fromkeys(key for row in rows for key in row)
 
 
-def _read_json_lines(path: Path) -> TableFile:
+def _read_json_lines(path: Path, lines: Iterable[str], max_rows: int | None) -> TableFile:
     bad: list[BadLine] = []
     parts: list[tuple[int, dict[str, pa.Array]]] = []
-    with _open_text(path) as lines:
-        parsed = _json_rows(lines)
-        while some := list(islice(parsed, _ROWS_AT_ONCE)):
-            bad += [row for row in some if isinstance(row, BadLine)]
-            rows = [row for row in some if isinstance(row, dict)]
-            parts.append((len(rows), {key: from_values([row.get(key) for row in rows]) for key in _json_columns(rows)}))
+    parsed = islice(json_rows(lines), max_rows)
+    while some := list(islice(parsed, _ROWS_AT_ONCE)):
+        bad += [row for row in some if isinstance(row, BadLine)]
+        rows = [row for row in some if isinstance(row, dict)]
+        parts.append((len(rows), {key: from_values([row.get(key) for row in rows]) for key in _json_columns(rows)}))
     keys = list(dict.fromkeys(key for _, columns in parts for key in columns))
     if not keys:
         raise SourceError(f'The table {path} holds no JSON object: it needs one a line, such as {{"path": "a.jpg"}}.')

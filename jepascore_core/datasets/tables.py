@@ -1,210 +1,240 @@
-"""Tables that list images: which columns are path, label and split, and which rows may be read."""
+"""Tables that list images: their rows become samples, then the images of the folder that have no row."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from jepascore_core.datasets.candidates import NO_COLUMN, Candidate, ScanPlan, SourceOptions, scan_failure
-from jepascore_core.datasets.columns import as_type, cast, common_type, from_text
+from jepascore_core.datasets.candidates import (
+    NO_COLUMN,
+    Candidate,
+    ScanPlan,
+    SourceOptions,
+    UsedTable,
+    scan_failure,
+)
+from jepascore_core.datasets.columns import cast, common_type, from_text
+from jepascore_core.datasets.finding import ImageTable, TableSearch
+from jepascore_core.datasets.layout import NOTHING_SAID, Layout, Said, layout_of_paths
 from jepascore_core.datasets.listing import PassedOver
-from jepascore_core.datasets.table_files import BadLine, head, is_table, read_table
-from jepascore_core.datasets.uris import FILE_PREFIX, Roots, clean_text, path_to_uri, uri_to_path
-from jepascore_core.errors import SampleError, SourceError
+from jepascore_core.datasets.locating import Located, common_folders
+from jepascore_core.datasets.table_columns import Columns, find_columns, label_texts, texts, words
+from jepascore_core.datasets.table_files import TableFile, read_table
+from jepascore_core.datasets.uris import path_to_uri, sample_key
+from jepascore_core.errors import SampleError
 from jepascore_core.records import SampleFailure
 
-#: Usual names, the most telling first; compared in lower case.
-PATH_NAMES = (
-    "path", "file_path", "filepath", "image_path", "imagepath", "img_path", "file_name", "filename", "image_file",
-    "file", "uri", "image_uri", "image", "img", "sample_key",
-)  # fmt: skip
-LABEL_NAMES = ("label", "class", "class_name", "classname", "category", "target", "label_name", "labels", "y")
-SPLIT_NAMES = ("split", "subset", "set", "partition")
-
 _ROWS_AT_ONCE = 8192
-_PARENTS_KEPT = 10_000
-_WHOLE_FLOAT = r"^-?\d+\.0+$"
-_WEB_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which columns play which part; the others are metadata."""
-
-    path: str
-    label: str | None
-    split: str | None
-
-
-def find_columns(names: Sequence[str], options: SourceOptions, where: object, embedded: Sequence[str] = ()) -> Columns:
-    """The path, label and split columns: those given, else those found by their usual names.
-
-    Raises:
-        SourceError: listing the columns there are, if a given one is missing or no path column is found; `embedded`
-            are those of binary data.
-    """
-    for given in (options.path_column, *options.told()):
-        if given is not None and given not in names:
-            near = difflib.get_close_matches(given, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise SourceError(f"{where} has no column {given!r}.{hint} Its columns are: {', '.join(names)}.")
-    path = options.path_column or _usual(names, PATH_NAMES, ())
-    if path is None and embedded:
-        raise SourceError(
-            f"No column of {where} holds image paths, and images inside a table ({', '.join(embedded)}) are not read: "
-            "write them to files, and give that folder or a table of their paths."
-        )
-    if path is None:
-        raise SourceError(
-            f"No column of {where} has a usual name for image paths ({', '.join(PATH_NAMES[:6])}...). "
-            f"Its columns are: {', '.join(names)}. Say which one holds the paths (--path-column; in the app Options, "
-            "Path column)."
-        )
-    label = _chosen(names, options.label_column, _label_names(names), (path,))
-    split = _chosen(names, options.split_column, SPLIT_NAMES, (path, label))
-    return Columns(path, label, split)
-
-
-def _label_names(names: Sequence[str]) -> Sequence[str]:
-    """Usual names of labels; `y` is none beside `x`, where both are coordinates."""
-    return LABEL_NAMES[:-1] if "x" in {name.casefold() for name in names} else LABEL_NAMES
-
-
-def _chosen(names: Sequence[str], given: str | None, usual: Sequence[str], taken: Sequence[str | None]) -> str | None:
-    if given in names:
-        return given
-    return None if given == NO_COLUMN else _usual(names, usual, taken)
-
-
-def _usual(names: Sequence[str], usual: Sequence[str], taken: Sequence[str | None]) -> str | None:
-    lowered = {name.casefold(): name for name in names if name not in taken}
-    return next((lowered[name] for name in usual if name in lowered), None)
-
-
-def find_table(folder: Path, options: SourceOptions) -> Path | None:
-    """The table that describes a folder's images: the only one there, whose first paths lead to files; else None.
-
-    Raises:
-        SourceError: if columns were given and that table does not have them.
-    """
-    tables = [entry for entry in folder.iterdir() if is_table(entry) and not entry.name.startswith(".")]
-    if len(tables) != 1:
-        return None
-    try:
-        beginning = head(tables[0])
-        columns = find_columns(beginning.names, options, tables[0])
-    except SourceError:
-        if options.path_column or options.label_column or options.split_column:
-            raise
-        return None
-    base = Path(options.root).expanduser() if options.root else folder
-    paths = [row.get(columns.path) for row in beginning.rows]
-    return tables[0] if any(path and _is_file(base / str(path)) for path in paths) else None
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def plan_table(path: Path, options: SourceOptions, allowed: Roots) -> ScanPlan:
-    """Read a table and plan its rows. Relative paths start from `options.root`, else from the table's folder.
-
-    Raises:
-        SourceError: if it cannot be read, or has no such columns.
-    """
-    content = read_table(path)
-    columns = find_columns(content.table.column_names, options, path, content.embedded)
-    others = [name for name in content.table.column_names if name not in (columns.path, columns.label, columns.split)]
-    metadata = {name: from_text(content.table[name]) if content.is_text else content.table[name] for name in others}
-    types = {name: common_type([column.type]) for name, column in metadata.items()}
-    base = Path(options.root).expanduser().absolute() if options.root else path.parent
-    rows = _Rows(content.table, columns, metadata, PathResolver(str(base), allowed))
-    return ScanPlan("table", _items(rows, content.bad_lines, str(path)), PassedOver(), types)
+Item = Candidate | SampleFailure
+#: Walks through a folder; takes the tables that are read otherwise.
+Walk = Callable[[frozenset[str]], Iterable[Item]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A table with its parts assigned."""
+    """A table with its parts assigned: user columns by their common names, and what its name says of the split."""
 
-    table: pa.Table
+    table: ImageTable
+    content: TableFile
     columns: Columns
     metadata: dict[str, pa.ChunkedArray]
-    paths: PathResolver
 
 
-def _items(rows: _Rows, bad_lines: list[BadLine], where: str) -> Iterator[Candidate | SampleFailure]:
-    paths = texts(rows.table[rows.columns.path])
-    bad_keys, keys = row_keys(paths, bad_lines)
-    for bad, key in zip(bad_lines, bad_keys, strict=True):
+def plan_tables(
+    search: TableSearch,
+    options: SourceOptions,
+    layout: Layout | None = None,
+    walk: Walk | None = None,
+    max_rows: int | None = None,
+) -> ScanPlan:
+    """Read tables and plan their rows, then the images without a row that a walk finds.
+
+    An image without a row is a sample without a label, unless the tables have no labels: then labels are those of the
+    folders, `layout`, for all. Splits are those of a column, of the tables' names, or of the folders.
+
+    Args:
+        search: the tables.
+        options: columns and encoding.
+        layout: what the folders say; None, for a table that is the source itself: what its paths say of splits.
+        walk: walks through the folder that is the source.
+        max_rows: rows to read of each table at most.
+
+    Raises:
+        SourceError: if a table cannot be read, or has no such columns.
+    """
+    tables = [_read(table, options, max_rows) for table in search.used]
+    types = _common_columns(tables)
+    ignored = PassedOver()
+    plan = ScanPlan("table", iter(()), ignored, types, list(search.questions), unused=list(search.unused))
+    plan.tables = [
+        UsedTable(str(rows.table.path), rows.columns.path, rows.columns.label, rows.columns.split) for rows in tables
+    ]
+    plan.items = _items(tables, search.root, options, layout, walk)
+    return plan
+
+
+def _read(table: ImageTable, options: SourceOptions, max_rows: int | None) -> _Rows:
+    content = read_table(table.path, options.encoding, max_rows)
+    names = content.table.column_names
+    columns = find_columns(names, replace(options, path_column=table.path_column), table.path, content.embedded)
+    others = [name for name in names if name not in (columns.path, columns.label, columns.split)]
+    cells = {name: from_text(content.table[name]) if content.is_text else content.table[name] for name in others}
+    return _Rows(table, content, columns, cells)
+
+
+def row_keys(search: TableSearch, options: SourceOptions) -> list[str]:
+    """Sample keys of the rows of the only table, in their order.
+
+    Raises:
+        SourceError: if it cannot be read, or has no such columns.
+    """
+    rows = _read(search.used[0], options, None)
+    return unique_keys(_keys(rows, _places(rows), search.root))[len(rows.content.bad_lines) :]
+
+
+def _common_columns(tables: Sequence[_Rows]) -> dict[str, pa.DataType]:
+    """User columns and their types; those of several tables are made the same, without regard to case."""
+    spelled: dict[str, str] = {}
+    found: dict[str, list[pa.DataType]] = {}
+    for rows in tables:
+        for name, column in rows.metadata.items():
+            spelled.setdefault(name.casefold(), name)
+            found.setdefault(name.casefold(), []).append(column.type)
+    types = {spelled[folded]: common_type(kinds) for folded, kinds in found.items()}
+    for rows in tables if len(tables) > 1 else ():
+        own = {spelled[name.casefold()]: column for name, column in rows.metadata.items()}
+        rows.metadata.clear()
+        rows.metadata.update({name: cast(column, types[name]) for name, column in own.items()})
+    return types
+
+
+def _items(
+    tables: Sequence[_Rows], root: str, options: SourceOptions, layout: Layout | None, walk: Walk | None
+) -> Iterator[Item]:
+    places = [_places(rows) for rows in tables]
+    beginnings = [_keys(rows, found, root) for rows, found in zip(tables, places, strict=True)]
+    keys = unique_keys([key for some in beginnings for key in some])
+    inside = [_inside(found, root) for found in places]
+    said = layout or layout_of_paths(path or "" for paths in inside for path in paths)
+    folders = _Folders(
+        said,
+        layout is not None and options.label_column != NO_COLUMN and not any(rows.columns.label for rows in tables),
+        options.split_column != NO_COLUMN and not any(rows.columns.split or rows.table.split for rows in tables),
+    )
+    first, uris = 0, set()
+    for rows, found, paths in zip(tables, places, inside, strict=True):
+        last = first + len(rows.content.bad_lines) + len(found)
+        for item in _row_items(rows, found, keys[first:last], list(map(folders.say, paths))):
+            uris.add(item.uri)
+            yield item
+        first = last
+    if walk is not None:
+        taken = set(keys)
+        for item in walk(frozenset(str(rows.table.path) for rows in tables)):
+            if isinstance(item, Candidate) and item.uri not in uris:
+                label, split = folders.say(item.sample_key)
+                yield replace(item, sample_key=_free_key(item.sample_key, taken), label=label, split=split)
+            elif isinstance(item, SampleFailure) and item.sample_key not in taken:
+                yield item
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """What folders say where the tables do not."""
+
+    layout: Layout
+    are_labels: bool
+    are_splits: bool
+
+    def say(self, path: str | None) -> Said:
+        """Label and split of an image, by its path from the root; None for one that lies elsewhere."""
+        label, split = NOTHING_SAID if path is None else self.layout.of(path)
+        return Said(label if self.are_labels else None, split if self.are_splits else None)
+
+
+def _places(rows: _Rows) -> list[Located | SampleError]:
+    """Where the path of each row leads to, or why nowhere."""
+    cells = texts(rows.content.table[rows.columns.path]).to_pylist()
+    locator = rows.table.locator
+    locator.common = common_folders(filter(None, cells))
+    places: list[Located | SampleError] = []
+    for cell in cells:
+        try:
+            places.append(locator.locate(cell))
+        except SampleError as error:
+            places.append(error)
+    return places
+
+
+def _keys(rows: _Rows, places: Sequence[Located | SampleError], root: str) -> list[str]:
+    """Keys of bad lines and rows: the path as it is written, or that from the root where it begins elsewhere."""
+    cells = texts(rows.content.table[rows.columns.path]).to_pylist()
+    starts_elsewhere = rows.table.locator.base != root
+    keys = [f"#line {bad.number}" for bad in rows.content.bad_lines]
+    for number, (cell, place) in enumerate(zip(cells, places, strict=True), start=1):
+        path = None
+        if isinstance(place, Located):
+            path = place.relative or (_below(place.path, root) if starts_elsewhere else None)
+        keys.append(cell or f"#row {number}" if path is None else sample_key(path))
+    return keys
+
+
+def _inside(places: Sequence[Located | SampleError], root: str) -> list[str | None]:
+    """The path from the root of each row's image; None for one that lies elsewhere."""
+    real = os.path.realpath(root)
+    return [(place.relative or _below(place.path, real)) if isinstance(place, Located) else None for place in places]
+
+
+def _below(path: str, root: str) -> str | None:
+    prefix = root.rstrip("/") + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def _free_key(key: str, taken: set[str]) -> str:
+    free, repeat = key, 1
+    while free in taken:
+        repeat += 1
+        free = f"{key}#{repeat}"
+    taken.add(free)
+    return free
+
+
+def _row_items(
+    rows: _Rows, places: Sequence[Located | SampleError], keys: Sequence[str], said: Sequence[Said]
+) -> Iterator[Item]:
+    """Failures for bad lines, then what each row is."""
+    bad_lines = rows.content.bad_lines
+    for bad, key in zip(bad_lines, keys, strict=False):
         message = f"Line {bad.number} of the table is no row: {bad.reason}. Correct the line."
-        yield scan_failure(key, path_to_uri(where), message)
-    yield from _row_items(rows, paths, keys)
-
-
-def row_keys(paths: pa.ChunkedArray, bad_lines: Sequence[BadLine]) -> tuple[list[str], list[str]]:
-    """Keys of the lines that are not rows, and sample keys of the rows, all different."""
-    bad_keys = [f"#line {bad.number}" for bad in bad_lines]
-    named = [path or f"#row {number}" for number, path in enumerate(texts(paths).to_pylist(), start=1)]
-    keys = unique_keys(bad_keys + named)
-    return keys[: len(bad_keys)], keys[len(bad_keys) :]
-
-
-def _row_items(rows: _Rows, paths: pa.ChunkedArray, keys: list[str]) -> Iterator[Candidate | SampleFailure]:
+        yield scan_failure(key, path_to_uri(str(rows.table.path)), message)
+    keys = keys[len(bad_lines) :]
     nothing = pa.chunked_array([pa.nulls(len(keys), pa.string())])
-    labels = label_texts(rows.table[rows.columns.label]) if rows.columns.label else nothing
-    splits = words(rows.table[rows.columns.split]) if rows.columns.split else nothing
-    metadata = pa.table(rows.metadata)
+    table, columns = rows.content.table, rows.columns
+    labels = label_texts(table[columns.label]) if columns.label else nothing
+    splits = words(table[columns.split]) if columns.split else nothing
+    paths, metadata = texts(table[columns.path]), pa.table(rows.metadata)
     for first in range(0, len(keys), _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)
         cells = zip(
             keys[some],
+            places[some],
+            said[some],
             *(column.slice(first, _ROWS_AT_ONCE).to_pylist() for column in (paths, labels, splits)),
             metadata.slice(first, _ROWS_AT_ONCE).to_pylist() if rows.metadata else [{}] * len(keys[some]),
             strict=True,
         )
-        for key, path, label, split, values in cells:
-            try:
-                uri = path_to_uri(rows.paths.resolve(path))
-            except SampleError as error:
-                yield scan_failure(key, path or "", str(error))
+        for key, place, folders, path, label, split, values in cells:
+            if isinstance(place, SampleError):
+                yield scan_failure(key, path or "", str(place))
                 continue
             present = {name: value for name, value in values.items() if value is not None}
-            yield Candidate(key, uri, label, split, present)
-
-
-def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text; empty text is null."""
-    column = cast(column, pa.string())
-    return pc.if_else(pc.equal(column, ""), None, column)
-
-
-def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of labels or splits as text without blanks around it; what is empty or not a number (nan) is null."""
-    column = pc.utf8_trim_whitespace(texts(column))
-    return pc.if_else(pc.is_in(column, pa.array(("", "nan", "NaN"))), None, column)
-
-
-def label_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The words of a column, with whole numbers as "3" even where missing cells had made them "3.0"."""
-    if pa.types.is_float64(column.type):
-        numbers = [None if value is None or value != value else value for value in column.to_pylist()]
-        cells = [str(int(value)) if value is not None and value.is_integer() else value for value in numbers]
-        return pa.chunked_array([as_type(cells, pa.string())])
-    column = words(column)
-    if column.null_count < len(column) and pc.all(pc.match_substring_regex(column, _WHOLE_FLOAT)).as_py():
-        column = pc.replace_substring_regex(column, r"\.0+$", "")
-    return column
+            own = label if columns.label else folders.label
+            yield Candidate(key, path_to_uri(place.path), own, split or rows.table.split or folders.split, present)
 
 
 def unique_keys(keys: list[str]) -> list[str]:
@@ -222,47 +252,3 @@ def unique_keys(keys: list[str]) -> list[str]:
         taken.add(unique)
         result.append(unique)
     return result
-
-
-class PathResolver:
-    """Turns the path cells of a table into absolute paths without symlinks, inside the allowed roots."""
-
-    def __init__(self, base: str, allowed: Roots) -> None:
-        self._base = base
-        self._allowed = allowed
-        self._parents: dict[str, str] = {}
-
-    def resolve(self, text: str | None) -> str:
-        """Absolute path that a cell leads to; whether there is a file is found out when it is read.
-
-        Raises:
-            SampleError: stage "scan", for an empty cell, a web address, or a path that leaves the allowed roots.
-        """
-        if not text:
-            raise SampleError("The row has no path: fill it in, or remove the row.", "scan")
-        if _WEB_ADDRESS.match(text) and not text.startswith(FILE_PREFIX):
-            raise SampleError("Web addresses are not fetched: download the image and list its local path.", "scan")
-        try:
-            path = self._real(os.path.join(self._base, uri_to_path(text)))  # noqa: PTH118
-        except (ValueError, OSError) as error:
-            raise SampleError(f"This cannot be a path ({error}): correct the row.", "scan") from error
-        if not self._allowed.contain(path):
-            allowed = ", ".join(map(clean_text, self._allowed.folders))
-            raise SampleError(
-                f"The path leads to {clean_text(path)}, outside of the allowed folders ({allowed}): "
-                "move the image there, or give the folder that holds it as root.",
-                "scan",
-            )
-        return path
-
-    def _real(self, path: str) -> str:
-        """Path without symlinks; folders are resolved once, since a table names the same few again and again."""
-        parent, name = os.path.split(path)
-        if name in ("", ".", ".."):
-            return os.path.realpath(path)
-        if parent not in self._parents:
-            if len(self._parents) >= _PARENTS_KEPT:
-                self._parents.clear()
-            self._parents[parent] = os.path.realpath(parent)
-        path = os.path.join(self._parents[parent], name)  # noqa: PTH118
-        return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114

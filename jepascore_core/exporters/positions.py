@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jepascore_core.datasets.row_numbers import described_table, row_numbers
+from jepascore_core.datasets.row_numbers import row_numbers
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.datasets.uris import sample_key
 from jepascore_core.errors import ExportError, SourceError
@@ -73,8 +73,10 @@ def _in_one_idx_file() -> Callable[[str, str], int]:
     return place
 
 
-def _looked_up(places: dict[str, int]) -> Callable[[str, str], int]:
+def _looked_up(places: dict[str, int], table: str | None = None) -> Callable[[str, str], int]:
     def place(key: str, _uri: str) -> int:
+        if key not in places and table is not None:
+            raise ExportError(f"{key} has no row in {table}, so it has no position there: drop it, or export a list.")
         if key not in places:
             raise ExportError(f"{key} is not in the source any more. Add the dataset again.")
         return places[key]
@@ -84,12 +86,11 @@ def _looked_up(places: dict[str, int]) -> Callable[[str, str], int]:
 
 def _in_table(dataset: DatasetRecord) -> Positions:
     try:
-        table = described_table(Path(dataset.source), SourceOptions.from_dict(dataset.options))
-        numbers = row_numbers(table, SourceOptions.from_dict(dataset.options))
+        table, numbers = row_numbers(Path(dataset.source), SourceOptions.from_dict(dataset.options))
     except (SourceError, OSError) as error:
         problem = f"{dataset.source} cannot be read ({error}). Restore it, or add the dataset again."
         raise ExportError(problem) from error
-    return Positions(f"rows of {table.name}, from 0, the header not counted", _looked_up(numbers))
+    return Positions(f"rows of {table.name}, from 0, the header not counted", _looked_up(numbers, table.name))
 
 
 def _in_image_folder(source: str) -> Positions:

@@ -80,7 +80,7 @@ def test_an_image_without_a_row_and_a_row_without_an_image(root: Path):
     write_image(root / "train" / "cat" / "3.png", 3)
     _, found, failures = read(root)
     labels = {key: item.label for key, item in found.items() if item.split == "train"}
-    assert labels == {"train/1.png": "row 0", "train/deep/2.png": "row 5", "train/cat/3.png": "cat"}
+    assert labels == {"train/1.png": "row 0", "train/deep/2.png": "row 5", "train/cat/3.png": None}
     assert {key: message.partition(":")[0] for key, message in failures.items()} == {
         "train/gone.png": "The row names no image of this folder",
         "train/../test/1.png": "The row names no image of this folder",
@@ -175,3 +175,26 @@ def test_many_images_are_described_wherever_their_rows_stand(root: Path):
     _, found, failures = read(root)
     assert failures == {}
     assert all(found[f"train/{name}"].label == f"label of {name}" for name in names)
+
+
+def test_rows_with_backslashes_and_without_labels_or_extensions(root: Path):
+    rows = [{"file_name": ".\\1.png", "label": "cat"}, {"file_name": "deep\\2.png", "label": None}]
+    write_metadata(root / "train", rows, "jsonl")
+    write_metadata(
+        root / "test", [{"file_name": "1", "label": 3}, {"file_name": "deep/2", "label": float("nan")}], "jsonl"
+    )
+    _, found, failures = read(root)
+    assert failures == {}
+    labels = {"train/1.png": "cat", "train/deep/2.png": None, "test/1.png": "3", "test/deep/2.png": None}
+    assert {key: item.label for key, item in found.items()} == labels
+    write_image(root / "test" / "1.jpg", 7)
+    _, found, failures = read(root)
+    assert list(failures) == ["test/1.png"]
+    assert "write the extension" in failures["test/1.png"]
+
+
+def test_a_column_called_none_leaves_the_labels_out(root: Path):
+    write_metadata(root / "train", ROWS)
+    _, found, _ = read(root, label_column="none")
+    assert {item.label for item in found.values()} == {None}
+    assert found["train/1.png"].metadata == {"label": "cat", "caption": "a cat", "n": 7}

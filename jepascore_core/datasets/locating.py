@@ -1,0 +1,223 @@
+"""From the path cells of a table to files: as written, else by the end of the path, whatever its slashes and accents.
+
+What is written is tried first. Only where it leads to no file, the images below the table's folder are looked through
+for one that ends like the cell: with folders left out or added before it, backslashes for slashes, another normal form
+of Unicode or another case, or without the extension. If several do, the row is a failure that names them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from jepascore_core.datasets.listing import extension, has_image_name, is_image, list_folder
+from jepascore_core.datasets.uris import FILE_PREFIX, Roots, clean_text, uri_to_path
+from jepascore_core.errors import SampleError
+
+#: Files that are looked through at most for those that a table names otherwise than by their paths.
+MAX_FILES = 2_000_000
+
+_PARENTS_KEPT = 10_000
+_WEB_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Located(NamedTuple):
+    """An absolute path without symlinks; `relative` is that from the tree's root if the cell is written otherwise."""
+
+    path: str
+    relative: str | None = None
+
+
+class ImageTree:
+    """The images below a folder, found by how their paths end. They are listed when the first one is asked for."""
+
+    def __init__(self, root: str, allowed: Roots, max_files: int = MAX_FILES) -> None:
+        self.root = root
+        self._allowed = allowed
+        self._max_files = max_files
+
+    def find(self, cell: str, common: Sequence[str] = ()) -> list[str]:
+        """Paths from the root of the images that end like a cell, the best matching ones.
+
+        A cell may begin with further folders than the path has, if they are among those in `common`, with which all
+        cells of the table begin.
+        """
+        parts = split_cell(cell)
+        if not parts or ".." in parts:
+            return []
+        folded = [_folded(part) for part in parts]
+        named = self._by_name.get(folded[-1]) or (
+            [] if has_image_name(parts[-1]) else self._by_stem.get(folded[-1], [])
+        )
+        matches = {relative: _matched(relative, folded, len(common)) for relative in named}
+        best = max(matches.values(), default=0)
+        found = [relative for relative, matched in matches.items() if matched == best > 0]
+        exact = [relative for relative in found if composed(relative).endswith(composed("/".join(parts[-best:])))]
+        return exact or found
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for number, relative in enumerate(self._walk()):
+            if number >= self._max_files:
+                break
+            names.setdefault(_folded(relative.rpartition("/")[2]), []).append(relative)
+        return names
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        stems: dict[str, list[str]] = {}
+        for name, paths in self._by_name.items():
+            ending = extension(name)
+            if ending:
+                stems.setdefault(name[: -len(ending)], []).extend(paths)
+        return stems
+
+    def _walk(self) -> Iterable[str]:
+        pending, seen = [("", self.root)], {self.root}
+        while pending:
+            relative, path = pending.pop()
+            try:
+                listing = list_folder(path)
+            except OSError:
+                continue
+            yield from (relative + name for name in listing.images)
+            below = [(f"{relative}{name}/", f"{path}/{name}") for name in listing.folders]
+            for name in listing.links:
+                target = os.path.realpath(f"{path}/{name}")
+                if not self._allowed.contain(target):
+                    continue
+                if os.path.isdir(target) and target not in seen:  # noqa: PTH112
+                    seen.add(target)
+                    below.append((f"{relative}{name}/", target))
+                elif os.path.isfile(target) and is_image(name, target):  # noqa: PTH113
+                    yield relative + name
+            pending += sorted(below, reverse=True)
+
+
+def split_cell(cell: str) -> list[str]:
+    """The parts of a path as it may be written on any system."""
+    parts = [part for part in cell.strip().replace("\\", "/").split("/") if part not in ("", ".")]
+    return parts[1:] if parts and _DRIVE.fullmatch(parts[0]) else parts
+
+
+def common_folders(cells: Iterable[str]) -> list[str]:
+    """The folders that all cells begin with."""
+    paths = [[_folded(part) for part in split_cell(cell)[:-1]] for cell in cells]
+    if not paths:
+        return []
+    first, last = min(paths), max(paths)
+    length = next((n for n, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), None)
+    return first[: min(len(first), len(last)) if length is None else length]
+
+
+def _matched(relative: str, folded: Sequence[str], num_common: int) -> int:
+    """How many parts of a path and a cell agree, from the end; 0 unless the one ends in the whole of the other."""
+    parts = _folded(relative).split("/")
+    pairs = list(zip(reversed(parts), reversed(folded), strict=False))
+    if any(one != other for one, other in pairs[1:]):
+        return 0
+    return len(pairs) if len(folded) - len(pairs) <= num_common else 0
+
+
+def composed(text: str) -> str:
+    """Text with accents as single letters, as most systems write it but macOS."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _folded(text: str) -> str:
+    return composed(text).casefold()
+
+
+class Locator:
+    """Turns the path cells of a table into absolute paths without symlinks, inside the allowed roots."""
+
+    def __init__(self, base: str, allowed: Roots, tree: ImageTree | None = None) -> None:
+        """Paths start from `base`; without a tree, they are only read as they are written."""
+        self.base = base
+        self.common: Sequence[str] = ()
+        #: Whether a path that looks plain leads to a file; then nobody asks the disk before it is read.
+        self.is_trusted = False
+        self._allowed = allowed
+        self._tree = tree
+        self._parents: dict[str, str] = {}
+
+    def locate(self, text: str | None) -> Located:
+        """The file that a cell leads to; one that is not there is found out when it is read.
+
+        Raises:
+            SampleError: stage "scan", for an empty cell, a web address, a path that leaves the allowed roots, or one
+                that several images could be meant by.
+        """
+        if not text:
+            raise SampleError("The row has no path: fill it in, or remove the row.", "scan")
+        if _WEB_ADDRESS.match(text) and not text.startswith(FILE_PREFIX):
+            raise SampleError("Web addresses are not fetched: download the image and list its local path.", "scan")
+        try:
+            path = self._real(os.path.join(self.base, uri_to_path(text)))  # noqa: PTH118
+            is_there = (self.is_trusted and _is_plain(text)) or os.path.exists(path)  # noqa: PTH110
+        except (ValueError, OSError) as error:
+            raise SampleError(f"This cannot be a path ({error}): correct the row.", "scan") from error
+        found = None if is_there else self._elsewhere(text)
+        if found is not None:
+            return found
+        if not self._allowed.contain(path):
+            allowed = ", ".join(map(clean_text, self._allowed.folders))
+            raise SampleError(
+                f"The path leads to {clean_text(path)}, outside of the allowed folders ({allowed}): "
+                "move the image there, or give the folder that holds it as root.",
+                "scan",
+            )
+        return Located(path)
+
+    def leads_to_an_image(self, text: str) -> bool:
+        """Whether a cell leads to a file, or could mean several."""
+        try:
+            return os.path.isfile(self.locate(text).path)  # noqa: PTH113
+        except SampleError as error:
+            return isinstance(error, _AmbiguousError)
+
+    def is_as_written(self, text: str) -> bool:
+        """Whether a cell leads to a file without any search."""
+        try:
+            path = os.path.join(self.base, uri_to_path(text))  # noqa: PTH118
+            return os.path.isfile(path) and self._allowed.contain(self._real(path))  # noqa: PTH113
+        except (ValueError, OSError):
+            return False
+
+    def _elsewhere(self, text: str) -> Located | None:
+        found = self._tree.find(text, self.common) if self._tree else []
+        if not found or self._tree is None:
+            return None
+        if len(found) > 1:
+            names = ", ".join(map(clean_text, found[:3])) + (", ..." if len(found) > 3 else "")
+            raise _AmbiguousError(
+                f"The path could mean {len(found)} images ({names}): write the folder and the extension into the row.",
+                "scan",
+            )
+        return Located(self._real(f"{self._tree.root}/{found[0]}"), found[0])
+
+    def _real(self, path: str) -> str:
+        """Path without symlinks; folders are resolved once, since a table names the same few again and again."""
+        parent, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if parent not in self._parents:
+            if len(self._parents) >= _PARENTS_KEPT:
+                self._parents.clear()
+            self._parents[parent] = os.path.realpath(parent)
+        path = os.path.join(self._parents[parent], name)  # noqa: PTH118
+        return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
+
+
+class _AmbiguousError(SampleError):
+    """Several images could be meant."""
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "\\" not in text and has_image_name(text)
