@@ -19,6 +19,7 @@ from jepascore_core.approximation import nested_sizes
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.errors import NonFiniteError, UnknownNameError
 from jepascore_core.jacobian.engine import Engine, GenericEngine, Pullback
+from jepascore_core.jacobian.generic import callers_modes_off
 from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.jacobian.guards import check_images
 from jepascore_core.jacobian.parts import UnknownStructure
@@ -26,7 +27,7 @@ from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 from jepascore_core.measurement_specs import BATCH_ESTIMATORS, resolve_spec
 from jepascore_core.records import MeasurementSpec
-from jepascore_core.score import jepa_score, log_spectrum, numerical_rank
+from jepascore_core.score import jepa_score, log_spectrum, measured_rank
 from jepascore_core.sketches import nested_singular_values, sketch_cotangents
 
 PASSES = {
@@ -35,9 +36,6 @@ PASSES = {
     "tf32": PassPrecision(torch.float32, torch.float32, allow_tf32=True),
     "bfloat16": PassPrecision(torch.float32, torch.bfloat16),
 }
-
-#: Their matrix products carry so little that null directions come out as noise: what is known to be 0 is set to 0.
-COARSE_PRECISIONS = ("tf32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class Measurements:
     spec: MeasurementSpec
     features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that tell of the score
     nested: Tensor | None = None  # [B, sum of sizes] float64, log spectra of nested sketches one after the other
+    note: str = ""  # why the passes were not the fastest ones, or not of this precision, if so
 
 
 def measure(
@@ -73,7 +72,8 @@ def measure(
         backbone: from `load_backbone` or `wrap_encoder`.
         images: [B, C, H, W], preprocessed (`backbone.preprocess`).
         estimator: "exact": all K cotangents; "sketch": `probes` of them.
-        precision: of the passes: "bfloat16", "tf32", "float32", "float64" for reference, or "auto".
+        precision: of the passes: "bfloat16", "tf32", "float32", "float64" for reference, or "auto". Where the first two
+            do not resolve the rank of the first image the passes are float32's, and `note` says so.
         probes: number of cotangents of a sketch.
         seed: of a sketch's cotangents.
         chunk: cotangents at once; default by device.
@@ -102,22 +102,25 @@ def prepare(backbone: Backbone, spec: MeasurementSpec) -> Engine:
     precision = PASSES[spec.precision]
     if precision.allow_tf32 and backbone.device.type != "cuda":
         raise UnknownNameError(f"tf32 is a precision of CUDA devices, not of {backbone.device}. Choose another one.")
-    encoder = _in_dtype(backbone.encoder, precision.trace)
-    try:
-        architecture = recognise(encoder)
-    except UnknownStructure as reason:
-        if spec.precision in COARSE_PRECISIONS:
-            raise UnknownNameError(
-                f"{backbone.info.name} cannot be measured in {spec.precision}: {reason}. Choose float32 or auto."
-            ) from None
-        return GenericEngine(encoder, f"Measured by the generic passes, which are slower: {reason}")
-    return StructuredEngine(encoder, architecture, precision)
+    with callers_modes_off(backbone.device.type):
+        encoder = _in_dtype(backbone.encoder, precision.trace)
+        try:
+            architecture = recognise(encoder)
+        except UnknownStructure as reason:
+            if precision.is_coarse:
+                raise UnknownNameError(
+                    f"{backbone.info.name} cannot be measured in {spec.precision}: {reason}. Choose float32 or auto."
+                ) from None
+            return GenericEngine(encoder, f"Measured by the generic passes, which are slower: {reason}")
+        return StructuredEngine(encoder, architecture, precision)
 
 
 def _in_dtype(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     """The encoder in this precision; a copy unless it has that precision already."""
     floating = [parameter.dtype for parameter in encoder.parameters() if parameter.is_floating_point()]
-    if all(found == dtype for found in floating) and (floating or dtype == torch.float32):
+    # What was made in inference mode cannot be differentiated through; its copies can.
+    is_inference = any(value.is_inference() for value in (*encoder.parameters(), *encoder.buffers()))
+    if not is_inference and all(found == dtype for found in floating) and (floating or dtype == torch.float32):
         return encoder
     return copy.deepcopy(encoder).to(dtype)
 
@@ -143,11 +146,14 @@ def measure_with(
 class Propagated:
     """A batch's rows, on the device of the passes: what `conclude` needs, in whatever thread and stream.
 
-    On a GPU the passes have only been asked for, and `ready` tells when they are done.
+    `structural_rank`, `is_coarse` and `note` are the engine's. On a GPU the passes have only been asked for, and
+    `ready` tells when they are done.
     """
 
     found: Pullback
     structural_rank: int | None
+    is_coarse: bool
+    note: str
     spec: MeasurementSpec
     nested: MeasurementSpec | None
     ready: torch.cuda.Event | None
@@ -166,15 +172,17 @@ def propagate(
     """The first half of `measure_with`: all that passes through the encoder."""
     check_images(images, chunk)
     is_cuda = device.type == "cuda"
-    # A copy from memory that may be paged out would wait for the passes that came before.
-    movable = images.pin_memory() if is_cuda and images.device.type == "cpu" else images
-    inputs = movable.to(device=device, dtype=PASSES[spec.precision].trace, non_blocking=is_cuda)
-    cotangents = None
-    if spec.probes is not None:
-        cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
-    found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
+    with callers_modes_off(device.type):
+        usable = images.clone() if images.is_inference() else images
+        # A copy from memory that may be paged out would wait for the passes that came before.
+        movable = usable.pin_memory() if is_cuda and usable.device.type == "cpu" else usable
+        inputs = movable.to(device=device, dtype=PASSES[spec.precision].trace, non_blocking=is_cuda)
+        cotangents = None
+        if spec.probes is not None:
+            cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
+        found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
     ready = torch.cuda.current_stream(device).record_event() if is_cuda else None
-    return Propagated(found, engine.structural_rank, spec, nested, ready)
+    return Propagated(found, engine.structural_rank, engine.is_coarse, engine.note, spec, nested, ready)
 
 
 def conclude(
@@ -202,15 +210,14 @@ def _conclude(passes: Propagated, threads: ThreadPoolExecutor | None) -> Measure
     if not finite.all():
         raise NonFiniteError((~finite).nonzero().flatten().tolist())
     values = singular_values(found.rows, threads)
-    rank = torch.from_numpy(numerical_rank(values, spec.precision))
-    if passes.structural_rank is not None:
-        rank = torch.full_like(rank, min(passes.structural_rank, values.shape[1]))
-        if spec.precision in COARSE_PRECISIONS:
-            values[:, int(rank[0]) :] = 0.0
+    rank = torch.from_numpy(measured_rank(values, passes.structural_rank, passes.is_coarse))
+    if passes.is_coarse and passes.structural_rank is not None:
+        # What is known to be 0 comes out as noise.
+        values[:, passes.structural_rank :] = 0.0
     score = torch.from_numpy(jepa_score(values, "rank", rank=rank))
     features = None if found.features is None else found.features.cpu()
     nested = _nested(found, spec, passes.nested)
-    return Measurements(values, rank, score, found.embedding.cpu(), spec, features, nested)
+    return Measurements(values, rank, score, found.embedding.cpu(), spec, features, nested, passes.note)
 
 
 def _nested(found: Pullback, spec: MeasurementSpec, by_product: MeasurementSpec | None) -> Tensor | None:

@@ -103,7 +103,7 @@ def choose_precision(
         try:
             error = float((_scores(backbone, images, precision, on_chunk) - reference).square().mean().sqrt())
         except JepaScoreError:
-            # Whatever is wrong with the images themselves has shown in float32 already.
+            # It does not resolve the rank; whatever is wrong with the images themselves has shown in float32 already.
             continue
         trials.append(PrecisionTrial(precision, error, spread))
         if trials[-1].is_good:
@@ -127,10 +127,18 @@ def _is_structured(backbone: Backbone) -> bool:
 def _scores(
     backbone: Backbone, images: Sequence[Tensor], precision: str, on_chunk: Callable[[int], None] | None
 ) -> Tensor:
-    """[N] exact scores, one image at a time: the memory of a batch is not planned here."""
+    """[N] exact scores, one image at a time: the memory of a batch is not planned here.
+
+    Raises:
+        JepaScoreError: if the precision does not resolve the rank.
+    """
     spec = replace(MeasurementSpec(), precision=precision)
     engine = prepare(backbone, spec)
-    found = [measure_with(engine, backbone.device, image[None], spec, on_chunk=on_chunk).score for image in images]
+    was_coarse, found = engine.is_coarse, []
+    for image in images:
+        found.append(measure_with(engine, backbone.device, image[None], spec, on_chunk=on_chunk).score)
+        if engine.is_coarse != was_coarse:
+            raise JepaScoreError(engine.note)
     return torch.cat(found)
 
 

@@ -13,9 +13,7 @@ import numpy.typing as npt
 import xxhash
 
 from jepascore_core.approximation import ApproximationPlan, ApproximationReport
-
-#: Raised whenever a change of the numerical code changes results beyond rounding: part of every measurement spec's id.
-ENGINE_VERSION = 1
+from jepascore_core.engine_version import engine_version
 
 
 def canonical_json(value: Any) -> str:
@@ -116,8 +114,12 @@ class MeasurementSpec(_JsonRecord):
     precision: str = "float32"
     probes: int | None = None
     seed: int = 0
-    engine_version: int = ENGINE_VERSION
+    engine_version: int = 0  # stands for today's
     calibration: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.engine_version:
+            object.__setattr__(self, "engine_version", engine_version(self.precision))
 
     @property
     def spec_id(self) -> str:

@@ -23,24 +23,61 @@ TAIL_DROPS_ONE_IN = 10
 #: "top" sums so many of the largest singular values, or all that count if there are fewer.
 TOP_K = 32
 
-#: Singular values are stored as logarithms, floored here so that a null direction stays finite (log 1e-12 = -27.6).
+#: Singular values are stored as logarithms, floored at this share of the largest one, or of 1 if that is larger, so
+#: that a null direction stays finite (log 1e-12 = -27.6) and an encoder with tiny outputs keeps its spectrum.
 LOG_FLOOR = 1e-12
 
-#: A singular value counts towards the rank when it exceeds this share of the largest one. Rounding noise of a float32
-#: reverse pass comes out near 1e-7 of the largest value, the smallest real ones of trained encoders near 1e-3; the
-#: float64 limit is set by the Gram matrix after refinement (see jacobian/gram.py).
-RANK_TOLERANCE: dict[str, float] = {"bfloat16": 1e-4, "tf32": 5e-5, "float32": 1e-5, "float64": 1e-9}
+#: A singular value counts towards the rank when it exceeds this share of the largest one. Null directions of float32
+#: passes come out at 4e-7 or less, the smallest real values of public encoders at 6e-6; weights, and with them what
+#: they make zero, are stored in float32, so that float64 passes resolve no more. The last two are for spectra from
+#: elsewhere: what this package measures in them counts as in float32, which its first image is compared with.
+RANK_TOLERANCE: dict[str, float] = {"float32": 2e-6, "float64": 2e-6, "tf32": 5e-5, "bfloat16": 1e-4}
+
+#: Where a direction is known to be null, its value is the rounding noise of this very pass: what counts exceeds so
+#: many times that.
+NOISE_MARGIN = 10.0
 
 
 def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDArray[np.int64]:
-    """Number of singular values above the tolerance of `precision`. [..., K] -> [...]."""
-    values = _as_array(singular_values)
+    """Number of singular values above the tolerance of `precision`. [..., K] -> [...].
+
+    Raises:
+        ValueError: for an unknown precision.
+    """
+    if precision not in RANK_TOLERANCE:
+        raise ValueError(f"There is no precision {precision!r}. Choose one of {', '.join(RANK_TOLERANCE)}.")
+    values = as_array(singular_values)
     return np.sum(values > RANK_TOLERANCE[precision] * values[..., :1], axis=-1, dtype=np.int64)
 
 
+def measured_rank(singular_values: Any, most: int | None = None, is_coarse: bool = False) -> npt.NDArray[np.int64]:
+    """Rank of measured Jacobians: the number of singular values above noise, and at most what the structure allows.
+
+    Args:
+        singular_values: [..., K], descending.
+        most: the structure's bound, None where it is unknown. Two directions or more beyond it are null for certain; of
+            a single one it may be LayerNorm's eps that tells.
+        is_coarse: the passes rounded so much that the noise of null directions may exceed the smallest real values.
+
+    Returns:
+        [...] int64.
+    """
+    values = as_array(singular_values)
+    counted = numerical_rank(values)
+    if most is None:
+        return counted
+    if values.shape[-1] - most >= 2 and not is_coarse:
+        counted = np.minimum(counted, np.sum(values > NOISE_MARGIN * values[..., -1:], axis=-1, dtype=np.int64))
+    return np.minimum(counted, most)
+
+
 def log_spectrum(singular_values: Any) -> npt.NDArray[np.float64]:
-    """Natural logarithms floored at `LOG_FLOOR`, the form in which spectra are stored. [..., K] -> [..., K]."""
-    return np.log(np.maximum(_as_array(singular_values), LOG_FLOOR))
+    """Natural logarithms, floored (see `LOG_FLOOR`): the form in which spectra are stored. [..., K] -> [..., K]."""
+    values = as_array(singular_values)
+    largest = values[..., :1]
+    # The smallest numbers have no logarithm of their share.
+    scale = np.where(largest > 0, np.clip(largest, 1e-290, 1.0), 1.0)
+    return np.log(np.maximum(values, LOG_FLOOR * scale))
 
 
 def jepa_score(
@@ -54,7 +91,7 @@ def jepa_score(
     "top": as "rank", of the 32 largest singular values only.
 
     Args:
-        singular_values: [..., K], descending; array, nested list or tensor.
+        singular_values: [..., K], descending; array, nested list or tensor of any floating type.
         definition: "rank", "paper", "tail" or "top".
         rank: [...], number of non-null directions; found with the tolerance of `precision` when not given.
         precision: precision of the passes that the values come from.
@@ -63,22 +100,24 @@ def jepa_score(
         [...] float64.
 
     Raises:
-        ValueError: for an unknown definition, or values that are no spectrum.
+        ValueError: for an unknown definition or precision, values that are not a spectrum, or a rank beyond them.
     """
-    if rank is None and definition != "paper":
-        _check_spectrum(_as_array(singular_values))
-        rank = numerical_rank(singular_values, precision)
-    return score_of_log_spectrum(log_spectrum(singular_values), rank, definition)
+    values = as_array(singular_values)
+    _check_spectrum(values)
+    # Also for its check of the precision.
+    found = numerical_rank(values, precision)
+    counted = found if rank is None else _check_rank(as_array(rank), values)
+    return score_of_log_spectrum(log_spectrum(values), counted, definition)
 
 
 def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "rank") -> npt.NDArray[np.float64]:
     """Like `jepa_score`, from stored logarithms: [..., K] and [...] -> [...]."""
-    logs = _as_array(log_values)
+    logs = as_array(log_values)
     if definition == "paper":
         return np.sum(np.maximum(logs, np.log(PAPER_CLIP)), axis=-1)
     if definition not in DEFINITIONS:
         raise ValueError(f"Unknown definition {definition!r}; choose one of {', '.join(DEFINITIONS)}.")
-    index, ranks = np.arange(logs.shape[-1]), _as_array(rank)[..., None]
+    index, ranks = np.arange(logs.shape[-1]), as_array(rank)[..., None]
     counted = index < ranks
     if definition == "tail":
         counted &= index >= np.ceil(ranks / TAIL_DROPS_ONE_IN)
@@ -88,13 +127,30 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
 
 
 def _check_spectrum(values: npt.NDArray[np.float64]) -> None:
-    # Comparisons with what is not a number are false.
-    if values.ndim and not ((values >= 0).all() and (values[..., 1:] <= values[..., :-1]).all()):
-        raise ValueError("Singular values are numbers from 0, in descending order along the last axis.")
+    if not values.ndim or not values.shape[-1]:
+        raise ValueError(
+            f"Singular values are an array [..., K] with K of at least 1, not of shape {list(values.shape)}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError("Singular values are finite, but some are not a number or infinite. Leave such images out.")
+    if (values < 0).any():
+        raise ValueError("Singular values are 0 or more, but some are negative. Take them of J, not its eigenvalues.")
+    if (values[..., 1:] > values[..., :-1]).any():
+        raise ValueError("Singular values are in descending order along the last axis, but these are not. Sort them.")
 
 
-def _as_array(values: Any) -> npt.NDArray[np.float64]:
-    # A tensor may live on another device or carry gradients; numpy.asarray refuses both.
+def _check_rank(rank: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    size = values.shape[-1]
+    if not ((rank >= 0) & (rank <= size) & (rank == np.floor(rank))).all():
+        raise ValueError(f"A rank is a whole number from 0 to the number of singular values, {size}.")
+    if rank.ndim and rank.shape != values.shape[:-1]:
+        raise ValueError(f"Give one rank, or one for each spectrum: {list(values.shape[:-1])}, not {list(rank.shape)}.")
+    return rank
+
+
+def as_array(values: Any) -> npt.NDArray[np.float64]:
+    """Numbers as a float64 array, from whatever holds them."""
+    # A tensor may live on another device, carry gradients or be of a type that NumPy lacks; numpy.asarray refuses all.
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
+        values = values.detach().cpu().double()
     return np.asarray(values, dtype=np.float64)

@@ -18,7 +18,7 @@ from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.jacobian.gram import gram_matrix
 from jepascore_core.loading import PendingImage, load_image
 from jepascore_core.records import MeasurementSpec, Preprocessing
-from jepascore_core.score import numerical_rank
+from jepascore_core.score import measured_rank
 from jepascore_core.store import Store
 
 #: Signs are told apart by colour-blind readers too.
@@ -56,8 +56,7 @@ def singular_directions(backbone: Backbone, image: Tensor, number: int) -> Direc
     gram = gram_matrix(engine.pull_back(inputs).rows[0])
     squares, directions = torch.linalg.eigh(gram.cpu())
     values, left = squares.flip(0).clamp(min=0).sqrt(), directions.flip(1)
-    rank = engine.structural_rank or int(numerical_rank(values[None], "float32")[0])
-    rank = max(1, min(rank, len(values)))
+    rank = max(1, int(measured_rank(values, engine.structural_rank)))
     ends = sorted({*range(min(number, rank)), *range(max(0, rank - number), rank)})
     rows = jacobian(backbone.encoder, inputs, lambda _: left[:, ends].T.float().to(backbone.device))[1][0]
     vectors = torch.nn.functional.normalize(rows.float(), dim=1).cpu().reshape(len(ends), *image.shape)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from jepascore_core.catalogue import Catalogue, new_id
 from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.home import home_folder
 from jepascore_core.records import DatasetRecord, Measurement, MeasurementSpec
-from jepascore_core.score import TAIL_DROPS_ONE_IN, TOP_K, Definition
+from jepascore_core.score import RANK_TOLERANCE, TAIL_DROPS_ONE_IN, TOP_K, Definition
 
 MEASUREMENT_SCHEMA = pa.schema(
     [
@@ -312,12 +313,25 @@ class Store:
             repeated = self.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
             if repeated:
                 problems.append(f"{where} holds {repeated} repeated measurements.")
+            spec = self.spec(backbone_id, spec_id)
+            if spec == replace(spec, engine_version=0) and (noisy := self._count_noisy(shards)):
+                problems.append(
+                    f"{where} holds {noisy} scores of an earlier release that count rounding noise: they have fewer "
+                    "singular values than the architecture allows. Delete the folder: its images are measured again."
+                )
         for dataset in self.catalogue.datasets():
             if dataset.version is not None and not self.index_folder(dataset).is_dir():
                 problems.append(
                     f"The index of dataset {dataset.name!r} is gone: run `jepascore add {dataset.name}` again."
                 )
         return problems
+
+    def _count_noisy(self, shards: str) -> int:
+        """Rows whose rank is larger than their spectrum tells."""
+        least = f"log_singular_values[1] + ln({RANK_TOLERANCE['float32']:g}) - 0.01"
+        counted = f"len(list_filter(log_singular_values, lambda value: value > {least}))"
+        sql = f"SELECT count(*) AS n FROM ({shards}) WHERE log_singular_values IS NOT NULL AND rank > {counted}"
+        return int(self.query(sql)["n"][0].as_py())
 
 
 def write_atomically(path: Path, data: bytes) -> None:

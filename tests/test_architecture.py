@@ -22,7 +22,7 @@ HEAVY = ("torch", "torchvision", "timm", "open_clip")
 NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", *HEAVY}
 #: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
 FLOORS = (
-    {"approximation"},
+    {"approximation", "engine_version"},
     {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "vectors"},
     {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo", "density"},
     {"catalogue", "training", "sketches"},

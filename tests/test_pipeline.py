@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+import jepascore_core as js
 from jepascore_core import pipeline
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.batching import BatchPlan
@@ -92,6 +94,28 @@ def test_scores_equal_the_papers_listing(store, backbone, tmp_path):
     assert [rows[image.content_id]["score"] for image in pending] == pytest.approx(expected.tolist(), rel=1e-9)
     embedding = backbone.encode(images)
     np.testing.assert_allclose([rows[image.content_id]["embedding"] for image in pending], embedding, rtol=1e-2)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_output_that_does_not_depend_on_the_image_is_a_failure_of_the_fast_passes_too(store, tmp_path, precision):
+    options = {"img_size": SIDE, "patch_size": 3, "in_chans": 1, "embed_dim": 8, "depth": 1, "num_heads": 2}
+    encoder = VisionTransformer(**options, num_classes=0, init_values=1.0).eval().requires_grad_(False)
+    for scale in (encoder.blocks[0].ls1, encoder.blocks[0].ls2):
+        scale.gamma.zero_()
+    backbone = js.wrap_encoder(encoder, "blind", image_size=SIDE, mean=(0.0,), std=(1.0,))
+    failures = []
+    final = measure_pending(
+        store,
+        backbone,
+        MeasurementSpec(precision=precision),
+        write_images(tmp_path / "images", 3),
+        on_progress=lambda _, failed: failures.extend(failed),
+        check=nothing,
+    )
+    assert (final.num_measured, final.num_failed) == (0, 3)
+    assert {failure.message for failure in failures} == {
+        "The encoder's output does not depend on this image (its Jacobian is 0)."
+    }
 
 
 def test_one_bad_image_fails_alone_and_says_where(store, backbone, tmp_path):

@@ -14,6 +14,7 @@ from jepascore_core.score import (
     LOG_FLOOR,
     jepa_score,
     log_spectrum,
+    measured_rank,
     numerical_rank,
     score_of_log_spectrum,
 )
@@ -31,8 +32,23 @@ def test_paper_definition_clips_them():
 
 
 def test_the_tolerance_follows_the_precision():
-    assert numerical_rank([1.0, 1e-8]) == 1
-    assert numerical_rank([1.0, 1e-8], "float64") == 2
+    assert numerical_rank([1.0, 1e-3, 7e-5, 6e-6, 1e-7], "bfloat16") == 2
+    assert numerical_rank([1.0, 1e-3, 7e-5, 6e-6, 1e-7], "tf32") == 3
+    assert numerical_rank([1.0, 1e-3, 7e-5, 6e-6, 1e-7]) == 4
+    assert numerical_rank([1.0, 1e-3, 7e-5, 6e-6, 1e-7], "float64") == 4, (
+        "a reference for float32 counts what it counts"
+    )
+
+
+def test_the_structure_bounds_the_measured_rank_and_tells_the_noise():
+    values = [1.0, 1e-3, 1e-4, 1e-5, 1e-7]
+    assert measured_rank(values) == 4
+    assert measured_rank(values, 3) == 3
+    assert measured_rank(values, 5) == 4
+    # Two directions are null for certain: what they came out with is noise.
+    assert measured_rank([1.0, 1e-3, 1e-4, 9e-5, 2e-5], 3) == 2
+    assert measured_rank([1.0, 1e-3, 1e-4, 9e-5, 2e-5], 3, is_coarse=True) == 3
+    assert measured_rank([0.0, 0.0, 0.0], 1) == 0
 
 
 def test_accepts_tensors_with_gradients_and_batches():
@@ -49,10 +65,51 @@ def test_unknown_definition_names_the_known_ones():
         jepa_score(SPECTRUM, "head")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("values", [[3.0, math.nan], [3.0, -2.0], [1e-9, 3.0], [[3.0, 2.0], [2.0, 3.0]]])
-def test_what_is_no_spectrum_has_no_score(values):
-    with pytest.raises(ValueError, match="numbers from 0, in descending order"):
-        jepa_score(values)
+@pytest.mark.parametrize("definition", DEFINITIONS)
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([3.0, math.nan], "finite"),
+        ([math.inf, 1.0], "finite"),
+        ([3.0, -2.0], "negative"),
+        ([1e-9, 3.0], "descending order.*Sort them"),
+        ([[3.0, 2.0], [2.0, 3.0]], "descending order"),
+        (3.0, r"K of at least 1, not of shape \[\]"),
+        ([], r"K of at least 1, not of shape \[0\]"),
+        (torch.tensor(1.0), "K of at least 1"),
+    ],
+)
+def test_what_is_no_spectrum_has_no_score(definition, values, says):
+    with pytest.raises(ValueError, match=says):
+        jepa_score(values, definition)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_an_unknown_precision_names_the_known_ones(definition):
+    with pytest.raises(ValueError, match=r"no precision 'float16'.*float32"):
+        jepa_score(SPECTRUM, definition, precision="float16")
+
+
+@pytest.mark.parametrize(
+    ("rank", "says"), [(5, "from 0 to .* 4"), (-1, "whole"), (1.5, "whole"), ([1, 2], "one for each")]
+)
+def test_a_rank_fits_its_spectrum(rank, says):
+    with pytest.raises(ValueError, match=says):
+        jepa_score(SPECTRUM, rank=rank)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_every_floating_type_has_a_score(dtype):
+    values = torch.tensor([8.0, 2.0, 0.5, 0.0], dtype=dtype)
+    assert jepa_score(values) == pytest.approx(math.log(8))
+    assert jepa_score(values.to(torch.float64).numpy().astype(np.float16), "paper") == pytest.approx(math.log(8e-6))
+
+
+def test_tiny_outputs_keep_their_spectrum():
+    """An encoder whose head is scaled by 1e-12: the score moves by log 1e-12 for each direction, floor or not."""
+    values = np.geomspace(20, 0.02, 24)
+    assert jepa_score(values * 1e-12) == pytest.approx(jepa_score(values) + 24 * math.log(1e-12))
+    assert log_spectrum([1e-12, 0.0])[1] == pytest.approx(2 * math.log(1e-12))
 
 
 def test_tail_leaves_out_the_largest_tenth_and_top_keeps_the_largest():
@@ -84,7 +141,7 @@ def test_both_definitions_agree_at_full_rank(values):
 def test_a_stored_spectrum_gives_the_same_scores(values):
     logs = log_spectrum(values)
     assert np.isfinite(logs).all()
-    assert logs.min() >= math.log(LOG_FLOOR) - 1e-9
+    assert logs.min() >= math.log(LOG_FLOOR) + min(0.0, math.log(max(values[0], 1e-290)) if values[0] else 0.0) - 1e-9
     rank = numerical_rank(values)
     for definition in DEFINITIONS:
         assert score_of_log_spectrum(logs, rank, definition) == pytest.approx(jepa_score(values, definition))

@@ -183,6 +183,27 @@ def test_ids_of_specs_without_a_calibration_stay_as_they_are():
     assert MeasurementSpec("sketch", "float64", 32, 1, engine_version=1).spec_id == "sketch-float64-1319b3ad"
 
 
+def test_the_audit_finds_scores_that_count_rounding_noise(tmp_path):
+    """As releases wrote them that took the architecture's rank for an encoder's that has collapsed."""
+    store = Store(tmp_path / "home")
+    collapsed = dataclasses.replace(measurement(1, -30.0), log_singular_values=np.array([2, 1, -17], np.float32))
+    old = MeasurementSpec(precision="float64", engine_version=1)
+    for spec in (SPEC, old):
+        store.write_measurements("b", spec, [collapsed, measurement(2, 3.0)])
+    (problem,) = store.check()
+    assert problem.startswith(f"measurements/b/{SPEC.spec_id} holds 1 scores of an earlier release")
+    store.write_measurements("c", SPEC, [dataclasses.replace(collapsed, rank=2)])
+    assert store.check() == [problem]
+
+
+def test_only_the_precision_whose_results_changed_has_another_id():
+    for precision in ("bfloat16", "tf32", "float32"):
+        assert MeasurementSpec(precision=precision) == MeasurementSpec(precision=precision, engine_version=1)
+    assert MeasurementSpec(precision="float64").engine_version == 2
+    old = MeasurementSpec(precision="float64", engine_version=1)
+    assert MeasurementSpec.from_dict(old.to_dict()) == old, "what was measured before keeps its id"
+
+
 def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("no space left")))
     with pytest.raises(OSError, match="no space"):

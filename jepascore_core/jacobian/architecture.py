@@ -86,7 +86,7 @@ class Architecture:
     `embed` maps images to tokens [B, N, d], linearly in the patches, and gives each block's rotation. `patch`
     [d, C x patch height x patch width] is that linear map; the first `num_prefix` tokens do not see the image.
     `head` maps tokens to the embedding; if `class_token_only` it reads the first token alone. `rank` is the
-    rank of the Jacobian, None where only numbers tell; `num_tokens` is N.
+    largest rank that the Jacobian can have, None where only numbers tell; `num_tokens` is N.
     """
 
     embed: Callable[[Tensor], tuple[Tensor, Sequence[Rotation | None]]]

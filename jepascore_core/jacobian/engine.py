@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
-from jepascore_core.jacobian.generic import Cotangents, default_chunk, jacobian
-from jepascore_core.jacobian.guards import check_encoder
+from jepascore_core.jacobian.generic import Cotangents, default_chunk, jacobian, math_attention
+from jepascore_core.jacobian.guards import check_encoder, check_outputs
+from jepascore_core.jacobian.last_norm import most_directions
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,25 @@ class Pullback:
 
 
 class Engine(Protocol):
-    """`name` says which passes it runs; `note` why they are the slow ones, if they are; empty otherwise."""
+    """`name` says which passes it runs; `note` why they are the slow ones, if they are; empty otherwise.
+
+    `is_coarse` says whether rounding of its matrix products may exceed the smallest singular values.
+    """
 
     name: str
     note: str
 
     @property
+    def is_coarse(self) -> bool:
+        """See above; known once a batch was pulled back."""
+        ...
+
+    @property
     def structural_rank(self) -> int | None:
-        """Rank of J as the architecture dictates it, None where only the numbers tell."""
+        """Upper bound of J's rank that the architecture sets, None where only the numbers tell.
+
+        Known once a batch was pulled back.
+        """
         ...
 
     def default_chunk(self) -> int:
@@ -54,12 +67,18 @@ class GenericEngine:
     """Batched vector-Jacobian products of any differentiable encoder."""
 
     name = "generic"
-    structural_rank: int | None = None
+    is_coarse = False
 
     def __init__(self, encoder: nn.Module, note: str = "") -> None:
         self.encoder, self.note = encoder, note
         self._is_checked = False
+        self._most: int | None = None
         self._device = next((value.device for value in encoder.parameters()), None)
+
+    @property
+    def structural_rank(self) -> int | None:
+        """Upper bound of J's rank that a last LayerNorm sets."""
+        return self._most
 
     def default_chunk(self) -> int:
         """Cotangents at once, by kind of device."""
@@ -79,5 +98,13 @@ class GenericEngine:
         """
         if not self._is_checked:
             check_encoder(self.encoder, images)
+            self._most = self._find_most(images[:1])
             self._is_checked = True
         return Pullback(*jacobian(self.encoder, images, cotangents, chunk, on_chunk))
+
+    def _find_most(self, image: Tensor) -> int | None:
+        with torch.enable_grad(), math_attention():
+            inputs = image.detach().requires_grad_(True)
+            outputs = self.encoder(inputs.clone())
+            check_outputs(outputs, image)
+            return most_directions(outputs, inputs)

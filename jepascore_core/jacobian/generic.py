@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,8 @@ def jacobian(
     check_modes(encoder)
     inputs = images.detach().requires_grad_(True)
     with torch.enable_grad(), math_attention():
-        outputs = encoder(inputs)
+        # Of a copy, which an encoder may change in place.
+        outputs = encoder(inputs.clone())
         check_outputs(outputs, images)
         rows = _rows(
             outputs,
@@ -63,6 +64,15 @@ def jacobian(
             on_chunk,
         )
     return outputs.detach(), rows
+
+
+@contextmanager
+def callers_modes_off(device_type: str) -> Iterator[None]:
+    """Leave the caller's autocast and inference mode: precision is chosen by name, and derivatives are taken."""
+    with torch.inference_mode(False), ExitStack() as stack:
+        if torch.amp.is_autocast_available(device_type):
+            stack.enter_context(torch.autocast(device_type, enabled=False))
+        yield
 
 
 @contextmanager

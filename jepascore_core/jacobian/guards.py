@@ -39,7 +39,8 @@ def check_encoder(encoder: nn.Module, images: Tensor) -> None:
     check_devices(encoder, images)
     with torch.no_grad():
         first = images[:1]
-        alone, again = _encode(encoder, first), encoder(first)
+        # Copies, which an encoder may change in place.
+        alone, again = _encode(encoder, first.clone()), encoder(first.clone())
         check_shape(alone, first)
         if _differ(alone, again):
             raise EncoderError(

@@ -117,16 +117,15 @@ def read_patch(convolution: Any, pads: bool = False) -> Tensor:
 
 
 def rank_of(dimension: int, width: int, num_null: int | None, num_pixels: int) -> int | None:
-    """Rank of K linear functions of a vector of the width with so many dead directions."""
+    """Upper bound of the rank of K linear functions of a vector of the width with so many dead directions."""
     return None if num_null is None else min(dimension, width - num_null, num_pixels)
 
 
-def dead_directions(norm_before: Norm | None, norm_after: Norm | None, *, is_average: bool) -> int | None:
-    """Directions of the pooled vector that LayerNorm takes away: its mean and, unless averaged after it, its length."""
-    norm = norm_after or norm_before
-    if norm is None:
+def dead_directions(norm_before: Norm | None, norm_after: Norm | None, *, is_average: bool) -> int:
+    """Directions of the pooled vector that LayerNorm takes away: its mean and, unless averaged after it, its length.
+
+    The length but for a share of eps / (variance + eps), which never counts (see last_norm.py).
+    """
+    if norm_after is None and norm_before is None:
         return 0
-    # A gain of zero takes its own direction, and leaves the other two undecided.
-    if norm.weight is not None and bool((norm.weight == 0).any()):
-        return None
     return 1 if norm_after is None and is_average else 2

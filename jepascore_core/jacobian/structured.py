@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from jepascore_core.jacobian.architecture import Architecture
-from jepascore_core.jacobian.engine import GenericEngine, Pullback
+from jepascore_core.jacobian.engine import Engine, GenericEngine, Pullback
 from jepascore_core.jacobian.generic import Cotangents, math_attention, vector_jacobian
 from jepascore_core.jacobian.guards import check_encoder, check_outputs
 from jepascore_core.jacobian.kernel_choice import fastest_operations, fused_candidates
+from jepascore_core.jacobian.last_norm import most_directions
+from jepascore_core.jacobian.resolution import what_drowns
 from jepascore_core.jacobian.trace import Trace, run_forward
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS, Operations, fold_block, patch_factor, pull_back_tokens
 
@@ -43,13 +45,23 @@ class PassPrecision:
     products: torch.dtype
     allow_tf32: bool = False
 
+    @property
+    def is_coarse(self) -> bool:
+        """Whether rounding of the products may exceed the smallest singular values."""
+        return self.allow_tf32 or self.products == torch.bfloat16
+
+    @property
+    def name(self) -> str:
+        """As people choose it."""
+        return "tf32" if self.allow_tf32 else str(self.products).removeprefix("torch.")
+
 
 class StructuredEngine:
     """Jacobians of a vision transformer whose architecture is known.
 
     Its first image is also differentiated once by autograd; should the two differ, the engine says so in `note` and
     measures by the generic passes from then on: slower, never wrong. On a GPU the same image tells which `operations`
-    are fastest.
+    are fastest. Where coarse products do not resolve its rank, products are float32's from then on, and `note` says so.
     """
 
     name = "structured"
@@ -61,12 +73,19 @@ class StructuredEngine:
         self._folded = tuple(fold_block(block, precision.products) for block in architecture.blocks)
         self._factor = patch_factor(architecture.patch)
         self._is_checked = False
-        self._fallback: GenericEngine | None = None
+        self._is_resolved = not precision.is_coarse
+        self._most = architecture.rank
+        self._fallback: Engine | None = None
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether rounding of the products may exceed the smallest singular values."""
+        return self._fallback is None and self._precision.is_coarse
 
     @property
     def structural_rank(self) -> int | None:
-        """Rank of J as the architecture dictates it."""
-        return None if self._fallback else self._architecture.rank
+        """Upper bound of J's rank that the architecture sets."""
+        return self._fallback.structural_rank if self._fallback else self._most
 
     def default_chunk(self) -> int:
         """Cotangents at once: what fits a CPU's cache, or all that a GPU's memory holds."""
@@ -92,6 +111,8 @@ class StructuredEngine:
         """
         if self._fallback is None and not self._is_checked:
             self._check(images[:1])
+        if self._fallback is None and not self._is_resolved:
+            self._resolve(images[:1], cotangents, on_chunk)
         if self._fallback is not None:
             return self._fallback.pull_back(images, cotangents, chunk, on_chunk)
         return self._pull_back(images, cotangents, chunk or self.default_chunk(), on_chunk)
@@ -125,13 +146,12 @@ class StructuredEngine:
         on_chunk: Callable[[int], None] | None,
     ) -> Tensor:
         batch, num_patches = len(tokens), trace.tokens.shape[1] - self._architecture.num_prefix
-        # TF32 holds all that bfloat16 does: of the last product it rounds the factor alone, finer than what was before.
-        is_coarse = self._precision.allow_tf32 or self._precision.products == torch.bfloat16
         rows = self._factor.new_empty(batch, len(weights), num_patches * self._factor.shape[1])
         for start in range(0, len(weights), chunk):
             block = weights[start : start + chunk]
             upper = vector_jacobian(embedding, tokens, block[:, None].expand(-1, batch, -1)).transpose(0, 1)
-            with torch.no_grad(), math_attention(is_coarse):
+            # TF32 holds all that bfloat16 does: the last product rounds the factor alone, finer than what was before.
+            with torch.no_grad(), math_attention(self._precision.is_coarse):
                 rows[:, start : start + chunk] = pull_back_tokens(
                     self._architecture,
                     self._folded,
@@ -149,8 +169,10 @@ class StructuredEngine:
         check_encoder(self._encoder, images)
         with torch.enable_grad(), math_attention(self._precision.allow_tf32):
             inputs = images.detach().requires_grad_(True)
-            expected = self._encoder(inputs)
+            expected = self._encoder(inputs.clone())
             check_outputs(expected, images)
+            bounds = [most for most in (self._architecture.rank, most_directions(expected, inputs)) if most is not None]
+            self._most = min(bounds, default=None)
             generator = torch.Generator().manual_seed(0)
             weights = torch.randn(expected.shape[1], generator=generator, dtype=torch.float64).to(expected)
             gradient = vector_jacobian(expected, inputs, weights[None, None])[0]
@@ -166,6 +188,22 @@ class StructuredEngine:
         elif is_finite:
             self._choose_operations(images)
         self._is_checked = True
+
+    def _resolve(self, image: Tensor, cotangents: Cotangents | None, on_chunk: Callable[[int], None] | None) -> None:
+        """Compare one image's spectrum with that of float32 products."""
+        exact = StructuredEngine(self._encoder, self._architecture, PassPrecision(torch.float32, torch.float32))
+        exact._is_checked, exact._most = True, self._most
+        # None of these cotangents is finished for the caller, who may still stop here.
+        tick = None if on_chunk is None else lambda _: on_chunk(0)
+
+        def rows(engine: StructuredEngine) -> Tensor:
+            return engine._pull_back(image, cotangents, engine.default_chunk(), tick).rows
+
+        drowning = what_drowns(rows(self), rows(exact), self._most)
+        self._is_resolved = drowning is not None
+        if drowning:
+            self.note = f"{self._precision.name} does not resolve {drowning}. Measured in float32, which is slower."
+            self._fallback = exact
 
     def _choose_operations(self, images: Tensor) -> None:
         """Take the fastest operations of this device."""

@@ -109,3 +109,71 @@ def test_a_vision_transformer_says_which_size_it_wants():
     backbone = js.wrap_encoder(VisionTransformer(img_size=16, patch_size=8, embed_dim=24, depth=1, num_heads=2), "vit")
     with pytest.raises(EncoderError, match=r"\[1, 3, 24, 24\].*16"):
         js.measure(backbone, torch.randn(2, 3, 24, 24))
+
+
+class InPlace(nn.Module):
+    """Normalises the images that it is given where they are."""
+
+    def __init__(self, is_vit=False):
+        super().__init__()
+        torch.manual_seed(0)
+        options = {"img_size": 8, "patch_size": 4, "in_chans": 1, "embed_dim": 8, "depth": 1, "num_heads": 2}
+        self.encoder = VisionTransformer(**options, num_classes=4) if is_vit else nn.Sequential(nn.Flatten(), nn.Tanh())
+        self.last = nn.Linear(4 if is_vit else 64, 4)
+
+    def forward(self, images):
+        return self.last(self.encoder(images.sub_(0.5).div_(0.5)))
+
+
+class OutOfPlace(InPlace):
+    def forward(self, images):
+        return self.last(self.encoder((images - 0.5) / 0.5))
+
+
+@pytest.mark.parametrize("is_vit", [False, True])
+def test_an_encoder_that_changes_its_input_is_measured_and_the_images_stay(is_vit):
+    batch = images()
+    found = js.measure(js.wrap_encoder(InPlace(is_vit), "in place"), batch)
+    torch.testing.assert_close(batch, images(), rtol=0, atol=0)
+    expected = js.measure(js.wrap_encoder(OutOfPlace(is_vit), "out of place"), batch)
+    torch.testing.assert_close(found.score, expected.score)
+    torch.testing.assert_close(found.embedding, expected.embedding)
+
+
+def small_vit(wrap=None):
+    torch.manual_seed(0)
+    vit = VisionTransformer(img_size=8, patch_size=4, in_chans=1, embed_dim=8, depth=1, num_heads=2, num_classes=4)
+    return js.wrap_encoder(nn.Sequential(vit, wrap) if wrap is not None else vit, "vit")
+
+
+@pytest.mark.parametrize("wrap", [None, nn.Identity()], ids=["structured", "generic"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        torch.inference_mode,
+        torch.no_grad,
+    ],
+    ids=["autocast", "inference_mode", "no_grad"],
+)
+def test_the_callers_modes_change_nothing(wrap, precision, mode):
+    expected = js.measure(small_vit(wrap), images(), precision=precision)
+    backbone = small_vit(wrap)
+    with mode():
+        inside = js.measure(backbone, images(), precision=precision)
+        made_inside = js.measure(small_vit(wrap), images().clone(), precision=precision)
+    outside = js.measure(backbone, images(), precision=precision)
+    for found in (inside, made_inside, outside):
+        torch.testing.assert_close(found.singular_values, expected.singular_values, rtol=1e-6, atol=0)
+        assert found.embedding.dtype == expected.embedding.dtype
+
+
+def test_images_and_encoders_from_inference_mode_are_measured():
+    with torch.inference_mode():
+        batch, backbone = images(), small_vit()
+        scaled = small_vit(nn.Identity())
+        scaled.encoder[0].pos_embed.mul_(1.0)
+    expected = js.measure(small_vit(), images())
+    for found in (js.measure(backbone, batch), js.measure(scaled, batch), js.measure(backbone, images())):
+        torch.testing.assert_close(found.score, expected.score)
