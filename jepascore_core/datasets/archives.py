@@ -27,8 +27,10 @@ from jepascore_core.datasets.idx import is_idx_name
 from jepascore_core.datasets.layout import is_split_name
 from jepascore_core.datasets.listing import PassedOver, extension, has_image_name, is_skipped
 from jepascore_core.datasets.reading import MAX_FILE_BYTES
+from jepascore_core.datasets.signatures import format_of
 from jepascore_core.datasets.table_files import TABLE_EXTENSIONS
 from jepascore_core.datasets.uris import clean_text, path_to_uri, sample_key
+from jepascore_core.datasets.zip_names import ZipNames, zip_names
 from jepascore_core.errors import SourceError, UnsafeArchiveError
 from jepascore_core.records import SampleFailure, short_hash
 
@@ -61,22 +63,31 @@ class ArchiveLimits:
 
 
 class Unpacked(NamedTuple):
-    """An extracted archive: its folder, members passed over by extension, and members that could not be extracted."""
+    """An extracted archive: its folder, members passed over, members that could not be extracted, and its names."""
 
     folder: Path
     ignored: PassedOver
     failures: list[SampleFailure]
+    names: ZipNames
 
 
-class _Member(NamedTuple):
+class ArchiveMember(NamedTuple):
+    """A member to extract, and where to."""
+
     info: zipfile.ZipInfo
     path: PurePosixPath
 
 
 def unpack(
-    archive: Path, workspace: Path, on_tick: Callable[[], None], limits: ArchiveLimits | None = None
+    archive: Path,
+    workspace: Path,
+    on_tick: Callable[[], None],
+    limits: ArchiveLimits | None = None,
+    encoding: str | None = None,
 ) -> Unpacked:
     """Extract an archive below `workspace`, or find it extracted. `on_tick` is called before every member.
+
+    `encoding` is that of names whose encoding the archive does not state; None guesses it.
 
     Raises:
         UnsafeArchiveError: before anything is written, if a member would leave the folder, is a symlink or encrypted,
@@ -86,12 +97,14 @@ def unpack(
     try:
         found = archive.stat()
         source = short_hash(str(archive))
-        folder = workspace / f"{source}-{short_hash([found.st_size, found.st_mtime_ns])}"
-        if not folder.is_dir():
-            with zipfile.ZipFile(archive) as opened:
-                _extract(opened, archive, folder, on_tick, limits or ArchiveLimits())
-            _remove_older(workspace, source, folder)
-        return _read_record(folder)
+        with zipfile.ZipFile(archive) as opened:
+            names = zip_names(opened.infolist(), str(archive), encoding)
+            state = [found.st_size, found.st_mtime_ns, *([names.encoding] if names.encoding else [])]
+            folder = workspace / f"{source}-{short_hash(state)}"
+            if not folder.is_dir():
+                _extract(opened, names, archive, folder, on_tick, limits or ArchiveLimits())
+                _remove_older(workspace, source, folder)
+        return _read_record(folder, names)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise SourceError(f"{archive} is no readable zip archive ({error}): download or pack it again.") from error
     except OSError as error:
@@ -113,10 +126,15 @@ def content_root(folder: Path) -> Path:
 
 
 def _extract(
-    opened: zipfile.ZipFile, archive: Path, folder: Path, on_tick: Callable[[], None], limits: ArchiveLimits
+    opened: zipfile.ZipFile,
+    names: ZipNames,
+    archive: Path,
+    folder: Path,
+    on_tick: Callable[[], None],
+    limits: ArchiveLimits,
 ) -> None:
     ignored = PassedOver()
-    members = list(_wanted(opened.infolist(), archive, ignored))
+    members = list(wanted_members(opened, names, archive, ignored))
     state = archive.stat()
     _check_limits([member.info for member in members], archive, state.st_size, limits)
     partial = folder.with_name(folder.name + ".part")
@@ -138,30 +156,45 @@ def _extract(
     partial.replace(folder)
 
 
-def _wanted(infos: list[zipfile.ZipInfo], archive: Path, ignored: PassedOver) -> Iterator[_Member]:
-    """Members to extract, after a check of every member."""
-    for info in infos:
-        name = info.filename.replace("\\", "/")
+def wanted_members(
+    opened: zipfile.ZipFile, names: ZipNames, archive: Path, ignored: PassedOver
+) -> Iterator[ArchiveMember]:
+    """Members to extract, after a check of every member.
+
+    Raises:
+        UnsafeArchiveError: for a member that leaves the folder, is a symlink or encrypted.
+    """
+    for info, written in zip(opened.infolist(), names.names, strict=True):
+        name = written.replace("\\", "/")
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
-            raise _unsafe(archive, info, "leads out of the folder that it is unpacked to")
+            raise _unsafe(archive, name, "leads out of the folder that it is unpacked to")
         if info.is_dir() or name.endswith("/") or any(is_skipped(part) for part in path.parts) or not path.parts:
             continue
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise _unsafe(archive, info, "is a symlink or device")
-        found = extension(path.name)
-        if not (has_image_name(path.name) or found in TABLE_EXTENSIONS or is_idx_name(path.name)):
+            raise _unsafe(archive, name, "is a symlink or device")
+        is_known = has_image_name(path.name) or extension(path.name) in TABLE_EXTENSIONS or is_idx_name(path.name)
+        if not (is_known or _begins_like_an_image(opened, info, path)):
             ignored.note(name)
             continue
         if info.flag_bits & 1:
-            raise _unsafe(archive, info, "is encrypted")
-        yield _Member(info, path)
+            raise _unsafe(archive, name, "is encrypted")
+        yield ArchiveMember(info, path)
 
 
-def _unsafe(archive: Path, info: zipfile.ZipInfo, what: str) -> UnsafeArchiveError:
-    name = clean_text(info.filename)[:200]
+def _begins_like_an_image(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: PurePosixPath) -> bool:
+    if extension(path.name) or info.flag_bits & 1:
+        return False
+    try:
+        with opened.open(info) as packed:
+            return format_of(packed.read(16)) is not None
+    except (*_MEMBER_ERRORS, OSError):
+        return False
+
+
+def _unsafe(archive: Path, name: str, what: str) -> UnsafeArchiveError:
     return UnsafeArchiveError(
-        f"{archive} is refused: its member {name!r} {what}. Unpack it yourself, check what it holds, "
+        f"{archive} is refused: its member {clean_text(name)[:200]!r} {what}. Unpack it yourself, check what it holds, "
         "and add the folder instead."
     )
 
@@ -184,7 +217,7 @@ def _check_limits(infos: list[zipfile.ZipInfo], archive: Path, archive_bytes: in
     raise UnsafeArchiveError(f"{archive} is refused: {problem}. Unpack it yourself and add the folder instead.")
 
 
-def _check_space(members: list[_Member], archive: Path, partial: Path) -> None:
+def _check_space(members: list[ArchiveMember], archive: Path, partial: Path) -> None:
     needed = sum(member.info.file_size for member in members if not _is_extracted(member, partial))
     free = shutil.disk_usage(partial).free
     if needed + _SPARE_BYTES > free:
@@ -194,14 +227,14 @@ def _check_space(members: list[_Member], archive: Path, partial: Path) -> None:
         )
 
 
-def _is_extracted(member: _Member, partial: Path) -> bool:
+def _is_extracted(member: ArchiveMember, partial: Path) -> bool:
     try:
         return (partial / member.path).stat().st_size == member.info.file_size
     except OSError:
         return False
 
 
-def _extract_member(opened: zipfile.ZipFile, member: _Member, partial: Path, modified_ns: int) -> str | None:
+def _extract_member(opened: zipfile.ZipFile, member: ArchiveMember, partial: Path, modified_ns: int) -> str | None:
     """Extract one member under a temporary name, then rename it. Returns what went wrong with this member, if so."""
     if _is_extracted(member, partial):
         return None
@@ -221,12 +254,12 @@ def _extract_member(opened: zipfile.ZipFile, member: _Member, partial: Path, mod
     return None
 
 
-def _read_record(folder: Path) -> Unpacked:
+def _read_record(folder: Path, names: ZipNames) -> Unpacked:
     record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
     failures = [SampleFailure.from_dict(failure) for failure in record["failures"]]
     ignored = PassedOver(record["ignored"])
     ignored.examples.update(record.get("examples", {}))
-    return Unpacked(folder, ignored, failures)
+    return Unpacked(folder, ignored, failures, names)
 
 
 def _remove_older(workspace: Path, source: str, current: Path) -> None:

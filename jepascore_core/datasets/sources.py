@@ -19,6 +19,7 @@ from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import plan_tables
 from jepascore_core.datasets.uris import Roots
+from jepascore_core.datasets.zip_names import known_encoding
 from jepascore_core.errors import SourceError
 from jepascore_core.records import SampleFailure
 
@@ -86,6 +87,8 @@ def scan(
         raise SourceError(
             f"Folders cannot be {options.folders!r}: choose one of {', '.join(FOLDER_MEANINGS)}, or none."
         )
+    if options.encoding:
+        options = replace(options, encoding=known_encoding(options.encoding))
     if options.kind not in (None, *KINDS):
         raise SourceError(
             f"There is no kind of source {options.kind!r}: choose one of {', '.join(KINDS)}, or none to detect it."
@@ -222,11 +225,15 @@ def _scan_table(path: Path, options: SourceOptions, found: _Folder | None) -> Sc
 def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None]) -> ScanPlan:
     if not path.is_file():
         raise SourceError(f"{path} is a folder, so it cannot be read as zip: choose another kind, or none.")
-    unpacked = unpack(path, workspace, on_tick)
-    root = content_root(unpacked.folder)
+    unpacked = unpack(path, workspace, on_tick, encoding=options.encoding)
+    root, names = content_root(unpacked.folder), unpacked.names
+    # An encoding that was needed for names says nothing about the text of tables.
+    inner = replace(options, kind=None, root=None, encoding=None if names.encoding else options.encoding)
     try:
-        plan = scan(root, replace(options, kind=None, root=None), workspace)
+        plan = scan(root, inner, workspace)
     except SourceError as error:  # where it is unpacked is nobody's business
         raise SourceError(str(error).replace(str(root), str(path))) from error
     plan.ignored.add(unpacked.ignored)
-    return replace(plan, kind="zip", items=chain(unpacked.failures, plan.items))
+    items = chain(unpacked.failures, plan.items)
+    questions = [*names.questions, *plan.questions]
+    return replace(plan, kind="zip", items=items, questions=questions, encoding=names.encoding)
