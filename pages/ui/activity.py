@@ -10,7 +10,7 @@ from jepascore_core.runs import WorkerWatch
 from jepascore_core.views.progress import Progress, describe_run, export_progress, index_progress
 from pages.ui.cached import store
 from pages.ui.errors import errors_shown
-from pages.ui.text import plain, unbroken
+from pages.ui.text import plain
 
 POLL_SECONDS = 2.0
 #: Nothing is under way: another tab, or a command in a terminal, may start something.
@@ -41,7 +41,7 @@ def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
     with st.container(gap="xsmall"):
         st.caption("Under way")
         for fraction, text in lines:
-            st.progress(fraction, text=plain(unbroken(text)))
+            st.progress(fraction, text=plain(text))
     watch.look()
 
 

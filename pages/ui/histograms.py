@@ -22,6 +22,7 @@ from jepascore_core.views.distribution import (
 from jepascore_core.views.estimates import estimates
 from jepascore_core.views.formats import count_text, plural, score_text, z_text
 from jepascore_core.views.names import score_titles
+from jepascore_core.views.references import default_reference
 from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.shapes import FINE_BINS
 from pages.ui import state
@@ -43,7 +44,7 @@ SCALE_HELP = (
 )
 REFERENCE_HELP = (
     "A dataset that the encoder is known to be at home with, such as a part of what it was trained on. Readiness below "
-    "is judged against it."
+    "is judged against it. Unless you choose: what a bundled encoder was trained on, else the dataset with most scores."
 )
 MAX_DATASETS = 6
 #: Another figure has other bars.
@@ -85,11 +86,15 @@ def choose_score_sets() -> Chosen | None:
     chosen = [choices[identifier] for identifier in picked]
     with columns[1]:
         options = {dataset.dataset_id: dataset.name for choice in chosen for dataset in choice.datasets}
-        dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(options)[:MAX_DATASETS], resets=RESETS)
-        dataset_ids = dataset_ids or tuple(options)[:MAX_DATASETS]
+        home = default_reference(store(), chosen[0])
+        # The reference is among those that are shown.
+        first_ones = sorted(sorted(options, key=lambda key: key != home)[:MAX_DATASETS], key=list(options).index)
+        dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(first_ones), resets=RESETS)
+        dataset_ids = dataset_ids or tuple(first_ones)
     with columns[2]:
         reference = (
-            pick_one("Reference", state.REFERENCE, options, help=REFERENCE_HELP, resets=RESETS) or dataset_ids[0]
+            pick_one("Reference", state.REFERENCE, options, default=home, help=REFERENCE_HELP, resets=RESETS)
+            or dataset_ids[0]
         )
     with columns[3]:
         definition = choose_definition(RESETS)

@@ -11,7 +11,7 @@ from pages.ui.cached import store
 from pages.ui.choose import describe_dataset, plain_title
 from pages.ui.failures import draw_unreadable
 from pages.ui.frame import MENU, ROOT
-from pages.ui.text import plain, unbroken
+from pages.ui.text import plain
 
 PURPOSES = {
     "pages/runs.py": "Add images, pick backbones, start measuring and watch it.",
@@ -73,7 +73,7 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
 def _scores_text(dataset: DatasetOverview) -> str:
     """What it was measured with, or why it has no index."""
     if dataset.measured:
-        titles = [unbroken(plain_title(choice)) for choice in dataset.measured[:MAX_TITLES]]
+        titles = [plain_title(choice) for choice in dataset.measured[:MAX_TITLES]]
         more = len(dataset.measured) - len(titles)
         return f"Scores: {', '.join(titles)}{f' and {more} more' if more else ''}"
     return "No scores yet" if dataset.choice.has_index else dataset.index.message

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.text import plain, unbroken
+from pages.ui.text import plain
 
 ICONS = {
     "queued": ":material/schedule:",
@@ -42,7 +42,7 @@ def task_card(
     with card:
         text, actions = st.columns(widths, vertical_alignment="center")
         with text, st.container(gap="xxsmall"):
-            st.markdown(f"{ICONS[state]} **{plain(unbroken(title))}** · {plain(state_text)}")
+            st.markdown(f"{ICONS[state]} **{plain(title)}** · {plain(state_text)}")
             if fraction is not None:
                 st.progress(fraction)
             for line in (" · ".join(filter(None, parts)) for parts in lines):

@@ -114,10 +114,19 @@ def on_screen(page: Page) -> str:
     return str(key)
 
 
+def uncover(page: Page) -> None:
+    """Close Streamlit's window that says that the server is away: keys are not about an image that it lies over."""
+    window = page.get_by_test_id("stDialog")
+    while window.count():
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(50)
+
+
 def press_each(page: Page, key: str, times: int, hand: random.Random) -> list[str]:
     """Press a key at 50 to 150 ms; the keys of the images that were on the screen."""
     seen = []
     for _ in range(times):
+        uncover(page)
         seen.append(on_screen(page))
         page.keyboard.press(key)
         page.wait_for_timeout(hand.uniform(50, 150))

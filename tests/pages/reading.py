@@ -11,7 +11,6 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.views.formats import PERCENT
-from pages.ui.text import WORD_JOINER
 
 TEXTS = ("title", "subheader", "markdown", "caption", "info", "success", "warning", "error", "toast")
 
@@ -26,8 +25,8 @@ def said(app: AppTest) -> str:
 
 
 def _as_read(text: str) -> str:
-    """Where a line may not end is not seen."""
-    return text.replace(PERCENT, " %").replace(WORD_JOINER, "")
+    """Which space stands before a percent sign is not seen."""
+    return text.replace(PERCENT, " %")
 
 
 def component(app: AppTest, key: str) -> Any:

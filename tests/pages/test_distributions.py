@@ -9,7 +9,7 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.store import Store
-from tests.conftest import add_dataset, add_measurements, make_samples
+from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import figure, gallery_data, links, one, said, sections, table
 from tests.pages.situations import Found, estimate, measure_again, put, score_of
 
@@ -235,3 +235,19 @@ def test_a_part_without_samples_says_so(open_page: Callable[..., AppTest], home_
     assert "There is no sample in the chosen part." in said(app)
     one(app, "button", "Select nothing").click().run()
     assert "bars" not in app.query_params
+
+
+def test_the_reference_is_the_encoders_own_data_else_the_largest(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    few, many = make_samples(["cat"] * 8), make_samples(["dog"] * 40)
+    backbone, bundled = add_backbone(home_store), add_backbone(home_store, "bundled:digits-vit")
+    made = {}
+    for name, samples in (("a few", few), ("digits-demo", few), ("z many", many)):
+        made[name] = add_dataset(home_store, name, samples)
+        values = {sample.sample_key: float(number) for number, sample in enumerate(samples)}
+        for encoder in (backbone, bundled):
+            add_measurements(home_store, made[name], encoder, values, samples=samples)
+    for encoder, wanted in ((backbone, "z many"), (bundled, "digits-demo")):
+        app = open_page(PAGE, backbones=f"{encoder.backbone_id}@{SPEC.spec_id}")
+        assert one(app, "selectbox", "Reference").value == made[wanted].dataset_id

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pages.ui.text import WORD_JOINER, plain, unbroken
+from pages.ui.text import plain
 
 MARKUP = st.text(st.sampled_from("`![]()<>*_~:$#|\\-+.&;ax/ \n1"), max_size=40)
 
@@ -47,7 +47,6 @@ def test_lines_are_joined() -> None:
     assert "\n" not in plain("a\r\n# b")
 
 
-def test_lines_end_between_words_and_not_within_names() -> None:
-    title = "digits-demo, ViT-Ti/16 (timm) - 3 s"
-    assert unbroken(title) == "digits-|demo, ViT-|Ti/|16 (timm) - 3 s".replace("|", WORD_JOINER)
-    assert rendered(unbroken(title)) == f"<p>{unbroken(title)}</p>\n"
+@pytest.mark.parametrize("name", ["val-643-classes", "ViT-Ti/16 (timm)", "a_b*c", "كلب-1", "<b>&amp;"])
+def test_what_is_read_is_the_name(name: str) -> None:
+    assert unescape(rendered(name)) == f"<p>{name}</p>\n"

@@ -276,7 +276,14 @@ function pictureOf(root, card) {
     image.decoding = "async";
     image.onload = () => fitPicture(root);
     // The file may be gone, or another one by now: the thumbnail is what was indexed.
-    image.onerror = () => image.getAttribute("src") !== thumbnail(card) && (image.src = thumbnail(card));
+    image.onerror = () => {
+      if (image.getAttribute("src") !== thumbnail(card)) {
+        image.src = thumbnail(card);
+      } else {
+        // Neither came, for instance while the server was away: it is asked for anew the next time.
+        root.pictures.delete(id);
+      }
+    };
     image.src = largeView(root.data.dataset, card);
     root.pictures.set(id, image);
   }

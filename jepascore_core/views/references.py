@@ -1,0 +1,27 @@
+"""Which dataset the others are judged against, where nobody has chosen one."""
+
+from __future__ import annotations
+
+from jepascore_core.demo import DEMO_NAME
+from jepascore_core.store import Store
+from jepascore_core.views.choices import BackboneChoice, coverage
+from jepascore_core.views.score_set import ScoreSet
+
+#: What bundled encoders were trained on, by how their names begin.
+_OWN_DOMAINS = {"bundled:digits-": DEMO_NAME}
+
+
+def default_reference(store: Store, choice: BackboneChoice) -> str | None:
+    """Id of the dataset that an encoder was trained on, where that is known and measured; else of the one with the most
+    scores, the first of those by name. None if none was measured."""
+    info = store.catalogue.backbones().get(choice.backbone_id)
+    own = next((name for start, name in _OWN_DOMAINS.items() if info and info.name.startswith(start)), None)
+    for dataset in choice.datasets:
+        if dataset.name == own:
+            return dataset.dataset_id
+
+    def num_scored(dataset_id: str) -> int:
+        return coverage(store, ScoreSet(dataset_id, choice.backbone_id, choice.spec_id))[0]
+
+    ids = [dataset.dataset_id for dataset in choice.datasets]
+    return max(ids, key=num_scored) if ids else None
