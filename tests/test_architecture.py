@@ -28,7 +28,7 @@ FLOORS = (
     {"catalogue", "training", "sketches"},
     {"store", "backbones", "moves"},
     {"views", "estimators", "indexing", "loading", "companions", "runs", "encoders", "heartbeat"},
-    {"pipeline", "precision", "curation", "api", "closeups"},
+    {"pipeline", "precision", "curation", "api", "closeups", "deletions"},
     {"fleet"},
     {"tallies"},
     {"approximate", "trust"},

@@ -39,7 +39,7 @@ def test_points_have_their_sample_keys_and_texts_are_disarmed(scored):  # noqa: 
 
 def test_a_heat_map_is_a_row_a_cell(scored):  # noqa: F811
     store, sets = scored
-    found = agreement(store, sets)
+    found = agreement(store, sets, least=0)
     rows = rows_of(agreement_figures.agreement_figure(found))
     assert [(row["row"], row["column"]) for row in rows] == [(a, b) for a in found.titles for b in found.titles]
     assert float(rows[1]["value"]) == pytest.approx(found.spearman[0][1])

@@ -46,8 +46,8 @@ def every_figure(store, sets):
         "spectrum": figures.spectrum_figure(detail.spectrum),
         "scatter": agreement_figures.percentile_scatter_figure(percentile_scatter(store, *sets)),
         "classes": figures.class_overview_figure(class_summaries(store, sets[0])),
-        "agreement": agreement_figures.agreement_figure(agreement(store, sets)),
-        "kendall": agreement_figures.agreement_figure(agreement(store, sets), "kendall"),
+        "agreement": agreement_figures.agreement_figure(agreement(store, sets, least=0)),
+        "kendall": agreement_figures.agreement_figure(agreement(store, sets, least=0), "kendall"),
         "overlap": agreement_figures.overlap_figure(overlap_curves(store, sets)),
         "before and after": figures.before_after_figure(before_after(store, sets[0], parse("class_percentile >= 30"))),
         "balance": figures.class_balance_figure(apply(store, sets[0], parse("class_percentile >= 30")).balance),
@@ -256,7 +256,7 @@ def test_class_boxes_are_the_quartiles(scored):
 
 def test_agreement_shows_what_is_not_known(scored):
     store, sets = scored
-    found = agreement(store, sets)
+    found = agreement(store, sets, least=0)
     figure = agreement_figures.agreement_figure(replace(found, spearman=((1.0, None), (None, 1.0))))
     assert [list(row) for row in figure.data[0].text] == [["1.00", "–"], ["–", "1.00"]]
     assert agreement_figures.agreement_figure(found).data[0].z[0][1] == found.spearman[0][1]

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from jepascore_core.backbones.build import id_at_path
+from jepascore_core.cli.output import say
 from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.compiling import measured_as
 from jepascore_core.curation.recipes import with_backbones
@@ -18,6 +19,7 @@ from jepascore_core.records import BackboneInfo, DatasetRecord
 from jepascore_core.store import Store
 from jepascore_core.views.choices import MeasuredChoice, measured_choices
 from jepascore_core.views.extremes import class_summaries
+from jepascore_core.views.formats import plural
 from jepascore_core.views.score_set import ScoreSet
 
 Backbone = Annotated[
@@ -32,7 +34,7 @@ Backbone = Annotated[
 
 def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) -> MeasuredChoice:
     """What a dataset was measured with: the only one, or the one of this name, id ("id" or "id@spec"), title, path or
-    part of a title, whichever of these fits first.
+    part of a title, whichever of these fits first. One that is measured in part has to be named, unless all are.
 
     Raises:
         UnknownNameError: if nothing fits.
@@ -41,7 +43,10 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
     """
     choices = measured_choices(store, dataset.dataset_id)
     known = store.catalogue.backbones()
-    found = [choice for choice in choices if backbone is None or backbone in _names(choice, known)]
+    if backbone is None:
+        found = [choice for choice in choices if choice.is_complete] or list(choices)
+    else:
+        found = [choice for choice in choices if backbone in _names(choice, known)]
     asked = backbone or "any backbone yet"
     if not found and backbone is not None:
         wanted = id_at_path(backbone)
@@ -58,6 +63,9 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
         )
     if len(found) > 1:
         raise JepaScoreError(f"{dataset.name} was measured with several: choose one with --backbone: {listed}.")
+    if not found[0].is_complete:
+        scored = f"{found[0].num_scored:,} of {plural(found[0].num_samples, 'image')} scored"
+        say(f"{dataset.name}, {found[0].title}: only {scored}. `jepascore runs resume` measures the rest.")
     return found[0]
 
 

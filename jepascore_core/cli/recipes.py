@@ -18,6 +18,7 @@ from jepascore_core.curation.recipe_book import (
     compare_recipes,
     describe_changes,
     duplicate_recipe,
+    missing_scores,
     recipe_changes,
     remove_recipe,
     save_recipe,
@@ -58,6 +59,10 @@ def list_recipes(dataset: Name, json: JsonFlag = False) -> None:
         for item in found
     ]
     print_table(f"Recipes of {record.name}", ("name", "rules", "kept", "saved"), rows)
+    for item in found:
+        missing = missing_scores(store, record.dataset_id, item.recipe)
+        if missing:
+            say(f"{item.name}: {missing}")
 
 
 @recipes_app.command("save")

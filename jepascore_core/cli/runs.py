@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -9,12 +10,14 @@ import typer
 from jepascore_core.cli.data import OutOption, Overwrite, show_failures
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, describe_speed, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_run
-from jepascore_core.errors import JepaScoreError
+from jepascore_core.deletions import delete_scores, plan_deletion
+from jepascore_core.errors import JepaScoreError, RunCancelled
 from jepascore_core.records import Run, RunState
 from jepascore_core.runs import cancel_run, forget_run, resume_run
 from jepascore_core.store import Store
+from jepascore_core.views.formats import plural
 
-runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel, resume and forget runs, and see what failed.")
+runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel, resume and delete runs, and see what failed.")
 
 #: Failed runs whose reason the list gives; there may be years of them.
 EXPLAINED = 3
@@ -106,6 +109,28 @@ def forget(run_id: RunArgument, json: JsonFlag = False) -> None:
         print_json(work_json(run))
     else:
         say(f"Run {run.run_id} is forgotten.")
+
+
+@runs_app.command("delete")
+def delete(
+    run_id: RunArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Delete the scores of a run, and the run; measurements that another run needs are kept, and that is said."""
+    store = Store()
+    run = find_run(store, run_id)
+    plan = plan_deletion(store, run.run_id)
+    if not yes:
+        say(plan.text)
+        if not typer.confirm("Delete these scores?", err=True):
+            raise RunCancelled(f"The scores of run {run.run_id} were not deleted")
+    done = delete_scores(store, run.run_id)
+    if json:
+        print_json(asdict(done))
+    else:
+        kept = f" {plural(done.num_kept, 'image')} keep theirs: other runs need them." if done.num_kept else ""
+        say(f"{plural(done.num_measurements, 'measurement')} of {done.dataset_name} deleted.{kept}")
 
 
 @runs_app.command("failures")

@@ -14,6 +14,8 @@ from jepascore_core.curation.neighbours import write_parquet
 from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, from_yaml, to_yaml
 from jepascore_core.errors import RuleError, StoreError, UnknownNameError
 from jepascore_core.store import Store, parquet_sql
+from jepascore_core.views.coverage import full_coverage
+from jepascore_core.views.score_set import ScoreSet
 
 #: Sample keys that are named as examples of a difference.
 NUM_EXAMPLES = 20
@@ -253,6 +255,21 @@ def _forget_snapshots(store: Store, dataset_id: str) -> None:
     for path in (store.dataset_folder(dataset_id) / "recipes").glob("*.parquet"):
         if path not in wanted:
             path.unlink(missing_ok=True)
+
+
+def missing_scores(store: Store, dataset_id: str, recipe: Recipe) -> str:
+    """Say which scores a recipe rests on that the dataset does not have, or has in part; "" if it has them all."""
+    lacking = []
+    for item in recipe.scores:
+        found = full_coverage(store, ScoreSet(dataset_id, item.backbone_id, item.spec_id))
+        if not found.is_complete:
+            lacking.append(f"{item.name} has {found.num_scored:,} of {found.num_samples:,}")
+    if not lacking:
+        return ""
+    return (
+        f"Scores that this recipe rests on are not there: {'; '.join(lacking)}. They were deleted, or are not measured "
+        "yet. A run measures them."
+    )
 
 
 def describe_changes(changes: RecipeChanges) -> str:

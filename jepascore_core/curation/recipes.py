@@ -14,6 +14,7 @@ import yaml
 
 from jepascore_core.curation.compiling import find_measured
 from jepascore_core.curation.evaluation import Decisions
+from jepascore_core.curation.named import backbone_names
 from jepascore_core.curation.parsing import parse_chip
 from jepascore_core.curation.rules import (
     And,
@@ -27,7 +28,6 @@ from jepascore_core.curation.rules import (
     OnePer,
     Or,
     curation_of,
-    walk,
 )
 from jepascore_core.curation.summary import apply
 from jepascore_core.curation.text import chip_text
@@ -156,16 +156,6 @@ def _full_name(store: Store, backbone: str) -> str:
     if "@" in backbone:
         return backbone
     return "@".join(find_measured(store, backbone))
-
-
-def backbone_names(curation: Curation) -> tuple[str, ...]:
-    """Every backbone that rules or steps name."""
-    names: list[str | None] = []
-    for rule in curation.rules:
-        for condition in walk(rule):
-            names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
-    names += [step.backbone for step in curation.steps]
-    return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def _named_backbones(store: Store, curation: Curation) -> list[tuple[str, str]]:

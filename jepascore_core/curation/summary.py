@@ -9,6 +9,7 @@ from typing import Any
 
 from jepascore_core.curation.columns import columns as columns_of
 from jepascore_core.curation.evaluation import Decisions, Evaluation, Verdict, count_dropped, evaluate
+from jepascore_core.curation.named import asked_scores
 from jepascore_core.curation.rules import Chip, Curation
 from jepascore_core.curation.text import chip_text
 from jepascore_core.store import Store
@@ -23,7 +24,8 @@ VERDICTS: dict[Verdict, str] = {"keep": "kept", "drop": "dropped", "unscored": "
 class CurationCounts:
     """Samples by verdict. `num_unreadable` files have no row in the dataset and are in none of the others.
 
-    `decided` of the samples have their verdict from a person.
+    `decided` of the samples have their verdict from a person. `unmeasured` ones, whatever their verdict, have no score
+    under the page's backbone or under one that a rule or step names.
     """
 
     kept: int
@@ -31,6 +33,7 @@ class CurationCounts:
     unscored: int
     num_unreadable: int = 0
     decided: int = 0
+    unmeasured: int = 0
 
     @property
     def total(self) -> int:
@@ -101,7 +104,7 @@ def apply(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisio
     rows = _count_by_label(store, found)
     totals = {name: sum(row[name] for row in rows) for name in (*VERDICTS.values(), "decided")}
     unreadable = store.catalogue.dataset(scores.dataset_id).num_failed
-    counts = CurationCounts(**totals, num_unreadable=unreadable)
+    counts = CurationCounts(**totals, num_unreadable=unreadable, unmeasured=_count_unmeasured(store, found))
     return CurationResult(counts, _balance(rows, counts), chip_counts(store, found))
 
 
@@ -110,6 +113,16 @@ def _count_by_label(store: Store, found: Evaluation) -> list[dict[str, Any]]:
     sql = f"""SELECT label, {counted}, count(decision) AS decided
         FROM {found.base} POSITIONAL JOIN {found.table} GROUP BY label"""
     return sorted(store.query(sql).to_pylist(), key=lambda row: natural_key(row["label"]))
+
+
+def _count_unmeasured(store: Store, found: Evaluation) -> int:
+    """Samples without a score under one of the backbones that an evaluation is about."""
+    held, dataset = columns_of(store), store.catalogue.dataset(found.scores.dataset_id)
+    asked = asked_scores(store, found.scores, found.curation)
+    tables = dict.fromkeys(held.score(dataset, scores) for scores in asked)
+    lacking = " OR ".join(f'"{table}" IS NULL' for table in tables)
+    sql = f"SELECT count(*) FILTER ({lacking}) AS n FROM {' POSITIONAL JOIN '.join(tables)}"
+    return int(store.query(sql)["n"][0].as_py())
 
 
 def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassBalance, ...]:

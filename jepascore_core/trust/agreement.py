@@ -17,6 +17,7 @@ from jepascore_core.curation.companion_columns import companion_column, count_me
 from jepascore_core.curation.preparing import PrecomputeStep, slow_companions
 from jepascore_core.store import Store
 from jepascore_core.trust.kept import kept
+from jepascore_core.views.agreement import MIN_COMMON
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import ScoreSet, freshness
 from jepascore_core.views.score_tables import current_vectors
@@ -28,10 +29,10 @@ COMPANION_TITLES: Mapping[Companion, str] = {"knn": "k-NN", "mahalanobis": "Maha
 #: The user column that names what is wrong with a sample, empty where nothing is: the demo has it.
 DEFECT_COLUMN = "contaminant"
 LEAST_SHARE = 0.05
-#: Of fewer images nothing is said.
+#: Of fewer images nothing is said; of fewer than `MIN_COMMON` no correlations.
 MIN_COMPARED = 3
 #: Raised when the numbers are worked out in another way.
-METHOD = 1
+METHOD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def _compare(store: Store, scores: ScoreSet, slow: Sequence[PrecomputeStep]) -> 
     )
     rows = store.query(f'SELECT {listed} FROM {base} POSITIONAL JOIN {beside} WHERE "{score}" IS NOT NULL')
     found = {title: rows[name].to_numpy().astype(np.float64) for title, name in names.items()}
-    agreements = [_agreement(title, found[SCORE_TITLE], found[title]) for title in names if title != SCORE_TITLE]
+    compared = [title for title in names if title != SCORE_TITLE] if num_images >= MIN_COMMON else []
+    agreements = [_agreement(title, found[SCORE_TITLE], found[title]) for title in compared]
     defects = _defects(rows["defect"], found) if defect else ()
     return {
         "num_images": num_images,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import TooFewImagesError, UnknownNameError
 from jepascore_core.store import SCORE_COLUMN, Store
 from jepascore_core.views.extremes import ClassExtremes, class_extremes
 from jepascore_core.views.formats import natural_key
@@ -34,6 +34,8 @@ from jepascore_core.views.score_tables import table_sql
 #: Kendall's tau looks at all pairs of samples; so many are enough for two digits. They are among those of a scatter.
 KENDALL_SAMPLES = 1000
 SCATTER_SAMPLES = 4000
+#: Correlations of fewer samples are noise: of 18 unrelated ones every twentieth pair shows 0.47 or more.
+MIN_COMMON = 30
 
 T = TypeVar("T")
 Matrix = tuple[tuple[float | None, ...], ...]
@@ -101,13 +103,27 @@ class PercentileScatter:
     num_common: int
 
 
-def agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None) -> Agreement:
+def agreement(
+    store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None, least: int = MIN_COMMON
+) -> Agreement:
     """Spearman's and Kendall's rank correlations of every pair, over the whole dataset or some of its classes.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
+        TooFewImagesError: if fewer than `least` samples have a score under all of them.
     """
+    num_common = _remembered(store, ("common",), score_sets, labels, lambda: _num_common(store, score_sets, labels))
+    _check_common(num_common, least)
     return _remembered(store, ("agreement",), score_sets, labels, lambda: _agreement(store, score_sets, labels))
+
+
+def _check_common(num_common: int, least: int) -> None:
+    if num_common < least:
+        have = "1 has" if num_common == 1 else f"{num_common} have"
+        raise TooFewImagesError(
+            f"Rank correlations need at least {least} images with a score under all that is compared: {have} one. "
+            "Measure more, or choose another backbone."
+        )
 
 
 def _remembered(

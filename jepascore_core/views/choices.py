@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from jepascore_core.records import DatasetRecord, DatasetState
+from jepascore_core.records import DatasetRecord, DatasetState, Run
 from jepascore_core.score import Definition
 from jepascore_core.store import Store, write_atomically
+from jepascore_core.views.coverage import coverage, full_coverage, measured_by
 from jepascore_core.views.formats import class_title, natural_key
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.names import measured_titles
-from jepascore_core.views.score_set import Label, ScoreSet, manifest_sql, table_of, what_is_read
-from jepascore_core.views.score_tables import table_sql
+from jepascore_core.views.score_set import Label, ScoreSet, manifest_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,35 @@ class DatasetChoice:
     num_failed: int
 
 
+__all__ = [
+    "BackboneChoice", "ClassChoice", "DatasetChoice", "MeasuredChoice", "backbone_choices", "class_choices", "coverage",
+    "dataset_choices", "estimator_of", "measured_choices", "offered", "shown_first",
+]  # fmt: skip
+
 #: Estimators, the one that is nearest to the score itself first.
 _ESTIMATORS = ("exact", "calibrated", "sketch")
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredChoice:
-    """A backbone and measurement spec under which at least one sample of a dataset was measured."""
+    """A backbone and measurement spec under which at least one sample of a dataset was measured.
+
+    `num_failed` samples failed when a run tried them; `is_own` says that a run of this dataset measured it, and not
+    only one of another dataset with the same images.
+    """
 
     backbone_id: str
     spec_id: str
     title: str
     num_scored: int
     num_samples: int
+    num_failed: int = 0
+    is_own: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that can be measured is measured: failures count as done."""
+        return self.num_scored + self.num_failed >= self.num_samples
 
     @property
     def coverage(self) -> float:
@@ -58,13 +74,19 @@ class MeasuredChoice:
 
 @dataclass(frozen=True, slots=True)
 class BackboneChoice:
-    """A backbone and measurement spec, and the datasets that were measured with it, by name."""
+    """A backbone and measurement spec, and the datasets that were measured with it, by name.
+
+    `complete` are the ids of those of which all that can be measured is; `is_own` says that any was measured for
+    itself.
+    """
 
     backbone_id: str
     spec_id: str
     title: str
     datasets: tuple[DatasetChoice, ...]
     num_scored: int
+    complete: tuple[str, ...] = ()
+    is_own: bool = False
 
 
 Choice = TypeVar("Choice", MeasuredChoice, BackboneChoice)
@@ -121,19 +143,27 @@ def _counts(store: Store, record: DatasetRecord) -> dict[str, int]:
 
 
 def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
-    """What a dataset was measured with: the best of each backbone first, exact ones before others.
+    """What a dataset was measured with, the one that pages show unless a person chooses first.
+
+    Complete ones before incomplete ones, those of the dataset's own runs before those that only share images with
+    another dataset's, the best of each backbone before its others, exact ones before others, then the latest. Of
+    incomplete ones that which covers most leads.
 
     Raises:
         UnknownNameError: if there is no such dataset.
         DatasetNotReadyError: if it has no index yet.
     """
-    manifest_sql(store, dataset_id)
+    dataset = store.catalogue.dataset(dataset_id)
+    store.index_folder(dataset)
+    runs = store.catalogue.runs()
+    own = {measured_by(run) for run in runs if run.dataset_id == dataset.dataset_id}
     choices = []
     for measured, title in measured_titles(store).items():
-        num_scored, num_samples = coverage(store, ScoreSet(dataset_id, *measured))
-        if num_scored:
-            choices.append(MeasuredChoice(*measured, title, num_scored, num_samples))
-    return _best_first(store, choices)
+        found = full_coverage(store, ScoreSet(dataset_id, *measured), runs)
+        if found.num_scored:
+            counts = found.num_scored, found.num_samples, found.num_failed
+            choices.append(MeasuredChoice(*measured, title, *counts, is_own=measured in own))
+    return _best_first(store, choices, [run for run in runs if run.dataset_id == dataset.dataset_id])
 
 
 def shown_first(store: Store) -> ScoreSet | None:
@@ -143,26 +173,43 @@ def shown_first(store: Store) -> ScoreSet | None:
     return measured[0].scores(dataset.dataset_id) if dataset and measured else None
 
 
-def _best_first(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
-    """The best of each backbone, exact ones first, and then the others; among equals the backbone that was used first
-    leads, so that trying another one changes nothing on the pages.
+def _best_first(store: Store, choices: Sequence[Choice], runs: Sequence[Run]) -> tuple[Choice, ...]:
+    """In the order of `measured_choices`; `runs`, newest first, say which is the latest.
 
     A sketch is not the score, and what covers more is better than what is nearer to the score.
     """
 
-    def worth(choice: Choice) -> tuple[bool, int, int]:
+    def worth(choice: Choice) -> tuple[bool, bool, int, int]:
         estimator = estimator_of(choice)
         place = _ESTIMATORS.index(estimator) if estimator in _ESTIMATORS else len(_ESTIMATORS)
-        return estimator == "sketch", -choice.num_scored, place
+        return not _num_complete(choice), estimator == "sketch", -choice.num_scored, place
 
-    age = {backbone_id: place for place, backbone_id in enumerate(store.catalogue.backbones())}
-    by_age = sorted(choices, key=lambda choice: (age.get(choice.backbone_id, len(age)), natural_key(choice.title)))
+    used = {backbone_id: place for place, backbone_id in enumerate(store.catalogue.backbones())}
+    latest: dict[tuple[str, str] | None, int] = {}
+    for place, run in enumerate(runs):
+        latest.setdefault(measured_by(run), place)
+
+    def age(choice: Choice) -> tuple[int, int, object]:
+        place = latest.get((choice.backbone_id, choice.spec_id), len(runs))
+        return place, used.get(choice.backbone_id, len(used)), natural_key(choice.title)
+
+    by_age = sorted(choices, key=age)
     best: dict[str, Choice] = {}
     for choice in sorted(by_age, key=worth):
         best.setdefault(choice.backbone_id, choice)
-    return tuple(
-        sorted(by_age, key=lambda choice: (best[choice.backbone_id] is not choice, estimator_of(choice) != "exact"))
-    )
+
+    def order(choice: Choice) -> tuple[int, int, bool, bool, bool]:
+        complete = _num_complete(choice)
+        covered = 0 if complete else choice.num_scored
+        is_other = best[choice.backbone_id] is not choice
+        return -complete, -covered, not choice.is_own, is_other, estimator_of(choice) != "exact"
+
+    return tuple(sorted(by_age, key=order))
+
+
+def _num_complete(choice: MeasuredChoice | BackboneChoice) -> int:
+    """Datasets of which all that can be measured is."""
+    return len(choice.complete) if isinstance(choice, BackboneChoice) else int(choice.is_complete)
 
 
 def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
@@ -175,39 +222,25 @@ def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
     return tuple(choice for choice in choices if (choice.backbone_id, choice.spec_id) not in used)
 
 
-def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
-    """Samples with a measurement, and all."""
-
-    def count() -> tuple[int, int]:
-        table = table_of(store, scores)
-        if table is not None:
-            sql = f"SELECT count(rank) AS num_scored, count(*) AS num_samples FROM ({table_sql(table, 'rank')})"
-        else:
-            measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
-            sql = f"""
-                WITH manifest AS (SELECT content_id FROM ({manifest_sql(store, scores.dataset_id)}))
-                SELECT count(*) AS num_scored, (SELECT count(*) FROM manifest) AS num_samples
-                FROM manifest SEMI JOIN ({measured}) USING (content_id)
-            """
-        (row,) = store.query(sql).to_pylist()
-        return row["num_scored"], row["num_samples"]
-
-    key = "coverage", scores.dataset_id, scores.backbone_id, scores.spec_id, what_is_read(store, scores)
-    return remembered(store, key, count)
-
-
 def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
-    """Everything that any dataset was measured with, in the order of `measured_choices`."""
-    found: dict[tuple[str, str, str], list[tuple[DatasetChoice, int]]] = {}
+    """Everything that any dataset was measured with, in the order of `measured_choices`: what is complete for most
+    datasets first.
+    """
+    found: dict[tuple[str, str, str], list[tuple[DatasetChoice, MeasuredChoice]]] = {}
     for dataset in dataset_choices(store):
         for choice in measured_choices(store, dataset.dataset_id) if dataset.has_index else ():
-            measured = choice.backbone_id, choice.spec_id, choice.title
-            found.setdefault(measured, []).append((dataset, choice.num_scored))
+            found.setdefault((choice.backbone_id, choice.spec_id, choice.title), []).append((dataset, choice))
     choices = [
-        BackboneChoice(*measured, tuple(dataset for dataset, _ in items), sum(count for _, count in items))
+        BackboneChoice(
+            *measured,
+            datasets=tuple(dataset for dataset, _ in items),
+            num_scored=sum(choice.num_scored for _, choice in items),
+            complete=tuple(dataset.dataset_id for dataset, choice in items if choice.is_complete),
+            is_own=any(choice.is_own for _, choice in items),
+        )
         for measured, items in found.items()
     ]
-    return _best_first(store, choices)
+    return _best_first(store, choices, store.catalogue.runs())
 
 
 def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:

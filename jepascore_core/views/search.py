@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from jepascore_core.store import Store
+from jepascore_core.views.coverage import coverage
 from jepascore_core.views.score_set import (
     SAMPLE_FIELDS,
     Label,
     ScoredSample,
     ScoreSet,
+    covered_sql,
     label_filter,
     scored_sql,
     to_scored_samples,
@@ -49,12 +51,17 @@ class SampleSearch:
 
 @dataclass(frozen=True, slots=True)
 class FoundSamples:
-    """One page of what was found. `page` counts from 1 and is one that exists."""
+    """One page of what was found, among `num_samples` of the dataset. `page` counts from 1 and is one that exists.
+
+    `num_unscored` samples fit in all but the percentile, which they do not have.
+    """
 
     samples: tuple[ScoredSample, ...]
     num_found: int
     page: int
     num_pages: int
+    num_samples: int
+    num_unscored: int
 
 
 def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: int, per_page: int) -> FoundSamples:
@@ -73,7 +80,15 @@ def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: i
         f"LIMIT {int(per_page)} OFFSET {int((page - 1) * per_page)}",
         parameters,
     ).to_pylist()
-    return FoundSamples(to_scored_samples(rows), num_found, page, num_pages)
+    num_scored, num_samples = coverage(store, scores)
+    unscored = _num_unscored(store, scores, wanted) if num_scored < num_samples else 0
+    return FoundSamples(to_scored_samples(rows), num_found, page, num_pages, num_samples, unscored)
+
+
+def _num_unscored(store: Store, scores: ScoreSet, wanted: SampleSearch) -> int:
+    condition, parameters = _condition(replace(wanted, low=0.0, high=100.0))
+    sql = f"SELECT count(*) AS n FROM ({covered_sql(store, scores)}) WHERE score IS NULL AND {condition}"
+    return int(store.query(sql, parameters)["n"][0].as_py())
 
 
 def _condition(wanted: SampleSearch) -> tuple[str, list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -23,6 +23,7 @@ from jepascore_core.views.names import DEFINITION_HELP, DEFINITION_SHORT
 from jepascore_core.views.score_set import Label, ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
+from pages.ui.coverage import draw_coverage
 from pages.ui.estimates import NO_SPECTRUM
 from pages.ui.live import await_change, is_filling
 from pages.ui.pick import pick_many, pick_one
@@ -62,7 +63,9 @@ def choose_scores() -> ScoreSet | None:
         picked = pick_one("Backbone", state.BACKBONE, options)
     with columns[2]:
         definition = choose_definition()
-    return measured[picked or ""].scores(dataset.dataset_id, definition)
+    scores = measured[picked or ""].scores(dataset.dataset_id, definition)
+    draw_coverage([scores])
+    return scores
 
 
 def measured_by_id(dataset: DatasetChoice) -> dict[str, MeasuredChoice]:
@@ -94,14 +97,18 @@ def say_what_failed(dataset_id: str | None = None) -> None:
 def choose_measured(
     dataset: DatasetChoice, place: DeltaGenerator, least: int, resets: Sequence[str] = ()
 ) -> tuple[MeasuredChoice, ...]:
-    """At least so many of the backbones that measured a dataset, chosen in `place`; with fewer none, and what to do."""
+    """At least so many of the backbones that measured a dataset, chosen in `place`; with fewer none, and what to do.
+
+    Those that are not complete are left to be chosen, unless none is.
+    """
     measured = measured_by_id(dataset)
     if not measured:
         return ()
     options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
     with place:
-        picked = pick_many("Backbones", state.BACKBONES, options, tuple(options)[:least], resets=resets)
+        picked = pick_many("Backbones", state.BACKBONES, options, complete_first(measured, least), resets=resets)
     if len(picked) >= least:
+        draw_coverage([measured[identifier].scores(dataset.dataset_id) for identifier in picked])
         return tuple(measured[identifier] for identifier in picked)
     if len(measured) >= least:
         nothing_yet(f"Choose at least {least} backbones above, or measure another on the Runs page.")
@@ -110,6 +117,12 @@ def choose_measured(
         nothing_yet(f"{dataset.name} is measured with {known}; comparing takes {least}. Start another run.")
     await_change(lambda: len(measured_choices(store(), dataset.dataset_id)))
     return ()
+
+
+def complete_first(measured: Mapping[str, MeasuredChoice], most: int) -> tuple[str, ...]:
+    """What is shown of some choices unless a person chooses: the first complete ones, or of all if none is complete."""
+    complete = [identifier for identifier, choice in measured.items() if choice.is_complete]
+    return tuple((complete or list(measured))[:most])
 
 
 def choose_definition(resets: Sequence[str] = ()) -> Definition:
@@ -133,7 +146,7 @@ def label_id(label: Label) -> str:
 def plain_title(choice: MeasuredChoice) -> str:
     """Its title, with its coverage while that is not complete."""
     title = marked_title(choice)
-    return title if choice.coverage >= 1 else f"{title} · {percent_text(choice.coverage)} scored"
+    return title if choice.is_complete else f"{title} · {percent_text(choice.coverage)} scored"
 
 
 def marked_title(choice: MeasuredChoice | BackboneChoice) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from jepascore_core.agreement_figures import agreement_figure, overlap_figure
+from jepascore_core.errors import TooFewImagesError
 from jepascore_core.views.agreement import agreement, extreme_overlaps
 from jepascore_core.views.choices import MeasuredChoice, class_choices
 from jepascore_core.views.extremes import class_extremes
@@ -52,8 +53,8 @@ def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_set
     look_ahead(partial(extreme_overlaps, store(), score_sets, per_group, [label]))
     look_ahead(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
     _draw_rows(chosen, score_sets, label, per_group)
-    _draw_agreement(score_sets, label, per_group)
-    draw_scatter(chosen, score_sets)
+    if _draw_agreement(score_sets, label, per_group):
+        draw_scatter(chosen, score_sets)
 
 
 def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet], label: Label, n: int) -> None:
@@ -69,9 +70,14 @@ def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet],
         open_sample(score_sets[event.section], event.sample_key)
 
 
-def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> None:
+def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> bool:
+    """How alike they are in numbers; whether enough samples are common to say so."""
     st.subheader("Agreement", anchor=False)
-    found = agreement(store(), score_sets)
+    try:
+        found = agreement(store(), score_sets)
+    except TooFewImagesError as error:
+        st.info(plain(str(error)), icon=":material/info:")
+        return False
     left, right = st.columns([2, 3], gap="large")
     with left:
         measure = pick_one("Rank correlation", state.CORRELATION, MEASURES, segments=True, help=MEASURES_HELP)
@@ -91,6 +97,7 @@ def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> Non
         else:
             st.caption("Every class has too few common samples to compare its extremes.")
     _draw_overlap_table(score_sets, dict(zip(score_sets, found.titles, strict=True)), label, n)
+    return True
 
 
 def _overlap_sentence(curves: Sequence[OverlapCurve]) -> str:

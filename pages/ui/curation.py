@@ -19,6 +19,7 @@ from jepascore_core.curation import (
 from jepascore_core.curation.columns import load_columns
 from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_decisions
 from jepascore_core.curation.evaluation import prepare_changes
+from jepascore_core.curation.named import asked_scores
 from jepascore_core.figures import before_after_figure, class_balance_figure
 from jepascore_core.views.formats import count_text, percent_text
 from jepascore_core.views.memory import look_ahead
@@ -26,6 +27,7 @@ from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.charts import chart
+from pages.ui.coverage import draw_coverage
 from pages.ui.curation_exports import draw_exports
 from pages.ui.curation_forms import draw_adders
 from pages.ui.curation_recipes import draw_recipes
@@ -37,6 +39,10 @@ from pages.ui.samples import to_tiles
 from pages.ui.text import plain
 
 PREVIEW_SAMPLES = 12
+UNMEASURED = (
+    "They have no score under this backbone, or under one that a rule names. A rule that needs one leaves them out of "
+    "the list; other rules keep or drop them."
+)
 
 
 def draw_curation(scores: ScoreSet) -> None:
@@ -45,6 +51,7 @@ def draw_curation(scores: ScoreSet) -> None:
     curation = choose_curation()
     draw_adders(scores, curation)
     draw_recipes(scores, curation)
+    draw_coverage(asked_scores(store(), scores, curation)[1:])
     decisions = decisions_of(store(), scores.dataset_id)
     if lost := lost_decisions(store(), scores.dataset_id):
         st.info(plain(describe_lost(lost)), icon=":material/link_off:")
@@ -65,10 +72,11 @@ def draw_curation(scores: ScoreSet) -> None:
 def _draw_counts(result: CurationResult) -> None:
     counts = result.counts
     share = f"{percent_text(counts.kept / counts.total)} of all" if counts.total else None
+    left_out = f"{count_text(counts.unscored)} left out by a rule" if counts.unscored else None
     shown = (
         ("Kept", counts.kept, share, None),
         ("Dropped", counts.dropped, None, None),
-        ("Not measured", counts.unscored, None, "A rule needs a score they have not."),
+        ("Not measured", counts.unmeasured, left_out, UNMEASURED),
         ("Decided by people", counts.decided, None, "Decisions override rules."),
         ("Unreadable files", counts.num_unreadable, None, "The Runs page says why."),
     )

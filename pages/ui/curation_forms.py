@@ -29,7 +29,7 @@ from jepascore_core.errors import RuleError
 from jepascore_core.views.choices import class_choices, measured_choices
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
-from pages.ui.choose import measured_id
+from pages.ui.choose import complete_first, measured_id, plain_title
 from pages.ui.curation_rules import KEEPER_TITLES, set_curation
 from pages.ui.text import plain
 
@@ -95,7 +95,7 @@ def _score_form(scores: ScoreSet) -> Chip | None:
     companion = st.selectbox("Which score", list(SCORE_TITLES), format_func=SCORE_TITLES.__getitem__)
     if companion is not None:
         st.caption(HONESTY)
-    choices = {measured_id(item): item.title for item in measured_choices(store(), scores.dataset_id)}
+    choices = {measured_id(item): plain_title(item) for item in measured_choices(store(), scores.dataset_id)}
     own = f"{scores.backbone_id}@{scores.spec_id}"
     backbone = st.selectbox("Under", list(choices), index=list(choices).index(own), format_func=choices.__getitem__)
     column = Column(name, None if backbone == own else backbone, companion)
@@ -109,11 +109,14 @@ def _score_form(scores: ScoreSet) -> Chip | None:
 
 
 def _agreement_form(scores: ScoreSet) -> Chip | None:
-    choices = {measured_id(item): item.title for item in measured_choices(store(), scores.dataset_id)}
+    measured = {measured_id(item): item for item in measured_choices(store(), scores.dataset_id)}
+    choices = {name: plain_title(item) for name, item in measured.items()}
     if len(choices) < 2:
         st.caption("Measure the dataset with a second backbone first: then you can drop what several find unlikely.")
         return None
-    chosen = st.multiselect("Backbones", list(choices), default=list(choices)[:3], format_func=choices.__getitem__)
+    chosen = st.multiselect(
+        "Backbones", list(choices), default=complete_first(measured, 3), format_func=choices.__getitem__
+    )
     names = [name for name in PERCENTILES if name != "score"]
     name = st.selectbox("Look at", names, format_func=PERCENTILES.__getitem__, key="agreement-column")
     cut = st.number_input("Unlikely is below", 0.5, 99.5, 5.0, 0.5, help="A percentile.")

@@ -11,6 +11,7 @@ from jepascore_core.curation.recipe_book import (
     compare_recipes,
     describe_changes,
     duplicate_recipe,
+    missing_scores,
     recipe_changes,
     remove_recipe,
     save_recipe,
@@ -69,6 +70,9 @@ def _draw_one(saved: SavedRecipe) -> None:
         recipe = saved.recipe
         kept = f"{count_text(recipe.result.get('kept', 0))} of {count_text(recipe.num_samples)} kept when it was saved"
         st.markdown(f"**{plain(saved.name)}** · {kept}, {plain(saved.changed_at[:16].replace('T', ' '))} UTC")
+        missing = missing_scores(store(), saved.dataset_id, recipe)
+        if missing:
+            st.warning(plain(missing), icon=":material/hourglass_bottom:")
         st.code(to_text(saved.recipe.curation) or "all", language=None, wrap_lines=True)
         with st.container(horizontal=True):
             st.button("Open", key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))

@@ -8,6 +8,7 @@ from jepascore_core.curation import OnePer, curation_of
 from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
 from jepascore_core.curation.neighbours import NearGroups, describe_search, known_near_groups
 from jepascore_core.curation.rules import KEEPERS, NEAR_RADIUS, Keeper
+from jepascore_core.views.coverage import coverage
 from jepascore_core.views.formats import count_text, plural, score_text
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
@@ -49,7 +50,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
 def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str, found: NearGroups | None) -> None:
     counts = duplicate_groups(store(), scores, radius, keep, 0, 1)
     if found is not None:
-        st.caption(describe_search(found))
+        st.caption(f"{describe_search(found)}{_left_out_text(scores)}")
     if not counts.num_groups:
         st.info("There are no duplicates of this kind.")
         return
@@ -66,6 +67,14 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
     if event is not None:
         choose_keeper(store(), scores, radius, shown.groups[event.section].group_id, event.sample_key, who)
         st.rerun()
+
+
+def _left_out_text(scores: ScoreSet) -> str:
+    """How many samples a search by embeddings does not cover, "" if it covers all."""
+    scored, samples = coverage(store(), scores)
+    if scored == samples:
+        return ""
+    return f" {count_text(samples - scored)} of {plural(samples, 'sample')} are not scored: they were not compared."
 
 
 def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:

@@ -12,6 +12,7 @@ from jepascore_core.views.score_set import ScoreSet
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import choose_dataset, choose_definition, measured_by_id, plain_title
+from pages.ui.coverage import draw_coverage
 from pages.ui.extremes import draw_class_list, draw_extremes
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.searching import draw_search
@@ -52,6 +53,7 @@ def choose_explored() -> Explored | None:
     with columns[2]:
         definition = choose_definition()
     score_sets = tuple(measured[name].scores(dataset.dataset_id, definition) for name in names)
+    draw_coverage(score_sets)
     return Explored(names, tuple(measured[name].title for name in names), score_sets)
 
 

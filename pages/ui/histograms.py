@@ -10,7 +10,7 @@ import streamlit as st
 
 from jepascore_core.figures import Shape, histogram_figure
 from jepascore_core.score import Definition
-from jepascore_core.views.choices import BackboneChoice, backbone_choices, coverage, offered
+from jepascore_core.views.choices import BackboneChoice, backbone_choices, offered
 from jepascore_core.views.distribution import (
     GROUPINGS,
     GroupBy,
@@ -21,7 +21,6 @@ from jepascore_core.views.distribution import (
 )
 from jepascore_core.views.estimates import estimates
 from jepascore_core.views.formats import count_text, plural, score_text, z_text
-from jepascore_core.views.names import score_titles
 from jepascore_core.views.references import default_reference
 from jepascore_core.views.score_set import ScoreSet
 from jepascore_core.views.shapes import FINE_BINS
@@ -30,6 +29,7 @@ from pages.ui.bar_samples import draw_bar_samples, keep_bars
 from pages.ui.cached import store
 from pages.ui.charts import chart
 from pages.ui.choose import NO_DATASET, choose_definition, marked_title, measured_id, nothing_yet, say_what_failed
+from pages.ui.coverage import draw_coverage
 from pages.ui.live import await_change
 from pages.ui.pick import pick_many, pick_one
 from pages.ui.text import plain
@@ -87,10 +87,8 @@ def choose_score_sets() -> Chosen | None:
     with columns[1]:
         options = {dataset.dataset_id: dataset.name for choice in chosen for dataset in choice.datasets}
         home = default_reference(store(), chosen[0])
-        # The reference is among those that are shown.
-        first_ones = sorted(sorted(options, key=lambda key: key != home)[:MAX_DATASETS], key=list(options).index)
-        dataset_ids = pick_many("Datasets", state.DATASETS, options, tuple(first_ones), resets=RESETS)
-        dataset_ids = dataset_ids or tuple(first_ones)
+        shown = _shown_first(chosen, tuple(options), home)
+        dataset_ids = pick_many("Datasets", state.DATASETS, options, shown, resets=RESETS) or shown
     with columns[2]:
         reference = (
             pick_one("Reference", state.REFERENCE, options, default=home, help=REFERENCE_HELP, resets=RESETS)
@@ -99,7 +97,20 @@ def choose_score_sets() -> Chosen | None:
     with columns[3]:
         definition = choose_definition(RESETS)
     panels = tuple((choice.title, _score_sets(choice, dataset_ids, definition)) for choice in chosen)
-    return Chosen(tuple(panel for panel in panels if panel[1]), reference)
+    found = Chosen(tuple(panel for panel in panels if panel[1]), reference)
+    draw_coverage(found.score_sets)
+    return found
+
+
+def _shown_first(
+    chosen: Sequence[BackboneChoice], dataset_ids: Sequence[str], reference: str | None
+) -> tuple[str, ...]:
+    """Datasets that are shown unless a person chooses: those of which no backbone measured only a part, else any; the
+    reference is among them."""
+    parts = {item.dataset_id for choice in chosen for item in choice.datasets if item.dataset_id not in choice.complete}
+    complete = [name for name in dataset_ids if name not in parts or name == reference]
+    first_ones = sorted(complete or dataset_ids, key=lambda name: name != reference)[:MAX_DATASETS]
+    return tuple(sorted(first_ones, key=list(dataset_ids).index))
 
 
 def _score_sets(choice: BackboneChoice, dataset_ids: Sequence[str], definition: Definition) -> tuple[ScoreSet, ...]:
@@ -130,16 +141,6 @@ def draw_histograms(chosen: Chosen) -> None:
         )
         st.caption(f"{how} to see the samples there.")
     _draw_table(views)
-    _draw_coverage(chosen.score_sets)
-
-
-def _draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
-    """Which of the sets are only partly scored."""
-    for scores in score_sets:
-        scored, samples = coverage(store(), scores)
-        if scored < samples:
-            title = score_titles(store(), score_sets, "dataset")[scores]
-            st.caption(plain(f"{title}: {count_text(scored)} of {plural(samples, 'sample')} scored so far."))
 
 
 def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:

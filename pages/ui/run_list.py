@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from jepascore_core.deletions import delete_scores, plan_deletion
 from jepascore_core.runs import cancel_dataset, cancel_run, forget_run, resume_dataset, resume_run
 from jepascore_core.views.overview import DatasetOverview, Overview, overview
 from jepascore_core.views.progress import Progress
@@ -21,6 +22,7 @@ POLL_SECONDS = 1.0
 #: Up to four buttons stand beside the texts.
 WIDTHS = (5, 3)
 FORGET = "Takes it off this list; it measured nothing."
+DELETE = "Deletes the scores of this run, and the run."
 BUSY = "A run of this dataset is under way: cancel it first."
 
 
@@ -81,8 +83,24 @@ def _draw_run_actions(run: Progress) -> None:
         st.button("Retry failures", key=f"retry-{key}", on_click=_resume, args=(key, True), icon=":material/replay:")
     if run.state != "finished":
         st.button("Resume", key=f"resume-{key}", on_click=_resume, args=(key,), icon=":material/play_arrow:")
+    if run.measured is not None and run.num_done:
+        _draw_deletion(key)
     if run.can_be_forgotten:
         st.button("Forget", key=f"forget-{key}", on_click=forget_run, args=(store(), key), help=FORGET)
+
+
+def _draw_deletion(run_id: str) -> None:
+    """What goes with the scores is counted when somebody asks, since that reads them."""
+    box = st.popover("Delete", key=f"delete-{run_id}", icon=":material/delete:", help=DELETE, on_change="rerun")
+    with box:
+        if box.open:
+            st.markdown(plain(plan_deletion(store(), run_id).text))
+            confirmed = f"delete-{run_id}-confirmed"
+            st.button("Delete these scores", key=confirmed, on_click=_delete, args=(run_id,), type="primary")
+
+
+def _delete(run_id: str) -> None:
+    delete_scores(store(), run_id)
 
 
 def _resume(run_id: str, retry_failures: bool = False) -> None:

@@ -8,6 +8,8 @@ from jepascore_core.errors import TooFewImagesError
 from jepascore_core.trust.agreement import CompanionView, companion_view
 from jepascore_core.trust.gaussianity import MAX_IMAGES, Gaussianity, dataset_gaussianity
 from jepascore_core.trust_figures import companions_figure, lengths_figure, projections_figure
+from jepascore_core.views.agreement import MIN_COMMON
+from jepascore_core.views.coverage import coverage
 from jepascore_core.views.formats import PERCENT, percent_text, plural
 from jepascore_core.views.score_set import ScoreSet
 from pages.ui.cached import store
@@ -40,10 +42,10 @@ def draw_gaussianity(scores: ScoreSet) -> None:
         chart(projections_figure(view), "projections", "Projections of the embeddings")
     with right:
         chart(lengths_figure(view), "lengths", "Lengths of the embeddings")
-    _draw_numbers(view)
+    _draw_numbers(view, scores)
 
 
-def _draw_numbers(view: Gaussianity) -> None:
+def _draw_numbers(view: Gaussianity, scores: ScoreSet) -> None:
     rows = [
         _row("Distance of random projections to the normal", view.distance, view.normal_distance),
         _row("Distance of the worst principal axis", view.axis_distance, view.normal_axis_distance),
@@ -52,8 +54,10 @@ def _draw_numbers(view: Gaussianity) -> None:
     st.table(rows)
     looked_at = f"{view.num_directions:,} widest of {view.dimension:,} dimensions"
     drawn = " drawn at random" if view.num_images == MAX_IMAGES else ""
+    scored, samples = coverage(store(), scores)
+    part = f" ({scored:,} of {plural(samples, 'sample')} are scored)" if scored < samples else ""
     st.caption(
-        f"{plural(view.num_images, 'image')}{drawn}, the {looked_at}, whitened: a linear change of the embedding "
+        f"{plural(view.num_images, 'image')}{drawn}{part}, the {looked_at}, whitened: a linear change of the embedding "
         "shifts all scores alike, so only the shape counts. A Gaussian of many dimensions lies near a sphere: its "
         f"lengths are nearly all 1. Isotropy before whitening: {percent_text(view.isotropy)} (100{PERCENT}: as wide in "
         "all directions). The limits of the word above were tried in simulation: a true Gaussian was never called "
@@ -70,9 +74,12 @@ def _row(what: str, value: float, normal: float) -> dict[str, str]:
 def draw_companions(scores: ScoreSet) -> None:
     """Rank correlations of the companions with the score and, where defects are named, who finds them."""
     view = companion_view(store(), scores)
-    if not view.agreements:
-        return
+    if not view.agreements and view.num_images >= MIN_COMMON:
+        return  # all of them are still to be worked out
     st.subheader("What cheaper scores say", anchor=False)
+    if not view.agreements:
+        st.info(f"Rank correlations need at least {MIN_COMMON} images with a score: {view.num_images:,} have one.")
+        return
     st.caption(
         "Companions come from the embeddings alone: nearness to other images, to the centre, and length. Where one "
         "finds what you want to drop and the score does not, cut by it: rules on Curate take them by name."

@@ -35,7 +35,16 @@ COMMANDS = dict(commands())
 def test_these_are_the_commands():
     assert set(COMMANDS) == {
         *("add", "datasets list", "datasets failures", "datasets cancel", "remove"),
-        *("score", "runs list", "runs follow", "runs cancel", "runs resume", "runs forget", "runs failures"),
+        *(
+            "score",
+            "runs list",
+            "runs follow",
+            "runs cancel",
+            "runs resume",
+            "runs forget",
+            "runs failures",
+            "runs delete",
+        ),
         *("export", "duplicates", "backbones", "demo", "doctor", "app"),
         *("decisions list", "decisions history", "decisions keep", "decisions drop", "decisions clear"),
         *("decisions undo", "decisions redo"),

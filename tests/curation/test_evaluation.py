@@ -346,3 +346,21 @@ def test_new_measurements_are_seen(store):
     dataset = store.catalogue.dataset(scores.dataset_id)
     add_measurements(store, dataset, add_backbone(store), {samples[1].sample_key: 5.0}, samples=samples)
     assert apply(store, scores, parse("score >= 0")).counts.unscored == 1
+
+
+def test_not_measured_is_all_that_has_no_score_under_what_the_page_or_a_rule_uses(store: Store) -> None:
+    samples = make_samples("aabbcc")
+    dataset, keys = add_dataset(store, "half", samples), [sample.sample_key for sample in samples]
+    mine, other = add_backbone(store), add_backbone(store, "timm:resnet18.a1")
+    scores = add_measurements(store, dataset, mine, dict.fromkeys(keys[:4], 1.0), samples=samples)
+    add_measurements(store, dataset, other, dict.fromkeys(keys[1:3], 1.0), samples=samples)
+    counts = {}
+    for text in ("", "width > 0", "class_percentile >= 0", f'percentile["{other.backbone_id}"] >= 0'):
+        found = apply(store, scores, parse(text)).counts
+        counts[text.partition("[")[0]] = found.kept, found.unscored, found.unmeasured
+    assert counts == {
+        "": (6, 0, 2),
+        "width > 0": (6, 0, 2),
+        "class_percentile >= 0": (4, 2, 2),
+        "percentile": (2, 4, 4),
+    }

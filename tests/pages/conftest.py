@@ -36,7 +36,7 @@ def home_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def open_page(home_store: Store) -> Callable[..., AppTest]:
     """Open a page the way a visitor does: open_page() is home, open_page("pages/explore.py", dataset=...) a page."""
 
-    def run(page: str | None = None, /, **parameters: str) -> AppTest:
+    def run(page: str | None = None, /, **parameters: str | list[str]) -> AppTest:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
         app.query_params.update(parameters)
         if page is not None:

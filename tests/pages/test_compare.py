@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import decide
 from jepascore_core.store import Store
-from tests.conftest import add_backbone, add_measurements
+from tests.conftest import SPEC, add_backbone, add_measurements
 from tests.pages.reading import figure, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import Situation, estimate, measure_again, put, score_of
 
@@ -42,12 +42,12 @@ def test_nothing_to_compare_yet(
 def test_a_second_backbone_fills_the_page(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "running")
     app = open_page(PAGE)
-    measure_again(home_store, found)
-    assert [section["title"] for section in sections(app.run(), "backbone-rows")] == [
-        "ViT-Ti/16 (timm)",
-        "ResNet-18 (timm)",
-    ], "the one that was measured first leads"
-    assert "Over 27 samples that all of them measured" in said(app)
+    second = measure_again(home_store, found)
+    assert "Choose at least 2 backbones above" in said(app.run()), "what is scored in part is not chosen for anybody"
+    app = open_page(PAGE, backbones=[found.measured, f"{second.backbone_id}@{SPEC.spec_id}"])
+    assert [section["title"] for section in sections(app, "backbone-rows")] == ["ViT-Ti/16 (timm)", "ResNet-18 (timm)"]
+    assert "**27 of 36 images scored**" in said(app)
+    assert "need at least 30 images with a score under all that is compared: 27 have one." in said(app)
 
 
 def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -123,9 +123,8 @@ def test_classes_that_are_not_measured_by_both(open_page: Callable[..., AppTest]
     backbone = add_backbone(home_store, "timm:resnet18.test")
     some = {key: score for key, score in score_of(found.samples).items() if key.startswith("emu")}
     add_measurements(home_store, found.dataset, backbone, some, samples=found.samples)
-    app = open_page(PAGE)
-    assert "No sample of this class is measured by all of them yet." in said(app)
-    assert "Over 12 samples" in said(app)
+    app = open_page(PAGE, backbones=[found.measured, f"{backbone.backbone_id}@{SPEC.spec_id}"])
+    assert "need at least 30 images with a score under all that is compared: 12 have one." in said(app)
 
 
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:

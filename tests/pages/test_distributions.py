@@ -212,7 +212,7 @@ def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_
 
 def test_what_is_scored_in_part_is_said(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
-    assert "digits: 27 of 36 samples scored so far." in said(open_page(PAGE))
+    assert "**27 of 36 images scored**" in said(open_page(PAGE))
 
 
 def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -278,7 +278,7 @@ def test_search_by_decision(open_page: Callable[..., AppTest], home_store: Store
     one(app, "selectbox", "Decision").set_value("open").run()
     assert len(search(app)) == 35
     one(app, "selectbox", "Decision").set_value("keep").run()
-    assert "0 samples found." in said(app)
+    assert "0 of 36 samples found." in said(app)
 
 
 def test_found_samples_have_pages(open_page: Callable[..., AppTest], home_store: Store) -> None:

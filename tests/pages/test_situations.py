@@ -32,7 +32,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     "pages/curate.py": (NO_DATASET, UNDER_WAY, "Nothing is dropped yet.", NO_SCORES),
     "pages/distributions.py": (
         NO_DATASET,
-        "27 of 36 samples scored",
+        "27 of 36 images scored",
         "Click a bar",
         "Nothing is measured",
     ),

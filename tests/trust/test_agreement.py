@@ -51,7 +51,7 @@ def test_companions_that_need_more_images_are_missing_and_slow_ones_pending(
     monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 5)
     # The k-NN was worked out and kept just now.
     assert (companion_view(store, scores).missing, companion_view(store, scores).pending) == (("Mahalanobis",), ())
-    more, _ = put_embeddings(store, ["a", "b"] * 10, name="more")
+    more, _ = put_embeddings(store, ["a", "b"] * 15, name="more")
     view = companion_view(store, more)
     assert ([row.title for row in view.agreements], view.missing) == (["norm"], ())
     assert [work.companion for work in view.pending] == ["knn", "mahalanobis"]

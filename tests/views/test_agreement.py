@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import TooFewImagesError, UnknownNameError
 from jepascore_core.store import Store
 from jepascore_core.views.agreement import (
+    MIN_COMMON,
     agreement,
     disagreements,
     extreme_overlaps,
@@ -40,7 +41,7 @@ def test_only_common_samples_count(store):
     first, second = rng.normal(size=60), rng.normal(size=60)
     mixed = first + second
     sets = measured(store, [[*first[:50], *[None] * 10], second, mixed])
-    found = agreement(store, sets)
+    found = agreement(store, sets, least=0)
     assert found.num_common == found.num_kendall == 50
     assert found.titles == ("net0 (timm)", "net1 (timm)", "net2 (timm)")
     columns = [first[:50], second[:50], mixed[:50]]
@@ -52,20 +53,20 @@ def test_only_common_samples_count(store):
 
 def test_two_definitions_of_one_backbone(store):
     (rank,) = measured(store, [[1, 2, 3]])
-    found = agreement(store, [rank, replace(rank, definition="paper")])
+    found = agreement(store, [rank, replace(rank, definition="paper")], least=0)
     assert found.titles == ("net0 (timm), Rank (our default)", "net0 (timm), Paper's listing")
     assert found.spearman[0][1] == pytest.approx(1)
 
 
 def test_constant_scores_have_no_correlation(store):
-    found = agreement(store, measured(store, [[1, 2, 3], [5, 5, 5]]))
+    found = agreement(store, measured(store, [[1, 2, 3], [5, 5, 5]]), least=0)
     assert found.spearman == ((1.0, None), (None, 1.0))
     assert found.kendall == ((1.0, None), (None, 1.0))
 
 
 def test_nothing_in_common(store):
     sets = measured(store, [[1, None], [None, 1]])
-    found = agreement(store, sets)
+    found = agreement(store, sets, least=0)
     assert (found.num_common, found.spearman[0][1], found.kendall[0][1]) == (0, None, None)
     assert extreme_overlaps(store, sets) == ()
     assert percentile_scatter(store, *sets).points == ()
@@ -74,8 +75,8 @@ def test_nothing_in_common(store):
 
 def test_within_a_class(store):
     sets = measured(store, [[1, 2, 3, 1, 2, 3], [1, 2, 3, 3, 2, 1]], ["a"] * 3 + ["b"] * 3)
-    assert agreement(store, sets, labels=["a"]).spearman[0][1] == pytest.approx(1)
-    assert agreement(store, sets, labels=["b"]).spearman[0][1] == pytest.approx(-1)
+    assert agreement(store, sets, labels=["a"], least=0).spearman[0][1] == pytest.approx(1)
+    assert agreement(store, sets, labels=["b"], least=0).spearman[0][1] == pytest.approx(-1)
 
 
 def test_score_sets_of_two_datasets_are_refused(store):
@@ -147,8 +148,23 @@ def test_spearman_is_scipys(pairs):
     first, second = np.array(pairs, dtype=float).T
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        found = agreement(store, measured(store, [first, second])).spearman[0][1]
+        found = agreement(store, measured(store, [first, second]), least=0).spearman[0][1]
     if len(set(first)) == 1 or len(set(second)) == 1:
         assert found is None
     else:
         assert found == pytest.approx(np.corrcoef(rankdata(first), rankdata(second))[0, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize("common", [MIN_COMMON - 1, MIN_COMMON])
+def test_fewer_than_thirty_common_samples_are_not_correlated(store: Store, common: int) -> None:
+    samples = make_samples("a" * 40)
+    dataset, keys = add_dataset(store, "d", samples), [sample.sample_key for sample in samples]
+    sets = []
+    for name, number in (("timm:resnet18.a1", 40), ("timm:resnet34.a1", common)):
+        values = {key: float(place) for place, key in enumerate(keys[:number])}
+        sets.append(add_measurements(store, dataset, add_backbone(store, name), values, samples=samples))
+    if common == MIN_COMMON:
+        assert agreement(store, sets).spearman[0][1] == pytest.approx(1)
+        return
+    with pytest.raises(TooFewImagesError, match=r"at least 30 images .*: 29 have one"):
+        agreement(store, sets)

@@ -3,7 +3,7 @@
 import pytest
 
 from jepascore_core.errors import DatasetNotReadyError
-from jepascore_core.records import MeasurementSpec
+from jepascore_core.records import MeasurementSpec, RunState, SampleFailure
 from jepascore_core.views.choices import (
     backbone_choices,
     class_choices,
@@ -11,6 +11,7 @@ from jepascore_core.views.choices import (
     estimator_of,
     measured_choices,
     offered,
+    shown_first,
 )
 from jepascore_core.views.names import (
     asked_title,
@@ -20,7 +21,16 @@ from jepascore_core.views.names import (
     short_architecture,
 )
 from jepascore_core.views.score_set import ScoreSet, freshness, has_labels
-from tests.conftest import SPEC, add_backbone, add_dataset, add_estimates, add_measurements, make_sample, make_samples
+from tests.conftest import (
+    SPEC,
+    add_backbone,
+    add_dataset,
+    add_estimates,
+    add_measurements,
+    add_run,
+    make_sample,
+    make_samples,
+)
 
 
 def test_datasets_with_and_without_index(store):
@@ -70,7 +80,7 @@ def test_the_best_of_each_backbone_comes_first(store):
         add_estimates(store, dataset, backbone, everything, 0.5, samples=samples)
     expected = [
         "ViT-Ti/16 (timm)", "ResNet-18 (timm) calibrated",
-        "ResNet-18 (timm)", "ResNet-18 (timm) sketch", "ViT-Ti/16 (timm) calibrated",
+        "ResNet-18 (timm) sketch", "ViT-Ti/16 (timm) calibrated", "ResNet-18 (timm)",
     ]  # fmt: skip
     assert [choice.title for choice in measured_choices(store, dataset.dataset_id)] == expected
     assert [choice.title for choice in backbone_choices(store)] == expected
@@ -78,6 +88,69 @@ def test_the_best_of_each_backbone_comes_first(store):
     # The calibrated scores of the first one stand for its sketch of the same size.
     expected.remove("ResNet-18 (timm) sketch")
     assert [choice.title for choice in offered(store, measured_choices(store, dataset.dataset_id))] == expected
+
+
+def test_what_was_cancelled_halfway_is_not_shown_unless_chosen(store):
+    samples = make_samples("aabbcc")
+    dataset, keys = add_dataset(store, "d", samples), [sample.sample_key for sample in samples]
+    older, newer, half = (add_backbone(store, f"timm:resnet{size}.a1") for size in (18, 34, 50))
+    for backbone, number in ((older, 6), (newer, 6), (half, 2)):
+        add_measurements(store, dataset, backbone, dict.fromkeys(keys[:number], 1.0), samples=samples)
+        state = RunState.FINISHED if number == 6 else RunState.CANCELLED
+        add_run(store, dataset, backbone, state, num_total=6, num_measured=number)
+    titles = ["ResNet-34 (timm)", "ResNet-18 (timm)", "ResNet-50 (timm)"]
+    choices = measured_choices(store, dataset.dataset_id)
+    assert [choice.title for choice in choices] == titles, "complete first, then the latest"
+    assert [choice.is_complete for choice in choices] == [True, True, False]
+    assert shown_first(store) == choices[0].scores(dataset.dataset_id)
+    assert [choice.title for choice in backbone_choices(store)] == titles
+
+
+def test_the_best_covered_is_shown_where_nothing_is_complete(store):
+    samples = make_samples("aabbcc")
+    dataset, keys = add_dataset(store, "d", samples), [sample.sample_key for sample in samples]
+    for backbone, number in ((add_backbone(store, "timm:resnet18.a1"), 4), (add_backbone(store), 2)):
+        add_measurements(store, dataset, backbone, dict.fromkeys(keys[:number], 1.0), samples=samples)
+        add_run(store, dataset, backbone, RunState.CANCELLED, num_total=6, num_measured=number)
+    assert [choice.num_scored for choice in measured_choices(store, dataset.dataset_id)] == [4, 2]
+
+
+def test_failures_count_as_done(store):
+    samples = make_samples("aabb")
+    dataset, keys = add_dataset(store, "d", samples), [sample.sample_key for sample in samples]
+    first, second = add_backbone(store, "timm:resnet18.a1"), add_backbone(store)
+    add_measurements(store, dataset, first, dict.fromkeys(keys, 1.0), samples=samples)
+    add_run(store, dataset, first, num_total=4, num_measured=4)
+    add_measurements(store, dataset, second, dict.fromkeys(keys[:3], 1.0), samples=samples)
+    run = add_run(store, dataset, second, num_total=4, num_measured=3, num_failed=1)
+    last = samples[3]
+    failure = SampleFailure(last.sample_key, last.uri, "decode", "DecodeError", "broken", last.content_id)
+    store.catalogue.add_run_failures(run.run_id, [failure])
+    (choice, other) = measured_choices(store, dataset.dataset_id)
+    assert (choice.backbone_id, choice.num_scored, choice.num_failed) == (second.backbone_id, 3, 1)
+    assert choice.is_complete and other.is_complete
+    store.catalogue.clear_run_failures(run.run_id)
+    assert [item.is_complete for item in measured_choices(store, dataset.dataset_id)] == [True, False]
+
+
+def test_scores_of_shared_images_come_after_those_of_own_runs(store):
+    shared = make_samples("aabb")
+    one, two = add_dataset(store, "one", shared), add_dataset(store, "two", shared[:2])
+    keys = [sample.sample_key for sample in shared]
+    mine, other = add_backbone(store, "timm:resnet18.a1"), add_backbone(store)
+    add_measurements(store, two, mine, dict.fromkeys(keys[:2], 1.0), samples=shared)
+    add_run(store, two, mine, num_total=2, num_measured=2)
+    add_measurements(store, one, other, dict.fromkeys(keys, 1.0), samples=shared)
+    add_run(store, one, other, num_total=4, num_measured=4)
+    assert [(item.backbone_id, item.is_own) for item in measured_choices(store, two.dataset_id)] == [
+        (mine.backbone_id, True), (other.backbone_id, False),
+    ]  # fmt: skip
+    assert [(item.backbone_id, item.is_complete) for item in measured_choices(store, one.dataset_id)] == [
+        (other.backbone_id, True), (mine.backbone_id, False),
+    ]  # fmt: skip
+    found = backbone_choices(store)
+    assert [item.backbone_id for item in found] == [other.backbone_id, mine.backbone_id]
+    assert [item.complete for item in found] == [(one.dataset_id, two.dataset_id), (two.dataset_id,)]
 
 
 def test_classes_in_natural_order_and_unlabelled_ones(store):

@@ -56,8 +56,8 @@ def everything(store, sets):
         found[definition] = sorted((tuple((name, row[name]) for name in names) for row in rows), key=str)
         found[f"{definition} pairs"] = disagreements(store, one, two, within_class=definition == "tail", limit=50)
         found[f"{definition} summaries"] = class_summaries(store, one)
-    found["agreement"] = agreement(store, sets)
-    found["one class"] = agreement(store, sets, labels=["a"]).spearman
+    found["agreement"] = agreement(store, sets, least=0)
+    found["one class"] = agreement(store, sets, labels=["a"], least=0).spearman
     found["overlaps"] = extreme_overlaps(store, sets, n=4)
     found["scatter"] = percentile_scatter(store, first, second)
     found["extremes"] = class_extremes(store, second, ["a", None], 3)

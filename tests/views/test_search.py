@@ -76,3 +76,18 @@ def test_pages_hold_everything_once(scored, order):
     assert [(page.page, page.num_pages, page.num_found) for page in pages] == [(1, 2, 4), (2, 2, 4)]
     assert search_samples(*scored, SampleSearch(order=order), 99, 3) == pages[1]
     assert search_samples(*scored, SampleSearch(text="none"), 0, 3).num_pages == 1
+
+
+def test_what_is_not_scored_is_counted_beside_what_is_found(store):
+    samples = [make_sample(f"{label}/{number}.png", label) for label in "ab" for number in range(4)]
+    dataset, backbone = add_dataset(store, "part", samples), add_backbone(store)
+    some = {"a/0.png": 1.0, "a/1.png": 2.0, "b/0.png": 3.0}
+    scores = add_measurements(store, dataset, backbone, some, samples=samples)
+    counts = {}
+    for name, wanted in {
+        "all": SampleSearch(), "a": SampleSearch(labels=("a",)), "low": SampleSearch(labels=("a",), high=50),
+        "text": SampleSearch(text="b/3"),
+    }.items():  # fmt: skip
+        page = search_samples(store, scores, wanted, 1, 10)
+        counts[name] = page.num_found, page.num_samples, page.num_unscored
+    assert counts == {"all": (3, 8, 5), "a": (2, 8, 2), "low": (1, 8, 2), "text": (0, 8, 1)}

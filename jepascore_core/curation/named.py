@@ -1,0 +1,28 @@
+"""Which backbones and scores rules and steps are about."""
+
+from __future__ import annotations
+
+from jepascore_core.curation.compiling import Compiler
+from jepascore_core.curation.rules import Curation, Flag, walk
+from jepascore_core.store import Store
+from jepascore_core.views.score_set import ScoreSet
+
+
+def backbone_names(curation: Curation) -> tuple[str, ...]:
+    """Every backbone that rules or steps name."""
+    names: list[str | None] = []
+    for rule in curation.rules:
+        for condition in walk(rule):
+            names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
+    names += [step.backbone for step in curation.steps]
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def asked_scores(store: Store, scores: ScoreSet, curation: Curation) -> tuple[ScoreSet, ...]:
+    """List the page's scores, and then those of other backbones that rules and steps name.
+
+    Raises:
+        UnknownNameError: if one of these was not measured.
+    """
+    compiler = Compiler(store, scores)
+    return tuple(dict.fromkeys([scores, *(compiler.score_set(name) for name in backbone_names(curation))]))
