@@ -16,8 +16,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from jepascore_core.curation import ClassBalance
+from jepascore_core.views.bins import axis_labels, span_text
 from jepascore_core.views.detail import PlaceView, SpectrumView
-from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, percentile_range
+from jepascore_core.views.distribution import Histograms, HistogramSeries, percentile_range
 from jepascore_core.views.extremes import ClassSummary
 from jepascore_core.views.formats import percent_text, plural, score_text
 from jepascore_core.views.shapes import density, ecdf
@@ -88,7 +89,9 @@ def histogram_figure(
         shapes.append(_upright(mark, {"color": NEUTRAL, "width": 2}) | {"name": "this sample", "showlegend": True})
     title = f"JEPA-SCORE ({view.unit}), {HIGHER}"
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True, shapes=shapes, **room_for_legend(figure))
-    figure.update_xaxes(title=title)
+    labels = axis_labels(view) if shape == "histogram" else {}
+    ticks = {"tickvals": list(labels), "ticktext": list(labels.values())} if labels else {}
+    figure.update_xaxes(title=title, **ticks)
     heights = {
         "histogram": "Share of samples (%)" if share else "Samples",
         "density": f"Density (% of samples per {'nat' if view.reference is None else 'unit'})",
@@ -199,12 +202,7 @@ def _title_parts(series: HistogramSeries) -> tuple[str, str]:
 
 
 def _bin_text(view: Histograms, series: HistogramSeries, place: int) -> str:
-    low, high = bin_range(view, place)
-    if low is None or high is None:
-        ends = "" if low is None else f"more than {score_text(low)}"
-        span = ends or f"up to {score_text(high) if high is not None else 'any'}"
-    else:
-        span = f"{score_text(low)} to {score_text(high)}"
+    span = span_text(view, series, place)
     first, last = percentile_range(series, place)
     count = series.counts[place]
     counted = f"{plural(count, 'sample')} ({percent_text(count / series.num_scored)})"

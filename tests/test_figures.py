@@ -11,6 +11,7 @@ import pytest
 
 from jepascore_core import agreement_figures, figures
 from jepascore_core.curation import apply, before_after, parse
+from jepascore_core.figure_files import figure_csv
 from jepascore_core.views.agreement import agreement, percentile_scatter
 from jepascore_core.views.detail import sample_detail
 from jepascore_core.views.distribution import HistogramOptions, histograms
@@ -121,9 +122,31 @@ def test_histogram_shows_counts_shares_medians_and_bins(scored):
     assert [shape.x0 for shape in counts.layout.shapes] == [series.median for series in view.series]
     assert isinstance(counts.data[0], go.Bar)
     first, last = shares.data[0].hovertext[0], shares.data[0].hovertext[-1]
-    assert f"score up to {view.edges[1]:.1f}" in first
-    assert f"score more than {view.edges[-2]:.1f}" in last
+    assert f"score ≤ {view.edges[1]:.1f}<br>" in first
+    assert f"score > {view.edges[-2]:.1f}<br>" in last
     assert last.endswith("to 100.0")
+
+
+def test_bars_of_outliers_say_where_they_begin(store):
+    samples = make_samples(["a"] * 102)
+    values = {s.sample_key: float(n) / 50 for n, s in enumerate(samples)}
+    values |= {samples[0].sample_key: -88.7, samples[1].sample_key: -60.0, samples[-1].sample_key: 55.0}
+    scores = add_measurements(store, add_dataset(store, "d", samples), add_backbone(store), values, samples=samples)
+    view = histograms(store, [scores])
+    figure = figures.histogram_figure(view)
+    low, high = (f"{edge:.1f}".replace("-", "−") for edge in (view.edges[1], view.edges[-2]))
+    axis = figure.layout.xaxis
+    assert (axis.ticktext[0], axis.ticktext[-1]) == (f"≤ {low}", f"> {high}")
+    assert (axis.tickvals[0], axis.tickvals[-1]) == (figure.data[0].x[0], figure.data[0].x[-1])
+    assert all(view.edges[0] < place < view.edges[-1] for place in axis.tickvals)
+    first, last = figure.data[0].hovertext[0], figure.data[0].hovertext[-1]
+    assert f"score ≤ {low} (2 samples below the axis, from −88.7)" in first
+    assert f"score > {high} (1 sample above the axis, up to 55.0)" in last
+    rows = figure_csv(figure).splitlines()
+    assert f"score ≤ {low} (2 samples below the axis, from −88.7)" in rows[1]
+    assert f"score > {high} (1 sample above the axis, up to 55.0)" in rows[-1]
+    inside = histograms(store, [scores], HistogramOptions(edges=(-100.0, 0.0, 100.0)))
+    assert figures.histogram_figure(inside).layout.xaxis.ticktext is None
 
 
 def test_kept_and_dropped_stand_on_top_of_each_other_under_all(scored):

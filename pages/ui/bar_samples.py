@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from jepascore_core.views.bins import span_text
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, samples_between
 from jepascore_core.views.formats import count_text, plural
 from pages.ui import state
@@ -91,4 +92,5 @@ def _section(view: Histograms, series: HistogramSeries, places: list[int], limit
     )
     total = sum(series.counts[places[0] : places[-1] + 1])
     shown = f"{count_text(len(found))} of " if len(found) < total else ""
-    return Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores")
+    span = span_text(view, series, places[0], places[-1])
+    return Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores, {span}")

@@ -220,7 +220,7 @@ def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], hom
     app = open_page(PAGE, bars=["0-0-0-11", "0-1-11-11", "0-9-0-1", "7-0-0-1", "0-0-3-1", "0-0-0-999", "x"])
     first, second = home_store.catalogue.datasets()
     (shown,) = sections(app, f"bar-samples-{first.dataset_id}")
-    assert (shown["title"], shown["subtitle"]) == ("digits", "24 of 36 samples between the chosen scores")
+    assert (shown["title"], shown["subtitle"]) == ("digits", "24 of 36 samples between the chosen scores, 0.0 to 35.0")
     (shown,) = sections(app, f"bar-samples-{second.dataset_id}")
     assert (shown["title"], len(shown["tiles"])) == ("more digits", 1)
     assert gallery_data(app, f"bar-samples-{second.dataset_id}")["can_decide"]
