@@ -24,6 +24,16 @@ class SampleError(JepaScoreError):
         self.stage = stage
 
 
+class FileChangedError(SampleError):
+    """A file whose bytes are not those that were indexed: it is to be read again, whatever its size and time say."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The file changed since it was indexed. Add the dataset again to pick up the change.",
+            "read",
+        )
+
+
 class UnknownNameError(JepaScoreError):
     """A dataset, backbone, run or option name that does not exist; the message lists near matches."""
 
@@ -102,3 +112,11 @@ class TooFewImagesError(JepaScoreError):
 
 class ExportError(JepaScoreError):
     """An export that could not be written in whole; nothing of it was left behind."""
+
+
+class ImageChangedError(ExportError):
+    """An export that ended because the image at `uri` is not what was indexed."""
+
+    def __init__(self, message: str, uri: str) -> None:
+        super().__init__(message)
+        self.uri = uri

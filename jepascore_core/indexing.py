@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.indexing import IndexProgress, build_index
-from jepascore_core.datasets.manifest import count_rows
+from jepascore_core.datasets.manifest import count_rows, manifest_parts, read_part
 from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.errors import SourceError
 from jepascore_core.moves import switch_version
 from jepascore_core.records import DatasetRecord, DatasetState
+from jepascore_core.rereads import changed_files, forget_changed
 from jepascore_core.store import Store
 
 #: Counters are written at most this often, in seconds: a write costs as much as twenty unchanged files.
 REPORT_SECONDS = 0.25
+#: A new source is taken for the same dataset if it holds at least this share of its samples.
+MIN_SHARE_THERE = 0.5
 CANCELLED_AGAIN = "Cancelled: it is as it was before, and what was read is kept"
 
 
@@ -25,16 +33,22 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     """Build the next version of a dataset's index beside the current one, then switch to it.
 
     An unfinished version is continued. The version before the current one is kept for readers that still have it open.
-    If it raises, the current version is as it was, but the counters are those of the attempt.
+    If it raises, the current version is as it was, but the counters are those of the attempt. Of a dataset that is to
+    be moved, the new source must hold the images.
 
     Raises:
         SourceError: if the source as a whole cannot be read.
         RunCancelled, WorkerStopped: from `check`.
     """
     folder = store.dataset_folder(dataset.dataset_id)
-    version = _unfinished_version(folder, dataset.version) or f"index-{new_id()}"
     catalogue = store.catalogue
-    asked = dataset.wanted or {"kind": dataset.kind, "options": dataset.options}
+    wanted = dataset.wanted or {}
+    asked = {name: wanted.get(name, getattr(dataset, name)) for name in ("kind", "options", "source")}
+    reread = wanted.get("reread")
+    oldest = max(dataset.version or "", f"index-{reread}" if reread else "")
+    version = _unfinished_version(folder, oldest) or f"index-{new_id()}"
+    distrusted = changed_files(catalogue, dataset.dataset_id)
+    current = folder / dataset.version if dataset.version else None
 
     first: list[tuple[float, int]] = []
     reported = 0.0
@@ -60,15 +74,17 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
 
     catalogue.update_dataset(dataset.dataset_id, message="Looking for images")
     final = build_index(
-        Path(dataset.source),
+        Path(asked["source"]),
         SourceOptions.from_dict(asked["options"]),
         folder / version,
         store.thumbs_folder,
         folder / "unpacked",
-        folder / dataset.version if dataset.version else None,
+        None if reread else current,
         on_progress,
+        distrusted=distrusted,
     )
-    current = folder / dataset.version if dataset.version else None
+    is_move = current is not None and asked["source"] != dataset.source
+    moved = check_move(current, folder / version, dataset, asked["source"], wanted) if current and is_move else ""
     switch_version(catalogue, dataset.dataset_id, version, current, folder / version)
     catalogue.update_dataset(
         dataset.dataset_id,
@@ -81,8 +97,38 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     )
     if catalogue.dataset(dataset.dataset_id).wanted == dataset.wanted:  # else somebody has asked for more meanwhile
         catalogue.update_dataset(dataset.dataset_id, wanted=None)
+    forget_changed(catalogue, dataset.dataset_id, distrusted)
     _remove_old_versions(folder, keep={version, dataset.version})
-    return _counts_text(final.indexed, final.failed, final.reused)
+    if is_move:
+        store.forget_upload(dataset.source)
+    return moved + _counts_text(final.indexed, final.failed, final.reused)
+
+
+def check_move(old: Path, new: Path, dataset: DatasetRecord, source: str, wanted: dict[str, Any]) -> str:
+    """Compare the index of a new source with that of the former one; returns what was found, as a text.
+
+    Raises:
+        SourceError: if hardly any image of the dataset is there and it was not asked for `anyway`.
+    """
+    before, now = (_keys_and_bytes(folder) for folder in (old, new))
+    total = before.num_rows
+    same_bytes = pc.is_in(before["content_id"], pc.unique(now["content_id"]))
+    num_same = pc.sum(same_bytes).as_py() or 0
+    num_same_keys = before.join(now, ["sample_key", "content_id"], join_type="inner").num_rows
+    if num_same < MIN_SHARE_THERE * total and not wanted.get("anyway"):
+        shutil.rmtree(new, ignore_errors=True)
+        raise SourceError(
+            f"Only {num_same:,} of {total:,} samples of {dataset.name} are at {source} with the same bytes: this "
+            "is hardly the same dataset. Check the path, or add it under another name. If the images were replaced, "
+            f"`jepascore datasets move {shlex.quote(dataset.name)} {shlex.quote(source)} --anyway`."
+        )
+    renamed = f", {num_same - num_same_keys:,} of them under another key" if num_same > num_same_keys else ""
+    return f"Moved to {source}: {num_same:,} of {total:,} samples are there with the same bytes{renamed}. Now "
+
+
+def _keys_and_bytes(folder: Path) -> pa.Table:
+    names = ["sample_key", "content_id"]
+    return pa.concat_tables([read_part(path, names) for path in manifest_parts(folder)])
 
 
 def keep_former_index(store: Store, dataset: DatasetRecord, error: str) -> None:
@@ -121,10 +167,10 @@ def _counts_text(num_indexed: int, num_failed: int, num_reused: int = 0) -> str:
     return f"{num_indexed} samples{unchanged}, {num_failed} failed"
 
 
-def _unfinished_version(folder: Path, current: str | None) -> str | None:
-    """The newest index folder if it is younger than the current one: an attempt that was cancelled or killed."""
+def _unfinished_version(folder: Path, oldest: str) -> str | None:
+    """The newest index folder if it is younger than this name: an attempt that was cancelled or killed."""
     versions = sorted(path.name for path in folder.glob("index-*"))
-    return versions[-1] if versions and versions[-1] > (current or "") else None
+    return versions[-1] if versions and versions[-1] > oldest else None
 
 
 def _remove_old_versions(folder: Path, keep: set[str | None]) -> None:

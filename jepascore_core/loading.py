@@ -15,7 +15,7 @@ from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
-from jepascore_core.errors import SampleError
+from jepascore_core.errors import FileChangedError, SampleError
 
 _PREFETCH = 64
 
@@ -56,7 +56,7 @@ def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
     """
     data = read_bytes(image.uri)
     if content_id(data) != image.content_id:
-        raise SampleError("The file changed since it was indexed. Add the dataset again to pick up the change.", "read")
+        raise FileChangedError()
     decoded = decode(data)
     try:
         return backbone.preprocess(decoded)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from jepascore_core.approximation import ApproximationPlan
+from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.demo import DEMO_NAME, build_demo
 from jepascore_core.disk import is_full
@@ -121,8 +124,11 @@ def reap_unowned_children(interval: float = REAP_INTERVAL) -> None:
 # Datasets
 
 
-def request_dataset(store: Store, name: str, source: str, options: SourceOptions | None = None) -> DatasetRecord:
-    """Register a dataset and ask for its index; for a known name, index its source again (only what changed is read).
+def request_dataset(
+    store: Store, name: str, source: str, options: SourceOptions | None = None, reread: bool = False
+) -> DatasetRecord:
+    """Register a dataset and ask for its index; for a known name, index its source again (only what changed is read,
+    or with `reread` every image).
 
     Options that are left out are those of the last complete index, so that labels do not change unasked.
 
@@ -135,7 +141,8 @@ def request_dataset(store: Store, name: str, source: str, options: SourceOptions
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:
         raise StoreError(
-            f"The dataset {name!r} has another source: {known.source}. Choose another name, or remove it first."
+            f"The dataset {name!r} has another source: {known.source}. If its images lie at {location} now, say so: "
+            f"`jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}`. Otherwise choose another name."
         )
     if known is not None and known.version is not None:
         options = options.or_else(SourceOptions.from_dict(known.options))
@@ -145,9 +152,45 @@ def request_dataset(store: Store, name: str, source: str, options: SourceOptions
         known = store.catalogue.add_dataset(name, location, kind, options.to_dict())
     else:
         asked = {"kind": kind, "options": options.to_dict()}
-        changes = asked if known.version is None else {"wanted": asked}
+        again = {"reread": new_id()} if reread else {}
+        changes = asked if known.version is None else {"wanted": {**asked, **again}}
         store.catalogue.update_dataset(known.dataset_id, **changes)
     return resume_dataset(store, known.dataset_id)
+
+
+def move_dataset(store: Store, name: str, source: str, root: str | None = None, anyway: bool = False) -> DatasetRecord:
+    """Ask for a dataset to be read from where its images are now; keys, decisions, recipes and scores stay.
+
+    The new source takes over once it is read and holds the images; until then, and if it does not, nothing changes.
+
+    Args:
+        store: where the dataset is.
+        name: its name or id.
+        source: its new source, of the same kind.
+        root: the new root of relative paths; one that lay in the former source is expected at the same place.
+        anyway: also if most images are not there or have other bytes.
+
+    Raises:
+        SourceError: if there is no such source.
+        UnknownNameError, DatasetNotReadyError: if there is no such dataset, or it was never read.
+    """
+    known = store.catalogue.dataset(name)
+    store.index_folder(known)
+    location = source_path(source)
+    options = SourceOptions.from_dict(known.options)
+    options = replace(options, root=root or moved_root(options.root, Path(known.source), location)).located()
+    kind = options.kind or detect_kind(location, options)
+    asked = {"kind": kind, "options": options.to_dict(), "source": str(location), "anyway": anyway}
+    store.catalogue.update_dataset(known.dataset_id, wanted=asked)
+    return resume_dataset(store, known.dataset_id)
+
+
+def moved_root(root: str | None, old: Path, new: Path) -> str | None:
+    """Where the root of relative paths is after a move: at the same place in the source, or beside a table."""
+    for before, after in ((old, new), (old.parent, new.parent)):
+        if root is not None and Path(root).is_relative_to(before):
+            return str(after / Path(root).relative_to(before))
+    return root
 
 
 def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:

@@ -36,7 +36,9 @@ from jepascore_core.records import (
     MeasurementSpec,
     ProbeResult,
     Run,
+    SampleFailure,
 )
+from jepascore_core.rereads import mark_failures
 from jepascore_core.store import Store
 from jepascore_core.tallies import Tally
 
@@ -133,10 +135,14 @@ def _tally(store: Store, run: Run, check: Callable[[], None], measure: Measure) 
             message=message,
         )
 
+    def keep_failures(failures: list[SampleFailure]) -> None:
+        catalogue.add_run_failures(run_id, failures)
+        mark_failures(catalogue, run.dataset_id, failures)
+
     return Tally(
         check,
         write,
-        keep_failures=lambda failures: catalogue.add_run_failures(run_id, failures),
+        keep_failures=keep_failures,
         failed_ids=[failure.content_id or "" for failure in catalogue.run_failures(run_id)],
         report=run.report,
         keep_report=lambda report: catalogue.update_run(run_id, report=report.to_dict()),

@@ -16,18 +16,19 @@ from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.records import DatasetRecord, DatasetState, SampleFailure
-from jepascore_core.runs import cancel_dataset, request_dataset
+from jepascore_core.runs import cancel_dataset, move_dataset, request_dataset
 from jepascore_core.store import Store
 from jepascore_core.views.failures import failures_csv
 from jepascore_core.views.formats import passed_over_text, plural
 from jepascore_core.views.progress import index_failures
 
 datasets_app = typer.Typer(
-    cls=ListsByDefault, help="List the datasets, cancel an index, and see what could not be read."
+    cls=ListsByDefault, help="List the datasets, move one, cancel an index, and see what could not be read."
 )
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write them to this CSV file.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 
@@ -46,7 +47,10 @@ def add(
     label_column: Annotated[str | None, typer.Option(help="Column of a table that holds the labels.")] = None,
     split_column: Annotated[str | None, typer.Option(help="Column of a table that holds the splits.")] = None,
     root: Annotated[str | None, typer.Option(help="Folder that relative paths of a table start from.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Read every image again, also where size and time are as before.")
+    ] = False,
+    detach: Detach = False,
     json: JsonFlag = False,
 ) -> None:
     """Add a dataset, or pick up what changed in one: every image is read, checked and fingerprinted.
@@ -57,7 +61,7 @@ def add(
         kind=kind, path_column=path_column, label_column=label_column, split_column=split_column, root=root
     )
     store = Store()
-    record = request_dataset(store, name, source, options)
+    record = request_dataset(store, name, source, options, reread)
     if not detach:
         record = wait_for_index(store, record.dataset_id)
     if json:
@@ -103,6 +107,32 @@ def list_datasets(json: JsonFlag = False) -> None:
     if unread:
         name = shlex.quote(unread[0]) if len(unread) == 1 else "NAME"
         say(f"What failed, and why: `jepascore datasets failures {name}`.")
+
+
+@datasets_app.command("move")
+def move(
+    name: NameArgument,
+    source: Annotated[str, typer.Argument(help="Where its images are now.")],
+    root: Annotated[str | None, typer.Option(help="New root of a table's relative paths; found by itself.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also if most images are not there.")] = False,
+    detach: Detach = False,
+    json: JsonFlag = False,
+) -> None:
+    """Say that a dataset's images lie elsewhere now: keys, decisions, recipes and scores stay.
+
+    Every image is read there and compared first. If hardly any has the same bytes, nothing is changed.
+    """
+    store = Store()
+    record = move_dataset(store, name, source, root, anyway)
+    if not detach:
+        record = wait_for_index(store, record.dataset_id)
+    if json:
+        print_json(work_json(record))
+    conclude(record)
+    if not json:
+        say(f"{record.name}: {record.message}.")
+        if record.state is DatasetState.READY and (lost := lost_decisions(store, record.dataset_id)):
+            say(describe_lost(lost))
 
 
 @datasets_app.command("failures")

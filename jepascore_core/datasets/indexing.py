@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -54,6 +54,7 @@ def build_index(
     on_progress: Callable[[IndexProgress], None],
     part_size: int = 2000,
     num_threads: int | None = None,
+    distrusted: Collection[str] = (),
 ) -> IndexProgress:
     """Index a source into `folder`; what an earlier, interrupted call finished there is not done again.
 
@@ -68,6 +69,7 @@ def build_index(
         on_progress: called often, from this thread; it may raise (RunCancelled) to stop. What is finished is kept.
         part_size: samples in one part.
         num_threads: default: twice the number of processors, at least 4 and at most 16.
+        distrusted: uris of files that are read in any case, whatever their size and time say.
 
     Raises:
         SourceError: if the source as a whole cannot be read, or holds no image at all.
@@ -81,10 +83,10 @@ def build_index(
     ledger.metadata_types = {NOTE_COLUMN: pa.string(), **plan.metadata_types}
     spool = folder / "scan.tmp"
     try:
-        _scan_to(spool, plan, FinishedRows(folder, plan.metadata_types), ledger)
+        _scan_to(spool, plan, FinishedRows(folder, plan.metadata_types, distrusted), ledger)
         if ledger.progress.total == 0:
             raise _no_image(source, plan)
-        context = _Context(thumbs_root, PreviousRows(previous) if previous else None)
+        context = _Context(thumbs_root, PreviousRows(previous, distrusted) if previous else None)
         _work_off(_in_lists(read_items(spool), _CHUNK), context, ledger, num_threads or _default_threads())
     finally:
         spool.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ class PreviousRows:
     Rows are asked for in about the order in which they were written, so a few parts in memory are enough.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, distrusted: Collection[str] = ()) -> None:
+        """Rows of the files whose uri is in `distrusted` are not found."""
+        self._distrusted = frozenset(distrusted)
         self._rows = _Rows(manifest_parts(folder), ["sample_key", "uri"], _key_digests)
         self._part = functools.lru_cache(maxsize=_PARTS_KEPT)(self._read)
         self._lock = threading.Lock()
@@ -37,7 +39,10 @@ class PreviousRows:
     def find(self, candidates: Sequence[Candidate]) -> list[Sample | None]:
         """The earlier row of each candidate, or None."""
         positions = self._rows.find([_digest(item.sample_key, item.uri) for item in candidates])
-        return [self._row(int(position)) if position >= 0 else None for position in positions]
+        return [
+            self._row(int(position)) if position >= 0 and item.uri not in self._distrusted else None
+            for item, position in zip(candidates, positions, strict=True)
+        ]
 
     def _row(self, position: int) -> Sample:
         part = self._rows.part_of(position)
@@ -55,7 +60,9 @@ class FinishedRows:
     file has the same size and time; a failure, if nothing was done to its file since it was written down.
     """
 
-    def __init__(self, folder: Path, metadata_names: Iterable[str]) -> None:
+    def __init__(self, folder: Path, metadata_names: Iterable[str], distrusted: Collection[str] = ()) -> None:
+        """Rows of the files whose uri is in `distrusted` are not finished."""
+        self._distrusted = frozenset(distrusted)
         self._names = frozenset(metadata_names)
         self._samples = _Rows(manifest_parts(folder), None, self._sample_digests)
         self._failures = _Rows(failure_parts(folder), ["sample_key", "uri"], _key_digests)
@@ -89,7 +96,7 @@ class FinishedRows:
                     path.unlink()
 
     def _item_digest(self, item: Candidate | SampleFailure) -> bytes:
-        if isinstance(item, SampleFailure) or not self._samples.parts:
+        if isinstance(item, SampleFailure) or not self._samples.parts or item.uri in self._distrusted:
             return b""
         try:
             state = file_state(item.uri)

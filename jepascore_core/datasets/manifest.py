@@ -22,7 +22,7 @@ from jepascore_core.datasets.columns import as_type, cast, common_type, from_val
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
-from jepascore_core.errors import DatasetNotReadyError, SampleError, StoreError, UnknownNameError
+from jepascore_core.errors import DatasetNotReadyError, FileChangedError, StoreError, UnknownNameError
 from jepascore_core.records import Sample, SampleFailure
 
 META = "meta."
@@ -209,7 +209,7 @@ class Dataset:
         row = self.sample(sample) if isinstance(sample, str) else sample
         data = read_bytes(row.uri)
         if content_id(data) != row.content_id:
-            raise SampleError("The file changed since it was indexed: add the dataset again.", "read")
+            raise FileChangedError()
         return decode(data)
 
     def failures(self) -> list[SampleFailure]:

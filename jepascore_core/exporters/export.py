@@ -31,6 +31,7 @@ from jepascore_core.exporters.job import ROW_SCHEMA, Batches, Job
 from jepascore_core.exporters.positions import base_of, positions_of
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.records import DatasetRecord
+from jepascore_core.rereads import changes_marked
 from jepascore_core.store import Store
 from jepascore_core.views.score_set import ScoreSet
 
@@ -140,7 +141,8 @@ def export(
     question = _Question(store, scores, curation, decisions, recipe)
     if overwrite:
         _refuse_sources(store, store.catalogue.dataset(scores.dataset_id), targets)
-    with staged(list(targets), overwrite, export_id) as (temporary, temporary_provenance):
+    marking = changes_marked(store.catalogue, scores.dataset_id)
+    with marking, staged(list(targets), overwrite, export_id) as (temporary, temporary_provenance):
         rows = question.rows(options.which, PIECE[SPECS[chosen].has_images], progress)
         job = question.job(options)
         digest = _write(temporary, chosen, rows, job)

@@ -10,7 +10,7 @@ from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.reading import IDX_PREFIX, file_state, read_bytes
 from jepascore_core.datasets.signatures import SIGNATURE_BYTES
 from jepascore_core.datasets.uris import uri_to_path
-from jepascore_core.errors import ExportError, SampleError
+from jepascore_core.errors import ExportError, ImageChangedError, SampleError
 from jepascore_core.exporters.formats import Link
 from jepascore_core.exporters.places import suffix_of
 
@@ -26,10 +26,13 @@ def image_bytes(row: dict[str, Any]) -> bytes:
     except SampleError as error:
         raise ExportError(f"{row['sample_key']}: {error} Nothing was exported.") from error
     if content_id(data) != row["content_id"]:
-        raise ExportError(
-            f"{row['sample_key']} changed since it was indexed. Nothing was exported: add the dataset again."
-        )
+        raise _changed(row)
     return data
+
+
+def _changed(row: dict[str, Any]) -> ImageChangedError:
+    text = f"{row['sample_key']} changed since it was indexed. Nothing was exported: add the dataset again."
+    return ImageChangedError(text, row["uri"])
 
 
 class Fetched(NamedTuple):
@@ -60,9 +63,7 @@ def fetch_image(row: dict[str, Any], link: Link = "copy") -> Fetched:
     except OSError as error:
         raise ExportError(f"{row['sample_key']} cannot be read ({error.strerror}). Nothing was exported.") from error
     if found.num_bytes != row["num_bytes"]:
-        raise ExportError(
-            f"{row['sample_key']} changed since it was indexed. Nothing was exported: add the dataset again."
-        )
+        raise _changed(row)
     return Fetched(row, None, suffix_of(row["uri"], beginning))
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from typing import IO
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from jepascore_core.catalogue import new_id
 from jepascore_core.datasets.sources import KINDS, SourceOptions
 from jepascore_core.errors import SourceError
-from jepascore_core.records import short_hash
+from jepascore_core.records import DatasetRecord
 from jepascore_core.runs import request_dataset
+from jepascore_core.uploads import request_upload
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.errors import do_asked
@@ -34,10 +33,12 @@ def draw_add_data(is_open: bool) -> None:
         with st.form(f"add-data-form-{number}", border=False):
             name = st.text_input("Name", placeholder="What to call it", max_chars=100, key=f"add-name-{number}")
             source, upload = (None, _draw_upload(number)) if way == "zip" else (_draw_path(number), None)
+            replace = way == "zip" and _draw_replace(number)
             options = _draw_options(number)
             pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
-            asked = (name, source, upload.file_id if upload else None, tuple(options.to_dict().items()))
-            do_asked("add-data", asked, partial(_add, name.strip(), source, upload, options) if pressed else None)
+            asked = (name, source, upload.file_id if upload else None, replace, tuple(options.to_dict().items()))
+            do = partial(_add, name.strip(), source, upload, options, replace) if pressed else None
+            do_asked("add-data", asked, do)
 
 
 def _box(is_open: bool) -> DeltaGenerator:
@@ -58,6 +59,14 @@ def _draw_upload(number: int) -> IO[bytes] | None:
     return st.file_uploader("Zip with images", type="zip", key=f"add-zip-{number}")
 
 
+def _draw_replace(number: int) -> bool:
+    return st.checkbox(
+        "Replace the images of the dataset of this name, if there is one",
+        help="Decisions go along with the images that are in both archives. Without this no dataset is replaced.",
+        key=f"add-replace-{number}",
+    )
+
+
 def _draw_options(number: int) -> SourceOptions:
     with st.popover("Options", icon=":material/tune:"):
         st.caption("Everything is found by itself unless given here. Columns matter for tables only.")
@@ -76,10 +85,10 @@ def _draw_options(number: int) -> SourceOptions:
     return SourceOptions(kind, *columns, root=root or None)
 
 
-def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions) -> None:
+def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> None:
     if not name or not (source or upload):
         raise SourceError("Give a name, and a path or a zip.")
-    dataset = request_dataset(store(), name, source or _keep(name, upload), options)
+    dataset = request_dataset(store(), name, source, options) if source else _add_upload(name, upload, options, replace)
     state.write(state.DATASET, dataset.dataset_id)
     close(OPENED)
     st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
@@ -87,17 +96,7 @@ def _add(name: str, source: str | None, upload: IO[bytes] | None, options: Sourc
     st.rerun()
 
 
-def _keep(name: str, upload: IO[bytes] | None) -> str:
-    """Keep an uploaded zip in the home folder, where the worker finds it."""
+def _add_upload(name: str, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> DatasetRecord:
     if upload is None:
         raise SourceError("The upload is gone. Choose the zip again.")
-    folder = store().home / "uploads"
-    folder.mkdir(exist_ok=True)
-    # The name is a person's words, hence not a file name.
-    path = folder / f"{short_hash(name, 32)}.zip"
-    arriving = folder / f"{new_id()}.tmp"
-    with arriving.open("wb") as sink:
-        shutil.copyfileobj(upload, sink)
-    # The worker may be reading what was uploaded under this name before.
-    arriving.replace(path)
-    return str(path)
+    return request_upload(store(), name, upload, options, replace)

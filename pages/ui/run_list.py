@@ -7,13 +7,13 @@ from functools import partial
 import streamlit as st
 
 from jepascore_core.deletions import delete_scores, plan_deletion
-from jepascore_core.runs import cancel_dataset, cancel_run, forget_run, resume_dataset, resume_run
+from jepascore_core.runs import cancel_dataset, cancel_run, forget_run, move_dataset, resume_dataset, resume_run
 from jepascore_core.views.overview import DatasetOverview, Overview, overview
 from jepascore_core.views.progress import Progress
 from pages.ui import state
 from pages.ui.cached import store
 from pages.ui.choose import describe_dataset
-from pages.ui.errors import errors_shown
+from pages.ui.errors import do_asked, errors_shown
 from pages.ui.failures import draw_unmeasured, draw_unreadable
 from pages.ui.task_card import task_card
 from pages.ui.text import plain
@@ -141,9 +141,26 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
         icon=":material/sync:",
         help=plain(f"Reads only what is new or changed. Last time: {item.message}") if is_ready else None,
     )
+    with st.popover("Move", icon=":material/drive_file_move:", disabled=is_busy, help=BUSY if is_busy else None):
+        _draw_move(dataset_id)
     with st.popover("Remove", icon=":material/delete:", disabled=is_busy, help=BUSY if is_busy else None):
         st.markdown("Forget this dataset and its runs? The images stay where they are, and measurements are kept.")
         st.button("Forget it", key=f"remove-{dataset_id}", on_click=_remove, args=(dataset_id,), type="primary")
+
+
+def _draw_move(dataset_id: str) -> None:
+    """A form for where the images are now; a form, so that nothing is asked for while somebody types."""
+    with st.form(f"move-form-{dataset_id}", border=False):
+        st.markdown(
+            "The images lie elsewhere now? Keys, decisions, recipes and scores stay. Every image is compared before "
+            "the new path takes over."
+        )
+        source = st.text_input("New path", key=f"move-path-{dataset_id}").strip()
+        anyway = st.checkbox("Also if most images are not there", key=f"move-anyway-{dataset_id}")
+        pressed = st.form_submit_button("Move", type="primary")
+        asked = (dataset_id, source, anyway)
+        do = partial(move_dataset, store(), dataset_id, source, anyway=anyway) if pressed else None
+        do_asked(f"move-{dataset_id}", asked, do)
 
 
 def _remove(dataset_id: str) -> None:
