@@ -141,8 +141,9 @@ def request_dataset(
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:
         raise StoreError(
-            f"The dataset {name!r} has another source: {known.source}. If its images lie at {location} now, say so: "
-            f"`jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}`. Otherwise choose another name."
+            f"The dataset {name!r} has another source: {known.source}. Choose another name, or if its images lie at "
+            f"{location} now, say so: `jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}`, or Move "
+            "on its card on the Runs page."
         )
     if known is not None and known.version is not None:
         options = options.or_else(SourceOptions.from_dict(known.options))

@@ -1,4 +1,4 @@
-"""Datasets whose files went elsewhere, changed unseen, or came in as an upload; each with the worker's own functions."""
+"""Datasets whose files went elsewhere, changed unseen, or were uploaded; each with the worker's own functions."""
 
 from __future__ import annotations
 

@@ -153,6 +153,7 @@ def write_coco(sink: BinaryIO, batches: Batches, job: Job) -> None:
     sink.write(b'{"info":{"description":"Curated with JEPA-SCORE"},"licenses":[],\n')
     sink.write(f'"categories":{json.dumps(categories)},\n"images":[\n'.encode("ascii"))
     images: dict[str, int] = {}
+    seen: set[tuple[int, str, str]] = set()
     num_images = num_annotations = 0
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as annotations:
         for batch in batches:
@@ -163,8 +164,11 @@ def write_coco(sink: BinaryIO, batches: Batches, job: Job) -> None:
                     if job.has_repeats:
                         images[name] = number
                     sink.write(_item(_coco_image(row, name, number), is_first=number == 1))
-                if row["label"] is not None:
+                annotated = (number, row["label"], row["verdict"])
+                if row["label"] is not None and annotated not in seen:
                     num_annotations += 1
+                    if job.has_repeats:
+                        seen.add(annotated)
                     annotation = _coco_annotation(row, number, num_annotations, numbers[row["label"]])
                     annotations.write(_item(annotation, is_first=num_annotations == 1))
         sink.write(b'\n],\n"annotations":[\n')

@@ -130,6 +130,40 @@ def test_a_zip_is_kept_where_the_worker_finds_it(open_page: Callable[..., AppTes
     assert Path(added.source).read_bytes() == archive.getvalue()
 
 
+def test_an_upload_replaces_nothing_unasked(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "finished")
+    archive = BytesIO()
+    with ZipFile(archive, "w") as sink:
+        sink.writestr("cat/one.png", b"")
+    before = home_store.catalogue.dataset("digits")
+    app = open_page(PAGE)
+    app.button_group[0].set_value("Upload a zip").run()
+    one(app, "text_input", "Name").set_value("digits")
+    one(app, "file_uploader", "Zip with images").set_value(("images.zip", archive.getvalue(), "application/zip"))
+    one(app, "button", "Add").click().run()
+    assert "There is a dataset named 'digits' already" in said(app)
+    assert home_store.catalogue.dataset("digits") == before
+    assert list((home_store.home / "uploads").iterdir()) == []
+    one(app, "checkbox", "Replace the images of the dataset of this name, if there is one").check()
+    one(app, "button", "Add").click().run()
+    wanted = home_store.catalogue.dataset("digits").wanted or {}
+    assert Path(wanted["source"]).parent == home_store.home / "uploads"
+
+
+def test_a_dataset_is_moved_from_its_card(
+    open_page: Callable[..., AppTest], home_store: Store, photographs: Path
+) -> None:
+    put(home_store, "finished")
+    app = open_page(PAGE)
+    one(app, "text_input", "New path").set_value(str(photographs / "nowhere"))
+    one(app, "button", "Move").click().run()
+    assert "does not exist" in said(app)
+    one(app, "text_input", "New path").set_value(str(photographs))
+    one(app, "button", "Move").click().run()
+    wanted = home_store.catalogue.dataset("digits").wanted or {}
+    assert (wanted["source"], wanted["anyway"]) == (str(photographs), False)
+
+
 def test_an_upload_needs_a_file(open_page: Callable[..., AppTest], home_store: Store) -> None:
     app = open_page(PAGE)
     app.button_group[0].set_value("Upload a zip").run()
