@@ -21,6 +21,7 @@ from jepascore_core.moves import switch_version
 from jepascore_core.records import DatasetRecord, DatasetState
 from jepascore_core.rereads import changed_files, forget_changed
 from jepascore_core.store import Store
+from jepascore_core.uploaded_files import forget_upload
 
 #: Counters are written at most this often, in seconds: a write costs as much as twenty unchanged files.
 REPORT_SECONDS = 0.25
@@ -100,7 +101,7 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
     forget_changed(catalogue, dataset.dataset_id, distrusted)
     _remove_old_versions(folder, keep={version, dataset.version})
     if is_move:
-        store.forget_upload(dataset.source)
+        forget_upload(store.home, dataset.source, catalogue.datasets())
     return moved + _counts_text(final.indexed, final.failed, final.reused)
 
 

@@ -25,6 +25,7 @@ from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.home import home_folder
 from jepascore_core.records import DatasetRecord, Measurement, MeasurementSpec
 from jepascore_core.score import RANK_TOLERANCE, TAIL_DROPS_ONE_IN, TOP_K, Definition
+from jepascore_core.uploaded_files import forget_upload
 
 MEASUREMENT_SCHEMA = pa.schema(
     [
@@ -112,22 +113,7 @@ class Store:
         """Forget a dataset: its catalogue rows, index and unpacked archive. Source images are not touched."""
         self.catalogue.remove_dataset(dataset.dataset_id)
         shutil.rmtree(self.dataset_folder(dataset.dataset_id), ignore_errors=True)
-        self.forget_upload(dataset.source)
-
-    @property
-    def uploads_folder(self) -> Path:
-        """Folder of the archives that came in through a browser, each named by its content."""
-        return self.home / "uploads"
-
-    def forget_upload(self, source: str) -> None:
-        """Delete an uploaded archive that no dataset has as its source; anything else is not touched."""
-        path = Path(source)
-        if path.parent.resolve() != self.uploads_folder.resolve():
-            return
-        for dataset in self.catalogue.datasets():
-            if source in (dataset.source, (dataset.wanted or {}).get("source")):
-                return
-        path.unlink(missing_ok=True)
+        forget_upload(self.home, dataset.source, self.catalogue.datasets())
 
     def measurement_folder(self, backbone_id: str, spec_id: str) -> Path:
         """Folder of the shards of one backbone under one measurement spec."""

@@ -12,6 +12,7 @@ from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.records import DatasetRecord
 from jepascore_core.runs import move_dataset, request_dataset
 from jepascore_core.store import Store
+from jepascore_core.uploaded_files import forget_upload, uploads_folder
 from jepascore_core.views.formats import plural
 
 _CHUNK_BYTES = 2**20
@@ -38,20 +39,21 @@ def request_upload(
             )
         return move_dataset(store, name, str(path), anyway=True)
     except JepaScoreError:
-        store.forget_upload(str(path))
+        forget_upload(store.home, str(path), store.catalogue.datasets())
         raise
 
 
 def _keep(store: Store, upload: IO[bytes]) -> Path:
     """The file of an upload: the same archive is kept once, and another one never takes its place."""
-    store.uploads_folder.mkdir(exist_ok=True)
-    arriving, digest = store.uploads_folder / f"{new_id()}.tmp", hashlib.sha256()
+    folder = uploads_folder(store.home)
+    folder.mkdir(exist_ok=True)
+    arriving, digest = folder / f"{new_id()}.tmp", hashlib.sha256()
     try:
         with arriving.open("wb") as sink:
             while chunk := upload.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 sink.write(chunk)
-        path = store.uploads_folder / f"{digest.hexdigest()[:32]}.zip"
+        path = folder / f"{digest.hexdigest()[:32]}.zip"
         # What is there has the same bytes: an index of it may be under way, and its time must stay.
         if not path.exists():
             arriving.replace(path)

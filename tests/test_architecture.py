@@ -24,7 +24,17 @@ NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", *HEAVY}
 FLOORS = (
     {"approximation", "engine_version"},
     {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "vectors"},
-    {"migrations", "measurement_specs", "calibration", "cascade", "jacobian", "datasets", "demo", "density"},
+    {
+        "migrations",
+        "measurement_specs",
+        "calibration",
+        "cascade",
+        "jacobian",
+        "datasets",
+        "demo",
+        "density",
+        "uploaded_files",
+    },
     {"catalogue", "training", "sketches"},
     {"store", "backbones", "moves", "rereads"},
     {"views", "estimators", "indexing", "loading", "companions", "runs", "encoders", "heartbeat"},

@@ -24,6 +24,7 @@ from jepascore_core.indexing import build_dataset_index, keep_former_index
 from jepascore_core.records import DatasetState, SampleFailure
 from jepascore_core.rereads import changed_files, mark_failures
 from jepascore_core.runs import move_dataset, moved_root, request_dataset
+from jepascore_core.uploaded_files import uploads_folder
 from jepascore_core.uploads import request_upload
 from jepascore_core.views.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, make_measurement
@@ -221,13 +222,13 @@ def archive(seed: int) -> io.BytesIO:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as opened:
         for number, key in enumerate(KEYS):
-            opened.writestr(key, picture(seed + number))
+            opened.writestr(zipfile.ZipInfo(key), picture(seed + number))  # always of the same time
     sink.seek(0)
     return sink
 
 
 def uploads(store):
-    return sorted(path.name for path in store.uploads_folder.iterdir())
+    return sorted(path.name for path in uploads_folder(store.home).iterdir())
 
 
 def test_an_upload_never_replaces_a_dataset_unasked(store):
