@@ -11,17 +11,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Error, Page, expect, sync_playwright
 
 from jepascore_core.runs import worker_pid
+from tests.browser.pressing import NOTE, journal, not_pressed
+from tests.browser.traffic import Traffic
+from tests.browser.truth import lies, look
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("JEPASCORE_CHROMIUM", "/usr/bin/chromium")
@@ -40,6 +43,11 @@ START_SECONDS = 60.0
 #: Playwright waits 5 s for what it expects, which two busy cores may take.
 EXPECT_MILLISECONDS = 30_000
 #: On a deep link Streamlit's own script asks below the page's address first, and takes the 404 as its answer.
+#: How long a widget may take to show what the URL says.
+TRUTH_SECONDS = 15.0
+_HAS_FAILED = pytest.StashKey[bool]()
+#: Home folders of the apps that run now, by host and port.
+_HOMES: dict[str, Path] = {}
 STREAMLIT_PROBE = re.compile(r"/_stcore/(health|host-config)$")
 
 
@@ -54,11 +62,17 @@ class Server:
 
 @dataclass
 class Visit:
-    """A browser tab, and what it saw go wrong."""
+    """A browser tab, what it saw go wrong, and what was pressed in it; errors with one of `forgives` in them are the
+    test's own doing."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    presses: list[str] = field(default_factory=list)
+    forgives: tuple[str, ...] = ()
+    home: Path | None = None
+    num_actions: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 @contextmanager
@@ -91,8 +105,10 @@ def running(command: list[str], folder: Path, home: Path, health: str, **environ
     try:
         _wait_until_up(health, process, log)
         address = urlsplit(health)
+        _HOMES[address.netloc] = home
         yield Server(f"{address.scheme}://{address.netloc}", home, log)
     finally:
+        _HOMES.pop(urlsplit(health).netloc, None)
         _end(process)
         _end_worker(home)
 
@@ -157,21 +173,65 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContex
 
 
 @pytest.fixture
-def visit(chromium: BrowserContext) -> Iterator[Callable[..., Visit]]:
-    """Open an address in a tab: visit(url, theme="light" or "dark", width=..., height=...).
+def tabs() -> list[Visit]:
+    """All that a test has opened."""
+    return []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Note on the test that it has failed: what a page shows then is no news."""
+    report = yield
+    if report.when == "call" and report.failed:
+        item.stash[_HAS_FAILED] = True
+    return report
+
+
+@pytest.fixture(autouse=True)
+def nothing_silently_wrong(request: pytest.FixtureRequest, tabs: list[Visit], visit: object) -> Iterator[None]:
+    """At the end of every test each tab tells the truth: no exception, no error of ours, every widget shows what the
+    URL says, and nothing was decided that nobody pressed."""
+    yield
+    if request.node.stash.get(_HAS_FAILED, False):
+        return
+    for tab in tabs:
+        assert errors_of(tab) == []
+        if not tab.page.is_closed() and tab.page.url.startswith("http"):
+            assert wait_for_truth(tab) == []
+    homes = {tab.home: tab.num_actions for tab in reversed(tabs) if tab.home is not None and tab.home.is_dir()}
+    for home, num_before in homes.items():
+        actions = journal(home)
+        presses = [press for tab in tabs if tab.home == home for press in tab.presses]
+        assert not_pressed(actions[: len(actions) - num_before], presses) == []
+
+
+@pytest.fixture
+def visit(chromium: BrowserContext, tabs: list[Visit]) -> Iterator[Callable[..., Visit]]:
+    """Open an address in a tab: visit(url, theme="light" or "dark", width=..., height=..., forgives=(...)).
 
     Every visitor is somebody else: nothing is left of the cookies and storage of those before, but what they fetched is
     in the cache.
     """
     pages = []
 
-    def open_tab(url: str, theme: Literal["light", "dark"] = "light", width: int = 1400, height: int = 900) -> Visit:
+    def open_tab(
+        url: str,
+        theme: Literal["light", "dark"] = "light",
+        width: int = 1400,
+        height: int = 900,
+        forgives: tuple[str, ...] = (),
+    ) -> Visit:
         page = chromium.new_page()
         pages.append(page)
         _forget(page, url)
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": height})
-        tab = Visit(page)
+        home = _HOMES.get(urlsplit(url).netloc)
+        tab = Visit(page, forgives=forgives, home=home, num_actions=len(journal(home)) if home else 0)
+        tabs.append(tab)
+        tab.traffic.listen(page)
+        page.expose_function("notePress", lambda press: tab.presses.append(press))
+        page.add_init_script(NOTE)
         page.on("request", lambda request: tab.requests.append(request.url))
         page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
         page.on("console", lambda message: _note(tab, message.type, message.text, message.location.get("url", "")))
@@ -181,6 +241,22 @@ def visit(chromium: BrowserContext) -> Iterator[Callable[..., Visit]]:
     yield open_tab
     for page in pages:
         page.close()
+
+
+def errors_of(tab: Visit) -> list[str]:
+    """Errors that the test did not ask for."""
+    return [error for error in tab.errors if not any(part in error for part in tab.forgives)]
+
+
+def wait_for_truth(tab: Visit, seconds: float = TRUTH_SECONDS) -> list[str]:
+    """What a page shows wrongly once its script has come to its end: a widget may take a moment to show its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look(tab.page)
+        found = lies(seen, tab.home)
+        if (not found and tab.traffic.is_done) or time.monotonic() > deadline:
+            return found
+        tab.page.wait_for_timeout(100)
 
 
 def _forget(page: Page, url: str) -> None:
