@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.activity import draw_activity
+from pages.ui.address import begin_page
 from pages.ui.errors import errors_shown, show_error
 
 __all__ = ["APP_NAME", "MENU", "ROOT", "errors_shown", "frame", "show_error"]
@@ -50,7 +51,7 @@ def frame(title: str) -> Iterator[None]:
 
     A page that a visitor opens first runs without app.py, so nothing that a page needs may be left to be done there.
     """
-    state.begin_page(title)
+    begin_page(title)
     # An own file as the icon: for a Material symbol the browser would ask a foreign server.
     st.set_page_config(f"{title} · {APP_NAME}", ICON, "wide", SIDEBAR_PIXELS, menu_items={"About": ABOUT})
     with st.sidebar, errors_shown():

@@ -79,6 +79,8 @@ AREA = "area"
 
 #: Session state: the page that was last begun to be drawn.
 PAGE_SHOWN = "page-shown"
+#: The query string that the browser sent last.
+ADDRESS = "address"
 #: How many datasets this visit added.
 NUM_ADDED = "num-added"
 #: The kind of picture that the camera of every figure saves.
