@@ -78,7 +78,7 @@ def doctor(json: JsonFlag = False) -> None:
     store = Store()
     devices, problems = _devices()
     versions = {name: _version(name) for name in PACKAGES}
-    problems += [f"{name} is not installed: run `make run` again." for name, found in versions.items() if not found]
+    problems += [f"{name} is not installed: install jepascore again." for name, found in versions.items() if not found]
     problems += store.check()
     usage = shutil.disk_usage(store.home)
     if usage.free < LOW_DISK_BYTES:
