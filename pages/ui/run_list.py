@@ -83,7 +83,7 @@ def _draw_run_actions(run: Progress) -> None:
         st.button("Retry failures", key=f"retry-{key}", on_click=_resume, args=(key, True), icon=":material/replay:")
     if run.state != "finished":
         st.button("Resume", key=f"resume-{key}", on_click=_resume, args=(key,), icon=":material/play_arrow:")
-    if run.measured is not None and run.num_done:
+    if run.measured is not None and (run.num_done or run.state == "cancelled"):
         _draw_deletion(key)
     if run.can_be_forgotten:
         st.button("Forget", key=f"forget-{key}", on_click=forget_run, args=(store(), key), help=FORGET)

@@ -37,7 +37,7 @@ def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) 
     with places[1]:
         pick_page(found.num_pages)
     under = f" under {title}" if title else ""
-    st.caption(f"{_found_text(found)}{under}. The percentile is that within the class.")
+    st.caption(f"{_found_text(found, under)}. The percentile is that within the class.")
     if not found.num_found:
         st.info("No measured sample is like that. Take back one of the choices above.")
         return
@@ -50,11 +50,11 @@ def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) 
     _draw_selected(selection("found", [item.sample_key for item in found.samples]))
 
 
-def _found_text(found: FoundSamples) -> str:
+def _found_text(found: FoundSamples, under: str) -> str:
     """How many were found, of how many, and what could not be looked at."""
     of_all = f"{count_text(found.num_found)} of " if found.num_found < found.num_samples else ""
-    text = f"{of_all}{plural(found.num_samples, 'sample')} found"
-    return f"{text}, {count_text(found.num_unscored)} not scored yet," if found.num_unscored else text
+    text = f"{of_all}{plural(found.num_samples, 'sample')} found{under}"
+    return f"{text}; {count_text(found.num_unscored)} not scored yet" if found.num_unscored else text
 
 
 def _choose(scores: ScoreSet) -> SampleSearch:

@@ -140,8 +140,8 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     tiles = page.get_by_role("group", name="Extremes").locator(".tile")
     expect(tiles.first).to_be_visible(timeout=PATIENCE)
     expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
-    second, run = app.store.catalogue.runs()
-    assert [item.backbone.name for item in (run, second)] == list(DEMO_BACKBONES)
+    run, second = app.store.catalogue.runs()
+    assert [item.backbone.name for item in (second, run)] == list(DEMO_BACKBONES)
     assert {(item.state, item.num_failed, item.num_pending) for item in (run, second)} == {(RunState.FINISHED, 0, 0)}
 
     measured = f"{run.backbone_id}@{run.spec.spec_id}"
