@@ -63,7 +63,10 @@ class Preprocessing(_JsonRecord):
 
 @dataclass(frozen=True, slots=True)
 class BackboneRef(_JsonRecord):
-    """What a person asks for: enough to load the same backbone again in another process."""
+    """What a person asks for: enough to load the same backbone again in another process.
+
+    `preprocessing` is "timm" for timm's preprocessing, resampling of positions and pooling; None for the authors'.
+    """
 
     name: str
     checkpoint: str | None = None
@@ -72,6 +75,12 @@ class BackboneRef(_JsonRecord):
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     offline: bool = False
+    preprocessing: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary; without `preprocessing` where it is the authors', so that what was kept stays the same."""
+        values = dataclasses.asdict(self)
+        return values if self.preprocessing else {key: values[key] for key in values if key != "preprocessing"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def load_backbone(
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
     offline: bool = False,
+    preprocessing: str | None = None,
 ) -> Backbone:
     """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>`,
     `trained:<name>`, a release's, such as `ijepa:<model>.<tag>`, or the path of what `jepascore train` wrote.
@@ -43,6 +44,8 @@ def load_backbone(
         mean: of pixels between 0 and 1: one number for all three channels, 3 values, or [value] for greyscale.
         std: likewise.
         offline: use only weights that are on this machine.
+        preprocessing: "authors" (the default): images become inputs, positions get another size and DINOv3's tokens are
+            pooled as the authors of a family evaluate it; "timm": as timm does by itself.
 
     Raises:
         UnknownNameError: for a name, pooling or device that does not exist.
@@ -58,6 +61,7 @@ def load_backbone(
         mean=_values(mean, 3),
         std=_values(std, 3),
         offline=offline,
+        preprocessing=None if preprocessing == "authors" else preprocessing,
     )
     return load_ref(ref, device)
 
@@ -141,6 +145,7 @@ def wrap_encoder(
 def _load(ref: BackboneRef) -> LoadedEncoder:
     library = ref.name.partition(":")[0]
     _check_numbers(ref.image_size, ref.mean, ref.std)
+    _check_preprocessing(ref, library)
     if library == "timm":
         from jepascore_core.backbones.timm_encoder import load_timm
 
@@ -208,6 +213,14 @@ def _finish(loaded: LoadedEncoder, device: torch.device, shape: tuple[int, int, 
         note=" ".join(filter(None, (spec.note, loaded.note))),
     )
     return Backbone(info, encoder, device)
+
+
+def _check_preprocessing(ref: BackboneRef, library: str) -> None:
+    """Refuse a way of preprocessing that does not exist, or that would change nothing."""
+    if ref.preprocessing not in (None, "timm"):
+        raise UnknownNameError(f"There is no preprocessing {ref.preprocessing!r}. Choose authors or timm.")
+    if ref.preprocessing and library == "open_clip":
+        raise PreprocessingError(f"{ref.name} has open_clip's preprocessing and no other: leave --preprocessing out.")
 
 
 def _values(value: float | Sequence[float] | None, channels: int) -> tuple[float, ...] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from jepascore_core.backbones.specs import Resampling
 from jepascore_core.errors import CheckpointError
 
 _VIT = {
@@ -76,9 +77,15 @@ _SIZES = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1152: "so400m",
 
 @dataclass(frozen=True)
 class HfConfig:
-    """The image encoder that a config.json describes; `raw` is the file's content."""
+    """The image encoder that a config.json describes; `raw` is the file's content, `asked` a way of resampling."""
 
     raw: Mapping[str, Any]
+    asked: Resampling | None = None
+
+    @property
+    def resampling(self) -> Resampling:
+        """How positions get another size: as transformers does it, which smooths only with registers, or as asked."""
+        return self.asked or ("timm" if self.kind == "dinov2_with_registers" else "plain")
 
     @property
     def kind(self) -> str:

@@ -45,7 +45,7 @@ def load_hf(ref: BackboneRef) -> LoadedEncoder:
     """
     row = find_spec(ref.name)
     folder, path = _given(Path(ref.checkpoint)) if ref.checkpoint is not None else _fetched(ref)
-    config = HfConfig(read_json(folder / "config.json"))
+    config = HfConfig(read_json(folder / "config.json"), "timm" if ref.preprocessing == "timm" else None)
     kind = KINDS.get(config.kind)
     if kind is None:
         raise CheckpointError(

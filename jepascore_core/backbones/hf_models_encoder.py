@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import open_clip
-from open_clip.model import resize_pos_embed
 from timm.layers import Mlp, QuickGELU, SwiGLUPacked
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
@@ -20,6 +19,7 @@ from jepascore_core.backbones.hf_config import DEFAULTS, HfConfig
 from jepascore_core.backbones.leftovers import HF_CLIP, HF_VIT, HF_VJEPA2, listed
 from jepascore_core.backbones.local import load_strictly
 from jepascore_core.backbones.open_clip_encoder import TINY_TEXT
+from jepascore_core.backbones.positions import resampled
 from jepascore_core.backbones.rows_other import CONTRASTIVE, RECONSTRUCTION
 from jepascore_core.backbones.vjepa2_encoder import VideoSize, build_vjepa2, fold_frames
 from jepascore_core.errors import CheckpointError
@@ -70,7 +70,7 @@ def _load_vit(config: HfConfig, state: _State, preprocessing: Preprocessing, sou
         positions = names["pos_embed"]
         names["cls_token"] = names["cls_token"] + positions[:, :1]
         names["pos_embed"] = positions[:, 1:]
-    return _finish(encoder, names, preprocessing, source, listed(HF_VIT))
+    return _finish(encoder, config, names, preprocessing, source, listed(HF_VIT))
 
 
 def _load_dinov3(config: HfConfig, state: _State, preprocessing: Preprocessing, source: str) -> nn.Module:
@@ -99,7 +99,7 @@ def _load_dinov3(config: HfConfig, state: _State, preprocessing: Preprocessing, 
     if config.values["rope_theta"] != DEFAULTS["dinov3_vit"]["rope_theta"]:
         # Another base belongs to what identifies the encoder, which its weights alone do not show.
         names["rope.periods"] = own_periods(encoder)
-    return _finish(encoder, names, preprocessing, source, listed(HF_VIT))
+    return _finish(encoder, config, names, preprocessing, source, listed(HF_VIT))
 
 
 def _load_vjepa2(config: HfConfig, state: _State, preprocessing: Preprocessing, source: str) -> nn.Module:
@@ -133,7 +133,7 @@ def _load_siglip(config: HfConfig, state: _State, preprocessing: Preprocessing, 
     for kind in ("weight", "bias"):
         if (joint := names.pop(f"attn_pool.in.{kind}", None)) is not None:
             names[f"attn_pool.q.{kind}"], names[f"attn_pool.kv.{kind}"] = joint.split((config.width, 2 * config.width))
-    return _finish(encoder, names, preprocessing, source, listed(HF_CLIP))
+    return _finish(encoder, config, names, preprocessing, source, listed(HF_CLIP))
 
 
 def _load_clip(config: HfConfig, state: _State, preprocessing: Preprocessing, source: str) -> nn.Module:
@@ -159,7 +159,10 @@ def _load_clip(config: HfConfig, state: _State, preprocessing: Preprocessing, so
         names["visual.proj"] = names["visual.proj"].T
     elif config.raw["model_type"].endswith("vision_model"):
         clip.visual.proj = None
-    resize_pos_embed(names, clip)
+    if (positions := names.get("visual.positional_embedding")) is not None:
+        names["visual.positional_embedding"] = resampled(positions[None], clip.visual.grid_size, 1, config.resampling)[
+            0
+        ]
     tower = {name.removeprefix("visual."): value for name, value in names.items()}
     load_strictly(clip.visual, tower, listed(HF_CLIP), source)
     visual: nn.Module = clip.visual
@@ -194,13 +197,23 @@ def _activation(config: HfConfig) -> Callable[[], nn.Module]:
 
 
 def _finish(
-    encoder: nn.Module, state: _State, preprocessing: Preprocessing, source: str, leftovers: tuple[str, ...]
+    encoder: nn.Module,
+    config: HfConfig,
+    state: _State,
+    preprocessing: Preprocessing,
+    source: str,
+    leftovers: tuple[str, ...],
 ) -> nn.Module:
     """Load at the size of the positions, then give them the size of the input."""
     load_strictly(encoder, state, leftovers, source)
     size = (preprocessing.height, preprocessing.width)
     if encoder.patch_embed.img_size != size:  # type: ignore[union-attr]
+        positions = encoder.pos_embed
         encoder.set_input_size(img_size=size)  # type: ignore[operator]
+        if isinstance(positions, Tensor):
+            prefix = 0 if encoder.no_embed_class else encoder.num_prefix_tokens
+            grid = encoder.patch_embed.grid_size  # type: ignore[union-attr]
+            encoder.pos_embed = nn.Parameter(resampled(positions.detach(), grid, prefix, config.resampling))  # type: ignore[arg-type]
     return encoder
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from jepascore_core.backbones.specs import Resampling
 from jepascore_core.errors import PreprocessingError
 from jepascore_core.records import BackboneRef, Preprocessing
 
@@ -34,6 +35,11 @@ def adjusted(published: Preprocessing, ref: BackboneRef) -> Preprocessing:
         mean=ref.mean or published.mean,
         std=ref.std or published.std,
     )
+
+
+def resampling(own: Resampling, ref: BackboneRef) -> Resampling:
+    """How positions get another size: in the authors' way, unless timm's was asked for."""
+    return "timm" if ref.preprocessing == "timm" else own
 
 
 def stated(ref: BackboneRef) -> Preprocessing:

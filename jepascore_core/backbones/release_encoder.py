@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from jepascore_core.backbones.local import (
     require_preprocessing,
     unprefixed,
 )
-from jepascore_core.backbones.preprocessing import adjusted, stated
+from jepascore_core.backbones.preprocessing import adjusted, resampling, stated
 from jepascore_core.backbones.releases import RELEASES, Release, entries_of
 from jepascore_core.backbones.specs import BackboneSpec, WeightSource, find_spec, unknown_backbone
 from jepascore_core.backbones.timm_encoder import BuildPlan, build_encoder, hint, load_weights, set_pooling
@@ -65,6 +66,7 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
         note = ""
     else:
         plan = _plan(release, spec.architecture, config, preprocessing, state)
+        plan = replace(plan, resampling=resampling(release.resampling, ref))
         encoder = build_encoder(plan)
         note = load_weights(encoder, plan, state, path.name, spare)
     ledger.require_whole(path.name)
@@ -98,6 +100,7 @@ def release_spec(ref: BackboneRef) -> BackboneSpec:
         licence="unknown",
         is_jepa=release.is_jepa,
         note=release.note,
+        resampling=release.resampling,
     )
 
 

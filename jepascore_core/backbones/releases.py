@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jepascore_core.backbones.leftovers import IBOT, LEJEPA, MOCO_V3, VJEPA2, VJEPA2_1, Leftover
+from jepascore_core.backbones.specs import Resampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Release:
     `entries` of the file are tried in turn. If `branch` is given, only names that begin with it belong to the encoder
     (after wrappers' prefixes). `leftovers` are weights or modules, beside the branch or in it, that play no part in the
     encoder's output; anything else is refused. `options` are arguments of the timm architecture, `per_model` of single
-    ones. `keeps_head`: the embedding is what the linear classifier returns. `is_jepa` and `note` hold for every
-    training with the project's code.
+    ones; `resampling` is how positions get another size. `keeps_head`: the embedding is what the linear classifier
+    returns. `is_jepa` and `note` hold for every training with the project's code.
     """
 
     family: str
@@ -33,6 +34,7 @@ class Release:
     options: Mapping[str, Any] = field(default_factory=dict)
     per_model: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keeps_head: bool = False
+    resampling: Resampling = "timm"
     note: str = ""
 
 
@@ -44,6 +46,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("target_encoder",),
         is_jepa=True,
         options={"class_token": False, "global_pool": "avg", "fc_norm": False},
+        resampling="plain",
     ),
     # {encoder, predictor, target_encoder, ...} with "module.backbone." names. The fixed position embedding is saved,
     # but with rotary positions not used.
@@ -64,6 +67,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("teacher", "state_dict"),
         is_jepa=True,
         leftovers=IBOT,
+        resampling="dino",
     ),
     # {state_dict, optimizer, ...} with the encoder as "module.base_encoder." beside its momentum copy.
     "mocov3": Release(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from jepascore_core.backbones.arithmetic import Shape
-from jepascore_core.backbones.specs import BackboneSpec, WeightSource
+from jepascore_core.backbones.specs import BackboneSpec, Resampling, WeightSource
 from jepascore_core.records import Preprocessing
 
 NON_COMMERCIAL = "cc-by-nc-4.0 (non-commercial)"
@@ -33,6 +33,10 @@ class Recipe:
         )
 
 
+#: How libraries' own weights are evaluated.
+AS_TIMM = "timm's configuration of the weights"
+AS_OPEN_CLIP = "open_clip's configuration of the weights"
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: timm's crop shares, of which 0.875 is the old habit of 256 pixels before a crop of 224.
 IMAGENET = Recipe(IMAGENET_MEAN, IMAGENET_STD)
@@ -40,7 +44,9 @@ IMAGENET_95 = Recipe(IMAGENET_MEAN, IMAGENET_STD, 0.95)
 IMAGENET_90 = Recipe(IMAGENET_MEAN, IMAGENET_STD, 0.9)
 IMAGENET_875 = Recipe(IMAGENET_MEAN, IMAGENET_STD, 0.875)
 IMAGENET_875_BILINEAR = Recipe(IMAGENET_MEAN, IMAGENET_STD, 0.875, "bilinear")
-SATELLITE = Recipe((0.43, 0.411, 0.296), (0.213, 0.156, 0.143))
+#: DINOv3's README: both sides to the size, bilinear.
+IMAGENET_SQUASHED = Recipe(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", fit="squash")
+SATELLITE_SQUASHED = Recipe((0.43, 0.411, 0.296), (0.213, 0.156, 0.143), interpolation="bilinear", fit="squash")
 HALVES_90 = Recipe((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 0.9)
 SIGLIP = Recipe((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), fit="squash")
 CLIP = Recipe((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -74,6 +80,8 @@ def family(
     recipe: Recipe | None,
     *models: Model,
     note: str = "",
+    evaluation: str = "",
+    resampling: Resampling = "timm",
 ) -> tuple[BackboneSpec, ...]:
     """Rows of one family."""
     return tuple(
@@ -91,6 +99,8 @@ def family(
             preprocessing=_preprocessing(model.recipe or recipe, model.size),
             shape=model.shape,
             source=_source(library, model),
+            resampling=resampling,
+            evaluation=evaluation,
         )
         for model in models
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from jepascore_core.backbones.arithmetic import ConvShape, VitShape
 from jepascore_core.backbones.rows import (
+    AS_OPEN_CLIP,
+    AS_TIMM,
     CLIP,
     CLIP_SQUASHED,
     HALVES_90,
@@ -63,6 +65,7 @@ OTHER_ROWS = (
         Model("ViT-H-14:metaclip_altogether", 1024, 224, _CLIP_H14, "vit_huge_patch14_clip_224.metaclip_altogether"),
         note=CONTRASTIVE
         + " Measured in the paper; an independent evaluation found it inverted on CIFAR-10 against SVHN.",
+        evaluation=AS_OPEN_CLIP,
     ),
     *family(
         "MetaCLIP 2",
@@ -102,6 +105,7 @@ OTHER_ROWS = (
             CLIP_SQUASHED,
         ),
         note=CONTRASTIVE,
+        evaluation=AS_OPEN_CLIP,
     ),
     *family(
         "OpenAI CLIP",
@@ -116,6 +120,7 @@ OTHER_ROWS = (
         Model("ViT-L-14-336-quickgelu:openai", 768, 336, _CLIP_L14, "vit_large_patch14_clip_336.openai"),
         Model("RN50-quickgelu:openai", 1024, 224, ConvShape(12.222939136e9, 224), "resnet50_clip.openai"),
         note=CONTRASTIVE,
+        evaluation=AS_OPEN_CLIP,
     ),
     *family(
         "SigLIP",
@@ -132,6 +137,7 @@ OTHER_ROWS = (
         Model("ViT-SO400M-14-SigLIP:webli", 1152, 224, _SIGLIP_SO14, "ViT-SO400M-14-SigLIP"),
         Model("ViT-SO400M-14-SigLIP-384:webli", 1152, 384, _SIGLIP_SO14, "ViT-SO400M-14-SigLIP-384"),
         note=CONTRASTIVE,
+        evaluation=AS_OPEN_CLIP,
     ),
     *family(
         "SigLIP 2",
@@ -153,6 +159,7 @@ OTHER_ROWS = (
         Model("ViT-gopt-16-SigLIP2-256:webli", 1536, 256, _SIGLIP_G16, "ViT-gopt-16-SigLIP2-256"),
         Model("ViT-gopt-16-SigLIP2-384:webli", 1536, 384, _SIGLIP_G16, "ViT-gopt-16-SigLIP2-384"),
         note=CONTRASTIVE,
+        evaluation=AS_OPEN_CLIP,
     ),
     *family(
         "MoCo v3",
@@ -177,6 +184,7 @@ OTHER_ROWS = (
             f"{_MOCO}/vit-b-300ep/vit-b-300ep.pth.tar",
         ),
         note=_CONTRASTIVE_IMAGES,
+        evaluation="Shorter side to 256, bilinear, crop of 224: facebookresearch/moco-v3, main_lincls.py",
     ),
     *family(
         "MoCo v3",
@@ -187,6 +195,7 @@ OTHER_ROWS = (
         IMAGENET_875_BILINEAR,
         Model("resnet50.1000ep", 2048, 224, ConvShape(8.174272512e9, 224), f"{_MOCO}/r-50-1000ep/r-50-1000ep.pth.tar"),
         note=_CONTRASTIVE_IMAGES,
+        evaluation="Shorter side to 256, bilinear, crop of 224: facebookresearch/moco-v3, main_lincls.py",
     ),
     *family(
         "MAE",
@@ -194,11 +203,13 @@ OTHER_ROWS = (
         "token",
         NON_COMMERCIAL,
         False,
-        IMAGENET_90,
+        IMAGENET_875,
         Model("vit_base_patch16_224.mae", 768, 224, VitShape(12, 768, 3072, 16)),
         Model("vit_large_patch16_224.mae", 1024, 224, VitShape(24, 1024, 4096, 16)),
         Model("vit_huge_patch14_224.mae", 1280, 224, VitShape(32, 1280, 5120, 14)),
         note=RECONSTRUCTION,
+        evaluation="Shorter side to 256, bicubic, crop of 224; class token: facebookresearch/mae, main_linprobe.py",
+        resampling="plain",
     ),
     *family(
         "supervised ViT",
@@ -212,6 +223,7 @@ OTHER_ROWS = (
         Model("vit_base_patch16_224.augreg_in21k_ft_in1k", 768, 224, VitShape(12, 768, 3072, 16)),
         Model("vit_large_patch16_224.augreg_in21k_ft_in1k", 1024, 224, VitShape(24, 1024, 4096, 16)),
         note=_SUPERVISED,
+        evaluation=AS_TIMM,
     ),
     *family(
         "DeiT",
@@ -224,6 +236,7 @@ OTHER_ROWS = (
         Model("deit_small_patch16_224.fb_in1k", 384, 224, VitShape(12, 384, 1536, 16)),
         Model("deit_base_patch16_224.fb_in1k", 768, 224, VitShape(12, 768, 3072, 16)),
         note=_SUPERVISED,
+        evaluation=AS_TIMM,
     ),
     *family(
         "DeiT III",
@@ -237,6 +250,7 @@ OTHER_ROWS = (
         Model("deit3_large_patch16_224.fb_in22k_ft_in1k", 1024, 224, VitShape(24, 1024, 4096, 16)),
         Model("deit3_huge_patch14_224.fb_in22k_ft_in1k", 1280, 224, VitShape(32, 1280, 5120, 14)),
         note=_SUPERVISED,
+        evaluation=AS_TIMM,
     ),
     *family(
         "ResNet",
@@ -251,6 +265,7 @@ OTHER_ROWS = (
         Model("resnet101.a1_in1k", 2048, 224, ConvShape(15.59871488e9, 224)),
         Model("resnet152.a1_in1k", 2048, 224, ConvShape(23.023157248e9, 224)),
         note=_SUPERVISED,
+        evaluation=AS_TIMM,
     ),
     *family(
         "ConvNeXt",
@@ -265,5 +280,6 @@ OTHER_ROWS = (
         Model("convnext_base.fb_in22k_ft_in1k", 1024, 224, ConvShape(30.707410944e9, 224)),
         Model("convnext_large.fb_in22k_ft_in1k", 1536, 224, ConvShape(68.7197952e9, 224)),
         note=_SUPERVISED,
+        evaluation=AS_TIMM,
     ),
 )

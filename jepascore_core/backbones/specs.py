@@ -8,10 +8,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from jepascore_core.backbones.arithmetic import Shape, score_flop
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.records import Preprocessing
+
+#: How position embeddings are resampled for another image size (see `positions`).
+Resampling = Literal["timm", "dino", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class BackboneSpec:
     `image_size` in pixels are None where only loading tells. `is_jepa` is True for self-supervised joint embeddings
     without negatives, which the score's theory covers; False for contrastive, supervised and reconstruction
     objectives; None where it is not known. `shape` is the architecture, as far as its arithmetic goes; `source` says
-    where the weights are. Both are None where only the library knows.
+    where the weights are. Both are None where only the library knows. `resampling` is how positions get another size;
+    `evaluation` says in words how the authors evaluate (preprocessing, pooling), and where they say so.
     """
 
     name: str
@@ -53,6 +58,8 @@ class BackboneSpec:
     preprocessing: Preprocessing | None = None
     shape: Shape | None = None
     source: WeightSource | None = None
+    resampling: Resampling = "timm"
+    evaluation: str = ""
 
     @property
     def flop(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,8 +27,10 @@ from jepascore_core.backbones.local import (
     unprefixed,
     weights_of,
 )
-from jepascore_core.backbones.preprocessing import STATED_AS
-from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
+from jepascore_core.backbones.positions import resampled
+from jepascore_core.backbones.preprocessing import STATED_AS, adjusted, resampling
+from jepascore_core.backbones.specs import BackboneSpec, Resampling, find_spec, unknown_backbone
+from jepascore_core.backbones.table import TABLE
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records import BackboneRef, Preprocessing
 
@@ -35,6 +38,8 @@ _FITS = {"center": "crop", "squash": "squash", "border": "pad"}
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 #: The weight by which timm's converters tell DINOv2's and BEiT's own files.
 _TELLING = "mask_token"
+#: Architectures that only one family has.
+_NAMED = re.compile(r"^vit_.*_dinov[23]$")
 
 
 def load_timm(ref: BackboneRef) -> LoadedEncoder:
@@ -52,7 +57,7 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
     # The file first: what is not there should fail before a large encoder is built.
     path = Path(ref.checkpoint) if ref.checkpoint is not None else _library_weights(spec.name, config, ref.offline)
     weights, ledger = weights_of(read_checkpoint(path), path.name), Ledger()
-    plan = BuildPlan(spec.architecture, config, preprocessing)
+    plan = BuildPlan(spec.architecture, config, preprocessing, resampling=resampling(spec.resampling, ref))
     encoder = build_encoder(plan)
     file = read_dinov3(unprefixed(ledger.mark(weights), encoder.state_dict()), plan.architecture, path.name)
     if file.architecture != plan.architecture:
@@ -72,7 +77,8 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
 class BuildPlan:
     """What timm needs to build an encoder: `options` are arguments of the architecture that differ from its own.
 
-    An encoder that `keeps_head` ends in a linear layer (`num_classes`), which no file may hold in vain.
+    An encoder that `keeps_head` ends in a linear layer (`num_classes`), which no file may hold in vain. `resampling` is
+    how positions get another size.
     """
 
     architecture: str
@@ -81,6 +87,7 @@ class BuildPlan:
     options: Mapping[str, Any] = field(default_factory=dict)
     num_classes: int = 0
     keeps_head: bool = False
+    resampling: Resampling = "timm"
 
     def keywords(self) -> dict[str, Any]:
         """Arguments of `timm.create_model`."""
@@ -123,14 +130,32 @@ def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
         licence=(found.license if published else None) or "unknown",
         is_jepa=None,
     )
-    return find_spec(name) or derived, found.to_dict()
+    return find_spec(name) or _like_its_family(derived, tag, ref), found.to_dict()
+
+
+def _like_its_family(spec: BackboneSpec, tag: str, ref: BackboneRef) -> BackboneSpec:
+    """The spec with what the authors of an architecture of DINOv2 or DINOv3 evaluate with: files as tags."""
+    architecture = spec.architecture.removesuffix("_qkvb")
+    is_theirs = _NAMED.search(architecture) and (not tag or tag.startswith(("lvd", "sat")))
+    row = next((row for row in TABLE if row.library == "timm" and row.architecture == architecture), None)
+    if row is None or not is_theirs or ref.preprocessing == "timm":
+        return spec
+    return replace(
+        spec,
+        pooling=row.pooling,
+        preprocessing=row.preprocessing,
+        resampling=row.resampling,
+        evaluation=row.evaluation,
+    )
 
 
 def timm_preprocessing(config: Mapping[str, Any], spec: BackboneSpec, ref: BackboneRef) -> Preprocessing:
-    """timm's evaluation settings, with the table's image size and whatever the person asked for.
+    """The authors' evaluation settings where the table has them, else timm's, with whatever the person asked for.
 
     The shorter side before the crop scales with the image size, as timm's crop share does.
     """
+    if spec.preprocessing is not None and ref.preprocessing != "timm":
+        return adjusted(spec.preprocessing, ref)
     settings = resolve_data_config(pretrained_cfg=dict(config))
     size = ref.image_size or spec.image_size
     height, width = (size, size) if size else settings["input_size"][1:]
@@ -216,7 +241,7 @@ def load_weights(
     # An encoder without classes lacks everything of its head, also what timm does not call the classifier.
     heads = {*(name.partition(".")[0] for name in names), *listed(TRAINING_HEADS), *listed(TIMM)}
     spare = {*leftovers} if plan.keeps_head else {*heads, *leftovers}
-    note = ""
+    state, note = _resized(encoder, state, plan.resampling)
     fit = compare(expected, state, spare)
     if not fit.is_complete and all("pos" in name for name in fit.reshaped):
         # Only positions may differ in shape: timm would also resample patches, and that is another encoder. The mask
@@ -224,7 +249,7 @@ def load_weights(
         needed = {name: state[name] for name in state if name in expected or not is_listed(name, spare - {_TELLING})}
         converted = _convert(needed, plan)
         if converted is not None:
-            note = _resampled(expected, state)
+            note = note or _resampled(expected, state)
             set_aside(state[name] for name in state if is_listed(name, spare) and name not in expected)
             state = converted
     load_strictly(encoder, state, spare, source)
@@ -253,9 +278,23 @@ def _convert(state: Mapping[str, Tensor], plan: BuildPlan) -> dict[str, Tensor] 
     return converted
 
 
+def _resized(encoder: nn.Module, state: Mapping[str, Tensor], way: Resampling) -> tuple[Mapping[str, Tensor], str]:
+    """The weights with positions resampled in the authors' way, if that is not timm's, and a note that says so."""
+    own, grid = getattr(encoder, "pos_embed", None), getattr(getattr(encoder, "patch_embed", None), "grid_size", None)
+    positions = state.get("pos_embed")
+    if way == "timm" or own is None or grid is None or positions is None or positions.ndim != own.ndim:
+        return state, ""
+    prefix = 0 if getattr(encoder, "no_embed_class", False) else int(encoder.num_prefix_tokens)  # type: ignore[arg-type]
+    new = resampled(positions, grid, prefix, way)
+    if new is positions:
+        return state, ""
+    return {**state, "pos_embed": new}, f"{_resampled({'pos_embed': own}, state)[:-1]}, as its authors do."
+
+
 def _resampled(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     old, new = state.get("pos_embed"), expected.get("pos_embed")
-    if old is None or new is None or old.shape == new.shape:
+    # The largest square is the grid of patches; one token more or less may have moved into the class token.
+    if old is None or new is None or math.isqrt(old.shape[1]) == math.isqrt(new.shape[1]):
         return ""
     return f"Position embedding resampled from {old.shape[1]} to {new.shape[1]} tokens."
 

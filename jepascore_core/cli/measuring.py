@@ -35,6 +35,7 @@ def score(
     image_size: options.ImageSize = None,
     mean: options.Mean = None,
     std: options.Std = None,
+    preprocessing: options.Preprocessing = None,
     offline: options.Offline = False,
     estimator: options.Estimator = "exact",
     precision: options.Precision = "auto",
@@ -60,6 +61,7 @@ def score(
         mean=parse_channels(mean),
         std=parse_channels(std),
         offline=offline,
+        preprocessing=None if preprocessing == "authors" else preprocessing,
     )
     plan = ApproximationPlan(target_fidelity, calibration, coverage, top, cut, confidence)
     store = Store()

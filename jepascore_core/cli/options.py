@@ -26,6 +26,10 @@ Checkpoint = Annotated[
     str | None, typer.Option(help="Own weights: .safetensors, weights-only .pth, or a folder.", **_OWN)
 ]
 Pooling = Annotated[str | None, typer.Option(help="token, avg or projection, if not the backbone's own.", **_OWN)]
+Preprocessing = Annotated[
+    str | None,
+    typer.Option(help="authors (as a family's authors evaluate it) or timm (as timm does by itself).", **_OWN),
+]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the input in pixels.", **_OWN)]
 Mean = Annotated[str | None, typer.Option(help="Mean per channel, for example 0.5,0.5,0.5.", **_OWN)]
 Std = Annotated[str | None, typer.Option(help="Standard deviation per channel.", **_OWN)]

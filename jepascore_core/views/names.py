@@ -90,6 +90,8 @@ _DETAILS: tuple[Callable[[_Item], str], ...] = (
     lambda item: re.split(r"[.:]", item[0].name)[-1],
     lambda item: f"{item[0].preprocessing.height} px",
     lambda item: item[0].pooling,
+    lambda item: f"{item[0].preprocessing.fit} from {item[0].preprocessing.resize or item[0].preprocessing.height}",
+    lambda item: item[0].preprocessing.interpolation,
     lambda item: item[1].estimator,
     lambda item: item[1].precision,
     lambda item: f"{item[1].probes} probes" if item[1].probes else "",

@@ -147,7 +147,8 @@ def _asked(backbone: BackboneRef) -> str:
     """The name, and what differs from the backbone's own settings: two runs of one backbone are told apart by it."""
     own = [Path(backbone.checkpoint).name if backbone.checkpoint else "", backbone.pooling or ""]
     size = f"{backbone.image_size} px" if backbone.image_size else ""
-    return " · ".join(part for part in (backbone.name, *own, size) if part)
+    way = f"{backbone.preprocessing}'s preprocessing" if backbone.preprocessing else ""
+    return " · ".join(part for part in (backbone.name, *own, size, way) if part)
 
 
 def _estimator(run: Run) -> str:

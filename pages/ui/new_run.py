@@ -24,6 +24,7 @@ from pages.ui.text import plain
 
 OWN = "own"
 POOLINGS = {OWN: "own", "token": "token", "avg": "avg", "projection": "projection"}
+PREPROCESSINGS = {OWN: "own", "timm": "timm's"}
 DEVICES = {name: name for name in ("auto", "cpu", "cuda", "mps")}
 PRECISION_TITLES = {name: name for name in ("auto", *PRECISIONS)}
 CHECKPOINT_HINT = "/weights/encoder.safetensors, a weights-only .pth, or a folder"
@@ -34,6 +35,10 @@ CHANNELS_HELP = "Of each channel, for values from 0 to 1: a pixel enters the enc
 POOLING_HELP = (
     "What the embedding is: the class token, the mean of the patch tokens, or the projection into the space that is "
     "shared with text; by itself what the encoder was trained for."
+)
+PREPROCESSING_HELP = (
+    "How images become inputs, positions get another size, and DINOv3's tokens are pooled: by itself as the authors "
+    "evaluate their encoder; timm's gives the scores of earlier versions."
 )
 DEVICE_HELP = "What measures: auto takes all GPUs of this machine, or the processor where there is none."
 PRECISION_HELP = (
@@ -78,6 +83,8 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
             device = pick_one("Device", state.DEVICE, DEVICES, help=DEVICE_HELP) or "auto"
         with columns[2]:
             precision = pick_one("Precision", state.PRECISION, PRECISION_TITLES, help=PRECISION_HELP) or "auto"
+        with columns[0]:
+            way = pick_one("Preprocessing", state.PREPROCESSING, PREPROCESSINGS, help=PREPROCESSING_HELP) or OWN
         offline = pick_flag("Offline: never try the network for weights", state.OFFLINE)
     how = {"device": device, "precision": precision}
     try:
@@ -91,6 +98,7 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
         "image_size": image_size,
         **channels,
         "offline": offline,
+        "preprocessing": None if way == OWN else way,
     }
     if not box.open:
         _draw_changes({**settings, **how})
