@@ -226,6 +226,31 @@ def test_authors_is_the_default_and_nothing_else_is_known(vit_file):
         load_backbone("bundled:digits-vit", preprocessing="timm", device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "earlier", "now"),
+    [
+        ("vit_tiny_patch16_224.augreg_in21k_ft_in1k", 32, "014c83aed631", "014c83aed631"),
+        ("vit_small_patch16_224.dino", 32, "96071848d5a3", "34db0d73f75f"),
+        ("vit_small_patch16_dinov3.lvd1689m", 32, "7b74bd959784", "a1817fee55ab"),
+        ("vit_small_patch14_dinov2.lvd142m", 28, "2400198ebd3b", "414175333c08"),
+    ],
+)
+def test_ids_change_where_results_do_and_timms_are_those_of_earlier_versions(name, size, earlier, now, tmp_path):
+    # Measurements are found by them: change them only with a migration.
+    generator = np.random.default_rng(0)
+    shapes = timm.create_model(name.partition(".")[0], img_size=size, num_classes=0).state_dict()
+    state = {
+        key: torch.from_numpy(generator.standard_normal(tuple(value.shape), dtype=np.float32) * np.float32(0.05))
+        for key, value in sorted(shapes.items())
+    }
+    torch.save(state, tmp_path / "file.pth")
+    found = [
+        load_backbone(f"timm:{name}", tmp_path / "file.pth", image_size=size, preprocessing=asked, **STATED).info
+        for asked in ("timm", "authors")
+    ]
+    assert [info.backbone_id[-12:] for info in found] == [earlier, now]
+
+
 def test_what_was_asked_for_earlier_is_kept_in_the_same_words():
     # Runs are found again by the text of what was asked for.
     assert "preprocessing" not in BackboneRef("timm:x").to_dict()

@@ -8,6 +8,7 @@ from jepascore_core.backbones.hf_models_encoder import KINDS
 from jepascore_core.backbones.leftovers import ALL
 from jepascore_core.backbones.local import _TORCH_SUFFIXES
 from jepascore_core.backbones.specs import list_specs
+from jepascore_core.backbones.table import TABLE
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
 WORDS = set(re.findall(r"`([^`]+)`", TEXT))
@@ -44,3 +45,13 @@ def test_the_table_of_leftovers_is_that_of_the_loaders():
     assert rows == [
         [leftover.where, ", ".join(f"`{name}`" for name in leftover.names), leftover.reason] for leftover in ALL
     ]
+
+
+def test_the_table_of_evaluations_is_that_of_the_rows():
+    lines = TEXT.partition("| family | names | positions")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    ways = {"timm": "bicubic, smoothed", "dino": "bicubic, scale (n + 0.1) / N", "plain": "bicubic"}
+    expected = dict.fromkeys(
+        (spec.family, f"`{spec.library}:`", ways[spec.resampling], spec.evaluation) for spec in TABLE if spec.evaluation
+    )
+    assert [tuple(row) for row in rows] == [*expected]

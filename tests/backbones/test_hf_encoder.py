@@ -177,6 +177,15 @@ def test_another_image_size_resamples_positions_and_says_so(folder):
         assert backbone.info.preprocessing.height == 24
 
 
+@pytest.mark.parametrize(
+    ("kind", "size"), [(kind, int(size)) for kind in KNOWN for size in golden.read(kind)["resized"]]
+)
+def test_positions_are_resampled_as_transformers_does(kind, size, folder):
+    expected = torch.tensor(golden.read(kind)["resized"][str(size)])
+    found = load(folder(kind), image_size=size).encode(golden.images(size))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["dinov3", "vjepa2"])
 def test_rotary_positions_take_any_size(kind, folder):
     path = folder(kind)

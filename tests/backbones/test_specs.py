@@ -89,9 +89,13 @@ def test_timm_rows_agree_with_timm(spec):
         assert spec.source.url == config.url
     if spec.family == "DINOv2":
         assert (spec.image_size, config.input_size[-1]) == (224, 518)
-    else:
+    elif spec.family != "DINOv3":
         assert spec.image_size == config.input_size[-1]
     assert timm_preprocessing(config.to_dict(), spec, BackboneRef(spec.name)) == spec.preprocessing
+    as_timm = timm_preprocessing(config.to_dict(), spec, BackboneRef(spec.name, preprocessing="timm"))
+    assert (as_timm == spec.preprocessing) == (spec.family not in ("DINO", "DINOv2", "DINOv3", "MAE"))
+    assert as_timm.resize == int(spec.image_size / config.crop_pct)
+    assert (as_timm.interpolation, as_timm.mean) == (config.interpolation, config.mean)
 
 
 @pytest.mark.parametrize("spec", CLIP, ids=names(CLIP))

@@ -237,11 +237,13 @@ def test_dinov2_runs_at_224_under_either_spelling(hub):
     model = randomised(timm.create_model("vit_small_patch14_dinov2"))
     hub("timm/vit_small_patch14_dinov2.lvd142m", "model.safetensors", model.state_dict())
     backbone = load_backbone("timm:vit_small_patch14_dinov2", device="cpu")
-    assert (backbone.info.preprocessing.height, backbone.info.preprocessing.resize) == (224, 224)
+    assert (backbone.info.preprocessing.height, backbone.info.preprocessing.resize) == (224, 256)
     assert (backbone.info.family, backbone.info.is_jepa) == ("DINOv2", True)
-    assert "resampled from 1370 to 257 tokens" in backbone.info.note
+    assert "resampled from 1370 to 257 tokens, as its authors do." in backbone.info.note
+    as_timm = load_backbone("timm:vit_small_patch14_dinov2", device="cpu", preprocessing="timm")
+    assert (as_timm.info.preprocessing.height, as_timm.info.preprocessing.resize) == (224, 224)
     model.set_input_size(224)
-    torch.testing.assert_close(backbone.encode(images(224)), features_of(model, images(224)))
+    torch.testing.assert_close(as_timm.encode(images(224)), features_of(model, images(224)))
 
 
 @pytest.mark.slow

@@ -32,17 +32,22 @@ CROP = {"size": {"shortest_edge": 18}, "crop_size": {"height": 16, "width": 16},
 SQUASH = {"size": {"height": 16, "width": 16}}
 
 
-def token(model, batch):
-    return model(pixel_values=batch).last_hidden_state[:, 0]
+#: Kinds with learned positions, which are resampled for these other sizes; DINOv2's model does so unasked.
+RESIZED = (24, 8)
+LEARNED = ("vit", "ijepa", "mae", "dinov2", "dinov2_registers", "clip", "clip_vision", "metaclip2", "siglip")
 
 
-def average(model, batch):
-    return model(pixel_values=batch).last_hidden_state.mean(1)
+def token(model, batch, **options):
+    return model(pixel_values=batch, **options).last_hidden_state[:, 0]
 
 
-def masked(model, batch):
+def average(model, batch, **options):
+    return model(pixel_values=batch, **options).last_hidden_state.mean(1)
+
+
+def masked(model, batch, **options):
     # Masks nothing; the order of the patches is random, and the class token does not see it.
-    return model.vit(pixel_values=batch).last_hidden_state[:, 0]
+    return model.vit(pixel_values=batch, **options).last_hidden_state[:, 0]
 
 
 def video(model, batch):
@@ -50,13 +55,13 @@ def video(model, batch):
     return model.get_vision_features(pixel_values_videos=frames).mean(1)
 
 
-def projected(model, batch):
-    found = model.get_image_features(pixel_values=batch)
+def projected(model, batch, **options):
+    found = model.get_image_features(pixel_values=batch, **options)
     return found if isinstance(found, torch.Tensor) else found.pooler_output
 
 
-def embedded(model, batch):
-    return model(pixel_values=batch).image_embeds
+def embedded(model, batch, **options):
+    return model(pixel_values=batch, **options).image_embeds
 
 
 def pooled(model, batch):
@@ -149,8 +154,10 @@ def make(kind: str) -> None:
         written = {path.name: json.loads(path.read_text()) for path in Path(folder).glob("*.json")}
         save_file(weights(shapes), Path(folder) / "model.safetensors", metadata={"format": "pt"})
         model = model_class.from_pretrained(folder).eval()
+    options = {} if kind.startswith("dinov2") else {"interpolate_pos_encoding": True}
     with torch.no_grad():
         embedding = embed(model, images(16))
+        resized = {size: embed(model, images(size), **options) for size in RESIZED if kind in LEARNED}
     processor_file = next(name for name in written if "processor" in name)
     golden = {
         "made_with": f"transformers {hf.__version__}",
@@ -159,9 +166,14 @@ def make(kind: str) -> None:
         "processor_file": processor_file,
         "processor": written[processor_file],
         "pixels": _pixels(processor),
-        "embedding": [[round(float(value), 6) for value in row] for row in embedding],
+        "embedding": _rounded(embedding),
+        "resized": {str(size): _rounded(found) for size, found in resized.items()},
     }
     (FOLDER / f"{kind}.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
+def _rounded(embedding) -> list[list[float]]:
+    return [[round(float(value), 6) for value in row] for row in embedding]
 
 
 def _pixels(processor) -> list[float]:
