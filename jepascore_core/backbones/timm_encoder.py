@@ -150,14 +150,20 @@ def _like_its_family(spec: BackboneSpec, tag: str, ref: BackboneRef) -> Backbone
 
 
 def timm_preprocessing(config: Mapping[str, Any], spec: BackboneSpec, ref: BackboneRef) -> Preprocessing:
-    """The authors' evaluation settings where the table has them, else timm's, with whatever the person asked for.
+    """The authors' evaluation settings where the table has others than timm's, with whatever the person asked for.
 
     The shorter side before the crop scales with the image size, as timm's crop share does.
     """
-    if spec.preprocessing is not None and ref.preprocessing != "timm":
-        return adjusted(spec.preprocessing, ref)
+    theirs = spec.preprocessing
+    own = _as_timm(config, spec.image_size, BackboneRef(spec.name))
+    if theirs is not None and theirs != own and ref.preprocessing != "timm":
+        return adjusted(theirs, ref)
+    return _as_timm(config, ref.image_size or spec.image_size, ref)
+
+
+def _as_timm(config: Mapping[str, Any], size: int | None, ref: BackboneRef) -> Preprocessing:
+    """timm's own settings, for an image size if there is one."""
     settings = resolve_data_config(pretrained_cfg=dict(config))
-    size = ref.image_size or spec.image_size
     height, width = (size, size) if size else settings["input_size"][1:]
     return Preprocessing(
         height=height,

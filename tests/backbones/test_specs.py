@@ -96,6 +96,11 @@ def test_timm_rows_agree_with_timm(spec):
     assert (as_timm == spec.preprocessing) == (spec.family not in ("DINO", "DINOv2", "DINOv3", "MAE"))
     assert as_timm.resize == int(spec.image_size / config.crop_pct)
     assert (as_timm.interpolation, as_timm.mean) == (config.interpolation, config.mean)
+    if as_timm == spec.preprocessing:
+        # Ids of what did not change stay at every image size, also where rounding is another.
+        larger, asked = BackboneRef(spec.name, image_size=2 * spec.image_size), config.to_dict()
+        timms = BackboneRef(spec.name, image_size=2 * spec.image_size, preprocessing="timm")
+        assert timm_preprocessing(asked, spec, larger) == timm_preprocessing(asked, spec, timms)
 
 
 @pytest.mark.parametrize("spec", CLIP, ids=names(CLIP))

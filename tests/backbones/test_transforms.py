@@ -46,7 +46,9 @@ def timm_configs():
 
 
 class AnySpec:
+    name = "timm:any"
     image_size = None
+    preprocessing = None
 
 
 def test_equals_timm_on_every_configuration():
