@@ -92,6 +92,7 @@ def test_a_run_with_own_weights(open_page: Callable[..., AppTest], home_store: S
     one(app, "text_input", "Mean").set_value("0.5, 0.4,0.3")
     one(app, "text_input", "Std").set_value("0.25")
     one(app, "selectbox", "Pooling").set_value("avg")
+    one(app, "selectbox", "Preprocessing").set_value("timm")
     one(app, "selectbox", "Device").set_value("cpu")
     one(app, "selectbox", "Precision").set_value("float64")
     app.checkbox[0].check().run()
@@ -102,7 +103,14 @@ def test_a_run_with_own_weights(open_page: Callable[..., AppTest], home_store: S
         app
     )
     assert run.backbone == BackboneRef(
-        "timm:test_vit", "/weights/mine.safetensors", "avg", 32, (0.5, 0.4, 0.3), (0.25,), offline=True
+        "timm:test_vit",
+        "/weights/mine.safetensors",
+        "avg",
+        32,
+        (0.5, 0.4, 0.3),
+        (0.25,),
+        offline=True,
+        preprocessing="timm",
     )
 
 
