@@ -30,8 +30,8 @@ class _JsonRecord:
     """Mixin: to and from plain dictionaries, tuples restored, unknown keys refused by the constructor."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        """Plain dictionary, ready for JSON; without a `preprocessing` of None, which earlier versions did not have."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value or key != "preprocessing"}  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -41,11 +41,9 @@ class _JsonRecord:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing(_JsonRecord):
-    """How a decoded image becomes the encoder's input; part of the backbone id.
-
-    `resize` is the length of the shorter side before the crop, in pixels; `fit` is "crop" (resize, then centre crop),
-    "squash" (both sides resized regardless of aspect) or "pad" (longer side resized, rest filled).
-    """
+    """How a decoded image becomes the encoder's input; part of the backbone id. `resize` is the shorter side before the
+    crop, in pixels; `fit` is "crop" (resize, then centre crop), "squash" (both sides resized regardless of aspect) or
+    "pad" (longer side resized, rest filled)."""
 
     height: int
     width: int
@@ -63,10 +61,7 @@ class Preprocessing(_JsonRecord):
 
 @dataclass(frozen=True, slots=True)
 class BackboneRef(_JsonRecord):
-    """What a person asks for: enough to load the same backbone again in another process.
-
-    `preprocessing` is "timm" for timm's preprocessing, resampling of positions and pooling; None for the authors'.
-    """
+    """What a person asks for: enough to load it again elsewhere. `preprocessing` is "timm", or None: the authors'."""
 
     name: str
     checkpoint: str | None = None
@@ -76,11 +71,6 @@ class BackboneRef(_JsonRecord):
     std: tuple[float, ...] | None = None
     offline: bool = False
     preprocessing: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary; without `preprocessing` where it is the authors', so that what was kept stays the same."""
-        values = dataclasses.asdict(self)
-        return values if self.preprocessing else {key: values[key] for key in values if key != "preprocessing"}
 
 
 @dataclass(frozen=True, slots=True)
