@@ -25,6 +25,7 @@ from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.home import home_folder
 from jepascore_core.records import DatasetRecord, Measurement, MeasurementSpec
 from jepascore_core.score import RANK_TOLERANCE, TAIL_DROPS_ONE_IN, TOP_K, Definition
+from jepascore_core.ties import comparable, midrank
 from jepascore_core.uploaded_files import forget_upload
 
 MEASUREMENT_SCHEMA = pa.schema(
@@ -256,10 +257,11 @@ class Store:
         `lower` and `upper` hold the exact score, `is_exact` says that the score is that; see `measurements_sql`.
 
         `class_percentile` and `percentile` are mid-rank percentiles in (0, 100) within the label and the dataset: the
-        share of samples that score lower plus half the share that score the same. Unlabelled samples form one class.
+        share of samples that score lower plus half the share that score the same (ties.py). Unlabelled ones form a
+        class.
         """
         column, (lower, upper) = SCORE_COLUMN[definition], INTERVAL_COLUMNS[definition]
-        measured = self.measurements_sql(backbone_id, spec_id)
+        measured, compared = self.measurements_sql(backbone_id, spec_id), comparable("score")
         return f"""
             WITH scored AS (
                 SELECT manifest.*, measured.rank, measured.{column} AS score,
@@ -267,7 +269,7 @@ class Store:
                 FROM ({self.manifest_sql(dataset)}) AS manifest
                 JOIN ({measured}) AS measured USING (content_id) WHERE measured.{column} IS NOT NULL
             )
-            SELECT *, {_midrank("PARTITION BY label")} AS class_percentile, {_midrank("")} AS percentile FROM scored
+            SELECT *, {midrank(compared, "label")} AS class_percentile, {midrank(compared)} AS percentile FROM scored
         """
 
     def pending_samples(self, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> pa.Table:
@@ -383,11 +385,6 @@ def _calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
         FROM ({calibrated}) AS calibrated LEFT JOIN ({exact}) AS exact USING (content_id)
             LEFT JOIN ({sketch}) AS sketch USING (content_id)
     """
-
-
-def _midrank(partition: str) -> str:
-    below = f"(rank() OVER ({partition} ORDER BY score) - 1) / count(*) OVER ({partition})"
-    return f"50.0 * ({below} + cume_dist() OVER ({partition} ORDER BY score))"
 
 
 def _is_readable(part: Path) -> bool:

@@ -225,6 +225,7 @@ def test_a_cascade_gives_the_exact_lists_from_fewer_exact_scores(store, worker, 
     assert cascade.num_lists == 6
     assert cascade.num_confirmed == run.report.num_exact - 60
     assert run.num_total == run.num_measured == IMAGES + cascade.num_confirmed
+    assert "6 lists (each holds the right samples with 90 % confidence) confirmed by" in run.message
     assert f"{cascade.num_confirmed} exact measurements" in run.message
     rows = scored(store, run)
     truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact.spec_id)
@@ -240,6 +241,7 @@ def test_a_cut_is_settled_by_the_images_near_it(store, worker, checkpoint):
     run = finish(store, worker, ask(store, checkpoint, "cascade", plan))
     assert run.report.cascade.is_settled
     assert run.report.cascade.num_lists == 1
+    assert "the cut at percentile 20 (each sample is on the right side of it with 90 % probability)" in run.message
     rows = scored(store, run)
     truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact.spec_id)
     below = {key for key, row in truth.items() if row["percentile"] < 20}

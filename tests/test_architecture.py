@@ -23,7 +23,7 @@ NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", *HEAVY}
 #: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
 FLOORS = (
     {"approximation", "engine_version"},
-    {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "vectors"},
+    {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "ties", "vectors"},
     {
         "migrations",
         "measurement_specs",

@@ -290,3 +290,14 @@ def test_an_estimate_has_no_score_where_the_definition_needs_a_spectrum(store):
     assert [(row["content_id"], row["score"], row["lower"], row["percentile"]) for row in rows] == [
         (content(2), 3.0, 3.0, 50.0)
     ]
+
+
+def test_scores_that_differ_by_rounding_alone_are_ties(store):
+    dataset = add_manifest(store, ["a"] * 4, [1, 2, 3, 4])
+    noise = [0.0, 6e-6, -6e-6]
+    rows = [measurement(number + 1, 316.04 + off) for number, off in enumerate(noise)]
+    store.write_measurements("b", SPEC, [*rows, measurement(4, 316.0402)])
+    scored = store.query(store.scored_sql(dataset, "b", SPEC.spec_id) + " ORDER BY sample_key").to_pylist()
+    for column in ("percentile", "class_percentile"):
+        assert [row[column] for row in scored] == pytest.approx([37.5, 37.5, 37.5, 87.5])
+    assert scored[1]["score"] == 316.04 + 6e-6, "only the comparison is rounded"

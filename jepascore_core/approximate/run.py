@@ -15,7 +15,7 @@ from dataclasses import replace
 from jepascore_core.approximate.confirm import confirm
 from jepascore_core.approximate.context import Context, open_context
 from jepascore_core.approximate.fits import Fits, fit
-from jepascore_core.approximation import ApproximationPlan, ApproximationReport, nested_sizes
+from jepascore_core.approximation import ApproximationPlan, ApproximationReport, CascadeReport, nested_sizes
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.calibration import stratified
 from jepascore_core.measurement_specs import check_probes
@@ -150,10 +150,10 @@ def _conclude(context: Context) -> str:
     report = replace(report, num_exact=num_exact)
     tally.conclude(report)
     scored = report.num_images - len(tally.failed_ids - context.having(context.spec.exact))
-    return "; ".join(sentences(report, scored, tally.failed))
+    return "; ".join(sentences(report, context.plan, scored, tally.failed))
 
 
-def sentences(report: ApproximationReport, num_scored: int, num_failed: int) -> list[str]:
+def sentences(report: ApproximationReport, plan: ApproximationPlan, num_scored: int, num_failed: int) -> list[str]:
     """What a run found, for people."""
     parts = [f"{num_scored:,} images scored, {report.num_exact:,} of them exactly"]
     if num_scored > report.num_exact:
@@ -168,12 +168,22 @@ def sentences(report: ApproximationReport, num_scored: int, num_failed: int) -> 
             "matters"
         )
     if report.cascade is not None:
-        cascade = report.cascade
-        state = "settled" if cascade.is_settled else "not all settled, since some images could not be confirmed,"
-        parts.append(
-            f"{cascade.num_lists:,} lists {state} by {cascade.num_confirmed:,} exact measurements in "
-            f"{cascade.num_rounds} rounds"
-        )
+        parts.append(_promise(report.cascade, plan))
     if num_failed:
         parts.append(f"{num_failed:,} failed")
     return parts
+
+
+def _promise(cascade: CascadeReport, plan: ApproximationPlan) -> str:
+    """What a cascade has confirmed, and how surely."""
+    what, sure = [], f"{100 * plan.confidence:g} %"
+    if plan.top is not None:
+        num_lists = cascade.num_lists - (plan.cut is not None)
+        what.append(f"{num_lists:,} lists (each holds the right samples with {sure} confidence)")
+    if plan.cut is not None:
+        what.append(
+            f"the cut at percentile {plan.cut:g} (each sample is on the right side of it with {sure} probability)"
+        )
+    state = "confirmed" if cascade.is_settled else "not all confirmed, since some images could not be measured,"
+    effort = f"{cascade.num_confirmed:,} exact measurements in {cascade.num_rounds} rounds"
+    return f"{' and '.join(what)} {state} by {effort}"

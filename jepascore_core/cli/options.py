@@ -49,9 +49,11 @@ TargetFidelity = Annotated[
 Calibration = Annotated[int, typer.Option(help="Images that are measured exactly first.", **_APPROXIMATE)]
 Coverage = Annotated[float, typer.Option(help="Share of intervals that shall hold the exact score.", **_APPROXIMATE)]
 Top = Annotated[
-    int | None, typer.Option(help="Cascade: settle so many least and most likely of each class.", **_APPROXIMATE)
+    int | None, typer.Option(help="Cascade: confirm so many least and most likely of each class.", **_APPROXIMATE)
 ]
 Cut = Annotated[
-    float | None, typer.Option(help="Cascade: settle who is on which side of this percentile.", **_APPROXIMATE)
+    float | None, typer.Option(help="Cascade: confirm the side of this percentile for each sample.", **_APPROXIMATE)
 ]
-Confidence = Annotated[float, typer.Option(help="Cascade: confidence of what is settled.", **_APPROXIMATE)]
+Confidence = Annotated[
+    float, typer.Option(help="Cascade: probability of a list or a side to be right.", **_APPROXIMATE)
+]

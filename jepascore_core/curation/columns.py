@@ -19,7 +19,8 @@ from jepascore_core.curation.choices import metadata_names
 from jepascore_core.errors import RuleError, StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, midrank_percentile, table_of
+from jepascore_core.ties import comparable, midrank
+from jepascore_core.views.score_set import ScoreSet, covered_sql, freshness, table_of
 from jepascore_core.views.score_tables import any_table, current_vectors, table_sql
 from jepascore_core.views.vector_files import NORM_DECIMALS, norms_sql
 
@@ -201,11 +202,13 @@ class Columns:
     def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:
         """Mid-rank percentile of a score column in (0, 100), within "label", "split" or (None) the dataset."""
         known = f"{score}_{_RANKED.get(within)}"
-        if known in self._store.query(f"SELECT * FROM {score} LIMIT 0").column_names:
+        columns = self._store.query(f"SELECT * FROM {score} LIMIT 0").column_names
+        if known in columns:
             return self.hold(["percentile", score, within], f'SELECT "{known}" AS "{{name}}" FROM {score}')
         partition = f'"{score}" IS NULL' + (f", {within}" if within else "")
-        midrank = midrank_percentile(f'"{score}"', partition)
-        sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank} END AS "{{name}}"
+        # Companions have scales of their own.
+        value = comparable(f'"{score}"') if f"{score}_rank" in columns else f'"{score}"'
+        sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank(value, partition)} END AS "{{name}}"
             FROM {self.base(dataset)} POSITIONAL JOIN {score} ORDER BY row_id"""
         return self.hold(["percentile", score, within], sql)
 

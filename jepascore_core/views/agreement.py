@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from jepascore_core.errors import TooFewImagesError, UnknownNameError
 from jepascore_core.store import SCORE_COLUMN, Store
+from jepascore_core.ties import comparable, midrank
 from jepascore_core.views.extremes import ClassExtremes, class_extremes
 from jepascore_core.views.formats import natural_key
 from jepascore_core.views.memory import remembered
@@ -25,7 +26,6 @@ from jepascore_core.views.score_set import (
     ScoreSet,
     label_filter,
     manifest_sql,
-    midrank_percentile,
     tables_of,
     what_is_read,
 )
@@ -311,7 +311,7 @@ def _ranked_sql(
         known = ", ".join(f"{kind}{i} AS p{i}" for i in range(len(score_sets)))
         return f"SELECT *, {known} FROM ({sql})", parameters
     partition = "label" if within_class else ""
-    ranked = ", ".join(f"{midrank_percentile(f's{i}', partition)} AS p{i}" for i in range(len(score_sets)))
+    ranked = ", ".join(f"{midrank(comparable(f's{i}'), partition)} AS p{i}" for i in range(len(score_sets)))
     return f"SELECT *, {ranked} FROM ({sql})", parameters
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from jepascore_core.store import Store
+from jepascore_core.ties import comparable
 from jepascore_core.views.formats import class_title, natural_key
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.score_set import (
@@ -143,7 +144,7 @@ def class_extremes(
     condition, parameters = label_filter(labels)
     rows = store.query(
         f"""
-        SELECT label, {_smallest("score", n)} AS least, {_smallest("-score", n)} AS most,
+        SELECT label, {_smallest(comparable("score"), n)} AS least, {_smallest(f"-{comparable('score')}", n)} AS most,
             {_smallest(f"md5(concat(sample_key, ':', ${len(parameters) + 1}))", n)} AS random
         FROM ({scored_sql(store, scores)}) WHERE {condition} GROUP BY label
         """,

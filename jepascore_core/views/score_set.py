@@ -142,10 +142,3 @@ def label_filter(
     is_one = f"{column} IN ({', '.join(f'${first + i}' for i in range(len(named)))})" if named else "false"
     condition = f"{column} IS NULL OR {is_one}" if None in labels else f"{column} IS NOT NULL AND {is_one}"
     return f"({condition})", named
-
-
-def midrank_percentile(column: str, partition: str = "") -> str:
-    """SQL for the mid-rank percentile in (0, 100) of `column` in its partition, as in `Store.scored_sql`."""
-    window = f"OVER ({f'PARTITION BY {partition} ' if partition else ''}ORDER BY {column})"
-    everything = f"OVER ({f'PARTITION BY {partition}' if partition else ''})"
-    return f"50.0 * ((rank() {window} - 1) / count(*) {everything} + cume_dist() {window})"

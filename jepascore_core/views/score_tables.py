@@ -30,6 +30,7 @@ from jepascore_core.errors import StoreError
 from jepascore_core.records import DatasetRecord, short_hash
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.store import INTERVAL_COLUMNS, SCORE_COLUMN, Store
+from jepascore_core.ties import comparable, midrank
 from jepascore_core.views.memory import remembered
 from jepascore_core.views.vector_files import find_vectors, vector_folder, write_vectors
 
@@ -45,8 +46,8 @@ KEEP_SECONDS = 600.0
 ROW_GROUP = 16_384
 #: What is sorted does not fit into this, and is sorted on disk: the interface stays small.
 MEMORY_LIMIT = "600MB"
-#: Raised when the columns change.
-LAYOUT = 2
+#: Raised when the columns or what they hold change.
+LAYOUT = 3
 #: How often the making of a table says how far it is; one that has been silent for so long was killed.
 REPORT_SECONDS = 1.0
 SILENT_SECONDS = 60.0
@@ -286,9 +287,8 @@ def _score_columns() -> list[str]:
 
 def _midrank(column: str, partition: str) -> str:
     """As in `Store.scored_sql`, among the samples that have this score."""
-    window = f"PARTITION BY {partition}{column} IS NULL"
-    below = f"(rank() OVER ({window} ORDER BY {column}) - 1) / count(*) OVER ({window})"
-    return f"CASE WHEN {column} IS NOT NULL THEN 50.0 * ({below} + cume_dist() OVER ({window} ORDER BY {column})) END"
+    percentile = midrank(comparable(column), f"{partition}{column} IS NULL")
+    return f"CASE WHEN {column} IS NOT NULL THEN {percentile} END"
 
 
 def table_sql(path: Path, definition: Definition) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from jepascore_core.store import Store
+from jepascore_core.ties import comparable
 from jepascore_core.views.coverage import coverage
 from jepascore_core.views.score_set import (
     SAMPLE_FIELDS,
@@ -24,8 +25,8 @@ SearchOrder = Literal["least", "most", "key", "random"]
 SEARCH_ORDERS: tuple[SearchOrder, ...] = get_args(SearchOrder)
 
 _ORDER_SQL: dict[SearchOrder, str] = {
-    "least": "score, sample_key",
-    "most": "score DESC, sample_key",
+    "least": f"{comparable('score')}, sample_key",
+    "most": f"{comparable('score')} DESC, sample_key",
     "key": "sample_key",
     "random": "md5(concat(sample_key, ':', $1::VARCHAR))",
 }

@@ -26,13 +26,13 @@ MEANINGS = {
     "calibrated": "Some images exactly, all others from a sketch, with an interval for each. The number of passes is "
     "chosen for the rank correlation that you ask for, which is checked on images that the fit has not seen.",
     "cascade": "Calibrated first, then exactly whatever could be among the least or most likely of each class, until "
-    "those lists are settled.",
+    "each of those lists is right with the confidence that you ask for.",
 }
 PASSES_HELP = "Reverse passes for each image, each of a random combination of the encoder's outputs: more tell more."
 FIDELITY_HELP = "Spearman's rank correlation with exact scores that the estimates shall reach."
 IMAGES_HELP = "Measured exactly: the estimates are fitted on some of them and checked on the others."
 COVERAGE_HELP = "Share of the intervals that shall hold the exact score, 0 to 1."
-TOP_HELP = "So many least and most likely samples of each class are measured until those lists are exact."
+TOP_HELP = "So many least and most likely samples of each class are measured until each list is right, that surely."
 CONFIDENCE_HELP = "How sure each list shall be before measuring ends, 0 to 1."
 DEFAULTS = ApproximationPlan()
 

@@ -55,7 +55,7 @@ def test_a_cascade_is_asked_for(open_page: Callable[..., AppTest], home_store: S
     app = open_page(PAGE)
     choose_backbone(app)
     one(app, "button_group", "Estimator").set_value("cascade").run()
-    assert "until those lists are settled" in said(app)
+    assert "until each of those lists is right" in said(app)
     one(app, "number_input", "Settle the top").set_value(7).run()
     one(app, "number_input", "Target fidelity").set_value(0.97).run()
     one(app, "button", "Start").click().run()

@@ -133,3 +133,15 @@ def test_the_axis_that_boxes_share(scored):
     assert span == ScoreSpan(0.0, 100.0)
     assert [span.percent(score) for score in (0, 25, 100)] == [0, 25, 100]
     assert score_span(()).percent(3) == 50
+
+
+def test_scores_that_differ_by_rounding_alone_stand_by_key(store):
+    samples = make_samples("aaaa")
+    dataset = add_dataset(store, "d", samples)
+    scores = {sample.sample_key: 316.04 - 6e-6 * place for place, sample in enumerate(samples)}
+    found = class_extremes(
+        store, add_measurements(store, dataset, add_backbone(store), scores, samples=samples), ["a"], n=4
+    )[0]
+    in_order = sorted(scores)
+    assert keys(found.least) == keys(found.most) == in_order
+    assert {item.percentile for item in found.least} == {50.0}
