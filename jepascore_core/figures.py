@@ -23,8 +23,11 @@ from jepascore_core.views.extremes import ClassSummary
 from jepascore_core.views.formats import percent_text, plural, score_text
 from jepascore_core.views.shapes import density, ecdf
 
-#: Okabe and Ito's colours, told apart by colour-blind readers; black, which dark ground swallows, is left out.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6FAC", "#7F8790")
+#: Okabe and Ito's colours, told apart by colour-blind readers, at least 3:1 on light and on dark ground: orange and sky
+#: blue are darker than theirs, and black, which dark ground swallows, is left out.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#A87000", "#3A96D6", "#7A6FAC", "#7F8790")
+#: Under dashes that cross bars and both grounds: of the two one is always plain.
+HALO = "#FFFFFF"
 NEUTRAL = "#7F8790"
 #: The palette's blue is dim on dark ground where it is in small marks or thin layers: this one is as plain on both.
 FINE_BLUE = "#1A84C4"
@@ -80,7 +83,7 @@ def histogram_figure(
         dash = DASHES[position // len(PALETTE) % len(DASHES)]
         figure.add_trace(_histogram_trace(view, position, colour, dash, share, shape))
         if len(view.series) <= len(PALETTE):
-            shapes.append(_median(series, colour))
+            shapes += _median(series, colour)
     for position, half_width in enumerate(half_widths):
         if half_width is not None:
             figure.data[position].name += f", each ± {half_width:.2g}"
@@ -114,14 +117,14 @@ def before_after_figure(view: Histograms) -> go.Figure:
         colour = colours[series.title]
         trace = _histogram_trace(view, position, colour, "solid", share=False, shape="histogram")
         pattern = "/" if series.title == "Dropped" else ""
-        figure.add_trace(trace.update(marker={"opacity": 0.7, "pattern": {"shape": pattern}}))
+        figure.add_trace(trace.update(marker={"color": colour, "pattern": {"shape": pattern}}))
     outline = {"color": NEUTRAL, "width": 1.5, "shape": "hv"}
     # The last bin, too, ends where it ends.
     heights = np.array([*before.counts, before.counts[-1]])
     name = _legend_text(view, before)
     figure.add_trace(go.Scatter(x=edges, y=heights, name=name, mode="lines", line=outline, hoverinfo="skip"))
     medians = [(before, NEUTRAL), *((series, colours[series.title]) for series in parts)]
-    shapes = [_median(series, colour) for series, colour in medians]
+    shapes = [shape for series, colour in medians for shape in _median(series, colour)]
     figure.update_layout(barmode="stack", bargap=0, showlegend=True, shapes=shapes, legend={"traceorder": "normal"})
     figure.update_xaxes(title=f"JEPA-SCORE ({view.unit}), {HIGHER}")
     figure.update_yaxes(title="Samples", rangemode="tozero")
@@ -145,8 +148,11 @@ def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
 
 
-def _median(series: HistogramSeries, colour: str) -> dict[str, Any]:
-    return _upright(series.median, {"color": colour, "width": 2, "dash": "dash"})
+def _median(series: HistogramSeries, colour: str) -> list[dict[str, Any]]:
+    return [
+        _upright(series.median, {"color": HALO, "width": 3.5}),
+        _upright(series.median, {"color": colour, "width": 2, "dash": "dash"}),
+    ]
 
 
 def _interval(view: Histograms, position: int, half_width: float) -> dict[str, Any]:
@@ -179,8 +185,16 @@ def _histogram_trace(
         return go.Scatter(**common, mode="lines", line={"color": colour, "width": 2.25, "dash": dash})
     if len(view.series) <= MAX_BARS:
         width = view.edges[1] - view.edges[0]
-        return go.Bar(**common, width=width, marker={"color": colour, "opacity": 0.6, "line": {"width": 0}})
+        return go.Bar(**common, width=width, marker=bar_marker(colour, alone=len(view.series) == 1))
     return go.Scatter(**common, mode="lines", line={"color": colour, "width": 1.75, "dash": dash})
+
+
+def bar_marker(colour: str, alone: bool) -> dict[str, Any]:
+    """Bars in full colour; those that lie over others let them through, in an outline of full colour."""
+    if alone:
+        return {"color": colour, "line": {"width": 0}}
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return {"color": f"rgba({red},{green},{blue},0.4)", "line": {"color": colour, "width": 1.25}}
 
 
 def _legend_text(view: Histograms, series: HistogramSeries) -> str:

@@ -13,14 +13,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from jepascore_core.density import DensityCell, Langevin
-from jepascore_core.figures import NEUTRAL, PALETTE, empty_figure, shown
+from jepascore_core.figures import HALO, NEUTRAL, PALETTE, bar_marker, empty_figure, shown
 from jepascore_core.trust.agreement import CompanionAgreement
 from jepascore_core.trust.gaussianity import Gaussianity
 
 #: From strictly opposite to equal order, with a light middle that numbers can be read on.
 DIVERGING = [[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]]
-#: Log density from low to high, on light and dark ground: the low end vanishes into neither.
-FIELD = [[0, "#E9EDF0"], [0.5, PALETTE[5]], [1, PALETTE[0]]]
+#: Log density from low to high: out of the ground, light or dark.
+FIELD = [[0, "rgba(0,114,178,0)"], [0.5, "rgba(0,114,178,0.5)"], [1, "rgba(0,114,178,1)"]]  # PALETTE[0]
 _BAND = "rgba(26,132,196,0.35)"  # FINE_BLUE
 
 
@@ -47,8 +47,9 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
     centres = (edges[:-1] + edges[1:]) / 2
     figure = empty_figure(320)
     width = float(edges[1] - edges[0])
-    bars = {"width": width, "marker": {"color": PALETTE[0], "opacity": 0.6, "line": {"width": 0}}}
+    bars = {"width": width, "marker": bar_marker(PALETTE[0], alone=True)}
     figure.add_trace(go.Bar(x=centres, y=view.lengths, name="embeddings", **bars))
+    figure.add_trace(_line(centres, view.normal_lengths, "", HALO, width=3.5, hover=False, showlegend=False))
     figure.add_trace(_line(centres, view.normal_lengths, "true Gaussian", PALETTE[1], dash="dash"))
     figure.update_layout(bargap=0)
     figure.update_xaxes(title=f"Length / √{view.num_directions} (1 = on the sphere)")

@@ -101,6 +101,54 @@ def test_points_are_as_plain_on_dark_ground_as_on_light(scored):
     assert max(contrasts) < 1.1 * min(contrasts)
 
 
+def contrast(one, other):
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def grounds():
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    return {name: rgb(theme[name]["backgroundColor"]) for name in ("light", "dark")}
+
+
+def seen(colour, opacity, ground):
+    """A colour as it is seen on a ground: "#rrggbb" or "rgba(r,g,b,a)"."""
+    if colour.startswith("rgba"):
+        *parts, alpha = (float(part) for part in colour[5:-1].split(","))
+        return opacity * alpha * np.array(parts) / 255 + (1 - opacity * alpha) * ground
+    return opacity * rgb(colour) + (1 - opacity) * ground
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_mark_is_plain_on_its_ground(scored, theme):
+    """3:1, what WCAG asks of graphics: of bars themselves or their outline, of lines and of points."""
+    ground = grounds()[theme]
+    for name, figure in every_figure(*scored).items():
+        for trace in figure.data:
+            marker, opacity = trace.marker if "marker" in trace else None, 1.0
+            colours = []
+            if trace.type in ("bar", "box"):
+                opacity = marker.opacity or 1.0
+                outline = [marker.line.color] if trace.type == "bar" and marker.line.width else []
+                colours = [[marker.color, *outline]]
+            elif trace.type.startswith("scatter") and trace.mode == "markers":
+                opacity, colours = marker.opacity or 1.0, [[marker.color]]
+            elif trace.type.startswith("scatter") and trace.line.width and trace.line.color:
+                colours = [[trace.line.color]]
+            for choices in colours:
+                best = max(contrast(seen(colour, opacity, ground), ground) for colour in choices)
+                assert best >= 3, (name, trace.name, choices, best)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("colour", figures.PALETTE)
+def test_the_palette_is_plain_on_both_grounds_and_on_the_halo(theme, colour):
+    ground = grounds()[theme]
+    assert contrast(rgb(colour), ground) >= 3
+    # A dashed line over bars of its own colour and over the ground: its dashes or its halo stand out.
+    assert contrast(rgb(colour), rgb(figures.HALO)) >= 3
+
+
 def test_scores_say_unit_and_direction(scored):
     made = every_figure(*scored)
     for name in ("histogram", "lines", "place", "classes"):
@@ -119,7 +167,8 @@ def test_histogram_shows_counts_shares_medians_and_bins(scored):
         assert sum(shares.data[position].y) == pytest.approx(100)
         assert [list(item) for item in counts.data[position].customdata] == [[position, place] for place in range(10)]
         assert f"n = 24, median {series.median:.1f}" in counts.data[position].name
-    assert [shape.x0 for shape in counts.layout.shapes] == [series.median for series in view.series]
+    dashed = [shape for shape in counts.layout.shapes if shape.line.dash == "dash"]
+    assert [shape.x0 for shape in dashed] == [series.median for series in view.series]
     assert isinstance(counts.data[0], go.Bar)
     first, last = shares.data[0].hovertext[0], shares.data[0].hovertext[-1]
     assert f"score ≤ {view.edges[1]:.1f}<br>" in first

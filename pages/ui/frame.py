@@ -27,6 +27,7 @@ STYLE = """<style>
 [data-testid="stSelectbox"] input:not(:focus) { text-overflow: ellipsis; }
 [data-testid="stTable"] :is(th, td + td) p { white-space: nowrap; }
 [data-testid="stTable"] td > div { max-width: 44rem; }
+[data-testid="stTable"] { overflow-x: auto; }
 [data-testid="stSidebar"] [data-testid="stAlert"] p { overflow-wrap: break-word; word-break: normal; }
 </style>"""
 ROOT = Path(__file__).resolve().parents[2]

@@ -28,3 +28,10 @@ def test_every_figure_is_drawn_in_both_themes(visit: Callable[..., Visit], tmp_p
             expect(tab.page.get_by_text("0.97", exact=True).first).to_be_visible()
             screenshot(tab.page, f"trust-{theme}")
             assert tab.errors == []
+        page = visit(f"{server.url}/trust", width=390).page
+        last = page.get_by_role("columnheader", name="norm").first
+        last.scroll_into_view_if_needed()
+        box = last.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390, "the table scrolls within the page"
+        assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+        screenshot(page, "trust-phone")

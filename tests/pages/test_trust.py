@@ -70,7 +70,7 @@ def test_gaussian_embeddings_with_companions_and_named_defects(
     assert "120 images, the 8 widest of 8 dimensions" in text
     assert "What cheaper scores say" in text
     assert {trace["name"] for trace in figure(app, "projections")["data"]} >= {"median projection", "standard normal"}
-    assert [trace["name"] for trace in figure(app, "lengths")["data"]] == ["embeddings", "true Gaussian"]
+    assert [trace["name"] for trace in figure(app, "lengths")["data"]] == ["embeddings", "", "true Gaussian"]
     assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
     assert [row["What"] for row in table(app)][-1] == "Spread of the lengths"
     (defect,) = app.table[1].value.to_dict("records")
