@@ -136,7 +136,6 @@ def request_dataset(
         SourceError: if the source cannot be a dataset.
         StoreError: if the name is taken by another source.
     """
-    options = (options or SourceOptions()).located()
     location = str(source_path(source))
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:
@@ -145,9 +144,7 @@ def request_dataset(
             f"{location} now, say so: `jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}`, or Move "
             "on its card on the Runs page."
         )
-    if known is not None and known.version is not None:
-        options = options.or_else(SourceOptions.from_dict(known.options))
-    options = options.or_else(SourceOptions())
+    options = effective_options(known, options or SourceOptions())
     kind = options.kind or detect_kind(location, options)
     if known is None:
         known = store.catalogue.add_dataset(name, location, kind, options.to_dict())
@@ -192,6 +189,14 @@ def moved_root(root: str | None, old: Path, new: Path) -> str | None:
         if root is not None and Path(root).is_relative_to(before):
             return str(after / Path(root).relative_to(before))
     return root
+
+
+def effective_options(known: DatasetRecord | None, options: SourceOptions) -> SourceOptions:
+    """How a source would be read: options that are left out are those of the dataset's last complete index."""
+    options = options.located()
+    if known is not None and known.version is not None:
+        options = options.or_else(SourceOptions.from_dict(known.options))
+    return options.or_else(SourceOptions())
 
 
 def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:

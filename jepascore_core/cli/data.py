@@ -12,19 +12,24 @@ from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, prin
 from jepascore_core.cli.waiting import conclude, wait_for_index
 from jepascore_core.curation.decisions import describe_lost, lost_decisions
 from jepascore_core.datasets.candidates import Kind
+from jepascore_core.datasets.preview import reading_report
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.records import DatasetRecord, DatasetState, SampleFailure
-from jepascore_core.runs import cancel_dataset, move_dataset, request_dataset
+from jepascore_core.runs import cancel_dataset, effective_options, move_dataset, request_dataset
 from jepascore_core.store import Store
 from jepascore_core.views.failures import failures_csv
 from jepascore_core.views.formats import passed_over_text, plural
 from jepascore_core.views.progress import index_failures
+from jepascore_core.views.reading_text import reading_text
 
 datasets_app = typer.Typer(
     cls=ListsByDefault, help="List the datasets, move one, cancel an index, and see what could not be read."
 )
+
+#: Classes that a dry run lists.
+MAX_CLASSES = 20
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write them to this CSV file.")]
@@ -44,12 +49,16 @@ def add(
     source: Annotated[str, typer.Argument(help="Folder, CSV / TSV / JSONL / Parquet table, zip, or MNIST idx files.")],
     kind: Annotated[Kind | None, typer.Option(help="How to read the source; found by itself.")] = None,
     path_column: Annotated[str | None, typer.Option(help="Column of a table that holds the image paths.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of a table that holds the labels.")] = None,
-    split_column: Annotated[str | None, typer.Option(help="Column of a table that holds the splits.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column that holds the labels; none: no labels.")] = None,
+    split_column: Annotated[str | None, typer.Option(help="Column that holds the splits; none: no splits.")] = None,
+    table: Annotated[str | None, typer.Option(help="Which table of a folder describes its images; none: none.")] = None,
+    folders: Annotated[str | None, typer.Option(help="What folders are: splits, classes or none.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of names in a zip, or of a table: cp1252, gbk...")] = None,
     root: Annotated[str | None, typer.Option(help="Folder that relative paths of a table start from.")] = None,
     reread: Annotated[
         bool, typer.Option("--reread", help="Read every image again, also where size and time are as before.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the source would be read.")] = False,
     detach: Detach = False,
     json: JsonFlag = False,
 ) -> None:
@@ -57,10 +66,12 @@ def add(
 
     The second time, options that are left out are as before; an empty column or root ("") is found by itself again.
     """
-    options = SourceOptions(
-        kind=kind, path_column=path_column, label_column=label_column, split_column=split_column, root=root
-    )
+    options = SourceOptions(kind, path_column, label_column, split_column, root, folders, encoding, table)
     store = Store()
+    if dry_run or not json:
+        _say_reading(store, name, source, options, dry_run, json)
+    if dry_run:
+        return
     record = request_dataset(store, name, source, options, reread)
     if not detach:
         record = wait_for_index(store, record.dataset_id)
@@ -77,6 +88,24 @@ def add(
             say(f"What failed, and why: `jepascore datasets failures {shlex.quote(record.name)}`.")
         if record.state is DatasetState.READY and (lost := lost_decisions(store, record.dataset_id)):
             say(describe_lost(lost))
+
+
+def _say_reading(store: Store, name: str, source: str, options: SourceOptions, in_full: bool, json: bool) -> None:
+    """Say in three lines how a source is read; in full, with all splits and the largest classes, too."""
+    report = reading_report(source, effective_options(store.catalogue.find_dataset(name), options))
+    if json:
+        print_json(report.to_dict())
+        return
+    text = reading_text(report)
+    for line in text.lines:
+        say(line)
+    for warning in text.warnings:
+        say(f"Warning: {warning}")
+    if in_full:
+        for title, items in (("Splits", report.splits), ("Classes", report.labels[:MAX_CLASSES])):
+            if items:
+                print_table(title, ("name", "samples"), [(item.name, item.count) for item in items])
+        print_table("First samples", ("sample_key",), [(key,) for key in report.first_keys])
 
 
 def _nothing_readable(store: Store, record: DatasetRecord) -> SourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ class ScanPlan:
     """A source, recognised. Iterating over `items` reads it and fills `ignored` (files passed over, by extension).
 
     `questions` are guesses that may be wrong, `tables` and `unused` what became of tables, `encoding` that of names in
-    an archive where it was guessed or given.
+    an archive where it was guessed or given; `tally` counts what is found on the way, such as images "without row".
     """
 
     kind: str
@@ -126,6 +127,7 @@ class ScanPlan:
     tables: list[UsedTable] = field(default_factory=list)
     unused: list[UnusedTable] = field(default_factory=list)
     encoding: str | None = None
+    tally: Counter[str] = field(default_factory=Counter)
 
 
 def scan_failure(key: str, uri: str, message: str) -> SampleFailure:

@@ -25,6 +25,7 @@ METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 _MAX_SUB_FOLDERS = 20
 _MAX_CLASSES_SHARE = 0.5
+_MANY_ROWS = 20
 _SUBMISSION = re.compile(r"submi", re.IGNORECASE)
 
 
@@ -140,7 +141,7 @@ def _leading_table(
     strong, weak = _path_columns(sample, options)
     num_rows = max(1, len(sample.rows))
     for name in [*strong, *weak]:
-        found = _num_found(sample, name, locator)
+        found = _num_found(sample, name, locator, tree)
         if found and (name in strong or found * 10 >= num_rows):
             break
     else:
@@ -174,12 +175,13 @@ def _path_columns(sample: TableSample, options: SourceOptions) -> tuple[list[str
     return strong, weak + others
 
 
-def _num_found(sample: TableSample, column: str, locator: Locator) -> int:
+def _num_found(sample: TableSample, column: str, locator: Locator, tree: ImageTree) -> int:
     """How many of a column's cells lead to images; of a table that is known as a whole, all are asked if need be."""
     cells = sample.cells(column)
     locator.common = common_folders(cells)
     found = sum(map(locator.leads_to_an_image, cells))
-    return found or int(any(map(locator.leads_to_an_image, sample.all_cells(column))))
+    others = (cell for cell in sample.all_cells(column) if tree.may_hold(cell))
+    return found or int(any(map(locator.leads_to_an_image, others)))
 
 
 def _label_questions(
@@ -187,6 +189,11 @@ def _label_questions(
 ) -> Iterator[Question]:
     if label is not None:
         others = [name for name in usual_names(sample.names, LABEL_NAMES[:-1]) if name not in (label, *taken)]
+        cells = sample.cells(label)
+        if not others and len(cells) >= _MANY_ROWS and len(set(cells)) > _MAX_CLASSES_SHARE * len(cells):
+            counts = f"{len(set(cells))} values in {len(cells)} rows"
+            text = f"Column {label} of {where} is taken for the label, but has {counts}."
+            yield Question("label_column", text, (label, NO_COLUMN), label)
         if others:
             text = f"Column {label} of {where} is taken for the label; {', '.join(others)} could be, too."
             yield Question("label_column", text, (label, *others, NO_COLUMN), label)

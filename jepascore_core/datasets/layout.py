@@ -212,12 +212,8 @@ def _has_direct_images(folder: str) -> bool:
 
 def _question(splits: Sequence[str], others: Sequence[str], chosen: str) -> Question:
     named, beside = (
-        ", ".join(map(clean_text, some[:3])) + (", ..." if len(some) > 3 else "") for some in (splits, others)
+        ", ".join([*map(clean_text, some[:3]), *(["..."] if some[3:] else [])]) for some in (splits, others)
     )
-    return Question(
-        "folders",
-        f"The folders {named} are named like splits, {beside} beside them "
-        f"{'is' if len(others) == 1 else 'are'} not: all are read as {chosen}.",
-        ("splits", "classes"),
-        chosen,
-    )
+    like = f"folders {named} are named like splits" if len(splits) > 1 else f"folder {named} is named like a split"
+    text = f"The {like}, {beside} beside {'them' if len(splits) > 1 else 'it'} {'are' if len(others) > 1 else 'is'} not"
+    return Question("folders", f"{text}: all are read as {chosen}.", ("splits", "classes"), chosen)

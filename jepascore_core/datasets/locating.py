@@ -60,6 +60,11 @@ class ImageTree:
         exact = [relative for relative in found if composed(relative).endswith(composed("/".join(parts[-best:])))]
         return exact or found
 
+    def may_hold(self, cell: str) -> bool:
+        """Whether an image is called as a cell ends, wherever it lies; cheaper than to find it."""
+        name = _folded(cell.strip().replace("\\", "/").rpartition("/")[2])
+        return name in self._by_name or name in self._by_stem
+
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}

@@ -71,10 +71,12 @@ def scan(
     options: SourceOptions,
     workspace: Path,
     on_tick: Callable[[], None] = lambda: None,
+    max_rows: int | None = None,
 ) -> ScanPlan:
     """Recognise a source and plan its samples; the walk happens while the plan's items are taken.
 
     `workspace` is where archives are unpacked; `on_tick` is called now and then while that goes on, and may raise.
+    `max_rows` is how many rows of a table are read at most.
 
     Raises:
         SourceError: if the source as a whole cannot be read.
@@ -94,12 +96,14 @@ def scan(
             f"There is no kind of source {options.kind!r}: choose one of {', '.join(KINDS)}, or none to detect it."
         )
     try:
-        return _plan(path, options, workspace, on_tick)
+        return _plan(path, options, workspace, on_tick, max_rows)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}): check its permissions and the disk.") from error
 
 
-def _plan(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None]) -> ScanPlan:
+def _plan(
+    path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None], max_rows: int | None
+) -> ScanPlan:
     found = _recognise_folder(path, options) if path.is_dir() else None
     kind = found.kind if found else options.kind or _file_kind(path)
     if kind == "zip":
@@ -108,7 +112,7 @@ def _plan(path: Path, options: SourceOptions, workspace: Path, on_tick: Callable
         _refuse_columns(path, options, "idx files")
         return plan_idx(path)
     if kind == "table":
-        return _scan_table(path, options, found)
+        return _scan_table(path, options, found, max_rows)
     if found is None:
         raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
     return _scan_folder(path, options, found)
@@ -128,9 +132,9 @@ def _scan_folder(path: Path, options: SourceOptions, found: _Folder) -> ScanPlan
         items = _as_told(scan_folder(root, allowed, ignored, found.layout), options)
         return ScanPlan(found.kind, items, ignored, questions=questions, unused=unused)
     items = scan_folder(root, allowed, ignored, found.layout, tables=metadata.files)
-    described = _as_told(metadata.describe(items), options)
-    used = list(metadata.used)
-    return ScanPlan(found.kind, described, ignored, metadata.types, questions, tables=used, unused=unused)
+    plan = ScanPlan(found.kind, iter(()), ignored, metadata.types, questions, list(metadata.used), unused)
+    plan.items = _as_told(metadata.describe(items, plan.tally), options)
+    return plan
 
 
 def _as_told(items: Iterable[Candidate | SampleFailure], options: SourceOptions) -> Iterator[Candidate | SampleFailure]:
@@ -208,9 +212,9 @@ def table_search(path: Path, options: SourceOptions) -> TableSearch:
     return given_table(path, _roots(path.parent, options), options)
 
 
-def _scan_table(path: Path, options: SourceOptions, found: _Folder | None) -> ScanPlan:
+def _scan_table(path: Path, options: SourceOptions, found: _Folder | None, max_rows: int | None) -> ScanPlan:
     if found is None:
-        return plan_tables(table_search(path, options), options)
+        return plan_tables(table_search(path, options), options, max_rows=max_rows)
     if not found.search.used:
         raise SourceError(f"{path} does not hold a table that lists its images: give the table's own path.")
     ignored, allowed = PassedOver(), _roots(path, options)
@@ -218,7 +222,7 @@ def _scan_table(path: Path, options: SourceOptions, found: _Folder | None) -> Sc
     def walk(tables: frozenset[str]) -> Iterator[Candidate | SampleFailure]:
         return scan_folder(str(path), allowed, ignored, found.layout, tables=tables)
 
-    plan = plan_tables(found.search, options, found.layout, walk)
+    plan = plan_tables(found.search, options, found.layout, walk, max_rows)
     return replace(plan, ignored=ignored, questions=[*found.layout.questions, *plan.questions])
 
 

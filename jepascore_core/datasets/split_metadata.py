@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -62,8 +63,9 @@ class SplitMetadata:
         """User columns and their types."""
         return dict(zip(self.columns.column_names, self.columns.schema.types, strict=True))
 
-    def describe(self, items: Iterable[Item]) -> Iterator[Item]:
+    def describe(self, items: Iterable[Item], tally: Counter[str]) -> Iterator[Item]:
         """The items of a walk, with label and columns where an image has a row, and failures for rows without an image.
+        `tally` counts images without a row.
 
         Where a table has labels, they are the only ones: an image without a row, or with a row without a label, has
         none, whatever its folder is called.
@@ -77,6 +79,7 @@ class SplitMetadata:
             cells = self._cells(known)
             for item, place in zip(some, places, strict=True):
                 label, values = (None, {}) if place is None else next(cells)
+                tally["without row"] += place is None and isinstance(item, Candidate)
                 yield self._described(item, label, values)
         for key, place in self.rows.items():
             if not is_used[place]:
@@ -199,7 +202,7 @@ class _Described:
         """Lines that are no rows, rows without a path, and rows about the image of another one."""
         uri = path_to_uri(self.path)
         for bad in self.content.bad_lines:
-            message = f"Line {bad.number} of the table is no row: {bad.reason}. Correct the line."
+            message = f"Line {bad.number} of the table is not a row: {bad.reason}. Correct the line."
             yield scan_failure(f"{self.split}/#line {bad.number}", uri, message)
         names = [key or f"{self.split}/#row {number}" for number, key in enumerate(self.keys, start=1)]
         for key, name, unique in zip(self.keys, names, unique_keys(names), strict=True):

@@ -18,7 +18,7 @@ from jepascore_core.datasets.table_columns import texts
 from jepascore_core.datasets.table_files import TableFile, csv_separator, is_json, read_table, table_beginning
 
 #: Larger tables are read at some places only.
-WHOLE_BYTES = 16 * 2**20
+WHOLE_BYTES = 4 * 2**20
 
 _NUM_ROWS = 256
 _NUM_PLACES = 32

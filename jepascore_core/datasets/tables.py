@@ -74,7 +74,7 @@ def plan_tables(
     plan.tables = [
         UsedTable(str(rows.table.path), rows.columns.path, rows.columns.label, rows.columns.split) for rows in tables
     ]
-    plan.items = _items(tables, search.root, options, layout, walk)
+    plan.items = _items(tables, search.root, options, layout, walk, plan.tally)
     return plan
 
 
@@ -114,7 +114,12 @@ def _common_columns(tables: Sequence[_Rows]) -> dict[str, pa.DataType]:
 
 
 def _items(
-    tables: Sequence[_Rows], root: str, options: SourceOptions, layout: Layout | None, walk: Walk | None
+    tables: Sequence[_Rows],
+    root: str,
+    options: SourceOptions,
+    layout: Layout | None,
+    walk: Walk | None,
+    tally: Counter[str],
 ) -> Iterator[Item]:
     places = [_places(rows) for rows in tables]
     beginnings = [_keys(rows, found, root) for rows, found in zip(tables, places, strict=True)]
@@ -137,6 +142,7 @@ def _items(
         taken = set(keys)
         for item in walk(frozenset(str(rows.table.path) for rows in tables)):
             if isinstance(item, Candidate) and item.uri not in uris:
+                tally["without row"] += 1
                 label, split = folders.say(item.sample_key)
                 yield replace(item, sample_key=_free_key(item.sample_key, taken), label=label, split=split)
             elif isinstance(item, SampleFailure) and item.sample_key not in taken:
@@ -210,7 +216,7 @@ def _row_items(
     """Failures for bad lines, then what each row is."""
     bad_lines = rows.content.bad_lines
     for bad, key in zip(bad_lines, keys, strict=False):
-        message = f"Line {bad.number} of the table is no row: {bad.reason}. Correct the line."
+        message = f"Line {bad.number} of the table is not a row: {bad.reason}. Correct the line."
         yield scan_failure(key, path_to_uri(str(rows.table.path)), message)
     keys = keys[len(bad_lines) :]
     nothing = pa.chunked_array([pa.nulls(len(keys), pa.string())])

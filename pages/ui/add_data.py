@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import IO
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from jepascore_core.datasets.layout import FOLDER_MEANINGS
 from jepascore_core.datasets.sources import KINDS, SourceOptions
+from jepascore_core.datasets.table_files import TABLE_EXTENSIONS
 from jepascore_core.errors import SourceError
 from jepascore_core.records import DatasetRecord
 from jepascore_core.runs import request_dataset
 from jepascore_core.uploads import request_upload
 from pages.ui import state
+from pages.ui.add_preview import answered, draw_preview, forget_reports
 from pages.ui.cached import store
 from pages.ui.errors import do_asked
 from pages.ui.pick import close, pick_expander, pick_one
 from pages.ui.text import plain
 
 WAYS = {"path": "A path on this machine", "zip": "Upload a zip"}
+NAME_HINT = "The last part of the path, unless you give one"
+FILE_ENDINGS = (*TABLE_EXTENSIONS, ".zip", ".gz")
 OPENED = "add-data"
 TITLE, ICON = "Add data", ":material/add_photo_alternate:"
 
@@ -31,14 +37,36 @@ def draw_add_data(is_open: bool) -> None:
     with _box(is_open):
         way = pick_one("Where are the images?", state.WAY_IN, WAYS, segments=True)
         with st.form(f"add-data-form-{number}", border=False):
-            name = st.text_input("Name", placeholder="What to call it", max_chars=100, key=f"add-name-{number}")
             source, upload = (None, _draw_upload(number)) if way == "zip" else (_draw_path(number), None)
+            name = st.text_input("Name", placeholder=NAME_HINT, max_chars=100, key=f"add-name-{number}")
             replace = way == "zip" and _draw_replace(number)
-            options = _draw_options(number)
-            pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
+            given = _draw_options(number)
+            options = answered(given, number)
+            with st.container(horizontal=True):
+                # Enter presses the first.
+                st.form_submit_button("Check", icon=":material/fact_check:", on_click=_check, args=(number,))
+                pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
+            name = name.strip() or _name_of(source, upload)
             asked = (name, source, upload.file_id if upload else None, replace, tuple(options.to_dict().items()))
-            do = partial(_add, name.strip(), source, upload, options, replace) if pressed else None
-            do_asked("add-data", asked, do)
+            do_asked("add-data", asked, partial(_add, name, source, upload, options, replace) if pressed else None)
+        if st.session_state.get(state.CHECKED) == number and (source or upload):
+            draw_preview(source, upload, given, number)
+
+
+def _check(number: int) -> None:
+    """Before the page runs: look at the source anew, and call the dataset after it unless it has a name."""
+    st.session_state[state.CHECKED] = number
+    forget_reports(number)
+    name = f"add-name-{number}"
+    if not st.session_state.get(name, "").strip():
+        found = st.session_state.get(f"add-path-{number}", ""), st.session_state.get(f"add-zip-{number}")
+        st.session_state[name] = _name_of(found[0].strip(), found[1])
+
+
+def _name_of(source: str | None, upload: IO[bytes] | None) -> str:
+    """The last part of the path, without the ending of a file."""
+    path = Path(upload.name if upload else source or "")
+    return (path.stem if path.suffix.lower() in FILE_ENDINGS else path.name)[:100]
 
 
 def _box(is_open: bool) -> DeltaGenerator:
@@ -69,9 +97,9 @@ def _draw_replace(number: int) -> bool:
 
 def _draw_options(number: int) -> SourceOptions:
     with st.popover("Options", icon=":material/tune:"):
-        st.caption("Everything is found by itself unless given here. Columns matter for tables only.")
+        st.caption("Detected automatically; override here. Columns apply to tables; `none` means that there is none.")
         kind = st.selectbox(
-            "Kind", [None, *KINDS], format_func=lambda item: item or "found by itself", key=f"add-kind-{number}"
+            "Kind", [None, *KINDS], format_func=lambda item: item or "auto-detect", key=f"add-kind-{number}"
         )
         columns = [
             st.text_input(f"{what} column", key=f"add-{what.lower()}-column-{number}").strip() or None
@@ -82,12 +110,20 @@ def _draw_options(number: int) -> SourceOptions:
             help="Also allows a table to list images below this folder.",
             key=f"add-root-{number}",
         ).strip()
-    return SourceOptions(kind, *columns, root=root or None)
+        folders = st.selectbox(
+            "Folders are", [None, *FOLDER_MEANINGS], format_func=lambda item: item or "auto-detect",
+            key=f"add-folders-{number}",
+        )  # fmt: skip
+        table = st.text_input("Table of the folder", key=f"add-table-{number}").strip()
+        encoding = st.text_input("Encoding", placeholder="auto-detect", key=f"add-encoding-{number}").strip()
+    return SourceOptions(kind, *columns, root or None, folders, encoding or None, table or None)
 
 
 def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> None:
-    if not name or not (source or upload):
-        raise SourceError("Give a name, and a path or a zip.")
+    if not (source or upload):
+        raise SourceError("Give a path or a zip.")
+    if not name:
+        raise SourceError(f"{source} has no last part to call the dataset by: give a name.")
     dataset = request_dataset(store(), name, source, options) if source else _add_upload(name, upload, options, replace)
     state.write(state.DATASET, dataset.dataset_id)
     close(OPENED)

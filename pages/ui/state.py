@@ -84,6 +84,9 @@ PAGE_SHOWN = "page-shown"
 ADDRESS = "address"
 #: How many datasets this visit added.
 NUM_ADDED = "num-added"
+CHECKED = "add-checked"
+ANSWERS = "add-answers"
+REPORT = "add-report"
 #: The kind of picture that the camera of every figure saves.
 PICTURE_KIND = "picture-kind"
 #: Why what a form asked for cannot be done; followed by the form.

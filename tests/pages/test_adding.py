@@ -38,16 +38,16 @@ def photographs(tmp_path: Path) -> Path:
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page(PAGE)
     assert app.get("expander")[0].proto.expanded
-    assert labels(app, "button") == ["Add"]
+    assert labels(app, "button") == ["Check", "Add"]
     assert "New run" not in said(app)
 
 
 @pytest.mark.parametrize(
     ("name", "path", "sentence"),
     [
-        ("", "", "Give a name, and a path or a zip."),
-        ("  ", "/data", "Give a name, and a path or a zip."),
-        ("photographs", "", "Give a name, and a path or a zip."),
+        ("", "", "Give a path or a zip."),
+        ("photographs", "", "Give a path or a zip."),
+        ("", "/", "/ has no last part to call the dataset by: give a name."),
         ("photographs", "/there/is/nothing", "/there/is/nothing does not exist or cannot be reached: check the path."),
     ],
 )
@@ -169,7 +169,77 @@ def test_an_upload_needs_a_file(open_page: Callable[..., AppTest], home_store: S
     app.button_group[0].set_value("Upload a zip").run()
     one(app, "text_input", "Name").set_value("uploaded")
     one(app, "button", "Add").click().run()
-    assert "Give a name, and a path or a zip." in said(app)
+    assert "Give a path or a zip." in said(app)
+
+
+# Said before it is done
+
+
+def test_a_check_says_how_a_folder_would_be_read_and_names_it(
+    open_page: Callable[..., AppTest], home_store: Store, photographs: Path
+) -> None:
+    (photographs / "notes.txt").write_text("x")
+    app = open_page(PAGE)
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Check").click().run()
+    words = said(app)
+    assert "**Read as** · a folder of images in folders" in words
+    assert "**Samples** · 2 samples" in words
+    assert "cat 1" in words and "dog 1" in words
+    assert "**Passed over** · 1 " in words
+    assert home_store.catalogue.datasets() == []
+    assert one(app, "text_input", "Name").value == "photographs"
+    one(app, "button", "Add").click().run()
+    assert home_store.catalogue.dataset("photographs").kind == "imagefolder"
+    assert "Read as" not in said(app)
+
+
+def test_a_name_is_the_last_part_of_the_path_unless_one_is_given(
+    open_page: Callable[..., AppTest], home_store: Store, photographs: Path
+) -> None:
+    app = open_page(PAGE)
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Add").click().run()
+    assert home_store.catalogue.dataset("photographs").source == str(photographs)
+
+
+def test_a_guess_is_a_question_and_the_answer_is_an_option(
+    open_page: Callable[..., AppTest], home_store: Store, photographs: Path
+) -> None:
+    (photographs / "cat").rename(photographs / "train")
+    app = open_page(PAGE)
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Check").click().run()
+    assert "is named like a split" in said(app)
+    assert one(app, "selectbox", "These folders are").value == "classes"
+    one(app, "selectbox", "These folders are").set_value("splits").run()
+    assert "**Splits** · the folders' names: dog 1, train 1" in said(app)
+    assert one(app, "selectbox", "These folders are").value == "splits"
+    one(app, "button", "Add").click().run()
+    assert home_store.catalogue.dataset("photographs").options["folders"] == "splits"
+
+
+def test_a_check_of_nothing_and_of_what_is_not_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    app = open_page(PAGE)
+    one(app, "button", "Check").click().run()
+    assert "Read as" not in said(app)
+    one(app, "text_input", "Path").set_value("/there/is/nothing")
+    one(app, "button", "Check").click().run()
+    assert "/there/is/nothing does not exist or cannot be reached" in said(app)
+
+
+def test_a_check_of_an_upload_unpacks_nothing(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    image, archive = BytesIO(), BytesIO()
+    Image.new("RGB", (8, 8)).save(image, "PNG")
+    with ZipFile(archive, "w") as sink:
+        sink.writestr("cat/one.png", image.getvalue())
+    app = open_page(PAGE)
+    app.button_group[0].set_value("Upload a zip").run()
+    one(app, "file_uploader", "Zip with images").set_value(("pets.zip", archive.getvalue(), "application/zip"))
+    one(app, "button", "Check").click().run()
+    assert "**Read as** · a zip archive" in said(app)
+    assert one(app, "text_input", "Name").value == "pets"
+    assert not (home_store.home / "uploads").exists()
 
 
 # Indexing

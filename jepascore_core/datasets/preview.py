@@ -1,0 +1,297 @@
+"""What a source would be read as, said before it is read: kind, columns, splits, classes, and what is left out.
+
+The report is made by the reader itself, which opens no image for it; of large sources, only the beginning is taken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from jepascore_core.datasets.archives import ArchiveMember, content_root, wanted_members
+from jepascore_core.datasets.candidates import (
+    NO_COLUMN,
+    Candidate,
+    Question,
+    ScanPlan,
+    SourceOptions,
+    UnusedTable,
+    UsedTable,
+)
+from jepascore_core.datasets.listing import PassedOver, extension, has_image_name
+from jepascore_core.datasets.reading import IDX_PREFIX
+from jepascore_core.datasets.sources import detect_kind, scan, source_path
+from jepascore_core.datasets.uris import uri_to_path
+from jepascore_core.datasets.zip_names import zip_names
+from jepascore_core.errors import SourceError
+from jepascore_core.records import SampleFailure
+
+#: Samples, rows of a table and members of an archive that are looked at, and seconds that pass meanwhile.
+MAX_ITEMS = 100_000
+MAX_MEMBERS = 20_000
+MAX_SECONDS = 4.0
+
+_FIRST_KEYS = 5
+_MAX_CHECKED = 1000
+_MAX_NAMED = 200
+_MAX_TABLE_BYTES = 64 * 2**20
+_HEADER_BYTES = 32
+_MISSING = "The file that a row of the table names does not exist"
+_REASON_END = re.compile(r"[:(,]")
+_LINE = re.compile(r"^Line \d+ of")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A split or class and its samples."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is passed over or fails for one reason: how often, and an example."""
+
+    reason: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingReport:
+    """How a source would be read. With `is_beginning`, counts are those of its beginning.
+
+    `labels_from` and `splits_from` say where they come from, in words; `labels` and `splits` are the largest ones,
+    two hundred at most, of `num_labels`. `failures` are entries that are known to fail before any image is opened.
+    """
+
+    source: str
+    kind: str
+    num_samples: int
+    is_beginning: bool
+    first_keys: tuple[str, ...]
+    tables: tuple[UsedTable, ...]
+    unused_tables: tuple[UnusedTable, ...]
+    labels_from: str
+    labels: tuple[Named, ...]
+    num_labels: int
+    num_unlabelled: int
+    splits_from: str
+    splits: tuple[Named, ...]
+    num_without_row: int
+    encoding: str | None
+    passed_over: tuple[Left, ...]
+    failures: tuple[Left, ...]
+    questions: tuple[Question, ...]
+
+    @property
+    def num_failures(self) -> int:
+        """Entries that are known to fail."""
+        return sum(left.count for left in self.failures)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON."""
+        flags = [question.flag for question in self.questions]
+        values = dataclasses.asdict(self)
+        for question, flag in zip(values["questions"], flags, strict=True):
+            question["flag"] = flag
+        values["tables"] = [dataclasses.asdict(table) for table in self.tables]
+        values["unused_tables"] = [table._asdict() for table in self.unused_tables]
+        return values
+
+
+def reading_report(
+    source: str | Path,
+    options: SourceOptions | None = None,
+    max_items: int = MAX_ITEMS,
+    seconds: float = MAX_SECONDS,
+) -> ReadingReport:
+    """Find out how a source would be read.
+
+    Args:
+        source: folder, table, zip archive or idx file.
+        options: how to read it.
+        max_items: samples, and rows of each table, to look at.
+        seconds: after which to stop counting.
+
+    Raises:
+        SourceError: if the source as a whole cannot be read.
+        UnsafeArchiveError: for an archive that is not to be trusted.
+    """
+    options, path = options or SourceOptions(), source_path(source)
+    with tempfile.TemporaryDirectory(prefix="jepascore-") as workspace:
+        if (options.kind or detect_kind(path, options)) == "zip":
+            plan, is_beginning = _plan_of_zip(path, path, options, Path(workspace))
+        else:
+            plan, is_beginning = scan(path, options, Path(workspace), max_rows=max_items + 1), False
+        return _counted(path, plan, is_beginning, options, max_items, seconds)
+
+
+def archive_report(archive: IO[bytes], name: str, options: SourceOptions | None = None) -> ReadingReport:
+    """Find out how a zip archive would be read that is not a file yet, such as an upload.
+
+    Raises:
+        SourceError: if it cannot be read.
+        UnsafeArchiveError: if it is not to be trusted.
+    """
+    options, path = options or SourceOptions(), Path(name)
+    with tempfile.TemporaryDirectory(prefix="jepascore-") as workspace:
+        plan, is_beginning = _plan_of_zip(archive, path, options, Path(workspace))
+        return _counted(path, plan, is_beginning, options, MAX_ITEMS, MAX_SECONDS)
+
+
+def _counted(
+    path: Path, plan: ScanPlan, is_beginning: bool, options: SourceOptions, max_items: int, seconds: float
+) -> ReadingReport:
+    count, until = _Count(path), time.monotonic() + seconds
+    for number, item in enumerate(islice(plan.items, max_items)):
+        count.add(item)
+        if number % 256 == 0 and time.monotonic() > until:
+            is_beginning = True
+            break
+    is_beginning = is_beginning or next(iter(plan.items), None) is not None
+    return count.report(plan, is_beginning, options)
+
+
+class _Count:
+    """Counts what a scan yields."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._num_samples = self._num_checked = 0
+        self._first_keys: list[str] = []
+        self._labels: Counter[str | None] = Counter()
+        self._splits: Counter[str | None] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def add(self, item: Candidate | SampleFailure) -> None:
+        if isinstance(item, SampleFailure):
+            self._fail(_LINE.sub("A line of", _REASON_END.split(item.message)[0]), item.sample_key)
+            return
+        self._num_samples += 1
+        self._labels[item.label] += 1
+        self._splits[item.split] += 1
+        if len(self._first_keys) < _FIRST_KEYS:
+            self._first_keys.append(item.sample_key)
+        # Paths of a table may lead nowhere; those of a walk are there.
+        if self._num_samples % 97 == 1 or self._num_samples < _MAX_CHECKED:
+            self._check(item)
+
+    def _check(self, item: Candidate) -> None:
+        if self._num_checked < 2 * _MAX_CHECKED and not item.uri.startswith(IDX_PREFIX):
+            self._num_checked += 1
+            if not os.path.exists(uri_to_path(item.uri)):  # noqa: PTH110
+                self._fail(_MISSING, item.sample_key)
+
+    def _fail(self, reason: str, example: str) -> None:
+        self._failures[reason] += 1
+        self._examples.setdefault(reason, example)
+
+    def report(self, plan: ScanPlan, is_beginning: bool, options: SourceOptions) -> ReadingReport:
+        return ReadingReport(
+            str(self._source),
+            plan.kind,
+            self._num_samples,
+            is_beginning,
+            tuple(self._first_keys),
+            tuple(plan.tables),
+            tuple(plan.unused),
+            self._origin("label", plan, options),
+            _named(self._labels),
+            len(self._labels) - (None in self._labels),
+            self._labels[None],
+            self._origin("split", plan, options),
+            _named(self._splits),
+            plan.tally["without row"],
+            plan.encoding,
+            tuple(Left(name, count, plan.ignored.examples.get(name, "")) for name, count in plan.ignored.most_common()),
+            tuple(self._left(name, count) for name, count in self._failures.most_common()),
+            tuple(plan.questions),
+        )
+
+    def _left(self, reason: str, count: int) -> Left:
+        is_part = reason == _MISSING and self._num_checked < self._num_samples
+        words = f"{reason} (of {self._num_checked:,} that were looked up)" if is_part else reason
+        return Left(words, count, self._examples[reason])
+
+    def _origin(self, what: str, plan: ScanPlan, options: SourceOptions) -> str:
+        """Where labels or splits come from."""
+        asked = options.label_column if what == "label" else options.split_column
+        found = self._labels if what == "label" else self._splits
+        columns = {getattr(table, f"{what}_column") for table in plan.tables} - {None}
+        if columns:
+            return f"column {', '.join(sorted(columns))}"
+        if not any(name is not None for name in found):
+            return "none, as asked" if asked == NO_COLUMN else "none"
+        if plan.kind == "idx":
+            return "the labels files" if what == "label" else "the files' names"
+        is_of_tables = what == "split" and len(plan.tables) > 1 and plan.kind != "imagefolder"
+        return "the tables' names" if is_of_tables else "the folders' names"
+
+
+def _named(counts: Counter[str | None]) -> tuple[Named, ...]:
+    named = [Named(name, count) for name, count in counts.items() if name is not None]
+    return tuple(sorted(named, key=lambda item: (-item.count, item.name))[:_MAX_NAMED])
+
+
+def _plan_of_zip(
+    archive: Path | IO[bytes], path: Path, options: SourceOptions, workspace: Path
+) -> tuple[ScanPlan, bool]:
+    """The plan of an archive without unpacking it: of a folder with empty files for its images, and its tables."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names, ignored = zip_names(opened.infolist(), str(path), options.encoding), PassedOver()
+            members = wanted_members(opened, names, path, ignored)
+            for member in islice(members, MAX_MEMBERS):
+                _sketch(opened, member, workspace)
+            is_beginning = next(members, None) is not None
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        raise SourceError(f"{path} is not a readable zip archive ({error}): download or pack it again.") from error
+    inner = dataclasses.replace(options, kind=None, root=None, encoding=None if names.encoding else options.encoding)
+    root = content_root(workspace)
+    try:
+        plan = scan(root, inner, workspace)
+    except SourceError as error:
+        raise SourceError(str(error).replace(str(root), str(path))) from error
+    plan.ignored.add(ignored)
+    plan.tables = [dataclasses.replace(table, path=_inside(table.path, root)) for table in plan.tables]
+    plan.unused = [
+        UnusedTable(_inside(table.path, root), table.reason.replace(f"{root}/", "")) for table in plan.unused
+    ]
+    plan.kind, plan.encoding, plan.questions = "zip", names.encoding, [*names.questions, *plan.questions]
+    return plan, is_beginning
+
+
+def _inside(path: str, root: Path) -> str:
+    return path.removeprefix(f"{root}/")
+
+
+def _sketch(opened: zipfile.ZipFile, member: ArchiveMember, workspace: Path) -> None:
+    """A member as a file: the beginning of an image, the whole of a table."""
+    target = workspace / member.path
+    name = member.path.name
+    if has_image_name(name):
+        size = 0
+    elif extension(name):
+        size = _MAX_TABLE_BYTES if member.info.file_size <= _MAX_TABLE_BYTES else 0
+    else:
+        size = _MAX_TABLE_BYTES if "ubyte" in name else _HEADER_BYTES
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as sink:
+            if size:
+                with opened.open(member.info) as packed:
+                    sink.write(packed.read(size))
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # said as a failure when it is unpacked
+        return
