@@ -75,8 +75,8 @@ def duplicates(
 def _scores(store: Store, record: DatasetRecord, step: OnePer, backbone: str | None) -> ScoreSet:
     """Whose embeddings and scores count. The same bytes are found without any, and have the same score under all."""
     if step.radius is None and backbone is None:
-        choices = [choice for choice in measured_choices(store, record.dataset_id) if choice.is_complete]
-        if len(choices) != 1:
+        choices = measured_choices(store, record.dataset_id)
+        if len([choice for choice in choices if choice.is_complete] or choices) != 1:
             return ScoreSet(record.dataset_id, "none", "none")
     return find_measured(store, record, backbone).scores(record.dataset_id)
 
