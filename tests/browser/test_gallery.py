@@ -45,6 +45,12 @@ def make_tiles() -> list[Tile]:
     ]
 
 
+@pytest.fixture
+def forgives() -> tuple[str, ...]:
+    """One of the samples has no picture."""
+    return (f"{WITHOUT_PICTURE:032x}",)
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("gallery") / "home"
@@ -91,7 +97,6 @@ def test_it_draws_sections_groups_and_tiles(visit: Callable[..., Visit], app: Se
     assert tile.locator("img").get_attribute("alt") == "class/001.png"
     expect(gallery.locator(".missing")).to_have_count(1)
     expect(tile_of(tab.page, WITHOUT_PICTURE)).to_have_class("tile missing")
-    assert [error for error in tab.errors if f"{WITHOUT_PICTURE:032x}" not in error] == []
     screenshot(tab.page, f"gallery-{theme}")
 
 
