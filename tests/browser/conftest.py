@@ -291,6 +291,15 @@ def at_rest(page: Page) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
+def by_menu(page: Page, *names: str) -> None:
+    """Go to one page after the other by the menu, as a person does: no visitor comes by addresses only."""
+    for name in names:
+        page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
+        at_rest(page)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
 def click_segment(page: Page, name: str, parameter: str) -> None:
     """Choose one of several that stand side by side, and wait until the URL has it."""
     segment = page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name, exact=True)).first

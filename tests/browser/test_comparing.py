@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.demo import load_digit_images
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, at_rest, click_segment, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, click_segment, screenshot, serve
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 
 pytestmark = pytest.mark.browser
@@ -93,6 +93,8 @@ def test_compare_in_both_themes(visit: Callable[..., Visit], app: Compared, them
     expect(page.get_by_text("Largest disagreements")).to_be_visible()
     page.wait_for_load_state("networkidle")
     screenshot(page, f"compare-{theme}")
+    by_menu(page, "Distributions", "Compare")
+    plot(page, "agreement")
     assert tab.errors == []
 
 
@@ -111,6 +113,8 @@ def test_distributions_in_both_themes(visit: Callable[..., Visit], app: Compared
         plot(page, "histograms")
         expect(page.get_by_text("finds it less likely than digits").first).to_be_visible()
         screenshot(page, f"distributions-{shape}-{theme}")
+    by_menu(page, "Compare", "Distributions")
+    plot(page, "histograms")
     assert tab.errors == []
 
 

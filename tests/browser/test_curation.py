@@ -19,7 +19,7 @@ from jepascore_core.api import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
 from jepascore_core.demo import load_digit_images
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 
 pytestmark = pytest.mark.browser
@@ -163,6 +163,9 @@ def test_a_wrong_rule_is_shown_with_its_place(visit: Callable[..., Visit], curat
     bar.fill("percentile >= 50")
     bar.press("Enter")
     kept_shown(page, 123)
+    by_menu(page, "Review", "Duplicates", "Curate")
+    kept_shown(page, 123)
+    expect(bar).to_have_value("percentile >= 50")
 
 
 def press(page: Page, key: str, shown: str) -> None:

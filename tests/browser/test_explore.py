@@ -16,7 +16,7 @@ from jepascore_core.demo import load_digit_images
 from jepascore_core.records import BackboneRef
 from jepascore_core.runs import follow_run, request_dataset, request_run
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, click_segment, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, click_segment, screenshot, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -63,7 +63,7 @@ def test_the_name_of_a_class_opens_it(visit: Callable[..., Visit], app: Server) 
     settled(tab.page, "Classes")
     tab.page.get_by_role("button", name="digit 3", exact=True).click()
     settled(tab.page, "Extremes")
-    expect(tab.page.locator(".title")).to_have_text(["digit 3"])
+    expect(tab.page.locator(".section .title")).to_have_text(["digit 3"])
     expect(tab.page.locator(".tile .label").first).to_be_hidden()
 
 
@@ -117,13 +117,16 @@ def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], ap
     first = visit(address(app)).page
     settled(first, "Extremes")
     choose(first, "Class", "digit 7")
-    expect(first.locator(".title")).to_have_text(["digit 7"])
+    expect(first.locator(".section .title")).to_have_text(["digit 7"])
     click_segment(first, "Paper", "definition=paper")
     second = visit(first.url).page
     settled(second, "Extremes")
-    expect(second.locator(".title")).to_have_text(["digit 7"])
+    expect(second.locator(".section .title")).to_have_text(["digit 7"])
     keys = "all => all.map(e => e.dataset.key)"
     assert second.locator(".tile").evaluate_all(keys) == first.locator(".tile").evaluate_all(keys)
+    by_menu(first, "Review", "Explore")
+    settled(first, "Extremes")
+    expect(first.get_by_role("radio", name="Paper")).to_have_attribute("aria-checked", "true")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -15,7 +15,7 @@ from PIL import Image
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from pages.ui.routes import FOREVER
-from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, by_menu, screenshot, serve
 
 pytestmark = pytest.mark.browser
 
@@ -82,6 +82,7 @@ def test_every_page_opens_by_its_address(visit: Callable[..., Visit], app: Serve
     tab.page.get_by_role("heading", level=1).wait_for()
     tab.page.wait_for_load_state("networkidle")
     assert not tab.page.get_by_test_id("stException").count()
+    by_menu(tab.page, "Home", name.capitalize())
     assert tab.errors == []
     screenshot(tab.page, f"empty-{name}")
 

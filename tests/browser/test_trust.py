@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from jepascore_core.store import Store
-from tests.browser.conftest import ROOT, Visit, screenshot, serve
+from tests.browser.conftest import ROOT, Visit, by_menu, screenshot, serve
 from tests.trust.conftest import put_embeddings
 
 pytestmark = pytest.mark.browser
@@ -27,6 +27,8 @@ def test_every_figure_is_drawn_in_both_themes(visit: Callable[..., Visit], tmp_p
             expect(tab.page.locator(".js-plotly-plot").nth(5)).to_be_visible()
             expect(tab.page.get_by_text("0.97", exact=True).first).to_be_visible()
             screenshot(tab.page, f"trust-{theme}")
+            by_menu(tab.page, "Curate", "Trust")
+            expect(tab.page.get_by_text("Near Gaussian")).to_be_visible()
             assert tab.errors == []
         page = visit(f"{server.url}/trust", width=390).page
         last = page.get_by_role("columnheader", name="norm").first

@@ -90,7 +90,7 @@ READ = """() => {
   return {
     widgets, parts,
     exceptions: all(document, '[data-testid="stException"]', (e) => e.innerText.slice(0, 400)),
-    dialogs: document.querySelectorAll('[role="dialog"]').length,
+    dialogs: document.querySelectorAll('[data-testid="stDialog"]').length,
     url: location.href,
   };
 }"""

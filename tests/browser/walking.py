@@ -72,6 +72,9 @@ def settle(walk: Walk) -> None:
     wrong = [*wait_for_truth(walk.tab), *errors_of(walk.tab), *(f"an error is shown: {text}" for text in shown)]
     assert wrong == [], "\n".join(wrong)
     seen = look(walk.page)
+    if seen.page == "review" and seen.parameters.get(state.AT):
+        picture = walk.page.get_by_role("group", name="Review").locator(".frame img")
+        expect(picture).to_have_attribute("alt", seen.parameters[state.AT][0])
     assert bool(seen.dialogs) == (state.SAMPLE in seen.parameters), f"a window is open or not, unlike in {seen.url}"
 
 
@@ -105,7 +108,7 @@ def second_look(walk: Walk, visit: Callable[..., Visit]) -> None:
 
 def is_covered(walk: Walk) -> bool:
     """Whether the window of a sample lies over the page."""
-    return walk.page.get_by_role("dialog").count() > 0
+    return walk.page.get_by_test_id("stDialog").count() > 0
 
 
 def go_to_another_page(walk: Walk) -> str | None:
@@ -256,10 +259,10 @@ def open_a_sample(walk: Walk) -> str | None:
     tile = walk.random.choice(tiles)
     key = tile.get_attribute("data-key")
     tile.click()
-    expect(walk.page.get_by_role("dialog")).to_be_visible()
+    expect(walk.page.get_by_test_id("stDialog")).to_be_visible()
     settle(walk)
     assert look(walk.page).parameters[state.SAMPLE] == [key]
-    expect(walk.page.get_by_role("dialog")).to_contain_text(str(key))
+    expect(walk.page.get_by_test_id("stDialog")).to_contain_text(str(key))
     return f"open {key}"
 
 
@@ -267,7 +270,7 @@ def close_the_sample(walk: Walk) -> str | None:
     if not is_covered(walk):
         return None
     walk.page.keyboard.press("Escape")
-    expect(walk.page.get_by_role("dialog")).to_have_count(0)
+    expect(walk.page.get_by_test_id("stDialog")).to_have_count(0)
     return "close the sample"
 
 
@@ -288,7 +291,7 @@ def decide_in_gallery(walk: Walk) -> str | None:
 def decide_by_button(walk: Walk) -> str | None:
     """In the window of a sample, or on Review: about the one that the URL names."""
     seen = look(walk.page)
-    place = walk.page.get_by_role("dialog") if seen.dialogs else walk.page.get_by_test_id("stMain")
+    place = walk.page.get_by_test_id("stDialog") if seen.dialogs else walk.page.get_by_test_id("stMain")
     keys = seen.parameters.get(state.SAMPLE if seen.dialogs else state.AT, [])
     verdict = walk.random.choice(["Keep", "Drop"])
     button = place.get_by_role("button", name=re.compile(rf"\b{verdict}$"))
@@ -321,7 +324,7 @@ def choose_a_keeper(walk: Walk) -> str | None:
 
 
 def undo(walk: Walk) -> str | None:
-    place = walk.page.get_by_role("dialog") if is_covered(walk) else walk.page.get_by_test_id("stMain")
+    place = walk.page.get_by_test_id("stDialog") if is_covered(walk) else walk.page.get_by_test_id("stMain")
     button = place.get_by_role("button", name=re.compile(r"Undo \("))
     if not button.count() or not button.first.is_enabled():
         return None
