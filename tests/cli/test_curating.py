@@ -151,9 +151,9 @@ def test_same_bytes_are_found_without_a_measurement(cli: Cli, tmp_path: Path):
 
 def test_same_bytes_ask_for_no_backbone_where_there_are_several(cli: Cli, dataset: DatasetRecord):
     with_one = cli("duplicates", "toy", "--json").json
-    for name in ("timm:second", "timm:third"):
-        everything = {sample.sample_key: 1.0 for sample in SAMPLES}
-        add_measurements(cli.store, dataset, add_backbone(cli.store, name), everything, samples=SAMPLES)
+    everything, second = [*SAMPLES, make_sample("=lone.png")], add_backbone(cli.store, "timm:second")
+    scores = {sample.sample_key: 1.0 for sample in everything}
+    add_measurements(cli.store, dataset, second, scores, samples=everything)
     assert "choose one with --backbone" in cli("duplicates", "toy", "--radius", "0.05").sentence
     found = cli("duplicates", "toy", "--json").json
     assert [[row["proposal"] for row in group["samples"]] for group in found] == [["keep", "drop", "drop"]] * 3
