@@ -25,7 +25,7 @@ NOTE = """(() => {
 })()"""
 #: What may lead to an action of each kind; words of buttons may come after those of their icons.
 DECIDES = ("key k", "key d", "key u", "click tile", "Keep", "Drop", "Undecided", "Accept all")
-UNDOES = ("key u", "key z", "Undo")
+UNDOES = ("key z", "Undo")
 REDOES = ("key y", "Redo")
 
 

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.browser
 APP = ROOT / "tests" / "browser" / "apps" / "review_app.py"
 NUM_DIGITS = 200
 PATIENCE = 120.0
+#: What Streamlit and the browser say while the server is away.
+WITHOUT_SERVER = ("disconnected from server", "net::ERR_", "server endpoint", "not responding", "WebSocket")
 
 
 @dataclass
@@ -190,6 +192,7 @@ def test_undo_while_decisions_are_under_way(visit: Callable[..., Visit], desk: D
 
 def test_a_server_that_dies_in_between(visit: Callable[..., Visit], desk: Desk) -> None:
     tab = visit(desk.address())
+    tab.forgives = WITHOUT_SERVER
     deck_of(tab.page)
     # Slow enough that the answer to what it has taken down already is lost with it.
     desk.slow_down(5)
