@@ -55,7 +55,9 @@ def _draw_question(question: Question, number: int) -> None:
     def answer() -> None:
         answers[question.option] = st.session_state[key]
 
-    st.warning(plain(question.text), icon=":material/help:")
+    answer_now = answers.get(question.option, question.chosen)
+    text = question.text if answer_now == question.chosen else f"You chose {answer_now}. Else: {question.text}"
+    st.warning(plain(text), icon=":material/help:")
     st.selectbox(TITLES[question.option], question.choices, key=key, on_change=answer)
 
 

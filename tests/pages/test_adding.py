@@ -215,6 +215,7 @@ def test_a_guess_is_a_question_and_the_answer_is_an_option(
     one(app, "selectbox", "These folders are").set_value("splits").run()
     assert "**Splits** · the folders' names: dog 1, train 1" in said(app)
     assert one(app, "selectbox", "These folders are").value == "splits"
+    assert "You chose splits. Else: The folder train is named like a split" in said(app)
     one(app, "button", "Add").click().run()
     assert home_store.catalogue.dataset("photographs").options["folders"] == "splits"
 
