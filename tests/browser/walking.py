@@ -72,9 +72,8 @@ def settle(walk: Walk) -> None:
     wrong = [*wait_for_truth(walk.tab), *errors_of(walk.tab), *(f"an error is shown: {text}" for text in shown)]
     assert wrong == [], "\n".join(wrong)
     seen = look(walk.page)
-    if seen.page == "review" and seen.parameters.get(state.AT):
-        picture = walk.page.get_by_role("group", name="Review").locator(".frame img")
-        expect(picture).to_have_attribute("alt", seen.parameters[state.AT][0])
+    if seen.page == "review" and seen.parameters.get(state.AT) and picture_of(walk).count():
+        expect(picture_of(walk)).to_have_attribute("alt", seen.parameters[state.AT][0])
     assert bool(seen.dialogs) == (state.SAMPLE in seen.parameters), f"a window is open or not, unlike in {seen.url}"
 
 
@@ -288,6 +287,11 @@ def decide_in_gallery(walk: Walk) -> str | None:
     return f"{verdict} {key} in the gallery"
 
 
+def picture_of(walk: Walk) -> Locator:
+    """The image that Review asks about; none at the end of its queue."""
+    return walk.page.get_by_role("group", name="Review").locator(".frame img")
+
+
 def decide_by_button(walk: Walk) -> str | None:
     """In the window of a sample, or on Review: about the one that the URL names."""
     seen = look(walk.page)
@@ -295,7 +299,7 @@ def decide_by_button(walk: Walk) -> str | None:
     keys = seen.parameters.get(state.SAMPLE if seen.dialogs else state.AT, [])
     verdict = walk.random.choice(["Keep", "Drop"])
     button = place.get_by_role("button", name=re.compile(rf"\b{verdict}$"))
-    if not keys or not (seen.dialogs or seen.page == "review") or not button.count():
+    if not keys or not (seen.dialogs or picture_of(walk).count()) or not button.count():
         return None
     button.first.click()
     note(walk, keys[0], verdict.lower())

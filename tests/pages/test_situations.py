@@ -38,8 +38,8 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     ),
     "pages/duplicates.py": (NO_DATASET, UNDER_WAY, "There are no duplicates", NO_SCORES),
     "pages/explore.py": (NO_DATASET, UNDER_WAY, "higher is more likely", NO_SCORES),
-    "pages/review.py": (NO_DATASET, UNDER_WAY, "1 of 36 · class cat", NO_SCORES),
-    "pages/runs.py": ("Everything is found by itself", "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
+    "pages/review.py": (NO_DATASET, UNDER_WAY, "Rules (from the Curate page): none yet", NO_SCORES),
+    "pages/runs.py": ("Detected automatically", "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
     "pages/trust.py": (NO_DATASET, "not in 27", "not in 36", NO_SCORES),
 }
 NEED_SCORES = [page for page in STATES if page not in (None, "pages/runs.py")]
