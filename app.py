@@ -4,12 +4,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from jepascore_core.views.overview import overview
-from pages.ui.cached import store
-from pages.ui.errors import show_error
-from pages.ui.frame import frame
-from pages.ui.home import draw_home
-from pages.ui.lifespan import lifespan
-from pages.ui.routes import image_routes
+from pages.ui.app.errors import show_error
+from pages.ui.app.frame import frame
+from pages.ui.app.lifespan import lifespan
+from pages.ui.app.routes import image_routes
+from pages.ui.app.store import store
+from pages.ui.home.page import draw_home
 
 if get_script_run_ctx(suppress_warning=True) is None:
     routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jepascore_core.runs import WORKER_ENVIRONMENT
+from jepascore_core.jobs.process import WORKER_ENVIRONMENT
 
 
 def as_the_worker_runs() -> None:

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from jepascore_core.companions import knn, mahalanobis, norm
+from jepascore_core.embeddings.companions import knn, mahalanobis, norm
 
 
 def main() -> None:

@@ -19,12 +19,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core.curation import apply, before_after, parse, preview
-from jepascore_core.curation.evaluation import prepare_changes
-from jepascore_core.records import DatasetState, MeasurementSpec
-from jepascore_core.store import MEASUREMENT_SCHEMA, Store
-from jepascore_core.views.score_set import ScoreSet
-from jepascore_core.views.score_tables import prepare_score_table
+from jepascore_core.curation import apply, parse
+from jepascore_core.curation.evaluation.evaluate import prepare_changes
+from jepascore_core.records.datasets import DatasetState
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.tables import prepare_score_table
+from jepascore_core.storage.measurement_sql import MEASUREMENT_SCHEMA
+from jepascore_core.storage.store import Store
+from jepascore_core.views.curation import before_after, preview
 
 CHANGES = (
     "class_percentile >= 5",

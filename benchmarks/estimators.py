@@ -24,17 +24,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from jepascore_core.approximation import nested_sizes
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_backbone
-from jepascore_core.calibration import bounds, calibrate, predict, spearman
-from jepascore_core.cascade import Mask, needed_for_cut, needed_for_lists, num_below
 from jepascore_core.datasets.decoding import decode
-from jepascore_core.estimators import measure_with, prepare
 from jepascore_core.jacobian.gram import gram_matrix
-from jepascore_core.records import MeasurementSpec
+from jepascore_core.measuring.approximate.calibration import bounds, calibrate, predict, spearman
+from jepascore_core.measuring.approximate.cascade import Mask, needed_for_cut, needed_for_lists, num_below
+from jepascore_core.measuring.estimators import measure_with, prepare
+from jepascore_core.measuring.sketches import sketch_cotangents
+from jepascore_core.records.approximation import nested_sizes
+from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import jepa_score
-from jepascore_core.sketches import sketch_cotangents
 
 Array = npt.NDArray[np.float64]
 

@@ -22,9 +22,9 @@ from torch import Tensor, nn  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
 from jepascore_core.backbones.backbone import Backbone  # noqa: E402
-from jepascore_core.estimators import measure_with, prepare  # noqa: E402
 from jepascore_core.jacobian.engine import GenericEngine  # noqa: E402
-from jepascore_core.records import MeasurementSpec  # noqa: E402
+from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 
 DEFAULT_ENCODERS = ("vit_tiny_patch16_224", "vit_small_patch14_dinov2")
 LISTING, VJPS = "the paper's listing", "batched VJPs (generic)"

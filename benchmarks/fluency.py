@@ -106,7 +106,7 @@ def open_pages() -> None:
     sys.path[:] = [str(ROOT), *(entry for entry in sys.path if Path(entry) != Path(__file__).parent)]
     import_module("logging").disable(import_module("logging").WARNING)
     import_module("app")
-    import_module("pages.ui.lifespan").prepare_visits()
+    import_module("pages.ui.app.lifespan").prepare_visits()
     time.sleep(BROWSER_SECONDS)
 
 
@@ -153,9 +153,9 @@ def visit_everything() -> tuple[int, int]:
 
 def time_histograms() -> tuple[Seconds, Seconds]:
     """Times of the histograms of every score set there is, first and again."""
-    from jepascore_core.store import Store
+    from jepascore_core.scores.score_set import ScoreSet
+    from jepascore_core.storage.store import Store
     from jepascore_core.views.distribution import HistogramOptions, histograms
-    from jepascore_core.views.score_set import ScoreSet
 
     store = Store()
     everything = [
@@ -207,10 +207,10 @@ def main() -> int:
 
 def lay_out() -> None:
     """What the worker does at the end of a run."""
-    from jepascore_core.store import Store
-    from jepascore_core.trust.preparing import prepare_trust
-    from jepascore_core.views.score_set import ScoreSet
-    from jepascore_core.views.score_tables import prepare_score_table
+    from jepascore_core.scores.score_set import ScoreSet
+    from jepascore_core.scores.tables import prepare_score_table
+    from jepascore_core.storage.store import Store
+    from jepascore_core.trust.prepare import prepare_trust
 
     store, started = Store(), time.perf_counter()
     for dataset in store.catalogue.datasets():

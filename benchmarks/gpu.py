@@ -30,19 +30,19 @@ from PIL import Image  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
-from jepascore_core import pipeline  # noqa: E402
 from jepascore_core.backbones.backbone import Backbone  # noqa: E402
 from jepascore_core.datasets.content import content_id  # noqa: E402
 from jepascore_core.errors import JepaScoreError, RunCancelled  # noqa: E402
-from jepascore_core.estimators import conclude, measure_with, prepare, propagate  # noqa: E402
 from jepascore_core.jacobian.kernel_choice import fused_candidates  # noqa: E402
 from jepascore_core.jacobian.structured import StructuredEngine  # noqa: E402
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS  # noqa: E402
-from jepascore_core.loading import PendingImage  # noqa: E402
-from jepascore_core.measurement_specs import resolve_spec  # noqa: E402
-from jepascore_core.pipeline import Progress, first_plan, measure_pending  # noqa: E402
-from jepascore_core.records import MeasurementSpec  # noqa: E402
-from jepascore_core.store import Store  # noqa: E402
+from jepascore_core.measuring import pipeline  # noqa: E402
+from jepascore_core.measuring.estimators import conclude, measure_with, prepare, propagate  # noqa: E402
+from jepascore_core.measuring.loading import PendingImage  # noqa: E402
+from jepascore_core.measuring.pipeline import Progress, first_plan, measure_pending  # noqa: E402
+from jepascore_core.measuring.specs import resolve_spec  # noqa: E402
+from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
+from jepascore_core.storage.store import Store  # noqa: E402
 
 DEFAULT_ENCODERS = ("vit_small_patch14_dinov2", "vit_base_patch14_dinov2", "vit_large_patch14_dinov2")
 NUM_FILES = 256

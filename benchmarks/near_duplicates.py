@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from jepascore_core.curation.diversity import clusters, k_center
-from jepascore_core.curation.neighbours import IndexKind, find_groups, unit
+from jepascore_core.curation.columns.near_duplicates import IndexKind, find_groups, unit
+from jepascore_core.embeddings.selection import clusters, k_center
 
 RADIUS = 0.05
 KINDS: tuple[IndexKind, ...] = ("flat", "hnsw", "ivf")

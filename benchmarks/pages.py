@@ -62,10 +62,11 @@ def prepare_demo() -> None:
     import timm
     from safetensors.torch import save_file
 
-    from jepascore_core.demo import DEMO_NAME
-    from jepascore_core.records import BackboneRef, RunState
-    from jepascore_core.runs import follow_run, request_demo, request_run
-    from jepascore_core.store import Store
+    from jepascore_core.datasets.demo import DEMO_NAME
+    from jepascore_core.jobs.requests import follow_run, request_demo, request_run
+    from jepascore_core.records.backbones import BackboneRef
+    from jepascore_core.records.runs import RunState
+    from jepascore_core.storage.store import Store
 
     store = Store()
     checkpoint = store.home / "untrained.safetensors"
@@ -83,8 +84,8 @@ def end_worker() -> None:
     """Stop the worker that measured the demo."""
     import signal
 
-    from jepascore_core.home import home_folder
-    from jepascore_core.runs import worker_is_alive, worker_pid
+    from jepascore_core.jobs.process import worker_is_alive, worker_pid
+    from jepascore_core.storage.home import home_folder
 
     pid = worker_pid(home_folder())
     if pid is not None:
@@ -102,7 +103,7 @@ def time_visit(visit: Visit, num_runs: int) -> list[float]:
 
     # The server has done so before its first visitor comes.
     import_module("app")
-    import_module("pages.ui.lifespan").prepare_visits()
+    import_module("pages.ui.app.lifespan").prepare_visits()
     started = time.perf_counter()
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     app.query_params.update(visit.parameters)

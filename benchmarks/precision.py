@@ -19,9 +19,9 @@ from PIL import Image  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
-from jepascore_core.estimators import measure_with, prepare  # noqa: E402
-from jepascore_core.precision import choose_precision, coarse_precisions  # noqa: E402
-from jepascore_core.records import MeasurementSpec  # noqa: E402
+from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.measuring.precision import choose_precision, coarse_precisions  # noqa: E402
+from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

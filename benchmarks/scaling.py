@@ -25,11 +25,12 @@ from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
 from jepascore_core.datasets.content import content_id  # noqa: E402
-from jepascore_core.estimators import measure_with, prepare  # noqa: E402
-from jepascore_core.loading import PendingImage  # noqa: E402
-from jepascore_core.pipeline import Progress, measure_pending  # noqa: E402
-from jepascore_core.records import MeasurementSpec, SampleFailure  # noqa: E402
-from jepascore_core.store import Store  # noqa: E402
+from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.measuring.loading import PendingImage  # noqa: E402
+from jepascore_core.measuring.pipeline import Progress, measure_pending  # noqa: E402
+from jepascore_core.records.datasets import SampleFailure  # noqa: E402
+from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
+from jepascore_core.storage.store import Store  # noqa: E402
 
 BASE = {"embed_dim": 192, "depth": 12, "num_heads": 3, "patch_size": 16, "img_size": 224}
 VARIANTS = {

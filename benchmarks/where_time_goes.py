@@ -20,8 +20,8 @@ import torch  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
-from jepascore_core.estimators import measure_with, prepare  # noqa: E402
-from jepascore_core.records import MeasurementSpec  # noqa: E402
+from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 
 PRODUCTS = "projections"
 KINDS = {

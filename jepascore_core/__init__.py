@@ -15,23 +15,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jepascore_core.api import open_dataset
-    from jepascore_core.approximation import ApproximationPlan
+    from jepascore_core.api import open_dataset, score_dataset
     from jepascore_core.backbones.backbone import Backbone
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
-    from jepascore_core.estimators import Measurements, measure
+    from jepascore_core.measuring.estimators import Measurements, measure
+    from jepascore_core.records.approximation import ApproximationPlan
     from jepascore_core.score import jepa_score
-    from jepascore_core.scoring import score_dataset
 
 _WHERE = {
-    "ApproximationPlan": "jepascore_core.approximation",
+    "ApproximationPlan": "jepascore_core.records.approximation",
     "Backbone": "jepascore_core.backbones.backbone",
-    "Measurements": "jepascore_core.estimators",
+    "Measurements": "jepascore_core.measuring.estimators",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
-    "measure": "jepascore_core.estimators",
+    "measure": "jepascore_core.measuring.estimators",
     "open_dataset": "jepascore_core.api",
-    "score_dataset": "jepascore_core.scoring",
+    "score_dataset": "jepascore_core.api",
     "wrap_encoder": "jepascore_core.backbones.build",
 }
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
 
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.errors import JepaScoreError, UnknownNameError
-from jepascore_core.indexing import build_dataset_index, keep_former_index
-from jepascore_core.records import DatasetRecord, DatasetState, short_hash
-from jepascore_core.store import Store
+from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index
+from jepascore_core.jobs.requests import follow_run, request_run
+from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.runs import RunState
+from jepascore_core.score import DEFINITIONS, Definition
+from jepascore_core.storage.store import Store
 
 
 def open_dataset(name_or_source: str | Path, options: SourceOptions | None = None) -> Dataset:
@@ -57,3 +66,65 @@ def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRec
         raise
     store.catalogue.update_dataset(record.dataset_id, state=DatasetState.READY, message=message, error=None)
     return store.catalogue.dataset(name)
+
+
+_COLUMNS = "sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile"
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetScores:
+    """Scores of a dataset, one row a sample in the order of the keys; higher = more likely.
+
+    Columns: sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile. The exact
+    score lies between `lower` and `upper`, which are the score itself where it `is_exact`. `report` says what a
+    calibrated run or a cascade found, `message` the same in a sentence.
+    """
+
+    table: pa.Table
+    message: str
+    report: ApproximationReport | None
+
+
+def score_dataset(
+    dataset: str,
+    backbone: str | BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
+    definition: Definition = "rank",
+) -> DatasetScores:
+    """Measure what is not measured yet of a dataset, and return all its scores. Waits for the worker.
+
+    Args:
+        dataset: name of a dataset that was added, or where one is.
+        backbone: "timm:<name>", "open_clip:<name>:<tag>", "bundled:<name>", or a `BackboneRef` with own weights.
+        estimator: "exact"; "sketch": log-volumes of `probes` output combinations; "calibrated": estimates with
+            intervals; "cascade": like calibrated, and exact wherever a list or cut of the plan depends on it.
+        precision: of the passes.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        probes: of a sketch; a calibrated run chooses by itself unless told.
+        seed: of a sketch's output combinations.
+        plan: how a calibrated run or a cascade goes about it.
+        definition: of the returned scores.
+
+    Raises:
+        UnknownNameError: for unknown names, or options that make no sense.
+        JepaScoreError: if the run fails or somebody cancels it.
+    """
+    if definition not in DEFINITIONS:
+        raise UnknownNameError(f"There is no definition {definition!r}. Known: {', '.join(DEFINITIONS)}.")
+    store = Store()
+    record = index_source(store, dataset)
+    ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone
+    run = request_run(store, record.dataset_id, ref, estimator, precision, device, probes=probes, seed=seed, plan=plan)
+    for state in follow_run(store, run.run_id):
+        run = state
+    if run.state is not RunState.FINISHED or run.backbone_id is None:
+        raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
+    sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.backbone_id, run.result_spec_id, definition)
+    table = store.query(f"SELECT {_COLUMNS} FROM ({sql}) ORDER BY sample_key, uri")
+    return DatasetScores(table, run.message, run.report)

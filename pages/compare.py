@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from pages.ui.choose import choose_dataset, choose_definition, choose_measured, measured_id
-from pages.ui.comparison import draw_comparison
-from pages.ui.disagreement import RESETS
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.frame import frame
-from pages.ui.live import live
-from pages.ui.preparing import draw_preparing
-from pages.ui.samples import begin_chosen_sample, show_chosen_sample
-from pages.ui.state import BACKBONE, read_id
-from pages.ui.theory import draw_theory_notes
+from pages.ui.app.frame import frame
+from pages.ui.app.live import live
+from pages.ui.app.state import BACKBONE, read_id
+from pages.ui.compare.disagreement import RESETS
+from pages.ui.compare.page import draw_comparison
+from pages.ui.sample.dialog import begin_chosen_sample, show_chosen_sample
+from pages.ui.widgets.choose_scores import choose_dataset, choose_definition, choose_measured, measured_id
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
+from pages.ui.widgets.table_status import draw_preparing
+from pages.ui.widgets.theory_notes import draw_theory_notes
 
 with frame("Compare"):
     columns = st.columns([3, 4, 4])

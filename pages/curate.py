@@ -1,10 +1,10 @@
 """Curate: choose what to keep, see what goes, take it away."""
 
-from pages.ui.choose import choose_scores
-from pages.ui.curation import draw_curation
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.frame import frame
-from pages.ui.samples import begin_chosen_sample, show_chosen_sample
+from pages.ui.app.frame import frame
+from pages.ui.curate.page import draw_curation
+from pages.ui.sample.dialog import begin_chosen_sample, show_chosen_sample
+from pages.ui.widgets.choose_scores import choose_scores
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
 
 with frame("Curate"):
     scores = choose_scores()

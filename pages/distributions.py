@@ -1,12 +1,12 @@
 """Distributions: scores of many datasets under many backbones, and how familiar each encoder is with each."""
 
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.frame import frame
-from pages.ui.histograms import choose_score_sets, draw_histograms
-from pages.ui.live import live
-from pages.ui.preparing import draw_preparing
-from pages.ui.readiness import draw_readiness
-from pages.ui.theory import draw_theory_notes
+from pages.ui.app.frame import frame
+from pages.ui.app.live import live
+from pages.ui.distributions.page import choose_score_sets, draw_histograms
+from pages.ui.distributions.readiness import draw_readiness
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
+from pages.ui.widgets.table_status import draw_preparing
+from pages.ui.widgets.theory_notes import draw_theory_notes
 
 with frame("Distributions"):
     chosen = choose_score_sets()

@@ -1,9 +1,9 @@
 """Duplicates: groups of the same or nearly the same image, and which one of each to keep."""
 
-from pages.ui.choose import choose_scores
-from pages.ui.duplicates import draw_duplicates
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.frame import frame
+from pages.ui.app.frame import frame
+from pages.ui.duplicates.page import draw_duplicates
+from pages.ui.widgets.choose_scores import choose_scores
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
 
 with frame("Duplicates"):
     scores = choose_scores()

@@ -1,12 +1,12 @@
 """Explore: the extremes of any class under any set of backbones, all classes, search; click for detail."""
 
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.exploring import choose_explored, draw_explored
-from pages.ui.frame import frame
-from pages.ui.live import live
-from pages.ui.preparing import draw_preparing
-from pages.ui.samples import begin_chosen_sample, show_chosen_sample
-from pages.ui.theory import draw_theory_notes
+from pages.ui.app.frame import frame
+from pages.ui.app.live import live
+from pages.ui.explore.page import choose_explored, draw_explored
+from pages.ui.sample.dialog import begin_chosen_sample, show_chosen_sample
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
+from pages.ui.widgets.table_status import draw_preparing
+from pages.ui.widgets.theory_notes import draw_theory_notes
 
 with frame("Explore"):
     explored = choose_explored()

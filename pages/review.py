@@ -1,9 +1,9 @@
 """Review: go through samples one by one with the keyboard; every decision can be undone."""
 
-from pages.ui.choose import choose_scores
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.frame import frame
-from pages.ui.review import draw_review
+from pages.ui.app.frame import frame
+from pages.ui.review.page import draw_review
+from pages.ui.widgets.choose_scores import choose_scores
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
 
 with frame("Review"):
     scores = choose_scores()

@@ -1,11 +1,11 @@
 """Runs: add data, choose backbones, see what it costs, start, follow, cancel and resume."""
 
 from jepascore_core.views.overview import overview
-from pages.ui.add_data import draw_add_data
-from pages.ui.cached import store
-from pages.ui.frame import frame
-from pages.ui.new_run import draw_new_run
-from pages.ui.run_list import draw_lists
+from pages.ui.app.frame import frame
+from pages.ui.app.store import store
+from pages.ui.runs.add_data import draw_add_data
+from pages.ui.runs.new_run import draw_new_run
+from pages.ui.runs.run_list import draw_lists
 
 with frame("Runs"):
     shown = overview(store())

@@ -2,16 +2,16 @@
 
 from functools import partial
 
+from jepascore_core.scores.memo import look_ahead
 from jepascore_core.trust.agreement import companion_view
-from jepascore_core.views.memory import look_ahead
-from pages.ui.cached import store
-from pages.ui.choose import choose_scores
-from pages.ui.estimates import draw_estimate_notes
-from pages.ui.frame import frame
-from pages.ui.live import live
-from pages.ui.theory import draw_theory_notes
-from pages.ui.trust import draw_companions, draw_gaussianity, draw_slow_companions
-from pages.ui.trust_density import draw_density_check
+from pages.ui.app.frame import frame
+from pages.ui.app.live import live
+from pages.ui.app.store import store
+from pages.ui.trust.density_check import draw_density_check
+from pages.ui.trust.page import draw_companions, draw_gaussianity, draw_slow_companions
+from pages.ui.widgets.choose_scores import choose_scores
+from pages.ui.widgets.estimate_notes import draw_estimate_notes
+from pages.ui.widgets.theory_notes import draw_theory_notes
 
 with frame("Trust"):
     scores = choose_scores()

@@ -24,22 +24,14 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from jepascore_core.datasets.manifest import write_empty_part, write_part
-from jepascore_core.records import (
-    BackboneInfo,
-    BackboneRef,
-    DatasetRecord,
-    DatasetState,
-    Measurement,
-    MeasurementSpec,
-    Preprocessing,
-    Run,
-    RunState,
-    Sample,
-    SampleFailure,
-)
+from jepascore_core.records.backbones import BackboneInfo, BackboneRef, Preprocessing
+from jepascore_core.records.datasets import DatasetRecord, DatasetState, Sample, SampleFailure
+from jepascore_core.records.measurements import Measurement, MeasurementSpec
+from jepascore_core.records.runs import Run, RunState
 from jepascore_core.score import score_of_log_spectrum
-from jepascore_core.store import CALIBRATED_SCHEMA, Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
+from jepascore_core.storage.store import Store
 
 #: How long an example takes, or is drawn, says how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,48 +12,38 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = sorted((ROOT / "jepascore_core").rglob("*.py"))
-UI = sorted((ROOT / "pages" / "ui").glob("*.py"))
+PACKAGE = ROOT / "jepascore_core"
+UI_ROOT = ROOT / "pages" / "ui"
+CORE = sorted(PACKAGE.rglob("*.py"))
+UI = sorted(UI_ROOT.rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 
 MAX_MODULE_LINES = 400
 MAX_PAGE_LINES = 60
+MAX_ROOT_MODULES = 4
 HEAVY = ("torch", "torchvision", "timm", "open_clip")
 #: What pages leave to the core; SQL and tables are read by views, work is done by the worker.
 NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", *HEAVY}
-#: Rooms from the bottom up: a module imports from lower floors and from its own room, never sideways or up.
-FLOORS = (
-    {"approximation", "engine_version"},
-    {"disk", "errors", "records", "home", "batching", "queueing", "score", "spreadsheets", "ties", "vectors"},
-    {
-        "migrations",
-        "measurement_specs",
-        "calibration",
-        "cascade",
-        "jacobian",
-        "datasets",
-        "demo",
-        "density",
-        "uploaded_files",
-    },
-    {"catalogue", "training", "sketches"},
-    {"store", "backbones", "moves", "rereads"},
-    {"views", "estimators", "indexing", "loading", "companions", "runs", "encoders", "heartbeat"},
-    {"uploads", "pipeline", "precision", "curation", "api", "closeups", "deletions"},
-    {"fleet"},
-    {"tallies"},
-    {"approximate", "trust"},
-    {"tasks", "figures", "exporters", "scoring", "sensitivity"},
-    {"worker_jobs"},
-    {"worker", "engines", "agreement_figures", "trust_figures", "sheets", "figure_files"},
-    {"cli"},
-)
-#: Entry points, which may name anything.
-DOORS = {"__init__", "__main__"}
 #: The numerical room knows no file, database or model library.
 NOT_IN_JACOBIAN = {"duckdb", "sqlite3", "pyarrow", "pandas", "timm", "open_clip", "PIL", "fsspec"}
+#: Rooms from the top down: a module imports from its own room and from lower floors, never sideways or up.
+FLOORS = """
+cli
+worker  figures
+exporters  trust  views
+curation  sensitivity  api
+jobs  density_check
+measuring  scores  training
+backbones  embeddings
+datasets  jacobian  storage
+records  errors  score  formatting
+"""
+#: Entry points, which may name anything.
+DOORS = {"__init__", "__main__"}
 
-ROOMS = {path.relative_to(ROOT / "jepascore_core").with_suffix("").parts[0] for path in CORE} - DOORS
+HEIGHT = {room: height for height, floor in enumerate(reversed(FLOORS.split("\n"))) for room in floor.split()}
+ROOMS = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in CORE} - DOORS
+_MODULE = re.compile(r"jepascore_core(?:\.[a-z_]+)+")
 
 _LOADER = """
 import sys
@@ -92,8 +83,19 @@ def room_of(module: str) -> str | None:
     return parts[1] if parts[0] == "jepascore_core" and len(parts) > 1 and parts[1] in ROOMS else None
 
 
-def floor_of(room: str) -> int:
-    return next((floor for floor, rooms in enumerate(FLOORS) if room in rooms), -1)
+def own_room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def strings(path: Path) -> list[str]:
+    """Every text in a file that is not a docstring or a template for people."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def test_the_hall_is_small() -> None:
+    assert len([path for path in PACKAGE.glob("*.py") if path.stem not in DOORS]) <= MAX_ROOT_MODULES
+    assert list(UI_ROOT.glob("*.*")) == [], "pages/ui holds a folder for each page, and app/ and widgets/"
 
 
 @pytest.mark.parametrize("path", [*CORE, *UI], ids=relative)
@@ -118,21 +120,33 @@ def test_the_core_knows_neither_streamlit_nor_the_pages(path: Path) -> None:
 
 
 def test_every_room_has_a_floor() -> None:
-    assert {room for room in ROOMS if floor_of(room) < 0} == set(), "name the floor of a new module in FLOORS"
+    assert ROOMS ^ set(HEIGHT) == set(), "name the floor of a new room in FLOORS, and take out one that is gone"
 
 
 @pytest.mark.parametrize("path", CORE, ids=relative)
 def test_imports_run_downwards(path: Path) -> None:
-    own = path.relative_to(ROOT / "jepascore_core").with_suffix("").parts[0]
+    """Hence no two rooms import each other."""
+    own = own_room(path)
     if own in DOORS:
         return
     used = {room for name in imported_names(path) if (room := room_of(name)) is not None} - {own}
-    assert {room for room in used if floor_of(room) >= floor_of(own)} == set()
+    assert {room for room in used if HEIGHT[room] >= HEIGHT[own]} == set()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "jepascore_core" / "jacobian").glob("*.py")), ids=relative)
+@pytest.mark.parametrize("path", [*CORE, *UI], ids=relative)
+def test_no_string_names_a_module_of_another_room(path: Path) -> None:
+    """What imports do not show, no rule about them holds."""
+    own = own_room(path) if PACKAGE in path.parents else "pages"
+    if own in DOORS:
+        return
+    named = {room for text in strings(path) for name in _MODULE.findall(text) if (room := room_of(name)) is not None}
+    assert named - {own} == set()
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "jacobian").glob("*.py")), ids=relative)
 def test_the_mathematics_knows_no_file_or_library(path: Path) -> None:
     assert not top_levels(path) & NOT_IN_JACOBIAN
+    assert not {text.partition(".")[0] for text in strings(path)} & NOT_IN_JACOBIAN
 
 
 @pytest.mark.parametrize("path", PAGES[1:], ids=relative)

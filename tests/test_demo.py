@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jepascore_core import demo
-from jepascore_core.demo import KINDS, PER_KIND, build_demo, load_digit_images
+from jepascore_core.datasets import demo
+from jepascore_core.datasets.demo import KINDS, PER_KIND, build_demo, load_digit_images
 from jepascore_core.errors import SourceError
 
 

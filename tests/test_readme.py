@@ -13,15 +13,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from jepascore_core.backbones.specs import list_specs
+from jepascore_core.backbones.registry import list_specs
 from jepascore_core.cli import app
 from jepascore_core.datasets.candidates import KINDS
 from jepascore_core.datasets.decoding import FORMATS as IMAGE_FORMATS
 from jepascore_core.datasets.decoding import MAX_PIXELS, MIN_SIDE
 from jepascore_core.exporters import FORMATS as EXPORT_FORMATS
-from jepascore_core.measurement_specs import ESTIMATORS
+from jepascore_core.measuring.specs import ESTIMATORS
 from jepascore_core.score import LOG_FLOOR, PAPER_CLIP, RANK_TOLERANCE
-from jepascore_core.store import MEASUREMENT_SCHEMA
+from jepascore_core.storage.measurement_sql import MEASUREMENT_SCHEMA
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

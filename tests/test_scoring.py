@@ -9,8 +9,8 @@ from PIL import Image
 
 import jepascore_core as js
 from jepascore_core.errors import JepaScoreError, UnknownNameError
-from jepascore_core.runs import worker_pid
-from jepascore_core.store import Store
+from jepascore_core.jobs.process import worker_pid
+from jepascore_core.storage.store import Store
 
 BACKBONE = "bundled:digits-vit"
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.backbones.transforms import build_transform
 from jepascore_core.errors import EncoderError, PreprocessingError
-from jepascore_core.records import BackboneInfo, Preprocessing
+from jepascore_core.records.backbones import BackboneInfo, Preprocessing
 
 #: Of a wrapped module that only takes preprocessed tensors: its means are not known.
 NO_PREPROCESSING = Preprocessing(height=0, width=0, mean=(), std=())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jepascore_core.backbones.identity import backbone_id
 from jepascore_core.backbones.releases import RELEASES
 from jepascore_core.errors import EncoderError, PreprocessingError, UnknownNameError
-from jepascore_core.records import BackboneInfo, BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneInfo, BackboneRef, Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -168,7 +168,7 @@ def _load(ref: BackboneRef) -> LoadedEncoder:
 def _load_bundled(ref: BackboneRef) -> LoadedEncoder:
     from jepascore_core.backbones.backbone import LoadedEncoder
     from jepascore_core.backbones.bundled_encoder import load_bundled
-    from jepascore_core.backbones.specs import find_spec, unknown_backbone
+    from jepascore_core.backbones.registry import find_spec, unknown_backbone
 
     spec = find_spec(ref.name)
     if spec is None:

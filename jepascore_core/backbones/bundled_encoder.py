@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from jepascore_core.backbones.arithmetic import vit_shape
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.errors import CheckpointError, JepaScoreError, UnknownNameError
-from jepascore_core.home import home_folder
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
+from jepascore_core.storage.home import home_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -117,7 +117,7 @@ def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from jepascore_core.training.architectures import build_vit
+    from jepascore_core.backbones.small_vit import build_vit
 
     prefix = TRAINED if name.startswith(TRAINED) else PREFIX
     name = name.removeprefix(prefix)

@@ -26,11 +26,12 @@ from jepascore_core.backbones.local import (
     weights_of,
 )
 from jepascore_core.backbones.preprocessing import adjusted, from_processor, stated
+from jepascore_core.backbones.registry import find_spec, unknown_backbone
 from jepascore_core.backbones.rows import HF_FILES
-from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
+from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.backbones.timm_encoder import require_whole_patches, set_pooling
 from jepascore_core.errors import CheckpointError, UnknownNameError, WeightsUnavailableError
-from jepascore_core.records import BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 _PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
 

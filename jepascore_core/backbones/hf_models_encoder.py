@@ -23,7 +23,7 @@ from jepascore_core.backbones.positions import resampled
 from jepascore_core.backbones.rows_other import CONTRASTIVE, RECONSTRUCTION
 from jepascore_core.backbones.vjepa2_encoder import VideoSize, build_vjepa2, fold_frames
 from jepascore_core.errors import CheckpointError
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 _ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,

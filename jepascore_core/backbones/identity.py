@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from jepascore_core.records import Preprocessing, short_hash
+from jepascore_core.records.backbones import Preprocessing
+from jepascore_core.records.canonical import short_hash
 
 
 def backbone_id(library: str, architecture: str, weights_hash: str, pooling: str, preprocessing: Preprocessing) -> str:

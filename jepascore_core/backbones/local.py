@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jepascore_core.backbones.leftovers import TRAINING_HEADS, is_listed, listed
 from jepascore_core.errors import CheckpointError, PreprocessingError
-from jepascore_core.records import BackboneRef
+from jepascore_core.records.backbones import BackboneRef
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

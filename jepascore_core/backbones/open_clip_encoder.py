@@ -25,9 +25,10 @@ from jepascore_core.backbones.local import (
     unprefixed,
     weights_of,
 )
-from jepascore_core.backbones.specs import BackboneSpec, find_spec, unknown_backbone
+from jepascore_core.backbones.registry import find_spec, unknown_backbone
+from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
-from jepascore_core.records import BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 #: A text tower of almost no size: open_clip builds one beside every image tower, and it is thrown away.
 TINY_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}

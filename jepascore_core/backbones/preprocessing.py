@@ -9,7 +9,7 @@ from typing import Any
 
 from jepascore_core.backbones.specs import Resampling
 from jepascore_core.errors import PreprocessingError
-from jepascore_core.records import BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 #: How a person states what a training used.
 STATED_AS = "--mean, --std and --image-size (in the app under Own weights)"

@@ -29,12 +29,13 @@ from jepascore_core.backbones.local import (
     unprefixed,
 )
 from jepascore_core.backbones.preprocessing import adjusted, resampling, stated
+from jepascore_core.backbones.registry import find_spec, unknown_backbone
 from jepascore_core.backbones.releases import RELEASES, Release, entries_of
-from jepascore_core.backbones.specs import BackboneSpec, WeightSource, find_spec, unknown_backbone
+from jepascore_core.backbones.specs import BackboneSpec, WeightSource
 from jepascore_core.backbones.timm_encoder import BuildPlan, build_encoder, hint, load_weights, set_pooling
 from jepascore_core.backbones.vjepa2_encoder import build_vjepa2, fold_frames, image_branch, vjepa2_size
 from jepascore_core.errors import CheckpointError, UnknownNameError
-from jepascore_core.records import BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 
 def load_release(ref: BackboneRef) -> LoadedEncoder:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jepascore_core.backbones.arithmetic import Shape
 from jepascore_core.backbones.specs import BackboneSpec, Resampling, WeightSource
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 NON_COMMERCIAL = "cc-by-nc-4.0 (non-commercial)"
 

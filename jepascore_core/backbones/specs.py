@@ -5,14 +5,11 @@ Data only, so that the web process may read it. The rows are in `table`; any oth
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from jepascore_core.backbones.arithmetic import Shape, score_flop
-from jepascore_core.errors import UnknownNameError
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 #: How position embeddings are resampled for another image size (see `positions`).
 Resampling = Literal["timm", "dino", "plain"]
@@ -72,31 +69,3 @@ class BackboneSpec:
     def is_non_commercial(self) -> bool:
         """Whether the weights' licence forbids commercial use."""
         return "non-commercial" in self.licence
-
-
-def list_specs() -> tuple[BackboneSpec, ...]:
-    """All known backbones: those trained on this machine, the bundled ones, then the table."""
-    from jepascore_core.backbones.bundled_encoder import list_bundled, list_trained
-    from jepascore_core.backbones.table import TABLE
-
-    return (*list_trained(), *list_bundled(), *TABLE)
-
-
-def find_spec(name: str) -> BackboneSpec | None:
-    """The row with exactly this name, or of an encoder at a path; None: other names are known only to their library."""
-    from jepascore_core.backbones.bundled_encoder import spec_at
-
-    return next((spec for spec in list_specs() if spec.name == name), None) or spec_at(name)
-
-
-def unknown_backbone(name: str, candidates: Iterable[str] = ()) -> UnknownNameError:
-    """The error for a name that nobody knows, with near matches from the table and from `candidates`."""
-    known = [*dict.fromkeys([*(spec.name for spec in list_specs()), *candidates])]
-    text = name.rpartition(":")[2].lower()
-    containing = [other for other in known if text and text in other.lower()]
-    near = [*dict.fromkeys([*difflib.get_close_matches(name, known, n=3), *containing])][:5]
-    hint = f" Did you mean {', '.join(near)}?" if near else ""
-    return UnknownNameError(
-        f"There is no backbone {name!r}.{hint} `jepascore backbones` lists the known ones; any timm:<model> and "
-        "open_clip:<model>:<tag> of the installed libraries works too, and any hf:<owner>/<name> of a known kind."
-    )

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jepascore_core.backbones.arithmetic import score_flop
-from jepascore_core.backbones.specs import find_spec
-from jepascore_core.records import BackboneInfo
+from jepascore_core.backbones.registry import find_spec
+from jepascore_core.records.backbones import BackboneInfo
 
 if TYPE_CHECKING:
     import torch

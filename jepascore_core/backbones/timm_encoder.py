@@ -29,10 +29,11 @@ from jepascore_core.backbones.local import (
 )
 from jepascore_core.backbones.positions import resampled
 from jepascore_core.backbones.preprocessing import STATED_AS, adjusted, resampling
-from jepascore_core.backbones.specs import BackboneSpec, Resampling, find_spec, unknown_backbone
+from jepascore_core.backbones.registry import find_spec, unknown_backbone
+from jepascore_core.backbones.specs import BackboneSpec, Resampling
 from jepascore_core.backbones.table import TABLE
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
-from jepascore_core.records import BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 _FITS = {"center": "crop", "squash": "squash", "border": "pad"}
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -11,7 +11,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
 from jepascore_core.errors import PreprocessingError, SampleError
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 #: An image a pixel wide may be resized to gigabytes; this many pixels after resizing is far beyond any real encoder.
 MAX_RESIZED_PIXELS = 1 << 27

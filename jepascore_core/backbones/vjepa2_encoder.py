@@ -20,7 +20,7 @@ from jepascore_core.backbones.ledger import set_aside
 from jepascore_core.backbones.leftovers import VJEPA2_1, is_listed, listed
 from jepascore_core.backbones.timm_encoder import require_whole_patches
 from jepascore_core.errors import CheckpointError
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 _BASE = 10_000.0
 #: V-JEPA 2.1's first phase trained at this image size, to which it stretches positions ever since.

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from jepascore_core.cli import backbones as zoo
 from jepascore_core.cli import (
     data,
     decisions,
@@ -26,7 +27,6 @@ from jepascore_core.cli import (
     training,
     trust,
     worker,
-    zoo,
 )
 from jepascore_core.cli.output import complain, say
 from jepascore_core.datasets.uris import clean_text

@@ -16,11 +16,11 @@ from jepascore_core.datasets.preview import reading_report
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.records import DatasetRecord, DatasetState, SampleFailure
-from jepascore_core.runs import cancel_dataset, effective_options, move_dataset, request_dataset
-from jepascore_core.store import Store
+from jepascore_core.formatting import passed_over_text, plural
+from jepascore_core.jobs.requests import cancel_dataset, effective_options, move_dataset, request_dataset
+from jepascore_core.records.datasets import DatasetRecord, DatasetState, SampleFailure
+from jepascore_core.storage.store import Store
 from jepascore_core.views.failures import failures_csv
-from jepascore_core.views.formats import passed_over_text, plural
 from jepascore_core.views.progress import index_failures
 from jepascore_core.views.reading_text import reading_text
 

@@ -25,9 +25,9 @@ from jepascore_core.curation.decisions import (
     user_name,
 )
 from jepascore_core.errors import RuleError
-from jepascore_core.records import DatasetRecord
-from jepascore_core.store import Store
-from jepascore_core.views.formats import plural
+from jepascore_core.formatting import plural
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.storage.store import Store
 
 decisions_app = typer.Typer(
     cls=ListsByDefault, no_args_is_help=True, help="List what was decided about single samples, decide, undo and redo."

@@ -13,17 +13,17 @@ from jepascore_core.cli.decisions import undoing
 from jepascore_core.cli.exports import prepare_with_bar
 from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
+from jepascore_core.curation.columns.near_duplicates import describe_search, known_near_groups
 from jepascore_core.curation.decisions import user_name
 from jepascore_core.curation.groups import accept_all, duplicate_groups, group_rows
-from jepascore_core.curation.neighbours import describe_search, known_near_groups
-from jepascore_core.curation.rules import Curation, Keeper, OnePer
+from jepascore_core.curation.rules.model import Curation, Keeper, OnePer
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.records import DatasetRecord
-from jepascore_core.spreadsheets import table_csv
-from jepascore_core.store import Store
-from jepascore_core.views.choices import measured_choices
-from jepascore_core.views.formats import plural, score_text
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.formatting import plural, score_text
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.measured import measured_choices
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.spreadsheets import table_csv
+from jepascore_core.storage.store import Store
 
 #: Groups that a table for people shows unless they ask for more.
 SHOWN = 20

@@ -16,21 +16,22 @@ from jepascore_core.cli.measured import Backbone, check_classes, find_measured, 
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.preparing import PrecomputeStep, pending_work, prepare_all
-from jepascore_core.curation.recipe_book import describe_changes, recipe_changes, saved_recipe
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare_all
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
-from jepascore_core.curation.rules import Among
+from jepascore_core.curation.rules.model import Among
+from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.settling import describe_unsettled, settle
 from jepascore_core.errors import ExportError, JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
 from jepascore_core.exporters.export import targets_of
 from jepascore_core.exporters.publishing import check_targets, staged
-from jepascore_core.measurement_specs import resolve_spec
-from jepascore_core.records import BackboneRef, DatasetRecord
-from jepascore_core.runs import request_run
+from jepascore_core.jobs.requests import request_run
+from jepascore_core.measuring.specs import resolve_spec
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import Definition
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 
 Within = Literal["class", "dataset"]
 

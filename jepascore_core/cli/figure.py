@@ -16,15 +16,15 @@ from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import ExportError, JepaScoreError, SampleError, UnknownNameError
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.sheets import extremes_sheet
-from jepascore_core.store import Store
+from jepascore_core.figures.contact_sheet import extremes_sheet
+from jepascore_core.scores.score_set import ScoredSample, ScoreSet
+from jepascore_core.storage.store import Store
 from jepascore_core.views.distribution import HistogramOptions, histograms
 from jepascore_core.views.extremes import class_extremes, class_summaries
-from jepascore_core.views.score_set import ScoredSample, ScoreSet
 from jepascore_core.views.shapes import FINE_BINS
 
 if TYPE_CHECKING:
-    from jepascore_core.figures import Shape
+    from jepascore_core.figures.scores import Shape
 
 figure_app = typer.Typer(help="Write the paper's figures from what is measured.", no_args_is_help=True)
 
@@ -86,7 +86,7 @@ def score_histograms(
     json: JsonFlag = False,
 ) -> None:
     """Score histograms of several datasets under one backbone as a page (the paper's Figure 3), with their medians."""
-    from jepascore_core.figures import histogram_figure
+    from jepascore_core.figures.scores import histogram_figure
 
     _check_suffix(out, ".html")
     store = Store()

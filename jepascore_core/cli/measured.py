@@ -12,15 +12,16 @@ import typer
 from jepascore_core.backbones.build import id_at_path
 from jepascore_core.cli.output import say
 from jepascore_core.curation import Curation, parse
-from jepascore_core.curation.compiling import measured_as
+from jepascore_core.curation.evaluation.compiler import measured_as
 from jepascore_core.curation.recipes import with_backbones
 from jepascore_core.errors import JepaScoreError, UnknownNameError
-from jepascore_core.records import BackboneInfo, DatasetRecord
-from jepascore_core.store import Store
-from jepascore_core.views.choices import MeasuredChoice, measured_choices
+from jepascore_core.formatting import plural
+from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.measured import MeasuredChoice, measured_choices
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from jepascore_core.views.extremes import class_summaries
-from jepascore_core.views.formats import plural
-from jepascore_core.views.score_set import ScoreSet
 
 Backbone = Annotated[
     str | None,

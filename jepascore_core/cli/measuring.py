@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 
-from jepascore_core.approximation import ApproximationPlan
 from jepascore_core.cli import options
 from jepascore_core.cli.output import JsonFlag, errors, print_json, say
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import wait_for_run
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.records import BackboneRef, CostProbe, ProbeState
-from jepascore_core.runs import WorkerWatch, request_probe, request_run
-from jepascore_core.store import Store
-from jepascore_core.views.formats import bytes_text, duration_text
+from jepascore_core.formatting import bytes_text, duration_text
+from jepascore_core.jobs.process import WorkerWatch
+from jepascore_core.jobs.requests import request_probe, request_run
+from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.runs import CostProbe, ProbeState
+from jepascore_core.storage.store import Store
 
 _PLAN = ApproximationPlan()
 

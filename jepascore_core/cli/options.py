@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jepascore_core.backbones.bundled_encoder import backbone_name
-from jepascore_core.measurement_specs import ESTIMATORS, PRECISIONS
+from jepascore_core.measuring.specs import ESTIMATORS, PRECISIONS
 
 _OWN = {"rich_help_panel": "Backbone"}
 _APPROXIMATE = {"rich_help_panel": "Approximate estimators"}

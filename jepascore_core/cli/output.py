@@ -18,8 +18,9 @@ from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from jepascore_core.records import DatasetRecord, Run
-from jepascore_core.views.formats import duration_text, rate_text
+from jepascore_core.formatting import duration_text, rate_text
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.runs import Run
 
 #: What people read goes to standard error, so that standard output carries only results.
 errors = Console(stderr=True)

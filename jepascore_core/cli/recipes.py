@@ -14,7 +14,8 @@ from jepascore_core.cli.measured import Backbone, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
 from jepascore_core.curation import to_text
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.recipe_book import (
+from jepascore_core.curation.recipes import Recipe, make_recipe, to_dict, to_yaml
+from jepascore_core.curation.saved_recipes import (
     compare_recipes,
     describe_changes,
     duplicate_recipe,
@@ -25,11 +26,10 @@ from jepascore_core.curation.recipe_book import (
     saved_recipe,
     saved_recipes,
 )
-from jepascore_core.curation.recipes import Recipe, make_recipe, to_dict, to_yaml
 from jepascore_core.exporters import differing_csv
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.score import Definition
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 
 recipes_app = typer.Typer(
     cls=ListsByDefault, no_args_is_help=True, help="List the saved recipes of a dataset; save, show and compare them."

@@ -10,12 +10,12 @@ import typer
 from jepascore_core.cli.data import OutOption, Overwrite, show_failures
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, describe_speed, print_json, print_table, say, work_json
 from jepascore_core.cli.waiting import conclude, wait_for_run
-from jepascore_core.deletions import delete_scores, plan_deletion
 from jepascore_core.errors import JepaScoreError, RunCancelled
-from jepascore_core.records import Run, RunState
-from jepascore_core.runs import cancel_run, forget_run, resume_run
-from jepascore_core.store import Store
-from jepascore_core.views.formats import plural
+from jepascore_core.formatting import plural
+from jepascore_core.jobs.deletions import delete_scores, plan_deletion
+from jepascore_core.jobs.requests import cancel_run, forget_run, resume_run
+from jepascore_core.records.runs import Run, RunState
+from jepascore_core.storage.store import Store
 
 runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel, resume and delete runs, and see what failed.")
 

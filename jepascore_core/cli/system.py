@@ -21,10 +21,11 @@ from jepascore_core.cli.output import JsonFlag, print_json, print_table, say, wo
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.records import Run, RunState
-from jepascore_core.runs import cancel_run, request_demo, worker_pid
-from jepascore_core.store import Store
-from jepascore_core.views.formats import bytes_text
+from jepascore_core.formatting import bytes_text
+from jepascore_core.jobs.process import worker_pid
+from jepascore_core.jobs.requests import cancel_run, request_demo
+from jepascore_core.records.runs import Run, RunState
+from jepascore_core.storage.store import Store
 
 PACKAGES = ("streamlit", "torch", "torchvision", "timm", "open_clip_torch", "duckdb", "pyarrow")
 LOW_DISK_BYTES = 1 << 30
@@ -138,7 +139,7 @@ def open_app(
     if demo and any(run.state.is_active for run in request_demo(store)):
         say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")
     say("Starting the app. Ctrl-C ends it; the worker goes on in the background (`jepascore worker stop` ends that).")
-    command = [sys.executable, "-m", "pages.ui.serve", "run", str(script), "--server.port", str(chosen)]
+    command = [sys.executable, "-m", "pages.ui.app.serve", "run", str(script), "--server.port", str(chosen)]
     # Without a display there is no browser to open; without a terminal nobody answers the question for an address.
     has_display = sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
     headless = str(not (browser and has_display)).lower()

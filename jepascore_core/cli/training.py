@@ -11,13 +11,13 @@ import typer
 
 from jepascore_core.cli.options import Device
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
-from jepascore_core.encoders.card import checked_name, encoders_folder
 from jepascore_core.errors import JepaScoreError, StoreError
-from jepascore_core.store import Store
-from jepascore_core.views.formats import duration_text, plural, rate_text
+from jepascore_core.formatting import duration_text, plural, rate_text
+from jepascore_core.storage.store import Store
+from jepascore_core.training.card import checked_name, encoders_folder
 
 if TYPE_CHECKING:
-    from jepascore_core.encoders.pictures import Pictures
+    from jepascore_core.training.images import Pictures
     from jepascore_core.training.train import EpochLoss, TrainingConfig
 
 MAX_IMAGES = 20_000
@@ -61,7 +61,7 @@ def train(
     After Ctrl-C, or if it is killed, the same command goes on after the last finished epoch.
     """
     from jepascore_core.backbones.devices import resolve_device
-    from jepascore_core.encoders.fit import EncoderRecipe
+    from jepascore_core.training.fit import EncoderRecipe
     from jepascore_core.training.train import TrainingConfig
 
     store = Store()
@@ -86,7 +86,7 @@ def train(
 
 
 def _read(store: Store, dataset: str, size: int, most: int) -> Pictures:
-    from jepascore_core.encoders.pictures import load_pictures
+    from jepascore_core.training.images import load_pictures
 
     with progress_bar() as bar:
         task = bar.add_task("Reading images", total=None, detail="")
@@ -109,7 +109,7 @@ def _were(number: int) -> str:
 def _fit(pictures: Pictures, recipe: Any, name: str, data: str, device: Any, json: bool) -> dict[str, Any]:
     from dataclasses import replace
 
-    from jepascore_core.encoders.fit import PHOTO_VIEWS, fit_encoder
+    from jepascore_core.training.fit import PHOTO_VIEWS, fit_encoder
 
     config: TrainingConfig = recipe.training
     if pictures.pixels.shape[1] == 3:

@@ -15,7 +15,7 @@ import typer
 
 from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, progress_bar, say
-from jepascore_core.density import (
+from jepascore_core.density_check.results import (
     FOLDER,
     GRID_NAME,
     LANGEVIN_NAME,
@@ -27,9 +27,9 @@ from jepascore_core.density import (
 )
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.publishing import check_targets, explain, staged
-from jepascore_core.home import home_folder
-from jepascore_core.store import write_atomically
-from jepascore_core.views.formats import duration_text
+from jepascore_core.formatting import duration_text
+from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.storage.home import home_folder
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -68,7 +68,7 @@ def density(
 
     The Trust page shows the result. What is finished is kept at once: after Ctrl-C the same command goes on.
     """
-    from jepascore_core.training.density import cell_key, measure_cell, recipe_for
+    from jepascore_core.density_check.experiment import cell_key, measure_cell, recipe_for
 
     if html is not None:
         check_new(html, overwrite)
@@ -91,7 +91,7 @@ def density(
             write_atomically(path, cells_json(joined(read_cells(path), [cell])))
     found = _cells(path, asked)
     if html is not None:
-        from jepascore_core.trust_figures import density_figure
+        from jepascore_core.figures.trust import density_figure
 
         trained = [cell for cell in found if not cell.is_control]
         write_html([density_figure(trained, "pearson"), density_figure(trained, "spearman")], html, overwrite)
@@ -108,7 +108,7 @@ def langevin(
     json: JsonFlag = False,
 ) -> None:
     """Draw samples in two dimensions by following the gradient of a learned score; the Trust page shows them."""
-    from jepascore_core.training.density import recipe_for, walk
+    from jepascore_core.density_check.experiment import recipe_for, walk
 
     if html is not None:
         check_new(html, overwrite)
@@ -119,7 +119,7 @@ def langevin(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, langevin_json(found))
     if html is not None:
-        from jepascore_core.trust_figures import langevin_figure
+        from jepascore_core.figures.trust import langevin_figure
 
         write_html([langevin_figure(found)], html, overwrite)
     if json:

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from jepascore_core.cli.output import describe_speed, progress_bar, say, visible
 from jepascore_core.errors import JepaScoreError, RunCancelled
-from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState
-from jepascore_core.runs import cancel_dataset, cancel_run, follow_dataset, follow_run
-from jepascore_core.store import Store
+from jepascore_core.jobs.requests import cancel_dataset, cancel_run, follow_dataset, follow_run
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.runs import Run, RunState
+from jepascore_core.storage.store import Store
 
 _Work = TypeVar("_Work", Run, DatasetRecord)
 

@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 
 from jepascore_core.cli.output import JsonFlag, print_json, say
-from jepascore_core.curation.preparations import preparations
+from jepascore_core.curation.precompute.requests import preparations
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.queueing import JobKind
-from jepascore_core.runs import (
+from jepascore_core.formatting import plural
+from jepascore_core.jobs.process import (
     START_PATIENCE,
     WORKER_ENVIRONMENT,
     WORKER_IDLE_SECONDS,
@@ -25,9 +25,9 @@ from jepascore_core.runs import (
     worker_is_alive,
     worker_pid,
 )
-from jepascore_core.store import Store
-from jepascore_core.views.formats import plural
-from jepascore_core.worker_jobs import unfinished_jobs
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.jobs import unfinished_jobs
 
 worker_app = typer.Typer(help="The background process that indexes and measures.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def run(
     """Work in this terminal until stopped; ends with 1 if another worker serves this home folder."""
     for name, value in WORKER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # read when torch is loaded, which is now
-    from jepascore_core.worker import run_worker
+    from jepascore_core.worker.loop import run_worker
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     home = Store().home

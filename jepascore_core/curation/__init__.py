@@ -1,8 +1,7 @@
 """Rules, duplicates, decisions and recipes: which samples of a dataset to keep, and why."""
 
-from jepascore_core.curation.evaluation import Decided, Decisions, Evaluation, Verdict, evaluate
-from jepascore_core.curation.parsing import parse, parse_chip
-from jepascore_core.curation.rules import (
+from jepascore_core.curation.evaluation.evaluate import Decided, Decisions, Evaluation, Verdict, evaluate
+from jepascore_core.curation.rules.model import (
     Among,
     And,
     AtLeast,
@@ -20,18 +19,9 @@ from jepascore_core.curation.rules import (
     Step,
     curation_of,
 )
-from jepascore_core.curation.summary import (
-    ChipCount,
-    ClassBalance,
-    CurationCounts,
-    CurationPreview,
-    CurationResult,
-    apply,
-    before_after,
-    most_changed,
-    preview,
-)
-from jepascore_core.curation.text import chip_text, to_text
+from jepascore_core.curation.rules.parser import parse, parse_chip
+from jepascore_core.curation.rules.printer import chip_text, to_text
+from jepascore_core.curation.summary import ChipCount, ClassBalance, CurationCounts, CurationResult, apply
 
 __all__ = [
     "Among",
@@ -45,7 +35,6 @@ __all__ = [
     "Column",
     "Curation",
     "CurationCounts",
-    "CurationPreview",
     "CurationResult",
     "Decided",
     "Decisions",
@@ -59,13 +48,10 @@ __all__ = [
     "Step",
     "Verdict",
     "apply",
-    "before_after",
     "chip_text",
     "curation_of",
     "evaluate",
-    "most_changed",
     "parse",
     "parse_chip",
-    "preview",
     "to_text",
 ]

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from jepascore_core.catalogue import utc_now
-from jepascore_core.curation.evaluation import Decisions
+from jepascore_core.curation.evaluation.evaluate import Decisions
 from jepascore_core.errors import RuleError, UnknownNameError
-from jepascore_core.moves import followed, read_moves
-from jepascore_core.store import Store
-from jepascore_core.views.formats import plural
-from jepascore_core.views.memory import remembered
+from jepascore_core.formatting import plural
+from jepascore_core.jobs.moves import followed, read_moves
+from jepascore_core.scores.memo import remembered
+from jepascore_core.storage.catalogue import utc_now
+from jepascore_core.storage.store import Store
 
 DecisionVerdict = Literal["keep", "drop", "undecided"]
 Kind = Literal["decide", "undo", "redo"]

@@ -7,15 +7,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from jepascore_core.curation.columns import columns
-from jepascore_core.curation.compiling import Compiler
+from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.decisions import DecisionVerdict, current_decisions, decide_each
-from jepascore_core.curation.evaluation import KEEPER_ORDER
-from jepascore_core.curation.rules import Keeper
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.evaluation.evaluate import KEEPER_ORDER
+from jepascore_core.curation.rules.model import Keeper
 from jepascore_core.curation.summary import without_gaps
 from jepascore_core.errors import RuleError
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoredSample, ScoreSet, to_scored_samples
+from jepascore_core.scores.score_set import ScoredSample, ScoreSet, to_scored_samples
+from jepascore_core.storage.store import Store
 
 GROUP_SCHEMA = pa.schema(
     [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jepascore_core.curation.compiling import Compiler
-from jepascore_core.curation.rules import Curation, Flag, walk
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.rules.model import Curation, Flag, walk
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 
 
 def backbone_names(curation: Curation) -> tuple[str, ...]:

@@ -12,11 +12,10 @@ from typing import Any
 
 import yaml
 
-from jepascore_core.curation.compiling import find_measured
-from jepascore_core.curation.evaluation import Decisions
+from jepascore_core.curation.evaluation.compiler import find_measured
+from jepascore_core.curation.evaluation.evaluate import Decisions
 from jepascore_core.curation.named import backbone_names
-from jepascore_core.curation.parsing import parse_chip
-from jepascore_core.curation.rules import (
+from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
     Between,
@@ -29,14 +28,18 @@ from jepascore_core.curation.rules import (
     Or,
     curation_of,
 )
+from jepascore_core.curation.rules.parser import parse_chip
+from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.curation.summary import apply
-from jepascore_core.curation.text import chip_text
 from jepascore_core.errors import RuleError, UnknownNameError
-from jepascore_core.records import BackboneRef, DatasetRecord, MeasurementSpec, short_hash
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import DEFINITIONS, Definition
-from jepascore_core.store import Store
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 
 RECIPE_VERSION = 1
 _LINE_BREAKS = "\x85\u2028\u2029"

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from jepascore_core.curation.columns import columns
-from jepascore_core.curation.evaluation import Evaluation, Verdict, evaluate
-from jepascore_core.curation.rules import Curation
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict, evaluate
+from jepascore_core.curation.rules.model import Curation
+from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.curation.summary import samples_at
-from jepascore_core.curation.text import chip_text
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoredSample, ScoreSet
+from jepascore_core.scores.score_set import ScoredSample, ScoreSet
+from jepascore_core.storage.store import Store
 
 ReviewKind = Literal["unlikely", "borderline", "dropped", "kept", "unscored"]
 

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jepascore_core.curation.columns import columns
-from jepascore_core.moves import followed, is_gone, pair_up, read_moves
-from jepascore_core.records import DatasetRecord, short_hash
-from jepascore_core.store import Store
-from jepascore_core.views.formats import plural
-from jepascore_core.views.memory import remembered
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.formatting import plural
+from jepascore_core.jobs.moves import followed, is_gone, pair_up, read_moves
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.memo import remembered
+from jepascore_core.storage.store import Store
 
 #: A sample key and a content id.
 Pair = tuple[str, str]

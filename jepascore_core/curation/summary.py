@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jepascore_core.curation.columns import columns as columns_of
-from jepascore_core.curation.evaluation import Decisions, Evaluation, Verdict, count_dropped, evaluate
+from jepascore_core.curation.columns.cache import columns as columns_of
+from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, Verdict, count_dropped, evaluate
 from jepascore_core.curation.named import asked_scores
-from jepascore_core.curation.rules import Chip, Curation
-from jepascore_core.curation.text import chip_text
-from jepascore_core.store import Store
-from jepascore_core.views.distribution import Histograms, HistogramSeries, common_edges
-from jepascore_core.views.formats import class_title, natural_key
-from jepascore_core.views.score_set import Label, ScoredSample, ScoreSet, to_scored_samples
+from jepascore_core.curation.rules.model import Chip, Curation
+from jepascore_core.curation.rules.printer import chip_text
+from jepascore_core.formatting import class_title, natural_key
+from jepascore_core.scores.score_set import Label, ScoredSample, ScoreSet, to_scored_samples
+from jepascore_core.storage.store import Store
 
 VERDICTS: dict[Verdict, str] = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
 
@@ -81,19 +79,6 @@ class CurationResult:
     chips: tuple[ChipCount, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CurationPreview:
-    """Samples to look at before one exports: of the dropped ones those nearest to a limit, those furthest beyond it and
-    random ones; those that were only just kept; and, by position of the chip, random ones of what each chip drops.
-    """
-
-    nearest: tuple[ScoredSample, ...]
-    extreme: tuple[ScoredSample, ...]
-    random: tuple[ScoredSample, ...]
-    narrowly_kept: tuple[ScoredSample, ...]
-    by_chip: Mapping[int, tuple[ScoredSample, ...]]
-
-
 def apply(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> CurationResult:
     """Counts as a whole, by class and by chip.
 
@@ -137,14 +122,6 @@ def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassB
     )
 
 
-def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassBalance, ...]:
-    """The n classes that lose the largest share of their samples, in natural order; all if there are not more."""
-    if len(balance) <= n:
-        return balance
-    chosen = sorted(balance, key=lambda item: (-item.dropped / max(1, item.total), natural_key(item.label)))[:n]
-    return tuple(sorted(chosen, key=lambda item: natural_key(item.label)))
-
-
 def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
     """What each rule and step of an evaluation removes."""
     rules, steps = found.curation.rules, found.curation.steps
@@ -164,43 +141,6 @@ def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
         ChipCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
         for position, chip in enumerate(found.curation.chips)
     )
-
-
-def preview(
-    store: Store,
-    scores: ScoreSet,
-    curation: Curation,
-    n: int = 12,
-    seed: int = 0,
-    decisions: Decisions | None = None,
-) -> CurationPreview:
-    """At most n samples of each kind; ties by sample key, the random ones depend on nothing but the keys and `seed`.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation, decisions)
-    # A hash of the row keeps the draw the same while rules change; DuckDB's own is fast, and nothing exported needs it.
-    shuffled = f"hash(row_id, {int(seed)})"
-    kinds = {
-        "nearest": ("verdict = 'drop' AND isfinite(margin)", "-margin"),
-        "extreme": ("verdict = 'drop' AND isfinite(margin)", "margin"),
-        "random": ("verdict = 'drop'", shuffled),
-        "narrowly_kept": ("verdict = 'keep' AND isfinite(margin)", "margin"),
-        **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(curation.chips))},
-    }
-    # One small query a kind: the first n of an order are found in one pass, without sorting.
-    firsts = " UNION ALL ".join(
-        f"""SELECT '{name}' AS kind, list(row_id ORDER BY k, row_id) AS ids FROM (
-            SELECT row_id, {key} AS k FROM {found.base} POSITIONAL JOIN {found.table}
-            WHERE {which} ORDER BY k, row_id LIMIT {int(n)})"""
-        for name, (which, key) in kinds.items()
-    )
-    wanted = {row["kind"]: row["ids"] or [] for row in store.query(firsts).to_pylist()}
-    samples = samples_at(store, found, sorted({row_id for ids in wanted.values() for row_id in ids}))
-    shown = {name: tuple(samples[row_id] for row_id in ids) for name, ids in wanted.items()}
-    by_chip = {i: shown.pop(f"chip{i}") for i in range(len(curation.chips))}
-    return CurationPreview(**shown, by_chip=by_chip)
 
 
 def samples_at(store: Store, found: Evaluation, row_ids: list[int]) -> dict[int, ScoredSample]:
@@ -227,49 +167,3 @@ def without_gaps(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same rows of samples, with what was not measured as numbers that are none."""
     missing = {"score": math.nan, "class_percentile": math.nan, "percentile": math.nan, "rank": 0}
     return [row | {name: value for name, value in missing.items() if row[name] is None} for row in rows]
-
-
-def before_after(
-    store: Store, scores: ScoreSet, curation: Curation, bins: int | None = None, decisions: Decisions | None = None
-) -> Histograms:
-    """Histograms of the scores of all samples, of the kept and of the dropped ones, on common bins.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation, decisions)
-    values = f'(SELECT "{found.score}" AS v, verdict FROM {found.relation} WHERE "{found.score}" IS NOT NULL)'
-    all_values = f'SELECT "{found.score}" AS v FROM {found.score}'
-    everything = columns_of(store).hold(["quantiles", found.score], _quantiles(all_values))
-    whole = store.query(f"SELECT * FROM {everything}").to_pylist()
-    groups = {row["verdict"]: row for row in [*whole, *store.query(_quantiles(values)).to_pylist()] if row["n"]}
-    if None not in groups:
-        return Histograms((), (), "none", per_dimension=False, is_comparable=True, num_hidden=0)
-    edges = common_edges([groups[None]["q"]], [groups[None]["n"]], bins)
-    counts = _binned(store, values, edges)
-    counts[None] = tuple(map(sum, zip(*counts.values(), strict=True)))
-    titles = {None: "Before", "keep": "Kept", "drop": "Dropped"}
-    series = tuple(
-        HistogramSeries(scores, title, None, counts[key], groups[key]["n"], 0, 0, *groups[key]["q"])
-        for key, title in titles.items()
-        if key in groups
-    )
-    return Histograms(edges, series, "none", per_dimension=False, is_comparable=True, num_hidden=0)
-
-
-def _quantiles(values: str) -> str:
-    """SELECT of the number of values, minimum, quartiles and maximum, by verdict where there is one."""
-    verdict, group = ("verdict", "GROUP BY verdict") if "verdict" in values else ("NULL::VARCHAR", "")
-    return f"""SELECT {verdict} AS verdict, count(v) AS n, quantile_cont(v, [0, 0.25, 0.5, 0.75, 1]) AS q
-        FROM ({values}) WHERE v IS NOT NULL {group}"""
-
-
-def _binned(store: Store, values: str, edges: tuple[float, ...]) -> dict[str | None, tuple[int, ...]]:
-    """Counts [bins] by verdict; the outer bins hold what lies beyond the edges, too."""
-    bins, width = len(edges) - 1, edges[1] - edges[0]
-    place = f"least(greatest(ceil((v - $1::DOUBLE) / $2::DOUBLE)::BIGINT - 1, 0), {bins - 1})"
-    sql = f"SELECT verdict, {place} AS place, count(*) AS n FROM {values} GROUP BY verdict, place"
-    found: dict[str, dict[int, int]] = {}
-    for row in store.query(sql, [edges[0], width]).to_pylist():
-        found.setdefault(row["verdict"], {})[row["place"]] = row["n"]
-    return {verdict: tuple(row.get(place, 0) for place in range(bins)) for verdict, row in found.items()}

@@ -32,7 +32,8 @@ from jepascore_core.datasets.table_files import TABLE_EXTENSIONS
 from jepascore_core.datasets.uris import clean_text, path_to_uri, sample_key
 from jepascore_core.datasets.zip_names import ZipNames, zip_names
 from jepascore_core.errors import SourceError, UnsafeArchiveError
-from jepascore_core.records import SampleFailure, short_hash
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.records.datasets import SampleFailure
 
 _RECORD = ".unpacked.json"
 _CHUNK_BYTES = 2**20

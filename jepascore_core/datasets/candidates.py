@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from jepascore_core.datasets.listing import PassedOver
 from jepascore_core.errors import SampleError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 #: Name of a label or split column that says: there is none.
 NO_COLUMN = "none"

@@ -14,7 +14,7 @@ from jepascore_core.datasets.layout import NOTHING_SAID, Layout, Said
 from jepascore_core.datasets.listing import Listing, PassedOver, has_image_name, has_images, is_image, list_folder
 from jepascore_core.datasets.uris import Roots, clean_text, path_to_uri, sample_key
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 
 @dataclass(frozen=True, slots=True)

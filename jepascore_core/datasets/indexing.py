@@ -29,7 +29,7 @@ from jepascore_core.datasets.sources import scan
 from jepascore_core.datasets.spool import append_items, read_items
 from jepascore_core.datasets.thumbnails import ensure_thumbnail, thumbnail_path
 from jepascore_core.errors import SampleError, SourceError
-from jepascore_core.records import Sample, SampleFailure
+from jepascore_core.records.datasets import Sample, SampleFailure
 
 __all__ = ["IndexProgress", "build_index"]
 

@@ -18,7 +18,8 @@ from jepascore_core.datasets.manifest import failure_parts, manifest_parts, read
 from jepascore_core.datasets.reading import file_state
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import SampleError
-from jepascore_core.records import Sample, SampleFailure, canonical_json
+from jepascore_core.records.canonical import canonical_json
+from jepascore_core.records.datasets import Sample, SampleFailure
 
 _PARTS_KEPT = 4
 

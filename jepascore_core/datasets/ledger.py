@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from jepascore_core.datasets.manifest import write_part
-from jepascore_core.records import Sample, SampleFailure
+from jepascore_core.records.datasets import Sample, SampleFailure
 
 
 @dataclass(frozen=True, slots=True)

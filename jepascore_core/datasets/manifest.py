@@ -23,7 +23,7 @@ from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import DatasetNotReadyError, FileChangedError, StoreError, UnknownNameError
-from jepascore_core.records import Sample, SampleFailure
+from jepascore_core.records.datasets import Sample, SampleFailure
 
 META = "meta."
 _ROWS_AT_ONCE = 4096

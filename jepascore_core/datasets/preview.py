@@ -33,7 +33,7 @@ from jepascore_core.datasets.sources import detect_kind, scan, source_path
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.datasets.zip_names import zip_names
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 #: Samples, rows of a table and members of an archive that are looked at, and seconds that pass meanwhile.
 MAX_ITEMS = 100_000

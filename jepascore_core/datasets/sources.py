@@ -21,7 +21,7 @@ from jepascore_core.datasets.tables import plan_tables
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.datasets.zip_names import known_encoding
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_path"]
 

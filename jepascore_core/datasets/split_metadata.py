@@ -28,7 +28,7 @@ from jepascore_core.datasets.table_files import TableFile, read_table, table_beg
 from jepascore_core.datasets.tables import unique_keys
 from jepascore_core.datasets.uris import Roots, path_to_uri
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 

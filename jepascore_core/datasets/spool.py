@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jepascore_core.datasets.candidates import Candidate
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 _CANDIDATE, _FAILURE = 0, 1
 

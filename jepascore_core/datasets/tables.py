@@ -26,7 +26,7 @@ from jepascore_core.datasets.table_columns import Columns, find_columns, label_t
 from jepascore_core.datasets.table_files import TableFile, read_table
 from jepascore_core.datasets.uris import path_to_uri, sample_key
 from jepascore_core.errors import SampleError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 _ROWS_AT_ONCE = 8192
 

@@ -20,7 +20,7 @@ from jepascore_core.exporters.images import fetch_image
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
 from jepascore_core.exporters.places import Places, file_name
 from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
-from jepascore_core.records import short_hash
+from jepascore_core.records.canonical import short_hash
 
 #: The same time for every member, so that the same samples give the same bytes. Zip knows none before 1980.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)

@@ -17,10 +17,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jepascore_core.catalogue import utc_now
 from jepascore_core.curation import Curation, CurationCounts, Decisions, chip_text, evaluate
-from jepascore_core.curation.choices import metadata_names
-from jepascore_core.curation.columns import columns
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.recipes import Recipe, fingerprint_lines, make_recipe, to_dict
 from jepascore_core.datasets.manifest import read_failures
 from jepascore_core.datasets.uris import path_to_uri
@@ -30,10 +29,11 @@ from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, Expor
 from jepascore_core.exporters.job import ROW_SCHEMA, Batches, Job
 from jepascore_core.exporters.positions import base_of, positions_of
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.records import DatasetRecord
-from jepascore_core.rereads import changes_marked
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.catalogue import utc_now
+from jepascore_core.storage.rereads import changes_marked
+from jepascore_core.storage.store import Store
 
 PROVENANCE_VERSION = 2
 

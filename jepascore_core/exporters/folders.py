@@ -13,7 +13,7 @@ from jepascore_core.exporters.images import Fetched, fetch_image, place_image
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
 from jepascore_core.exporters.places import Places, file_name
 from jepascore_core.exporters.writers import json_line
-from jepascore_core.spreadsheets import write_csv
+from jepascore_core.storage.spreadsheets import write_csv
 
 #: Above a tree or zip of all samples, by verdict.
 VERDICT_FOLDERS = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}

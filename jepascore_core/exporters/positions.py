@@ -11,7 +11,7 @@ from jepascore_core.datasets.row_numbers import row_numbers
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.datasets.uris import sample_key
 from jepascore_core.errors import ExportError, SourceError
-from jepascore_core.records import DatasetRecord
+from jepascore_core.records.datasets import DatasetRecord
 
 #: The files that torchvision.datasets.ImageFolder takes for images.
 TORCHVISION_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")

@@ -14,16 +14,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jepascore_core.curation.preparing import prepare_all
+from jepascore_core.curation.precompute.steps import prepare_all
 from jepascore_core.curation.recipes import Recipe, from_dict, to_dict
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.export import ExportOptions, checked_format, export, targets_of
 from jepascore_core.exporters.publishing import check_targets
 from jepascore_core.exporters.staging import put_right, remove, temporary_path
-from jepascore_core.queueing import ring_bell
-from jepascore_core.records import ExportRequest, RunState
-from jepascore_core.runs import start_worker, worker_is_alive
-from jepascore_core.store import Store
+from jepascore_core.jobs.process import start_worker, worker_is_alive
+from jepascore_core.jobs.queue import ring_bell
+from jepascore_core.records.exports import ExportRequest
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
 
 #: Counters are written at most this often, in seconds.
 REPORT_SECONDS = 0.3

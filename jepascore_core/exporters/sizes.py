@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from jepascore_core.curation import Curation, Decisions, evaluate
 from jepascore_core.exporters.export import condition_of
 from jepascore_core.exporters.formats import SPECS, ExportFormat, Which
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 
 #: What a page makes by itself within seconds, and a browser takes; more is for the worker.
 DOWNLOAD_ROWS = 100_000

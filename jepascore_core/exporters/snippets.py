@@ -15,7 +15,8 @@ keys = Path({path!r}).read_text(encoding="utf-8").splitlines()
     "csv": """
 import pandas as pd
 
-# An apostrophe before = + - @ keeps spreadsheets from running a text; jepascore_core.spreadsheets.restored removes it.
+# An apostrophe before = + - @ keeps spreadsheets from running a text;
+# docs/curating.md says how it is removed.
 samples = pd.read_csv({path!r}, dtype={{"label": str}})
 """,
     "jsonl": """

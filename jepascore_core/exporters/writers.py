@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core import spreadsheets
-from jepascore_core.curation.recipe_book import differing_samples
 from jepascore_core.curation.recipes import Recipe
+from jepascore_core.curation.saved_recipes import differing_samples
 from jepascore_core.datasets.reading import IDX_PREFIX
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
 from jepascore_core.exporters.places import below, file_name, path_of
-from jepascore_core.store import Store
+from jepascore_core.storage import spreadsheets
+from jepascore_core.storage.store import Store
 
 ROW_GROUP = 65_536
 #: What is written last and comes in meanwhile is kept in memory up to this size.

@@ -1,0 +1,1 @@
+"""Train small encoders on one's own images."""

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.jacobian.gram import singular_values
-
-from .sigreg import epps_pulley, random_directions
+from jepascore_core.training.sigreg import epps_pulley, random_directions
 
 Floats = npt.NDArray[np.float64]
 

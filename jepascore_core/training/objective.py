@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .sigreg import sigreg
+from jepascore_core.training.sigreg import sigreg
 
 
 @dataclass(frozen=True, slots=True)

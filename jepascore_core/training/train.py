@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .checkpoint import load_state, save_state
-from .objective import LossTerms, lejepa_loss
-from .sigreg import random_directions
-from .views import ViewConfig, random_view
+from jepascore_core.training.augmentation import ViewConfig, random_view
+from jepascore_core.training.checkpoint import load_state, save_state
+from jepascore_core.training.objective import LossTerms, lejepa_loss
+from jepascore_core.training.sigreg import random_directions
 
 
 @dataclass(frozen=True, slots=True)

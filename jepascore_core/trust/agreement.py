@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.companions import MIN_IMAGES, Companion
-from jepascore_core.curation.choices import metadata_names
-from jepascore_core.curation.columns import columns
-from jepascore_core.curation.companion_columns import companion_column, count_measured
-from jepascore_core.curation.preparing import PrecomputeStep, slow_companions
-from jepascore_core.store import Store
-from jepascore_core.trust.kept import kept
-from jepascore_core.views.agreement import MIN_COMMON
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.score_set import ScoreSet, freshness
-from jepascore_core.views.score_tables import current_vectors
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.companions import companion_column, count_measured
+from jepascore_core.curation.columns.names import metadata_names
+from jepascore_core.curation.precompute.steps import PrecomputeStep, slow_companions
+from jepascore_core.embeddings.companions import MIN_IMAGES, Companion
+from jepascore_core.scores.coverage import MIN_COMMON
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.scores.tables import current_vectors
+from jepascore_core.storage.store import Store
+from jepascore_core.trust.cache import kept
 
 Values = npt.NDArray[np.float64]
 

@@ -18,13 +18,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.curation.neighbours import stored_embeddings
+from jepascore_core.curation.columns.near_duplicates import stored_embeddings
+from jepascore_core.embeddings.files import find_vectors, some_embeddings
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.store import Store
-from jepascore_core.trust.kept import kept
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.score_set import ScoreSet, freshness, table_of
-from jepascore_core.views.vector_files import find_vectors, some_embeddings
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, freshness, table_of
+from jepascore_core.storage.store import Store
+from jepascore_core.trust.cache import kept
 
 Values = npt.NDArray[np.float64]
 Verdict = Literal["near", "some way off", "far"]

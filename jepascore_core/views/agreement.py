@@ -15,27 +15,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from jepascore_core.errors import TooFewImagesError, UnknownNameError
-from jepascore_core.store import SCORE_COLUMN, Store
-from jepascore_core.ties import comparable, midrank
+from jepascore_core.formatting import natural_key
+from jepascore_core.scores.coverage import MIN_COMMON
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import Label, ScoreSet, label_filter, manifest_sql, tables_of, what_is_read
+from jepascore_core.scores.tables import table_sql
+from jepascore_core.scores.titles import score_titles
+from jepascore_core.storage.measurement_sql import SCORE_COLUMN
+from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import comparable, midrank
 from jepascore_core.views.extremes import ClassExtremes, class_extremes
-from jepascore_core.views.formats import natural_key
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import score_titles
-from jepascore_core.views.score_set import (
-    Label,
-    ScoreSet,
-    label_filter,
-    manifest_sql,
-    tables_of,
-    what_is_read,
-)
-from jepascore_core.views.score_tables import table_sql
 
 #: Kendall's tau looks at all pairs of samples; so many are enough for two digits. They are among those of a scatter.
 KENDALL_SAMPLES = 1000
 SCATTER_SAMPLES = 4000
-#: Correlations of fewer samples are noise: of 18 unrelated ones every twentieth pair shows 0.47 or more.
-MIN_COMMON = 30
 
 T = TypeVar("T")
 Matrix = tuple[tuple[float | None, ...], ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from jepascore_core.formatting import plural, score_text, z_text
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range
-from jepascore_core.views.formats import plural, score_text, z_text
 
 
 def span_text(view: Histograms, series: HistogramSeries, first: int, last: int | None = None) -> str:

@@ -2,99 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
-from jepascore_core.records import DatasetRecord, DatasetState, Run
-from jepascore_core.score import Definition
-from jepascore_core.store import Store, write_atomically
-from jepascore_core.views.coverage import coverage, full_coverage, measured_by
-from jepascore_core.views.formats import class_title, natural_key
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import measured_titles
-from jepascore_core.views.score_set import Label, ScoreSet, manifest_sql
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetChoice:
-    """A dataset. `num_failed` counts files without a manifest row; the counts are 0 before the first index."""
-
-    dataset_id: str
-    name: str
-    state: DatasetState
-    has_index: bool
-    num_samples: int
-    num_images: int
-    num_classes: int
-    num_failed: int
-
+from jepascore_core.formatting import class_title, natural_key
+from jepascore_core.scores.coverage import coverage
+from jepascore_core.scores.measured import (
+    BackboneChoice,
+    DatasetChoice,
+    MeasuredChoice,
+    backbone_choices,
+    dataset_choices,
+    estimator_of,
+    measured_choices,
+    offered,
+)
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import Label, ScoreSet, manifest_sql
+from jepascore_core.storage.store import Store
 
 __all__ = [
     "BackboneChoice", "ClassChoice", "DatasetChoice", "MeasuredChoice", "backbone_choices", "class_choices", "coverage",
     "dataset_choices", "estimator_of", "measured_choices", "offered", "shown_first",
 ]  # fmt: skip
-
-#: Estimators, the one that is nearest to the score itself first.
-_ESTIMATORS = ("exact", "calibrated", "sketch")
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredChoice:
-    """A backbone and measurement spec under which at least one sample of a dataset was measured.
-
-    `num_failed` samples failed when a run tried them; `is_own` says that a run of this dataset measured it, and not
-    only one of another dataset with the same images.
-    """
-
-    backbone_id: str
-    spec_id: str
-    title: str
-    num_scored: int
-    num_samples: int
-    num_failed: int = 0
-    is_own: bool = False
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all that can be measured is measured: failures count as done."""
-        return self.num_scored + self.num_failed >= self.num_samples
-
-    @property
-    def coverage(self) -> float:
-        """Share of the dataset's samples that have a score, 0 to 1."""
-        return self.num_scored / self.num_samples if self.num_samples else 0.0
-
-    def scores(self, dataset_id: str, definition: Definition = "rank") -> ScoreSet:
-        """The score set that this choice stands for."""
-        return ScoreSet(dataset_id, self.backbone_id, self.spec_id, definition)
-
-
-@dataclass(frozen=True, slots=True)
-class BackboneChoice:
-    """A backbone and measurement spec, and the datasets that were measured with it, by name.
-
-    `complete` are the ids of those of which all that can be measured is; `is_own` says that any was measured for
-    itself.
-    """
-
-    backbone_id: str
-    spec_id: str
-    title: str
-    datasets: tuple[DatasetChoice, ...]
-    num_scored: int
-    complete: tuple[str, ...] = ()
-    is_own: bool = False
-
-
-Choice = TypeVar("Choice", MeasuredChoice, BackboneChoice)
-
-
-def estimator_of(choice: MeasuredChoice | BackboneChoice) -> str:
-    """How it was measured; all but "exact" is approximate."""
-    return choice.spec_id.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,141 +35,11 @@ class ClassChoice:
     num_samples: int
 
 
-def dataset_choices(store: Store) -> tuple[DatasetChoice, ...]:
-    """All datasets by name."""
-    choices = [_dataset_choice(store, record) for record in store.catalogue.datasets()]
-    return tuple(sorted(choices, key=lambda choice: natural_key(choice.name)))
-
-
-def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
-    counts = {"num_samples": 0, "num_images": 0, "num_classes": 0}
-    if record.version is not None:
-        key = "dataset counts", record.dataset_id, record.version
-        counts = remembered(store, key, lambda: _counts(store, record))
-    return DatasetChoice(
-        dataset_id=record.dataset_id,
-        name=record.name,
-        state=record.state,
-        has_index=record.version is not None,
-        num_failed=record.num_failed,
-        **counts,
-    )
-
-
-def _counts(store: Store, record: DatasetRecord) -> dict[str, int]:
-    """Of a version of a dataset, which never changes: counted once and kept beside its manifest."""
-    path = store.index_folder(record) / "counts.json"
-    with suppress(OSError, ValueError):
-        found: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-    sql = f"""SELECT count(*) AS num_samples, count(DISTINCT content_id) AS num_images,
-        count(DISTINCT label) AS num_classes FROM ({store.manifest_sql(record)})"""
-    counts: dict[str, int] = store.query(sql).to_pylist()[0]
-    # A home that cannot be written to is still there to be looked at.
-    with suppress(OSError):
-        write_atomically(path, json.dumps(counts).encode())
-    return counts
-
-
-def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
-    """What a dataset was measured with, the one that pages show unless a person chooses first.
-
-    Complete ones before incomplete ones, those of the dataset's own runs before those that only share images with
-    another dataset's, the best of each backbone before its others, exact ones before others, then the latest. Of
-    incomplete ones that which covers most leads.
-
-    Raises:
-        UnknownNameError: if there is no such dataset.
-        DatasetNotReadyError: if it has no index yet.
-    """
-    dataset = store.catalogue.dataset(dataset_id)
-    store.index_folder(dataset)
-    runs = store.catalogue.runs()
-    own = {measured_by(run) for run in runs if run.dataset_id == dataset.dataset_id}
-    choices = []
-    for measured, title in measured_titles(store).items():
-        found = full_coverage(store, ScoreSet(dataset_id, *measured), runs)
-        if found.num_scored:
-            counts = found.num_scored, found.num_samples, found.num_failed
-            choices.append(MeasuredChoice(*measured, title, *counts, is_own=measured in own))
-    return _best_first(store, choices, [run for run in runs if run.dataset_id == dataset.dataset_id])
-
-
 def shown_first(store: Store) -> ScoreSet | None:
     """What pages show where a visitor has chosen nothing; None where nothing is measured."""
     dataset = next((choice for choice in dataset_choices(store) if choice.has_index), None)
     measured = measured_choices(store, dataset.dataset_id) if dataset else ()
     return measured[0].scores(dataset.dataset_id) if dataset and measured else None
-
-
-def _best_first(store: Store, choices: Sequence[Choice], runs: Sequence[Run]) -> tuple[Choice, ...]:
-    """In the order of `measured_choices`; `runs`, newest first, say which is the latest.
-
-    A sketch is not the score, and what covers more is better than what is nearer to the score.
-    """
-
-    def worth(choice: Choice) -> tuple[bool, bool, int, int]:
-        estimator = estimator_of(choice)
-        place = _ESTIMATORS.index(estimator) if estimator in _ESTIMATORS else len(_ESTIMATORS)
-        return not _num_complete(choice), estimator == "sketch", -choice.num_scored, place
-
-    used = {backbone_id: place for place, backbone_id in enumerate(store.catalogue.backbones())}
-    latest: dict[tuple[str, str] | None, int] = {}
-    for place, run in enumerate(runs):
-        latest.setdefault(measured_by(run), place)
-
-    def age(choice: Choice) -> tuple[int, int, object]:
-        place = latest.get((choice.backbone_id, choice.spec_id), len(runs))
-        return place, used.get(choice.backbone_id, len(used)), natural_key(choice.title)
-
-    by_age = sorted(choices, key=age)
-    best: dict[str, Choice] = {}
-    for choice in sorted(by_age, key=worth):
-        best.setdefault(choice.backbone_id, choice)
-
-    def order(choice: Choice) -> tuple[int, int, bool, bool, bool]:
-        complete = _num_complete(choice)
-        covered = 0 if complete else choice.num_scored
-        is_other = best[choice.backbone_id] is not choice
-        return -complete, -covered, not choice.is_own, is_other, estimator_of(choice) != "exact"
-
-    return tuple(sorted(by_age, key=order))
-
-
-def _num_complete(choice: MeasuredChoice | BackboneChoice) -> int:
-    """Datasets of which all that can be measured is."""
-    return len(choice.complete) if isinstance(choice, BackboneChoice) else int(choice.is_complete)
-
-
-def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
-    """What pickers offer: all but the sketches that calibrated scores among the choices were worked out from."""
-    used = {
-        (choice.backbone_id, store.spec(choice.backbone_id, choice.spec_id).sketch().spec_id)
-        for choice in choices
-        if estimator_of(choice) == "calibrated"
-    }
-    return tuple(choice for choice in choices if (choice.backbone_id, choice.spec_id) not in used)
-
-
-def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
-    """Everything that any dataset was measured with, in the order of `measured_choices`: what is complete for most
-    datasets first.
-    """
-    found: dict[tuple[str, str, str], list[tuple[DatasetChoice, MeasuredChoice]]] = {}
-    for dataset in dataset_choices(store):
-        for choice in measured_choices(store, dataset.dataset_id) if dataset.has_index else ():
-            found.setdefault((choice.backbone_id, choice.spec_id, choice.title), []).append((dataset, choice))
-    choices = [
-        BackboneChoice(
-            *measured,
-            datasets=tuple(dataset for dataset, _ in items),
-            num_scored=sum(choice.num_scored for _, choice in items),
-            complete=tuple(dataset.dataset_id for dataset, choice in items if choice.is_complete),
-            is_own=any(choice.is_own for _, choice in items),
-        )
-        for measured, items in found.items()
-    ]
-    return _best_first(store, choices, store.catalogue.runs())
 
 
 def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:

@@ -10,15 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.records import DatasetRecord, Sample
+from jepascore_core.formatting import class_title
+from jepascore_core.records.datasets import DatasetRecord, Sample
 from jepascore_core.score import DEFINITIONS, Definition
-from jepascore_core.store import Store
-from jepascore_core.views.content_rows import content_rows_sql
-from jepascore_core.views.distribution import MAX_BINS, HistogramOptions, Histograms, histograms, widened
-from jepascore_core.views.formats import class_title
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import measured_titles
-from jepascore_core.views.score_set import (
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.row_index import content_rows_sql
+from jepascore_core.scores.score_set import (
     Label,
     ScoredSample,
     ScoreSet,
@@ -28,7 +25,10 @@ from jepascore_core.views.score_set import (
     table_of,
     what_is_read,
 )
-from jepascore_core.views.score_tables import any_table, every_definition_sql, table_sql
+from jepascore_core.scores.tables import any_table, every_definition_sql, table_sql
+from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.store import Store
+from jepascore_core.views.distribution import MAX_BINS, HistogramOptions, Histograms, histograms, widened
 
 #: Spectra of a class that its band is drawn from: enough for 5 and 95 %, and at a million samples read in a blink.
 NUM_REFERENCE = 100

@@ -10,11 +10,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from jepascore_core.store import Store
-from jepascore_core.views.formats import class_title, natural_key
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import score_titles
-from jepascore_core.views.score_set import (
+from jepascore_core.formatting import class_title, natural_key
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
     Label,
     ScoredSample,
@@ -25,6 +23,8 @@ from jepascore_core.views.score_set import (
     to_scored_samples,
     what_is_read,
 )
+from jepascore_core.scores.titles import score_titles
+from jepascore_core.storage.store import Store
 
 GroupBy = Literal["none", "label", "split"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jepascore_core.store import Store
-from jepascore_core.views.formats import count_text, plural
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import measured_titles
-from jepascore_core.views.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.formatting import count_text, plural
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.store import Store
 
 #: Estimates whose place among the others is looked up, for the median.
 NUM_PLACED = 2000

@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from jepascore_core.store import Store
-from jepascore_core.ties import comparable
-from jepascore_core.views.formats import class_title, natural_key
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.score_set import (
+from jepascore_core.formatting import class_title, natural_key
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import (
     Label,
     ScoredSample,
     ScoreSet,
@@ -20,6 +18,8 @@ from jepascore_core.views.score_set import (
     to_scored_samples,
     what_is_read,
 )
+from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import comparable
 
 ClassOrder = Literal["name", "median", "spread", "worst"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from jepascore_core.records import SampleFailure
-from jepascore_core.spreadsheets import table_csv
+from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.storage.spreadsheets import table_csv
 
 COLUMNS = ("sample_key", "uri", "stage", "error_class", "message", "content_id")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jepascore_core.store import Store
-from jepascore_core.vectors import Floats, unit
-from jepascore_core.views.content_rows import content_rows_sql
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.score_set import (
+from jepascore_core.embeddings.files import find_vectors, nearest_in_file, stream_embeddings
+from jepascore_core.embeddings.index import Floats, unit
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.row_index import content_rows_sql
+from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
     ScoredSample,
     ScoreSet,
@@ -22,7 +22,7 @@ from jepascore_core.views.score_set import (
     table_of,
     to_scored_samples,
 )
-from jepascore_core.views.vector_files import find_vectors, nearest_in_file, stream_embeddings
+from jepascore_core.storage.store import Store
 
 NUM_NEIGHBOURS = 12
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from jepascore_core.store import Store
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, what_is_read
+from jepascore_core.scores.titles import score_titles
+from jepascore_core.storage.store import Store
 from jepascore_core.views.agreement import firsts_sql, numbered_sql
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import score_titles
-from jepascore_core.views.score_set import ScoreSet, what_is_read
 
 #: How many extremes of a class are compared.
 SIZES = (1, 2, 5, 10, 20)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from jepascore_core.records import DatasetRecord
-from jepascore_core.store import Store
-from jepascore_core.views.choices import DatasetChoice, MeasuredChoice, dataset_choices, measured_choices
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.measured import DatasetChoice, MeasuredChoice, dataset_choices, measured_choices
+from jepascore_core.storage.store import Store
 from jepascore_core.views.progress import Progress, describe_run, index_progress
 
 

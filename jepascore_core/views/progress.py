@@ -11,18 +11,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from jepascore_core.records import (
-    BackboneRef,
-    DatasetRecord,
-    DatasetState,
-    ExportRequest,
-    Run,
-    RunState,
-    SampleFailure,
-)
-from jepascore_core.store import Store
-from jepascore_core.views.formats import duration_text, passed_over_text, plural, rate_text
-from jepascore_core.views.names import asked_title
+from jepascore_core.formatting import duration_text, passed_over_text, plural, rate_text
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetRecord, DatasetState, SampleFailure
+from jepascore_core.records.exports import ExportRequest
+from jepascore_core.records.runs import Run, RunState
+from jepascore_core.scores.titles import asked_title
+from jepascore_core.storage.store import Store
 
 #: A worker writes its heartbeat every half second; one that was silent for so long is dead, or its machine sleeps.
 STALE_SECONDS = 30.0

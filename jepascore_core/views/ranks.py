@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jepascore_core.store import Store
-from jepascore_core.views.formats import percent_text, plural
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.formatting import percent_text, plural
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

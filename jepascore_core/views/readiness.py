@@ -14,14 +14,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.store import Store
+from jepascore_core.formatting import PERCENT, count_text, percent_text, plural
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.store import Store
+from jepascore_core.views.backbones import theory_note
 from jepascore_core.views.choices import coverage
-from jepascore_core.views.formats import PERCENT, count_text, percent_text, plural
-from jepascore_core.views.memory import remembered
-from jepascore_core.views.names import measured_titles
 from jepascore_core.views.ranks import rank_check
-from jepascore_core.views.score_set import ScoreSet, scored_sql, what_is_read
-from jepascore_core.views.zoo import theory_note
 
 Level = Literal["reference", "familiar", "less", "foreign", "higher", "unclear"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jepascore_core.datasets.candidates import Question
 from jepascore_core.datasets.preview import Left, Named, ReadingReport
-from jepascore_core.views.formats import plural
+from jepascore_core.formatting import plural
 
 #: Classes, files and the like that are named; the others are counted.
 MAX_NAMED = 5

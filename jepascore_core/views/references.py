@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from jepascore_core.demo import DEMO_NAME
-from jepascore_core.store import Store
-from jepascore_core.views.choices import BackboneChoice, coverage
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.datasets.demo import DEMO_NAME
+from jepascore_core.scores.measured import BackboneChoice
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+from jepascore_core.views.choices import coverage
 
 #: What bundled encoders were trained on, by how their names begin.
 _OWN_DOMAINS = {"bundled:digits-": DEMO_NAME}

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from jepascore_core.store import Store
-from jepascore_core.ties import comparable
-from jepascore_core.views.coverage import coverage
-from jepascore_core.views.score_set import (
+from jepascore_core.scores.coverage import coverage
+from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
     Label,
     ScoredSample,
@@ -19,6 +17,8 @@ from jepascore_core.views.score_set import (
     scored_sql,
     to_scored_samples,
 )
+from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import comparable
 
 SearchOrder = Literal["least", "most", "key", "random"]
 

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from jepascore_core.backbones.arithmetic import ConvShape, VitShape, score_flop
 from jepascore_core.backbones.bundled_encoder import list_bundled, load_bundled
 from jepascore_core.backbones.open_clip_encoder import _build
-from jepascore_core.backbones.specs import find_spec
+from jepascore_core.backbones.registry import find_spec
 from jepascore_core.backbones.table import TABLE
 
 #: One row of each distinct architecture among the models of timm and open_clip.

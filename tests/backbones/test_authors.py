@@ -11,11 +11,11 @@ from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Norma
 
 from jepascore_core.backbones.build import load_backbone
 from jepascore_core.backbones.positions import resampled
-from jepascore_core.backbones.specs import find_spec
+from jepascore_core.backbones.registry import find_spec
 from jepascore_core.backbones.table import TABLE
 from jepascore_core.backbones.transforms import build_transform
 from jepascore_core.errors import PreprocessingError, UnknownNameError
-from jepascore_core.records import BackboneRef
+from jepascore_core.records.backbones import BackboneRef
 from tests.backbones.conftest import TINY, TINY_CLIP, randomised
 from tests.backbones.plain_vit import PlainVit
 

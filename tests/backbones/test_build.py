@@ -10,7 +10,7 @@ from torch import nn
 
 from jepascore_core.backbones.build import load_backbone, load_ref, wrap_encoder
 from jepascore_core.errors import EncoderError, PreprocessingError, UnknownNameError
-from jepascore_core.records import BackboneInfo, BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneInfo, BackboneRef, Preprocessing
 from tests.backbones.conftest import TINY
 
 

@@ -13,12 +13,12 @@ from torch.testing import assert_close
 from jepascore_core.backbones import bundled_encoder
 from jepascore_core.backbones.build import id_at_path, load_backbone
 from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER, backbone_name, list_bundled, load_bundled
-from jepascore_core.backbones.specs import find_spec
-from jepascore_core.demo import load_digit_images
+from jepascore_core.backbones.registry import find_spec
+from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.errors import CheckpointError, UnknownNameError
 from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.jacobian.gram import singular_values
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 NAMES = [spec.name for spec in list_bundled()]
 

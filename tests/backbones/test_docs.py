@@ -7,7 +7,7 @@ from jepascore_core.backbones.hf_config import _ALIASES
 from jepascore_core.backbones.hf_models_encoder import KINDS
 from jepascore_core.backbones.leftovers import ALL
 from jepascore_core.backbones.local import _TORCH_SUFFIXES
-from jepascore_core.backbones.specs import list_specs
+from jepascore_core.backbones.registry import list_specs
 from jepascore_core.backbones.table import TABLE
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")

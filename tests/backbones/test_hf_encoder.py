@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from jepascore_core.backbones.build import load_backbone
 from jepascore_core.errors import CheckpointError, PreprocessingError, UnknownNameError, WeightsUnavailableError
-from jepascore_core.estimators import measure
+from jepascore_core.measuring.estimators import measure
 from tests.backbones import golden
 from tests.reference import listing_jacobian
 

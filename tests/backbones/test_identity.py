@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jepascore_core.backbones.identity import backbone_id
-from jepascore_core.records import Preprocessing
+from jepascore_core.records.backbones import Preprocessing
 
 SETTINGS = Preprocessing(224, 224, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), 248, "bicubic", "crop")
 PARTS = ("timm", "vit_tiny_patch16_224", "ab" * 16, "token", SETTINGS)

@@ -16,7 +16,7 @@ from jepascore_core.backbones.local import (
     weights_of,
 )
 from jepascore_core.errors import CheckpointError, PreprocessingError
-from jepascore_core.records import BackboneRef
+from jepascore_core.records.backbones import BackboneRef
 
 STATE = {"body.weight": torch.ones(2, 2), "body.bias": torch.zeros(2)}
 NAMES = list(STATE)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from jepascore_core.backbones.presence import has_weights, torch_cache, weights_path
-from jepascore_core.backbones.specs import WeightSource, find_spec, list_specs
+from jepascore_core.backbones.registry import find_spec, list_specs
+from jepascore_core.backbones.specs import WeightSource
 from jepascore_core.backbones.table import TABLE
 
 DINO = "timm:vit_small_patch14_dinov2.lvd142m"

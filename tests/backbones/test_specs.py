@@ -11,10 +11,10 @@ from open_clip.pretrained import get_pretrained_cfg as clip_config
 from timm.models import get_pretrained_cfg
 
 from jepascore_core.backbones.open_clip_encoder import _preprocessing, _settings
-from jepascore_core.backbones.specs import find_spec, list_specs, unknown_backbone
+from jepascore_core.backbones.registry import find_spec, list_specs, unknown_backbone
 from jepascore_core.backbones.table import TABLE
 from jepascore_core.backbones.timm_encoder import timm_preprocessing
-from jepascore_core.records import BackboneRef
+from jepascore_core.records.backbones import BackboneRef
 
 TIMM = [spec for spec in TABLE if spec.library == "timm"]
 CLIP = [spec for spec in TABLE if spec.library == "open_clip"]
@@ -167,7 +167,7 @@ def test_an_unknown_name_gets_near_matches_and_the_command_that_lists(wrong, nea
 
 def test_reading_the_table_loads_no_model_library():
     code = (
-        "import sys; from jepascore_core.backbones.specs import find_spec;"
+        "import sys; from jepascore_core.backbones.registry import find_spec;"
         "assert find_spec('timm:vit_small_patch14_dinov2.lvd142m').dimension == 384;"
         "assert not {'torch', 'timm', 'open_clip'} & set(sys.modules)"
     )

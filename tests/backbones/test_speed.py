@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from jepascore_core.backbones.build import load_backbone, wrap_encoder
-from jepascore_core.backbones.specs import find_spec
+from jepascore_core.backbones.registry import find_spec
 from jepascore_core.backbones.speed import MachineSpeed, machine_speed, record_speed
 
 CPU = torch.device("cpu")

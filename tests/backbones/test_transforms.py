@@ -17,7 +17,7 @@ from jepascore_core.backbones.open_clip_encoder import _preprocessing
 from jepascore_core.backbones.timm_encoder import timm_preprocessing
 from jepascore_core.backbones.transforms import build_transform
 from jepascore_core.errors import PreprocessingError, SampleError
-from jepascore_core.records import BackboneRef, Preprocessing
+from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 SIZES = [(97, 61), (40, 83), (64, 64)]
 GREY = {"mean": (0.5,), "std": (0.25,)}

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Error, Page, expect, sync_playwright
 
-from jepascore_core.runs import worker_pid
+from jepascore_core.jobs.process import worker_pid
 from tests.browser.pressing import NOTE, journal, not_pressed
 from tests.browser.traffic import Traffic
 from tests.browser.truth import lies, look

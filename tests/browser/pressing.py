@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jepascore_core.curation.decisions import Action, history
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 
 #: Tells `notePress` every key and every click that could decide something: "key d", "click Keep", "click tile".
 NOTE = """(() => {

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
-from jepascore_core.demo import load_digit_images
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, click_segment, screenshot, serve
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Dialog, expect
 
-from jepascore_core.records import RunState
-from jepascore_core.store import Store
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, serve
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
 

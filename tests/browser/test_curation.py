@@ -17,8 +17,8 @@ from playwright.sync_api import Error, Page, expect
 
 from jepascore_core.api import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
-from jepascore_core.demo import load_digit_images
-from jepascore_core.store import Store
+from jepascore_core.datasets.demo import load_digit_images
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jepascore_core.demo import load_digit_images
-from jepascore_core.records import BackboneRef
-from jepascore_core.runs import follow_run, request_dataset, request_run
-from jepascore_core.store import Store
+from jepascore_core.datasets.demo import load_digit_images
+from jepascore_core.jobs.requests import follow_run, request_dataset, request_run
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, click_segment, screenshot, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

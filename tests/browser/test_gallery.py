@@ -14,9 +14,9 @@ from playwright.sync_api import Dialog, Locator, Page, expect
 
 from jepascore_core.curation.decisions import verdicts
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
-from jepascore_core.store import Store
-from pages.ui.gallery import Tile
-from pages.ui.keys import KEYS
+from jepascore_core.storage.store import Store
+from pages.ui.widgets.gallery import Tile
+from pages.ui.widgets.keys import KEYS
 from tests.browser.conftest import ROOT, Server, Visit, screenshot, serve
 from tests.conftest import wait_until
 

@@ -18,10 +18,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from jepascore_core.demo import DEMO_NAME, KINDS, PER_KIND, load_digit_images
-from jepascore_core.records import Run, RunState
-from jepascore_core.runs import DEMO_BACKBONE, DEMO_BACKBONES, worker_pid
-from jepascore_core.store import Store
+from jepascore_core.datasets.demo import DEMO_NAME, KINDS, PER_KIND, load_digit_images
+from jepascore_core.jobs.process import worker_pid
+from jepascore_core.jobs.requests import DEMO_BACKBONE, DEMO_BACKBONES
+from jepascore_core.records.runs import Run, RunState
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

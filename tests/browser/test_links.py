@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jepascore_core.records import CostProbe, ProbeState
-from jepascore_core.store import Store
+from jepascore_core.records.runs import CostProbe, ProbeState
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, click_segment, screenshot, serve
 from tests.conftest import SPEC
 from tests.pages.situations import Found, measure_again, put

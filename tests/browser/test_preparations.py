@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from jepascore_core.curation.preparations import preparations
-from jepascore_core.runs import worker_lock
-from jepascore_core.store import Store
+from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.jobs.process import worker_lock
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Visit, screenshot, serve
 from tests.trust.conftest import put_embeddings
 

@@ -14,10 +14,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from jepascore_core.api import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
-from jepascore_core.demo import load_digit_images
-from jepascore_core.store import Store
-from pages.ui.keys import KEYS
-from pages.ui.review import QUEUE_SIZE
+from jepascore_core.datasets.demo import load_digit_images
+from jepascore_core.storage.store import Store
+from pages.ui.review.page import QUEUE_SIZE
+from pages.ui.widgets.keys import KEYS
 from tests.browser.conftest import ROOT, Server, Visit, by_menu, free_port, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 

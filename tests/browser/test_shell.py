@@ -14,7 +14,7 @@ from PIL import Image
 
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
-from pages.ui.routes import FOREVER
+from pages.ui.app.routes import FOREVER
 from tests.browser.conftest import ROOT, Server, Visit, by_menu, screenshot, serve
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 NEW_PAGE = """
 import streamlit as st
-from pages.ui.frame import frame
+from pages.ui.app.frame import frame
 
 with frame("Newcomer"):
     st.write("This page was not there when the app was written.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Visit, by_menu, screenshot, serve
 from tests.trust.conftest import put_embeddings
 

@@ -20,10 +20,11 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Error
 
 from jepascore_core.api import open_dataset
-from jepascore_core.demo import load_digit_images
-from jepascore_core.records import Measurement, RunState
-from jepascore_core.store import Store
-from pages.ui import state
+from jepascore_core.datasets.demo import load_digit_images
+from jepascore_core.records.measurements import Measurement
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
+from pages.ui.app import state
 from tests.browser.conftest import ROOT, Visit, screenshot, serve
 from tests.browser.walking import WAYS, Walk, World, check_decisions, decisions_in, second_look, settle
 from tests.conftest import SPEC, add_backbone, add_run, make_measurement

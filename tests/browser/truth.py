@@ -11,27 +11,23 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page
 
-from jepascore_core.store import Store
-from jepascore_core.views.choices import measured_choices
-from jepascore_core.views.names import DEFINITION_SHORT
-from pages.ui import (
-    add_data,
-    closeup,
-    comparison,
-    curation_rules,
-    disagreement,
-    duplicates,
-    estimators,
-    exploring,
-    extremes,
-    histograms,
-    new_run,
-    review,
-    searching,
-    state,
-    trust_density,
-)
-from pages.ui.choose import measured_id
+from jepascore_core.scores.measured import measured_choices
+from jepascore_core.scores.titles import DEFINITION_SHORT
+from jepascore_core.storage.store import Store
+from pages.ui.app import state
+from pages.ui.compare import disagreement
+from pages.ui.compare import page as comparison
+from pages.ui.curate import rule_bar as curation_rules
+from pages.ui.distributions import page as histograms
+from pages.ui.duplicates import page as duplicates
+from pages.ui.explore import extremes
+from pages.ui.explore import page as exploring
+from pages.ui.explore import search as searching
+from pages.ui.review import page as review
+from pages.ui.runs import add_data, estimators, new_run
+from pages.ui.sample import sensitivity as closeup
+from pages.ui.trust import density_check as trust_density
+from pages.ui.widgets.choose_scores import measured_id
 
 #: Parameters that one widget chooses, by page where pages offer different things: identifier -> words.
 TITLES: Mapping[str, Mapping[str, str]] = {

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Error, Locator, Page, expect
 
 from jepascore_core.curation.decisions import current_decisions
-from jepascore_core.store import Store
-from pages.ui import state
+from jepascore_core.storage.store import Store
+from pages.ui.app import state
 from tests.browser.conftest import Server, Visit, at_rest, choose, errors_of, wait_for_truth
 from tests.browser.truth import OWN_PARTS, look
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from jepascore_core import runs
 from jepascore_core.cli import app
-from jepascore_core.store import Store
+from jepascore_core.jobs import process
+from jepascore_core.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def finish(process: subprocess.Popen[str], timeout: float = 240) -> Answer:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """Commands in an empty home folder, where requests start no worker."""
-    monkeypatch.setattr(runs, "start_worker", lambda *_: False)
+    monkeypatch.setattr(process, "start_worker", lambda *_: False)
     # Some test runners set a width for their own reports.
     monkeypatch.delenv("COLUMNS", raising=False)
     return Cli(tmp_path / "home")

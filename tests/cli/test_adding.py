@@ -47,7 +47,7 @@ def test_what_cannot_be_read_is_an_error_of_the_dry_run(cli: Cli, tmp_path: Path
 
 
 def test_adding_says_the_same_and_keeps_the_options(cli: Cli, pets: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("jepascore_core.runs.start_worker", lambda home: None)
+    monkeypatch.setattr("jepascore_core.jobs.process.start_worker", lambda home: None)
     answer = cli("add", "pets", pets, "--detach", "--folders", "splits", "--label-column", "none")
     assert answer.code == 0
     assert "Labels: none, as asked. Splits: the folders' names: train 2, odd 1." in answer.err

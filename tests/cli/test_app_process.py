@@ -14,8 +14,8 @@ from contextlib import suppress
 
 import pytest
 
-from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
-from pages.ui.lifespan import GRACE_SECONDS
+from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
+from pages.ui.app.lifespan import GRACE_SECONDS
 from tests.cli.conftest import Cli, finish
 
 PATIENCE = 120.0

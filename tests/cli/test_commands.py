@@ -11,8 +11,9 @@ import pytest
 from jepascore_core.cli import system
 from jepascore_core.cli.runs import EXPLAINED
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.queueing import JobKind
-from jepascore_core.records import DatasetRecord, DatasetState, Run, RunState, SampleFailure
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.records.datasets import DatasetRecord, DatasetState, SampleFailure
+from jepascore_core.records.runs import Run, RunState
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
 

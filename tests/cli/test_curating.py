@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.curation import parse
-from jepascore_core.curation import preparations as preparations_module
 from jepascore_core.curation.decisions import decisions_of, user_name
-from jepascore_core.curation.preparing import pending_work
+from jepascore_core.curation.precompute import requests as preparations_module
+from jepascore_core.curation.precompute.steps import pending_work
 from jepascore_core.curation.recipes import from_yaml
-from jepascore_core.records import DatasetRecord
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.score_set import ScoreSet
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_sample
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jepascore_core.records import RunState
+from jepascore_core.records.runs import RunState
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, add_run, make_samples
 

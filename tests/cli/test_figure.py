@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jepascore_core import figures
-from jepascore_core.sheets import CAPTION, GAP, HEAD, TILE, extremes_sheet
+from jepascore_core.figures import scores as figures
+from jepascore_core.figures.contact_sheet import CAPTION, GAP, HEAD, TILE, extremes_sheet
+from jepascore_core.scores.score_set import ScoredSample
 from jepascore_core.views.distribution import MIN_BINS
 from jepascore_core.views.extremes import ClassExtremes
-from jepascore_core.views.score_set import ScoredSample
 from jepascore_core.views.shapes import FINE_BINS
 from tests.cli.conftest import Cli
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples

@@ -17,8 +17,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from jepascore_core.records import DatasetState, Run, RunState
-from jepascore_core.runs import DEMO_BACKBONES, worker_is_alive, worker_pid
+from jepascore_core.jobs.process import worker_is_alive, worker_pid
+from jepascore_core.jobs.requests import DEMO_BACKBONES
+from jepascore_core.records.datasets import DatasetState
+from jepascore_core.records.runs import Run, RunState
 from tests.cli.conftest import Cli, finish
 from tests.cli.sources import SOURCES, write_noise
 from tests.conftest import wait_until

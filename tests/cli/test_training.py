@@ -16,9 +16,9 @@ from jepascore_core.backbones.build import load_backbone, load_ref
 from jepascore_core.cli.training import MAX_IMAGES
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import detect_kind
-from jepascore_core.density import load_grid, load_langevin
-from jepascore_core.indexing import build_dataset_index
-from jepascore_core.records import DatasetState
+from jepascore_core.density_check.results import load_grid, load_langevin
+from jepascore_core.jobs.indexing import build_dataset_index
+from jepascore_core.records.datasets import DatasetState
 from tests.cli.conftest import Cli, finish
 from tests.conftest import SPEC, make_measurement
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from jepascore_core.curation.rules import (
+from jepascore_core.curation.rules.model import (
     PROPERTIES,
     Among,
     And,

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepascore_core.companions import companion_scores, norm
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.curation.companion_columns import companion_column, companion_values, count_measured, is_known
-from jepascore_core.curation.preparing import QUICK_IMAGES, PrecomputeStep, pending_work, prepare
+from jepascore_core.curation.columns.companions import companion_column, companion_values, count_measured, is_known
+from jepascore_core.curation.precompute.steps import QUICK_IMAGES, PrecomputeStep, pending_work, prepare
 from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
+from jepascore_core.embeddings.companions import companion_scores, norm
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
 
 #: The last two samples have the same bytes as others; number 7 is far from everything.

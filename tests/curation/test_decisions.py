@@ -30,7 +30,7 @@ from jepascore_core.curation.review import (
     rule_opinions,
 )
 from jepascore_core.errors import RuleError
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.conftest import add_dataset, make_sample
 from tests.curation.test_evaluation import kept, rows_of, scored
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation import diversity
-from jepascore_core.curation.diversity import LENGTH, clusters, k_center, rounded
+from jepascore_core.embeddings import selection as diversity
+from jepascore_core.embeddings.index import unit
+from jepascore_core.embeddings.selection import LENGTH, clusters, k_center, rounded
 from jepascore_core.errors import RunCancelled
-from jepascore_core.vectors import unit
 
 
 def clumps(n, k, num_clumps, seed=0, spread=0.3):

@@ -8,7 +8,7 @@ import typer
 
 from jepascore_core.cli import app
 from jepascore_core.curation import parse
-from jepascore_core.curation.rules import DRAWS, FLAGS, KEEPERS, PROPERTIES, SCORES, TEXTS
+from jepascore_core.curation.rules.model import DRAWS, FLAGS, KEEPERS, PROPERTIES, SCORES, TEXTS
 from jepascore_core.exporters import FORMATS, LINKS, WHICH
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "curating.md").read_text(encoding="utf-8")

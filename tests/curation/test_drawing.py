@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jepascore_core.curation import Budget, Curation, evaluate
-from jepascore_core.curation.columns import columns
-from jepascore_core.curation.drawing import drawn, lots
-from jepascore_core.store import Store
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.random_draws import drawn, lots
+from jepascore_core.storage.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 from tests.curation.test_laws import SLOWLY
 

@@ -16,21 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jepascore_core.curation import apply, evaluate, parse
-from jepascore_core.curation import embedding_draws as draws_module
-from jepascore_core.curation import preparations as preparations_module
-from jepascore_core.curation.embedding_draws import Candidates, diverse_rows
-from jepascore_core.curation.preparations import (
-    preparation_of,
-    request_preparation,
-)
-from jepascore_core.curation.preparing import pending_work, prepare, prepare_all
+from jepascore_core.curation.columns import embedding_draws as draws_module
+from jepascore_core.curation.columns.embedding_draws import Candidates, diverse_rows
+from jepascore_core.curation.precompute import requests as preparations_module
+from jepascore_core.curation.precompute.requests import preparation_of, request_preparation
+from jepascore_core.curation.precompute.steps import pending_work, prepare, prepare_all
+from jepascore_core.embeddings.index import unit
 from jepascore_core.errors import RuleError
-from jepascore_core.queueing import JobKind
-from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
-from jepascore_core.store import Store
-from jepascore_core.vectors import unit
-from jepascore_core.views.score_set import ScoreSet
-from jepascore_core.worker import Worker
+from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.loop import Worker
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample, wait_until
 from tests.curation.test_laws import SLOWLY
 from tests.curation.test_preparations import cancelled_at
@@ -148,8 +145,8 @@ def test_names_of_tables_are_the_same_in_every_process(tmp_path):
     code = f"""
 from pathlib import Path
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+from jepascore_core.scores.score_set import ScoreSet
 scores = ScoreSet({scores.dataset_id!r}, {scores.backbone_id!r}, {scores.spec_id!r})
 for text in {DRAWN!r}:
     print(evaluate(Store(Path({str(store.home)!r})), scores, parse(text)).table)

@@ -4,12 +4,13 @@ from collections import Counter
 
 import pytest
 
-from jepascore_core.curation import Between, Column, Curation, apply, before_after, evaluate, parse, preview
+from jepascore_core.curation import Between, Column, Curation, apply, evaluate, parse
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
-from jepascore_core.records import SampleFailure
-from jepascore_core.store import Store
-from jepascore_core.views import score_tables
-from jepascore_core.views.score_set import ScoreSet, scored_sql, table_of
+from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.score_set import ScoreSet, scored_sql, table_of
+from jepascore_core.storage.store import Store
+from jepascore_core.views.curation import before_after, preview
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 

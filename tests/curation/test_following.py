@@ -27,14 +27,14 @@ from jepascore_core.curation.decisions import (
     undo,
     verdicts,
 )
-from jepascore_core.curation.evaluation import evaluate
-from jepascore_core.curation.recipe_book import recipe_changes, save_recipe, saved_recipe
+from jepascore_core.curation.evaluation.evaluate import evaluate
 from jepascore_core.curation.recipes import make_recipe
+from jepascore_core.curation.saved_recipes import recipe_changes, save_recipe, saved_recipe
 from jepascore_core.curation.settling import settle
 from jepascore_core.datasets.manifest import write_empty_part, write_part
-from jepascore_core.migrations import MIGRATIONS, follow_former_renames
-from jepascore_core.moves import pair_up, switch_version
-from jepascore_core.store import Store
+from jepascore_core.jobs.moves import pair_up, switch_version
+from jepascore_core.storage.migrations import MIGRATIONS, follow_former_renames
+from jepascore_core.storage.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 
 FILES = {"a/1.png": "one", "a/2.png": "two", "b/1.png": "three"}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepascore_core.curation import Between, Column, Curation, Not, apply
-from jepascore_core.curation.rules import Among, And, AtLeast, Budget, Flag, OnePer, Or
-from jepascore_core.store import Store
+from jepascore_core.curation.rules.model import Among, And, AtLeast, Budget, Flag, OnePer, Or
+from jepascore_core.storage.store import Store
 from tests.curation.strategies import LABELS, curations, rules
 from tests.curation.test_evaluation import rows_of, scored, verdicts
 

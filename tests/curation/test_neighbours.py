@@ -11,19 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jepascore_core import vectors as vectors_module
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.curation import neighbours as neighbours_module
-from jepascore_core.curation.colours import is_grey, look_at_colours
+from jepascore_core.curation.columns import near_duplicates as neighbours_module
+from jepascore_core.curation.columns.greyscale import is_grey, look_at_colours
+from jepascore_core.curation.columns.near_duplicates import (
+    choose_index,
+    find_groups,
+    known_near_groups,
+    near_groups,
+    unit,
+)
 from jepascore_core.curation.decisions import decisions_of, undo
-from jepascore_core.curation.diversity import clusters, k_center
 from jepascore_core.curation.groups import accept_all, choose_keeper, duplicate_groups
-from jepascore_core.curation.neighbours import choose_index, find_groups, known_near_groups, near_groups, unit
-from jepascore_core.curation.preparing import pending_work, prepare
+from jepascore_core.curation.precompute.steps import pending_work, prepare
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
+from jepascore_core.embeddings import index as vectors_module
+from jepascore_core.embeddings.index import build_index
+from jepascore_core.embeddings.selection import clusters, k_center
 from jepascore_core.errors import RuleError, RunCancelled
-from jepascore_core.vectors import build_index
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
 
 
@@ -180,7 +186,7 @@ def test_groups_are_kept_for_the_next_time(store, near):
 
 
 def test_the_oldest_groups_are_deleted(store, near, monkeypatch):
-    monkeypatch.setattr("jepascore_core.curation.neighbours.MAX_KEPT", 3)
+    monkeypatch.setattr("jepascore_core.curation.columns.near_duplicates.MAX_KEPT", 3)
     folder = store.dataset_folder(near.dataset_id) / "neighbours"
     for number in range(1, 6):
         near_groups(store, near, number / 100)

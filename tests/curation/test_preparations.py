@@ -10,28 +10,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepascore_core.curation import evaluate, neighbours, parse
-from jepascore_core.curation import preparations as preparations_module
-from jepascore_core.curation.companion_columns import companion_values
-from jepascore_core.curation.neighbours import known_near_groups
-from jepascore_core.curation.preparations import (
+from jepascore_core.curation import evaluate, parse
+from jepascore_core.curation.columns import near_duplicates as neighbours
+from jepascore_core.curation.columns.companions import companion_values
+from jepascore_core.curation.columns.near_duplicates import known_near_groups
+from jepascore_core.curation.precompute import requests as preparations_module
+from jepascore_core.curation.precompute.requests import (
     cancel_preparation,
     preparation_of,
     preparations,
     request_preparation,
     work_out,
 )
-from jepascore_core.curation.preparing import pending_work
+from jepascore_core.curation.precompute.steps import pending_work
+from jepascore_core.embeddings import files as vector_files
+from jepascore_core.embeddings.files import stream_embeddings
+from jepascore_core.embeddings.index import unit
 from jepascore_core.errors import RunCancelled, UnknownNameError
-from jepascore_core.queueing import JobKind
-from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
-from jepascore_core.store import Store
-from jepascore_core.vectors import unit
-from jepascore_core.views import vector_files
-from jepascore_core.views.formats import PERCENT
-from jepascore_core.views.score_set import ScoreSet
-from jepascore_core.views.vector_files import stream_embeddings
-from jepascore_core.worker import Worker
+from jepascore_core.formatting import PERCENT
+from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.loop import Worker
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample, wait_until
 
 RULES = parse("near_duplicate(0.05) and percentile[knn] >= 5")
@@ -127,7 +128,7 @@ def test_how_far_it_is(store, scores):
 
 def cancelled_at(monkeypatch, store, identifier, calls):
     """Have a request taken back while its worker reports for the so many-th time; [0] once that has happened."""
-    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.001)
+    monkeypatch.setattr("jepascore_core.worker.heartbeat.HEARTBEAT_SECONDS", 0.001)
     report, left = preparations_module._Reporter.__call__, [calls]
 
     def cancelled_meanwhile(reporter, share):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from jepascore_core.curation import parse
 from jepascore_core.curation.decisions import decide, decisions_of
-from jepascore_core.curation.recipe_book import (
+from jepascore_core.curation.recipes import Recipe, RecipeScores, from_dict, from_yaml, make_recipe, to_dict, to_yaml
+from jepascore_core.curation.saved_recipes import (
     compare_recipes,
     describe_changes,
     duplicate_recipe,
@@ -25,12 +26,11 @@ from jepascore_core.curation.recipe_book import (
     saved_recipe,
     saved_recipes,
 )
-from jepascore_core.curation.recipes import Recipe, RecipeScores, from_dict, from_yaml, make_recipe, to_dict, to_yaml
 from jepascore_core.datasets.manifest import write_part
 from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.exporters import export
-from jepascore_core.runs import worker_pid
-from jepascore_core.store import Store
+from jepascore_core.jobs.process import worker_pid
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_sample, make_samples
 from tests.curation.strategies import HOSTILE, curations
 from tests.exporters.images import make_source

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jepascore_core.curation.parsing import parse, parse_chip
-from jepascore_core.curation.rules import (
+from jepascore_core.curation.rules.model import (
     Among,
     And,
     AtLeast,
@@ -19,7 +18,8 @@ from jepascore_core.curation.rules import (
     OnePer,
     Or,
 )
-from jepascore_core.curation.text import chip_text, to_text
+from jepascore_core.curation.rules.parser import parse, parse_chip
+from jepascore_core.curation.rules.printer import chip_text, to_text
 from jepascore_core.errors import RuleError, RuleSyntaxError
 from tests.curation.strategies import BUDGETS, HOSTILE, ONE_PER, conditions, curations, rules
 

@@ -9,7 +9,7 @@ from jepascore_core.datasets.indexing import IndexProgress, build_index
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled
-from jepascore_core.records import Sample, SampleFailure
+from jepascore_core.records.datasets import Sample, SampleFailure
 from tests.datasets.images import write_image
 
 

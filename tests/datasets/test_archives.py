@@ -14,7 +14,7 @@ from jepascore_core.datasets.candidates import Candidate, SourceOptions
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.datasets.sources import detect_kind, scan
 from jepascore_core.errors import RunCancelled, SourceError, UnsafeArchiveError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 from tests.datasets.images import encode, noise
 from tests.datasets.test_reading import digits, write_idx
 

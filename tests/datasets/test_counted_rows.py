@@ -16,7 +16,7 @@ from jepascore_core.datasets.candidates import Candidate, SourceOptions
 from jepascore_core.datasets.csv_rows import MAX_LINES, BadLine, csv_rows
 from jepascore_core.datasets.sources import scan
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 #: Cells as they stand, without the quoting that they would need.

@@ -13,7 +13,7 @@ from jepascore_core.datasets.candidates import Candidate, ScanPlan, SourceOption
 from jepascore_core.datasets.locating import common_folders, split_cell
 from jepascore_core.datasets.sources import detect_kind, scan
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 from tests.datasets.images import write_image
 
 

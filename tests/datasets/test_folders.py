@@ -11,7 +11,7 @@ from jepascore_core.datasets.candidates import Candidate, SourceOptions
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.datasets.sources import detect_kind, scan, source_path
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 
 
 def make(root: Path, *names: str) -> Path:

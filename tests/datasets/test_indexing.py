@@ -19,7 +19,7 @@ from jepascore_core.datasets.manifest import Dataset, failure_parts, manifest_pa
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.datasets.thumbnails import thumbnail_path
 from jepascore_core.errors import RunCancelled, SourceError, StoreError
-from jepascore_core.records import Sample
+from jepascore_core.records.datasets import Sample
 from tests.datasets.conftest import Place, stop_at
 from tests.datasets.images import encode, noise, write_image
 from tests.datasets.test_reading import write_idx

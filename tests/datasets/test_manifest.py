@@ -22,7 +22,7 @@ from jepascore_core.datasets.manifest import (
     write_part,
 )
 from jepascore_core.errors import DatasetNotReadyError, SampleError, StoreError, UnknownNameError
-from jepascore_core.records import Sample, SampleFailure
+from jepascore_core.records.datasets import Sample, SampleFailure
 from tests.datasets.images import write_image
 
 

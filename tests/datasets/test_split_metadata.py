@@ -11,7 +11,7 @@ import pytest
 from jepascore_core.datasets.candidates import Candidate, ScanPlan, SourceOptions
 from jepascore_core.datasets.sources import scan
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 from tests.datasets.images import write_image
 
 ROWS = [

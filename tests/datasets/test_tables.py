@@ -15,7 +15,7 @@ from jepascore_core.datasets.sources import detect_kind, scan
 from jepascore_core.datasets.table_files import unique_names
 from jepascore_core.datasets.tables import unique_keys
 from jepascore_core.errors import SourceError
-from jepascore_core.records import SampleFailure
+from jepascore_core.records.datasets import SampleFailure
 from tests.datasets.images import write_image
 
 ROWS = [

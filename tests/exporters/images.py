@@ -11,8 +11,8 @@ from jepascore_core.api import open_dataset
 from jepascore_core.curation import parse
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.exporters import ExportOptions
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, make_measurement
 
 #: All but the three least likely; and everything, with a verdict.

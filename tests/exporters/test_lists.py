@@ -24,10 +24,10 @@ from jepascore_core.errors import ExportError, UnknownNameError
 from jepascore_core.exporters import ExportOptions, export, export_bytes, suggested_name
 from jepascore_core.exporters.job import EXPORT_SCHEMA
 from jepascore_core.exporters.publishing import explain, staged
-from jepascore_core.records import SampleFailure
-from jepascore_core.spreadsheets import neutralised, restored
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.spreadsheets import neutralised, restored
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 HOSTILE = [

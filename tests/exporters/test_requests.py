@@ -28,11 +28,11 @@ from jepascore_core.exporters import (
 from jepascore_core.exporters import requests as requests_module
 from jepascore_core.exporters.export import PIECE
 from jepascore_core.exporters.requests import write_requested
-from jepascore_core.queueing import JobKind
-from jepascore_core.records import RunState
-from jepascore_core.runs import start_worker, worker_is_alive, worker_pid
-from jepascore_core.store import Store
-from jepascore_core.worker import Worker
+from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.loop import Worker
 from tests.conftest import wait_until
 from tests.exporters.images import index, make_source
 
@@ -120,7 +120,7 @@ def test_cancelling_before_it_began(store, scores, out):
 
 
 def test_a_cancellation_reaches_the_worker(store, scores, out, monkeypatch):
-    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr("jepascore_core.worker.heartbeat.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(requests_module, "worker_is_alive", lambda _: True)
     request = ask(store, scores, out / "x")
     store.catalogue.update_export(request.export_id, state=RunState.RUNNING)
@@ -256,7 +256,7 @@ def test_the_size_is_known_beforehand(store, scores, tmp_path):
 
 
 def test_old_requests_are_forgotten(store, scores, out, monkeypatch):
-    monkeypatch.setattr("jepascore_core.catalogue.MAX_EXPORTS", 2)
+    monkeypatch.setattr("jepascore_core.storage.catalogue.MAX_EXPORTS", 2)
     for number in range(5):
         cancel_export(store, ask(store, scores, out / f"{number}").export_id)
     waiting = ask(store, scores, out / "x")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from timm.models.eva import Eva
 
+from jepascore_core.backbones.structure.recognise import recognise
 from jepascore_core.jacobian.fused import Tile, Tiles, fused_operations
-from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 from jepascore_core.jacobian.trace import AttentionTrace, NormTrace, Rotation
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS, FoldedBlock

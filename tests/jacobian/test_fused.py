@@ -85,8 +85,8 @@ def test_kernels_compile_for_gpus_that_are_not_here(capability):
 def test_fused_operations_agree_with_plain_ones_on_a_gpu():
     import timm
 
+    from jepascore_core.backbones.structure.recognise import recognise
     from jepascore_core.jacobian.fused import TILES, fused_operations
-    from jepascore_core.jacobian.recognise import recognise
     from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
 
     encoder = timm.create_model("vit_tiny_patch16_224", num_classes=0).cuda().eval().requires_grad_(False)

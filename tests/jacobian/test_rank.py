@@ -9,10 +9,10 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 import jepascore_core as js
-from jepascore_core.estimators import prepare
 from jepascore_core.jacobian.last_norm import most_directions
-from jepascore_core.precision import choose_precision
-from jepascore_core.records import MeasurementSpec
+from jepascore_core.measuring.estimators import prepare
+from jepascore_core.measuring.precision import choose_precision
+from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import RANK_TOLERANCE
 from tests.reference import listing_jacobian
 
@@ -173,7 +173,7 @@ def test_values_that_drown_in_bfloat16_are_said_too():
 
 
 def test_auto_leaves_a_precision_that_does_not_resolve_the_rank(monkeypatch):
-    from jepascore_core import precision
+    from jepascore_core.measuring import precision
 
     monkeypatch.setattr(precision, "coarse_precisions", lambda device: ("bfloat16",))
     monkeypatch.setattr(precision, "WORTH_SECONDS", 0.0)

@@ -13,15 +13,15 @@ from torch import nn
 
 import jepascore_core as js
 from jepascore_core.backbones.open_clip_encoder import FirstOutput
+from jepascore_core.backbones.structure.parts import UnknownStructure
+from jepascore_core.backbones.structure.recognise import recognise
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.estimators import prepare
 from jepascore_core.jacobian.architecture import Norm
 from jepascore_core.jacobian.engine import GenericEngine
 from jepascore_core.jacobian.gram import singular_values
-from jepascore_core.jacobian.parts import UnknownStructure
-from jepascore_core.jacobian.recognise import recognise
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
-from jepascore_core.records import MeasurementSpec
+from jepascore_core.measuring.estimators import prepare
+from jepascore_core.records.measurements import MeasurementSpec
 from tests.reference import listing_score
 
 DOUBLE = PassPrecision(torch.float64, torch.float64)

@@ -10,8 +10,8 @@ import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.runs import worker_lock
-from jepascore_core.store import Store
+from jepascore_core.jobs.process import worker_lock
+from jepascore_core.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.views.formats import PERCENT
+from jepascore_core.formatting import PERCENT
 
 TEXTS = ("title", "subheader", "markdown", "caption", "info", "success", "warning", "error", "toast")
 

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from jepascore_core.records import BackboneInfo, DatasetRecord, DatasetState, Run, RunState, Sample, SampleFailure
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.records.datasets import DatasetRecord, DatasetState, Sample, SampleFailure
+from jepascore_core.records.runs import Run, RunState
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_estimates, add_measurements, add_run, make_samples
 
 Situation = Literal["indexing", "index failed", "waiting", "running", "finished", "failed"]

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.indexing import leave_unfinished
-from jepascore_core.records import DatasetState
-from jepascore_core.store import Store
+from jepascore_core.jobs.indexing import leave_unfinished
+from jepascore_core.records.datasets import DatasetState
+from jepascore_core.storage.store import Store
 from tests.conftest import add_dataset, make_samples
 from tests.pages.reading import labels, one, said
 from tests.pages.situations import put

@@ -12,7 +12,7 @@ def show_inside() -> None:
     import numpy as np
     import streamlit as st
 
-    from pages.ui.area import is_in_area
+    from pages.ui.compare.lasso import is_in_area
 
     points = np.array([[10.0, 10.0], [50.0, 50.0], [50.0, 90.0], [90.0, 20.0]])
     st.json(is_in_area(points).tolist())

@@ -13,9 +13,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER
-from jepascore_core.runs import worker_lock
-from jepascore_core.store import Store
-from pages.ui import state
+from jepascore_core.jobs.process import worker_lock
+from jepascore_core.storage.store import Store
+from pages.ui.app import state
 from tests.conftest import add_backbone, make_store
 from tests.pages.reading import one
 from tests.pages.situations import BACKBONE, SECOND_BACKBONE, measure_again, put

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import decide
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_measurements
 from tests.pages.reading import figure, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import Situation, estimate, measure_again, put, score_of

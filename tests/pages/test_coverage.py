@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.records import RunState
-from jepascore_core.store import Store
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_measurements, add_run
 from tests.pages.reading import one, said
 from tests.pages.situations import put, score_of

@@ -11,11 +11,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import decide
-from jepascore_core.curation.recipe_book import saved_recipes
-from jepascore_core.queueing import JobKind
-from jepascore_core.records import RunState
-from jepascore_core.store import Store
-from jepascore_core.worker import Worker
+from jepascore_core.curation.saved_recipes import saved_recipes
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.loop import Worker
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.pages.situations import measure_again, put
 

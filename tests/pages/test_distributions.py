@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import figure, gallery_data, links, one, said, sections, table
 from tests.pages.situations import Found, estimate, measure_again, put, score_of

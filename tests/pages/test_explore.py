@@ -10,13 +10,16 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core import closeups, runs
 from jepascore_core.curation.decisions import current_decisions, decide
-from jepascore_core.records import MeasurementSpec, RunState
-from jepascore_core.store import CALIBRATED_SCHEMA, Store
-from jepascore_core.views import score_tables
-from jepascore_core.views.formats import PERCENT
-from pages.ui.text import plain
+from jepascore_core.formatting import PERCENT
+from jepascore_core.jobs import process
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.runs import RunState
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.sensitivity import requests as closeups
+from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
+from jepascore_core.storage.store import Store
+from pages.ui.app.text import plain
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import decide_in, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
@@ -368,8 +371,8 @@ def test_a_closeup_that_waits_without_a_worker_gets_one(
     sample = found.samples[3]
     closeups.request_closeup(home_store, found.dataset.dataset_id, found.scores.backbone_id, sample.content_id)
     started: list[Path] = []
-    monkeypatch.setattr(runs, "start_worker", started.append)
-    monkeypatch.setattr(runs, "START_INTERVAL", -1.0)
+    monkeypatch.setattr(process, "start_worker", started.append)
+    monkeypatch.setattr(process, "START_INTERVAL", -1.0)
     open_page(PAGE, sample=sample.sample_key)
     assert home_store.home in started
 

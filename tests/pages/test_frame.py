@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.demo import DEMO_NAME
-from jepascore_core.records import BackboneRef, MeasurementSpec, RunState
-from jepascore_core.runs import DEMO_BACKBONES, worker_lock
-from jepascore_core.store import Store
-from pages.ui.frame import MENU, ROOT
+from jepascore_core.datasets.demo import DEMO_NAME
+from jepascore_core.jobs.process import worker_lock
+from jepascore_core.jobs.requests import DEMO_BACKBONES
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
+from pages.ui.app.frame import MENU, ROOT
 
 
 def test_the_menu_names_the_pages_that_exist(open_page: Callable[..., AppTest]) -> None:
@@ -55,7 +58,7 @@ def fail_in_many_ways() -> None:
     import streamlit as st
 
     from jepascore_core.errors import SourceError
-    from pages.ui.errors import errors_shown
+    from pages.ui.app.errors import errors_shown
 
     @st.fragment
     @errors_shown()
@@ -80,7 +83,7 @@ def test_an_error_that_is_meant_for_people_is_one_sentence() -> None:
 
 def test_any_other_error_keeps_its_traceback() -> None:
     def page() -> None:
-        from pages.ui.errors import errors_shown
+        from pages.ui.app.errors import errors_shown
 
         with errors_shown():
             raise ZeroDivisionError

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.deciding import ReportedAction, read_actions
-from pages.ui.gallery import GalleryEvent, Section, Tile, _event
-from pages.ui.picture import picture_html
+from pages.ui.sample.picture import picture_html
+from pages.ui.widgets.decisions import ReportedAction, read_actions
+from pages.ui.widgets.gallery import GalleryEvent, Section, Tile, _event
 
 SECTIONS = [Section([Tile("a.png", "0" * 32)]), Section([Tile("b.png", "1" * 32), Tile("a.png", "0" * 32)], "second")]
 
@@ -37,7 +37,7 @@ def test_only_tiles_that_are_there_can_be_chosen(picked: Any, expected: GalleryE
 def draw() -> None:
     import streamlit as st
 
-    from pages.ui.gallery import Section, Tile, gallery
+    from pages.ui.widgets.gallery import Section, Tile, gallery
 
     tile = Tile("a.png", "0" * 32, "1.5", "3 %", 3.0, "least", "tip")
     st.text(repr(gallery([Section([tile], "class a", "1 image")], "g", size=90, selected="a.png")))

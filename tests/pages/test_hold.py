@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.pages.reading import one
 from tests.pages.situations import measure_again, put
 
@@ -34,7 +34,15 @@ def draw() -> None:
     """Widgets of the same parameters, which differ from one stage to the next in what makes them another widget."""
     import streamlit as st
 
-    from pages.ui.pick import pick_count, pick_expander, pick_int, pick_many, pick_one, pick_range, pick_words
+    from pages.ui.widgets.url_widgets import (
+        pick_count,
+        pick_expander,
+        pick_int,
+        pick_many,
+        pick_one,
+        pick_range,
+        pick_words,
+    )
 
     late = st.session_state.get("late", False)
     found = [

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.store import Store
-from pages.ui.frame import MENU
+from jepascore_core.storage.store import Store
+from pages.ui.app.frame import MENU
 from tests.pages.reading import labels, links, said
 from tests.pages.situations import measure_again, put
 from tests.pages.test_runs import open_failures

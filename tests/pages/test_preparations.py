@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.preparations import preparations
-from jepascore_core.queueing import JobKind
-from jepascore_core.runs import start_worker
-from jepascore_core.store import Store
+from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.jobs.process import start_worker
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from jepascore_core.views.choices import shown_first
-from jepascore_core.views.score_set import ScoreSet
-from jepascore_core.worker import Worker
-from pages.ui import lifespan
+from jepascore_core.worker.loop import Worker
+from pages.ui.app import lifespan
 from tests.pages.reading import figure, labels, said
 from tests.pages.situations import put
 from tests.trust.conftest import put_embeddings
@@ -29,7 +29,7 @@ TITLE = "**Finding near duplicates among 36 images (flat index)**"
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch, no_worker: None) -> None:
     """The datasets of these tests take longer than a moment."""
-    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 5)
+    monkeypatch.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
 
 
 def press(app: AppTest, label: str) -> AppTest:

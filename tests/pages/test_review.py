@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.pages.reading import decide_in, gallery_data, links, report, said
 from tests.pages.situations import put
@@ -137,7 +137,7 @@ def test_decisions_of_others_are_seen(open_page: Callable[..., AppTest], home_st
 def test_what_the_rules_say_and_what_comes_next(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.ui.review.QUEUE_SIZE", 3)
+    monkeypatch.setattr("pages.ui.review.page.QUEUE_SIZE", 3)
     found = put(home_store, "finished")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="dropped", who="ada")
     seen = {shown_key(app)}
@@ -161,7 +161,7 @@ def test_what_the_rules_say_and_what_comes_next(
 def test_undo_leads_to_its_image_wherever_that_is(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.ui.review.QUEUE_SIZE", 3)
+    monkeypatch.setattr("pages.ui.review.page.QUEUE_SIZE", 3)
     found = put(home_store, "finished")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, who="ada")
     first = shown_key(app)
@@ -205,7 +205,7 @@ def test_what_only_rules_make_leads_to_them(open_page: Callable[..., AppTest], h
 def test_deciding_goes_on_over_pages_and_visits(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.ui.review.QUEUE_SIZE", 3)
+    monkeypatch.setattr("pages.ui.review.page.QUEUE_SIZE", 3)
     found = put(home_store, "finished")
     dataset_id = found.dataset.dataset_id
     app = open_page(REVIEW, dataset=dataset_id, who="ada")

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.errors import StoreError
-from pages.ui.routes import FOREVER, LOSSLESS_SIDE, VIEW_SIDE, image_routes
+from pages.ui.app.routes import FOREVER, LOSSLESS_SIDE, VIEW_SIDE, image_routes
 
 DATASET = "01jd9zkq6t4m8w2x7y5v3r1n0p"
 UNKNOWN = "0" * 32

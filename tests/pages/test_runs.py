@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.approximation import ApproximationPlan
-from jepascore_core.measurement_specs import resolve_spec
-from jepascore_core.records import BackboneRef, ProbeResult, ProbeState, RunState
-from jepascore_core.store import Store
+from jepascore_core.measuring.specs import resolve_spec
+from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.runs import ProbeResult, ProbeState, RunState
+from jepascore_core.storage.store import Store
 from tests.conftest import add_run
 from tests.pages.reading import labels, links, one, said
 from tests.pages.situations import MESSAGE, failure_of, put

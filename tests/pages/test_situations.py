@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.store import Store
-from pages.ui.frame import ROOT
+from jepascore_core.storage.store import Store
+from pages.ui.app.frame import ROOT
 from tests.pages.reading import links, said
 from tests.pages.situations import BACKBONE, MESSAGE, Situation, estimate, put
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 def show_values() -> None:
     import streamlit as st
 
-    from pages.ui import state
+    from pages.ui.app import state
 
     st.json(
         {
@@ -93,8 +93,8 @@ def test_lists_and_texts_are_bounded() -> None:
 def pick() -> None:
     import streamlit as st
 
-    from pages.ui import state
-    from pages.ui.pick import pick_int, pick_many, pick_one
+    from pages.ui.app import state
+    from pages.ui.widgets.url_widgets import pick_int, pick_many, pick_one
 
     options = {"one": "First", "two": "Second", "three": "Third"}
     st.json(

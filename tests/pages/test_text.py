@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pages.ui.text import plain
+from pages.ui.app.text import plain
 
 MARKUP = st.text(st.sampled_from("`![]()<>*_~:$#|\\-+.&;ax/ \n1"), max_size=40)
 

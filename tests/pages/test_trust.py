@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core import density
-from jepascore_core.density import DensityCell, Langevin, cells_json, langevin_json
-from jepascore_core.store import Store
+from jepascore_core.density_check import results as density
+from jepascore_core.density_check.results import DensityCell, Langevin, cells_json, langevin_json
+from jepascore_core.storage.store import Store
 from tests.pages.reading import figure, links, one, said, table
 from tests.pages.situations import put
 from tests.trust.conftest import put_embeddings

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from jepascore_core.training.architectures import TINY_GREY_VIT, build_vit, initialise
+from jepascore_core.backbones.small_vit import TINY_GREY_VIT, build_vit, initialise
 
 
 def test_a_description_survives_json_and_gives_the_stated_shape():

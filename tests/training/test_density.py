@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from jepascore_core.jacobian.gram import singular_values
-from jepascore_core.training.density import (
+from jepascore_core.density_check.experiment import (
     PointEncoder,
     cell_key,
     measure_cell,
@@ -19,7 +18,8 @@ from jepascore_core.training.density import (
     train_on_points,
     walk,
 )
-from jepascore_core.training.mixtures import COMPONENTS, Mixture, make_mixture
+from jepascore_core.density_check.mixtures import COMPONENTS, Mixture, make_mixture
+from jepascore_core.jacobian.gram import singular_values
 
 QUICK = replace(recipe_for(2), steps=12, batch_size=64, width=32, directions=8, embedding_dimension=8)
 

@@ -11,9 +11,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from jepascore_core.errors import CheckpointError
+from jepascore_core.training.augmentation import ViewConfig
 from jepascore_core.training.sigreg import EXPECTED_STATISTIC
 from jepascore_core.training.train import EpochLoss, TrainingConfig, save_weights, train
-from jepascore_core.training.views import ViewConfig
 
 CONFIG = TrainingConfig(
     epochs=12,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from jepascore_core.training.views import ViewConfig, random_view
+from jepascore_core.training.augmentation import ViewConfig, random_view
 
 STILL = ViewConfig(**dict.fromkeys(ViewConfig.__slots__, 0.0))
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.store import Store
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
 
 

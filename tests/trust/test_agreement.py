@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from jepascore_core.curation import apply, parse
-from jepascore_core.curation.preparing import prepare
-from jepascore_core.store import Store
+from jepascore_core.curation.precompute.steps import prepare
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import companion_view
 from jepascore_core.trust.gaussianity import dataset_gaussianity
-from jepascore_core.views import score_tables
-from jepascore_core.views.score_set import ScoreSet
 from tests.conftest import add_backbone, add_dataset, add_estimates, make_samples
 from tests.trust.conftest import put_embeddings
 
@@ -48,7 +48,7 @@ def test_companions_that_need_more_images_are_missing_and_slow_ones_pending(
 ):
     scores, _ = put_embeddings(store, ["a"] * 10)
     assert (companion_view(store, scores).missing, companion_view(store, scores).pending) == (("Mahalanobis",), ())
-    monkeypatch.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 5)
+    monkeypatch.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
     # The k-NN was worked out and kept just now.
     assert (companion_view(store, scores).missing, companion_view(store, scores).pending) == (("Mahalanobis",), ())
     more, _ = put_embeddings(store, ["a", "b"] * 15, name="more")

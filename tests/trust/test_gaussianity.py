@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from jepascore_core.trust.gaussianity import (
     IMAGES_PER_DIRECTION,
     MAX_IMAGES,

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jepascore_core.store import Store
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
 from jepascore_core.trust import agreement, gaussianity
 from jepascore_core.trust.agreement import companion_view
+from jepascore_core.trust.cache import kept
 from jepascore_core.trust.gaussianity import dataset_gaussianity
-from jepascore_core.trust.kept import kept
-from jepascore_core.trust.preparing import prepare_trust
-from jepascore_core.views import score_tables
-from jepascore_core.views.score_set import ScoreSet
+from jepascore_core.trust.prepare import prepare_trust
 from tests.trust.conftest import put_embeddings
 
 
@@ -66,7 +66,7 @@ def test_a_companion_that_is_worked_out_later_joins_the_others(store: Store, mon
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     scores, _ = put_embeddings(store, ["a"] * 120)
     with monkeypatch.context() as slow:
-        slow.setattr("jepascore_core.curation.preparing.QUICK_IMAGES", 5)
+        slow.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
         prepare(store, scores)
         view = companion_view(Store(store.home), scores)
         assert ([row.title for row in view.agreements], len(view.pending)) == (["norm"], 2)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jepascore_core.density import load_langevin
+from jepascore_core.density_check.results import load_langevin
+from jepascore_core.figures.trust import companions_figure, langevin_figure
 from jepascore_core.trust.agreement import CompanionAgreement
-from jepascore_core.trust_figures import companions_figure, langevin_figure
 
 
 def test_every_walker_is_within_the_axes_in_every_frame(tmp_path: Path) -> None:

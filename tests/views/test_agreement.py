@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata, spearmanr
 
 from jepascore_core.errors import TooFewImagesError, UnknownNameError
-from jepascore_core.store import Store
+from jepascore_core.scores.coverage import MIN_COMMON
+from jepascore_core.scores.score_set import scored_sql
+from jepascore_core.storage.store import Store
 from jepascore_core.views.agreement import (
-    MIN_COMMON,
     agreement,
     disagreements,
     extreme_overlaps,
@@ -21,7 +22,6 @@ from jepascore_core.views.agreement import (
     kendall_tau_b,
     percentile_scatter,
 )
-from jepascore_core.views.score_set import scored_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
 

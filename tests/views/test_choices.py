@@ -3,24 +3,19 @@
 import pytest
 
 from jepascore_core.errors import DatasetNotReadyError
-from jepascore_core.records import MeasurementSpec, RunState, SampleFailure
-from jepascore_core.views.choices import (
-    backbone_choices,
-    class_choices,
-    dataset_choices,
-    estimator_of,
-    measured_choices,
-    offered,
-    shown_first,
-)
-from jepascore_core.views.names import (
+from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.runs import RunState
+from jepascore_core.scores.measured import backbone_choices, dataset_choices, estimator_of, measured_choices, offered
+from jepascore_core.scores.score_set import ScoreSet, freshness, has_labels
+from jepascore_core.scores.titles import (
     asked_title,
     backbone_title,
     distinct_titles,
     measured_titles,
     short_architecture,
 )
-from jepascore_core.views.score_set import ScoreSet, freshness, has_labels
+from jepascore_core.views.choices import class_choices, shown_first
 from tests.conftest import (
     SPEC,
     add_backbone,

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from jepascore_core.store import Store
-from jepascore_core.views import content_rows, detail, score_tables
-from jepascore_core.views.content_rows import content_rows_sql
+from jepascore_core.scores import row_index as content_rows
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.row_index import content_rows_sql
+from jepascore_core.scores.tables import table_sql
+from jepascore_core.storage.store import Store
+from jepascore_core.views import detail
 from jepascore_core.views.detail import find_sample, sample_detail
-from jepascore_core.views.score_tables import table_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 
 COPIES = (4, 11, 23)

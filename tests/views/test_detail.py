@@ -7,14 +7,14 @@ import pyarrow as pa
 import pytest
 
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.records import MeasurementSpec
+from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import DEFINITIONS
-from jepascore_core.store import CALIBRATED_SCHEMA
+from jepascore_core.scores.score_set import ScoreSet, scored_sql
+from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 from jepascore_core.views import detail
 from jepascore_core.views.detail import DefinedScore, find_sample, sample_detail, scores_by_definition
 from jepascore_core.views.distribution import MIN_BINS
 from jepascore_core.views.extremes import class_extremes
-from jepascore_core.views.score_set import ScoreSet, scored_sql
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 

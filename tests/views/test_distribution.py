@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.store import Store
+from jepascore_core.formatting import PERCENT
+from jepascore_core.storage.store import Store
 from jepascore_core.views.distribution import (
     MAX_BINS,
     MIN_BINS,
@@ -22,7 +23,6 @@ from jepascore_core.views.distribution import (
     samples_between,
     widened,
 )
-from jepascore_core.views.formats import PERCENT
 from jepascore_core.views.ranks import rank_check
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 

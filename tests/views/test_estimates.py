@@ -2,7 +2,7 @@
 
 import pytest
 
-from jepascore_core.records import MeasurementSpec
+from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.views.estimates import estimates, percentile_intervals
 from tests.conftest import add_backbone, add_dataset, add_estimates, add_measurements, make_samples
 

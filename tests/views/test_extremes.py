@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.store import Store
+from jepascore_core.storage.store import Store
 from jepascore_core.views.extremes import ScoreSpan, class_extremes, class_page, class_summaries, score_span
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 

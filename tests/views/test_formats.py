@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jepascore_core.views.formats import (
+from jepascore_core.formatting import (
     bytes_text,
     class_title,
     count_text,

@@ -6,12 +6,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from jepascore_core.vectors import unit
-from jepascore_core.views import neighbours, score_tables, vector_files
+from jepascore_core.embeddings import files as vector_files
+from jepascore_core.embeddings.files import vector_folder
+from jepascore_core.embeddings.index import unit
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.tables import prepare_score_table
+from jepascore_core.views import neighbours
 from jepascore_core.views.neighbours import nearest_images, nearest_samples
-from jepascore_core.views.score_set import ScoreSet
-from jepascore_core.views.score_tables import prepare_score_table
-from jepascore_core.views.vector_files import vector_folder
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
 
 NUM = 60

@@ -43,7 +43,7 @@ def test_without_common_samples_there_is_no_size(store):
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6))
 def test_unrelated_scores_share_what_chance_says(tmp_path_factory, seed):
-    from jepascore_core.store import Store
+    from jepascore_core.storage.store import Store
 
     rng = np.random.default_rng(seed)
     store = Store(tmp_path_factory.mktemp("home"))

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from jepascore_core.views import score_tables
-from jepascore_core.views.formats import PERCENT
-from jepascore_core.views.preparing import preparing
+from jepascore_core.formatting import PERCENT
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.views.table_status import preparing
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
 make_aside = score_tables._make_aside

@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jepascore_core.approximation import ApproximationPlan
-from jepascore_core.records import BackboneRef, DatasetState, MeasurementSpec, RunState, SampleFailure
+from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetState, SampleFailure
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.runs import RunState
 from jepascore_core.views.overview import overview
 from jepascore_core.views.progress import (
     export_progress,

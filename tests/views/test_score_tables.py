@@ -11,17 +11,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jepascore_core.records import DatasetState, RunState
+from jepascore_core.embeddings.files import find_vectors, vector_folder
+from jepascore_core.records.datasets import DatasetState
+from jepascore_core.records.runs import RunState
 from jepascore_core.score import DEFINITIONS
-from jepascore_core.views import score_tables
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.measured import measured_choices
+from jepascore_core.scores.score_set import ScoreSet, covered_sql, scored_sql, table_of, tables_of, what_is_read
+from jepascore_core.scores.tables import prepare_score_table, score_table
 from jepascore_core.views.agreement import agreement, disagreements, extreme_overlaps, percentile_scatter
-from jepascore_core.views.choices import measured_choices
 from jepascore_core.views.detail import find_sample, scores_by_definition
 from jepascore_core.views.distribution import HistogramOptions, histograms, samples_between
 from jepascore_core.views.extremes import class_extremes, class_summaries
-from jepascore_core.views.score_set import ScoreSet, covered_sql, scored_sql, table_of, tables_of, what_is_read
-from jepascore_core.views.score_tables import prepare_score_table, score_table
-from jepascore_core.views.vector_files import find_vectors, vector_folder
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_sample
 
 

@@ -6,9 +6,9 @@ import platform
 
 import pytest
 
-from jepascore_core.backbones.specs import find_spec, list_specs
-from jepascore_core.records import BackboneInfo
-from jepascore_core.views.zoo import (
+from jepascore_core.backbones.registry import find_spec, list_specs
+from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.views.backbones import (
     BackboneOption,
     TheoryNote,
     backbone_options,

@@ -2,15 +2,15 @@
 
 import pytest
 
-from jepascore_core import runs
-from jepascore_core.store import Store
-from jepascore_core.worker import Worker
+from jepascore_core.jobs import process
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.loop import Worker
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A store whose requests start no process: tests run the worker themselves."""
-    monkeypatch.setattr(runs, "start_worker", lambda *_: False)
+    monkeypatch.setattr(process, "start_worker", lambda *_: False)
     store = Store(tmp_path / "home")
     yield store
     assert store.check() == []

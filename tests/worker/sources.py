@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from jepascore_core.queueing import JobKind
-from jepascore_core.runs import request_dataset
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.jobs.requests import request_dataset
 
 
 def write_images(folder, count, seed=0):

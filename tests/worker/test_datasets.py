@@ -3,16 +3,12 @@
 import time
 from dataclasses import replace
 
-from jepascore_core import indexing
 from jepascore_core.datasets.sources import SourceOptions
-from jepascore_core.heartbeat import HEARTBEAT_SECONDS
-from jepascore_core.queueing import JobKind
-from jepascore_core.records import DatasetState
-from jepascore_core.runs import (
-    cancel_dataset,
-    request_dataset,
-    resume_dataset,
-)
+from jepascore_core.jobs import indexing
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.jobs.requests import cancel_dataset, request_dataset, resume_dataset
+from jepascore_core.records.datasets import DatasetState
+from jepascore_core.worker.heartbeat import HEARTBEAT_SECONDS
 from tests.worker.sources import indexed, write_images
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.errors import StoreError
-from jepascore_core.queueing import LANES, Job, JobKind, last_ring, ring_bell
-from jepascore_core.records import RunState
-from jepascore_core.runs import request_dataset
-from jepascore_core.store import Store
-from jepascore_core.worker import LOOK_SECONDS, Dispatcher, Worker
-from jepascore_core.worker_jobs import JOB_TYPES, unfinished_jobs
+from jepascore_core.jobs.queue import LANES, Job, JobKind, last_ring, ring_bell
+from jepascore_core.jobs.requests import request_dataset
+from jepascore_core.records.runs import RunState
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.jobs import JOB_TYPES, unfinished_jobs
+from jepascore_core.worker.loop import LOOK_SECONDS, Dispatcher, Worker
 from tests.conftest import add_backbone, add_dataset, add_run, make_samples, wait_until
 from tests.worker.sources import write_images
 

@@ -10,13 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from jepascore_core import catalogue, disk, runs, tasks
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.errors import JepaScoreError, StoreError
-from jepascore_core.precision import PrecisionTrial, keep_precision
-from jepascore_core.queueing import JobKind
-from jepascore_core.records import BackboneRef, DatasetState, ProbeState, RunState
-from jepascore_core.runs import (
+from jepascore_core.jobs import process
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.jobs.requests import (
     cancel_dataset,
     cancel_run,
     follow_dataset,
@@ -25,7 +23,13 @@ from jepascore_core.runs import (
     request_run,
     resume_run,
 )
-from jepascore_core.worker import Worker
+from jepascore_core.measuring.precision import PrecisionTrial, keep_precision
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetState
+from jepascore_core.records.runs import ProbeState, RunState
+from jepascore_core.storage import catalogue, disk
+from jepascore_core.worker import measure as tasks
+from jepascore_core.worker.loop import Worker
 from tests.worker.sources import indexed, write_images
 
 
@@ -165,9 +169,9 @@ def cancel_soon(store, run):
 
 
 def test_cancel_and_resume(store, worker, tmp_path, checkpoint, monkeypatch):
-    monkeypatch.setattr("jepascore_core.tasks.REPORT_SECONDS", 0.0)
-    monkeypatch.setattr("jepascore_core.heartbeat.HEARTBEAT_SECONDS", 0.02)
-    monkeypatch.setattr(runs, "worker_is_alive", lambda _: True)
+    monkeypatch.setattr("jepascore_core.worker.measure.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("jepascore_core.worker.heartbeat.HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(process, "worker_is_alive", lambda _: True)
     indexed(store, worker, write_images(tmp_path / "images", 150))
     run = request_run(store, "toy", checkpoint)
     watcher = cancel_soon(store, run)

@@ -5,11 +5,11 @@ import json
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from jepascore_core.home import home_folder
-from pages.ui import state
-from pages.ui.cached import store
-from pages.ui.gallery import SCORE_TOOLS, Section, Tile, gallery, selection
-from pages.ui.routes import image_routes
+from jepascore_core.storage.home import home_folder
+from pages.ui.app import state
+from pages.ui.app.routes import image_routes
+from pages.ui.app.store import store
+from pages.ui.widgets.gallery import SCORE_TOOLS, Section, Tile, gallery, selection
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -5,11 +5,11 @@ import time
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from jepascore_core.home import home_folder
-from pages.ui.cached import store
-from pages.ui.choose import choose_scores
-from pages.ui.review import draw_review
-from pages.ui.routes import image_routes
+from jepascore_core.storage.home import home_folder
+from pages.ui.app.routes import image_routes
+from pages.ui.app.store import store
+from pages.ui.review.page import draw_review
+from pages.ui.widgets.choose_scores import choose_scores
 
 
 def draw() -> None:

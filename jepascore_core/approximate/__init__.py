@@ -1,1 +1,0 @@
-"""Calibrated runs and cascades over a whole dataset."""

@@ -1,0 +1,1 @@
+"""Read the structure of encoders that the fast passes know."""

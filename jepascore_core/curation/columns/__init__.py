@@ -1,0 +1,1 @@
+"""Columns that rules ask for, computed once and cached."""

@@ -1,0 +1,264 @@
+"""Full-length columns of a dataset, held in memory: what makes a change of a rule cheap at a million samples.
+
+Every column has one row a sample in order of the sample keys, so columns are put side by side without looking anything
+up. A column is named by a hash over everything that it depends on: it is found again as long as nothing changed, and
+never when something did.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from jepascore_core.curation.columns.names import metadata_names
+from jepascore_core.embeddings.files import NORM_DECIMALS, norms_sql
+from jepascore_core.errors import RuleError, StoreError
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.score_set import ScoreSet, covered_sql, freshness, table_of
+from jepascore_core.scores.tables import any_table, current_vectors, table_sql
+from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import comparable, midrank
+
+#: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
+MAX_COLUMNS = 48
+BUSY_SECONDS = 120.0
+
+#: Percentiles that a score table holds, by what they are within.
+_RANKED = {None: "percentile", "label": "class_percentile"}
+
+_NORM = f"round(sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[])), {NORM_DECIMALS})"
+
+_benches: weakref.WeakKeyDictionary[Store, Columns] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def columns(store: Store) -> Columns:
+    """The columns that are held for a store."""
+    with _making:
+        if store not in _benches:
+            _benches[store] = Columns(store)
+        return _benches[store]
+
+
+def load_columns(store: Store, scores: ScoreSet) -> None:
+    """Hold samples and scores, with which every curation of a dataset begins.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, StoreError: as `Columns.score`.
+    """
+    columns(store).score(store.catalogue.dataset(scores.dataset_id), scores)
+
+
+class Columns:
+    """Names of columns, made on first use. A column `c_x` is the column "c_x" of the table `c_x`."""
+
+    def __init__(self, store: Store) -> None:
+        # The map of all benches must not keep the store alive; who asks here does.
+        self._reference = weakref.ref(store)
+        self._used: dict[str, float] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def _store(self) -> Store:
+        store = self._reference()
+        assert store is not None
+        return store
+
+    def hold(self, about: Sequence[Any], sql: str, parameters: Sequence[Any] = ()) -> str:
+        """The name of the result of `sql` (in which {name} is its own name), made unless it is held already.
+
+        `about` names everything that the result depends on.
+        """
+        name = _name(about)
+        with self._lock:
+            if name not in self._used:
+                self._store.hold(name, sql.replace("{name}", name), parameters)
+                self._forget_some()
+            self._used[name] = time.monotonic()
+        return name
+
+    def hold_table(self, about: Sequence[Any], table: pa.Table) -> str:
+        """Like `hold`, for a table that is there already."""
+        return self.hold_made(about, lambda: table)
+
+    def hold_made(self, about: Sequence[Any], make: Callable[[], pa.Table]) -> str:
+        """Like `hold`, for a table that takes long to make elsewhere."""
+        name = _name(about)
+        if name not in self._used:
+            table = make()
+            with self._lock:
+                self._store.hold_table(name, table)
+                self._forget_some()
+        self._used[name] = time.monotonic()
+        return name
+
+    def _held(self, about: Sequence[Any]) -> str | None:
+        with self._lock:
+            if _name(about) not in self._used:
+                return None
+            self._used[_name(about)] = time.monotonic()
+            return _name(about)
+
+    def _forget_some(self) -> None:
+        now = time.monotonic()
+        idle = sorted((used, name) for name, used in self._used.items() if now - used > BUSY_SECONDS)
+        for _, name in idle[: max(0, len(self._used) - MAX_COLUMNS)]:
+            del self._used[name]
+            self._store.let_go(name)
+
+    def base(self, dataset: DatasetRecord) -> str:
+        """Table of the samples: row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes
+        and table_row, the row of each sample in the score tables, NULL if there was none when this was asked first.
+
+        Raises:
+            DatasetNotReadyError: if the dataset has no index yet.
+        """
+        about = ["base", dataset.dataset_id, dataset.version]
+        known = self._held(about)
+        if known is not None:
+            return known
+        listed = "sample_key, uri, content_id, label, split, width, height, num_bytes"
+        table = any_table(self._store, dataset)
+        samples = table_sql(table, "rank") if table else self._store.manifest_sql(dataset)
+        if table and self._is_sorted(samples):
+            return self.hold(about, f"SELECT row_id, {listed}, row_id AS table_row FROM ({samples})")
+        # Numbered as they come out of the one sort; a window with an order of its own would sort them twice.
+        table_row = "row_id" if table else "NULL::BIGINT"
+        sql = f"""
+            SELECT row_number() OVER () - 1 AS row_id, * FROM (
+                SELECT {listed}, {table_row} AS table_row FROM ({samples}) ORDER BY sample_key, uri
+            )
+        """
+        return self.hold(about, sql)
+
+    def _is_sorted(self, samples: str) -> bool:
+        """Whether score tables, which are in the order of the labels, are in that of the keys, too.
+
+        It mostly is so where labels are folders, and looking takes a tenth of the time of sorting.
+        """
+        ascending = f"SELECT coalesce(lag(sample_key) OVER () < sample_key, true) AS ascending FROM ({samples})"
+        return bool(self._store.query(f"SELECT bool_and(ascending) AS sorted FROM ({ascending})")["sorted"][0].as_py())
+
+    def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
+        """The score, NULL where there is no measurement; `<name>_rank` is the numerical rank beside it.
+
+        `lower`, `upper` and `is_exact` tell how far it is to be trusted, as in `Store.scored_sql`. Where the scores are
+        laid out in a table, `<name>_percentile` and `<name>_class_percentile` come along.
+
+        Raises:
+            StoreError: if an image was measured twice: rows would not match the samples.
+        """
+        about = ["score", freshness(self._store, scores), *_identity(scores), companion]
+        known = self._held(about)
+        if known is not None:
+            return known
+        base = self.base(dataset)
+        if companion == "norm":
+            norms = self._norms_sql(dataset, scores)
+            sql = f'SELECT norm AS "{{name}}" FROM {base} LEFT JOIN ({norms}) USING (content_id) ORDER BY row_id'
+            return self._hold_fitting(about, sql, base)
+        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
+        table = table_of(self._store, scores)
+        if table is not None:
+            values += "".join(f', {kind} AS "{{name}}_{kind}"' for kind in _RANKED.values())
+        if table is not None and self._knows_table_rows(base):
+            # Sorting by a number takes a third of the time of sorting by keys.
+            sql = f"""SELECT {values} FROM ({table_sql(table, scores.definition)}) AS scored
+                LEFT JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
+        else:
+            sql = f"SELECT {values} FROM ({covered_sql(self._store, scores)}) ORDER BY sample_key, uri"
+        return self._hold_fitting(about, sql, base)
+
+    def _hold_fitting(self, about: Sequence[Any], sql: str, base: str) -> str:
+        """Like `hold`, for a column that has to have one row a sample."""
+        name = self.hold(about, sql)
+        if self._num_rows(name) != self._num_rows(base):
+            with self._lock:
+                self._used.pop(name, None)
+                self._store.let_go(name)
+            raise StoreError("The store holds repeated measurements. Run `jepascore doctor` to find them.")
+        return name
+
+    def _norms_sql(self, dataset: DatasetRecord, scores: ScoreSet) -> str:
+        vectors = current_vectors(self._store, dataset, scores.backbone_id, scores.spec_id)
+        if vectors is not None:
+            return norms_sql(vectors)
+        measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
+        return f"SELECT content_id, {_NORM} AS norm FROM ({measured})"
+
+    def _knows_table_rows(self, base: str) -> bool:
+        return bool(
+            self._store.query(f"SELECT bool_and(table_row IS NOT NULL) AS known FROM {base}")["known"][0].as_py()
+        )
+
+    def _num_rows(self, table: str) -> int:
+        return int(self._store.query(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
+
+    def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:
+        """Mid-rank percentile of a score column in (0, 100), within "label", "split" or (None) the dataset."""
+        known = f"{score}_{_RANKED.get(within)}"
+        columns = self._store.query(f"SELECT * FROM {score} LIMIT 0").column_names
+        if known in columns:
+            return self.hold(["percentile", score, within], f'SELECT "{known}" AS "{{name}}" FROM {score}')
+        partition = f'"{score}" IS NULL' + (f", {within}" if within else "")
+        # Companions have scales of their own.
+        value = comparable(f'"{score}"') if f"{score}_rank" in columns else f'"{score}"'
+        sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank(value, partition)} END AS "{{name}}"
+            FROM {self.base(dataset)} POSITIONAL JOIN {score} ORDER BY row_id"""
+        return self.hold(["percentile", score, within], sql)
+
+    def metadata(self, dataset: DatasetRecord, key: str) -> str:
+        """A column of the user as text; `<name>_number` is the same as numbers, NULL where it is none.
+
+        Raises:
+            RuleError: if the dataset has no such column.
+        """
+        manifest = self._store.manifest_sql(dataset)
+        names = metadata_names(self._store, dataset.dataset_id)
+        if key not in names:
+            raise RuleError(f"{dataset.name} has no column {key!r}. Known: {', '.join(names) or 'none'}.")
+        quoted = f"meta.{key}".replace('"', '""')
+        sql = f"""SELECT CAST("{quoted}" AS VARCHAR) AS "{{name}}", TRY_CAST("{quoted}" AS DOUBLE) AS "{{name}}_number"
+            FROM ({manifest}) ORDER BY sample_key, uri"""
+        return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)
+
+    def exact_groups(self, dataset: DatasetRecord) -> str:
+        """Which samples have the same bytes: the row of the first of them, NULL where there is one only."""
+        base = self.base(dataset)
+        return self.hold(["exact", base], _groups_sql(base, "content_id"))
+
+    def groups(self, dataset: DatasetRecord, near: pa.Table, about: Sequence[Any]) -> str:
+        """The same with near duplicates: `near` names groups of content ids (content_id, group_id)."""
+        base = self.base(dataset)
+        table = self.hold_table(["near", *about], near)
+        joined = f"(SELECT * FROM {base} LEFT JOIN {table} USING (content_id))"
+        return self.hold(["groups", base, *about], _groups_sql(joined, "coalesce(group_id::VARCHAR, content_id)"))
+
+    def group_flag(self, dataset: DatasetRecord, groups: str, column: str) -> str:
+        """Whether the samples of a group differ in a column of the base, "split" or "label"."""
+        beside = f"{self.base(dataset)} POSITIONAL JOIN {groups}"
+        sql = f"""SELECT coalesce(differs, false) AS "{{name}}" FROM {beside} LEFT JOIN (
+                SELECT "{groups}", min({column}) <> max({column}) AS differs
+                FROM {beside} WHERE "{groups}" IS NOT NULL GROUP BY "{groups}"
+            ) USING ("{groups}") ORDER BY row_id"""
+        return self.hold(["differ", groups, column], sql)
+
+
+def _name(about: Sequence[Any]) -> str:
+    return f"c_{short_hash(list(about), 20)}"
+
+
+def _groups_sql(relation: str, key: str) -> str:
+    return f"""SELECT first_row AS "{{name}}" FROM {relation} LEFT JOIN (
+            SELECT {key} AS grp, min(row_id) AS first_row FROM {relation} GROUP BY grp HAVING count(*) > 1
+        ) ON {key} = grp ORDER BY row_id"""
+
+
+def _identity(scores: ScoreSet) -> tuple[str, ...]:
+    return scores.dataset_id, scores.backbone_id, scores.spec_id, scores.definition

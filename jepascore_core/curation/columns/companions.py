@@ -1,0 +1,88 @@
+"""Companion scores of a dataset as columns for rules: worked out once, then kept with the dataset and in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings, write_parquet
+from jepascore_core.embeddings.companions import COMPANIONS_VERSION, Companion, companion_scores
+from jepascore_core.embeddings.files import count_vectors
+from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.scores.score_set import ScoreSet, freshness, manifest_sql
+from jepascore_core.scores.tables import current_vectors
+from jepascore_core.storage.store import Store
+
+#: Companions that are worked out over all images of a dataset; the norm of an embedding is read off in a moment.
+FITTED: tuple[Companion, ...] = ("knn", "mahalanobis")
+
+_SCHEMA = pa.schema([("content_id", pa.string()), ("value", pa.float64())])
+
+
+def companion_column(store: Store, scores: ScoreSet, companion: Companion) -> str:
+    """Name of the column of a fitted companion, one row a sample in order of the keys; NULL where not measured.
+
+    Raises:
+        TooFewImagesError: if fewer images are measured than it needs.
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base, about = held.base(dataset), _about(store, scores, companion)
+    table = held.hold_made(["companion values", *about], lambda: companion_values(store, scores, companion))
+    sql = f'SELECT value AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
+    return held.hold(["companion", base, table], sql)
+
+
+def companion_values(store: Store, scores: ScoreSet, companion: Companion, progress: Progress = unheard) -> pa.Table:
+    """Rows (content_id, value) of the measured images, from disk if they are known; value NULL for no finite embedding.
+
+    Raises:
+        TooFewImagesError, UnknownNameError, DatasetNotReadyError: as `companion_column`.
+    """
+    path = _path(store, scores, companion)
+    if path.is_file():
+        return pq.read_table(path)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
+    values = companion_scores(companion, content_ids, embeddings, progress)
+    table = pa.table([pa.array(content_ids.tolist()), pa.array(values, from_pandas=True)], schema=_SCHEMA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(path, table)
+    # Of a run that goes on, and of former versions of the dataset, nobody asks again.
+    forget_former(path, f"{companion}-*.parquet", 1)
+    return table
+
+
+def is_known(store: Store, scores: ScoreSet, companion: Companion) -> bool:
+    """Whether a companion was worked out for what is measured now."""
+    return _path(store, scores, companion).is_file()
+
+
+def count_measured(store: Store, scores: ScoreSet) -> int:
+    """Number of different images of a dataset that have an embedding."""
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    vectors = current_vectors(store, dataset, scores.backbone_id, scores.spec_id)
+    if vectors is not None:
+        return count_vectors(vectors)
+    sql = f"""SELECT count(DISTINCT content_id) AS n
+        FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
+        SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
+        WHERE embedding IS NOT NULL"""
+    about = ["measured images", freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
+    name = columns(store).hold(about, sql)
+    return int(store.query(f"SELECT n FROM {name}")["n"][0].as_py())
+
+
+def _about(store: Store, scores: ScoreSet, companion: Companion) -> list[str | int | None]:
+    """What the values depend on. An image is measured once, so the number of measured ones tells which they are."""
+    version = store.catalogue.dataset(scores.dataset_id).version
+    measured = count_measured(store, scores)
+    return [companion, COMPANIONS_VERSION, scores.dataset_id, version, scores.backbone_id, scores.spec_id, measured]
+
+
+def _path(store: Store, scores: ScoreSet, companion: Companion) -> Path:
+    name = f"{companion}-{short_hash(_about(store, scores, companion), 20)}.parquet"
+    return kept_folder(store, scores, "companions") / name

@@ -1,0 +1,171 @@
+"""Clusters of a dataset, and diverse choices from it: worked out once, then kept with the dataset."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings, write_parquet
+from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.selection import Integers, clusters, k_center
+from jepascore_core.errors import RuleError
+from jepascore_core.formatting import duration_text
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.storage.store import Store
+
+#: Part of the names of what is kept: another number where the same question gets another answer.
+VERSION = 1
+#: Results of each kind that are kept of one backbone.
+MAX_KEPT = 12
+
+#: Products that k-center adds up in a second on two busy cores, with so many beside those of each pair, and if most
+#: embeddings have to hear of most centres, as random ones do: 1,000 of a million (K = 384) took 26 to 57 s of the 97 s
+#: that this makes, 3,000 of 120,000 (K = 8, 64 and 384) 6, 7 and 15 s of 8, 12 and 35.
+PRODUCTS_PER_SECOND, PRODUCTS_BESIDE = 5e9, 100
+MAX_SECONDS = 24 * 3600.0
+
+_CLUSTERS = pa.schema([("content_id", pa.string()), ("cluster", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """What a diverse budget chooses from: [number of samples] flags, in order of the keys, of a dataset's version.
+
+    0 = not to be had, as it is dropped or has no embedding; 1 = may be chosen; 2 = chosen first, as a person keeps it.
+    """
+
+    version: str
+    flags: npt.NDArray[np.uint8]
+
+    @property
+    def size(self) -> int:
+        """How many may be chosen."""
+        return int(np.count_nonzero(self.flags))
+
+    def rows(self) -> tuple[Integers, int]:
+        """Rows of those that may be chosen, and how many of them, which come first, a person keeps."""
+        forced = np.flatnonzero(self.flags == 2)
+        return np.concatenate([forced, np.flatnonzero(self.flags == 1)]), len(forced)
+
+    def pack(self) -> str:
+        """As a text, an eighth as long as the dataset."""
+        return f"{self.version}:{base64.b64encode(zlib.compress(self.flags.tobytes())).decode()}"
+
+    @classmethod
+    def unpack(cls, text: str) -> Candidates:
+        """Inverse of `pack`."""
+        version, _, packed = text.rpartition(":")
+        return cls(version, np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8))
+
+
+def cluster_column(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> str:
+    """Name of the column of k-means clusters, one row a sample in order of the keys; NULL where not measured."""
+    held = columns(store)
+    base = held.base(store.catalogue.dataset(scores.dataset_id))
+    about = _about_clusters(store, scores, num_clusters, seed)
+    table = held.hold_made(about, lambda: cluster_values(store, scores, num_clusters, seed))
+    sql = f'SELECT cluster AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
+    return held.hold(["clusters of samples", base, table], sql)
+
+
+def cluster_values(
+    store: Store, scores: ScoreSet, num_clusters: int, seed: int, progress: Progress = unheard
+) -> pa.Table:
+    """Rows (content_id, cluster) of the measured images, from disk if they are known."""
+    path = _clusters_path(store, scores, num_clusters, seed)
+    if path.is_file():
+        return pq.read_table(path)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
+    found = clusters(embeddings, num_clusters, seed, progress)
+    table = pa.table([pa.array(content_ids.tolist()), pa.array(found)], schema=_CLUSTERS)
+    _keep(path, table)
+    return table
+
+
+def are_clusters_known(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> bool:
+    """Whether these clusters were found for what is measured now."""
+    return _clusters_path(store, scores, num_clusters, seed).is_file()
+
+
+def diverse_rows(
+    store: Store, scores: ScoreSet, candidates: Candidates, n: int, progress: Progress = unheard
+) -> Integers:
+    """Rows of the n candidates that k-center chooses, from disk if they are known.
+
+    Raises:
+        RuleError: if it would take days, or if the dataset has changed since the candidates were found.
+    """
+    rows, num_forced = candidates.rows()
+    if n >= len(rows):
+        return rows
+    path = _diverse_path(store, scores, candidates, n)
+    if path.is_file():
+        return pq.read_table(path)["row_id"].to_numpy()
+    diverse_seconds(store, scores, len(rows), n)
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    if dataset.version != candidates.version:
+        raise RuleError("The dataset has changed since this was asked for. Ask for it again.")
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
+    base = columns(store).base(dataset)
+    names = store.query(f"SELECT content_id FROM {base} ORDER BY row_id")["content_id"].to_numpy(zero_copy_only=False)
+    place = np.searchsorted(content_ids, names[rows].astype(np.str_))
+    chosen = k_center(embeddings[place], n, np.arange(min(num_forced, n)), progress)
+    _keep(path, pa.table({"row_id": rows[chosen]}))
+    return rows[chosen]
+
+
+def is_diverse_known(store: Store, scores: ScoreSet, candidates: Candidates, n: int) -> bool:
+    """Whether it was found which n of the candidates a diverse budget chooses."""
+    return n >= candidates.size or _diverse_path(store, scores, candidates, n).is_file()
+
+
+def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int) -> float:
+    """How long choosing n of `size` images may take on two cores; mostly it takes a part of that.
+
+    Raises:
+        RuleError: if it is more than a day.
+    """
+    backbone = store.catalogue.backbones()[scores.backbone_id]
+    seconds = size * n * (backbone.dimension + PRODUCTS_BESIDE) / PRODUCTS_PER_SECOND
+    if seconds > MAX_SECONDS:
+        raise RuleError(
+            f"Choosing {n:,} of {size:,} images far from each other may take {duration_text(seconds)}. Choose fewer, "
+            f'leave fewer to choose from with rules before, or draw from clusters: "budget {n} clusters 1000".'
+        )
+    return seconds
+
+
+def _about_clusters(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> list[Any]:
+    return ["clusters", *_about(store, scores), num_clusters, seed]
+
+
+def _clusters_path(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> Path:
+    name = short_hash(_about_clusters(store, scores, num_clusters, seed), 20)
+    return kept_folder(store, scores, "clusters") / f"clusters-{name}.parquet"
+
+
+def _diverse_path(store: Store, scores: ScoreSet, candidates: Candidates, n: int) -> Path:
+    digest = hashlib.sha256(candidates.flags.tobytes()).hexdigest()
+    name = short_hash(["diverse", *_about(store, scores), candidates.version, digest, n], 20)
+    return kept_folder(store, scores, "diverse") / f"diverse-{name}.parquet"
+
+
+def _about(store: Store, scores: ScoreSet) -> list[Any]:
+    return [VERSION, freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
+
+
+def _keep(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(path, table)
+    forget_former(path, f"{path.stem.partition('-')[0]}-*.parquet", MAX_KEPT)

@@ -1,0 +1,26 @@
+"""What forms offer for rules: the splits of a dataset and its columns besides path and label."""
+
+from __future__ import annotations
+
+from jepascore_core.scores.score_set import manifest_sql
+from jepascore_core.storage.store import Store
+
+
+def split_names(store: Store, dataset_id: str) -> tuple[str, ...]:
+    """The splits of a dataset by name; () where it has none.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    sql = f"SELECT DISTINCT split FROM ({manifest_sql(store, dataset_id)}) WHERE split IS NOT NULL ORDER BY split"
+    return tuple(store.query(sql)["split"].to_pylist())
+
+
+def metadata_names(store: Store, dataset_id: str) -> tuple[str, ...]:
+    """Names of the user's own columns, as rules call them: `meta["name"]`.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    known = store.query(f"SELECT * FROM ({manifest_sql(store, dataset_id)}) LIMIT 0").column_names
+    return tuple(name.removeprefix("meta.") for name in known if name.startswith("meta."))

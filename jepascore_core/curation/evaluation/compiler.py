@@ -1,0 +1,295 @@
+"""Rules -> SQL: for each one "does it hold" and "by how much", over the columns of a dataset."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jepascore_core.curation.columns.cache import Columns, columns
+from jepascore_core.curation.columns.companions import FITTED, companion_column
+from jepascore_core.curation.columns.greyscale import known_grey
+from jepascore_core.curation.columns.near_duplicates import near_groups
+from jepascore_core.curation.rules.model import (
+    META,
+    SCORES,
+    Among,
+    And,
+    AtLeast,
+    Between,
+    Column,
+    Flag,
+    Matches,
+    Not,
+    Or,
+    Rule,
+)
+from jepascore_core.embeddings.companions import COMPANIONS
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.score import DEFINITIONS
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.store import Store
+
+#: Percentiles are quotients: without this a sample exactly at a limit would be in or out by the last bit.
+PERCENTILE_SLACK = 1e-9
+#: Up to so many ways to choose m of n conditions are compared one by one.
+MAX_COMBINATIONS = 40
+
+_WITHIN = {"percentile": None, "class_percentile": "label", "split_percentile": "split"}
+_PROPERTY_SQL = {
+    "width": "width",
+    "height": "height",
+    "pixels": "(width::BIGINT * height)",
+    "aspect": "(width::DOUBLE / greatest(height, 1))",
+    "bytes": "num_bytes",
+    "label": "label",
+    "split": "split",
+    "key": "sample_key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """SQL of a rule: `holds`, true, false or NULL where it is unknown; and `margin`.
+
+    The margin is how many percentile points the limits may move (if negative: have to move) until the rule changes its
+    mind: infinite where it does not depend on a limit, NULL where it is unknown.
+    """
+
+    holds: str
+    margin: str
+
+
+@dataclass(slots=True)
+class Compiler:
+    """Compiles rules about one dataset; `scores` stand where a rule names no backbone or definition.
+
+    Collects the columns and parameters that the SQL needs; see `relation`.
+    """
+
+    store: Store
+    scores: ScoreSet
+    parameters: list[Any] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> DatasetRecord:
+        """The dataset, as it is now."""
+        return self.store.catalogue.dataset(self.scores.dataset_id)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of the store."""
+        return columns(self.store)
+
+    def relation(self) -> str:
+        """FROM clause in which everything compiled so far can be named."""
+        base = self.columns.base(self.dataset)
+        return " POSITIONAL JOIN ".join(dict.fromkeys([base, *self.tables]))
+
+    def use(self, table: str) -> str:
+        """Take a column into the relation; returns it quoted."""
+        self.tables.append(table)
+        return f'"{table}"'
+
+    def judge(self, rule: Rule) -> Judged:
+        """One rule as SQL.
+
+        Raises:
+            RuleError, UnknownNameError: if it names what is not there.
+        """
+        match rule:
+            case Between(column, low, high):
+                return self._between(column, low, high)
+            case Among(column, values):
+                return _by_itself(self._among(column, values))
+            case Matches(column, pattern):
+                # Brackets mean something to GLOB, which they do not here.
+                text = self._parameter(pattern.replace("[", "[[]"), "VARCHAR")
+                return _by_itself(f"coalesce({self._text(column)} GLOB {text}, false)")
+            case Flag():
+                return _by_itself(self._flag(rule))
+            case Not(inner):
+                judged = self.judge(inner)
+                return Judged(f"(NOT {judged.holds})", f"(-{judged.margin})")
+            case And(rules):
+                return self._joined(rules, "AND", "least")
+            case Or(rules):
+                return self._joined(rules, "OR", "greatest")
+            case AtLeast(m, rules):
+                return self._at_least(m, rules)
+
+    def score(self, backbone: str | None = None, definition: str | None = None) -> str:
+        """The score column of a backbone and definition, or companion.
+
+        Raises:
+            TooFewImagesError: if a companion needs more images than are measured.
+        """
+        companion = next((name for name in COMPANIONS if name == definition), None)
+        chosen = next((name for name in DEFINITIONS if name == definition), self.scores.definition)
+        named = self.score_set(backbone)
+        if companion in FITTED:
+            return companion_column(self.store, named, companion)
+        wanted = ScoreSet(named.dataset_id, named.backbone_id, named.spec_id, chosen)
+        return self.columns.score(self.dataset, wanted, companion)
+
+    def score_set(self, backbone: str | None) -> ScoreSet:
+        """What a rule means by a backbone: "id@spec", an id, a name or a title; None = the page's.
+
+        Raises:
+            UnknownNameError: if nothing, or more than one thing, fits.
+        """
+        if backbone is None:
+            return self.scores
+        measured = find_measured(self.store, backbone)
+        return ScoreSet(self.scores.dataset_id, *measured, self.scores.definition)
+
+    def groups(self, radius: float | None, backbone: str | None) -> str:
+        """The column of groups of exact duplicates or, with a radius, near ones."""
+        if radius is None:
+            return self.columns.exact_groups(self.dataset)
+        found = near_groups(self.store, self.score_set(backbone), radius)
+        return self.columns.groups(self.dataset, found.groups, [found.key])
+
+    def _parameter(self, value: Any, kind: str) -> str:
+        self.parameters.append(value)
+        return f"${len(self.parameters)}::{kind}"
+
+    def _between(self, column: Column, low: float | None, high: float | None) -> Judged:
+        value = self._number(column)
+        slack = PERCENTILE_SLACK if column.is_percentile else 0.0
+        tests, margins = [], []
+        for limit, sign in ((low, ">="), (high, "<=")):
+            if limit is None:
+                continue
+            shifted = self._parameter(limit - slack if sign == ">=" else limit + slack, "DOUBLE")
+            tests.append(f"{value} {sign} {shifted}")
+            if column.is_score:
+                margins.append(self._distance(column, value, limit, sign))
+        holds = f"({' AND '.join(tests)})"
+        if not column.is_score:
+            return _by_itself(f"coalesce({holds}, false)")
+        return Judged(holds, f"least({', '.join(margins)})" if len(margins) > 1 else margins[0])
+
+    def _distance(self, column: Column, value: str, limit: float, sign: str) -> str:
+        if column.name == "score":
+            # The limit's own percentile makes its distances comparable with those of the other rules.
+            score = value.strip('"')
+            beyond = "<" if sign == ">=" else "<="
+            share = f'100.0 * count(*) FILTER ("{score}" {beyond} $1) / greatest(count("{score}"), 1)'
+            found = self.store.query(f"SELECT {share} AS share FROM {score}", [limit])
+            limit = float(found["share"][0].as_py())
+            value = self.use(self.columns.percentile(self.dataset, score, None))
+        at = self._parameter(limit, "DOUBLE")
+        return f"({value} - {at})" if sign == ">=" else f"({at} - {value})"
+
+    def _number(self, column: Column) -> str:
+        if column.name in SCORES:
+            score = self.score(column.backbone, column.definition)
+            if column.name == "score":
+                return self.use(score)
+            return self.use(self.columns.percentile(self.dataset, score, _WITHIN[column.name]))
+        if column.name == META:
+            name = self.columns.metadata(self.dataset, column.key or "")
+            self.use(name)
+            return f'"{name}_number"'
+        return _PROPERTY_SQL[column.name]
+
+    def _text(self, column: Column) -> str:
+        if column.name == META:
+            return self.use(self.columns.metadata(self.dataset, column.key or ""))
+        return _PROPERTY_SQL[column.name]
+
+    def _among(self, column: Column, values: Sequence[str | None]) -> str:
+        text = self._text(column)
+        named = self._parameter([value for value in values if value is not None], "VARCHAR[]")
+        missing = "true" if None in values else "false"
+        return f"(CASE WHEN {text} IS NULL THEN {missing} ELSE list_contains({named}, {text}) END)"
+
+    def _flag(self, flag: Flag) -> str:
+        if flag.name == "measured":
+            return f"({self.use(self.score(flag.backbone))} IS NOT NULL)"
+        if flag.name == "grey":
+            return self.use(self._grey())
+        groups = self.groups(flag.radius, flag.backbone)
+        if flag.name in ("exact_duplicate", "near_duplicate"):
+            found = f"({self.use(groups)} IS NOT NULL)"
+        else:
+            differ = "split" if flag.name == "leak" else "label"
+            found = self.use(self.columns.group_flag(self.dataset, groups, differ))
+        if flag.radius is None:
+            return found
+        measured = self.use(self.score(flag.backbone))
+        return f"(CASE WHEN {found} THEN true WHEN {measured} IS NOT NULL THEN false END)"
+
+    def _grey(self) -> str:
+        known, state = known_grey(self.store)
+        base = self.columns.base(self.dataset)
+        table = self.columns.hold_table(["known grey", state], known)
+        sql = f'SELECT grey AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
+        return self.columns.hold(["grey", base, state], sql)
+
+    def _joined(self, rules: Sequence[Rule], word: str, choice: str) -> Judged:
+        judged = [self.judge(rule) for rule in rules]
+        return Judged(
+            f"({f' {word} '.join(item.holds for item in judged)})",
+            f"{choice}({', '.join(item.margin for item in judged)})",
+        )
+
+    def _at_least(self, m: int, rules: Sequence[Rule]) -> Judged:
+        judged = [self.judge(rule) for rule in rules]
+        sure = " + ".join(f"coalesce({item.holds}, false)::INT" for item in judged)
+        possible = " + ".join(f"coalesce({item.holds}, true)::INT" for item in judged)
+        # What is unknown changes nothing: where enough hold without it, it comes last; where too few do, first.
+        known, assumed = (
+            _largest([f"coalesce({item.margin}, {end}'Infinity'::DOUBLE)" for item in judged], m) for end in ("-", "")
+        )
+        return Judged(
+            f"(CASE WHEN {sure} >= {m} THEN true WHEN {possible} < {m} THEN false END)",
+            f"(CASE WHEN {sure} >= {m} THEN {known} WHEN {possible} < {m} THEN {assumed} END)",
+        )
+
+
+def _largest(values: list[str], m: int) -> str:
+    """The m-th largest of some values that are not NULL."""
+    if math.comb(len(values), m) > MAX_COMBINATIONS:
+        return f"list_sort([{', '.join(values)}], 'DESC')[{m}]"
+    # Lists take five times as long as this at a million samples.
+    smallest = [f"least({', '.join(chosen)})" for chosen in itertools.combinations(values, m)]
+    return f"greatest({', '.join(smallest)})"
+
+
+def _by_itself(holds: str) -> Judged:
+    """A condition without a distance."""
+    infinite = "'Infinity'::DOUBLE"
+    return Judged(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
+
+
+def measured_as(store: Store, backbone: str) -> list[tuple[str, str]]:
+    """Backbone ids and spec ids of everything measured that has this "id@spec", id, name or title."""
+    known = store.catalogue.backbones()
+    return [
+        (backbone_id, spec_id)
+        for (backbone_id, spec_id), title in measured_titles(store).items()
+        if backbone in (f"{backbone_id}@{spec_id}", backbone_id, title)
+        or (backbone_id in known and known[backbone_id].name == backbone)
+    ]
+
+
+def find_measured(store: Store, backbone: str) -> tuple[str, str]:
+    """Backbone id and spec id of what was measured, by "id@spec", id, name or title.
+
+    Raises:
+        UnknownNameError: if nothing, or more than one thing, fits.
+    """
+    found = measured_as(store, backbone)
+    listed = ", ".join(map("@".join, found or measured_titles(store))) or "nothing yet"
+    if not found:
+        raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Known: {listed}.")
+    if len(found) > 1:
+        raise UnknownNameError(f"The backbone {backbone!r} stands for several measurements. Name one of {listed}.")
+    return found[0]

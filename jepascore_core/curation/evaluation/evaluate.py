@@ -1,0 +1,279 @@
+"""A curation -> a verdict for every sample: rules, then duplicates, then the budget; what a person decided overrides.
+
+Verdicts are "keep", "drop", or "unscored" where a rule asks for a measurement that is not there. Nothing is dropped
+silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.embedding_draws import Candidates, cluster_column, diverse_rows
+from jepascore_core.curation.columns.random_draws import drawn, lot_order, lots
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.rules.model import Budget, Curation, Keeper, OnePer, Part, Step
+from jepascore_core.curation.settling import settle
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.measured import measured_choices
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+
+Verdict = Literal["keep", "drop", "unscored"]
+Decided = Literal["keep", "drop"]
+
+#: What people decided: (sample key, content id) -> keep or drop. It follows the bytes to where they are now; a sample
+#: with other bytes is to be decided anew.
+Decisions = Mapping[tuple[str, str], Decided]
+
+#: Backbones whose scores are read ahead: 60 MB each at a million samples.
+NUM_AHEAD = 2
+
+KEEPER_ORDER: dict[Keeper, str] = {
+    "most_likely": "{score} DESC NULLS LAST",
+    "largest": "width::BIGINT * height DESC, num_bytes DESC",
+    "first": "row_id",
+}
+
+#: Columns that a budget for each part is drawn by.
+PART_COLUMNS: dict[Part, str] = {"class": "label", "split": "split"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A curation worked out. `table` is held in memory, one row a sample in order of the sample keys:
+
+    verdict, decision, margin, reason (position of the chip that drops it, -1 for a decision, NULL if it is not
+    dropped) and r0, r1, ...: whether each rule holds. `base` has the samples and `score` the page's scores, beside it.
+    """
+
+    curation: Curation
+    scores: ScoreSet
+    table: str
+    base: str
+    score: str
+
+    @property
+    def relation(self) -> str:
+        """FROM clause of all three; rows are named by the row_id of the base."""
+        return f"{self.base} POSITIONAL JOIN {self.score} POSITIONAL JOIN {self.table}"
+
+
+def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> Evaluation:
+    """Work out what a curation keeps. Equal questions about unchanged data are answered from memory.
+
+    Args:
+        store: where the dataset and the scores are.
+        scores: what rules are about where they name no backbone or definition.
+        curation: rules and steps.
+        decisions: what people decided; None = nothing.
+
+    Raises:
+        UnknownNameError: if there is no such dataset or backbone.
+        DatasetNotReadyError: if it has no index yet.
+        RuleError: if a rule names a column that the dataset does not have.
+    """
+    return _Evaluator(store, scores, curation, decisions or {}).evaluate()
+
+
+def prepare_changes(store: Store, scores: ScoreSet) -> None:
+    """Work out what the next change of a curation may wait for: in what order budgets draw, unless they ask for another
+    seed, and the scores of some other backbones.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+    """
+    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    lot_order(held, dataset, Budget(1).seed)
+    for choice in measured_choices(store, scores.dataset_id)[:NUM_AHEAD]:
+        held.score(dataset, choice.scores(scores.dataset_id, scores.definition))
+
+
+def count_dropped(store: Store, scores: ScoreSet, step: Step) -> int:
+    """How many samples a step drops if there is no rule, no other step and no decision.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    return _Evaluator(store, scores, Curation(steps=(step,)), {}).count_dropped(step)
+
+
+def diverse_candidates(
+    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
+) -> Candidates:
+    """What the diverse budget of a curation chooses from: what its rules and other steps leave.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    return _Evaluator(store, scores, curation, decisions or {}).candidates()
+
+
+class _Evaluator:
+    """Rules in one query; each step on what is still there."""
+
+    def __init__(self, store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> None:
+        self.store, self.scores, self.curation = store, scores, curation
+        self.columns = columns(store)
+        self.compiler = Compiler(store, scores)
+        self.dataset: DatasetRecord = self.compiler.dataset
+        self.base = self.columns.base(self.dataset)
+        self.score = self.columns.score(self.dataset, scores)
+        self.decided = self._decided(decisions)
+
+    def evaluate(self) -> Evaluation:
+        table = self._rules()
+        for position, step in enumerate(self.curation.steps):
+            table = self._step(table, step, position)
+        if self.curation.steps:
+            table = self.columns.hold(
+                ["verdicts", table], f"SELECT * EXCLUDE (row_id, alive) FROM {table} ORDER BY row_id"
+            )
+        return Evaluation(self.curation, self.scores, table, self.base, self.score)
+
+    def count_dropped(self, step: Step) -> int:
+        if isinstance(step, OnePer):
+            table = self._rules()
+            found, about = self._one_per(table, step)
+            sql = f"SELECT count(*) AS n FROM ({found})"
+            about = ["dropped", table, *about]
+        else:
+            # Whichever samples are drawn, how many follows from how many there are to draw from.
+            group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
+            there, drawn_from = "count(*)", self.base
+            if step.draw == "diverse":
+                embedded = self._embedded(self.compiler.score_set(step.backbone))
+                there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{self.base} POSITIONAL JOIN {embedded}"
+            sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
+                FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
+            about = ["left out", sql]
+        return int(self.store.query(f"SELECT n FROM {self.columns.hold(about, sql)}")["n"][0].as_py())
+
+    def candidates(self) -> Candidates:
+        """What the curation's budget chooses from."""
+        *steps, budget = self.curation.steps
+        assert isinstance(budget, Budget)
+        table = self._rules()
+        for position, step in enumerate(steps):
+            table = self._step(table, step, position)
+        return self._candidates(table, self.compiler.score_set(budget.backbone))
+
+    def _decided(self, decisions: Decisions) -> str:
+        samples = settle(self.store, self.dataset, tuple(decisions)).samples
+        rows = sorted((*samples[pair], verdict) for pair, verdict in decisions.items() if pair in samples)
+        names = ("sample_key", "content_id", "decision")
+        values = list(zip(*rows, strict=True)) if rows else [(), (), ()]
+        table = pa.table(dict(zip(names, map(list, values), strict=True)), pa.schema([(n, pa.string()) for n in names]))
+        about = [self.base, short_hash(rows, 20)]
+        held = self.columns.hold_table(["decisions", *about], table)
+        sql = f"""SELECT decision AS "{{name}}" FROM {self.base} LEFT JOIN {held} USING (sample_key, content_id)
+            ORDER BY row_id"""
+        return self.columns.hold(["decided", *about], sql)
+
+    def _rules(self) -> str:
+        judged = [self.compiler.judge(rule) for rule in self.curation.rules]
+        decision = self.compiler.use(self.decided)
+        names = [f"r{position}" for position in range(len(judged))]
+        listed = "".join(f", {item.holds} AS {name}" for item, name in zip(judged, names, strict=True))
+        margins = ", ".join(item.margin for item in judged)
+        margin = f"least({margins})" if len(judged) > 1 else margins or "NULL::DOUBLE"
+        holds = " AND ".join(names) or "true"
+        failing = " ".join(f"WHEN NOT r{position} THEN {position}" for position in range(len(judged)))
+        reason = f"CASE {failing} END" if failing else "NULL"
+        alive = f", row_id, coalesce(decision = 'keep' OR ({holds}) AND decision IS NULL, false) AS alive"
+        sql = f"""
+            SELECT decision, {"".join(f"{name}, " for name in names)}
+                CASE WHEN decision IS NOT NULL THEN decision WHEN ({holds}) IS NULL THEN 'unscored'
+                    WHEN {holds} THEN 'keep' ELSE 'drop' END AS verdict,
+                CASE WHEN decision IS NULL THEN margin END AS margin,
+                CASE WHEN decision = 'drop' THEN -1 WHEN decision IS NULL AND NOT ({holds}) THEN {reason} END::INTEGER
+                    AS reason
+                {alive if self.curation.steps else ""}
+            FROM (SELECT row_id, {decision} AS decision, {margin} AS margin{listed} FROM {self.compiler.relation()})
+        """
+        about = ["rules", self.base, self.decided, *self.compiler.tables, sql, self.compiler.parameters]
+        return self.columns.hold(about, sql, self.compiler.parameters)
+
+    def _step(self, table: str, step: Step, position: int) -> str:
+        """The samples that a step leaves stay alive; those that it does not are dropped, unless decided otherwise."""
+        if isinstance(step, OnePer):
+            losers, about = self._one_per(table, step)
+            lost = f"alive AND row_id IN ({losers})"
+        else:
+            winners, about = self._budget(table, step)
+            lost = f"alive AND row_id NOT IN ({winners})"
+        place = len(self.curation.rules) + position
+        sql = f"""
+            SELECT * REPLACE (
+                CASE WHEN lost AND decision IS NULL THEN 'drop' ELSE verdict END AS verdict,
+                CASE WHEN lost THEN NULL ELSE margin END AS margin,
+                CASE WHEN lost AND decision IS NULL THEN {place} ELSE reason END AS reason,
+                alive AND NOT lost AS alive
+            ) FROM (SELECT *, {lost} AS lost FROM {table})
+        """
+        return self.columns.hold(["step", table, *about], f"SELECT * EXCLUDE (lost) FROM ({sql})")
+
+    def _one_per(self, table: str, step: OnePer) -> tuple[str, list[Any]]:
+        groups = self.compiler.groups(step.radius, step.backbone)
+        order = KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
+        sql = f"""
+            SELECT row_id FROM {table} JOIN (
+                SELECT row_id, "{groups}" AS grp, width, height, num_bytes, "{self.score}"
+                FROM {self.base} POSITIONAL JOIN {groups} POSITIONAL JOIN {self.score} WHERE grp IS NOT NULL
+            ) USING (row_id) WHERE alive
+            QUALIFY row_number() OVER (
+                PARTITION BY grp ORDER BY decision = 'keep' DESC NULLS LAST, {order}, row_id
+            ) > 1
+        """
+        return sql, [groups, self.score, step.keep]
+
+    def _budget(self, table: str, step: Budget) -> tuple[str, list[Any]]:
+        if step.draw == "diverse":
+            return self._diverse(table, step)
+        column, beside = PART_COLUMNS[step.per] if step.per else None, ""
+        if step.draw == "balanced":
+            column = "label"
+        elif step.draw == "clusters":
+            scores = self.compiler.score_set(step.backbone)
+            column = beside = cluster_column(self.store, scores, step.clusters or 2, step.seed)
+        held = lots(self.store, self.columns, self.dataset, step.seed, column, beside)
+        about = ["drawn", table, held, step.n, step.per, step.draw]
+
+        def made() -> pa.Table:
+            left = self.store.query(f"SELECT row_id, decision = 'keep' AS forced FROM {table} WHERE alive")
+            alive, forced = left["row_id"].to_numpy(), left["forced"].fill_null(False).to_numpy()
+            all_lots = self.store.query(f"SELECT * FROM {held}")
+            return pa.table({"row_id": drawn(all_lots, alive, alive[forced], step.n, in_turn=step.draw != "random")})
+
+        return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
+
+    def _diverse(self, table: str, step: Budget) -> tuple[str, list[Any]]:
+        scores = self.compiler.score_set(step.backbone)
+        about = ["diverse", table, self.columns.score(self.dataset, scores), step.n]
+
+        def made() -> pa.Table:
+            return pa.table({"row_id": diverse_rows(self.store, scores, self._candidates(table, scores), step.n)})
+
+        return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
+
+    def _candidates(self, table: str, scores: ScoreSet) -> Candidates:
+        embedded = self._embedded(scores)
+        sql = f"""SELECT CASE WHEN NOT (alive AND is_embedded) THEN 0 WHEN decision = 'keep' THEN 2 ELSE 1 END::UTINYINT
+                AS flag
+            FROM {table} JOIN (SELECT row_id, "{embedded}" AS is_embedded FROM {self.base} POSITIONAL JOIN {embedded})
+                USING (row_id) ORDER BY row_id"""
+        held = self.columns.hold(["candidates", table, embedded], sql)
+        flags = self.store.query(f"SELECT flag FROM {held}")["flag"].to_numpy()
+        return Candidates(str(self.dataset.version), flags)
+
+    def _embedded(self, scores: ScoreSet) -> str:
+        """Column of whether each sample has an embedding."""
+        measured = self.store.measurements_sql(scores.backbone_id, scores.spec_id)
+        sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
+            FROM {self.base} ORDER BY row_id"""
+        return self.columns.hold(["embedded", self.base, self.columns.score(self.dataset, scores)], sql)

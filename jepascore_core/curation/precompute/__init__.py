@@ -1,0 +1,1 @@
+"""What takes long is computed by the worker first."""

@@ -1,0 +1,210 @@
+"""What a curation waits for and the worker does: asked for here, followed and cancelled, all in a dataset's folder.
+
+`datasets/<dataset id>/preparations/<key>.wanted.json` says what is wanted, for as long as it is. Beside it lie how far
+the worker is, and why it failed. The result lies where `prepare` keeps it, in whole or not at all: a request that was
+done or cancelled is a file that is gone, and one whose worker was killed is still there for the next worker.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare
+from jepascore_core.errors import StoreError, UnknownNameError
+from jepascore_core.formatting import duration_text, percent_text
+from jepascore_core.jobs.process import start_worker
+from jepascore_core.jobs.queue import ring_bell
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.storage.store import Store
+
+PreparationState = Literal["none", "waiting", "running", "failed"]
+
+#: How far it is, is written at most this often, in seconds.
+REPORT_SECONDS = 0.3
+
+_FOLDER = "preparations"
+_WANTED, _PROGRESS, _FAILED = "wanted", "progress", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How far a piece of work is; "none" where nobody asked for it, or it is done. `message` says why it failed."""
+
+    identifier: str
+    work: PrecomputeStep
+    state: PreparationState
+    share: float = 0.0
+    seconds_left: float | None = None
+    message: str = ""
+
+    @property
+    def dataset_id(self) -> str:
+        """The dataset that it is about."""
+        return self.identifier.partition("/")[0]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the worker has it before it."""
+        return self.state in ("waiting", "running")
+
+    @property
+    def progress_text(self) -> str:
+        """How far it is, in a few words."""
+        if self.state != "running":
+            return "Waiting for the worker"
+        left = "" if self.seconds_left is None else f" · {duration_text(self.seconds_left)} left"
+        return f"{percent_text(self.share)}{left}"
+
+
+def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
+    """How far a piece of work of `pending_work` is.
+
+    Raises:
+        UnknownNameError: if its backbone measured nothing any more.
+    """
+    named = Compiler(store, scores).score_set(work.backbone)
+    # Colours are those of the images, whatever measured them.
+    measured = None if work.kind == "colours" else [named.backbone_id, named.spec_id]
+    wanted = [work.radius, work.companion, work.number, work.seed, work.candidates]
+    key = short_hash([work.kind, measured, *wanted], 20)
+    return _read(store, f"{scores.dataset_id}/{key}", work)
+
+
+def preparation(store: Store, identifier: str) -> Preparation:
+    """What was asked for under an identifier.
+
+    Raises:
+        UnknownNameError: if it is done or cancelled.
+    """
+    return _read(store, identifier, _wanted(store, identifier)[1])
+
+
+def preparations(store: Store) -> tuple[Preparation, ...]:
+    """All that was asked for and is not done, failed ones too, oldest first."""
+    found = []
+    for path in (store.home / "datasets").glob(f"*/{_FOLDER}/*.{_WANTED}.json"):
+        try:
+            asked_at = path.stat().st_mtime
+            found.append((asked_at, preparation(store, f"{path.parent.parent.name}/{path.name.partition('.')[0]}")))
+        except (OSError, UnknownNameError):
+            continue  # done or cancelled just now
+    return tuple(item for _, item in sorted(found, key=lambda pair: (pair[0], pair[1].identifier)))
+
+
+def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
+    """Ask the worker for a piece of work, again if it failed; what was asked for already is not asked for twice.
+
+    Raises:
+        UnknownNameError: as `preparation_of`.
+    """
+    found = preparation_of(store, scores, work)
+    if found.is_active:
+        return found
+    path = _path(store, found.identifier, _WANTED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for what in (_FAILED, _PROGRESS):
+        _path(store, found.identifier, what).unlink(missing_ok=True)
+    # Written down with the backbone that the work names as that of the scores.
+    named = Compiler(store, scores).score_set(work.backbone)
+    wanted = {"scores": dataclasses.asdict(named), "work": dataclasses.asdict(dataclasses.replace(work, backbone=None))}
+    write_atomically(path, json.dumps(wanted).encode())
+    ring_bell(store.home)
+    start_worker(store.home)
+    return _read(store, found.identifier, work)
+
+
+def cancel_preparation(store: Store, identifier: str) -> None:
+    """Take a request back; a worker that is at it ends within a moment, and nothing of it is kept."""
+    for what in (_WANTED, _PROGRESS, _FAILED):
+        _path(store, identifier, what).unlink(missing_ok=True)
+
+
+def is_wanted(store: Store, identifier: str) -> bool:
+    """Whether somebody waits for it."""
+    return _path(store, identifier, _WANTED).is_file()
+
+
+def work_out(store: Store, identifier: str, check: Callable[[], None]) -> None:
+    """Do what was asked for; for the worker, which settles it afterwards.
+
+    Raises:
+        UnknownNameError: if it was done or cancelled meanwhile.
+        TooFewImagesError: as `prepare`.
+        StoreError: if the result cannot be written.
+        RunCancelled, WorkerStopped: from `check`.
+    """
+    scores, work = _wanted(store, identifier)
+    report = _Reporter(_path(store, identifier, _PROGRESS), check)
+    try:
+        report(0.0)
+        prepare(store, scores, work, report)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"{store.home} cannot be written ({reason}). Put that right, and try again.") from error
+
+
+def settle_preparation(store: Store, identifier: str, is_done: bool, message: str = "") -> None:
+    """Say how an attempt ended: done, failed with a message, or neither, for the next worker to begin again."""
+    if is_done:
+        cancel_preparation(store, identifier)
+        return
+    if message and is_wanted(store, identifier):
+        write_atomically(_path(store, identifier, _FAILED), json.dumps({"message": message}).encode())
+    _path(store, identifier, _PROGRESS).unlink(missing_ok=True)
+
+
+class _Reporter:
+    """Writes down how far a piece of work is, and ends it when it is time."""
+
+    def __init__(self, path: Path, check: Callable[[], None]) -> None:
+        self._path, self._check = path, check
+        self._started, self._told = time.monotonic(), -REPORT_SECONDS
+
+    def __call__(self, share: float) -> None:
+        self._check()
+        seconds = time.monotonic() - self._started
+        if seconds - self._told >= REPORT_SECONDS:
+            self._told = seconds
+            write_atomically(self._path, json.dumps({"share": share, "seconds": seconds}).encode())
+
+
+def _path(store: Store, identifier: str, what: str) -> Path:
+    dataset_id, _, key = identifier.partition("/")
+    return store.dataset_folder(dataset_id) / _FOLDER / f"{key}.{what}.json"
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, PrecomputeStep]:
+    found = _load(_path(store, identifier, _WANTED))
+    if found is None:
+        raise UnknownNameError("Nobody waits for this any more.")
+    return ScoreSet(**found["scores"]), PrecomputeStep(**found["work"])
+
+
+def _read(store: Store, identifier: str, work: PrecomputeStep) -> Preparation:
+    if not is_wanted(store, identifier):
+        return Preparation(identifier, work, "none")
+    failed = _load(_path(store, identifier, _FAILED))
+    if failed is not None:
+        return Preparation(identifier, work, "failed", message=failed["message"])
+    progress = _load(_path(store, identifier, _PROGRESS))
+    if progress is None:
+        return Preparation(identifier, work, "waiting")
+    share, seconds = progress["share"], progress["seconds"]
+    left = seconds * (1 - share) / share if share > 0 else None
+    return Preparation(identifier, work, "running", share, left)

@@ -1,0 +1,192 @@
+"""What a curation needs that takes longer than a moment: near duplicates, companions, colours, clusters, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jepascore_core.curation.columns.companions import FITTED, companion_values, count_measured, is_known
+from jepascore_core.curation.columns.embedding_draws import (
+    Candidates,
+    are_clusters_known,
+    cluster_values,
+    diverse_rows,
+    diverse_seconds,
+    is_diverse_known,
+)
+from jepascore_core.curation.columns.greyscale import count_unseen, look_at_colours
+from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.evaluation.evaluate import Decisions, diverse_candidates
+from jepascore_core.curation.rules.model import Between, Budget, Curation, Flag, OnePer, walk
+from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
+from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.formatting import duration_text
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+
+#: Whatever is done with the embeddings of up to so many images is done within a few seconds.
+QUICK_IMAGES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class PrecomputeStep:
+    """One thing to be done once: `size` images to go through.
+
+    Clusters have a number of them and a seed; a diverse choice has a number to choose, candidates as `Candidates.pack`
+    writes them, and the seconds that it may take.
+    """
+
+    kind: Literal["near", "colours", "companion", "clusters", "diverse"]
+    size: int
+    radius: float | None = None
+    backbone: str | None = None
+    companion: Companion | None = None
+    number: int = 0
+    seed: int = 0
+    candidates: str = field(default="", repr=False)
+    seconds: float = 0.0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether nobody needs to be asked first."""
+        return self.kind != "colours" and self.size <= QUICK_IMAGES
+
+    @property
+    def short_title(self) -> str:
+        """The same in as few words as fit beside others."""
+        match self.kind:
+            case "colours":
+                return "colours"
+            case "clusters":
+                return f"{self.number:,} clusters"
+            case "diverse":
+                return f"{self.number:,} diverse images"
+        return self.companion or f"near duplicates within {self.radius:g}"
+
+    @property
+    def title(self) -> str:
+        """What a person reads while it is done."""
+        if self.kind == "colours":
+            return f"Looking at the colours of {self.size:,} images"
+        if self.kind == "clusters":
+            return f"Finding {self.number:,} clusters of {self.size:,} images"
+        if self.kind == "diverse":
+            at_most = f" (up to {duration_text(self.seconds)} on two cores)" if not self.is_quick else ""
+            return f"Choosing {self.number:,} of {self.size:,} images far from each other{at_most}"
+        if self.companion == "knn":
+            return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
+        if self.companion is not None:
+            return f"Working out how far {self.size:,} images are from the mean of the others ({self.companion})"
+        return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"
+
+
+def pending_work(
+    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
+) -> tuple[PrecomputeStep, ...]:
+    """What is to be done next before a curation can be worked out within a moment, () = nothing any more.
+
+    A diverse choice comes once everything else is done: only then is it known what there is to choose from.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+        RuleError: if a diverse choice would take days.
+    """
+    work = _first_work(store, scores, curation)
+    return work or tuple(_pending_choice(store, scores, curation, decisions))
+
+
+def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[PrecomputeStep, ...]:
+    compiler = Compiler(store, scores)
+    flags = [item for rule in curation.rules for item in walk(rule) if isinstance(item, Flag)]
+    steps = [step for step in curation.steps if isinstance(step, OnePer)]
+    work: list[PrecomputeStep] = []
+    if any(flag.name == "grey" for flag in flags) and (unseen := count_unseen(store, compiler.dataset)):
+        work.append(PrecomputeStep("colours", unseen))
+    grouped: list[Flag | OnePer] = [*flags, *steps]
+    for radius, backbone in dict.fromkeys((item.radius, item.backbone) for item in grouped):
+        if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
+            work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))
+    return (*work, *_pending_companions(compiler, curation), *_pending_clusters(compiler, curation))
+
+
+def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
+    ranges = [item.column for rule in curation.rules for item in walk(rule) if isinstance(item, Between)]
+    for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in ranges):
+        companion = next((fitted for fitted in FITTED if fitted == name), None)
+        if companion is None:
+            continue
+        scores = compiler.score_set(backbone)
+        if not is_known(compiler.store, scores, companion):
+            size = count_measured(compiler.store, scores)
+            yield PrecomputeStep("companion", size, backbone=backbone, companion=companion)
+
+
+def _pending_clusters(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
+    for step in curation.steps:
+        if isinstance(step, Budget) and step.clusters is not None:
+            scores = compiler.score_set(step.backbone)
+            if not are_clusters_known(compiler.store, scores, step.clusters, step.seed):
+                size = count_measured(compiler.store, scores)
+                yield PrecomputeStep("clusters", size, backbone=step.backbone, number=step.clusters, seed=step.seed)
+
+
+def _pending_choice(
+    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None
+) -> Iterator[PrecomputeStep]:
+    for step in curation.steps:
+        if isinstance(step, Budget) and step.draw == "diverse":
+            named = Compiler(store, scores).score_set(step.backbone)
+            found = diverse_candidates(store, scores, curation, decisions)
+            if not is_diverse_known(store, named, found, step.n):
+                seconds = diverse_seconds(store, named, found.size, step.n)
+                yield PrecomputeStep(
+                    "diverse", found.size, backbone=step.backbone,
+                    number=step.n, candidates=found.pack(), seconds=seconds,
+                )  # fmt: skip
+
+
+def slow_companions(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...]:
+    """Companions of the measured images that were not worked out yet and take longer than a moment."""
+    size = count_measured(store, scores)
+    missing = [name for name in FITTED if size >= MIN_IMAGES[name] and not is_known(store, scores, name)]
+    return tuple(work for name in missing if not (work := PrecomputeStep("companion", size, companion=name)).is_quick)
+
+
+def prepare_all(
+    store: Store,
+    scores: ScoreSet,
+    curation: Curation,
+    decisions: Decisions | None = None,
+    follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard,
+) -> None:
+    """Do all that a curation needs; `follow` gives each piece of work its progress.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError, TooFewImagesError: as `pending_work` and `prepare`.
+    """
+    for _ in range(2):  # a diverse choice follows the rest; while a run goes on, more may always be measured
+        for work in pending_work(store, scores, curation, decisions):
+            prepare(store, scores, work, follow(work))
+
+
+def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = unheard) -> None:
+    """Do one piece of work; what `progress` raises ends it.
+
+    Raises:
+        TooFewImagesError: if a companion needs more images than are measured.
+        RuleError: if the dataset has changed since a diverse choice was asked for.
+    """
+    compiler = Compiler(store, scores)
+    named = compiler.score_set(work.backbone)
+    if work.kind == "colours":
+        look_at_colours(store, compiler.dataset, progress)
+    elif work.kind == "clusters":
+        cluster_values(store, named, work.number, work.seed, progress)
+    elif work.kind == "diverse":
+        diverse_rows(store, named, Candidates.unpack(work.candidates), work.number, progress)
+    elif work.companion is not None:
+        companion_values(store, named, work.companion, progress)
+    elif work.radius is not None:
+        near_groups(store, named, work.radius, progress)

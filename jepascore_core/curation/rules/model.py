@@ -1,0 +1,353 @@
+"""The algebra of rules: frozen conditions on a sample, combined by and, or, not, and steps that choose among the rest.
+
+A condition is true, false or unknown of each sample by itself (unknown: it needs a measurement that is not there), so
+conditions obey Kleene's logic and their order cannot matter. Steps look at several samples at once; they come after all
+conditions and in one fixed order, whatever order they were written in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from jepascore_core.embeddings.companions import COMPANIONS
+from jepascore_core.errors import RuleError
+from jepascore_core.score import DEFINITIONS
+from jepascore_core.scores.score_set import Label
+
+SCORES = ("score", "percentile", "class_percentile", "split_percentile")
+PROPERTIES = ("width", "height", "pixels", "aspect", "bytes")
+TEXTS = ("label", "split", "key")
+META = "meta"
+
+Flagged = Literal["grey", "exact_duplicate", "near_duplicate", "leak", "label_conflict", "measured"]
+Keeper = Literal["most_likely", "largest", "first"]
+Draw = Literal["random", "balanced", "diverse", "clusters"]
+Part = Literal["class", "split"]
+
+FLAGS: tuple[Flagged, ...] = get_args(Flagged)
+#: Flags about groups of images: of the same bytes, or of embeddings within a radius where one is given.
+GROUP_FLAGS = ("near_duplicate", "leak", "label_conflict")
+KEEPERS: tuple[Keeper, ...] = get_args(Keeper)
+DRAWS: tuple[Draw, ...] = get_args(Draw)
+PARTS: tuple[Part, ...] = get_args(Part)
+
+#: Cosine distance of embeddings that counts as near where none is given.
+NEAR_RADIUS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a condition looks at: a score, an image property, a text of the manifest or (`meta`) a column of the user.
+
+    `backbone` names one as "id@spec", by its name or title; None = the one that the page or command is about.
+    `definition` is a definition of the score or a companion; None = that of the page. `key` is the name of a `meta`
+    column.
+
+    Raises:
+        RuleError: for a column that cannot be.
+    """
+
+    name: str
+    backbone: str | None = None
+    definition: str | None = None
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in (*SCORES, *PROPERTIES, *TEXTS, META):
+            raise RuleError(f"A rule cannot look at {self.name!r}. It can look at {', '.join(_names())}.")
+        if self.name not in SCORES and (self.backbone or self.definition):
+            raise RuleError(f"{self.name} does not depend on a backbone: leave that out.")
+        if self.definition is not None and self.definition not in (*DEFINITIONS, *COMPANIONS):
+            known = ", ".join((*DEFINITIONS, *COMPANIONS))
+            raise RuleError(f"There is no definition {self.definition!r} of a score. Choose one of {known}.")
+        if (self.name == META) != (self.key is not None):
+            raise RuleError('A column of your own is written meta["its name"].')
+
+    @property
+    def is_score(self) -> bool:
+        """Whether it needs a measurement."""
+        return self.name in SCORES
+
+    @property
+    def is_percentile(self) -> bool:
+        """Whether its values lie between 0 and 100."""
+        return self.name in SCORES[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The value lies in [low, high], limits included; None = no limit on that side, but not on both.
+
+    Raises:
+        RuleError: if the limits make no sense.
+    """
+
+    column: Column
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.column.name in TEXTS:
+            raise RuleError(f'{self.column.name} is a text: compare it as {self.column.name} = "...".')
+        if self.low is None and self.high is None:
+            raise RuleError("A range needs a limit on at least one side.")
+        for limit in (self.low, self.high):
+            if limit is None:
+                continue
+            if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+                raise RuleError(f"A limit must be a finite number, not {limit!r}. Change it or leave it out.")
+            if self.column.is_percentile and not 0 <= limit <= 100:
+                raise RuleError(f"A percentile is between 0 and 100, not {limit:g}. Change the limit.")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise RuleError(f"The lower limit {self.low:g} is above the upper limit {self.high:g}. Swap them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The text is one of `values`; None among them stands for a missing one."""
+
+    column: Column
+    values: tuple[Label, ...]
+
+    def __post_init__(self) -> None:
+        if self.column.name not in (*TEXTS, META):
+            raise RuleError(f"{self.column.name} is a number: compare it with >= or <=.")
+        if not self.values or not all(value is None or isinstance(value, str) for value in self.values):
+            raise RuleError(f"Name at least one text that {self.column.name} may have.")
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The text matches a pattern in which * stands for any letters and ? for one."""
+
+    column: Column
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if self.column.name not in (*TEXTS, META):
+            raise RuleError(f"{self.column.name} is a number: compare it with >= or <=.")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something that is so or not.
+
+    grey: no colour in it; exact_duplicate: another sample has the same bytes; near_duplicate: another image is within
+    `radius` (cosine distance of embeddings); leak: its group reaches into another split; label_conflict: its group has
+    more than one label; measured: it has a score. A group is the samples with the same bytes, or, with a radius, those
+    connected by near embeddings of `backbone` (None = that of the page).
+    """
+
+    name: Flagged
+    radius: float | None = None
+    backbone: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in FLAGS:
+            raise RuleError(f"There is no flag {self.name!r}. Choose one of {', '.join(FLAGS)}.")
+        if self.radius is not None:
+            _check_radius(self.radius)
+            if self.name not in GROUP_FLAGS:
+                raise RuleError(f"{self.name} has no radius: leave it out.")
+        elif self.name == "near_duplicate":
+            raise RuleError(f"near_duplicate needs a radius, for example near_duplicate({NEAR_RADIUS}).")
+        if self.backbone is not None and self.radius is None and self.name != "measured":
+            raise RuleError(f"{self.name} without a radius does not depend on a backbone: leave that out.")
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite; unknown stays unknown."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of at least two rules."""
+
+    rules: tuple[Rule, ...]
+
+    def __post_init__(self) -> None:
+        _check_several(self.rules, "and")
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of at least two rules."""
+
+    rules: tuple[Rule, ...]
+
+    def __post_init__(self) -> None:
+        _check_several(self.rules, "or")
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """At least `m` of some rules: for what several backbones agree on."""
+
+    m: int
+    rules: tuple[Rule, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.m <= len(self.rules):
+            raise RuleError(
+                f"At least {self.m} of {len(self.rules)} rules cannot be. Choose from 1 to {len(self.rules)}."
+            )
+
+
+Condition = Between | Among | Matches | Flag
+Rule = Condition | Not | And | Or | AtLeast
+
+
+@dataclass(frozen=True, slots=True)
+class OnePer:
+    """Keep one sample of each group of duplicates that is still there; of exact ones, or within a `radius`.
+
+    `keep`: the most likely one under the page's scores, the one with most pixels (then bytes), or the first by key. A
+    sample that a person decided to keep goes before all others.
+    """
+
+    radius: float | None = None
+    keep: Keeper = "most_likely"
+    backbone: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.radius is not None:
+            _check_radius(self.radius)
+        elif self.backbone is not None:
+            raise RuleError("Exact duplicates do not depend on a backbone: leave that out.")
+        if self.keep not in KEEPERS:
+            raise RuleError(f"Which one of a group to keep is one of {', '.join(KEEPERS)}, not {self.keep!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Keep `n` of what is still there, or `n` of each class or split (`per`).
+
+    random: any; balanced: as many of each class, what small classes lack is given to the others; diverse: greedy
+    k-center on embeddings; clusters: as many of each of `clusters` k-means clusters. `seed` fixes the draw.
+    """
+
+    n: int
+    draw: Draw = "random"
+    per: Part | None = None
+    clusters: int | None = None
+    seed: int = 0
+    backbone: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+            raise RuleError(f"A budget is a whole number from 1, not {self.n!r}.")
+        if self.draw not in DRAWS:
+            raise RuleError(f"A budget is drawn as one of {', '.join(DRAWS)}, not {self.draw!r}.")
+        if self.per is not None and self.draw != "random":
+            raise RuleError(f"A budget for each {self.per} is drawn at random: leave {self.draw} out.")
+        if (self.clusters is not None) != (self.draw == "clusters") or (
+            self.clusters is not None and self.clusters < 2
+        ):
+            raise RuleError("Say how many clusters, at least 2: clusters 50.")
+        if self.seed < 0:
+            raise RuleError("A seed is a whole number from 0.")
+        if self.backbone is not None and self.draw not in ("diverse", "clusters"):
+            raise RuleError(f"A {self.draw} draw does not depend on a backbone: leave that out.")
+
+
+Step = OnePer | Budget
+Chip = Rule | Step
+
+
+@dataclass(frozen=True, slots=True)
+class Curation:
+    """What to keep: all `rules` hold, and then every step chooses, in an order that does not depend on the one given.
+
+    Rules that are an `And` are taken apart and repeated ones are dropped, so each item of `chips` can be removed alone.
+
+    Raises:
+        RuleError: for two budgets: nobody could say which comes first.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(dict.fromkeys(_conjuncts(self.rules))))
+        steps = sorted(dict.fromkeys(self.steps), key=_step_order)
+        if sum(isinstance(step, Budget) for step in steps) > 1:
+            raise RuleError("There can be one budget only: remove the other one.")
+        object.__setattr__(self, "steps", tuple(steps))
+
+    @property
+    def chips(self) -> tuple[Chip, ...]:
+        """Rules, then steps."""
+        return (*self.rules, *self.steps)
+
+    def without(self, position: int) -> Curation:
+        """The same without the chip at this position."""
+        kept = [chip for place, chip in enumerate(self.chips) if place != position]
+        return curation_of(kept)
+
+    def either(self, position: int, rule: Rule) -> Curation:
+        """The same with an alternative to the rule at this position: one of the two has to hold."""
+        old = self.rules[position]
+        joined = Or((*(old.rules if isinstance(old, Or) else (old,)), rule))
+        return curation_of([*self.rules[:position], joined, *self.rules[position + 1 :], *self.steps])
+
+    def plus(self, *chips: Chip) -> Curation:
+        """The same with more chips; a new budget takes the place of the old one."""
+        old = self.chips
+        if any(isinstance(chip, Budget) for chip in chips):
+            old = tuple(chip for chip in old if not isinstance(chip, Budget))
+        return curation_of([*old, *chips])
+
+
+def curation_of(chips: Iterable[Chip]) -> Curation:
+    """Rules and steps, told apart."""
+    listed = list(chips)
+    return Curation(
+        tuple(chip for chip in listed if not isinstance(chip, OnePer | Budget)),
+        tuple(chip for chip in listed if isinstance(chip, OnePer | Budget)),
+    )
+
+
+def walk(rule: Rule) -> Iterator[Condition]:
+    """Every condition of a rule."""
+    match rule:
+        case Not(inner):
+            yield from walk(inner)
+        case And(rules) | Or(rules) | AtLeast(_, rules):
+            for inner in rules:
+                yield from walk(inner)
+        case _:
+            yield rule
+
+
+def _conjuncts(rules: Iterable[Rule]) -> Iterator[Rule]:
+    for rule in rules:
+        if isinstance(rule, And):
+            yield from _conjuncts(rule.rules)
+        else:
+            yield rule
+
+
+def _step_order(step: Step) -> tuple[int, float, str]:
+    if isinstance(step, OnePer):
+        return 0, step.radius or 0.0, repr(step)
+    return 1, 0.0, repr(step)
+
+
+def _check_several(rules: tuple[Rule, ...], word: str) -> None:
+    if len(rules) < 2:
+        raise RuleError(f'"{word}" joins at least two rules.')
+
+
+def _check_radius(radius: float) -> None:
+    if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 < radius <= 1:
+        raise RuleError(f"A radius is a cosine distance above 0 and up to 1, not {radius!r}.")
+
+
+def _names() -> tuple[str, ...]:
+    return (*SCORES, *PROPERTIES, *TEXTS, 'meta["..."]')

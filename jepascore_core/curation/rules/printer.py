@@ -1,0 +1,120 @@
+"""Rules as text, for those who prefer typing: `parsing.parse(to_text(curation)) == curation`.
+
+class_percentile >= 5 and not (leak and split = "train") | one per near 0.05 keep largest | budget 1000 balanced
+"""
+
+from __future__ import annotations
+
+import json
+
+from jepascore_core.curation.rules.model import (
+    KEEPERS,
+    META,
+    Among,
+    And,
+    AtLeast,
+    Between,
+    Budget,
+    Chip,
+    Column,
+    Condition,
+    Curation,
+    Flag,
+    Matches,
+    Not,
+    OnePer,
+    Or,
+    Rule,
+    Step,
+)
+
+
+def to_text(curation: Curation) -> str:
+    """A text that `parse` makes the same curation of."""
+    several = len(curation.rules) > 1
+    rules = " and ".join(_enclosed(rule) if several else rule_text(rule) for rule in curation.rules)
+    return " | ".join([*([rules or "all"] if rules or curation.steps else []), *map(step_text, curation.steps)])
+
+
+def chip_text(chip: Chip) -> str:
+    """A rule or step as text."""
+    return step_text(chip) if isinstance(chip, OnePer | Budget) else rule_text(chip)
+
+
+def rule_text(rule: Rule) -> str:
+    """One rule as text."""
+    match rule:
+        case And(rules):
+            return " and ".join(map(_enclosed, rules))
+        case Or(rules):
+            return " or ".join(map(_enclosed, rules))
+        case AtLeast(m, rules):
+            return f"at least {m} of ({', '.join(map(rule_text, rules))})"
+        case Not(Between(column, low, None)):
+            return f"{_column_text(column)} < {_number_text(low)}"
+        case Not(Between(column, None, high)):
+            return f"{_column_text(column)} > {_number_text(high)}"
+        case Not(Among(column, (str(value),))):
+            return f"{_column_text(column)} != {_quoted(value)}"
+        case Not(inner):
+            return f"not {_enclosed(inner)}"
+    return _condition_text(rule)
+
+
+def _condition_text(rule: Condition) -> str:
+    match rule:
+        case Between(column, low, None):
+            return f"{_column_text(column)} >= {_number_text(low)}"
+        case Between(column, None, high):
+            return f"{_column_text(column)} <= {_number_text(high)}"
+        case Between(column, low, high):
+            return f"{_number_text(low)} <= {_column_text(column)} <= {_number_text(high)}"
+        case Among(column, (None,)):
+            return f"{_column_text(column)} is missing"
+        case Among(column, (str(value),)):
+            return f"{_column_text(column)} = {_quoted(value)}"
+        case Among(column, values):
+            listed = ", ".join("missing" if value is None else _quoted(value) for value in values)
+            return f"{_column_text(column)} in ({listed})"
+        case Matches(column, pattern):
+            return f"{_column_text(column)} like {_quoted(pattern)}"
+        case Flag(name, radius, backbone):
+            inside = [_number_text(radius)] if radius is not None else []
+            inside += [_quoted(backbone)] if backbone is not None else []
+            return f"{name}({', '.join(inside)})" if inside else name
+
+
+def step_text(step: Step) -> str:
+    """One step as text."""
+    backbone = f" of {_quoted(step.backbone)}" if step.backbone is not None else ""
+    if isinstance(step, OnePer):
+        group = "exact" if step.radius is None else f"near {_number_text(step.radius)}"
+        keep = "" if step.keep == KEEPERS[0] else f" keep {step.keep}"
+        return f"one per {group}{keep}{backbone}"
+    draw = "" if step.draw == "random" else f" {step.draw}"
+    clusters = f" {step.clusters}" if step.clusters is not None else ""
+    per = f" per {step.per}" if step.per else ""
+    seed = f" seed {step.seed}" if step.seed else ""
+    return f"budget {step.n}{per}{draw}{clusters}{seed}{backbone}"
+
+
+def _enclosed(rule: Rule) -> str:
+    text = rule_text(rule)
+    return f"({text})" if isinstance(rule, And | Or) else text
+
+
+def _column_text(column: Column) -> str:
+    if column.name == META:
+        return f"{META}[{_quoted(column.key or '')}]"
+    inside = [_quoted(column.backbone)] if column.backbone is not None else []
+    inside += [column.definition] if column.definition is not None else []
+    return f"{column.name}[{', '.join(inside)}]" if inside else column.name
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _number_text(number: float | None) -> str:
+    whole = number is not None and float(number).is_integer() and abs(number) < 1e15
+    return repr(int(number)) if whole and number is not None else repr(number)

@@ -1,0 +1,291 @@
+"""Saved recipes of a dataset, what differs between two of them, and what changed since one was made."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from jepascore_core.curation.columns.near_duplicates import write_parquet
+from jepascore_core.curation.evaluation.evaluate import evaluate
+from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, from_yaml, to_yaml
+from jepascore_core.errors import RuleError, StoreError, UnknownNameError
+from jepascore_core.scores.coverage import full_coverage
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.catalogue import new_id, utc_now
+from jepascore_core.storage.measurement_sql import parquet_sql
+from jepascore_core.storage.store import Store
+
+#: Sample keys that are named as examples of a difference.
+NUM_EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRecipe:
+    """A recipe in the catalogue; its name is unique within the dataset."""
+
+    recipe_id: str
+    dataset_id: str
+    recipe: Recipe
+    created_at: str
+    changed_at: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.recipe.name
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How many samples, and the first of their keys."""
+
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeDifference:
+    """Samples that two recipes judge differently."""
+
+    both: int
+    only_first: Difference
+    only_second: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeChanges:
+    """What is different since a recipe was made.
+
+    With `is_exact` the samples were compared one by one; otherwise (the recipe comes from elsewhere) only counts are
+    known, and the differences are None.
+    """
+
+    same_dataset: bool
+    is_exact: bool
+    kept_then: int
+    kept_now: int
+    total_then: int
+    total_now: int
+    added: Difference | None = None
+    removed: Difference | None = None
+    altered: Difference | None = None
+    moved: Difference | None = None
+    newly_kept: Difference | None = None
+    newly_dropped: Difference | None = None
+
+
+def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool = False) -> SavedRecipe:
+    """Keep a recipe, with the verdicts of the moment, which tell later what changed.
+
+    Raises:
+        RuleError: if there is one of this name already and `overwrite` is not set, or the name would not be seen.
+    """
+    if not recipe.name.isprintable():
+        raise RuleError(f"{recipe.name!r} cannot name a recipe: choose visible characters.")
+    now, recipe_id = utc_now(), new_id()
+    try:
+        with store.catalogue.transaction() as connection:
+            if overwrite:
+                connection.execute("DELETE FROM recipes WHERE dataset_id = ? AND name = ?", [dataset_id, recipe.name])
+            connection.execute(
+                "INSERT INTO recipes VALUES (?, ?, ?, ?, ?, ?)",
+                [recipe_id, dataset_id, recipe.name, to_yaml(recipe), now, now],
+            )
+    except StoreError as error:
+        if isinstance(error.__cause__, sqlite3.IntegrityError):
+            raise RuleError(
+                f"There is a recipe named {recipe.name!r} already. Choose another name, or replace it (--overwrite)."
+            ) from error
+        raise
+    take_snapshot(store, dataset_id, recipe)
+    if overwrite:
+        _forget_snapshots(store, dataset_id)
+    return SavedRecipe(recipe_id, dataset_id, recipe, now, now)
+
+
+def saved_recipes(store: Store, dataset_id: str) -> tuple[SavedRecipe, ...]:
+    """The recipes of a dataset, the latest first."""
+    with store.catalogue.transaction() as connection:
+        sql = "SELECT * FROM recipes WHERE dataset_id = ? ORDER BY recipe_id DESC"
+        rows = connection.execute(sql, [dataset_id]).fetchall()
+    return tuple(
+        SavedRecipe(row["recipe_id"], row["dataset_id"], from_yaml(row["body"]), row["created_at"], row["changed_at"])
+        for row in rows
+    )
+
+
+def saved_recipe(store: Store, dataset_id: str, name: str) -> SavedRecipe:
+    """The recipe of this name.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
+    found = saved_recipes(store, dataset_id)
+    for item in found:
+        if item.name == name:
+            return item
+    listed = ", ".join(item.name for item in found) or "none"
+    raise UnknownNameError(f"There is no recipe {name!r}. Known: {listed}.")
+
+
+def duplicate_recipe(store: Store, saved: SavedRecipe) -> SavedRecipe:
+    """The same recipe under a free name, "NAME (2)"."""
+    taken = {item.name for item in saved_recipes(store, saved.dataset_id)}
+    number = 2
+    while f"{saved.name} ({number})" in taken:
+        number += 1
+    return save_recipe(store, saved.dataset_id, replace(saved.recipe, name=f"{saved.name} ({number})"))
+
+
+def remove_recipe(store: Store, saved: SavedRecipe) -> None:
+    """Forget a saved recipe."""
+    with store.catalogue.transaction() as connection:
+        connection.execute("DELETE FROM recipes WHERE recipe_id = ?", [saved.recipe_id])
+    _forget_snapshots(store, saved.dataset_id)
+
+
+def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> pa.Table:
+    """Samples of a dataset, as it is now, that two recipes judge differently: sample_key and the verdict of each.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    one, two = (evaluate(store, item.score_set(dataset_id), item.curation, item.decided) for item in (first, second))
+    return store.query(f"""SELECT sample_key, first, second FROM {one.base}
+        POSITIONAL JOIN (SELECT verdict AS first FROM {one.table})
+        POSITIONAL JOIN (SELECT verdict AS second FROM {two.table}) WHERE first <> second ORDER BY row_id""")
+
+
+def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> RecipeDifference:
+    """Which samples of a dataset, as it is now, only one of two recipes keeps.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    one, two = (evaluate(store, item.score_set(dataset_id), item.curation, item.decided) for item in (first, second))
+    pair = f"""SELECT sample_key, a, b FROM {one.base}
+        POSITIONAL JOIN (SELECT verdict = 'keep' AS a FROM {one.table})
+        POSITIONAL JOIN (SELECT verdict = 'keep' AS b FROM {two.table})"""
+    both = store.query(f"SELECT count(*) FILTER (a AND b) AS n FROM ({pair})")["n"][0].as_py()
+    return RecipeDifference(both, _difference(store, pair, "a AND NOT b"), _difference(store, pair, "b AND NOT a"))
+
+
+def take_snapshot(store: Store, dataset_id: str, recipe: Recipe) -> None:
+    """Write down what a recipe keeps now: sample_key, content_id, verdict."""
+    found = evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+    sql = f"SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table} ORDER BY row_id"
+    path = _snapshot(store, dataset_id, recipe)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(path, store.query(sql))
+
+
+def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChanges:
+    """What is different now from when a recipe was made.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    dataset = store.catalogue.dataset(dataset_id)
+    found = evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+    now = store.query(
+        f"SELECT count(*) AS n, count(*) FILTER (verdict = 'keep') AS kept FROM {found.table}"
+    ).to_pylist()[0]
+    same = dataset_fingerprint(store, dataset) == recipe.fingerprint
+    counts = (recipe.result.get("kept", 0), now["kept"], recipe.num_samples, now["n"])
+    path = _snapshot(store, dataset_id, recipe)
+    if not path.is_file():
+        return RecipeChanges(same, False, *counts)
+    judged = f"(SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table})"
+    pair = _before_and_now(f"({parquet_sql([path])})", judged)
+    conditions = (
+        "NOT was",
+        "NOT exists_now",
+        "was AND exists_now AND old_id <> new_id",
+        "old_key <> new_key",
+        "kept_now AND NOT coalesce(kept_then, false)",
+        "kept_then AND exists_now AND NOT kept_now",
+    )
+    return RecipeChanges(same, True, *counts, *(_difference(store, pair, condition) for condition in conditions))
+
+
+def _before_and_now(before: str, now: str) -> str:
+    """SELECT of samples then and now, side by side: the same key and bytes, else the same bytes under another key (of
+    copies the first that went is the first that came), else the same key with other bytes."""
+    order = "PARTITION BY content_id ORDER BY parse_filename(sample_key), sample_key"
+    return f"""
+        WITH left_over AS (
+            SELECT *, row_number() OVER ({order}) AS place FROM {before} ANTI JOIN {now} USING (sample_key, content_id)
+        ), arrived AS (
+            SELECT *, row_number() OVER ({order}) AS place FROM {now} ANTI JOIN {before} USING (sample_key, content_id)
+        ), moved AS (
+            SELECT left_over.sample_key AS old_key, arrived.sample_key AS new_key
+            FROM left_over JOIN arrived USING (content_id, place)
+        ), old AS (
+            SELECT sample_key, content_id, verdict, coalesce(new_key, sample_key) AS found_as,
+                new_key IS NOT NULL AS went
+            FROM {before} LEFT JOIN moved ON old_key = sample_key
+        ), new AS (
+            SELECT sample_key, content_id, verdict, new_key IS NOT NULL AS came FROM {now}
+            LEFT JOIN moved ON new_key = sample_key
+        )
+        SELECT coalesce(new.sample_key, old.sample_key) AS sample_key, old.sample_key IS NOT NULL AS was,
+            new.sample_key IS NOT NULL AS exists_now, old.content_id AS old_id, new.content_id AS new_id,
+            old.sample_key AS old_key, new.sample_key AS new_key,
+            old.verdict = 'keep' AS kept_then, new.verdict = 'keep' AS kept_now
+        FROM old FULL JOIN new ON old.found_as = new.sample_key AND old.went = new.came
+    """
+
+
+def _difference(store: Store, pair: str, condition: str) -> Difference:
+    rows = store.query(
+        f"""SELECT count(*) AS n, min(sample_key, {NUM_EXAMPLES}) AS examples FROM ({pair}) WHERE {condition}"""
+    ).to_pylist()[0]
+    return Difference(rows["n"], tuple(rows["examples"] or ()))
+
+
+def _snapshot(store: Store, dataset_id: str, recipe: Recipe) -> Path:
+    return store.dataset_folder(dataset_id) / "recipes" / f"{recipe.recipe_hash}.parquet"
+
+
+def _forget_snapshots(store: Store, dataset_id: str) -> None:
+    """Delete the snapshots that no saved recipe has; copies of a recipe share one."""
+    wanted = {_snapshot(store, dataset_id, item.recipe) for item in saved_recipes(store, dataset_id)}
+    for path in (store.dataset_folder(dataset_id) / "recipes").glob("*.parquet"):
+        if path not in wanted:
+            path.unlink(missing_ok=True)
+
+
+def missing_scores(store: Store, dataset_id: str, recipe: Recipe) -> str:
+    """Say which scores a recipe rests on that the dataset does not have, or has in part; "" if it has them all."""
+    lacking = []
+    for item in recipe.scores:
+        found = full_coverage(store, ScoreSet(dataset_id, item.backbone_id, item.spec_id))
+        if not found.is_complete:
+            lacking.append(f"{item.name} has {found.num_scored:,} of {found.num_samples:,}")
+    if not lacking:
+        return ""
+    return (
+        f"Scores that this recipe rests on are not there: {'; '.join(lacking)}. They were deleted, or are not measured "
+        "yet. A run measures them."
+    )
+
+
+def describe_changes(changes: RecipeChanges) -> str:
+    """What changed, in a sentence or two."""
+    kept = f"{changes.kept_now:,} samples kept, {changes.kept_then:,} when the recipe was made"
+    if changes.same_dataset and changes.kept_now == changes.kept_then:
+        return f"The dataset is the one that the recipe was made on: {changes.kept_now:,} samples kept, as then."
+    where = "The dataset is the same" if changes.same_dataset else "The dataset is another version"
+    if changes.added is None or changes.removed is None or changes.altered is None:
+        return f"{where}: {changes.total_now:,} samples, {changes.total_then:,} then; {kept}."
+    if changes.newly_kept is None or changes.newly_dropped is None:
+        return f"{where}: {kept}."
+    moved = f" {changes.moved.count:,} have another key," if changes.moved and changes.moved.count else ""
+    return (
+        f"{where}: {changes.added.count:,} samples are new, {changes.removed.count:,} are gone,{moved} "
+        f"{changes.altered.count:,} have other bytes. {kept}: {changes.newly_kept.count:,} newly kept, "
+        f"{changes.newly_dropped.count:,} newly dropped."
+    )

@@ -1,0 +1,1 @@
+"""Is the score the log density where that is known?"""

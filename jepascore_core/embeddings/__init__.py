@@ -1,0 +1,1 @@
+"""Work with embeddings: indexes, files, baseline scores, diverse selections."""

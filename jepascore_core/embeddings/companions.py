@@ -1,0 +1,215 @@
+"""Companion scores: what embeddings alone tell about how typical an image is of its dataset. Higher = more typical.
+
+They cost next to nothing beside the JEPA-SCORE, and are judged fairly: an image is never its own neighbour, and its
+Mahalanobis distance is measured from statistics that have not seen it. Images are told apart by content id, so what a
+dataset holds twice counts once.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from jepascore_core.embeddings.index import (
+    BUILD_SHARE,
+    Floats,
+    IndexKind,
+    Progress,
+    build_index,
+    part_of,
+    unheard,
+    unit,
+)
+from jepascore_core.errors import TooFewImagesError
+
+Companion = Literal["knn", "mahalanobis", "norm"]
+Values = npt.NDArray[np.float64]
+
+COMPANIONS: tuple[Companion, ...] = get_args(Companion)
+
+#: Changes whenever the numbers do: part of the name under which they are kept.
+COMPANIONS_VERSION = 1
+
+#: The k-th nearest other image is looked at.
+NUM_NEIGHBOURS = 10
+#: Up to so many images all pairs are compared; above, one in 64 of the inverted lists is searched, 32 at least. At
+#: 20,000 images (K = 384) 67 % got the same value, with a rank correlation of 0.994 (benchmarks/companions.py).
+FLAT_LIMIT = 50_000
+PROBED_SHARE = 64
+MIN_PROBES = 32
+#: The index computes in float32: so many more candidates are taken, and their order settled in float64.
+SPARE_CANDIDATES = 4
+#: Distances are rounded to so many decimals, far above rounding noise: equal ones stay equal on every machine.
+DECIMALS = 9
+
+#: Each image is judged by the other four fifths of the images.
+NUM_FOLDS = 5
+#: Mean and covariance are fitted on at most so many of them, the first by content id, which is a hash: a fair sample.
+MAX_FITTED = 50_000
+MIN_IMAGES = {"knn": 2, "mahalanobis": 20, "norm": 0}
+#: Step of half precision relative to the value: embeddings are stored so, nothing below it is told apart.
+HALF_STEP = 2.0**-11
+
+BLOCK = 1024
+_TINY = 1e-30
+
+
+def choose_knn_index(num_images: int) -> IndexKind:
+    """flat up to 50,000 images, ivf above."""
+    return "flat" if num_images <= FLAT_LIMIT else "ivf"
+
+
+def companion_scores(
+    companion: Companion, content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = unheard
+) -> Values:
+    """One companion of images [N] with embeddings [N, K], of any float type -> [N] float64, higher = more typical.
+
+    Neither the order of the rows nor how often an image is among them matters. An embedding that is not finite gets
+    NaN and is left out of the statistics of the others.
+
+    Raises:
+        TooFewImagesError: for fewer different images than `MIN_IMAGES`.
+    """
+    ids, first, back = np.unique(content_ids, return_index=True, return_inverse=True)
+    usable = np.isfinite(np.sum(embeddings, axis=1, dtype=np.float64))[first]
+    ids, vectors = ids[usable], embeddings[first[usable]]
+    values = np.full(len(first), np.nan)
+    if companion == "knn":
+        values[usable] = knn(vectors, progress=progress)
+    elif companion == "mahalanobis":
+        values[usable] = mahalanobis(ids, vectors, progress)
+    else:
+        values[usable] = norm(vectors)
+    return values[back]
+
+
+def norm(embeddings: npt.NDArray[Any]) -> Values:
+    """Length of each embedding, [N, K] -> [N]."""
+    blocks = [embeddings[first : first + BLOCK] for first in range(0, len(embeddings), BLOCK)]
+    lengths = [np.linalg.norm(block.astype(np.float64), axis=1) for block in blocks]
+    return np.concatenate(lengths) if lengths else np.zeros(0)
+
+
+def knn(
+    embeddings: npt.NDArray[Any],
+    k: int = NUM_NEIGHBOURS,
+    *,
+    index: IndexKind | None = None,
+    progress: Progress = unheard,
+) -> Values:
+    """Minus the cosine distance to the k-th nearest other row, [N, K] -> [N] in [-2, 0].
+
+    With k rows or fewer it is the farthest other one. A flat index is exact; inverted lists may miss a neighbour and
+    then find the next one: the distance comes out too large, never too small.
+
+    Raises:
+        TooFewImagesError: for fewer than 2 rows.
+    """
+    n = len(embeddings)
+    _check_enough("knn", n)
+    k = min(k, n - 1)
+    units, lengths, values = unit(embeddings), norm(embeddings), np.empty(n)
+    kind = index or choose_knn_index(n)
+    searched = _index(units, kind, part_of(progress, 0.0, BUILD_SHARE[kind]))
+    searching = part_of(progress, BUILD_SHARE[kind], 1.0)
+    for first in range(0, n, BLOCK):
+        rows = np.arange(first, min(first + BLOCK, n))
+        _, near = searched.search(units[rows], min(k + 1 + SPARE_CANDIDATES, n))
+        values[rows] = -_kth_distance(embeddings, lengths, rows, near, k)
+        searching(min(1.0, (first + BLOCK) / n))
+    # The lists that were searched may hold fewer than k others.
+    lost = np.flatnonzero(np.isneginf(values))
+    for first in range(0, len(lost), BLOCK):
+        rows = lost[first : first + BLOCK]
+        values[rows] = -_kth_distance(embeddings, lengths, rows, _all_nearest(units, rows, k), k)
+    return values
+
+
+def _index(units: Floats, kind: IndexKind, progress: Progress) -> Any:
+    index = build_index(units, kind, progress=progress)
+    if kind == "ivf":
+        index.nprobe = max(MIN_PROBES, index.nlist // PROBED_SHARE)
+    return index
+
+
+def _all_nearest(units: Floats, rows: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.int64]:
+    import faiss
+
+    wanted = min(k + 1 + SPARE_CANDIDATES, len(units))
+    nearest: npt.NDArray[np.int64] = faiss.knn(units[rows], units, wanted, faiss.METRIC_INNER_PRODUCT)[1]
+    return nearest
+
+
+def _kth_distance(
+    embeddings: npt.NDArray[Any],
+    lengths: Values,
+    rows: npt.NDArray[np.int64],
+    near: npt.NDArray[np.int64],
+    k: int,
+) -> Values:
+    """Cosine distance of each row [n] to the k-th of its candidates [n, C], itself and gaps (-1) left out."""
+    left, right = embeddings[rows].astype(np.float64), embeddings[near].astype(np.float64)
+    inner = np.einsum("nk,nck->nc", left, right)
+    distance = 1 - inner / np.maximum(lengths[rows, None] * lengths[near], _TINY)
+    distance[(near < 0) | (near == rows[:, None])] = np.inf
+    kth = np.partition(distance, k - 1, axis=1)[:, k - 1]
+    rounded: Values = np.maximum(kth, 0.0).round(DECIMALS)
+    return rounded
+
+
+def mahalanobis(
+    content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = unheard
+) -> Values:
+    """Minus the squared Mahalanobis distance to the mean of the other folds, rows in order of content id, -> [N].
+
+    The covariance is shrunk (Ledoit and Wolf 2004) and no variance is below the resolution of half precision. The fold
+    of an image follows from its content id alone, so it stays when a dataset grows.
+
+    Raises:
+        TooFewImagesError: for fewer than 20 rows, or if a fold has nearly all of them.
+    """
+    _check_enough("mahalanobis", len(embeddings))
+    folds = np.array([zlib.crc32(str(name).encode()) % NUM_FOLDS for name in content_ids])
+    values = np.empty(len(embeddings))
+    for fold in range(NUM_FOLDS):
+        judged, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        _check_enough("mahalanobis", 2 * len(others))
+        mean, root = _fit(embeddings[others[:MAX_FITTED]])
+        # Half of it: at 60,000 images fitting takes longer than judging, but only judging grows with them.
+        judging = part_of(progress, (fold + 0.5) / NUM_FOLDS, (fold + 1) / NUM_FOLDS)
+        for first in range(0, len(judged), BLOCK):
+            judging(first / len(judged))
+            rows = judged[first : first + BLOCK]
+            values[rows] = -_squared_distance(embeddings[rows], mean, root)
+        judging(1.0)
+    return values
+
+
+def _fit(rows: npt.NDArray[Any]) -> tuple[Values, Values]:
+    """Mean [K] of rows [N, K] and the lower Cholesky factor [K, K] of their shrunk covariance."""
+    from sklearn.covariance import ledoit_wolf
+
+    values = rows.astype(np.float64)
+    mean = values.mean(axis=0)
+    floor = max(HALF_STEP**2 * float(np.mean(values**2)), _TINY)
+    covariance, _ = ledoit_wolf(values - mean, assume_centered=True)
+    return mean, np.linalg.cholesky(covariance + floor * np.eye(len(mean)))
+
+
+def _squared_distance(rows: npt.NDArray[Any], mean: Values, root: Values) -> Values:
+    from scipy.linalg import solve_triangular
+
+    whitened = solve_triangular(root, (rows.astype(np.float64) - mean).T, lower=True)
+    # Single precision keeps what is equal but for rounding noise equal.
+    return np.sum(whitened**2, axis=0).astype(np.float32).astype(np.float64)
+
+
+def _check_enough(companion: Companion, num_images: int) -> None:
+    if num_images < MIN_IMAGES[companion]:
+        raise TooFewImagesError(
+            f"The companion {companion} needs at least {MIN_IMAGES[companion]} different measured images. "
+            "Wait until more are measured, or leave it out."
+        )

@@ -1,1 +1,0 @@
-"""Encoders of one's own: trained on indexed images by the LeJEPA objective, and usable as backbones at once."""

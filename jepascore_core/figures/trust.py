@@ -1,0 +1,194 @@
+"""Figures of the Trust page: how Gaussian embeddings are, what the density check found, and the Langevin walk.
+
+Like those of `figures`: for light and dark ground alike, and everything shown from outside is escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from jepascore_core.density_check.results import DensityCell, Langevin
+from jepascore_core.figures.scores import HALO, bar_marker
+from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
+from jepascore_core.trust.agreement import CompanionAgreement
+from jepascore_core.trust.gaussianity import Gaussianity
+
+#: From strictly opposite to equal order, with a light middle that numbers can be read on.
+DIVERGING = [[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]]
+#: Log density from low to high: out of the ground, light or dark.
+FIELD = [[0, "rgba(0,114,178,0)"], [0.5, "rgba(0,114,178,0.5)"], [1, "rgba(0,114,178,1)"]]  # PALETTE[0]
+_BAND = "rgba(26,132,196,0.35)"  # FINE_BLUE
+
+
+def projections_figure(view: Gaussianity) -> go.Figure:
+    """Random one-dimensional projections (median and the middle 80 % of them) over the standard normal density."""
+    edges = np.array(view.edges)
+    centres = (edges[:-1] + edges[1:]) / 2
+    low, middle, high = view.densities
+    figure = empty_figure(320)
+    figure.add_trace(_line(centres, high, "", width=0, hover=False, showlegend=False))
+    band = _line(centres, low, "80 % of the projections", width=0, hover=False)
+    figure.add_trace(band.update(fill="tonexty", fillcolor=_BAND))
+    figure.add_trace(_line(centres, middle, "median projection", PALETTE[0]))
+    normal = np.exp(-0.5 * np.square(centres)) / math.sqrt(2 * math.pi)
+    figure.add_trace(_line(centres, normal, "standard normal", PALETTE[1], dash="dash"))
+    figure.update_xaxes(title="Along a random direction (standard deviations)")
+    figure.update_yaxes(title="Density", rangemode="tozero")
+    return figure
+
+
+def lengths_figure(view: Gaussianity) -> go.Figure:
+    """Lengths of the whitened embeddings, and those of as many points of a true Gaussian."""
+    edges = np.array(view.length_edges)
+    centres = (edges[:-1] + edges[1:]) / 2
+    figure = empty_figure(320)
+    width = float(edges[1] - edges[0])
+    bars = {"width": width, "marker": bar_marker(PALETTE[0], alone=True)}
+    figure.add_trace(go.Bar(x=centres, y=view.lengths, name="embeddings", **bars))
+    figure.add_trace(_line(centres, view.normal_lengths, "", HALO, width=3.5, hover=False, showlegend=False))
+    figure.add_trace(_line(centres, view.normal_lengths, "true Gaussian", PALETTE[1], dash="dash"))
+    figure.update_layout(bargap=0)
+    figure.update_xaxes(title=f"Length / √{view.num_directions} (1 = on the sphere)")
+    figure.update_yaxes(title="Share of images (%)", rangemode="tozero")
+    return figure
+
+
+def density_figure(cells: Sequence[DensityCell], measure: Literal["pearson", "spearman", "within"]) -> go.Figure:
+    """Heat map of a correlation of the score with the true log density: dimensions up, samples across.
+
+    Cells that were not run are empty; those where the score is constant show a dash. Of several recipes the one with
+    the greatest key counts.
+    """
+    dimensions = sorted({cell.dimension for cell in cells})
+    counts = sorted({cell.num_samples for cell in cells})
+    found = {(cell.dimension, cell.num_samples): cell for cell in cells}
+    rows = [[found.get((dimension, count)) for count in counts] for dimension in dimensions]
+    values = [[None if cell is None else getattr(cell, measure) for cell in row] for row in rows]
+    texts = [["" if cell is None else _number(getattr(cell, measure)) for cell in row] for row in rows]
+    figure = empty_figure(height=150 + 44 * max(1, len(dimensions)))
+    figure.add_trace(
+        go.Heatmap(
+            z=values,
+            zmin=-1,
+            zmax=1,
+            colorscale=DIVERGING,
+            text=texts,
+            texttemplate="%{text}",
+            xgap=2,
+            ygap=2,
+            hovertext=[[_cell_text(cell) for cell in row] for row in rows],
+            hovertemplate="%{hovertext}<extra></extra>",
+            colorbar={"title": {"text": {"pearson": "Pearson's r"}.get(measure, "Spearman's ρ")}, "thickness": 12},
+        )
+    )
+    plain = {"showgrid": False, "zeroline": False}
+    figure.update_xaxes(
+        title="Training samples", tickvals=list(range(len(counts))), ticktext=[f"{n:,}" for n in counts], **plain
+    )
+    figure.update_yaxes(title="Dimension D", tickvals=list(range(len(dimensions))), ticktext=dimensions, **plain)
+    return figure
+
+
+def langevin_figure(walk: Langevin) -> go.Figure:
+    """An animation, from uniform points to samples of the learned score, over the true log density."""
+    # Walkers that strayed beyond the field are shown whole, too: a point at the edge would be cut.
+    limit = 1.04 * max(walk.axis[-1], np.abs(np.concatenate([np.asarray(frame) for frame in walk.frames])).max())
+    figure = empty_figure(height=560)
+    figure.add_trace(
+        go.Heatmap(
+            x=walk.axis,
+            y=walk.axis,
+            z=np.asarray(walk.log_density),
+            colorscale=FIELD,
+            zsmooth="best",
+            hoverinfo="skip",
+            colorbar={"title": {"text": "true log p (nats)"}, "thickness": 12},
+        )
+    )
+    figure.add_trace(_walkers(walk.frames[-1]))
+    figure.frames = [
+        go.Frame(data=[_walkers(frame)], traces=[1], name=str(step))
+        for frame, step in zip(walk.frames, walk.steps, strict=True)
+    ]
+    axis = {"range": [-limit, limit], "constrain": "domain", "zeroline": False, "showgrid": False}
+    figure.update_xaxes(title="x", **axis)
+    figure.update_yaxes(title="y", scaleanchor="x", **axis)
+    figure.update_layout(sliders=[_slider(walk)], updatemenus=[_play_button()], margin={"b": 96})
+    return figure
+
+
+def companions_figure(rows: Sequence[CompanionAgreement]) -> go.Figure:
+    """A bar for each companion: its rank correlation with the JEPA-SCORE."""
+    figure = empty_figure(height=110 + 36 * max(2, len(rows)))
+    figure.add_trace(
+        go.Bar(
+            x=[row.spearman for row in rows],
+            y=[shown(row.title) for row in rows],
+            orientation="h",
+            marker={"color": [PALETTE[0] if row.spearman >= 0 else PALETTE[1] for row in rows]},
+            text=[_number(row.spearman) for row in rows],
+            # Within a short bar plotly turns a number on its side.
+            textposition="outside",
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
+    )
+    figure.update_xaxes(title="Spearman's ρ with the JEPA-SCORE", range=[-1.2, 1.2], dtick=0.5)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return figure
+
+
+def _cell_text(cell: DensityCell | None) -> str:
+    if cell is None:
+        return "not run"
+    return (
+        f"D = {cell.dimension}, K = {cell.embedding_dimension}, {cell.num_samples:,} samples, {cell.steps:,} steps"
+        f"<br>Pearson {_number(cell.pearson)}, Spearman {_number(cell.spearman)}"
+        f"<br>within a component {_number(cell.within)}, slope {_number(cell.slope)}"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def _walkers(frame: Sequence[Sequence[float]]) -> go.Scatter:
+    xs, ys = np.asarray(frame).T  # plotly looks at each number of a list
+    marker = {"color": PALETTE[1], "size": 6, "line": {"width": 0.5, "color": "white"}}
+    return go.Scatter(x=xs, y=ys, mode="markers", marker=marker, hoverinfo="skip")
+
+
+def _slider(walk: Langevin) -> dict[str, Any]:
+    show = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
+    steps = [{"method": "animate", "label": str(step), "args": [[str(step)], show]} for step in walk.steps]
+    label = {"prefix": "step ", "xanchor": "right"}
+    return {"steps": steps, "active": len(steps) - 1, "currentvalue": label, "x": 0.1, "len": 0.9, "pad": {"t": 40}}
+
+
+def _play_button() -> dict[str, Any]:
+    timing = {"frame": {"duration": 350, "redraw": False}, "transition": {"duration": 150}, "fromcurrent": False}
+    button = {"label": "Play", "method": "animate", "args": [None, timing]}
+    place = {"x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 48}}
+    # Plotly's buttons have a light ground whatever is behind them.
+    return {"type": "buttons", "buttons": [button], "font": {"color": "#222"}, "bgcolor": "#E9EDF0", **place}
+
+
+def _line(
+    x: Any,
+    y: Any,
+    name: str,
+    colour: str = NEUTRAL,
+    *,
+    width: float = 2,
+    dash: str = "solid",
+    hover: bool = True,
+    showlegend: bool = True,
+) -> go.Scatter:
+    line = {"color": colour, "width": width, "dash": dash, "shape": "spline" if width else "linear"}
+    hoverinfo = "x+y+name" if hover else "skip"
+    return go.Scatter(x=x, y=y, name=name, mode="lines", line=line, hoverinfo=hoverinfo, showlegend=showlegend)

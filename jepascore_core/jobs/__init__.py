@@ -1,0 +1,1 @@
+"""Ask for work, follow it, cancel it."""

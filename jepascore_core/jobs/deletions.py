@@ -1,0 +1,218 @@
+"""Deleting the scores of a run: what goes, what stays since other runs rest on it, and who else loses something.
+
+Measurements belong to images, not to datasets, so one may serve several runs. Deleting the scores of a run removes it,
+and the measurements of its dataset's images under its backbone and spec, but for those that another run needs: one of
+another dataset that has the same image, or one of this dataset that measured in another way and builds on them.
+Datasets that only share images, without a run of their own, lose those scores, too; `plan_deletion` names them.
+
+Derived files go first and the run last: a deletion that was killed leaves the run, and deleting again ends it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.formatting import duration_text, plural
+from jepascore_core.records.approximation import nested_sizes
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.runs import Run
+from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.storage.catalogue import new_id
+from jepascore_core.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What deleting the scores of a run does.
+
+    `num_measurements` of `num_images` distinct images go, which took `seconds` to compute; `num_kept` images keep
+    theirs, since runs of `kept_for` need them. `run_ids` are all runs of the dataset with these scores. `also_lost` are
+    datasets without such a run that share images, and how many of them lose their score there.
+    """
+
+    run_ids: tuple[str, ...]
+    dataset_name: str
+    backbone_name: str
+    num_measurements: int
+    num_images: int
+    seconds: float
+    num_kept: int
+    kept_for: tuple[str, ...]
+    also_lost: tuple[tuple[str, int], ...]
+
+    @property
+    def text(self) -> str:
+        """The same in sentences, before it is done."""
+        took = f", which took {duration_text(self.seconds)} to compute" if self.seconds >= 1 else ""
+        parts = [f"This deletes {plural(self.num_measurements, 'measurement')} of {self.dataset_name}{took}."]
+        if self.num_kept:
+            names = ", ".join(self.kept_for)
+            parts.append(f"{plural(self.num_kept, 'image')} keep their score: runs of {names} need it.")
+        if self.also_lost:
+            lost = ", ".join(f"{name} ({plural(count, 'image')})" for name, count in self.also_lost)
+            parts.append(f"Datasets that share the images lose these scores, too: {lost}.")
+        return " ".join(parts)
+
+
+def plan_deletion(store: Store, run_id: str) -> Deletion:
+    """Say what `delete_scores` would do.
+
+    Raises:
+        UnknownNameError: if there is no such run.
+        JepaScoreError: if the run is under way, or never loaded its backbone and so has no scores.
+    """
+    return _plan(store, _checked(store, run_id))[0]
+
+
+def delete_scores(store: Store, run_id: str) -> Deletion:
+    """Delete the scores of a run, and the run.
+
+    Raises:
+        UnknownNameError, JepaScoreError: as `plan_deletion`.
+    """
+    run = _checked(store, run_id)
+    deletion, doomed = _plan(store, run)
+    is_quiet = not store.catalogue.runs(active_only=True)
+    for spec_id, content_ids in doomed.items():
+        _forget_derived(store, run.backbone_id or "", spec_id)
+        if content_ids:
+            _delete_rows(store.measurement_folder(run.backbone_id or "", spec_id), content_ids, is_quiet)
+        _forget_derived(store, run.backbone_id or "", spec_id)
+    for each in deletion.run_ids:
+        store.catalogue.remove_run(each)
+    return deletion
+
+
+def _checked(store: Store, run_id: str) -> Run:
+    run = store.catalogue.run(run_id)
+    if run.backbone_id is None:
+        raise JepaScoreError(f"Run {run_id} has no scores: its backbone was never loaded. Forget the run instead.")
+    for each in _twins(store, run):
+        if each.state.is_active:
+            raise JepaScoreError(f"The scores of run {run_id} stay: {each.run_id} is {each.state}. Cancel it first.")
+    return run
+
+
+def _twins(store: Store, run: Run) -> list[Run]:
+    """The run itself, and others of its dataset with the same scores."""
+    wanted = run.backbone_id, run.result_spec_id
+    return [each for each in store.catalogue.runs(run.dataset_id) if (each.backbone_id, each.result_spec_id) == wanted]
+
+
+def _spec_ids(store: Store, run: Run) -> tuple[str, ...]:
+    """Every spec that a run writes shards of, that of its scores first."""
+    if run.plan is None:
+        return (run.spec.spec_id,)
+    dimension = store.catalogue.backbones()[run.backbone_id or ""].dimension
+    probes = run.report.probes if run.report else run.spec.probes
+    found = [run.result_spec_id, run.spec.exact.spec_id, run.spec.nested(nested_sizes(dimension)[-1]).spec_id]
+    if probes:
+        found.append(run.spec.sketch(probes).spec_id)
+    return tuple(dict.fromkeys(found))
+
+
+def _plan(store: Store, run: Run) -> tuple[Deletion, dict[str, list[str]]]:
+    """What goes, and by spec id the content ids whose rows go."""
+    catalogue = store.catalogue
+    dataset, twins = catalogue.dataset(run.dataset_id), _twins(store, run)
+    gone = {each.run_id for each in twins}
+    others = [each for each in catalogue.runs() if each.run_id not in gone and each.backbone_id == run.backbone_id]
+    spec_ids = tuple(dict.fromkeys(name for each in twins for name in _spec_ids(store, each)))
+    doomed: dict[str, list[str]] = {}
+    kept: set[str] = set()
+    kept_for: set[str] = set()
+    seconds, lost_images = 0.0, set[str]()
+    for spec_id in spec_ids:
+        needed = {each.dataset_id for each in others if spec_id in _spec_ids(store, each)}
+        going, staying, spent = _split(store, dataset, needed, run.backbone_id or "", spec_id)
+        doomed[spec_id] = going
+        seconds += spent
+        if spec_id == run.result_spec_id:
+            lost_images = set(going)
+        if staying:
+            kept |= staying
+            kept_for |= needed
+    names = {item.dataset_id: item.name for item in catalogue.datasets()}
+    deletion = Deletion(
+        run_ids=tuple(gone),
+        dataset_name=dataset.name,
+        backbone_name=run.backbone.name,
+        num_measurements=sum(map(len, doomed.values())),
+        num_images=len({item for items in doomed.values() for item in items}),
+        seconds=seconds,
+        num_kept=len(kept),
+        kept_for=tuple(sorted(names[item] for item in kept_for)),
+        also_lost=tuple(_also_lost(store, dataset, lost_images)),
+    )
+    return deletion, doomed
+
+
+def _images_sql(store: Store, dataset_ids: Iterable[str]) -> str:
+    """SELECT of the content ids of some datasets; of one without an index there are none."""
+    records = [store.catalogue.dataset(dataset_id) for dataset_id in dataset_ids]
+    parts = [f"SELECT content_id FROM ({store.manifest_sql(item)})" for item in records if item.version is not None]
+    return " UNION ".join(parts) or "SELECT NULL::VARCHAR AS content_id WHERE false"
+
+
+def _split(
+    store: Store, dataset: DatasetRecord, needed: Iterable[str], backbone_id: str, spec_id: str
+) -> tuple[list[str], set[str], float]:
+    """Content ids of a dataset's measurements that go, those that datasets in `needed` keep, and seconds that go."""
+    sql = f"""SELECT content_id, coalesce(seconds, 0) AS seconds,
+            content_id IN ({_images_sql(store, needed)}) AS is_needed
+        FROM ({store.shards_sql(backbone_id, spec_id)})
+        SEMI JOIN ({_images_sql(store, [dataset.dataset_id])}) USING (content_id)"""
+    rows = store.query(sql).to_pylist()
+    going = [row for row in rows if not row["is_needed"]]
+    staying = {row["content_id"] for row in rows if row["is_needed"]}
+    return [row["content_id"] for row in going], staying, sum(row["seconds"] for row in going)
+
+
+def _also_lost(store: Store, dataset: DatasetRecord, lost: set[str]) -> list[tuple[str, int]]:
+    """Other datasets that show images whose scores go."""
+    found = []
+    for other in store.catalogue.datasets():
+        if lost and other.dataset_id != dataset.dataset_id and other.version is not None:
+            sql = f"""SELECT count(DISTINCT content_id) AS n FROM ({store.manifest_sql(other)})
+                WHERE content_id IN (SELECT unnest($1::VARCHAR[]))"""
+            count = int(store.query(sql, [sorted(lost)])["n"][0].as_py())
+            found += [(other.name, count)] if count else []
+    return found
+
+
+def _delete_rows(folder: Path, content_ids: Sequence[str], may_go: bool) -> None:
+    """Take rows out of the shards of a folder, shard by shard, each in whole or not at all; an empty folder goes if it
+    may, which is when nobody can be writing to it.
+
+    A shard that changes gets a new name, since results are remembered by the names of the shards that they rest on.
+    """
+    doomed = pa.array(content_ids, pa.string())
+    for part in sorted(folder.glob("part-*.parquet")):
+        table = pq.read_table(part, partitioning=None)
+        rest = table.filter(pc.invert(pc.is_in(table["content_id"], value_set=doomed)))
+        if rest.num_rows == table.num_rows:
+            continue
+        if rest.num_rows:
+            sink = pa.BufferOutputStream()
+            pq.write_table(rest, sink, compression="zstd")
+            write_atomically(part, sink.getvalue().to_pybytes())
+            part.rename(part.with_name(f"part-{new_id()}.parquet"))
+        else:
+            part.unlink()
+    if may_go and not any(folder.glob("part-*.parquet")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_derived(store: Store, backbone_id: str, spec_id: str) -> None:
+    """Delete what was laid out or worked out of these scores, for whatever dataset: it is made anew when asked for."""
+    for dataset in store.catalogue.datasets():
+        for folder in store.dataset_folder(dataset.dataset_id).glob(f"**/{backbone_id}@{spec_id}"):
+            shutil.rmtree(folder, ignore_errors=True)

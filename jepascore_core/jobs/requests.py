@@ -1,0 +1,275 @@
+"""Asking for work, following it and cancelling it, from any process. No torch in here: the worker does the work."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from jepascore_core.datasets.demo import DEMO_NAME, build_demo
+from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
+from jepascore_core.errors import JepaScoreError, StoreError
+from jepascore_core.jobs import process
+from jepascore_core.jobs.queue import ring_bell
+from jepascore_core.measuring.specs import resolve_plan, resolve_spec
+from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.runs import CostProbe, Run, RunState
+from jepascore_core.storage.catalogue import new_id
+from jepascore_core.storage.store import Store
+
+#: What measures the demo, one after the other: pages show the latest of what is complete, so the one to show is last.
+DEMO_BACKBONE = "bundled:digits-vit"
+DEMO_BACKBONES = ("bundled:digits-small", DEMO_BACKBONE)
+
+
+# Datasets
+
+
+def request_dataset(
+    store: Store, name: str, source: str, options: SourceOptions | None = None, reread: bool = False
+) -> DatasetRecord:
+    """Register a dataset and ask for its index; for a known name, index its source again (only what changed is read,
+    or with `reread` every image).
+
+    Options that are left out are those of the last complete index, so that labels do not change unasked.
+
+    Raises:
+        SourceError: if the source cannot be a dataset.
+        StoreError: if the name is taken by another source.
+    """
+    location = str(source_path(source))
+    known = store.catalogue.find_dataset(name)
+    if known is not None and known.source != location:
+        raise StoreError(
+            f"The dataset {name!r} has another source: {known.source}. Choose another name, or if its images lie at "
+            f"{location} now, say so: `jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}`, or Move "
+            "on its card on the Runs page."
+        )
+    options = effective_options(known, options or SourceOptions())
+    kind = options.kind or detect_kind(location, options)
+    if known is None:
+        known = store.catalogue.add_dataset(name, location, kind, options.to_dict())
+    else:
+        asked = {"kind": kind, "options": options.to_dict()}
+        again = {"reread": new_id()} if reread else {}
+        changes = asked if known.version is None else {"wanted": {**asked, **again}}
+        store.catalogue.update_dataset(known.dataset_id, **changes)
+    return resume_dataset(store, known.dataset_id)
+
+
+def move_dataset(store: Store, name: str, source: str, root: str | None = None, anyway: bool = False) -> DatasetRecord:
+    """Ask for a dataset to be read from where its images are now; keys, decisions, recipes and scores stay.
+
+    The new source takes over once it is read and holds the images; until then, and if it does not, nothing changes.
+
+    Args:
+        store: where the dataset is.
+        name: its name or id.
+        source: its new source, of the same kind.
+        root: the new root of relative paths; one that lay in the former source is expected at the same place.
+        anyway: also if most images are not there or have other bytes.
+
+    Raises:
+        SourceError: if there is no such source.
+        UnknownNameError, DatasetNotReadyError: if there is no such dataset, or it was never read.
+    """
+    known = store.catalogue.dataset(name)
+    store.index_folder(known)
+    location = source_path(source)
+    options = SourceOptions.from_dict(known.options)
+    options = replace(options, root=root or moved_root(options.root, Path(known.source), location)).located()
+    kind = options.kind or detect_kind(location, options)
+    asked = {"kind": kind, "options": options.to_dict(), "source": str(location), "anyway": anyway}
+    store.catalogue.update_dataset(known.dataset_id, wanted=asked)
+    return resume_dataset(store, known.dataset_id)
+
+
+def moved_root(root: str | None, old: Path, new: Path) -> str | None:
+    """Where the root of relative paths is after a move: at the same place in the source, or beside a table."""
+    for before, after in ((old, new), (old.parent, new.parent)):
+        if root is not None and Path(root).is_relative_to(before):
+            return str(after / Path(root).relative_to(before))
+    return root
+
+
+def effective_options(known: DatasetRecord | None, options: SourceOptions) -> SourceOptions:
+    """How a source would be read: options that are left out are those of the dataset's last complete index."""
+    options = options.located()
+    if known is not None and known.version is not None:
+        options = options.or_else(SourceOptions.from_dict(known.options))
+    return options.or_else(SourceOptions())
+
+
+def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
+    """Ask for a dataset's index (again); what a cancelled or killed attempt had read is not read twice."""
+    store.catalogue.update_dataset(
+        dataset_id,
+        state=DatasetState.INDEXING,
+        cancel_requested=0,
+        message="Waiting for the worker",
+        heartbeat=None,
+        error=None,
+    )
+    ring_bell(store.home)
+    process.start_worker(store.home)
+    return store.catalogue.dataset(dataset_id)
+
+
+def cancel_dataset(store: Store, dataset_id: str) -> None:
+    """Ask the worker to stop indexing; what it has read so far is kept for a later attempt."""
+    store.catalogue.update_dataset(dataset_id, cancel_requested=1)
+
+
+def follow_dataset(store: Store, dataset_id: str, interval: float = 0.3) -> Iterator[DatasetRecord]:
+    """Yield the dataset's state until it is no longer being indexed.
+
+    Raises:
+        JepaScoreError: if no worker takes it up; the message says where its log is.
+    """
+    watch = process.WorkerWatch(store)
+    while True:
+        record = store.catalogue.dataset(dataset_id)
+        yield record
+        if record.state is not DatasetState.INDEXING:
+            return
+        watch.look()
+        time.sleep(interval)
+
+
+# Runs
+
+
+def request_run(
+    store: Store,
+    dataset: str,
+    backbone: BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
+) -> Run:
+    """Queue a run; asking for what is already queued or running returns that run.
+
+    `probes` and `seed` are those of sketches; `plan` says how a calibrated run or a cascade goes about it.
+
+    Raises:
+        UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
+        DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
+    """
+    record = store.catalogue.dataset(dataset)
+    if record.state is not DatasetState.INDEXING:
+        store.index_folder(record)
+    spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
+    is_open = precision == "auto"
+    run = store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan, is_open)
+    ring_bell(store.home)
+    process.start_worker(store.home)
+    return run
+
+
+def cancel_run(store: Store, run_id: str) -> None:
+    """Ask for a run to stop; a queued one is cancelled at once, a running one at its next cotangent."""
+    run = store.catalogue.run(run_id)
+    if run.state.is_active:
+        store.catalogue.update_run(run_id, cancel_requested=1)
+    if run.state is RunState.QUEUED or (run.state is RunState.RUNNING and not process.worker_is_alive(store.home)):
+        store.catalogue.update_run(run_id, state=RunState.CANCELLED, message="Cancelled")
+
+
+def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
+    """Queue an ended run again; only what no shard has is measured, and failures only if they are to be retried."""
+    run = store.catalogue.run(run_id)
+    if run.state.is_active and not run.cancel_requested:
+        return run
+    if retry_failures:
+        store.catalogue.clear_run_failures(run_id)
+    store.catalogue.update_run(
+        run_id, state=RunState.QUEUED, cancel_requested=0, rate=None, finished_at=None, message="Waiting for the worker"
+    )
+    ring_bell(store.home)
+    process.start_worker(store.home)
+    return store.catalogue.run(run_id)
+
+
+def forget_run(store: Store, run_id: str) -> None:
+    """Forget a run that ended without measuring anything itself, with its failures; measurements stay where they are.
+
+    Raises:
+        UnknownNameError: if there is no such run.
+        JepaScoreError: for one that is under way or has measured something, which a recipe or a close-up may rest on.
+    """
+    run = store.catalogue.run(run_id)
+    if run.state.is_active:
+        raise JepaScoreError(f"Run {run_id} is {run.state}: cancel it first.")
+    if not run.can_be_forgotten:
+        raise JepaScoreError(f"Run {run_id} stays, since it says how its scores were measured.")
+    store.catalogue.remove_run(run_id)
+
+
+def follow_run(store: Store, run_id: str, interval: float = 0.3) -> Iterator[Run]:
+    """Yield the run's state until it is no longer active.
+
+    Raises:
+        JepaScoreError: if no worker takes it up; the message says where its log is.
+    """
+    watch = process.WorkerWatch(store)
+    while True:
+        run = store.catalogue.run(run_id)
+        yield run
+        if not run.state.is_active:
+            return
+        watch.look()
+        time.sleep(interval)
+
+
+def request_probe(
+    store: Store,
+    dataset: str,
+    backbone: BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
+) -> CostProbe:
+    """Ask the worker what a run would cost; options as in `request_run`.
+
+    Raises:
+        UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    record = store.catalogue.dataset(dataset)
+    store.index_folder(record)
+    spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
+    probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan, precision == "auto")
+    ring_bell(store.home)
+    process.start_worker(store.home)
+    return probe
+
+
+def request_demo(store: Store) -> tuple[Run, ...]:
+    """Make the embedded demo, add it, and measure it with each of the bundled encoders; nothing is asked for twice.
+
+    The runs are in the order in which they are measured.
+
+    Raises:
+        JepaScoreError: if the home folder cannot be written.
+    """
+    table = build_demo(store.home / "demo")
+    known = store.catalogue.find_dataset(DEMO_NAME)
+    if known is None or known.version is None:
+        known = request_dataset(store, DEMO_NAME, str(table))
+    oldest_first = reversed(store.catalogue.runs(known.dataset_id))
+    earlier: dict[str, Run] = {}
+    for run in oldest_first:
+        earlier.setdefault(run.backbone.name, run)
+    return tuple(earlier.get(name) or request_run(store, DEMO_NAME, BackboneRef(name)) for name in DEMO_BACKBONES)

@@ -1,0 +1,62 @@
+"""Archives that come in through a browser: kept in the home folder, named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import IO
+
+from jepascore_core.datasets.sources import SourceOptions
+from jepascore_core.errors import JepaScoreError, StoreError
+from jepascore_core.formatting import plural
+from jepascore_core.jobs.requests import move_dataset, request_dataset
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.storage.catalogue import new_id
+from jepascore_core.storage.store import Store
+from jepascore_core.storage.uploaded_files import forget_upload, uploads_folder
+
+_CHUNK_BYTES = 2**20
+
+
+def request_upload(
+    store: Store, name: str, upload: IO[bytes], options: SourceOptions | None = None, replace: bool = False
+) -> DatasetRecord:
+    """Keep an uploaded zip and ask for its index; a dataset of this name gets its images only with `replace`.
+
+    Raises:
+        StoreError: if there is a dataset of this name with other images, which nobody asked to replace.
+        SourceError: if the archive cannot be a dataset. Nothing is kept of it then.
+    """
+    path = _keep(store, upload)
+    known = store.catalogue.find_dataset(name)
+    try:
+        if known is None or known.source == str(path):
+            return request_dataset(store, name, str(path), options)
+        if not replace:
+            raise StoreError(
+                f"There is a dataset named {name!r} already, with {plural(known.num_indexed, 'sample')} of "
+                "other images. Choose another name, or tick that its images are to be replaced."
+            )
+        return move_dataset(store, name, str(path), anyway=True)
+    except JepaScoreError:
+        forget_upload(store.home, str(path), store.catalogue.datasets())
+        raise
+
+
+def _keep(store: Store, upload: IO[bytes]) -> Path:
+    """The file of an upload: the same archive is kept once, and another one never takes its place."""
+    folder = uploads_folder(store.home)
+    folder.mkdir(exist_ok=True)
+    arriving, digest = folder / f"{new_id()}.tmp", hashlib.sha256()
+    try:
+        with arriving.open("wb") as sink:
+            while chunk := upload.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                sink.write(chunk)
+        path = folder / f"{digest.hexdigest()[:32]}.zip"
+        # What is there has the same bytes: an index of it may be under way, and its time must stay.
+        if not path.exists():
+            arriving.replace(path)
+    finally:
+        arriving.unlink(missing_ok=True)
+    return path.resolve()

@@ -1,0 +1,1 @@
+"""Measure images: estimators, precision, the pipeline from pending images to shards."""

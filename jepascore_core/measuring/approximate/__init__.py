@@ -1,0 +1,1 @@
+"""Calibrated runs and cascades: predict most scores, measure the rest exactly."""

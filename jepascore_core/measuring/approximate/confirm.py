@@ -1,0 +1,128 @@
+"""The cascade: exact scores of the images that could matter, until nothing that is not exact could."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from jepascore_core.measuring.approximate.calibration import Array, bounds
+from jepascore_core.measuring.approximate.cascade import Codes, Mask, needed_for_cut, needed_for_lists, num_below
+from jepascore_core.measuring.approximate.context import Context
+from jepascore_core.measuring.approximate.fits import Fits
+from jepascore_core.measuring.estimators import prepare
+from jepascore_core.records.approximation import ApproximationPlan, CascadeReport
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The dataset's scored samples in the order of their keys. [N] each; `classes` are numbers from 0.
+
+    `score` is exact where `is_exact`, else predicted; `lower` and `upper` are the intervals that go with it.
+    """
+
+    content_id: np.ndarray
+    classes: Codes
+    score: Array
+    lower: Array
+    upper: Array
+    is_exact: Mask
+
+
+def confirm(context: Context, fits: Fits) -> None:
+    """Measure exactly what the lists of the plan need, round by round, and report what it took."""
+    tally, plan, spec = context.tally, context.plan, fits.spec.exact
+    samples = _read(context, fits)
+    engine = prepare(context.backbone, spec)
+    report = tally.report.cascade if tally.report and tally.report.cascade else _begin(context, samples)
+    impossible = tally.failed_ids & set(samples.content_id[~samples.is_exact])
+    # What an earlier attempt has confirmed was work of this run, too.
+    confirmed = len(context.having(spec)) - report.num_known
+    extra = confirmed + len(impossible)
+    tally.open(tally.total + extra, tally.measured + confirmed, tally.failed + len(impossible))
+    while True:
+        usable = ~np.isin(samples.content_id, list(impossible))
+        needed = set(samples.content_id[_needed(samples, fits, plan, usable)])
+        _keep(context, report)
+        if not needed:
+            break
+        tally.total += len(needed)
+        report = replace(report, num_rounds=report.num_rounds + 1)
+        message = f"Confirming exactly what could be on a list, round {report.num_rounds}: {len(needed):,} images"
+        pending = context.pending(needed)
+        tally.measure(context.store, context.backbone, spec, pending, message, passes=context.dimension, engine=engine)
+        samples, inside, found = _learn(context, samples, spec.spec_id, needed)
+        impossible |= needed - found
+        report = replace(
+            report,
+            num_confirmed=len(context.having(spec)) - report.num_known,
+            num_checked=report.num_checked + len(found),
+            num_inside=report.num_inside + inside,
+        )
+    is_open = _needed(samples, fits, plan, np.ones(len(samples.score), dtype=bool)).any()
+    _keep(context, replace(report, is_settled=not is_open))
+
+
+def _begin(context: Context, samples: Samples) -> CascadeReport:
+    num_known = len(context.having(context.spec.exact))
+    return CascadeReport(_num_lists(samples, context.plan), num_known, 0, 0, 0, 0, is_settled=False)
+
+
+def _keep(context: Context, report: CascadeReport) -> None:
+    assert context.tally.report is not None
+    context.tally.conclude(replace(context.tally.report, cascade=report))
+
+
+def _read(context: Context, fits: Fits) -> Samples:
+    scored = context.store.scored_sql(context.dataset, context.backbone_id, fits.spec.spec_id)
+    table = context.store.query(
+        "SELECT content_id, dense_rank() OVER (ORDER BY label) - 1 AS class, score, lower, upper, is_exact "
+        f"FROM ({scored}) ORDER BY sample_key"
+    )
+    names = ("content_id", "class", "score", "lower", "upper", "is_exact")
+    ids, classes, *numbers = (table[name].to_numpy(zero_copy_only=False) for name in names)
+    return Samples(ids.astype(str), classes.astype(np.int64), *numbers)
+
+
+def _num_lists(samples: Samples, plan: ApproximationPlan) -> int:
+    """Lists that hold less than their whole group: those of the dataset and, where there are several, of each class."""
+    sizes = [len(samples.score), *(np.bincount(samples.classes) if samples.classes.any() else ())]
+    lists = 2 * sum(int(size) > plan.top for size in sizes) if plan.top is not None else 0
+    return lists + (plan.cut is not None)
+
+
+def _needed(samples: Samples, fits: Fits, plan: ApproximationPlan, usable: Mask) -> Mask:
+    """Which samples the next round measures. [N]."""
+    chosen = np.zeros(len(samples.score), dtype=bool)
+    places = np.flatnonzero(usable)
+    known, classes = samples.is_exact[places], samples.classes[places]
+    if plan.top is not None:
+        # A list is wrong only if one of its own members was left out: the error is shared out among them.
+        lower, upper = _bounds(samples, fits, (1 - plan.confidence) / plan.top)
+        for groups in (np.zeros_like(classes), classes):
+            chosen[places] |= needed_for_lists(lower[places], upper[places], known, groups, plan.top)
+    if plan.cut is not None:
+        lower, upper = _bounds(samples, fits, 1 - plan.confidence)
+        chosen[places] |= needed_for_cut(lower[places], upper[places], known, num_below(plan.cut, len(places)))
+    return chosen
+
+
+def _bounds(samples: Samples, fits: Fits, level: float) -> tuple[Array, Array]:
+    lower, upper = bounds(fits.rank, samples.score, level)
+    return np.where(samples.is_exact, samples.score, lower), np.where(samples.is_exact, samples.score, upper)
+
+
+def _learn(context: Context, samples: Samples, spec_id: str, asked: set[str]) -> tuple[Samples, int, set[str]]:
+    """The samples with the exact scores of a round, how many of them lay inside their interval, and whose they are."""
+    shards = context.store.shards_sql(context.backbone_id, spec_id)
+    rows = context.store.query(
+        f"SELECT content_id, score FROM ({shards}) WHERE content_id IN (SELECT unnest($1))", [sorted(asked)]
+    ).to_pylist()
+    exact = {row["content_id"]: row["score"] for row in rows}
+    score, is_exact, inside = samples.score.copy(), samples.is_exact.copy(), set()
+    for place in np.flatnonzero(np.isin(samples.content_id, list(exact))):
+        content_id = samples.content_id[place]
+        score[place], is_exact[place] = exact[content_id], True
+        if samples.lower[place] <= score[place] <= samples.upper[place]:
+            inside.add(content_id)
+    return replace(samples, score=score, is_exact=is_exact), len(inside), set(exact)

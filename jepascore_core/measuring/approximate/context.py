@@ -1,0 +1,70 @@
+"""What a calibrated run is about: a dataset's images, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from jepascore_core.backbones.backbone import Backbone
+from jepascore_core.measuring.loading import PendingImage
+from jepascore_core.measuring.tally import Tally
+from jepascore_core.records.approximation import ApproximationPlan, nested_sizes
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.storage.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One run. `images` and `labels` by content id; an image in several classes has the first of their labels."""
+
+    store: Store
+    backbone: Backbone
+    dataset: DatasetRecord
+    spec: MeasurementSpec
+    plan: ApproximationPlan
+    tally: Tally
+    images: dict[str, PendingImage]
+    labels: dict[str, str | None]
+
+    @property
+    def backbone_id(self) -> str:
+        """Id of the backbone."""
+        return self.backbone.info.backbone_id
+
+    @property
+    def dimension(self) -> int:
+        """K."""
+        return self.backbone.info.dimension
+
+    @property
+    def nested(self) -> MeasurementSpec:
+        """Sketches of every size that is compared."""
+        return self.spec.nested(nested_sizes(self.dimension)[-1])
+
+    def having(self, spec: MeasurementSpec) -> set[str]:
+        """Content ids of the dataset's images that were measured under a spec."""
+        sql = f"SELECT content_id FROM ({self.store.shards_sql(self.backbone_id, spec.spec_id)})"
+        return self.images.keys() & set(self.store.query(sql)["content_id"].to_pylist())
+
+    def pending(self, content_ids: Collection[str]) -> list[PendingImage]:
+        """Images to measure, in the order of their content ids, without those that have failed."""
+        return [self.images[item] for item in sorted(content_ids) if item not in self.tally.failed_ids]
+
+
+def open_context(
+    store: Store,
+    backbone: Backbone,
+    dataset: DatasetRecord,
+    spec: MeasurementSpec,
+    plan: ApproximationPlan,
+    tally: Tally,
+) -> Context:
+    """Read the dataset's distinct images."""
+    rows = store.query(
+        "SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri, min(label) AS label "
+        f"FROM ({store.manifest_sql(dataset)}) GROUP BY content_id"
+    ).to_pylist()
+    labels = {row["content_id"]: row.pop("label") for row in rows}
+    images = {row["content_id"]: PendingImage(**row) for row in rows}
+    return Context(store, backbone, dataset, spec, plan, tally, images, labels)

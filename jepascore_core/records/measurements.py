@@ -1,0 +1,76 @@
+"""A measurement and what it depends on besides the image and the backbone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from jepascore_core.records.canonical import JsonRecord, short_hash
+from jepascore_core.records.engine_version import engine_version
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementSpec(JsonRecord):
+    """Which numbers are taken of each image: estimator, precision and, for a sketch, number of probes and seed.
+
+    "nested" stands for sketches of every size up to `probes` in one. `calibration` is the hash of what else a
+    calibrated score depends on: the calibration images, the coverage of the intervals, the version of the fit.
+    """
+
+    estimator: str = "exact"
+    precision: str = "float32"
+    probes: int | None = None
+    seed: int = 0
+    engine_version: int = 0  # stands for today's
+    calibration: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.engine_version:
+            object.__setattr__(self, "engine_version", engine_version(self.precision))
+
+    @property
+    def spec_id(self) -> str:
+        """Readable name plus hash; the folder of this spec's shards."""
+        values = self.to_dict()
+        if self.calibration is None:
+            del values["calibration"]  # specs without one keep the ids that they had before there were any
+        return f"{self.estimator}-{self.precision}-{short_hash(values, 8)}"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its score is the JEPA-SCORE itself rather than something that tells of it."""
+        return self.estimator == "exact"
+
+    @property
+    def exact(self) -> MeasurementSpec:
+        """Exact scores from passes of the same kind."""
+        return MeasurementSpec("exact", self.precision, engine_version=self.engine_version)
+
+    def sketch(self, probes: int | None = None) -> MeasurementSpec:
+        """Sketches from passes of the same kind and with the same seed, by default of the same size."""
+        return MeasurementSpec("sketch", self.precision, probes or self.probes, self.seed, self.engine_version)
+
+    def nested(self, probes: int) -> MeasurementSpec:
+        """Sketches of every size up to `probes`, from passes of the same kind and with the same seed."""
+        return MeasurementSpec("nested", self.precision, probes, self.seed, self.engine_version)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """One image under one backbone and spec.
+
+    `log_singular_values` [K] descending, natural logarithms ([r] for a sketch, one after the other for nested ones);
+    `embedding` [K]; scores in nats, `seconds` its share of the batch's time. `features` [F] cost nothing beyond the
+    forward pass and tell of the score; the last one is the logarithm of the embedding's length.
+    """
+
+    content_id: str
+    log_singular_values: npt.NDArray[np.float32]
+    rank: int
+    score: float
+    score_paper: float
+    embedding: npt.NDArray[np.float16]
+    seconds: float
+    features: npt.NDArray[np.float32] | None = None

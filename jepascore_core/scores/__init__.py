@@ -1,0 +1,1 @@
+"""Sets of scores, their tables and their coverage."""

@@ -1,0 +1,126 @@
+"""How much of a dataset has scores, and whether anything is left to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jepascore_core.formatting import plural
+from jepascore_core.records.runs import Run
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import (
+    ScoreSet,
+    manifest_sql,
+    table_of,
+    what_is_read,
+)
+from jepascore_core.scores.tables import table_sql
+from jepascore_core.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Samples of a dataset under one backbone and spec: with a score, failed when a run tried them, and all."""
+
+    num_scored: int
+    num_failed: int
+    num_samples: int
+
+    @property
+    def num_pending(self) -> int:
+        """Samples that were not tried yet."""
+        return self.num_samples - self.num_scored - self.num_failed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that can be measured is: a run would have nothing to do."""
+        return self.num_pending <= 0
+
+
+def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
+    """Count the samples with a measurement, and all."""
+
+    def count() -> tuple[int, int]:
+        table = table_of(store, scores)
+        if table is not None:
+            sql = f"SELECT count(rank) AS num_scored, count(*) AS num_samples FROM ({table_sql(table, 'rank')})"
+        else:
+            measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+            sql = f"""
+                WITH manifest AS (SELECT content_id FROM ({manifest_sql(store, scores.dataset_id)}))
+                SELECT count(*) AS num_scored, (SELECT count(*) FROM manifest) AS num_samples
+                FROM manifest SEMI JOIN ({measured}) USING (content_id)
+            """
+        (row,) = store.query(sql).to_pylist()
+        return row["num_scored"], row["num_samples"]
+
+    key = "coverage", scores.dataset_id, scores.backbone_id, scores.spec_id, what_is_read(store, scores)
+    return remembered(store, key, count)
+
+
+def full_coverage(store: Store, scores: ScoreSet, runs: Sequence[Run] | None = None) -> Coverage:
+    """Count scored, failed and all samples; `runs` are those of the catalogue, for a caller that has them.
+
+    An image that failed in any dataset's run failed here, too: it is the same bytes under the same backbone.
+    """
+    num_scored, num_samples = coverage(store, scores)
+    if num_scored == num_samples:
+        return Coverage(num_scored, 0, num_samples)
+    measured = scores.backbone_id, scores.spec_id
+    tried = [run for run in (store.catalogue.runs() if runs is None else runs) if measured_by(run) == measured]
+    failures = [failure for run in tried if run.num_failed for failure in store.catalogue.run_failures(run.run_id)]
+    failed = sorted({failure.content_id for failure in failures if failure.content_id})
+    return Coverage(num_scored, _num_failed(store, scores, failed) if failed else 0, num_samples)
+
+
+def measured_by(run: Run) -> tuple[str, str] | None:
+    """Backbone id and spec id of a run's scores; None while its backbone was never loaded."""
+    return (run.backbone_id, run.result_spec_id) if run.backbone_id else None
+
+
+def _num_failed(store: Store, scores: ScoreSet, failed: Sequence[str]) -> int:
+    def count() -> int:
+        sql = f"""SELECT count(*) AS n FROM ({manifest_sql(store, scores.dataset_id)})
+            WHERE content_id IN (SELECT unnest($1::VARCHAR[])) AND content_id NOT IN (SELECT content_id FROM
+                ({store.measurements_sql(scores.backbone_id, scores.spec_id)}))"""
+        return int(store.query(sql, [list(failed)])["n"][0].as_py())
+
+    key = "failed", scores, what_is_read(store, scores), tuple(failed)
+    return remembered(store, key, count)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialScores:
+    """Scores that are not complete, and the way on.
+
+    `run` is the newest run of the dataset that measured them: under way, or to be resumed; None where the scores come
+    from runs of other datasets with the same images.
+    """
+
+    scores: ScoreSet
+    coverage: Coverage
+    run: Run | None
+
+    @property
+    def text(self) -> str:
+        """How many images are scored: "18 of 720 images scored, 2 failed"."""
+        found = self.coverage
+        text = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} scored"
+        return f"{text}, {found.num_failed:,} failed" if found.num_failed else text
+
+
+def partial_scores(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[PartialScores, ...]:
+    """Find those of some score sets that lack images which a run could measure."""
+    runs = store.catalogue.runs()
+    found = []
+    for scores in dict.fromkeys(score_sets):
+        counted = full_coverage(store, scores, runs)
+        if not counted.is_complete:
+            measured = scores.backbone_id, scores.spec_id
+            own = (run for run in runs if run.dataset_id == scores.dataset_id and measured_by(run) == measured)
+            found.append(PartialScores(scores, counted, next(own, None)))
+    return tuple(found)
+
+
+#: Correlations of fewer samples are noise: of 18 unrelated ones every twentieth pair shows 0.47 or more.
+MIN_COMMON = 30

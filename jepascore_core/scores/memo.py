@@ -1,0 +1,72 @@
+"""Results that stay true as long as their key does: counts of an index, views of unchanged shards."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from jepascore_core.storage.store import Store
+
+T = TypeVar("T")
+
+#: Results kept for a store; the longest unused one goes first.
+MAX_RESULTS = 256
+
+_kept: weakref.WeakKeyDictionary[Store, OrderedDict[Hashable, Any]] = weakref.WeakKeyDictionary()
+_making: weakref.WeakKeyDictionary[Store, dict[Hashable, Future[Any]]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def remembered(store: Store, key: Hashable, make: Callable[[], T]) -> T:
+    """The result of `make`, or the one that was made for the same key. The key names everything that it depends on.
+
+    Whoever asks while another thread makes it waits for that.
+    """
+    with _lock:
+        results, making = _kept.setdefault(store, OrderedDict()), _making.setdefault(store, {})
+        if key in results:
+            results.move_to_end(key)
+            found: T = results[key]
+            return found
+        other = making.get(key)
+        mine: Future[Any] = Future()
+        if other is None:
+            making[key] = mine
+    if other is not None:
+        awaited: T = other.result()
+        return awaited
+    try:
+        made = make()
+    except BaseException as error:
+        with _lock:
+            del making[key]
+        mine.set_exception(error)
+        raise
+    with _lock:
+        del making[key]
+        results[key] = made
+        results.move_to_end(key)
+        while len(results) > MAX_RESULTS:
+            results.popitem(last=False)
+    mine.set_result(made)
+    return made
+
+
+def look_ahead(*views: Callable[[], object]) -> None:
+    """Begin with views that a page will ask for further down, each of which remembers its result.
+
+    What goes wrong is told to the page when it asks itself.
+    """
+
+    def look() -> None:
+        for view in views:
+            with contextlib.suppress(Exception):
+                view()
+
+    # Not a daemon: one that Python stops in the midst of DuckDB or faiss takes the process down with an abort.
+    threading.Thread(target=look, name="look ahead").start()

@@ -1,0 +1,145 @@
+"""What a view is asked about: the scores of one dataset under one backbone, measurement spec and definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jepascore_core.score import Definition
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.tables import content_version, num_rows, score_table, table_sql
+from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN
+from jepascore_core.storage.store import Store
+
+#: A class of a dataset; None is the class of the samples without a label.
+Label = str | None
+
+#: What a query must select for `to_scored_samples`.
+SAMPLE_FIELDS = (
+    "sample_key, content_id, label, split, score, class_percentile, percentile, rank, lower, upper, is_exact"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSet:
+    """Names one set of comparable scores; hashable, so that it can be part of a cache key."""
+
+    dataset_id: str
+    backbone_id: str
+    spec_id: str
+    definition: Definition = "rank"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSample:
+    """A measured sample. `score` in nats, higher = more likely; percentiles in (0, 100), within class and dataset.
+
+    `rank` is the numerical rank of its Jacobian. The exact score lies between `lower` and `upper`: both are the score
+    where it `is_exact`, None where nobody knows.
+    """
+
+    sample_key: str
+    content_id: str
+    label: Label
+    split: str | None
+    score: float
+    class_percentile: float
+    percentile: float
+    rank: int
+    lower: float | None = None
+    upper: float | None = None
+    is_exact: bool = True
+
+
+def to_scored_samples(rows: Iterable[dict[str, Any]]) -> tuple[ScoredSample, ...]:
+    """Rows that have (at least) the columns of `SAMPLE_FIELDS`; the interval may be left out."""
+    names = ScoredSample.__slots__
+    return tuple(ScoredSample(**{name: row[name] for name in names if name in row}) for row in rows)
+
+
+def freshness(store: Store, scores: ScoreSet) -> str:
+    """Changes whenever the index or the shards behind a score set change: the part of a cache key that says so."""
+    return content_version(store, store.catalogue.dataset(scores.dataset_id), scores.backbone_id, scores.spec_id)
+
+
+def what_is_read(store: Store, scores: ScoreSet) -> str:
+    """Like `freshness`, of what the SELECTs below read: while a run goes on that may be older than the shards."""
+    table = table_of(store, scores)
+    return table.stem if table is not None else freshness(store, scores)
+
+
+def table_of(store: Store, scores: ScoreSet) -> Path | None:
+    """The score table that the SELECTs below read, if they do not read the shards."""
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    return score_table(store, dataset, scores.backbone_id, scores.spec_id)
+
+
+def tables_of(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[Path, ...]:
+    """Score tables of these sets of one dataset, with the same samples in the same rows; () unless all have one."""
+    found = [table for scores in score_sets if (table := table_of(store, scores)) is not None]
+    fit = len(found) == len(score_sets) and len({num_rows(table) for table in found}) == 1
+    return tuple(found) if fit else ()
+
+
+def scored_sql(store: Store, scores: ScoreSet) -> str:
+    """SELECT of the measured samples; see `Store.scored_sql`. Large datasets are read from their score table.
+
+    Raises:
+        UnknownNameError: if there is no such dataset.
+        DatasetNotReadyError: if it has no index yet.
+    """
+    table = table_of(store, scores)
+    if table is not None:
+        return f"SELECT * FROM ({table_sql(table, scores.definition)}) WHERE score IS NOT NULL"
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    return store.scored_sql(dataset, scores.backbone_id, scores.spec_id, scores.definition)
+
+
+def covered_sql(store: Store, scores: ScoreSet) -> str:
+    """SELECT of all samples, measured or not: manifest columns, `rank`, `score` and its interval (NULL where not
+    measured)."""
+    table = table_of(store, scores)
+    if table is not None:
+        return table_sql(table, scores.definition)
+    column, (lower, upper) = SCORE_COLUMN[scores.definition], INTERVAL_COLUMNS[scores.definition]
+    return f"""
+        SELECT manifest.*, measured.* EXCLUDE (content_id)
+        FROM ({manifest_sql(store, scores.dataset_id)}) AS manifest
+        LEFT JOIN (
+            SELECT content_id, rank, {column} AS score, {lower} AS lower, {upper} AS upper, is_exact
+            FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
+        ) AS measured USING (content_id)
+    """
+
+
+def manifest_sql(store: Store, dataset_id: str) -> str:
+    """SELECT of a dataset's manifest, by its id."""
+    return store.manifest_sql(store.catalogue.dataset(dataset_id))
+
+
+def has_labels(store: Store, dataset_id: str) -> bool:
+    """Whether any sample of a dataset has a label; without one there is a single class, "(all)"."""
+
+    def look() -> bool:
+        sql = f"SELECT count(label) > 0 AS found FROM ({manifest_sql(store, dataset_id)})"
+        return bool(store.query(sql)["found"][0].as_py())
+
+    return remembered(store, ("has labels", dataset_id, store.catalogue.dataset(dataset_id).version), look)
+
+
+def label_filter(
+    labels: Sequence[Label] | None, first: int = 1, column: Literal["label", "split", "grp"] = "label"
+) -> tuple[str, list[Any]]:
+    """SQL condition "label is one of `labels`", never NULL, with its parameters from `first` on; None = every class.
+
+    The same for splits, or groups of either, with that `column`.
+    """
+    if labels is None:
+        return "true", []
+    named = [label for label in labels if label is not None]
+    # Written so that DuckDB skips the parts of a file that hold other classes; a CASE would have it read everything.
+    is_one = f"{column} IN ({', '.join(f'${first + i}' for i in range(len(named)))})" if named else "false"
+    condition = f"{column} IS NULL OR {is_one}" if None in labels else f"{column} IS NOT NULL AND {is_one}"
+    return f"({condition})", named

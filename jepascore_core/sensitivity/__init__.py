@@ -1,0 +1,1 @@
+"""What an encoder is sensitive to in one image."""

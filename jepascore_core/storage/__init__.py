@@ -1,0 +1,1 @@
+"""Everything at rest: catalogue, shards, atomic writes, migrations."""

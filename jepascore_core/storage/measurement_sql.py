@@ -1,0 +1,97 @@
+"""The schema of measurements and the SQL that reads scores from shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from jepascore_core.score import TAIL_DROPS_ONE_IN, TOP_K, Definition
+
+MEASUREMENT_SCHEMA = pa.schema(
+    [
+        ("content_id", pa.string()),
+        ("log_singular_values", pa.list_(pa.float32())),
+        ("rank", pa.int32()),
+        ("score", pa.float64()),
+        ("score_paper", pa.float64()),
+        ("embedding", pa.list_(pa.float16())),
+        ("seconds", pa.float64()),
+        ("features", pa.list_(pa.float32())),
+    ]
+)
+
+
+#: Rows of a calibrated spec: predictions. What else is known of the image is in the shards of its sketch.
+CALIBRATED_SCHEMA = pa.schema(
+    [
+        ("content_id", pa.string()),
+        ("rank", pa.int32()),
+        *((name, pa.float64()) for name in ("score", "lower", "upper", "score_paper", "lower_paper", "upper_paper")),
+    ]
+)
+
+
+SCORE_COLUMN: dict[Definition, str] = {
+    "rank": "score", "paper": "score_paper", "tail": "score_tail", "top": "score_top",
+}  # fmt: skip
+
+
+#: Ends of the interval that holds the exact score.
+INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
+    "rank": ("lower", "upper"),
+    "paper": ("lower_paper", "upper_paper"),
+    "tail": ("lower_tail", "upper_tail"),
+    "top": ("lower_top", "upper_top"),
+}
+
+
+#: What other definitions sum of a stored spectrum, as in `score_of_log_spectrum`: from the first index to the last.
+_SUMMED = {
+    "tail": f"[(rank + {TAIL_DROPS_ONE_IN - 1}) // {TAIL_DROPS_ONE_IN} + 1 : rank]",
+    "top": f"[1 : least(rank, {TOP_K})]",
+}
+
+
+_NO_SHARDS = (
+    "SELECT NULL::VARCHAR AS content_id, NULL::FLOAT[] AS log_singular_values, NULL::INTEGER AS rank, "
+    "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds, "
+    "NULL::FLOAT[] AS features WHERE false"
+)
+
+
+def parquet_sql(paths: Sequence[Path], options: str = "union_by_name = true") -> str:
+    """SELECT of all rows of some files, by the names of their columns, or with other options of DuckDB's."""
+    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"SELECT * FROM read_parquet([{quoted}], {options})"
+
+
+def _with_other_definitions(measured: str) -> str:
+    sums = ", ".join(
+        "CASE WHEN log_singular_values IS NOT NULL "
+        f"THEN coalesce(list_sum(log_singular_values{part}::DOUBLE[]), 0) END AS score_{name}"
+        for name, part in _SUMMED.items()
+    )
+    ends = ", ".join(
+        f"CASE WHEN is_exact THEN score_{name} END AS {end}"
+        for name in _SUMMED
+        for end in (f"lower_{name}", f"upper_{name}")
+    )
+    return f"SELECT *, {ends} FROM (SELECT *, {sums} FROM ({measured}))"
+
+
+def _calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
+    """Calibrated rows with the exact score in the place of the predicted one where there is one."""
+    columns = {"score": ("score", "lower", "upper"), "score_paper": ("score_paper", "lower_paper", "upper_paper")}
+    scores = ", ".join(
+        f"coalesce(exact.{score}, calibrated.{name}) AS {name}" for score, names in columns.items() for name in names
+    )
+    return f"""
+        SELECT content_id, exact.log_singular_values, coalesce(exact.rank, calibrated.rank) AS rank, {scores},
+            coalesce(exact.embedding, sketch.embedding) AS embedding,
+            coalesce(exact.seconds, sketch.seconds) AS seconds,
+            coalesce(exact.features, sketch.features) AS features, exact.score IS NOT NULL AS is_exact
+        FROM ({calibrated}) AS calibrated LEFT JOIN ({exact}) AS exact USING (content_id)
+            LEFT JOIN ({sketch}) AS sketch USING (content_id)
+    """

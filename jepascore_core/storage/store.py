@@ -1,0 +1,311 @@
+"""The home folder: Parquet shards of measurements, read through DuckDB, and the catalogue beside them.
+
+A shard is written under a temporary name, flushed and renamed: a reader sees all of it or none. Readers glob, so any
+number of processes read while one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.errors import DatasetNotReadyError, StoreError
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurements import Measurement, MeasurementSpec
+from jepascore_core.score import RANK_TOLERANCE, Definition
+from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.storage.catalogue import Catalogue, new_id
+from jepascore_core.storage.home import home_folder
+from jepascore_core.storage.measurement_sql import (
+    _NO_SHARDS,
+    INTERVAL_COLUMNS,
+    MEASUREMENT_SCHEMA,
+    SCORE_COLUMN,
+    _calibrated_sql,
+    _with_other_definitions,
+    parquet_sql,
+)
+from jepascore_core.storage.ties import comparable, midrank
+from jepascore_core.storage.uploaded_files import forget_upload
+
+
+class Store:
+    """One home folder. Cheap to make; safe to share between threads."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or home_folder()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.catalogue = Catalogue(self.home / "catalogue.sqlite")
+        self._duckdb = duckdb.connect(":memory:", config={"threads": str(max(1, os.cpu_count() or 1))})
+        # Footers of shards and tables are read once, not by every query, which saves half of the shorter ones' time.
+        self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
+
+    # Where things are
+
+    @property
+    def thumbs_folder(self) -> Path:
+        """Root of the thumbnails."""
+        return self.home / "thumbs"
+
+    def dataset_folder(self, dataset_id: str) -> Path:
+        """Folder of everything of one dataset: its index versions and what was unpacked for it."""
+        return self.home / "datasets" / dataset_id
+
+    def index_folder(self, dataset: DatasetRecord) -> Path:
+        """Folder of the dataset's current index.
+
+        Raises:
+            DatasetNotReadyError: if no index was completed yet.
+        """
+        if dataset.version is None:
+            raise DatasetNotReadyError(
+                f"The dataset {dataset.name!r} is not indexed yet ({dataset.state}). "
+                "Wait for its index to complete, or resume it on the Runs page or with `jepascore add`."
+            )
+        return self.dataset_folder(dataset.dataset_id) / dataset.version
+
+    def remove_dataset(self, dataset: DatasetRecord) -> None:
+        """Forget a dataset: its catalogue rows, index and unpacked archive. Source images are not touched."""
+        self.catalogue.remove_dataset(dataset.dataset_id)
+        shutil.rmtree(self.dataset_folder(dataset.dataset_id), ignore_errors=True)
+        forget_upload(self.home, dataset.source, self.catalogue.datasets())
+
+    def measurement_folder(self, backbone_id: str, spec_id: str) -> Path:
+        """Folder of the shards of one backbone under one measurement spec."""
+        return self.home / "measurements" / backbone_id / spec_id
+
+    # Measurements
+
+    def write_measurements(self, backbone_id: str, spec: MeasurementSpec, rows: Sequence[Measurement]) -> Path:
+        """Write one shard; visible in whole or not at all. Returns its path."""
+        columns = {name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names}
+        return self.write_shard(backbone_id, spec, pa.table(columns, schema=MEASUREMENT_SCHEMA))
+
+    def write_shard(self, backbone_id: str, spec: MeasurementSpec, table: pa.Table) -> Path:
+        """Write a table of `MEASUREMENT_SCHEMA`, or of `CALIBRATED_SCHEMA` for a calibrated spec, as one shard."""
+        folder = self.measurement_folder(backbone_id, spec.spec_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        spec_file = folder / "spec.json"
+        if not spec_file.exists():
+            write_atomically(spec_file, json.dumps(spec.to_dict(), indent=2).encode())
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        path = folder / f"part-{new_id()}.parquet"
+        write_atomically(path, sink.getvalue().to_pybytes())
+        return path
+
+    def measured_specs(self) -> list[tuple[str, str]]:
+        """Pairs (backbone id, spec id) that have scores. Nested sketches serve calibrations; they are not scores."""
+        return [pair for pair in self._stored_specs() if not pair[1].startswith("nested-")]
+
+    def _stored_specs(self) -> list[tuple[str, str]]:
+        parts = (self.home / "measurements").glob("*/*/part-*.parquet")
+        return sorted({(part.parent.parent.name, part.parent.name) for part in parts})
+
+    def spec(self, backbone_id: str, spec_id: str) -> MeasurementSpec:
+        """The measurement spec of a folder of shards."""
+        path = self.measurement_folder(backbone_id, spec_id) / "spec.json"
+        return MeasurementSpec.from_dict(json.loads(path.read_text()))
+
+    def spectrum(self, backbone_id: str, spec_id: str, content_id: str) -> npt.NDArray[np.float64] | None:
+        """Singular values of one image, [K] descending, or None if it was not measured."""
+        rows = self.query(
+            f"SELECT log_singular_values FROM ({self.measurements_sql(backbone_id, spec_id)}) WHERE content_id = ?",
+            [content_id],
+        ).to_pylist()
+        return np.exp(np.asarray(rows[0]["log_singular_values"], dtype=np.float64)) if rows else None
+
+    # Reading with SQL
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Run one DuckDB query, from any thread.
+
+        Raises:
+            StoreError: if a file of the home folder cannot be read.
+        """
+        try:
+            return self._duckdb.cursor().sql(sql, params=list(parameters)).to_arrow_table()
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
+
+    def stream(self, sql: str, parameters: Sequence[Any] = (), rows: int = 16_384) -> Iterator[pa.RecordBatch]:
+        """Like `query`, but batch by batch: for results that need not be in memory as a whole.
+
+        Raises:
+            StoreError: if a file of the home folder cannot be read.
+        """
+        try:
+            yield from self._duckdb.cursor().sql(sql, params=list(parameters)).to_arrow_reader(rows)
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
+
+    def hold(self, name: str, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Keep the result of a query in this process's memory, as a table that further queries may name.
+
+        Raises:
+            StoreError: if a file of the home folder cannot be read.
+        """
+        try:
+            self._duckdb.cursor().execute(f"CREATE OR REPLACE TABLE {name} AS {sql}", list(parameters))
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
+
+    def hold_table(self, name: str, table: pa.Table) -> None:
+        """Keep an Arrow table in this process's memory under a name; see `hold`."""
+        cursor = self._duckdb.cursor()
+        cursor.register(f"{name}_arrow", table)
+        cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_arrow")
+        cursor.unregister(f"{name}_arrow")
+
+    def let_go(self, name: str) -> None:
+        """Free a table that was held."""
+        self._duckdb.cursor().execute(f"DROP TABLE IF EXISTS {name}")
+
+    def manifest_sql(self, dataset: DatasetRecord) -> str:
+        """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
+        return parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
+
+    def shards_sql(self, backbone_id: str, spec_id: str) -> str:
+        """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""
+        parts = self._parts(backbone_id, spec_id)
+        # By name, because shards of former releases lack the youngest columns.
+        return f"{_NO_SHARDS} UNION ALL BY NAME {parquet_sql(parts)}" if parts else _NO_SHARDS
+
+    def _parts(self, backbone_id: str, spec_id: str) -> list[Path]:
+        return sorted(self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet"))
+
+    def shard_names(self, backbone_id: str, spec_id: str) -> list[str]:
+        """Names of all shards that `measurements_sql` reads."""
+        return [part.name for name in self._read_specs(backbone_id, spec_id) for part in self._parts(backbone_id, name)]
+
+    def _read_specs(self, backbone_id: str, spec_id: str) -> list[str]:
+        """The spec itself; of a calibrated one also the exact and the sketch spec that its rows rest on."""
+        if not spec_id.startswith("calibrated-") or not self._parts(backbone_id, spec_id):
+            return [spec_id]
+        spec = self.spec(backbone_id, spec_id)
+        return [spec_id, spec.exact.spec_id, spec.sketch().spec_id]
+
+    def measurements_sql(self, backbone_id: str, spec_id: str) -> str:
+        """SELECT over all that was measured under one backbone and spec; an empty relation if there is nothing.
+
+        Besides the fields of `records.Measurement`: `is_exact`, the score under the other definitions (`score_tail`,
+        `score_top`: NULL without a spectrum), and the ends of the interval that holds the exact score (`lower`,
+        `upper`; `lower_paper`, `upper_paper`; ...): both the score where it is exact, NULL where nobody knows.
+        A calibrated spec shows the exact score of every image that has one; spectra are those of exact measurements.
+        """
+        specs = self._read_specs(backbone_id, spec_id)
+        shards = [self.shards_sql(backbone_id, name) for name in specs]
+        if len(specs) > 1:
+            return _with_other_definitions(_calibrated_sql(*shards))
+        if spec_id.startswith("exact-"):
+            ends = "score AS lower, score AS upper, score_paper AS lower_paper, score_paper AS upper_paper"
+            return _with_other_definitions(f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})")
+        ends = ", ".join(f"NULL::DOUBLE AS {end}" for name in ("rank", "paper") for end in INTERVAL_COLUMNS[name])
+        return _with_other_definitions(f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})")
+
+    def scored_sql(
+        self, dataset: DatasetRecord, backbone_id: str, spec_id: str, definition: Definition = "rank"
+    ) -> str:
+        """SELECT of a dataset's measured samples: manifest columns plus score, its interval, rank and percentiles.
+
+        `lower` and `upper` hold the exact score, `is_exact` says that the score is that; see `measurements_sql`.
+
+        `class_percentile` and `percentile` are mid-rank percentiles in (0, 100) within the label and the dataset: the
+        share of samples that score lower plus half the share that score the same (ties.py). Unlabelled ones form a
+        class.
+        """
+        column, (lower, upper) = SCORE_COLUMN[definition], INTERVAL_COLUMNS[definition]
+        measured, compared = self.measurements_sql(backbone_id, spec_id), comparable("score")
+        return f"""
+            WITH scored AS (
+                SELECT manifest.*, measured.rank, measured.{column} AS score,
+                    measured.{lower} AS lower, measured.{upper} AS upper, measured.is_exact
+                FROM ({self.manifest_sql(dataset)}) AS manifest
+                JOIN ({measured}) AS measured USING (content_id) WHERE measured.{column} IS NOT NULL
+            )
+            SELECT *, {midrank(compared, "label")} AS class_percentile, {midrank(compared)} AS percentile FROM scored
+        """
+
+    def pending_samples(self, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> pa.Table:
+        """One sample (content_id, sample_key, uri) for each distinct image that no shard has.
+
+        Ordered by content id, which is a hash: what is measured first is a fair sample of every class.
+        """
+        return self.query(f"""
+            SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri
+            FROM ({self.manifest_sql(dataset)}) AS manifest
+            ANTI JOIN ({self.measurements_sql(backbone_id, spec_id)}) AS measured USING (content_id)
+            GROUP BY content_id ORDER BY content_id
+        """)
+
+    def count_images(self, dataset: DatasetRecord) -> int:
+        """Number of distinct images (content ids) of a dataset."""
+        sql = f"SELECT count(DISTINCT content_id) AS n FROM ({self.manifest_sql(dataset)})"
+        return int(self.query(sql)["n"][0].as_py())
+
+    def uri_of(self, dataset_id: str, content_id: str) -> str | None:
+        """Where the bytes of an image are, or None if the dataset has no such image."""
+        dataset = self.catalogue.find_dataset(dataset_id)
+        if dataset is None or dataset.version is None:
+            return None
+        sql = f"SELECT uri FROM ({self.manifest_sql(dataset)}) WHERE content_id = ? LIMIT 1"
+        rows = self.query(sql, [content_id]).to_pylist()
+        return str(rows[0]["uri"]) if rows else None
+
+    def check(self) -> list[str]:
+        """Audit the home folder; returns one sentence for each thing that is wrong."""
+        problems = []
+        for backbone_id, spec_id in self._stored_specs():
+            where = f"measurements/{backbone_id}/{spec_id}"
+            unreadable = [
+                part.name
+                for part in self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet")
+                if not _is_readable(part)
+            ]
+            if unreadable:
+                problems += [
+                    f"{where}/{name} is damaged: delete it, and its images are measured again." for name in unreadable
+                ]
+                continue
+            shards = self.shards_sql(backbone_id, spec_id)
+            repeated = self.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
+            if repeated:
+                problems.append(f"{where} holds {repeated} repeated measurements.")
+            spec = self.spec(backbone_id, spec_id)
+            if spec == replace(spec, engine_version=0) and (noisy := self._count_noisy(shards)):
+                problems.append(
+                    f"{where} holds {noisy} scores of an earlier release that count rounding noise: they have fewer "
+                    "singular values than the architecture allows. Delete the folder: its images are measured again."
+                )
+        for dataset in self.catalogue.datasets():
+            if dataset.version is not None and not self.index_folder(dataset).is_dir():
+                problems.append(
+                    f"The index of dataset {dataset.name!r} is gone: run `jepascore add {dataset.name}` again."
+                )
+        return problems
+
+    def _count_noisy(self, shards: str) -> int:
+        """Rows whose rank is larger than their spectrum tells."""
+        least = f"log_singular_values[1] + ln({RANK_TOLERANCE['float32']:g}) - 0.01"
+        counted = f"len(list_filter(log_singular_values, lambda value: value > {least}))"
+        sql = f"SELECT count(*) AS n FROM ({shards}) WHERE log_singular_values IS NOT NULL AND rank > {counted}"
+        return int(self.query(sql)["n"][0].as_py())
+
+
+def _is_readable(part: Path) -> bool:
+    try:
+        pq.read_metadata(part)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True

@@ -1,0 +1,161 @@
+"""Backbones to choose from: what they are, what they cost on this machine, and whether their weights are here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jepascore_core.backbones.presence import has_weights
+from jepascore_core.backbones.registry import list_specs
+from jepascore_core.backbones.specs import BackboneSpec
+from jepascore_core.backbones.speed import MachineSpeed, machine_speed
+from jepascore_core.formatting import duration_text
+from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.store import Store
+
+#: Seconds an image up to which a cost class goes; beyond the last it is "very slow".
+COST_CLASSES = {"instant": 0.1, "fast": 1.0, "moderate": 10.0, "slow": 60.0}
+
+#: Between the parts of a label; the name comes first and never holds it.
+SEPARATOR = " · "
+
+WeightsPlace = Literal["here", "to fetch", "to give"]
+
+_WEIGHTS: dict[WeightsPlace, str] = {
+    "here": "weights here",
+    "to fetch": "weights to fetch",
+    "to give": "needs a checkpoint",
+}
+
+_UNKNOWN = "Its training objective is not known: only for a JEPA-type encoder can the score be read as a density."
+_NOT_JEPA = "Not a JEPA-type encoder: the score's theory does not hold."
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneOption:
+    """One backbone to choose. `seconds` is what an exact score of an image is expected to take; None if not known.
+
+    `tflop` are 10^12 floating-point operations of an exact score. `weights` says where they are: here, to be fetched
+    from the network, or to be given as a checkpoint, since none are published.
+    """
+
+    name: str
+    family: str
+    dimension: int | None
+    image_size: int | None
+    pooling: str
+    licence: str
+    is_non_commercial: bool
+    is_jepa: bool | None
+    note: str
+    tflop: float | None
+    seconds: float | None
+    weights: WeightsPlace
+
+    @property
+    def cost(self) -> str:
+        """The cost class, "" if it is not known."""
+        if self.seconds is None:
+            return ""
+        return next((name for name, limit in COST_CLASSES.items() if self.seconds <= limit), "very slow")
+
+    @property
+    def label(self) -> str:
+        """One line with what a choice rests on; a search through it finds name, family, licence and cost."""
+        parts = (
+            self.name,
+            self.family,
+            f"K = {self.dimension}" if self.dimension else "",
+            f"{duration_text(self.seconds)} an image ({self.cost})" if self.seconds is not None else "",
+            _WEIGHTS[self.weights],
+            self.licence,
+        )
+        return SEPARATOR.join(filter(None, parts))
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before choosing it, as sentences."""
+        licence = f"Its weights are licensed {self.licence}." if self.is_non_commercial else ""
+        return tuple(filter(None, (theory_text(self.is_jepa, self.note), licence)))
+
+
+@dataclass(frozen=True, slots=True)
+class TheoryNote:
+    """Why the scores of a backbone, by its title, are not to be read as densities."""
+
+    title: str
+    text: str
+
+
+def backbone_options(store: Store) -> tuple[BackboneOption, ...]:
+    """All known backbones, with their cost on the fastest device of this machine that is known."""
+    speed = machine_speed(store.home)
+    return tuple(_option(spec, speed) for spec in list_specs())
+
+
+def matching(options: Sequence[BackboneOption], search: str) -> tuple[BackboneOption, ...]:
+    """The options whose label has every word of `search`, in any case and order."""
+    words = search.lower().split()
+    return tuple(option for option in options if all(word in option.label.lower() for word in words))
+
+
+def cost_basis(store: Store) -> str:
+    """What the expected times rest on, as a sentence."""
+    speed = machine_speed(store.home)
+    source = "as runs here have shown" if speed.is_measured else "estimated from the speed of matrix products"
+    return (
+        f"Times are of exact scores on {speed.device}, {source}; a sketch takes about r / K of them "
+        "(r: its probes; K: outputs of the encoder)."
+    )
+
+
+def theory_text(is_jepa: bool | None, note: str = "") -> str:
+    """Why a backbone's scores are not to be read as densities; "" for JEPA-type encoders."""
+    if is_jepa:
+        return ""
+    if is_jepa is None:
+        return _UNKNOWN
+    return note if "theory does not hold" in note else _NOT_JEPA
+
+
+def theory_note(info: BackboneInfo) -> str:
+    """`theory_text` of a backbone that was measured."""
+    return theory_text(info.is_jepa, info.note)
+
+
+def theory_notes(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[TheoryNote, ...]:
+    """To be shown wherever these scores are: one note for each backbone among them that the theory does not cover."""
+    known, titles = store.catalogue.backbones(), measured_titles(store)
+    notes: dict[str, TheoryNote] = {}
+    for scores in score_sets:
+        info = known.get(scores.backbone_id)
+        if info is not None and (text := theory_note(info)):
+            title = titles.get((scores.backbone_id, scores.spec_id), info.name)
+            notes.setdefault(scores.backbone_id, TheoryNote(title, text))
+    return tuple(notes.values())
+
+
+def _option(spec: BackboneSpec, speed: MachineSpeed) -> BackboneOption:
+    return BackboneOption(
+        name=spec.name,
+        family=spec.family,
+        dimension=spec.dimension,
+        image_size=spec.image_size,
+        pooling=spec.pooling,
+        licence=spec.licence,
+        is_non_commercial=spec.is_non_commercial,
+        is_jepa=spec.is_jepa,
+        note=spec.note,
+        tflop=None if spec.flop is None else spec.flop / 1e12,
+        seconds=None if spec.flop is None else spec.flop / speed.flop_per_second,
+        weights=_place(spec),
+    )
+
+
+def _place(spec: BackboneSpec) -> WeightsPlace:
+    if has_weights(spec):
+        return "here"
+    return "to fetch" if spec.source is not None and (spec.source.repository or spec.source.url) else "to give"

@@ -1,0 +1,64 @@
+"""Large datasets whose scores are not laid out for looking yet: what a page says while it is slow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from jepascore_core.formatting import PERCENT, count_text, duration_text
+from jepascore_core.scores import tables as score_tables
+from jepascore_core.scores.score_set import ScoreSet, table_of
+from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.store import Store
+
+#: Before so much of it is done, nobody knows how long the rest takes.
+TELLING_FRACTION, TELLING_SECONDS = 0.05, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Scores of `num_samples`, called `name`, whose table is being made for `seconds`, a share of 0 to 1 of which is
+    done; None where that has not begun, with the `failure` if there was one."""
+
+    name: str
+    num_samples: int
+    seconds: float | None
+    fraction: float | None
+    failure: str | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None while nobody knows."""
+        if not self.seconds or not self.fraction:
+            return None
+        if self.fraction < TELLING_FRACTION or self.seconds < TELLING_SECONDS:
+            return None
+        return self.seconds * (1 - self.fraction) / self.fraction
+
+    @property
+    def text(self) -> str:
+        """The same in a sentence."""
+        what = f"The scores of {self.name} ({count_text(self.num_samples)} samples)"
+        if self.failure is not None:
+            return f"{what} could not be laid out for looking: {self.failure}. It is tried again in some minutes"
+        if self.seconds is None or self.fraction is None:
+            return f"{what} are not laid out for looking yet; that is about to begin"
+        left = self.seconds_left
+        times = [f"{100 * self.fraction:.0f}{PERCENT}", f"{duration_text(self.seconds)} so far"]
+        times += [] if left is None else [f"about {duration_text(left)} left"]
+        return f"{what} are being laid out for looking: {', '.join(times)}"
+
+
+def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Preparing | None:
+    """What a page has to wait for; None where there is a score table, or no need of one. Asking starts the work."""
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    size = score_tables.num_samples(store, dataset)
+    if size < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:
+        return None
+    measured = scores.backbone_id, scores.spec_id
+    name = f"{dataset.name} under {measured_titles(store).get(measured, scores.backbone_id)}"
+    making = score_tables.being_made(store, dataset, *measured)
+    if making is None:
+        return Preparing(name, size, None, None, score_tables.why_not_made(store, dataset, *measured))
+    seconds = max(0.0, (time.time() if now is None else now) - making.began)
+    return Preparing(name, size, seconds, making.fraction)

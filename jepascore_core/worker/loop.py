@@ -1,0 +1,151 @@
+"""The background process: does the jobs of one home folder, one at a time in each lane, and records their state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from filelock import Timeout
+
+from jepascore_core.errors import StoreError, UnknownNameError
+from jepascore_core.jobs.process import worker_lock
+from jepascore_core.jobs.queue import LANES, Job, JobKind, last_ring
+from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.storage.catalogue import utc_now
+from jepascore_core.storage.store import Store
+from jepascore_core.worker.jobs import JOB_TYPES, unfinished_jobs
+
+logger = logging.getLogger("jepascore.worker")
+
+#: Whoever looks whether a worker lives holds its lock for an instant. Two that are started at once must not wait for
+#: each other's end, or the second takes over when the first is stopped; in seconds.
+LOCK_PATIENCE = 1.0
+
+#: Between two attempts at a job whose end could not be written down, in seconds.
+RETRY_SECONDS = 5.0
+
+#: How soon the worker hears its bell, and how often it looks around without one, in seconds.
+LISTEN_SECONDS = 0.1
+LOOK_SECONDS = 5.0
+
+#: The interface shares the machine with the worker and must stay quick.
+NICENESS = 10
+
+
+class Worker:
+    """Does the jobs of one home folder, whoever asked for them; everything here also runs in a test's own thread."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.stop = threading.Event()
+        self.last_active = time.monotonic()
+        self._num_busy = 0
+
+    def handle(self, kind: JobKind, identifier: str) -> None:
+        """Do one job to its end, whatever that is."""
+        self._num_busy += 1
+        try:
+            while not self._is_handled(kind, identifier):
+                self.stop.wait(RETRY_SECONDS)
+        except UnknownNameError as error:
+            logger.info("%s %s is gone: %s", kind, identifier, error)
+        finally:
+            self._num_busy -= 1
+            self.last_active = time.monotonic()
+
+    def _is_handled(self, kind: JobKind, identifier: str) -> bool:
+        """Whether it came to an end that is written down, or nobody waits for one any more."""
+        try:
+            JOB_TYPES[kind].do(self.store, identifier, self.stop)
+        except (StoreError, OSError) as error:
+            # A full disk, most likely: what has no ending in the catalogue is unfinished, and is taken up again.
+            logger.error("%s has no ending, since nothing can be written: %s", identifier, error)
+            return self.stop.is_set()
+        return True
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long there has been nothing to do."""
+        return 0.0 if self._num_busy else time.monotonic() - self.last_active
+
+    def unfinished(self) -> list[Job]:
+        """Everything that is still to be done."""
+        return unfinished_jobs(self.store)
+
+
+class Dispatcher:
+    """Hands unfinished jobs to their lanes, each of which does one at a time; none is handed out twice."""
+
+    def __init__(self, worker: Worker, clock: Callable[[], float] = time.monotonic) -> None:
+        self._worker, self._clock = worker, clock
+        self._lanes = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in LANES}
+        self._in_hand: dict[Job, Future[None]] = {}
+        self._heard, self._looked = -1, -LOOK_SECONDS
+
+    def look(self) -> None:
+        """Hand out what is new, if the bell rang, a job ended, or it is time to look around; call it regularly."""
+        ring = last_ring(self._worker.store.home)
+        has_ended = any(future.done() for future in self._in_hand.values())
+        if ring == self._heard and not has_ended and self._clock() - self._looked < LOOK_SECONDS:
+            return
+        self._in_hand = {job: future for job, future in self._in_hand.items() if not future.done()}
+        self._heard, self._looked = ring, self._clock()
+        try:
+            jobs = self._worker.unfinished()
+        except (StoreError, OSError) as error:
+            logger.warning("what is to be done cannot be read now: %s", error)
+            return
+        for job in jobs:
+            if job not in self._in_hand:
+                self._in_hand[job] = self._lanes[job.kind.lane].submit(self._worker.handle, *job)
+
+    def close(self) -> None:
+        """Wait for the jobs in hand, which end soon once the worker is to stop; those not begun stay unfinished."""
+        for lane in self._lanes.values():
+            lane.shutdown(cancel_futures=True)
+
+
+def run_worker(home: Path, idle_seconds: float) -> bool:
+    """Work until stopped (SIGINT, SIGTERM) or idle for `idle_seconds`; False at once if another worker lives."""
+    lock = worker_lock(home)
+    try:
+        lock.acquire(timeout=LOCK_PATIENCE)
+    except Timeout:
+        return False
+    # At once: whoever sees the lock held and wants to stop its holder reads the process id here.
+    write_atomically(home / "worker.json", json.dumps({"pid": os.getpid(), "started_at": utc_now()}).encode())
+    with contextlib.suppress(OSError, AttributeError):  # not on Windows
+        os.nice(NICENESS)
+    for name in ("", "-wal", "-shm"):
+        (home / f"queue.sqlite{name}").unlink(missing_ok=True)  # of versions before the catalogue was the queue
+    worker = Worker(Store(home))
+    try:
+        while not worker.stop.is_set():
+            _serve(worker, idle_seconds)
+            # Somebody may have asked between the last look and now, and seen a living worker.
+            if worker.stop.is_set() or not worker.unfinished():
+                break
+    finally:
+        lock.release()
+    return True
+
+
+def _serve(worker: Worker, idle_seconds: float) -> None:
+    worker.last_active = time.monotonic()
+    dispatcher = Dispatcher(worker)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: worker.stop.set())
+    logger.info("worker %d serves %s", os.getpid(), worker.store.home)
+    dispatcher.look()
+    while not worker.stop.wait(LISTEN_SECONDS) and worker.idle_seconds < idle_seconds:
+        dispatcher.look()
+    dispatcher.close()
+    logger.info("worker %d ends", os.getpid())

@@ -1,0 +1,80 @@
+"""What is under way, a line each in the sidebar; and the page is run again when that changes, whoever changed it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation.precompute.requests import Preparation, preparations
+from jepascore_core.jobs.process import WorkerWatch
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.exports import ExportRequest
+from jepascore_core.records.runs import Run
+from jepascore_core.views.progress import Progress, describe_run, export_progress, index_progress
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+
+POLL_SECONDS = 2.0
+#: Nothing is under way: another tab, or a command in a terminal, may start something.
+IDLE_SECONDS = 5.0
+
+#: Identifier and state of each piece of work, whether under way or not: a short run may begin and end unseen.
+Snapshot = tuple[tuple[str, str], ...]
+#: How far a piece of work is, 0 to 1, and what is said about it.
+Line = tuple[float, str]
+
+
+def draw_activity() -> None:
+    """Draw what is under way, if anything, and keep it up to date.
+
+    A worker that died is replaced while somebody looks; if none can be started, that is said.
+    """
+    lines, snapshot = _look()
+    st.fragment(_draw, run_every=POLL_SECONDS if lines else IDLE_SECONDS)(WorkerWatch(store()), snapshot)
+
+
+@errors_shown()
+def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
+    lines, snapshot = _look()
+    if snapshot != seen:
+        st.rerun()  # of the whole page: something began or ended, and every page says something else then
+    if not lines:
+        return
+    with st.container(gap="xsmall"):
+        st.caption("Under way")
+        for fraction, text in lines:
+            st.progress(fraction, text=plain(text))
+    watch.look()
+
+
+def _look() -> tuple[list[Line], Snapshot]:
+    """What is under way, and the whole of what there is."""
+    datasets, runs, exports = store().catalogue.datasets(), store().catalogue.runs(), store().catalogue.exports()
+    asked = preparations(store())
+    snapshot = [(dataset.dataset_id, f"{dataset.state} {dataset.version}") for dataset in datasets]
+    snapshot += [(run.run_id, run.state.value) for run in runs]
+    snapshot += [(item.export_id, item.state.value) for item in exports]
+    snapshot += [(item.identifier, item.state) for item in asked]
+    names = {dataset.dataset_id: dataset.name for dataset in datasets}
+    lines = [_line(progress) for progress in _progress(names, datasets, runs, exports)]
+    lines += [_preparation_line(names, item) for item in asked if item.is_active]
+    return lines, tuple(snapshot)
+
+
+def _progress(
+    names: dict[str, str], datasets: list[DatasetRecord], runs: list[Run], exports: list[ExportRequest]
+) -> list[Progress]:
+    return [
+        *(index_progress(dataset) for dataset in datasets if dataset.state is DatasetState.INDEXING),
+        *(describe_run(run, names.get(run.dataset_id, run.dataset_id)) for run in runs if run.state.is_active),
+        *(export_progress(item, names.get(item.dataset_id, "")) for item in exports if item.state.is_active),
+    ]
+
+
+def _line(progress: Progress) -> Line:
+    state = progress.time_left_text or progress.state_text
+    return progress.fraction, f"{progress.short_title} · {state}"
+
+
+def _preparation_line(names: dict[str, str], item: Preparation) -> Line:
+    return item.share, f"{names.get(item.dataset_id, '')}, {item.work.short_title} · {item.progress_text}"

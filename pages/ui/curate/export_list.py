@@ -1,0 +1,69 @@
+"""Exports that the worker writes, as cards: how far they are, how they ended, and what can be done with them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from jepascore_core.exporters import cancel_export, repeat_export
+from jepascore_core.views.progress import Progress, export_progress
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.widgets.task_card import task_card
+
+POLL_SECONDS = 1.0
+#: Ended exports that are shown beside those under way.
+MAX_ENDED = 5
+NOTHING_LEFT = "Nothing of it was left behind."
+
+
+def draw_export_list(dataset_id: str) -> None:
+    """The exports of a dataset, again every second while one is under way."""
+    shown = _exports(dataset_id)
+    if shown:
+        every = POLL_SECONDS if any(item.is_active for item in shown) else None
+        st.fragment(errors_shown()(_draw_list), run_every=every)(dataset_id)
+
+
+def _exports(dataset_id: str) -> list[Progress]:
+    name = store().catalogue.dataset(dataset_id).name
+    found = [export_progress(request, name) for request in store().catalogue.exports(dataset_id)]
+    ended = [item for item in found if not item.is_active]
+    return [item for item in found if item.is_active] + ended[:MAX_ENDED]
+
+
+def _draw_list(dataset_id: str) -> None:
+    st.markdown("**Written on this computer**")
+    for item in _exports(dataset_id):
+        _draw_one(item)
+
+
+def _draw_one(item: Progress) -> None:
+    task_card(
+        f"export-{item.identifier}", item.state, item.short_title, item.state_text,
+        item.fraction if item.is_active else None, [_facts(item)], partial(_draw_actions, item),
+        f"{item.message} {NOTHING_LEFT}" if item.state == "failed" else "",
+    )  # fmt: skip
+
+
+def _facts(item: Progress) -> list[str]:
+    if item.is_active:
+        facts = [item.counts_text or item.message, item.rate_text, item.time_left_text]
+        return facts if any(facts) else ["Waiting for the worker"]
+    if item.state == "finished":
+        return [item.message, f"took {item.elapsed_text}" if item.elapsed_text else ""]
+    return [item.title, NOTHING_LEFT if item.state == "cancelled" else ""]
+
+
+def _draw_actions(item: Progress) -> None:
+    key, arguments = item.identifier, (store(), item.identifier)
+    if item.is_active:
+        st.button("Cancel", key=f"cancel-{key}", on_click=cancel_export, args=arguments, disabled=item.is_stopping)
+        return
+    if item.state != "finished":
+        st.button(
+            "Try again", key=f"again-{key}", on_click=repeat_export, args=arguments, icon=":material/replay:"
+        )  # fmt: skip
+    st.button("Forget", key=f"forget-{key}", on_click=store().catalogue.remove_export, args=(item.identifier,),
+              help="Takes it off this list; what was written stays.")  # fmt: skip

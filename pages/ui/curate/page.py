@@ -1,0 +1,123 @@
+"""What rules come to: before and after, what goes and what was narrowly kept."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from jepascore_core.curation import Curation, CurationResult, Decisions, apply
+from jepascore_core.curation.columns.cache import load_columns
+from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_decisions
+from jepascore_core.curation.evaluation.evaluate import prepare_changes
+from jepascore_core.curation.named import asked_scores
+from jepascore_core.figures.scores import before_after_figure, class_balance_figure
+from jepascore_core.formatting import count_text, percent_text
+from jepascore_core.scores.memo import look_ahead
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.views.curation import CurationPreview, before_after, most_changed, preview
+from pages.ui.app import state
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.curate.export import draw_exports
+from pages.ui.curate.recipes import draw_recipes
+from pages.ui.curate.rule_bar import choose_curation, draw_chips
+from pages.ui.curate.rule_forms import draw_adders
+from pages.ui.sample.dialog import to_tiles
+from pages.ui.widgets.charts import chart
+from pages.ui.widgets.coverage import draw_coverage
+from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery
+from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.reviewer import reviewer
+
+PREVIEW_SAMPLES = 12
+UNMEASURED = (
+    "They have no score under this backbone, or under one that a rule names. A rule that needs one leaves them out of "
+    "the list; other rules keep or drop them."
+)
+
+
+def draw_curation(scores: ScoreSet) -> None:
+    """Everything of Curate below the choice of scores."""
+    look_ahead(partial(load_columns, store(), scores))
+    curation = choose_curation()
+    draw_adders(scores, curation)
+    draw_recipes(scores, curation)
+    draw_coverage(asked_scores(store(), scores, curation)[1:])
+    decisions = decisions_of(store(), scores.dataset_id)
+    if lost := lost_decisions(store(), scores.dataset_id):
+        st.info(plain(describe_lost(lost)), icon=":material/link_off:")
+    if not prepared(scores, curation, decisions):
+        return
+    result = apply(store(), scores, curation, decisions)
+    draw_chips(curation, result.chips)
+    _draw_counts(result)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _draw_previews(scores, curation, result, decisions)
+    with right:
+        _draw_before_after(scores, curation, result, decisions)
+    draw_exports(scores, curation, decisions)
+    look_ahead(partial(prepare_changes, store(), scores))
+
+
+def _draw_counts(result: CurationResult) -> None:
+    counts = result.counts
+    share = f"{percent_text(counts.kept / counts.total)} of all" if counts.total else None
+    left_out = f"{count_text(counts.unscored)} left out by a rule" if counts.unscored else None
+    shown = (
+        ("Kept", counts.kept, share, None),
+        ("Dropped", counts.dropped, None, None),
+        ("Not measured", counts.unmeasured, left_out, UNMEASURED),
+        ("Decided by people", counts.decided, None, "Decisions override rules."),
+        ("Unreadable files", counts.num_unreadable, None, "The Runs page says why."),
+    )
+    with st.container(horizontal=True):
+        for title, number, note, help_text in shown:
+            st.metric(
+                title, count_text(number), note, "off", delta_arrow="off", border=True, height="stretch", help=help_text
+            )
+
+
+def _draw_previews(scores: ScoreSet, curation: Curation, result: CurationResult, decisions: Decisions) -> None:
+    st.subheader("What goes, and what only just stays", anchor=False)
+    if not curation.chips and not decisions:
+        st.info("Nothing is dropped yet. Add a rule above, or type one.")
+        return
+    seed = state.read_int(state.SEED, 0, 0, 10**6)
+    found = preview(store(), scores, curation, PREVIEW_SAMPLES, seed, decisions)
+    shown = [section for section in _sections(found, result) if section.tiles]
+    if not shown:
+        st.info("These rules drop nothing.")
+    elif gallery(
+        shown, "preview", label="Preview", size=88, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        dataset_id=scores.dataset_id, who=reviewer(),
+    ):  # fmt: skip
+        st.rerun()
+
+
+def _sections(found: CurationPreview, result: CurationResult) -> list[Section]:
+    chips = [
+        Section(to_tiles(found.by_chip[position]), "Dropped by one rule", chip.text)
+        for position, chip in enumerate(result.chips)
+        if len(result.chips) > 1
+    ]
+    return [
+        Section(to_tiles(found.narrowly_kept), "Narrowly kept"),
+        Section(to_tiles(found.nearest), "Dropped: nearest to a limit"),
+        Section(to_tiles(found.extreme), "Dropped: furthest beyond the limits"),
+        Section(to_tiles(found.random), "Dropped: at random"),
+        *chips,
+    ]
+
+
+def _draw_before_after(scores: ScoreSet, curation: Curation, result: CurationResult, decisions: Decisions) -> None:
+    st.subheader("Before and after", anchor=False)
+    found = before_after(store(), scores, curation, decisions=decisions)
+    if found.series:
+        chart(before_after_figure(found), "before-after", "Scores before and after the rules")
+    balance = most_changed(result.balance)
+    st.subheader("Class balance", anchor=False)
+    if len(balance) < len(result.balance):
+        st.caption(f"The {len(balance)} of {len(result.balance)} classes that lose the largest share")
+    chart(class_balance_figure(balance), "balance", "Class balance before and after the rules")

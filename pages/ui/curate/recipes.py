@@ -1,0 +1,145 @@
+"""Recipes: saved, opened, duplicated, compared, and as files."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation import Curation, to_text
+from jepascore_core.curation.decisions import decisions_of
+from jepascore_core.curation.recipes import Recipe, from_yaml, make_recipe, to_yaml
+from jepascore_core.curation.saved_recipes import (
+    SavedRecipe,
+    compare_recipes,
+    describe_changes,
+    duplicate_recipe,
+    missing_scores,
+    recipe_changes,
+    remove_recipe,
+    save_recipe,
+    saved_recipes,
+)
+from jepascore_core.errors import JepaScoreError, RuleError
+from jepascore_core.exporters import differing_csv
+from jepascore_core.formatting import count_text
+from jepascore_core.scores.score_set import ScoreSet
+from pages.ui.app import state
+from pages.ui.app.errors import show_error
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.curate.rule_bar import set_curation
+from pages.ui.widgets.precompute import is_ready
+
+_MESSAGE = "recipe-message"
+
+
+def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
+    """Everything about recipes, folded away."""
+    message = st.session_state.pop(_MESSAGE, None)
+    if message:
+        st.success(plain(message))
+    saved = saved_recipes(store(), scores.dataset_id)
+    # With a key it stays open although its title changes.
+    with st.expander(f"Recipes ({len(saved)})", icon=":material/menu_book:", key="recipes"):
+        _draw_save(scores, curation)
+        for item in saved:
+            _draw_one(item)
+        if len(saved) > 1:
+            _draw_compare(scores.dataset_id, saved)
+        _draw_upload()
+
+
+def _draw_save(scores: ScoreSet, curation: Curation) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Save these rules as", max_chars=100, width=280)
+        is_wanted = st.button("Save", disabled=not name.strip(), icon=":material/save:")
+    decisions = decisions_of(store(), scores.dataset_id)
+    if not (is_wanted and is_ready(scores, curation, decisions, "saved")):
+        return
+    recipe = make_recipe(store(), scores, curation, name, decisions)
+    try:
+        save_recipe(store(), scores.dataset_id, recipe)
+    except RuleError as error:
+        show_error(error)
+        return
+    st.session_state[_MESSAGE] = f"Saved {recipe.name}."
+    st.rerun()
+
+
+def _draw_one(saved: SavedRecipe) -> None:
+    with st.container(border=True):
+        recipe = saved.recipe
+        kept = f"{count_text(recipe.result.get('kept', 0))} of {count_text(recipe.num_samples)} kept when it was saved"
+        st.markdown(f"**{plain(saved.name)}** · {kept}, {plain(saved.changed_at[:16].replace('T', ' '))} UTC")
+        missing = missing_scores(store(), saved.dataset_id, recipe)
+        if missing:
+            st.warning(plain(missing), icon=":material/hourglass_bottom:")
+        st.code(to_text(saved.recipe.curation) or "all", language=None, wrap_lines=True)
+        with st.container(horizontal=True):
+            st.button("Open", key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))
+            st.button("Duplicate", key=f"copy-{saved.recipe_id}", on_click=duplicate_recipe, args=(store(), saved))
+            st.download_button(
+                "YAML", to_yaml(saved.recipe), f"{saved.name}.yaml", "application/yaml",
+                key=f"yaml-{saved.recipe_id}", on_click="ignore",
+            )  # fmt: skip
+            st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved))
+            is_wanted = st.button("What changed since?", key=f"diff-{saved.recipe_id}")
+        if is_wanted and _is_ready(saved, "changes"):
+            changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
+            st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"
+            st.rerun()
+
+
+def _is_ready(saved: SavedRecipe, key: str) -> bool:
+    recipe = saved.recipe
+    return is_ready(recipe.score_set(saved.dataset_id), recipe.curation, recipe.decided, key)
+
+
+def _open(recipe: Recipe) -> None:
+    """Go to the rules and scores of a recipe."""
+    first = recipe.scores[0]
+    state.write(state.BACKBONE, f"{first.backbone_id}@{first.spec_id}")
+    state.write(state.DEFINITION, recipe.definition)
+    set_curation(recipe.curation)
+
+
+def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
+    names = {item.recipe_id: item for item in saved}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        ids = list(names)
+        first = st.selectbox("Compare", ids, 0, format_func=lambda item: names[item].name, width=240)
+        second = st.selectbox("with", ids, 1, format_func=lambda item: names[item].name, width=240)
+        is_wanted = st.button("Which samples differ?")
+    if not is_wanted or not all([_is_ready(names[first], "first"), _is_ready(names[second], "second")]):
+        return
+    found = compare_recipes(store(), dataset_id, names[first].recipe, names[second].recipe)
+    st.markdown(
+        f"{count_text(found.both)} samples are kept by both, {count_text(found.only_first.count)} only by "
+        f"{plain(names[first].name)}, {count_text(found.only_second.count)} only by {plain(names[second].name)}."
+    )
+    for part in (found.only_first, found.only_second):
+        if part.examples:
+            st.code("\n".join(part.examples), language=None)
+    if found.only_first.count or found.only_second.count:
+        st.download_button(
+            "All that differ as CSV",
+            differing_csv(store(), dataset_id, names[first].recipe, names[second].recipe),
+            "differing.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _draw_upload() -> None:
+    uploaded = st.file_uploader("Open a recipe file", type=["yaml", "yml"])
+    if uploaded is None:
+        return
+    try:
+        recipe = from_yaml(uploaded.getvalue().decode("utf-8"))
+    except UnicodeDecodeError:
+        show_error(RuleError("This file is no text: choose a recipe in YAML."))
+        return
+    except JepaScoreError as error:
+        show_error(error)
+        return
+    st.button(f"Open {plain(recipe.name)}", on_click=_open, args=(recipe,), type="primary")

@@ -1,0 +1,79 @@
+"""Explore: a set of backbones on one dataset, and three ways to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.views.ranks import rank_check
+from pages.ui.app import state
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.explore.extremes import draw_class_list, draw_extremes
+from pages.ui.explore.search import draw_search
+from pages.ui.widgets.choose_scores import choose_dataset, choose_definition, measured_by_id, plain_title
+from pages.ui.widgets.coverage import draw_coverage
+from pages.ui.widgets.url_widgets import pick_many, pick_one
+
+VIEW_TITLES = {"extremes": "Extremes", "classes": "Classes", "search": "Search"}
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """The backbones that are looked at, in the order of choice: what the URL calls each, its title and its scores."""
+
+    names: tuple[str, ...]
+    titles: tuple[str, ...]
+    score_sets: tuple[ScoreSet, ...]
+
+    @property
+    def open(self) -> ScoreSet:
+        """The scores that a sample is shown under: those of the gallery that it was chosen in, else the first."""
+        found = dict(zip(self.names, self.score_sets, strict=True))
+        return found.get(state.read_id(state.BACKBONE) or "", self.score_sets[0])
+
+
+def choose_explored() -> Explored | None:
+    """One dataset under any set of the backbones that measured it; says what to do where nothing was measured."""
+    columns = st.columns([3, 5, 5])
+    dataset = choose_dataset(columns[0])
+    if dataset is None:
+        return None
+    measured = measured_by_id(dataset)
+    if not measured:
+        return None
+    options = {name: plain_title(choice) for name, choice in measured.items()}
+    carried = state.read_id(state.BACKBONE)
+    first = carried if carried in options else next(iter(options))
+    with columns[1]:
+        names = pick_many("Backbones", state.BACKBONES, options, (first,)) or (first,)
+    with columns[2]:
+        definition = choose_definition()
+    score_sets = tuple(measured[name].scores(dataset.dataset_id, definition) for name in names)
+    draw_coverage(score_sets)
+    return Explored(names, tuple(measured[name].title for name in names), score_sets)
+
+
+def draw_explored(explored: Explored) -> None:
+    """Everything of Explore below the choice of scores."""
+    _draw_warnings(explored.score_sets, explored.titles)
+    columns = st.columns([5, 5, 5, 4])
+    with columns[0]:
+        view = pick_one("View", state.VIEW, VIEW_TITLES, segments=True, resets=(state.PAGE,))
+    if view == "search":
+        draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1:])
+    elif view == "classes":
+        draw_class_list(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1])
+    else:
+        draw_extremes(explored.score_sets, explored.titles, explored.names, columns[1:])
+
+
+def _draw_warnings(score_sets: Sequence[ScoreSet], titles: Sequence[str]) -> None:
+    for scores, title in zip(score_sets, titles, strict=True):
+        warning = rank_check(store(), scores).warning
+        if warning:
+            text = f"{title}: {warning}" if len(titles) > 1 else warning
+            st.warning(plain(text), icon=":material/warning:")

@@ -1,0 +1,280 @@
+"""Going through samples with the keyboard: keep, drop, undo, redo; and what others decide meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+import streamlit as st
+
+from jepascore_core.curation import Curation, to_text
+from jepascore_core.curation.decisions import (
+    Action,
+    Decision,
+    current_decisions,
+    history,
+    journal_state,
+)
+from jepascore_core.curation.review import (
+    REVIEW_KINDS,
+    ReviewKind,
+    RuleOpinion,
+    first_open_place,
+    place_in_queue,
+    queue_length,
+    review_queue,
+    reviewed_sample,
+    rule_opinions,
+)
+from jepascore_core.formatting import class_title, count_text, percentile_text, score_text
+from jepascore_core.scores.score_set import ScoredSample, ScoreSet
+from pages.ui.app import state
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.curate.rule_bar import curation_of_url
+from pages.ui.widgets.deck import Card, deck
+from pages.ui.widgets.hold import goes_back
+from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.reviewer import choose_reviewer
+from pages.ui.widgets.url_widgets import pick_one
+
+KIND_TITLES: dict[ReviewKind, str] = {
+    "unlikely": "Least likely",
+    "borderline": "Borderline",
+    "dropped": "Dropped",
+    "kept": "Kept",
+    "unscored": "Not measured",
+}
+#: Why a queue is empty.
+NOTHING: dict[ReviewKind, str] = {
+    "unlikely": "No sample has a score yet.",
+    "borderline": "None of the rules has a limit that a sample could be near to.",
+    "dropped": "The rules drop nothing.",
+    "kept": "The rules keep nothing.",
+    "unscored": "Every sample has the scores that the rules ask for.",
+}
+NO_RULES = (
+    "There are no rules yet, so nothing is dropped, and nothing is near a limit. Make rules on the Curate page, or "
+    "look at the least likely samples of each class."
+)
+QUEUE_SIZE = 60
+MAX_PAGES = 100_000
+JOURNAL_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is gone through: `samples` are those of a page and of the next one, so that who is at its end need not wait;
+    the first of them has the place `first` in the queue. A `guest` is looked at and in no place of it.
+    """
+
+    kind: ReviewKind
+    page: int
+    samples: tuple[ScoredSample, ...]
+    length: int
+    guest: ScoredSample | None = None
+
+    @property
+    def first(self) -> int:
+        """Place of the first sample, counted from 0."""
+        return (self.page - 1) * QUEUE_SIZE
+
+
+def draw_review(scores: ScoreSet) -> None:
+    """Everything of Review below the choice of scores."""
+    curation = curation_of_url()
+    left, right = st.columns([3, 2])
+    with left:
+        kind = _choose_kind(curation)
+    with right:
+        who = choose_reviewer()
+    st.caption(f"Rules (from the Curate page): {plain(to_text(curation)) or 'none yet'}")
+    if not prepared(scores, curation):
+        return
+    decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
+    seed = state.read_int(state.SEED, 0, 0, 10**6)
+    queue = repr((scores.dataset_id, scores.backbone_id, scores.definition, to_text(curation), kind, seed, who))
+    _keep_place(queue)
+    shown = _what_is_shown(scores, curation, kind, seed, decisions)
+    if not shown.samples and shown.guest is None:
+        _draw_nothing(curation, shown)
+        return
+    at = _position(shown, decisions)
+    # Said in the URL, so that it does not move under one's fingers when somebody else decides about it.
+    state.write(state.AT, at)
+    deck(
+        _cards(scores, curation, shown, decisions),
+        "deck",
+        scores.dataset_id,
+        who,
+        at=at,
+        queue=queue,
+        more=shown.first + len(shown.samples) < shown.length,
+        led=st.session_state.get(state.LED),
+        on_at=partial(_go_to, queue),
+    )
+    _draw_pages(shown)
+    seen = journal_state(store(), scores.dataset_id)
+    st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id, seen)
+
+
+def _choose_kind(curation: Curation) -> ReviewKind:
+    picked = pick_one(
+        "Look at",
+        state.REVIEW,
+        {kind: KIND_TITLES[kind] for kind in REVIEW_KINDS},
+        segments=True,
+        resets=(state.AT, state.PAGE),
+        default="borderline" if curation.rules else "unlikely",
+    )
+    return picked or REVIEW_KINDS[0]
+
+
+def _what_is_shown(
+    scores: ScoreSet, curation: Curation, kind: ReviewKind, seed: int, decisions: Mapping[str, Decision]
+) -> Shown:
+    """Around the sample of the URL, wherever it is; who comes without one resumes where something is open."""
+    length = queue_length(store(), scores, curation, kind)
+
+    def read(page: int) -> Shown:
+        first = (page - 1) * QUEUE_SIZE
+        found = review_queue(store(), scores, curation, kind, 2 * QUEUE_SIZE, seed, first)
+        return Shown(kind, page, found, length)
+
+    page, at = state.read_int(state.PAGE, 0, 0, MAX_PAGES), state.read_text(state.AT)
+    shown = read(page or 1)
+    keys = [item.sample_key for item in shown.samples]
+    if at is None:
+        if page:
+            return shown
+        decided = {key for key, decision in decisions.items() if decision.verdict != "undecided"}
+        place = first_open_place(store(), scores, curation, kind, decided, seed)
+    elif at in keys:
+        place = shown.first + keys.index(at)
+    else:
+        place = place_in_queue(store(), scores, curation, kind, at, seed)
+        guest = reviewed_sample(store(), scores, curation, at) if place is None else None
+        if guest is not None:
+            return Shown(kind, shown.page, shown.samples, length, guest)
+    wanted = (place or 0) // QUEUE_SIZE + 1
+    if wanted == shown.page:
+        return shown
+    # In the URL, so that the page stays when somebody changes a decision of the pages before.
+    state.write(state.PAGE, wanted)
+    return read(wanted)
+
+
+def _draw_nothing(curation: Curation, shown: Shown) -> None:
+    if shown.page > 1:
+        st.info("That was all.")
+        _draw_pages(shown)
+    elif not curation.chips and shown.kind in ("borderline", "dropped"):
+        with st.container(border=True):
+            st.markdown(NO_RULES)
+            with st.container(horizontal=True):
+                st.page_link(
+                    "pages/curate.py", label="Go to Curate", icon=":material/checklist:", query_params=state.carried()
+                )
+    else:
+        st.info(NOTHING[shown.kind])
+
+
+def _position(shown: Shown, decisions: Mapping[str, Decision]) -> str:
+    """The sample of the URL, else the first one that nobody decided about."""
+    if shown.guest is not None:
+        return shown.guest.sample_key
+    keys = [item.sample_key for item in shown.samples]
+    wanted = state.read_text(state.AT)
+    if wanted in keys:
+        return wanted
+    return next((key for key in keys if key not in decisions or decisions[key].verdict == "undecided"), keys[0])
+
+
+def _cards(scores: ScoreSet, curation: Curation, shown: Shown, decisions: Mapping[str, Decision]) -> list[Card]:
+    guests = () if shown.guest is None else (shown.guest,)
+    keys = [item.sample_key for item in (*guests, *shown.samples)]
+    opinions = rule_opinions(store(), scores, curation, keys) if curation.chips else {}
+
+    def card(item: ScoredSample, place: str) -> Card:
+        decision = decisions.get(item.sample_key)
+        opinion = opinions.get(item.sample_key)
+        lines = [f"{place} · class {class_title(item.label)}"]
+        if item.score == item.score:
+            share = percentile_text(item.class_percentile)
+            lines.append(f"{score_text(item.score, item.is_exact)} nats · {share} of its class score lower")
+        lines += [_opinion_text(opinion)] if opinion is not None else []
+        return Card(item.sample_key, item.content_id, tuple(lines), "" if decision is None else decision.who)
+
+    of = f"of {count_text(shown.length)}"
+    return [card(item, "Not in this list") for item in guests] + [
+        card(item, f"{count_text(shown.first + number + 1)} {of}") for number, item in enumerate(shown.samples)
+    ]
+
+
+def _opinion_text(opinion: RuleOpinion) -> str:
+    if opinion.verdict == "drop":
+        return f"The rules drop it: {opinion.reason}"
+    return "The rules keep it" if opinion.verdict == "keep" else "The rules need a score it does not have"
+
+
+def _keep_place(queue: str) -> None:
+    """Put the place that the browser told last into the URL again, where its address is late; who goes back in its
+    history is led to the place there."""
+    told_queue, told = st.session_state.get(state.TOLD, (None, None))
+    at = state.read_text(state.AT)
+    if goes_back():
+        _lead(queue, at)
+    elif told_queue == queue and at is not None and told is not None:
+        state.write(state.AT, told)
+
+
+def _go_to(queue: str, sample_key: str, leads: bool) -> None:
+    state.write(state.AT, sample_key)
+    st.session_state[state.TOLD] = queue, sample_key
+    if leads:
+        _lead(queue, sample_key)
+
+
+def _lead(queue: str, sample_key: str | None) -> None:
+    st.session_state[state.TOLD] = queue, sample_key
+    st.session_state[state.LED] = uuid4().hex
+
+
+def _draw_pages(shown: Shown) -> None:
+    """The way to the samples behind these, and back."""
+    page = shown.page
+    with st.container(horizontal=True):
+        for title, target, inside in (
+            (f"Previous {QUEUE_SIZE}", page - 1, page > 1),
+            (f"Next {QUEUE_SIZE}", page + 1, page * QUEUE_SIZE < shown.length and page < MAX_PAGES),
+        ):
+            if inside:
+                st.button(title, on_click=_to_page, args=(target,))
+
+
+def _to_page(page: int) -> None:
+    state.write(state.PAGE, page)
+    state.write(state.AT, None)
+    _lead("", None)
+
+
+def _draw_journal(dataset_id: str, seen: int) -> None:
+    """The last actions of everybody; once somebody else has decided, the whole page shows it."""
+    if journal_state(store(), dataset_id) != seen:
+        st.rerun()
+    st.subheader("Decisions", anchor=False)
+    actions = history(store(), dataset_id, 12)
+    if not actions:
+        st.caption("No decisions yet.")
+    for action in actions:
+        st.markdown(_action_text(action))
+
+
+def _action_text(action: Action) -> str:
+    turn = {"decide": "", "undo": "undid: ", "redo": "redid: "}[action.kind]
+    why = f" ({plain(action.why)})" if action.why else ""
+    when = action.decided_at[:16].replace("T", " ")
+    return f":gray[{plain(when)} UTC] {plain(action.who)} {turn}{plain(action.what)}{why}"

@@ -1,0 +1,83 @@
+"""How a source would be read, before it is added: what is found, and selects for what was guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import IO
+
+import streamlit as st
+
+from jepascore_core.datasets.candidates import Question, SourceOptions
+from jepascore_core.datasets.preview import ReadingReport, archive_report, reading_report
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.views.reading_text import reading_rows
+from pages.ui.app import state
+from pages.ui.app.errors import show_error
+from pages.ui.app.text import plain
+
+TITLES = {
+    "folders": "These folders are",
+    "table": "Table that describes the images",
+    "path_column": "Column of paths",
+    "label_column": "Column of labels",
+    "encoding": "Encoding of the names",
+}
+
+
+def answered(options: SourceOptions, number: int) -> SourceOptions:
+    """The options with what was answered to the questions of the last check."""
+    return replace(options, **st.session_state.get(f"{state.ANSWERS}-{number}", {}))
+
+
+def draw_preview(source: str | None, upload: IO[bytes] | None, options: SourceOptions, number: int) -> None:
+    """What the source would be read as, with a select for each guess that may be wrong."""
+    asked = (source, getattr(upload, "file_id", None), tuple(options.to_dict().items()))
+    try:
+        guessed = _report("guessed", asked, source, upload, options)
+        told = answered(options, number)
+        report = guessed if told == options else _report("told", (asked, told), source, upload, told)
+    except JepaScoreError as error:
+        show_error(error)
+        return
+    with st.container(border=True):
+        for title, text in reading_rows(report):
+            st.markdown(f"**{title}** · {plain(text)}")
+        for question in guessed.questions:
+            _draw_question(question, number)
+
+
+def _draw_question(question: Question, number: int) -> None:
+    answers = st.session_state.setdefault(f"{state.ANSWERS}-{number}", {})
+    key = f"add-answer-{question.option}-{number}"
+    st.session_state[key] = answers.get(question.option, question.chosen)
+
+    def answer() -> None:
+        answers[question.option] = st.session_state[key]
+
+    answer_now = answers.get(question.option, question.chosen)
+    text = question.text if answer_now == question.chosen else f"You chose {answer_now}. Else: {question.text}"
+    st.warning(plain(text), icon=":material/help:")
+    st.selectbox(TITLES[question.option], question.choices, key=key, on_change=answer)
+
+
+def _report(
+    which: str, asked: Hashable, source: str | None, upload: IO[bytes] | None, options: SourceOptions
+) -> ReadingReport:
+    """The report, made once for the same source and options until Check is pressed again."""
+    key = f"{state.REPORT}-{which}"
+    known, report = st.session_state.get(key, (None, None))
+    if known != asked or report is None:
+        if upload is None:
+            report = reading_report(source or "", options)
+        else:
+            report = archive_report(upload, getattr(upload, "name", "upload.zip"), options)
+        st.session_state[key] = (asked, report)
+    return report
+
+
+def forget_reports(number: int) -> None:
+    """Check anew: what was found and answered before is dropped."""
+    for which in ("guessed", "told"):
+        st.session_state.pop(f"{state.REPORT}-{which}", None)
+    st.session_state.pop(f"{state.ANSWERS}-{number}", None)

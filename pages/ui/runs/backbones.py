@@ -1,0 +1,45 @@
+"""Choosing backbones: searchable, with licence, cost on this machine, where the weights are, and what to beware of."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.backbones.bundled_encoder import backbone_name
+from jepascore_core.views.backbones import SEPARATOR, BackboneOption, backbone_options, cost_basis
+from pages.ui.app import state
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.widgets.url_widgets import pick_or_type
+
+BACKBONES_HELP = (
+    "What each says: name, family, K (the length of the embedding: an exact score takes so many reverse passes), time "
+    "of an exact score on this machine, where its weights are, and their licence."
+)
+
+
+def pick_backbones() -> list[str]:
+    """Names of the chosen backbones, known ones or typed, with cautions below.
+
+    Raises:
+        UnknownNameError: for a path where no encoder is.
+    """
+    options = {option.name: option for option in backbone_options(store())}
+    chosen = pick_or_type(
+        "Backbones",
+        state.MEASURE_WITH,
+        {name: option.label for name, option in options.items()},
+        "Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path",
+        # A label changes when a cost was measured meanwhile.
+        help=BACKBONES_HELP,
+        identify=lambda text: text.partition(SEPARATOR)[0],
+    )
+    names = list(dict.fromkeys(map(backbone_name, chosen)))
+    st.caption(plain(cost_basis(store())))
+    _draw_cautions([options[name] for name in names if name in options])
+    return names
+
+
+def _draw_cautions(chosen: list[BackboneOption]) -> None:
+    for option in chosen:
+        if option.cautions:
+            st.caption(f":material/info: **{plain(option.name)}**: {plain(' '.join(option.cautions))}")

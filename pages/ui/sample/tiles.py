@@ -1,0 +1,39 @@
+"""Scored samples as tiles of a gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jepascore_core.formatting import estimate_text, interval_text, percentile_text, score_text
+from jepascore_core.scores.score_set import ScoredSample
+from pages.ui.widgets.gallery import Tile, Tone
+
+
+def to_tiles(samples: Iterable[ScoredSample], tone: Tone | None = None) -> list[Tile]:
+    """Score below on the left, within-class percentile on the right."""
+    return [to_tile(sample, tone) for sample in samples]
+
+
+def to_tile(sample: ScoredSample, tone: Tone | None = None) -> Tile:
+    """The same for one sample."""
+    return Tile(
+        sample_key=sample.sample_key,
+        content_id=sample.content_id,
+        caption=score_text(sample.score, sample.is_exact),
+        badge=percentile_text(sample.class_percentile),
+        percentile=sample.class_percentile,
+        tone=tone,
+        tooltip=_tooltip(sample),
+        label=sample.label or "",
+        note=interval_text(sample.lower, sample.upper, sample.is_exact),
+    )
+
+
+def _tooltip(sample: ScoredSample) -> str:
+    lines = [
+        sample.sample_key,
+        f"score {score_text(sample.score, sample.is_exact)} nats, higher is more likely",
+        f"{percentile_text(sample.class_percentile)} of its class score lower",
+        estimate_text(sample.lower, sample.upper, sample.is_exact),
+    ]
+    return "\n".join(line for line in lines if line)

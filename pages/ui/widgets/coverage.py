@@ -1,0 +1,61 @@
+"""The banner of pages that show a part: how many images are scored, and how the rest gets its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from jepascore_core.jobs.requests import resume_run
+from jepascore_core.scores.coverage import PartialScores, partial_scores
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.titles import score_titles
+from jepascore_core.views.progress import run_progress
+from pages.ui.app import state
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+
+POLL_SECONDS = 2.0
+
+
+def draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
+    """Say which sets of a page are not complete, with a button that resumes the run, or the bar of one under way.
+
+    Nothing where all are complete.
+    """
+    found = partial_scores(store(), score_sets)
+    if found:
+        interval = POLL_SECONDS if any(map(_is_active, found)) else None
+        st.fragment(errors_shown()(_draw), run_every=interval)(score_sets)
+
+
+def _is_active(item: PartialScores) -> bool:
+    return item.run is not None and item.run.state.is_active
+
+
+def _draw(score_sets: Sequence[ScoreSet]) -> None:
+    found = partial_scores(store(), score_sets)
+    if not found:
+        return
+    titles = score_titles(store(), score_sets, "backbone") if len(set(score_sets)) > 1 else {}
+    with st.container(border=True, key="coverage", gap="small"):
+        for item in found:
+            _draw_one(item, titles.get(item.scores, ""))
+
+
+def _draw_one(item: PartialScores, title: str) -> None:
+    name = f"{plain(title)}: " if title else ""
+    if item.run is not None and _is_active(item):
+        progress = run_progress(store(), item.run)
+        left = progress.time_left_text or progress.state_text
+        st.progress(progress.fraction, text=f"{name}**{item.text}** · {plain(left)}")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/hourglass_bottom: {name}**{item.text}**", width="content")
+        if item.run is None:
+            link = {state.DATASET: item.scores.dataset_id}
+            st.page_link("pages/runs.py", label="Measure the rest", icon=":material/play_circle:", query_params=link)
+        elif st.button("Resume", key=f"coverage-{item.run.run_id}", icon=":material/play_arrow:"):
+            resume_run(store(), item.run.run_id)
+            st.rerun()

@@ -1,0 +1,69 @@
+"""Files that could not be read, images that could not be measured: how many, and once it is opened which, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from jepascore_core.formatting import plural
+from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.scores.measured import DatasetChoice
+from jepascore_core.views.failures import failures_csv
+from jepascore_core.views.progress import Progress, failure_groups, index_failures
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.widgets.url_widgets import pick_open
+
+STAGES = {
+    "scan": "looking for images",
+    "read": "reading",
+    "decode": "decoding",
+    "preprocess": "preprocessing",
+    "measure": "measuring",
+}
+
+
+def draw_unreadable(choice: DatasetChoice) -> None:
+    """Files of a dataset that got no row, if there are any."""
+    if not choice.has_index or not choice.num_failed:
+        return
+    read = partial(_read_index, choice.dataset_id)
+    _draw(plural(choice.num_failed, "unreadable file"), read, f"dataset-{choice.dataset_id}")
+
+
+def draw_unmeasured(run: Progress) -> None:
+    """Images that a run could not measure, if there are any."""
+    if run.num_failed:
+        read = partial(store().catalogue.run_failures, run.identifier)
+        _draw(f"{run.num_failed:,} failed", read, f"run-{run.identifier}")
+
+
+def _read_index(dataset_id: str) -> list[SampleFailure]:
+    return index_failures(store(), store().catalogue.dataset(dataset_id))
+
+
+def _draw(title: str, read: Callable[[], list[SampleFailure]], key: str) -> None:
+    box = pick_open(title, f"failures-{key}", ":material/warning:")
+    if box is None:
+        return
+    failures = read()
+    with box:
+        for group in failure_groups(failures):
+            stage = STAGES.get(group.stage, group.stage)
+            st.markdown(f"**{group.count:,}** while {plain(stage)} ({plain(group.error_class)})")
+            with st.container(gap="xxsmall"):
+                for example in group.examples:
+                    st.caption(plain(f"{example.sample_key}: {example.message}"))
+                if group.count > len(group.examples):
+                    st.caption(f"and {group.count - len(group.examples):,} more")
+        # As data: what a function would yield is lost when the list is drawn anew between the click and its request.
+        st.download_button(
+            "All failures as CSV",
+            failures_csv(failures),
+            f"failures-{key}.csv",
+            "text/csv",
+            key=f"csv-{key}",
+            on_click="ignore",
+        )

@@ -1,0 +1,112 @@
+"""What has to be worked out before a page can show what is asked of it: at once, or by the worker and then as cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from jepascore_core.curation import Curation, Decisions
+from jepascore_core.curation.precompute.requests import (
+    Preparation,
+    cancel_preparation,
+    preparation_of,
+    preparations,
+    request_preparation,
+)
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare
+from jepascore_core.scores.score_set import ScoreSet
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.widgets.task_card import task_card
+
+POLL_SECONDS = 1.0
+
+
+def prepared(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
+    """Whether rules can be worked out at once. What takes a moment is done first; for more the worker is asked."""
+    slow = _slow_work(scores, curation, decisions)
+    draw_preparations(scores, slow)
+    return not slow
+
+
+def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: str) -> bool:
+    """Whether rules can be worked out at once; offers to ask the worker where not. `key` names the button."""
+    slow = _slow_work(scores, curation, decisions)
+    if slow:
+        st.warning(" ".join(f"{work.title} comes first, once." for work in slow))
+        st.button(
+            "Let the worker do it", key=f"prepare-{key}", icon=":material/play_arrow:",
+            on_click=_request, args=(scores, slow),
+        )  # fmt: skip
+    return not slow
+
+
+def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> list[PrecomputeStep]:
+    """What the worker has to do, after what takes a moment was done here; a diverse choice follows the rest."""
+    for _ in range(2):
+        pending = pending_work(store(), scores, curation, decisions)
+        slow = [work for work in pending if not work.is_quick]
+        for work in pending:
+            if work.is_quick:
+                with st.spinner(f"{work.title}, once"):
+                    prepare(store(), scores, work)
+        if slow or not pending:
+            return slow
+    return []
+
+
+def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
+    """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done.
+
+    Beside these stand cards of what else the dataset waits for.
+    """
+    found = [preparation_of(store(), scores, work) for work in works]
+    asked = [item for item in found if item.state != "none"]
+    if asked:
+        is_active = any(item.is_active for item in asked)
+        draw = st.fragment(errors_shown()(_draw_asked), run_every=POLL_SECONDS if is_active else None)
+        draw(scores, [item.work for item in asked], is_active)
+    rest = [item.work for item in found if item.state == "none"]
+    if rest:
+        st.info(
+            " ".join(f"{work.title} comes first, once." for work in rest)
+            + " The worker does it, also when this page is closed; later it is there at once."
+        )
+        st.button(
+            "Do it now", type="primary", icon=":material/play_arrow:", on_click=_request, args=(scores, rest),
+        )  # fmt: skip
+
+
+def _request(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
+    for work in works:
+        request_preparation(store(), scores, work)
+
+
+def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool) -> None:
+    found = [preparation_of(store(), scores, work) for work in works]
+    if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
+        st.rerun()  # of the whole page: one is done or taken back, or from now on nothing more is to be expected
+    own = {item.identifier for item in found}
+    # What the dataset was asked for otherwise, as with other rules: it may come first, and not be wanted any more.
+    others = [item for item in preparations(store()) if item.dataset_id == scores.dataset_id and item.is_active]
+    for item in [*found, *(item for item in others if item.identifier not in own)]:
+        _draw_one(scores, item)
+
+
+def _draw_one(scores: ScoreSet, item: Preparation) -> None:
+    task_card(
+        f"preparation-{item.identifier.replace('/', '-')}", item.state, item.work.title, item.state.capitalize(),
+        item.share if item.is_active else None, [[item.progress_text]] if item.is_active else [],
+        partial(_draw_actions, scores, item), item.message,
+    )  # fmt: skip
+
+
+def _draw_actions(scores: ScoreSet, item: Preparation) -> None:
+    key = item.identifier
+    if item.is_active:
+        st.button("Cancel", key=f"cancel-{key}", on_click=cancel_preparation, args=(store(), key))
+    else:
+        again = (scores, [item.work])
+        st.button("Try again", key=f"again-{key}", on_click=_request, args=again, icon=":material/replay:")
