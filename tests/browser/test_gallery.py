@@ -47,8 +47,8 @@ def make_tiles() -> list[Tile]:
 
 @pytest.fixture
 def forgives() -> tuple[str, ...]:
-    """One of the samples has no picture."""
-    return (f"{WITHOUT_PICTURE:032x}",)
+    """One of the samples has no picture, and none has a file to be enlarged."""
+    return (f"{WITHOUT_PICTURE:032x}", "/images/view/")
 
 
 @pytest.fixture(scope="module")

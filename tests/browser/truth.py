@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page
 
+from jepascore_core.errors import DatasetNotReadyError
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.storage.store import Store
@@ -139,7 +141,8 @@ def _names(home: Path) -> dict[str, str]:
     datasets = store.catalogue.datasets()
     names = {dataset.dataset_id: dataset.name for dataset in datasets}
     for dataset in datasets:
-        names |= {measured_id(choice): choice.title for choice in measured_choices(store, dataset.dataset_id)}
+        with suppress(DatasetNotReadyError):
+            names |= {measured_id(choice): choice.title for choice in measured_choices(store, dataset.dataset_id)}
     return names
 
 
