@@ -7,14 +7,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import jepascore_core as js
+from jepascore_core.datasets.candidates import Candidate
+from jepascore_core.datasets.uris import Roots
+from jepascore_core.records.datasets import SampleFailure
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SOURCES = [*(ROOT / "jepascore_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
+#: Words that guides name and that are not ours.
+EXTERNAL = {"make", "jepascore", "list", "datasets"}
 #: What a browser fetches by itself when it opens a page; links are followed by people only.
 FETCHED = re.compile(r"<(?:link|script|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)")
 
@@ -66,6 +72,38 @@ def test_the_glossary_spells_identifiers_as_the_code_does():
 def test_every_term_of_the_glossary_stands_for_one_thing():
     terms = [term.strip() for row in glossary_rows() for term in row[1].split(",")]
     assert len(terms) == len(set(terms))
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_guides_name_files_and_identifiers_that_there_are(name: str):
+    prose = re.sub(r"^ *```.*?^ *```$", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    ticked = set(re.findall(r"`([^`\n]+)`", prose))
+    paths = {word for word in ticked if re.fullmatch(r"(?:jepascore_core|pages|tests|docs)/[\w./-]*", word)}
+    assert len(paths) > 12
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+    words = {word for path in SOURCES for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    identifiers = {word for word in ticked if re.fullmatch(r"_?[A-Za-z]+(?:_[a-z]+)*|_?[A-Z_]+", word)}
+    assert {word for word in identifiers if word not in words} - EXTERNAL == set()
+
+
+def test_the_example_of_a_source_works(tmp_path: Path):
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r'^```python\n(""".*?)^```$', guide, re.MULTILINE | re.DOTALL)
+    example: dict[str, Any] = {}
+    exec(compile(code, "lists.py", "exec"), example)
+    listed = tmp_path / "list.txt"
+    listed.write_text("a.png\n\n../b.png\na.png\n")
+    plan = example["plan_list"](listed, Roots([tmp_path]))
+    found = [(item.sample_key, type(item)) for item in plan.items]
+    assert found == [("a.png", Candidate), ("../b.png", SampleFailure), ("a.png#2", Candidate)]
+
+
+def test_the_picture_of_the_floors_has_every_room():
+    picture = (DOCS / "images" / "floors.svg").read_text(encoding="utf-8")
+    drawn = {room.removesuffix("/") for room in re.findall(r'class="room"[^>]*>([^<]+)<', picture)}
+    entries = (ROOT / "jepascore_core").iterdir()
+    rooms = {path.name for path in entries if (path / "__init__.py").is_file() or path.suffix == ".py"}
+    assert drawn - {"app.py, pages"} == {room for room in rooms if not room.startswith("__")}
 
 
 def test_decisions_are_listed_and_built_alike():
