@@ -29,6 +29,7 @@ from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.runs import ProbeState, RunState
 from jepascore_core.storage import catalogue, disk
 from jepascore_core.worker import measure as tasks
+from jepascore_core.worker import probe as probe_module
 from jepascore_core.worker.loop import Worker
 from tests.worker.sources import indexed, write_images
 
@@ -284,7 +285,7 @@ def test_a_probe_takes_the_precision_that_auto_stands_for(store, worker, tmp_pat
         return result.precision, result.may_be_faster
 
     indexed(store, worker, write_images(tmp_path / "images", 12))
-    monkeypatch.setattr(tasks, "promising_precisions", lambda _: ("bfloat16",))
+    monkeypatch.setattr(probe_module, "promising_precisions", lambda _: ("bfloat16",))
     assert ask("auto") == ("float32", True)
     assert ask("float32") == ("float32", False)
     keep_precision(store, load_ref(checkpoint, torch.device("cpu")), "bfloat16", ())
