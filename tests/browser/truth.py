@@ -19,7 +19,6 @@ from jepascore_core.storage.store import Store
 from pages.ui.app import state
 from pages.ui.compare import disagreement
 from pages.ui.compare import page as comparison
-from pages.ui.curate import rule_bar as curation_rules
 from pages.ui.distributions import page as histograms
 from pages.ui.duplicates import page as duplicates
 from pages.ui.explore import extremes
@@ -30,6 +29,7 @@ from pages.ui.runs import add_data, estimators, new_run
 from pages.ui.sample import sensitivity as closeup
 from pages.ui.trust import density_check as trust_density
 from pages.ui.widgets.choose_scores import measured_id
+from pages.ui.widgets.titles import KEEPER_TITLES
 
 #: Parameters that one widget chooses, by page where pages offer different things: identifier -> words.
 TITLES: Mapping[str, Mapping[str, str]] = {
@@ -38,7 +38,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.ORDER: extremes.ORDER_TITLES,
     state.REVIEW: review.KIND_TITLES,
     state.RADIUS: duplicates.RADII,
-    state.KEEPER: curation_rules.KEEPER_TITLES,
+    state.KEEPER: KEEPER_TITLES,
     f"compare/{state.CORRELATION}": comparison.MEASURES,
     f"trust/{state.CORRELATION}": trust_density.MEASURES,
     state.WITHIN: disagreement.WITHIN_TITLES,
