@@ -89,7 +89,7 @@ def apply(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisio
     rows = _count_by_label(store, found)
     totals = {name: sum(row[name] for row in rows) for name in (*VERDICTS.values(), "decided")}
     unreadable = store.catalogue.dataset(scores.dataset_id).num_failed
-    counts = CurationCounts(**totals, num_unreadable=unreadable, unmeasured=_count_unmeasured(store, found))
+    counts = CurationCounts(**totals, num_unreadable=unreadable, unmeasured=count_unmeasured(store, found))
     return CurationResult(counts, _balance(rows, counts), chip_counts(store, found))
 
 
@@ -100,7 +100,7 @@ def _count_by_label(store: Store, found: Evaluation) -> list[dict[str, Any]]:
     return sorted(store.query(sql).to_pylist(), key=lambda row: natural_key(row["label"]))
 
 
-def _count_unmeasured(store: Store, found: Evaluation) -> int:
+def count_unmeasured(store: Store, found: Evaluation) -> int:
     """Samples without a score under one of the backbones that an evaluation is about."""
     held, dataset = columns_of(store), store.catalogue.dataset(found.scores.dataset_id)
     asked = asked_scores(store, found.scores, found.curation)

@@ -21,6 +21,7 @@ from jepascore_core.curation import Curation, CurationCounts, Decisions, chip_te
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.recipes import Recipe, fingerprint_lines, make_recipe, to_dict
+from jepascore_core.curation.summary import count_unmeasured
 from jepascore_core.datasets.manifest import read_failures
 from jepascore_core.datasets.uris import path_to_uri
 from jepascore_core.errors import ExportError
@@ -288,7 +289,8 @@ class _Question:
         """By verdict, complete once all rows were read."""
         found = self._verdicts
         unreadable = self._dataset.num_failed
-        return CurationCounts(found["keep"], found["drop"], found["unscored"], unreadable, self._decided)
+        unmeasured = count_unmeasured(self._store, self._found)
+        return CurationCounts(found["keep"], found["drop"], found["unscored"], unreadable, self._decided, unmeasured)
 
     def job(self, options: ExportOptions) -> Job:
         """What the writer is told."""

@@ -34,17 +34,9 @@ COMMANDS = dict(commands())
 
 def test_these_are_the_commands():
     assert set(COMMANDS) == {
-        *("add", "datasets list", "datasets failures", "datasets cancel", "remove"),
-        *(
-            "score",
-            "runs list",
-            "runs follow",
-            "runs cancel",
-            "runs resume",
-            "runs forget",
-            "runs failures",
-            "runs delete",
-        ),
+        *("add", "datasets list", "datasets failures", "datasets cancel", "datasets move", "remove"),
+        *("score", "runs list", "runs follow", "runs cancel", "runs resume", "runs forget", "runs failures"),
+        *("runs delete",),
         *("export", "duplicates", "backbones", "demo", "doctor", "app"),
         *("decisions list", "decisions history", "decisions keep", "decisions drop", "decisions clear"),
         *("decisions undo", "decisions redo"),
@@ -62,7 +54,16 @@ def test_every_headless_command_speaks_json(words: str):
 
 def test_what_is_about_a_dataset_names_it_first():
     about = [words for words in COMMANDS if words.split()[0] in ("decisions", "recipes")]
-    about += ["datasets failures", "datasets cancel", "remove", "score", "export", "duplicates", "train"]
+    about += [
+        "datasets failures",
+        "datasets cancel",
+        "datasets move",
+        "remove",
+        "score",
+        "export",
+        "duplicates",
+        "train",
+    ]
     for words in (*about, "figure extremes"):
         first = next(parameter for parameter in COMMANDS[words].params if parameter.param_type_name == "argument")
         assert "dataset" in first.help.lower(), words

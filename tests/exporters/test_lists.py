@@ -150,7 +150,7 @@ def test_provenance(store, scores, tmp_path):
     assert found["dataset"]["source"] == dataset.source
     assert found["dataset"]["version"] == "v1"
     assert found["counts"] == {
-        "kept": 2, "dropped": 2, "unscored": 1, "num_unreadable": 1, "decided": 0, "total": 5,
+        "kept": 2, "dropped": 2, "unscored": 1, "num_unreadable": 1, "decided": 0, "unmeasured": 1, "total": 5,
     }  # fmt: skip
     assert found["list"]["sha256"] == report.sha256 == hashlib.sha256(report.path.read_bytes()).hexdigest()
     assert found["list"] | {"sha256": ""} == {
