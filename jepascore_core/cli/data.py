@@ -17,6 +17,7 @@ from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.formatting import passed_over_text, plural
+from jepascore_core.jobs.lost_sources import moved_here, moved_text
 from jepascore_core.jobs.requests import cancel_dataset, effective_options, move_dataset, request_dataset
 from jepascore_core.records.datasets import DatasetRecord, DatasetState, SampleFailure
 from jepascore_core.storage.store import Store
@@ -99,7 +100,8 @@ def _say_reading(store: Store, name: str, source: str, options: SourceOptions, i
     text = reading_text(report)
     for line in text.lines:
         say(line)
-    for warning in text.warnings:
+    lost = [moved_text(other, source) for other in moved_here(store, source) if other != name]
+    for warning in (*text.warnings, *lost):
         say(f"Warning: {warning}")
     if in_full:
         for title, items in (("Splits", report.splits), ("Classes", report.labels[:MAX_CLASSES])):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jepascore_core.jobs.queue import JobKind
+from jepascore_core.worker.loop import Worker
 from tests.cli.conftest import Cli
 from tests.datasets.images import write_image
 
@@ -53,3 +55,14 @@ def test_adding_says_the_same_and_keeps_the_options(cli: Cli, pets: Path, monkey
     assert "Labels: none, as asked. Splits: the folders' names: train 2, odd 1." in answer.err
     options = cli.store.catalogue.dataset("pets").options
     assert (options["folders"], options["label_column"]) == ("splits", "none")
+
+
+def test_a_folder_that_was_moved_is_recognised(cli: Cli, pets: Path):
+    assert cli("add", "pets", pets, "--detach").code == 0
+    Worker(cli.store).handle(JobKind.INDEX, cli.store.catalogue.dataset("pets").dataset_id)
+    moved = pets.rename(pets.with_name("animals"))
+    answer = cli("add", "--dry-run", "animals", moved)
+    assert f"`jepascore datasets move pets {moved}`" in answer.err
+    assert "datasets move" not in cli("add", "--dry-run", "others", moved / "train").err
+    pets.symlink_to(moved)  # where it was there is something again
+    assert "datasets move" not in cli("add", "--dry-run", "animals", moved).err

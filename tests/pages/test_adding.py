@@ -194,6 +194,41 @@ def test_a_check_says_how_a_folder_would_be_read_and_names_it(
     assert "Read as" not in said(app)
 
 
+def test_a_name_that_a_check_filled_in_follows_the_path_and_one_that_was_typed_stays(
+    open_page: Callable[..., AppTest], home_store: Store, photographs: Path
+) -> None:
+    app = open_page(PAGE)
+    one(app, "text_input", "Path").set_value(str(photographs.parent / "mistyped"))
+    one(app, "button", "Check").click().run()
+    assert one(app, "text_input", "Name").value == "mistyped"
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Check").click().run()
+    assert one(app, "text_input", "Name").value == "photographs"
+    one(app, "text_input", "Path").set_value(str(photographs / "cat"))
+    one(app, "button", "Add").click().run()
+    assert [dataset.name for dataset in home_store.catalogue.datasets()] == ["cat"]
+    one(app, "text_input", "Name").set_value("mine")
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Check").click().run()
+    assert one(app, "text_input", "Name").value == "mine"
+
+
+def test_a_check_of_a_folder_that_moved_says_how_decisions_come_along(
+    open_page: Callable[..., AppTest], home_store: Store, photographs: Path
+) -> None:
+    found = put(home_store, "finished")  # whose source is no folder of this machine
+    app = open_page(PAGE)
+    one(app, "text_input", "Path").set_value(str(photographs))
+    one(app, "button", "Check").click().run()
+    assert "datasets move" not in said(app)
+    image = next(photographs.rglob("*.png"))
+    copied = photographs / found.samples[0].sample_key
+    copied.parent.mkdir(exist_ok=True)
+    copied.write_bytes(image.read_bytes())
+    one(app, "button", "Check").click().run()
+    assert f"`jepascore datasets move digits {photographs}`" in said(app)
+
+
 def test_a_name_is_the_last_part_of_the_path_unless_one_is_given(
     open_page: Callable[..., AppTest], home_store: Store, photographs: Path
 ) -> None:

@@ -84,6 +84,9 @@ PAGE_SHOWN = "page-shown"
 ADDRESS = "address"
 #: How many datasets this visit added.
 NUM_ADDED = "num-added"
+#: Of a form that adds data, each followed by its number: the name that a check filled in; the form that was checked;
+#: answers to its questions; what was found.
+FILLED_IN = "add-filled-in"
 CHECKED = "add-checked"
 ANSWERS = "add-answers"
 REPORT = "add-report"

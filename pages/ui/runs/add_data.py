@@ -46,7 +46,9 @@ def draw_add_data(is_open: bool) -> None:
                 # Enter presses the first.
                 st.form_submit_button("Check", icon=":material/fact_check:", on_click=_check, args=(number,))
                 pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
-            name = name.strip() or _name_of(source, upload)
+            if _is_filled_in(name, number):
+                name = _name_of(source, upload)
+            name = name.strip()
             asked = (name, source, upload.file_id if upload else None, replace, tuple(options.to_dict().items()))
             do_asked("add-data", asked, partial(_add, name, source, upload, options, replace) if pressed else None)
         if st.session_state.get(state.CHECKED) == number and (source or upload):
@@ -57,10 +59,15 @@ def _check(number: int) -> None:
     """Before the page runs: look at the source anew, and call the dataset after it unless it has a name."""
     st.session_state[state.CHECKED] = number
     forget_reports(number)
-    name = f"add-name-{number}"
-    if not st.session_state.get(name, "").strip():
+    if _is_filled_in(st.session_state.get(f"add-name-{number}", ""), number):
         found = st.session_state.get(f"add-path-{number}", ""), st.session_state.get(f"add-zip-{number}")
-        st.session_state[name] = _name_of(found[0].strip(), found[1])
+        name = _name_of(found[0].strip(), found[1])
+        st.session_state[f"add-name-{number}"] = st.session_state[f"{state.FILLED_IN}-{number}"] = name
+
+
+def _is_filled_in(name: str, number: int) -> bool:
+    """Whether nobody typed the name: it follows the path."""
+    return name.strip() in ("", st.session_state.get(f"{state.FILLED_IN}-{number}", ""))
 
 
 def _name_of(source: str | None, upload: IO[bytes] | None) -> str:

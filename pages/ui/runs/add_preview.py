@@ -11,9 +11,11 @@ import streamlit as st
 from jepascore_core.datasets.candidates import Question, SourceOptions
 from jepascore_core.datasets.preview import ReadingReport, archive_report, reading_report
 from jepascore_core.errors import JepaScoreError
+from jepascore_core.jobs.lost_sources import moved_here, moved_text
 from jepascore_core.views.reading_text import reading_rows
 from pages.ui.app import state
 from pages.ui.app.errors import show_error
+from pages.ui.app.store import store
 from pages.ui.app.text import plain
 
 TITLES = {
@@ -43,6 +45,8 @@ def draw_preview(source: str | None, upload: IO[bytes] | None, options: SourceOp
     with st.container(border=True):
         for title, text in reading_rows(report):
             st.markdown(f"**{title}** · {plain(text)}")
+        for name in moved_here(store(), source) if source else ():
+            st.warning(plain(moved_text(name, source or "")), icon=":material/drive_file_move:")
         for question in guessed.questions:
             _draw_question(question, number)
 
