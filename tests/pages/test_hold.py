@@ -81,3 +81,36 @@ def test_nothing_is_sent_to_a_widget_that_somebody_is_typing_in() -> None:
     app = AppTest.from_function(draw, default_timeout=30).run().run()
     assert not app.text_input[0].proto.set_value
     assert not app.selectbox[0].proto.set_value
+
+
+def draw_form() -> None:
+    from pages.ui.app.address import begin_page
+    from pages.ui.widgets.url_widgets import pick_expander, pick_one, pick_words
+
+    begin_page("Form")
+    pick_words("Mean", "mean", "")
+    pick_words("Std", "std", "")
+    pick_one("Pooling", "pooling", {"own": "own", "avg": "avg"})
+    pick_expander("Details", "details")
+
+
+def test_what_follows_fast_takes_nothing_back() -> None:
+    """The browser sends its URL along, which does not know yet of what was done just before."""
+    app = AppTest.from_function(draw_form, default_timeout=30).run()
+    app.text_input[0].set_value("0.5").run()
+    app.query_params.clear()
+    app.selectbox[0].select("avg").run()
+    app.query_params.clear()
+    app.text_input[1].set_value("0.25").run()
+    assert dict(app.query_params) == {"mean": "0.5", "pooling": "avg", "std": "0.25"}
+    assert [field.value for field in app.text_input] == ["0.5", "0.25"]
+    assert app.selectbox[0].value == "avg"
+
+
+def test_an_address_that_was_never_there_counts() -> None:
+    app = AppTest.from_function(draw_form, default_timeout=30).run()
+    app.text_input[0].set_value("0.5").run()
+    app.query_params.clear()
+    app.query_params["std"] = "0.1"
+    app.run()
+    assert [field.value for field in app.text_input] == ["", "0.1"]

@@ -14,9 +14,13 @@ def begin_page(title: str) -> None:
     A link to the page that is shown already runs it with the link's parameters, but leaves those of before in the
     browser's address. A browser that has them all takes no notice.
     """
+    is_same = state.shown_page() == title
+    if is_same:
+        state.catch_up()
+    else:
+        state.forget_written()
     sent = str(getattr(get_script_run_ctx(suppress_warning=True), "query_string", ""))
-    before = st.session_state.get(state.ADDRESS)
-    if before not in (None, sent) and state.shown_page() == title:
+    if is_same and st.session_state.get(state.ADDRESS) not in (None, sent):
         _tell()
     st.session_state[state.ADDRESS] = sent
     state.begin_page(title)

@@ -7,11 +7,14 @@ else is kept here; the catalogue holds everything that a person decided.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 DATASET = "dataset"
 DATASETS = "datasets"
@@ -82,6 +85,8 @@ AREA = "area"
 PAGE_SHOWN = "page-shown"
 #: The query string that the browser sent last.
 ADDRESS = "address"
+#: What was written into the URL lately.
+WRITTEN = "written"
 #: How many datasets this visit added.
 NUM_ADDED = "num-added"
 #: Of a form that adds data, each followed by its number: the name that a check filled in; the form that was checked;
@@ -107,6 +112,8 @@ CARRIED_TEXTS = (RULES, LAST_RULES, WHO)
 
 Choice = TypeVar("Choice", bound=str)
 
+#: For as long after something was done, the browser may send an address that does not know of it.
+LATE_SECONDS = 5.0
 MAX_TEXT = 4096
 MAX_ITEMS = 32
 ON = "1"
@@ -181,12 +188,65 @@ def write(name: str, value: str | float | Iterable[str] | None) -> None:
         wanted = list(value)[:MAX_ITEMS]
     if any(len(item) > MAX_TEXT for item in wanted):
         wanted = []
-    if st.query_params.get_all(name) == wanted:
+    catch_up()
+    if st.query_params.get_all(name) != wanted:
+        before = _query_string()
+        _put(name, wanted)
+        note = _Written(shown_page(), time.monotonic(), before, _query_string(), name, tuple(wanted))
+        st.session_state[WRITTEN] = (*st.session_state.get(WRITTEN, ())[-MAX_ITEMS:], note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """That a parameter was written: on which page and when, and the query strings before and after."""
+
+    page: str | None
+    when: float
+    before: str
+    after: str
+    name: str
+    values: tuple[str, ...]
+
+
+def catch_up() -> None:
+    """Write again what was just written, where the browser does not know it yet.
+
+    The browser sends its URL along with everything that is done, and what follows fast is sent before the last answer
+    is there: fields that are filled in one after another, a part that is opened and typed in. Such a URL is the one
+    before a write of the last seconds. Who goes back has it, too, and means it.
+    """
+    now, written = _query_string(), st.session_state.get(WRITTEN, ())
+    recent = [item for item in written if item.page == shown_page() and time.monotonic() - item.when < LATE_SECONDS]
+    if not recent or now == recent[-1].after:
         return
-    if wanted:
-        st.query_params[name] = wanted
+    known = [place for place, item in enumerate(recent) if item.before == now]
+    if known and not goes_back():
+        for item in recent[known[-1] :]:
+            _put(item.name, item.values)
     else:
+        forget_written()
+
+
+def forget_written() -> None:
+    """The browser's URL counts from now on, whatever it is."""
+    st.session_state[WRITTEN] = ()
+
+
+def _put(name: str, values: Sequence[str]) -> None:
+    if values:
+        st.query_params[name] = values
+    elif name in st.query_params:
         del st.query_params[name]
+
+
+def _query_string() -> str:
+    """What the browser sent, and what was written since."""
+    return str(getattr(get_script_run_ctx(suppress_warning=True), "query_string", ""))
+
+
+def goes_back() -> bool:
+    """Whether this run is for a visitor who went back or forward in the browser's history."""
+    return bool(getattr(get_script_run_ctx(suppress_warning=True), "is_history_navigation", False))
 
 
 def widget_key(name: str) -> str:
@@ -197,11 +257,6 @@ def widget_key(name: str) -> str:
 def drawn_key(key: str) -> str:
     """Session-state key of what was last drawn under the key of a widget."""
     return f"drawn-{key}"
-
-
-def typed_key(name: str) -> str:
-    """Session-state key of where and when somebody last changed a parameter."""
-    return f"typed-{name}"
 
 
 def begin_page(title: str) -> None:

@@ -36,7 +36,6 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate.rule_bar import curation_of_url
 from pages.ui.widgets.deck import Card, deck
-from pages.ui.widgets.hold import goes_back
 from pages.ui.widgets.precompute import prepared
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.url_widgets import pick_one
@@ -222,12 +221,14 @@ def _opinion_text(opinion: RuleOpinion) -> str:
 
 def _keep_place(queue: str) -> None:
     """Put the place that the browser told last into the URL again, where its address is late; who goes back in its
-    history is led to the place there."""
+    history is led to the place there, and who comes by the menu to where a visit begins."""
     told_queue, told = st.session_state.get(state.TOLD, (None, None))
     at = state.read_text(state.AT)
-    if goes_back():
+    if state.goes_back():
         _lead(queue, at)
-    elif told_queue == queue and at is not None and told is not None:
+    elif at is None:
+        _lead("", None)
+    elif told_queue == queue and told is not None:
         state.write(state.AT, told)
 
 

@@ -10,16 +10,11 @@ drawn under a key is kept beside it, and a value is assigned whenever that was a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Hashable, Sequence
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.ui.app import state
-
-#: For as long after something was typed, the browser may send an address that does not know of it.
-LATE_SECONDS = 5.0
 
 
 def hold(name: str, value: object, *drawn: Hashable) -> str:
@@ -40,21 +35,6 @@ def hold_key(key: str, value: object, *drawn: Hashable) -> str:
     return key
 
 
-def keep_late(name: str, unsaid: object) -> None:
-    """Put what was just typed into the URL again where the browser's does not have it yet.
-
-    For fields that are filled in one after another: the browser sends its URL along with every change, and one that
-    follows fast does not know of the last. Who goes back takes back what was typed. `unsaid` is what the field holds
-    if the URL says nothing.
-    """
-    typed = st.session_state.get(state.widget_key(name))
-    if name in st.query_params or typed in (None, "", unsaid) or goes_back():
-        return
-    page, when = st.session_state.get(state.typed_key(name), (None, -LATE_SECONDS))
-    if page == state.shown_page() and time.monotonic() - when < LATE_SECONDS:
-        state.write(name, typed)
-
-
 def to_url(name: str, page: str | None, resets: Sequence[str], known: Collection[str] | None = None) -> None:
     """Put what was chosen in the widget of a parameter into the URL, and take out what loses its meaning with it.
 
@@ -64,7 +44,6 @@ def to_url(name: str, page: str | None, resets: Sequence[str], known: Collection
     value = st.session_state[state.widget_key(name)]
     chosen = value if isinstance(value, list) else [value]
     if page == state.shown_page() and (known is None or set(chosen) <= set(known)):
-        st.session_state[state.typed_key(name)] = page, time.monotonic()
         _write(name, value, resets)
 
 
@@ -79,9 +58,3 @@ def _write(name: str, value: object, resets: Sequence[str]) -> None:
     state.write(name, value)
     for other in resets:
         state.write(other, None)
-
-
-def goes_back() -> bool:
-    """Whether this run is for a visitor who went back or forward in the browser's history."""
-    context = get_script_run_ctx(suppress_warning=True)
-    return bool(getattr(context, "is_history_navigation", False))

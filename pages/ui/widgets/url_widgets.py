@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.app import state
-from pages.ui.widgets.hold import hold, hold_key, keep_late, range_to_url, to_url
+from pages.ui.widgets.hold import hold, hold_key, range_to_url, to_url
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -81,7 +81,6 @@ def pick_number(
     label: str, name: str, default: float, low: float, high: float, step: float, *, help: str | None = None
 ) -> float:
     """A number from `low` to `high`, typed in."""
-    keep_late(name, default)
     value = state.read_number(name, default, low, high)
     key = hold(name, value, label, low, high, step)
     digits = "%.3f" if step < 0.01 else "%.2f"
@@ -95,7 +94,6 @@ def pick_count(
     label: str, name: str, default: int | None, low: int, high: int, *, placeholder: str = "", help: str | None = None
 ) -> int | None:
     """A whole number from `low` to `high`, typed in; None where nothing is, if that is the default."""
-    keep_late(name, default)
     chosen = state.read_int(name, low - 1, low - 1, high)
     value = default if chosen < low else chosen
     key = hold(name, value, label, low, high)
@@ -147,7 +145,6 @@ def pick_words(
     label: str, name: str, placeholder: str, *, resets: Sequence[str] = (), longest: int = 200, help: str | None = None
 ) -> str:
     """Free text; "" until something was typed."""
-    keep_late(name, "")
     value = (state.read_text(name) or "")[:longest]
     st.text_input(
         label,
@@ -201,6 +198,7 @@ def close(name: str) -> None:
 
 def _opened_to_url(name: str, page: str | None) -> None:
     if page == state.shown_page():
+        state.catch_up()
         state.write(state.OPENED, [*_others(name), name] if st.session_state[name] else _others(name))
 
 
