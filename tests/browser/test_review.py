@@ -18,7 +18,7 @@ from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.storage.store import Store
 from pages.ui.review.page import QUEUE_SIZE
 from pages.ui.widgets.keys import KEYS
-from tests.browser.conftest import ROOT, Server, Visit, by_menu, free_port, screenshot, serve
+from tests.browser.conftest import ROOT, Server, Visit, free_port, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 
 pytestmark = pytest.mark.browser
@@ -327,8 +327,6 @@ def test_the_keys_are_listed(visit: Callable[..., Visit], desk: Desk, theme: str
     page.keyboard.press(KEYS["help"])
     expect(overlay).not_to_be_visible()
     screenshot(page, f"review-deck-{theme}")
-    by_menu(page, "Duplicates", "Review")
-    deck_of(page)
     assert desk.journal() == []
     assert tab.errors == []
 
