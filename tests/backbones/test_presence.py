@@ -64,7 +64,7 @@ def test_looking_loads_no_torch_and_opens_no_connection():
         "def refuse(*_): raise AssertionError('network')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "from jepascore_core.backbones.presence import has_weights\n"
-        "from jepascore_core.backbones.specs import list_specs\n"
+        "from jepascore_core.backbones.registry import list_specs\n"
         "[has_weights(spec) for spec in list_specs()]\n"
         "assert not {'torch', 'timm', 'open_clip'} & set(sys.modules)"
     )

@@ -20,6 +20,12 @@ from jepascore_core.jobs import process
 from jepascore_core.storage.store import Store
 
 
+def _heed_signals() -> None:
+    """`nohup`, or a shell's `&`, has a process and its children ignore these."""
+    for kind in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(kind, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command answered."""
@@ -58,14 +64,14 @@ class Cli:
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-        """Give a command in a process of its own, which Ctrl-C reaches however the tests were started."""
+        """Give a command in a process of its own, which signals reach however the tests were started."""
         process = subprocess.Popen(
             [sys.executable, "-m", "jepascore_core", *map(str, arguments)],
             env={**self.environment, **options.pop("environment", {})},
             stdout=subprocess.PIPE,
             stderr=options.pop("stderr", subprocess.PIPE),
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_heed_signals,
             **options,
         )
         self.started.append(process)
