@@ -72,7 +72,7 @@ class Visit:
     forgives: tuple[str, ...] = ()
     address: str = ""
     home: Path | None = None
-    num_actions: int = 0
+    actions_before: frozenset[int] = frozenset()
     traffic: Traffic = field(default_factory=Traffic)
 
 
@@ -201,11 +201,11 @@ def nothing_silently_wrong(request: pytest.FixtureRequest, tabs: list[Visit], vi
         assert errors_of(tab) == []
         if not tab.page.is_closed():
             assert wait_for_truth(tab) == []
-    homes = {tab.home: tab.num_actions for tab in reversed(tabs) if tab.home is not None and tab.home.is_dir()}
-    for home, num_before in homes.items():
-        actions = journal(home)
+    homes = {tab.home: tab.actions_before for tab in reversed(tabs) if tab.home is not None and tab.home.is_dir()}
+    for home, before in homes.items():
+        actions = [action for action in journal(home) if action.action_id not in before]
         presses = [press for tab in tabs if tab.home == home for press in tab.presses]
-        assert not_pressed(actions[: len(actions) - num_before], presses) == []
+        assert not_pressed(actions, presses) == []
 
 
 @pytest.fixture
@@ -237,8 +237,8 @@ def visit(chromium: BrowserContext, tabs: list[Visit], forgives: tuple[str, ...]
         page.set_viewport_size({"width": width, "height": height})
         address = urlsplit(url).netloc
         home = _HOMES.get(address)
-        num_actions = len(journal(home)) if home else 0
-        tab = Visit(page, forgives=forgives, address=address, home=home, num_actions=num_actions)
+        before = frozenset(action.action_id for action in journal(home)) if home else frozenset()
+        tab = Visit(page, forgives=forgives, address=address, home=home, actions_before=before)
         tabs.append(tab)
         tab.traffic.listen(page)
         page.expose_function("notePress", lambda press: tab.presses.append(press))

@@ -30,7 +30,7 @@ REDOES = ("key y", "Redo")
 
 
 def journal(home: Path) -> tuple[Action, ...]:
-    """All that was decided about all datasets of a home, newest first."""
+    """All that was decided about all datasets of a home."""
     if not (home / "catalogue.sqlite").exists():
         return ()
     store = Store(home)
