@@ -279,6 +279,7 @@ class _Question:
         self._dataset: DatasetRecord = store.catalogue.dataset(scores.dataset_id)
         self._recipe = recipe or make_recipe(store, scores, curation, self._dataset.name, decisions)
         self._found = evaluate(store, scores, curation, decisions)
+        self._unmeasured = count_unmeasured(store, self._found)
         self._verdicts: Counter[str] = Counter()
         self._fingerprint = hashlib.sha256()
         self._decided = 0
@@ -289,8 +290,9 @@ class _Question:
         """By verdict, complete once all rows were read."""
         found = self._verdicts
         unreadable = self._dataset.num_failed
-        unmeasured = count_unmeasured(self._store, self._found)
-        return CurationCounts(found["keep"], found["drop"], found["unscored"], unreadable, self._decided, unmeasured)
+        return CurationCounts(
+            found["keep"], found["drop"], found["unscored"], unreadable, self._decided, self._unmeasured
+        )
 
     def job(self, options: ExportOptions) -> Job:
         """What the writer is told."""
