@@ -41,6 +41,14 @@ def request_dataset(
         SourceError: if the source cannot be a dataset.
         StoreError: if the name is taken by another source.
     """
+    record = _register_dataset(store, name, source, options, reread)
+    _wake_worker(store)
+    return record
+
+
+def _register_dataset(
+    store: Store, name: str, source: str, options: SourceOptions | None = None, reread: bool = False
+) -> DatasetRecord:
     location = str(source_path(source))
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:
@@ -58,7 +66,7 @@ def request_dataset(
         again = {"reread": new_id()} if reread else {}
         changes = asked if known.version is None else {"wanted": {**asked, **again}}
         store.catalogue.update_dataset(known.dataset_id, **changes)
-    return resume_dataset(store, known.dataset_id)
+    return _queue_index(store, known.dataset_id)
 
 
 def move_dataset(store: Store, name: str, source: str, root: str | None = None, anyway: bool = False) -> DatasetRecord:
@@ -106,6 +114,12 @@ def effective_options(known: DatasetRecord | None, options: SourceOptions) -> So
 
 def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
     """Ask for a dataset's index (again); what a cancelled or killed attempt had read is not read twice."""
+    record = _queue_index(store, dataset_id)
+    _wake_worker(store)
+    return record
+
+
+def _queue_index(store: Store, dataset_id: str) -> DatasetRecord:
     store.catalogue.update_dataset(
         dataset_id,
         state=DatasetState.INDEXING,
@@ -114,8 +128,6 @@ def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
         heartbeat=None,
         error=None,
     )
-    ring_bell(store.home)
-    process.start_worker(store.home)
     return store.catalogue.dataset(dataset_id)
 
 
@@ -163,15 +175,28 @@ def request_run(
         UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
         DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
     """
+    run = _queue_run(store, dataset, backbone, estimator, precision, device, probes=probes, seed=seed, plan=plan)
+    _wake_worker(store)
+    return run
+
+
+def _queue_run(
+    store: Store,
+    dataset: str,
+    backbone: BackboneRef,
+    estimator: str = "exact",
+    precision: str = "auto",
+    device: str = "auto",
+    *,
+    probes: int | None = None,
+    seed: int = 0,
+    plan: ApproximationPlan | None = None,
+) -> Run:
     record = store.catalogue.dataset(dataset)
     if record.state is not DatasetState.INDEXING:
         store.index_folder(record)
     spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
-    is_open = precision == "auto"
-    run = store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan, is_open)
-    ring_bell(store.home)
-    process.start_worker(store.home)
-    return run
+    return store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan, precision == "auto")
 
 
 def cancel_run(store: Store, run_id: str) -> None:
@@ -193,8 +218,7 @@ def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
     store.catalogue.update_run(
         run_id, state=RunState.QUEUED, cancel_requested=0, rate=None, finished_at=None, message="Waiting for the worker"
     )
-    ring_bell(store.home)
-    process.start_worker(store.home)
+    _wake_worker(store)
     return store.catalogue.run(run_id)
 
 
@@ -251,8 +275,7 @@ def request_probe(
     store.index_folder(record)
     spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
     probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan, precision == "auto")
-    ring_bell(store.home)
-    process.start_worker(store.home)
+    _wake_worker(store)
     return probe
 
 
@@ -267,9 +290,19 @@ def request_demo(store: Store) -> tuple[Run, ...]:
     table = build_demo(store.home / "demo")
     known = store.catalogue.find_dataset(DEMO_NAME)
     if known is None or known.version is None:
-        known = request_dataset(store, DEMO_NAME, str(table))
+        known = _register_dataset(store, DEMO_NAME, str(table))
     oldest_first = reversed(store.catalogue.runs(known.dataset_id))
     earlier: dict[str, Run] = {}
     for run in oldest_first:
         earlier.setdefault(run.backbone.name, run)
-    return tuple(earlier.get(name) or request_run(store, DEMO_NAME, BackboneRef(name)) for name in DEMO_BACKBONES)
+    runs = tuple(earlier.get(name) or _queue_run(store, DEMO_NAME, BackboneRef(name)) for name in DEMO_BACKBONES)
+    # Once: a worker that has just been started holds no lock yet, so that each request would start another.
+    if known.state is DatasetState.INDEXING or any(run.state.is_active for run in runs):
+        _wake_worker(store)
+    return runs
+
+
+def _wake_worker(store: Store) -> None:
+    """See to it that a worker looks at the queue."""
+    ring_bell(store.home)
+    process.start_worker(store.home)
