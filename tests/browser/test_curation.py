@@ -236,7 +236,7 @@ def test_two_people_see_each_others_decisions(visit: Callable[..., Visit], curat
     for page in (eva, finn):
         # Two tabs at once on a busy machine.
         page.set_default_timeout(120_000)
-        page.get_by_text("Not decided yet").wait_for()
+        page.get_by_text("No decision yet").wait_for()
         page.locator("img[alt*='png']").first.wait_for()
     press(eva, "d", "Undo (1)")
     # Finn did nothing, and yet sees it: about the sample, in the queue and in the journal.

@@ -236,7 +236,7 @@ def test_a_page_is_gone_through_with_the_keyboard(visit: Callable[..., Visit], a
     expect(marks).to_have_text(["✓ keep", "✕ drop"])
     assert focused(tab.page) == "class/042.png", "what is open again"
     wait_until(lambda: decided(app) == {"class/040.png": "keep", "class/041.png": "drop"}, 30.0)
-    expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Undid the last decision, about class/042.png")
+    expect(gallery_of(tab.page).get_by_role("status")).to_have_text("Undid the last decision: class/042.png")
     screenshot(tab.page, "gallery-decisions")
     tab.page.reload()
     expect(marks).to_have_text(["✓ keep", "✕ drop"])
@@ -284,7 +284,7 @@ def test_the_keys_are_listed(visit: Callable[..., Visit], app: Server, tool: str
     expect(gallery.get_by_role("button", name="⌨ Keys")).to_be_visible()
     if tool:
         gallery.get_by_role(tool).focus()  # type: ignore[arg-type]
-    overlay = tab.page.get_by_role("dialog", name="Keys")
+    overlay = tab.page.get_by_role("dialog", name="Keyboard shortcuts")
     for shown in (True, False):
         tab.page.keyboard.press("?")
         expect(overlay).to_be_visible(visible=shown)
@@ -334,7 +334,7 @@ def test_a_screen_reader_is_told_what_is_what(visit: Callable[..., Visit], app: 
     lists = gallery.get_by_role("listbox")
     assert lists.first.get_attribute("aria-label") == f"class 0 {HOSTILE}, Least likely"
     assert lists.first.get_attribute("aria-multiselectable") == "true"
-    expect(lists.first).to_have_accessible_description(re.compile("K: Keep the image.* Enter: Open the image"))
+    expect(lists.first).to_have_accessible_description(re.compile("K: Keep the image.* Enter: Open the sample"))
     assert all(toggle.get_attribute("title") for toggle in gallery.locator("[data-toggle]").all())
     expect(lists.first.get_by_role("option", selected=False)).to_have_count(8)
     expect(gallery.get_by_role("option", name="class/001.png 300.1 1 %")).to_have_count(1)

@@ -260,7 +260,7 @@ def test_keys_mean_nothing_in_a_text_field_or_with_ctrl_shift_and_alt(visit: Cal
     page = tab.page
     deck = deck_of(page)
     first = on_screen(page)
-    why = page.get_by_label("Why (optional)")
+    why = page.get_by_label("Reason (optional)")
     why.click()
     page.keyboard.type("odd: kudzy?")
     page.keyboard.press("ArrowLeft")
@@ -285,7 +285,7 @@ def test_keys_mean_nothing_in_a_text_field_or_with_ctrl_shift_and_alt(visit: Cal
     expect(page.get_by_role("button", name="Undo (1)")).to_be_visible()
     assert desk.journal() == [("decide", first)]
     assert current_decisions(desk.store, desk.dataset_id)[0].why == "odd: kudzy?"
-    expect(deck.get_by_label("Why (optional)")).to_have_value("")
+    expect(deck.get_by_label("Reason (optional)")).to_have_value("")
 
 
 def test_back_and_forward_lead_to_the_image_of_their_address(visit: Callable[..., Visit], desk: Desk) -> None:
@@ -313,7 +313,7 @@ def test_the_keys_are_listed(visit: Callable[..., Visit], desk: Desk, theme: str
     first = (deck_of(page), on_screen(page))[1]
     expect(page.get_by_role("button", name="⌨ Keys")).to_be_visible()
     page.keyboard.press(KEYS["help"])
-    overlay = page.get_by_role("dialog", name="Keys")
+    overlay = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(overlay).to_be_visible()
     for key in KEYS.values():
         expect(overlay.get_by_text(key.upper(), exact=True)).to_be_visible()
@@ -349,7 +349,7 @@ def test_the_end_of_a_queue_is_said_and_decides_nothing(visit: Callable[..., Vis
     number = deck.locator(".stop").count()
     assert 2 < number < QUEUE_SIZE
     seen = press_each(page, "k", number, random.Random(8))
-    expect(deck.get_by_text("That was all.")).to_be_visible()
+    expect(deck.get_by_text("End of the queue")).to_be_visible()
     for _ in range(3):
         page.keyboard.press("d")
     wait_until(lambda: len(desk.journal()) == number, PATIENCE)

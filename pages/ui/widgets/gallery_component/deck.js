@@ -1,5 +1,5 @@
-// One image after another, decided about with a key each: what is pressed is about the image on the screen, and the next
-// one is there at once, whatever the server is doing. Without a stage only the buttons are drawn.
+// One image after another, one key per decision: a key applies to the image on the screen, and the next image appears
+// immediately, without waiting for the server. Without a stage only the buttons are drawn.
 // Names come from files and labels: they only ever become textContent and attribute values.
 
 const NUM_AHEAD = 3;
@@ -100,7 +100,7 @@ function show(root, key) {
 function decide(root, kind) {
   const card = root.cards.get(root.at);
   if (!root.data.can_decide || !card) {
-    say(root, "There is no image to decide about");
+    say(root, "No image to decide on");
     return true;
   }
   const why = root.why?.value.trim() ?? "";
@@ -134,7 +134,7 @@ function turnBack(root, kind) {
     record(root, kind, [], { leads: true });
   }
   refresh(root);
-  say(root, `${kind === "undo" ? "Undid" : "Redid"} the last decision${key === undefined ? "" : `, about ${key}`}`);
+  say(root, `${kind === "undo" ? "Undid" : "Redid"} the last decision${key === undefined ? "" : `: ${key}`}`);
   return true;
 }
 
@@ -151,7 +151,7 @@ function press(root, event) {
     return false;
   }
   if (command) {
-    // A key that is held is no second decision. Without an image, verdicts are another component's.
+    // A held key is not a second decision. Without an image, verdicts are another component's.
     const isOurs = !VERDICTS.includes(command) || root.data.stage || root.keys.length > 0;
     return isOurs && (event.repeat || perform(root, command));
   }
@@ -160,7 +160,7 @@ function press(root, event) {
   return Boolean(by && isPlain && root.data.stage && !isIn(event, ARROW_USERS)) && step(root, by);
 }
 
-// What is drawn
+// Drawing
 
 function begin(root) {
   const { stage, cards, label } = root.data;
@@ -187,14 +187,14 @@ function begin(root) {
   }
   root.replaceChildren(...parts, root.status);
   const commands = Object.keys(KEYS).filter((command) => cards.length || !VERDICTS.includes(command));
-  const moves = stage ? [[["←", "→"], "Go to another image and decide nothing"]] : [];
+  const moves = stage ? [[["←", "→"], "Move to another image without deciding"]] : [];
   makeHelp(root, [...helpRows(commands), ...moves]);
   root.pictures = new Map();
   new ResizeObserver(() => fitPicture(root)).observe(root);
 }
 
 function drawWhy(root) {
-  const label = make("label", "why", "Why (optional)");
+  const label = make("label", "why", "Reason (optional)");
   root.why = label.appendChild(document.createElement("input"));
   root.why.maxLength = 200;
   // Enter ends the text: the next key is a decision again.
@@ -243,7 +243,7 @@ function refresh(root) {
 
 function decidedText(root, card, verdict) {
   if (!DECIDED[verdict]) {
-    return "Not decided yet";
+    return "No decision yet";
   }
   const isMine = verdict !== root.data.marks[card.sample_key] || !card.decided_by;
   return `Decided: ${DECIDED[verdict]} by ${isMine ? root.data.who : card.decided_by}`;
@@ -251,7 +251,7 @@ function decidedText(root, card, verdict) {
 
 function drawCard(root, card) {
   const key = card?.sample_key ?? null;
-  const rest = root.data.more ? "Loading the next images" : "That was all.";
+  const rest = root.data.more ? "Loading the next images" : "End of the queue";
   root.name.textContent = card ? card.sample_key : rest;
   root.lines.replaceChildren(...(card?.lines ?? []).map((line) => make("div", "line", line)));
   root.original.hidden = !card;
@@ -262,7 +262,7 @@ function drawCard(root, card) {
     root.frame.dataset.content = card?.content_id ?? "";
     root.frame.dataset.key = key;
     root.frame.style.backgroundImage = card ? `url("${thumbnail(card)}")` : "";
-    // Another element for each image: none is ever seen under the name of the next.
+    // A new element per image, so that none is ever shown under the name of the next.
     root.frame.replaceChildren(...(card ? [pictureOf(root, card)] : []));
     fitPicture(root);
   }
@@ -280,7 +280,7 @@ function pictureOf(root, card) {
       if (image.getAttribute("src") !== thumbnail(card)) {
         image.src = thumbnail(card);
       } else {
-        // Neither came, for instance while the server was away: it is asked for anew the next time.
+        // Neither came, for instance while the server was away: it is requested again the next time.
         root.pictures.delete(id);
       }
     };
@@ -305,7 +305,7 @@ function fetchAhead(root) {
   }
 }
 
-// Images of a few pixels are shown as squares of pixels, by a whole factor; all others as large as there is room.
+// Images of a few pixels are shown as squares of pixels, by a whole factor; all others as large as fits.
 function fitPicture(root) {
   const image = root.frame?.querySelector("img");
   const longest = image ? Math.max(image.naturalWidth, image.naturalHeight) : 0;

@@ -1,15 +1,15 @@
 // What galleries and Review share: elements, keys and their help, and decisions, which wait in an outbox until the server
-// has said that it knows them. KEYS, from the page, says which key does what.
+// confirms them. KEYS, from the page, says which key does what.
 
 const MARKS = { keep: "✓ keep", drop: "✕ drop" };
 const TITLES = { keep: "Keep", drop: "Drop", undecided: "Undecided", undo: "Undo", redo: "Redo" };
 const DONE = { keep: "Kept", drop: "Dropped", undecided: "Left undecided:" };
 const MEANINGS = {
-  keep: "Keep the image and go on to the next",
-  drop: "Drop the image and go on to the next",
-  undecided: "Leave it undecided and go on to the next",
+  keep: "Keep the image and move to the next",
+  drop: "Drop the image and move to the next",
+  undecided: "Leave the image undecided and move to the next",
   undo: "Undo your last decision",
-  redo: "Redo what you undid",
+  redo: "Redo the decision that you undid",
   help: "Show or hide this list",
 };
 const VERDICTS = ["keep", "drop", "undecided"];
@@ -17,7 +17,7 @@ const COMMANDS = Object.fromEntries(Object.entries(KEYS).map(([command, key]) =>
 const TEXT_FIELDS =
   'textarea, select, [role="combobox"], [role="textbox"], ' +
   "input:not([type=button], [type=checkbox], [type=radio], [type=range], [type=reset], [type=submit])";
-// Who use the arrows themselves.
+// Elements that use the arrow keys themselves.
 const ARROW_USERS = `${TEXT_FIELDS}, input, [role="radiogroup"], [role="listbox"], [role="slider"], [role="menu"], [role="tablist"]`;
 const RESEND_MILLISECONDS = 2500;
 const MOST_RESEND_MILLISECONDS = 20000;
@@ -98,8 +98,8 @@ function listen(root, press) {
 // The list of keys, as a window; `rows` are pairs of keys and what they do.
 function makeHelp(root, rows) {
   const help = make("dialog", "help");
-  help.setAttribute("aria-label", "Keys");
-  help.append(make("h3", "title", "Keys"));
+  help.setAttribute("aria-label", "Keyboard shortcuts");
+  help.append(make("h3", "title", "Keyboard shortcuts"));
   const table = help.appendChild(document.createElement("table"));
   for (const [keys, meaning] of rows) {
     const row = table.insertRow();
@@ -121,7 +121,7 @@ function helpRows(commands) {
 
 function makeHelpButton(root) {
   const button = makeButton("toggle keys", "⌨ Keys", () => toggleHelp(root));
-  button.title = `Keys of this page (${KEYS.help})`;
+  button.title = `Keyboard shortcuts (${KEYS.help})`;
   return button;
 }
 
@@ -186,7 +186,7 @@ function deliver(root) {
   root.report(actions);
 }
 
-// The page was drawn anew: what the server knows leaves the outbox, and the rest is sent.
+// The page was redrawn: what the server knows leaves the outbox, and the rest is sent.
 function acknowledge(root) {
   const known = new Set(root.data.done);
   const actions = outbox(root);

@@ -6,18 +6,18 @@ const GROUP_NAMES = { least: "Least likely", random: "Random", most: "Most likel
 const TOGGLES = { score: "Score", percentile: "Percentile", label: "Label", bar: "Bar" };
 const TOGGLE_TITLES = {
   score: "JEPA-SCORE in nats: higher is more likely; ≈ is an estimate, with its interval below",
-  percentile: "Share of its class, or of what the page says, that scores lower",
+  percentile: "Share of its class, or of the group that the page names, with a lower score",
   label: "Class of the image",
-  bar: "The percentile as a bar, from blue (unlikely) to gold (likely)",
+  bar: "Percentile as a bar, from blue (unlikely) to gold (likely)",
 };
 const MOVES = [
-  [["←", "→", "↑", "↓", "Home", "End"], "Go to another image"],
-  [["Enter"], "Open the image with everything about it"],
+  [["←", "→", "↑", "↓", "Home", "End"], "Move to another image"],
+  [["Enter"], "Open the sample window"],
   [["Space"], "Enlarge the image"],
-  [["X"], "Select the image, or take it out of the selection"],
-  [["Shift + ←", "Shift + →"], "Select a range; so does a click with Shift, and Ctrl + click selects one more"],
-  [["Ctrl + A"], "Select all images shown; what is decided next is about all that are selected"],
-  [["Esc"], "Select nothing"],
+  [["X"], "Select or deselect the image"],
+  [["Shift + ←", "Shift + →"], "Select a range (also Shift + click); Ctrl + click adds one image"],
+  [["Ctrl + A"], "Select all images on this page; the next decision applies to all selected"],
+  [["Esc"], "Clear the selection"],
 ];
 const SETTLE_MILLISECONDS = 250;
 // Tiles that fit the width are neither too small to see nor larger than a thumbnail looks good.
@@ -70,7 +70,7 @@ function begin(root) {
   root.addEventListener("scroll", (event) => scrollTogether(root, event.target), true);
 }
 
-// What is drawn
+// Drawing
 
 function draw(root) {
   const { data } = root;
@@ -108,7 +108,7 @@ function drawTools(root) {
   bar.append(size);
   if (root.data.can_fit) {
     root.fitting = bar.appendChild(makeButton("toggle", "Fit", () => makeFit(root)));
-    root.fitting.title = "Tiles as large as lets a row hold all that are least, and all that are most likely";
+    root.fitting.title = "Largest tiles that fit all least likely, and all most likely, images in one row";
   }
   for (const name of root.data.tools.filter((tool) => TOGGLES[tool])) {
     const toggle = bar.appendChild(makeButton("toggle", TOGGLES[name]));
@@ -233,7 +233,7 @@ function tilesOf(root) {
   return Array.from(root.querySelectorAll(".tile"));
 }
 
-// What changes without drawing anew: size, what is shown, selection, marks
+// What changes without a redraw: size, what is shown, selection, marks
 
 function applyView(root, size, show) {
   setFits(root, size === null);
@@ -284,7 +284,7 @@ function fit(root, tolerance = 0) {
   }
 }
 
-// As few rows as possible, and so many columns that these are as even as can be.
+// As few rows as possible, as even as possible.
 function evenColumns(count, width, size, gap) {
   const most = Math.max(1, Math.floor((width + gap) / (size + gap)));
   return Math.ceil(count / Math.ceil(count / most));
@@ -356,7 +356,7 @@ function selectRange(root, from, to) {
   select(root, tiles.slice(first, last + 1).map((tile) => tile.dataset.key));
 }
 
-// A verdict about what is selected, else about one tile.
+// Apply a verdict to the selection, or else to one tile.
 function act(root, kind, tile) {
   const keys = root.selection.size ? [...root.selection] : [tile.dataset.key];
   record(root, kind, keys.map((key) => root.byKey.get(key)));
@@ -367,7 +367,7 @@ function act(root, kind, tile) {
   say(root, `${DONE[kind]} ${keys.length === 1 ? keys[0] : keys.length + " images"}`);
 }
 
-// Undo or redo, and go to the image that it is about.
+// Undo or redo, and move to the image concerned.
 function turnBack(root, kind) {
   const found = foretell(root);
   const key = turnedKey(found, kind);
@@ -377,7 +377,7 @@ function turnBack(root, kind) {
   }
   record(root, kind, []);
   refresh(root);
-  say(root, `${kind === "undo" ? "Undid" : "Redid"} the last decision${key === undefined ? "" : `, about ${key}`}`);
+  say(root, `${kind === "undo" ? "Undid" : "Redid"} the last decision${key === undefined ? "" : `: ${key}`}`);
   const tile = tilesOf(root).find((other) => other.dataset.key === key);
   if (tile) {
     goTo(root, tile);
@@ -452,7 +452,7 @@ function pressAnywhere(root, event) {
 function command(root, tile, event) {
   const kind = commandOf(event);
   if (VERDICTS.includes(kind)) {
-    // A key that is held is no second decision.
+    // A held key is not a second decision.
     return root.data.can_decide && (event.repeat || decide(root, tile, kind));
   }
   if (kind) {
@@ -470,7 +470,7 @@ function command(root, tile, event) {
   return key in commands;
 }
 
-// A single decision goes on to the next image, so that a whole page is gone through with one finger.
+// A single decision moves to the next image, so that one finger is enough for a whole page.
 function decide(root, tile, kind) {
   const goesOn = !root.selection.size;
   act(root, kind, tile);
