@@ -15,7 +15,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jepascore_core.api import open_dataset, score_dataset
+    from jepascore_core.api.datasets import open_dataset
+    from jepascore_core.api.scoring import score_dataset
     from jepascore_core.backbones.backbone import Backbone
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
     from jepascore_core.measuring.estimators import Measurements, measure
@@ -29,8 +30,8 @@ _WHERE = {
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
     "measure": "jepascore_core.measuring.estimators",
-    "open_dataset": "jepascore_core.api",
-    "score_dataset": "jepascore_core.api",
+    "open_dataset": "jepascore_core.api.datasets",
+    "score_dataset": "jepascore_core.api.scoring",
     "wrap_encoder": "jepascore_core.backbones.build",
 }
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from jepascore_core.backbones.build import id_at_path
 from jepascore_core.cli.output import say
 from jepascore_core.curation import Curation, parse
-from jepascore_core.curation.evaluation.compiler import measured_as
-from jepascore_core.curation.recipes import with_backbones
-from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.curation.recipes import with_ids_of_paths
+from jepascore_core.errors import UnknownNameError
 from jepascore_core.formatting import plural
-from jepascore_core.records.backbones import BackboneInfo
 from jepascore_core.records.datasets import DatasetRecord
-from jepascore_core.scores.measured import MeasuredChoice, measured_choices
+from jepascore_core.scores import naming
+from jepascore_core.scores.measured import MeasuredChoice
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.extremes import class_summaries
@@ -42,32 +39,11 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
         JepaScoreError: if several do.
         CheckpointError: if the encoder at the path cannot be loaded.
     """
-    choices = measured_choices(store, dataset.dataset_id)
-    known = store.catalogue.backbones()
-    if backbone is None:
-        found = [choice for choice in choices if choice.is_complete] or list(choices)
-    else:
-        found = [choice for choice in choices if backbone in _names(choice, known)]
-    asked = backbone or "any backbone yet"
-    if not found and backbone is not None:
-        wanted = id_at_path(backbone)
-        if wanted != backbone:
-            found = [choice for choice in choices if choice.backbone_id == wanted]
-            asked = f"the encoder at {backbone} as it is now"
-        else:
-            found = [choice for choice in choices if backbone.lower() in choice.title.lower()]
-    listed = ", ".join(_shortest(choice, choices, known) for choice in found or choices)
-    if not found:
-        raise UnknownNameError(
-            f"{dataset.name} was not measured with {asked}. Measure it first with `jepascore score`"
-            + (f", or choose one of: {listed}." if listed else ".")
-        )
-    if len(found) > 1:
-        raise JepaScoreError(f"{dataset.name} was measured with several: choose one with --backbone: {listed}.")
-    if not found[0].is_complete:
-        scored = f"{found[0].num_scored:,} of {plural(found[0].num_samples, 'image')} scored"
-        say(f"{dataset.name}, {found[0].title}: only {scored}. `jepascore runs resume` measures the rest.")
-    return found[0]
+    found = naming.find_measured(store, dataset, backbone, "--backbone")
+    if not found.is_complete:
+        scored = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} scored"
+        say(f"{dataset.name}, {found.title}: only {scored}. `jepascore runs resume` measures the rest.")
+    return found
 
 
 def parse_rules(store: Store, text: str) -> Curation:
@@ -75,21 +51,9 @@ def parse_rules(store: Store, text: str) -> Curation:
 
     Raises:
         RuleError: if the text is no rule.
-        UnknownNameError: if nothing was measured with the encoder at a path.
-        CheckpointError: if that cannot be loaded.
+        UnknownNameError, CheckpointError: as `with_ids_of_paths`.
     """
-    return with_backbones(parse(text), partial(_id_of_path, store))
-
-
-def _id_of_path(store: Store, backbone: str) -> str:
-    if measured_as(store, backbone):
-        return backbone
-    wanted = id_at_path(backbone)
-    if wanted != backbone and not measured_as(store, wanted):
-        raise UnknownNameError(
-            f"Nothing was measured with the encoder at {backbone} as it is now: `jepascore score` does that."
-        )
-    return wanted
+    return with_ids_of_paths(store, parse(text))
 
 
 def check_classes(store: Store, scores: ScoreSet, labels: Sequence[str]) -> None:
@@ -103,15 +67,3 @@ def check_classes(store: Store, scores: ScoreSet, labels: Sequence[str]) -> None
     if unknown is not None:
         near = difflib.get_close_matches(unknown, classes) or classes[:10]
         raise UnknownNameError(f"There is no class {unknown!r}; known, or near to it: {', '.join(near) or 'none'}.")
-
-
-def _shortest(choice: MeasuredChoice, choices: Sequence[MeasuredChoice], known: Mapping[str, BackboneInfo]) -> str:
-    """The backbone's name where that is enough, else id and spec."""
-    name = known[choice.backbone_id].name if choice.backbone_id in known else choice.title
-    alike = [other for other in choices if name in _names(other, known)]
-    return name if len(alike) == 1 else f"{choice.backbone_id}@{choice.spec_id} ({choice.title})"
-
-
-def _names(choice: MeasuredChoice, known: Mapping[str, BackboneInfo]) -> set[str]:
-    names = {choice.backbone_id, f"{choice.backbone_id}@{choice.spec_id}", choice.title}
-    return names | ({known[choice.backbone_id].name} if choice.backbone_id in known else set())

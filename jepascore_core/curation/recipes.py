@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from jepascore_core.curation.evaluation.compiler import find_measured
+from jepascore_core.backbones.build import id_at_path
+from jepascore_core.curation.evaluation.compiler import find_measured, measured_as
 from jepascore_core.curation.evaluation.evaluate import Decisions
 from jepascore_core.curation.named import backbone_names
 from jepascore_core.curation.rules.model import (
@@ -138,6 +139,27 @@ def with_exact_names(store: Store, curation: Curation) -> Curation:
 def with_backbones(curation: Curation, rename: Callable[[str], str]) -> Curation:
     """The same rules with every backbone that they name called otherwise."""
     return curation_of(_renamed(chip, rename) for chip in curation.chips)
+
+
+def with_ids_of_paths(store: Store, curation: Curation) -> Curation:
+    """The same rules with each backbone that is named by the path of its encoder called by its id.
+
+    Raises:
+        UnknownNameError: if nothing was measured with the encoder at a path.
+        CheckpointError: if that cannot be loaded.
+    """
+    return with_backbones(curation, partial(_id_of_path, store))
+
+
+def _id_of_path(store: Store, backbone: str) -> str:
+    if measured_as(store, backbone):
+        return backbone
+    wanted = id_at_path(backbone)
+    if wanted != backbone and not measured_as(store, wanted):
+        raise UnknownNameError(
+            f"Nothing was measured with the encoder at {backbone} as it is now: `jepascore score` does that."
+        )
+    return wanted
 
 
 def _renamed(chip: Any, rename: Callable[[str], str]) -> Any:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Error
 
-from jepascore_core.api import open_dataset
+from jepascore_core import open_dataset
 from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.records.measurements import Measurement
 from jepascore_core.records.runs import RunState

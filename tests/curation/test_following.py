@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jepascore_core.api import open_dataset
+from jepascore_core import open_dataset
 from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.decisions import (
     current_decisions,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jepascore_core.api import open_dataset
+from jepascore_core import open_dataset
 from jepascore_core.curation import parse
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.exporters import ExportOptions

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jepascore_core.api import open_dataset
+from jepascore_core import open_dataset
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import SourceError
 from jepascore_core.jobs import indexing

@@ -80,6 +80,24 @@ def parse_chip(text: str) -> Chip:
     raise RuleSyntaxError("Write one rule or one step.", text, 0)
 
 
+def parse_rule(text: str) -> Rule:
+    """The rule of a text, built as it is written: `a and (b and c)` stays one rule of two.
+
+    Raises:
+        RuleSyntaxError: for anything else, also for steps.
+    """
+    return _Parser(text).rule()
+
+
+def parse_column(text: str) -> Column:
+    """The column of a text, such as `class_percentile[knn]` or `meta["year"]`.
+
+    Raises:
+        RuleSyntaxError: if it is not exactly one.
+    """
+    return _Parser(text).column()
+
+
 class _Parser:
     """Recursive descent; one method a level of the grammar."""
 
@@ -132,9 +150,24 @@ class _Parser:
         steps: list[Step] = []
         while self._takes("|"):
             steps.append(self._step())
-        if self._here.kind != "end":
-            raise self._expected('"and", "or", "|" or the end', ("and", "or"))
+        self._ends('"and", "or", "|" or the end', ("and", "or"))
         return self._built(lambda: Curation(rules, tuple(steps)), 0)
+
+    def rule(self) -> Rule:
+        rule = self._any()
+        if self._sees("|"):
+            raise RuleSyntaxError("A step follows the rule", self._text, self._here.at, "Write the rule alone.")
+        self._ends('"and", "or" or the end', ("and", "or"))
+        return rule
+
+    def column(self) -> Column:
+        column = self._column()
+        self._ends("the end")
+        return column
+
+    def _ends(self, what: str, words: Sequence[str] = ()) -> None:
+        if self._here.kind != "end":
+            raise self._expected(what, words)
 
     def _any(self) -> Rule:
         rules = [self._both()]

@@ -1,0 +1,1 @@
+"""What `import jepascore_core as js` offers about datasets: open, measure, curate."""

@@ -1,0 +1,60 @@
+"""One way to name what a dataset was measured with, the same for commands and in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jepascore_core.backbones.build import id_at_path
+from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.measured import MeasuredChoice, measured_choices
+from jepascore_core.storage.store import Store
+
+
+def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None, option: str) -> MeasuredChoice:
+    """Find what a dataset was measured with: the only one, or the one of this name, id ("id" or "id@spec"), title, path
+    or part of a title, whichever of these fits first. One that is measured in part has to be named, unless all are.
+
+    `option` is what messages call the argument that names a backbone.
+
+    Raises:
+        UnknownNameError: if nothing fits.
+        JepaScoreError: if several do.
+        CheckpointError: if the encoder at the path cannot be loaded.
+    """
+    choices = measured_choices(store, dataset.dataset_id)
+    known = store.catalogue.backbones()
+    if backbone is None:
+        found = [choice for choice in choices if choice.is_complete] or list(choices)
+    else:
+        found = [choice for choice in choices if backbone in _names(choice, known)]
+    asked = backbone or "any backbone yet"
+    if not found and backbone is not None:
+        wanted = id_at_path(backbone)
+        if wanted != backbone:
+            found = [choice for choice in choices if choice.backbone_id == wanted]
+            asked = f"the encoder at {backbone} as it is now"
+        else:
+            found = [choice for choice in choices if backbone.lower() in choice.title.lower()]
+    listed = ", ".join(_shortest(choice, choices, known) for choice in found or choices)
+    if not found:
+        raise UnknownNameError(
+            f"{dataset.name} was not measured with {asked}. Measure it first with `jepascore score`"
+            + (f", or choose one of: {listed}." if listed else ".")
+        )
+    if len(found) > 1:
+        raise JepaScoreError(f"{dataset.name} was measured with several: choose one with {option}: {listed}.")
+    return found[0]
+
+
+def _shortest(choice: MeasuredChoice, choices: Sequence[MeasuredChoice], known: Mapping[str, BackboneInfo]) -> str:
+    """The backbone's name where that is enough, else id and spec."""
+    name = known[choice.backbone_id].name if choice.backbone_id in known else choice.title
+    alike = [other for other in choices if name in _names(other, known)]
+    return name if len(alike) == 1 else f"{choice.backbone_id}@{choice.spec_id} ({choice.title})"
+
+
+def _names(choice: MeasuredChoice, known: Mapping[str, BackboneInfo]) -> set[str]:
+    names = {choice.backbone_id, f"{choice.backbone_id}@{choice.spec_id}", choice.title}
+    return names | ({known[choice.backbone_id].name} if choice.backbone_id in known else set())
