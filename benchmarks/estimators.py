@@ -30,7 +30,7 @@ from jepascore_core.datasets.decoding import decode
 from jepascore_core.jacobian.gram import gram_matrix
 from jepascore_core.measuring.approximate.calibration import bounds, calibrate, predict, spearman
 from jepascore_core.measuring.approximate.cascade import Mask, needed_for_cut, needed_for_lists, num_below
-from jepascore_core.measuring.estimators import measure_with, prepare
+from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.measuring.sketches import sketch_cotangents
 from jepascore_core.records.approximation import nested_sizes
 from jepascore_core.records.measurements import MeasurementSpec
@@ -69,7 +69,7 @@ def cache_grams(data: Path, cache: Path, count: int, precision: str) -> list[Pat
     if not todo:
         return files
     backbone = load_tiny(data)
-    engine = prepare(backbone, MeasurementSpec(precision=precision))
+    engine = build_engine(backbone, MeasurementSpec(precision=precision))
     for number, (path, file) in enumerate(todo, start=1):
         started = time.perf_counter()
         images = backbone.preprocess(decode(path.read_bytes()))[None]
@@ -232,7 +232,7 @@ def time_passes(data: Path, precision: str, size: int, count: int = 4) -> None:
     images = [backbone.preprocess(decode(path.read_bytes()))[None] for path in photographs]
     seconds = {}
     for spec in (MeasurementSpec("sketch", precision, size), MeasurementSpec("exact", precision)):
-        engine = prepare(backbone, spec)
+        engine = build_engine(backbone, spec)
         measure_with(engine, backbone.device, images[0], spec)
         started = time.perf_counter()
         for image in images[1:]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn  # noqa: E402
 import jepascore_core as js  # noqa: E402
 from jepascore_core.backbones.backbone import Backbone  # noqa: E402
 from jepascore_core.jacobian.engine import GenericEngine  # noqa: E402
-from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.measuring.estimators import build_engine, measure_with  # noqa: E402
 from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 
 DEFAULT_ENCODERS = ("vit_tiny_patch16_224", "vit_small_patch14_dinov2")
@@ -40,7 +40,7 @@ def listing(encoder: nn.Module, images: Tensor) -> Tensor:
 def spectrum_of(backbone: Backbone, images: Tensor, precision: str, generic: bool = False) -> Callable[[], Tensor]:
     """A measurement of these images, its engine prepared."""
     spec = MeasurementSpec(precision=precision)
-    engine = GenericEngine(backbone.encoder) if generic else prepare(backbone, spec)
+    engine = GenericEngine(backbone.encoder) if generic else build_engine(backbone, spec)
     return lambda: measure_with(engine, backbone.device, images, spec).singular_values
 
 

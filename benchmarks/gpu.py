@@ -37,7 +37,7 @@ from jepascore_core.jacobian.kernel_choice import fused_candidates  # noqa: E402
 from jepascore_core.jacobian.structured import StructuredEngine  # noqa: E402
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS  # noqa: E402
 from jepascore_core.measuring import pipeline  # noqa: E402
-from jepascore_core.measuring.estimators import conclude, measure_with, prepare, propagate  # noqa: E402
+from jepascore_core.measuring.estimators import build_engine, finish, measure_with, run_backward  # noqa: E402
 from jepascore_core.measuring.loading import PendingImage  # noqa: E402
 from jepascore_core.measuring.pipeline import Progress, first_plan, measure_pending  # noqa: E402
 from jepascore_core.measuring.specs import resolve_spec  # noqa: E402
@@ -65,13 +65,13 @@ def backbone_of(name: str, device: torch.device) -> Backbone:
 
 def engine_of(backbone: Backbone, spec: MeasurementSpec) -> StructuredEngine:
     """An engine that has chosen its operations."""
-    engine = prepare(backbone, spec)
+    engine = build_engine(backbone, spec)
     assert isinstance(engine, StructuredEngine)
     measure_with(engine, backbone.device, torch.randn(1, 3, 224, 224), spec)
     return engine
 
 
-def finish(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     """Wait for what a GPU was asked for."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -152,8 +152,8 @@ def show_operations(names: list[str], device: torch.device) -> None:
         images = torch.randn(1, 3, 224, 224)
 
         def work(engine: StructuredEngine = engine, images: torch.Tensor = images) -> None:
-            propagate(engine, device, images, spec)  # noqa: B023 - called at once
-            finish(device)
+            run_backward(engine, device, images, spec)  # noqa: B023 - called at once
+            synchronize(device)
 
         chosen = engine.operations
         plain = float("nan")
@@ -191,7 +191,7 @@ def show_spectra(device: torch.device) -> None:
 
         def on_device(there: torch.Tensor = there) -> None:
             torch.linalg.eigh(there)
-            finish(device)
+            synchronize(device)
 
         def on_threads(grams: torch.Tensor = grams) -> None:
             with ThreadPoolExecutor(8, initializer=partial(torch.set_num_threads, 1)) as pool:
@@ -227,12 +227,12 @@ def show_kernels(name: str, kind: str, number: int | None, device: torch.device)
     engine = engine_of(backbone, spec)
     images = torch.randn(min(8, first_plan(backbone, engine).limit) if kind == "sketch" else 1, 3, 224, 224)
     measure_with(engine, device, images, spec)
-    finish(device)
+    synchronize(device)
     activities = [ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU]
     with profile(activities=activities) as recorded:
         started = time.perf_counter()
-        passes = propagate(engine, device, images, spec)
-        finish(device)
+        passes = run_backward(engine, device, images, spec)
+        synchronize(device)
         total = time.perf_counter() - started
     times, longest = defaultdict[str, float](float), []
     for event in recorded.key_averages():
@@ -244,7 +244,7 @@ def show_kernels(name: str, kind: str, number: int | None, device: torch.device)
     rows.append(("all", f"{1000 * total:.2f}", "100%"))
     rows += [(f"  {key}", f"{1000 * took:.2f}", f"{took / total:.0%}") for took, key in sorted(longest)[:-7:-1]]
     started = time.perf_counter()
-    conclude(passes)
+    finish(passes)
     rows.append(("then spectra", f"{1000 * (time.perf_counter() - started):.2f}", ""))
     show(f"{name}, {kind}, {len(images)} images: the device's time", ("kernels", "ms", "share"), rows)
 

@@ -19,7 +19,7 @@ from PIL import Image  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
-from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.measuring.estimators import build_engine, measure_with  # noqa: E402
 from jepascore_core.measuring.precision import choose_precision, coarse_precisions  # noqa: E402
 from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 
@@ -47,7 +47,7 @@ if __name__ == "__main__":
     found = {}
     for precision in dict.fromkeys((options.reference, "float32", *coarse_precisions(backbone.device))):
         spec = MeasurementSpec(precision=precision)
-        engine = prepare(backbone, spec)
+        engine = build_engine(backbone, spec)
         results = [measure_with(engine, backbone.device, image[None], spec) for image in images]
         found[precision] = torch.cat([r.score for r in results]), {int(r.rank) for r in results}
     reference = found[options.reference][0]

@@ -25,7 +25,7 @@ from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
 from jepascore_core.datasets.content import content_id  # noqa: E402
-from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.measuring.estimators import build_engine, measure_with  # noqa: E402
 from jepascore_core.measuring.loading import PendingImage  # noqa: E402
 from jepascore_core.measuring.pipeline import Progress, measure_pending  # noqa: E402
 from jepascore_core.records.datasets import SampleFailure  # noqa: E402
@@ -48,7 +48,7 @@ def cost(changes: dict[str, int], precision: str, repeats: int) -> tuple[int, in
     encoder = VisionTransformer(**options).eval()
     backbone = js.wrap_encoder(encoder, "scaled", image_size=options["img_size"])
     spec = MeasurementSpec(precision=precision)
-    engine, image = prepare(backbone, spec), torch.randn(1, 3, options["img_size"], options["img_size"])
+    engine, image = build_engine(backbone, spec), torch.randn(1, 3, options["img_size"], options["img_size"])
     times = seconds(lambda: measure_with(engine, backbone.device, image, spec), repeats)
     operations = counted_operations(lambda: measure_with(engine, backbone.device, image, spec))
     return backbone.info.dimension, encoder.patch_embed.num_patches + 1, min(times), operations

@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 
 import jepascore_core as js  # noqa: E402
-from jepascore_core.measuring.estimators import measure_with, prepare  # noqa: E402
+from jepascore_core.measuring.estimators import build_engine, measure_with  # noqa: E402
 from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 
 PRODUCTS = "projections"
@@ -37,7 +37,7 @@ def where(name: str, precision: str) -> None:
     encoder = timm.create_model(name, num_classes=0, **({"img_size": 224} if "dinov" in name else {})).eval()
     backbone = js.wrap_encoder(encoder, name, image_size=224)
     spec, images = MeasurementSpec(precision=precision), torch.randn(1, 3, 224, 224)
-    engine = prepare(backbone, spec)
+    engine = build_engine(backbone, spec)
 
     def work() -> None:
         measure_with(engine, backbone.device, images, spec)

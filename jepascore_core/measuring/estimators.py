@@ -88,11 +88,11 @@ def measure(
         raise UnknownNameError(
             f"A {estimator} score takes a whole dataset to calibrate on: use js.score_dataset, or `jepascore score`."
         )
-    return measure_with(prepare(backbone, spec), backbone.device, images, spec, chunk=chunk, on_chunk=on_chunk)
+    return measure_with(build_engine(backbone, spec), backbone.device, images, spec, chunk=chunk, on_chunk=on_chunk)
 
 
-def prepare(backbone: Backbone, spec: MeasurementSpec) -> Engine:
-    """An engine for the backbone in the precision of the spec, to be used for many batches.
+def build_engine(backbone: Backbone, spec: MeasurementSpec) -> Engine:
+    """Build an engine for the backbone in the precision of the spec, to be used for many batches.
 
     Structured passes where the architecture is known in every part, generic ones otherwise: `engine.note` says why.
 
@@ -135,19 +135,19 @@ def measure_with(
     on_chunk: Callable[[int], None] | None = None,
     nested: MeasurementSpec | None = None,
 ) -> Measurements:
-    """`measure` with an engine that `prepare` has made once for many batches.
+    """`measure` with an engine that `build_engine` made once for many batches.
 
     `nested` asks for those sketches as a by-product of an exact measurement.
     """
-    return conclude(propagate(engine, device, images, spec, chunk=chunk, on_chunk=on_chunk, nested=nested))
+    return finish(run_backward(engine, device, images, spec, chunk=chunk, on_chunk=on_chunk, nested=nested))
 
 
 @dataclass(frozen=True, eq=False)
-class Propagated:
-    """A batch's rows, on the device of the passes: what `conclude` needs, in whatever thread and stream.
+class BackwardPass:
+    """Rows of a batch's Jacobians on the device of the passes: what `finish` needs, in any thread and stream.
 
-    `structural_rank`, `is_coarse` and `note` are the engine's. On a GPU the passes have only been asked for, and
-    `ready` tells when they are done.
+    `structural_rank`, `is_coarse` and `note` are the engine's. On a GPU the passes are only enqueued, and `ready`
+    is the event after the last of them.
     """
 
     found: Pullback
@@ -159,7 +159,7 @@ class Propagated:
     ready: torch.cuda.Event | None
 
 
-def propagate(
+def run_backward(
     engine: Engine,
     device: torch.device,
     images: Tensor,
@@ -168,8 +168,8 @@ def propagate(
     chunk: int | None = None,
     on_chunk: Callable[[int], None] | None = None,
     nested: MeasurementSpec | None = None,
-) -> Propagated:
-    """The first half of `measure_with`: all that passes through the encoder."""
+) -> BackwardPass:
+    """Run the first half of `measure_with`: forward and backward passes through the encoder."""
     check_images(images, chunk)
     is_cuda = device.type == "cuda"
     with callers_modes_off(device.type):
@@ -182,17 +182,17 @@ def propagate(
             cotangents = partial(sketch_cotangents, spec.probes, spec.seed)
         found = engine.pull_back(inputs, cotangents, chunk, on_chunk)
     ready = torch.cuda.current_stream(device).record_event() if is_cuda else None
-    return Propagated(found, engine.structural_rank, engine.is_coarse, engine.note, spec, nested, ready)
+    return BackwardPass(found, engine.structural_rank, engine.is_coarse, engine.note, spec, nested, ready)
 
 
-def conclude(
-    passes: Propagated, stream: torch.cuda.Stream | None = None, threads: ThreadPoolExecutor | None = None
+def finish(
+    passes: BackwardPass, stream: torch.cuda.Stream | None = None, threads: ThreadPoolExecutor | None = None
 ) -> Measurements:
-    """The second half of `measure_with`: Gram matrices, spectra, ranks and scores.
+    """Run the second half of `measure_with`: Gram matrices, spectra, ranks and scores.
 
     Args:
-        passes: from `propagate`.
-        stream: of a GPU, where this is not to wait for passes that were asked for later.
+        passes: from `run_backward`.
+        stream: of a GPU, where this is not to wait for passes that were enqueued later.
         threads: from `eigen_threads`, which several batches share.
 
     Raises:
@@ -201,10 +201,10 @@ def conclude(
     if stream is not None and passes.ready is not None:
         stream.wait_event(passes.ready)
     with torch.cuda.stream(stream):
-        return _conclude(passes, threads)
+        return _finish(passes, threads)
 
 
-def _conclude(passes: Propagated, threads: ThreadPoolExecutor | None) -> Measurements:
+def _finish(passes: BackwardPass, threads: ThreadPoolExecutor | None) -> Measurements:
     found, spec = passes.found, passes.spec
     finite = found.embedding.isfinite().all(dim=1) & found.rows.isfinite().flatten(1).all(dim=1)
     if not finite.all():

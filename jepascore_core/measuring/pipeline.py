@@ -23,7 +23,7 @@ from jepascore_core.errors import NonFiniteError, OutOfMemoryError, SampleError
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.jacobian.gram import EIGEN_THREADS, eigen_threads
 from jepascore_core.measuring.batching import BatchPlan, images_that_fit, plan_batches
-from jepascore_core.measuring.estimators import Measurements, conclude, prepare, propagate
+from jepascore_core.measuring.estimators import Measurements, build_engine, finish, run_backward
 from jepascore_core.measuring.loading import Loaded, PendingImage, load_ahead
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
@@ -78,7 +78,7 @@ def measure_pending(
         pending: images that no shard has.
         on_progress: called after every batch with the counts so far and the batch's failures.
         check: called often; raises to stop. What is finished by then is stored first.
-        engine: from `prepare`, for a caller that measures in several parts.
+        engine: from `build_engine`, for a caller that measures in several parts.
         nested: nested sketches to store besides, as a by-product of exact measurements.
         on_shard: called with the rows of every shard once it is stored.
 
@@ -88,7 +88,7 @@ def measure_pending(
     Raises:
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
     """
-    session = _Session(store, backbone, spec, check, engine or prepare(backbone, spec), nested, on_shard)
+    session = _Session(store, backbone, spec, check, engine or build_engine(backbone, spec), nested, on_shard)
     with load_ahead(pending, backbone) as loaded:
         try:
             while batch := list(islice(loaded, session.plan.batch)):
@@ -223,7 +223,7 @@ class _Session:
         started = time.monotonic()
         try:
             images = torch.stack([tensor for _, tensor in part])
-            passes = propagate(
+            passes = run_backward(
                 self.engine,
                 self.backbone.device,
                 images,
@@ -241,8 +241,8 @@ class _Session:
             return part, []
         # While the batch size is still sought, batches are timed one by one.
         if not self.is_overlapping or self.plan.growing:
-            return self._collect(_Batch(part, started, lambda: conclude(passes)))
-        concluded = self.concluding.submit(conclude, passes, self.stream, self.eigen_threads)
+            return self._collect(_Batch(part, started, lambda: finish(passes)))
+        concluded = self.concluding.submit(finish, passes, self.stream, self.eigen_threads)
         self.waiting.append(_Batch(part, started, concluded.result))
         if len(self.waiting) > max(1, self.most_waiting // self.plan.batch):
             return self._collect(self.waiting.popleft())

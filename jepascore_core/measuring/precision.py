@@ -15,7 +15,7 @@ from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.structure.parts import UnknownStructure
 from jepascore_core.backbones.structure.recognise import recognise
 from jepascore_core.errors import JepaScoreError
-from jepascore_core.measuring.estimators import measure_with, prepare
+from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.store import Store
@@ -134,7 +134,7 @@ def _scores(
         JepaScoreError: if the precision does not resolve the rank.
     """
     spec = replace(MeasurementSpec(), precision=precision)
-    engine = prepare(backbone, spec)
+    engine = build_engine(backbone, spec)
     was_coarse, found = engine.is_coarse, []
     for image in images:
         found.append(measure_with(engine, backbone.device, image[None], spec, on_chunk=on_chunk).score)

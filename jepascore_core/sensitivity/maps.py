@@ -14,7 +14,7 @@ from torch import Tensor
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.jacobian.gram import gram_matrix
-from jepascore_core.measuring.estimators import prepare
+from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.measuring.loading import PendingImage, load_image
 from jepascore_core.records.backbones import Preprocessing
 from jepascore_core.records.measurements import MeasurementSpec
@@ -60,7 +60,7 @@ def singular_directions(backbone: Backbone, image: Tensor, number: int) -> Direc
     Raises:
         EncoderError: if the encoder breaks its contract.
     """
-    engine = prepare(backbone, MeasurementSpec())
+    engine = build_engine(backbone, MeasurementSpec())
     inputs = image[None].to(backbone.device, torch.float32)
     gram = gram_matrix(engine.pull_back(inputs).rows[0])
     squares, directions = torch.linalg.eigh(gram.cpu())

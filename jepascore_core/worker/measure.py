@@ -16,7 +16,7 @@ from jepascore_core.backbones.speed import record_speed
 from jepascore_core.errors import JepaScoreError, SampleError
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.approximate.run import run_approximation
-from jepascore_core.measuring.estimators import prepare
+from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.measuring.loading import PendingImage, load_image
 from jepascore_core.measuring.multi_device import Measure, measure_on
 from jepascore_core.measuring.precision import (
@@ -152,7 +152,7 @@ def _measure_all(
     total = store.count_images(dataset)
     reused = total - len(rows)
     tally.open(total, reused, len(rows) - len(pending))
-    engine = prepare(backbone, spec)
+    engine = build_engine(backbone, spec)
     message = f"Measuring on {', '.join(map(str, devices))} in {spec.precision}"
     tally.tell(_noted(message, engine))
     started, before_it = time.monotonic(), tally.measured

@@ -13,7 +13,7 @@ from jepascore_core.backbones.build import load_ref
 from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.approximate.run import expected_probes
-from jepascore_core.measuring.estimators import measure_with, prepare
+from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.pipeline import first_plan
 from jepascore_core.measuring.precision import (
@@ -98,7 +98,7 @@ class _LongEnough(Exception):  # noqa: N818 - stops a pass that has told enough
 
 def _seconds_per_image(backbone: Backbone, images: list[Tensor], spec: MeasurementSpec) -> float:
     """Time of one image at the best batch size that fits into the probe's time; extrapolated if not even one does."""
-    engine = prepare(backbone, spec)
+    engine = build_engine(backbone, spec)
     size, limit = 1, min(first_plan(backbone, engine).limit, len(images))
     deadline = time.monotonic() + PROBE_SECONDS
     # The first passes of a process pay for lazy initialisation, hence a second one unless that would take long.

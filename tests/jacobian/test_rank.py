@@ -10,7 +10,7 @@ from torch import nn
 
 import jepascore_core as js
 from jepascore_core.jacobian.last_norm import most_directions
-from jepascore_core.measuring.estimators import prepare
+from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.measuring.precision import choose_precision
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import RANK_TOLERANCE
@@ -146,13 +146,13 @@ def test_bfloat16_says_that_it_does_not_resolve_a_collapse(build):
 
 
 def test_a_healthy_encoder_is_measured_in_bfloat16_without_a_word():
-    engine = prepare(js.wrap_encoder(without_head(), "vit", channels=3), MeasurementSpec(precision="bfloat16"))
+    engine = build_engine(js.wrap_encoder(without_head(), "vit", channels=3), MeasurementSpec(precision="bfloat16"))
     engine.pull_back(images())
     assert (engine.note, engine.is_coarse, engine.structural_rank) == ("", True, WIDTH - 2)
 
 
 def test_an_image_that_does_not_tell_leaves_the_question_to_the_next():
-    engine = prepare(js.wrap_encoder(collapsed_head(), "vit", channels=3), MeasurementSpec(precision="bfloat16"))
+    engine = build_engine(js.wrap_encoder(collapsed_head(), "vit", channels=3), MeasurementSpec(precision="bfloat16"))
     engine.pull_back(torch.full((1, 3, 32, 32), torch.nan))
     assert engine.is_coarse
     engine.pull_back(images())

@@ -20,7 +20,7 @@ from jepascore_core.jacobian.architecture import Norm
 from jepascore_core.jacobian.engine import GenericEngine
 from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.jacobian.structured import PassPrecision, StructuredEngine
-from jepascore_core.measuring.estimators import prepare
+from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.records.measurements import MeasurementSpec
 from tests.reference import listing_score
 
@@ -231,11 +231,11 @@ def test_what_is_not_known_is_refused_by_name_and_measured_by_the_generic_passes
     with pytest.raises(UnknownStructure, match=says):
         recognise(encoder)
     backbone = js.wrap_encoder(encoder, "unknown")
-    engine = prepare(backbone, MeasurementSpec(precision="float64"))
+    engine = build_engine(backbone, MeasurementSpec(precision="float64"))
     assert isinstance(engine, GenericEngine)
     assert "slower" in engine.note
     with pytest.raises(UnknownNameError, match="Choose float32"):
-        prepare(backbone, MeasurementSpec(precision="bfloat16"))
+        build_engine(backbone, MeasurementSpec(precision="bfloat16"))
 
 
 def test_a_structure_that_disagrees_with_autograd_is_not_believed():

@@ -8,7 +8,7 @@ from PIL import Image
 
 import jepascore_core as js
 from jepascore_core.datasets.content import content_id
-from jepascore_core.measuring.estimators import conclude, measure_with, prepare, propagate
+from jepascore_core.measuring.estimators import build_engine, finish, measure_with, run_backward
 from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.pipeline import measure_pending
 from jepascore_core.measuring.specs import resolve_spec
@@ -43,13 +43,13 @@ def test_scores_equal_the_processors(precision, tolerance, probes):
 
 def test_spectra_in_a_stream_of_their_own_are_the_same():
     backbone, spec = backbone_on("cuda"), resolve_spec("exact", "float32")
-    engine, stream = prepare(backbone, spec), torch.cuda.Stream()
+    engine, stream = build_engine(backbone, spec), torch.cuda.Stream()
     batches = [images() * scale for scale in (0.5, 1.0, 2.0)]
     expected = [measure_with(engine, backbone.device, batch, spec).score for batch in batches]
     # All passes are asked for before the first spectrum.
-    asked = [propagate(engine, backbone.device, batch, spec) for batch in batches]
+    asked = [run_backward(engine, backbone.device, batch, spec) for batch in batches]
     for passes, score in zip(asked, expected, strict=True):
-        torch.testing.assert_close(conclude(passes, stream).score, score, rtol=1e-9, atol=0.0)
+        torch.testing.assert_close(finish(passes, stream).score, score, rtol=1e-9, atol=0.0)
 
 
 def test_a_run_equals_the_processors(tmp_path):

@@ -172,7 +172,7 @@ def test_cancelling_keeps_what_was_measured(store, backbone, tmp_path):
 
 
 def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_path, monkeypatch):
-    real, sizes = pipeline.propagate, []
+    real, sizes = pipeline.run_backward, []
 
     def tight(encoder, device, images, spec, *, chunk, **options):
         sizes.append((len(images), chunk))
@@ -180,7 +180,7 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
             raise torch.OutOfMemoryError
         return real(encoder, device, images, spec, chunk=chunk, **options)
 
-    monkeypatch.setattr(pipeline, "propagate", tight)
+    monkeypatch.setattr(pipeline, "run_backward", tight)
     monkeypatch.setattr(pipeline, "first_plan", lambda *_: BatchPlan(batch=8, chunk=4, limit=8))
     pending = write_images(tmp_path / "images", 9)
     final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
@@ -190,7 +190,7 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
 
 
 def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backbone, tmp_path, monkeypatch):
-    real, sizes = pipeline.conclude, []
+    real, sizes = pipeline.finish, []
 
     def tight(passes, *others):
         sizes.append(len(passes.found.rows))
@@ -198,7 +198,7 @@ def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backb
             raise torch.OutOfMemoryError
         return real(passes, *others)
 
-    monkeypatch.setattr(pipeline, "conclude", tight)
+    monkeypatch.setattr(pipeline, "finish", tight)
     plan = BatchPlan(batch=4, chunk=4, limit=4, growing=False)
     monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
     pending = write_images(tmp_path / "images", 9)
@@ -208,13 +208,13 @@ def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backb
 
 
 def test_spectra_of_several_batches_are_worked_out_at_once(store, backbone, tmp_path, monkeypatch, overlap):
-    real, all_here = pipeline.conclude, threading.Barrier(4 if overlap == "overlapping" else 1)
+    real, all_here = pipeline.finish, threading.Barrier(4 if overlap == "overlapping" else 1)
 
     def together(passes, *others):
         all_here.wait(timeout=60)
         return real(passes, *others)
 
-    monkeypatch.setattr(pipeline, "conclude", together)
+    monkeypatch.setattr(pipeline, "finish", together)
     plan = BatchPlan(batch=1, chunk=4, limit=1, growing=False)
     monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
     pending = write_images(tmp_path / "images", 8)
@@ -223,7 +223,7 @@ def test_spectra_of_several_batches_are_worked_out_at_once(store, backbone, tmp_
 
 
 def test_what_waits_gives_its_memory_back_before_a_batch_gets_smaller(store, backbone, tmp_path, monkeypatch, overlap):
-    propagate, conclude, sizes, alive = pipeline.propagate, pipeline.conclude, [], []
+    run_backward, finish, sizes, alive = pipeline.run_backward, pipeline.finish, [], []
     refused = threading.Event()
 
     def tight(encoder, device, images, spec, **options):
@@ -232,17 +232,17 @@ def test_what_waits_gives_its_memory_back_before_a_batch_gets_smaller(store, bac
             raise torch.OutOfMemoryError
         sizes.append(len(images))
         alive.append(None)
-        return propagate(encoder, device, images, spec, **options)
+        return run_backward(encoder, device, images, spec, **options)
 
     def freeing(passes, *others):
         assert overlap == "in turns" or refused.wait(60)
         try:
-            return conclude(passes, *others)
+            return finish(passes, *others)
         finally:
             alive.pop()
 
-    monkeypatch.setattr(pipeline, "propagate", tight)
-    monkeypatch.setattr(pipeline, "conclude", freeing)
+    monkeypatch.setattr(pipeline, "run_backward", tight)
+    monkeypatch.setattr(pipeline, "finish", freeing)
     plan = BatchPlan(batch=2, chunk=4, limit=2, growing=False)
     monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
     pending = write_images(tmp_path / "images", 20)
@@ -274,7 +274,7 @@ def test_memory_that_never_suffices_is_a_clear_error(store, backbone, tmp_path, 
     def never(*_, **__):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(pipeline, "propagate", never)
+    monkeypatch.setattr(pipeline, "run_backward", never)
     with pytest.raises(OutOfMemoryError, match="smaller backbone"):
         measure_pending(store, backbone, SPEC, write_images(tmp_path / "images", 2), on_progress=nothing, check=nothing)
 

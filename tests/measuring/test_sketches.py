@@ -7,7 +7,7 @@ from torch import nn
 
 import jepascore_core as js
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.measuring.estimators import measure_with, prepare
+from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.measuring.pipeline import to_rows
 from jepascore_core.measuring.sketches import nested_singular_values, sketch_cotangents
 from jepascore_core.records.approximation import nested_sizes
@@ -82,7 +82,7 @@ def test_by_products_of_an_exact_measurement_equal_sketches_of_each_size(images)
     toy, exact = backbone(), MeasurementSpec(precision="float64")
     sizes = nested_sizes(K)
     nested = exact.nested(sizes[-1])
-    engine = prepare(toy, exact)
+    engine = build_engine(toy, exact)
     beside = measure_with(engine, toy.device, images, exact, nested=nested).nested
     direct = measure_with(engine, toy.device, images, nested).nested
     torch.testing.assert_close(beside, direct, rtol=1e-9, atol=1e-9)
@@ -101,7 +101,7 @@ def test_a_rank_deficient_encoder_sketches_no_more_than_its_rank(images):
 
 def test_rows_hold_what_a_calibration_needs(images):
     toy, spec = backbone(), MeasurementSpec("nested", "float64", 8)
-    found = measure_with(prepare(toy, spec), toy.device, images, spec)
+    found = measure_with(build_engine(toy, spec), toy.device, images, spec)
     rows = to_rows(["a", "b", "c"], found, 0.5)
     assert [row.content_id for row in rows] == ["a", "b", "c"]
     assert len(rows[0].log_singular_values) == sum(size for size in nested_sizes(K) if size <= 8)
@@ -110,7 +110,7 @@ def test_rows_hold_what_a_calibration_needs(images):
     with torch.no_grad():
         silent.encoder.second.zero_()
     assert np.isfinite(
-        to_rows(["a"], measure_with(prepare(silent, spec), toy.device, images[:1], spec), 0.0)[0].features
+        to_rows(["a"], measure_with(build_engine(silent, spec), toy.device, images[:1], spec), 0.0)[0].features
     ).all()
 
 

@@ -10,7 +10,7 @@ from jepascore_core.measuring.approximate.calibration import Array, bounds
 from jepascore_core.measuring.approximate.cascade import Codes, Mask, needed_for_cut, needed_for_lists, num_below
 from jepascore_core.measuring.approximate.context import Context
 from jepascore_core.measuring.approximate.fits import Fits
-from jepascore_core.measuring.estimators import prepare
+from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.records.approximation import ApproximationPlan, CascadeReport
 
 
@@ -33,7 +33,7 @@ def confirm(context: Context, fits: Fits) -> None:
     """Measure exactly what the lists of the plan need, round by round, and report what it took."""
     tally, plan, spec = context.tally, context.plan, fits.spec.exact
     samples = _read(context, fits)
-    engine = prepare(context.backbone, spec)
+    engine = build_engine(context.backbone, spec)
     report = tally.report.cascade if tally.report and tally.report.cascade else _begin(context, samples)
     impossible = tally.failed_ids & set(samples.content_id[~samples.is_exact])
     # What an earlier attempt has confirmed was work of this run, too.
