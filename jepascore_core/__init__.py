@@ -16,6 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jepascore_core.api.datasets import open_dataset
+    from jepascore_core.api.expressions import (
+        ColumnExpression,
+        Expression,
+        at_least,
+        budget,
+        col,
+        flag,
+        meta,
+        one_per,
+        rule,
+    )
     from jepascore_core.api.scoring import score_dataset
     from jepascore_core.backbones.backbone import Backbone
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
@@ -26,11 +37,20 @@ if TYPE_CHECKING:
 _WHERE = {
     "ApproximationPlan": "jepascore_core.records.approximation",
     "Backbone": "jepascore_core.backbones.backbone",
+    "ColumnExpression": "jepascore_core.api.expressions",
+    "Expression": "jepascore_core.api.expressions",
     "Measurements": "jepascore_core.measuring.estimators",
+    "at_least": "jepascore_core.api.expressions",
+    "budget": "jepascore_core.api.expressions",
+    "col": "jepascore_core.api.expressions",
+    "flag": "jepascore_core.api.expressions",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
     "measure": "jepascore_core.measuring.estimators",
+    "meta": "jepascore_core.api.expressions",
+    "one_per": "jepascore_core.api.expressions",
     "open_dataset": "jepascore_core.api.datasets",
+    "rule": "jepascore_core.api.expressions",
     "score_dataset": "jepascore_core.api.scoring",
     "wrap_encoder": "jepascore_core.backbones.build",
 }
@@ -38,11 +58,20 @@ _WHERE = {
 __all__ = [
     "ApproximationPlan",
     "Backbone",
+    "ColumnExpression",
+    "Expression",
     "Measurements",
+    "at_least",
+    "budget",
+    "col",
+    "flag",
     "jepa_score",
     "load_backbone",
     "measure",
+    "meta",
+    "one_per",
     "open_dataset",
+    "rule",
     "score_dataset",
     "wrap_encoder",
 ]

@@ -51,11 +51,11 @@ def rule_text(rule: Rule) -> str:
         case AtLeast(m, rules):
             return f"at least {m} of ({', '.join(map(rule_text, rules))})"
         case Not(Between(column, low, None)):
-            return f"{_column_text(column)} < {_number_text(low)}"
+            return f"{column_text(column)} < {_number_text(low)}"
         case Not(Between(column, None, high)):
-            return f"{_column_text(column)} > {_number_text(high)}"
+            return f"{column_text(column)} > {_number_text(high)}"
         case Not(Among(column, (str(value),))):
-            return f"{_column_text(column)} != {_quoted(value)}"
+            return f"{column_text(column)} != {_quoted(value)}"
         case Not(inner):
             return f"not {_enclosed(inner)}"
     return _condition_text(rule)
@@ -64,20 +64,20 @@ def rule_text(rule: Rule) -> str:
 def _condition_text(rule: Condition) -> str:
     match rule:
         case Between(column, low, None):
-            return f"{_column_text(column)} >= {_number_text(low)}"
+            return f"{column_text(column)} >= {_number_text(low)}"
         case Between(column, None, high):
-            return f"{_column_text(column)} <= {_number_text(high)}"
+            return f"{column_text(column)} <= {_number_text(high)}"
         case Between(column, low, high):
-            return f"{_number_text(low)} <= {_column_text(column)} <= {_number_text(high)}"
+            return f"{_number_text(low)} <= {column_text(column)} <= {_number_text(high)}"
         case Among(column, (None,)):
-            return f"{_column_text(column)} is missing"
+            return f"{column_text(column)} is missing"
         case Among(column, (str(value),)):
-            return f"{_column_text(column)} = {_quoted(value)}"
+            return f"{column_text(column)} = {_quoted(value)}"
         case Among(column, values):
             listed = ", ".join("missing" if value is None else _quoted(value) for value in values)
-            return f"{_column_text(column)} in ({listed})"
+            return f"{column_text(column)} in ({listed})"
         case Matches(column, pattern):
-            return f"{_column_text(column)} like {_quoted(pattern)}"
+            return f"{column_text(column)} like {_quoted(pattern)}"
         case Flag(name, radius, backbone):
             inside = [_number_text(radius)] if radius is not None else []
             inside += [_quoted(backbone)] if backbone is not None else []
@@ -103,7 +103,8 @@ def _enclosed(rule: Rule) -> str:
     return f"({text})" if isinstance(rule, And | Or) else text
 
 
-def _column_text(column: Column) -> str:
+def column_text(column: Column) -> str:
+    """A column as text."""
     if column.name == META:
         return f"{META}[{_quoted(column.key or '')}]"
     inside = [_quoted(column.backbone)] if column.backbone is not None else []

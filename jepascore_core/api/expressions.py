@@ -1,0 +1,399 @@
+"""Rules as Python expressions: `(js.col("class_percentile") >= 5) & ~js.flag("leak")`, the rule language without text.
+
+An expression holds a rule of `curation.rules.model` and nothing else: `str` of it is the rule's text, and `rule` of
+that text is the same expression.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Real
+from typing import NoReturn
+
+from jepascore_core.curation.rules.model import (
+    FLAGS,
+    META,
+    PROPERTIES,
+    SCORES,
+    TEXTS,
+    Among,
+    And,
+    AtLeast,
+    Between,
+    Budget,
+    Column,
+    Draw,
+    Flag,
+    Flagged,
+    Keeper,
+    Matches,
+    Not,
+    OnePer,
+    Or,
+    Part,
+    Rule,
+)
+from jepascore_core.curation.rules.parser import parse_column, parse_rule
+from jepascore_core.curation.rules.printer import column_text, rule_text
+from jepascore_core.curation.tokens import did_you_mean
+from jepascore_core.errors import RuleError
+
+_NO_TRUTH = """\
+A rule has no truth value of its own: it is true or false of each sample. Write
+  & for and, | for or, ~ for not, with parentheses around each comparison:
+      (js.col("percentile") >= 5) & ~js.flag("leak")
+  .between(5, 95) for a chained comparison such as 5 <= column <= 95
+  .is_in(["cat", "dog"]) for in"""
+_PARENTHESES = (
+    "Put parentheses around each comparison, since & and | bind more tightly than comparisons: "
+    '(js.col("percentile") >= 5) & (js.col("width") >= 224).'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A rule: a condition that each sample meets or not, or that is unknown of it where a measurement is missing.
+
+    Combine expressions with `&`, `|` and `~`. Two of them are equal if they are the same rule.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> likely = js.col("class_percentile") >= 5
+        >>> print(likely & ~js.flag("leak"))
+        class_percentile >= 5 and not leak
+        >>> print(likely | js.col("label").is_in(["rare bird", None]))
+        class_percentile >= 5 or label in ("rare bird", missing)
+    """
+
+    rule: Rule
+
+    def __and__(self, other: Expression) -> Expression:
+        return Expression(And((*_parts(self, And), *_parts(_operand(other, "&"), And))))
+
+    def __or__(self, other: Expression) -> Expression:
+        return Expression(Or((*_parts(self, Or), *_parts(_operand(other, "|"), Or))))
+
+    def __rand__(self, other: object) -> Expression:
+        return _operand(other, "&") & self
+
+    def __ror__(self, other: object) -> Expression:
+        return _operand(other, "|") | self
+
+    def __invert__(self) -> Expression:
+        return Expression(self.rule.rule if isinstance(self.rule, Not) else Not(self.rule))
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_NO_TRUTH)
+
+    def __str__(self) -> str:
+        return rule_text(self.rule)
+
+    def __repr__(self) -> str:
+        return f"js.rule({str(self)!r})"
+
+
+class ColumnExpression:
+    """A column of a dataset, as rules see it; comparing it makes an `Expression`. Made by `col` and `meta`.
+
+    Numbers are compared with `>=`, `>`, `<=`, `<`, `==`, `!=` and `between`; texts with `==`, `!=`, `is_in`, `like` and
+    `is_missing`, where None stands for a missing text. Columns of your own (`meta`) can be compared either way.
+    """
+
+    __slots__ = ("_column",)
+    #: NumPy leaves comparisons with its scalars to this class.
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment] # what == makes has no truth value
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+
+    def __ge__(self, limit: float) -> Expression:
+        return self._range(limit, None)
+
+    def __le__(self, limit: float) -> Expression:
+        return self._range(None, limit)
+
+    def __lt__(self, limit: float) -> Expression:
+        return ~self._range(limit, None)
+
+    def __gt__(self, limit: float) -> Expression:
+        return ~self._range(None, limit)
+
+    def __eq__(self, value: object) -> Expression:  # type: ignore[override]
+        return self._is(value)
+
+    def __ne__(self, value: object) -> Expression:  # type: ignore[override]
+        return ~self._is(value)
+
+    def between(self, low: float, high: float) -> Expression:
+        """The value lies in [low, high], limits included.
+
+        Examples:
+            >>> import jepascore_core as js
+            >>> print(js.col("percentile").between(5, 95))
+            5 <= percentile <= 95
+        """
+        return self._range(low, high)
+
+    def is_in(self, values: Iterable[str | float | None]) -> Expression:
+        """The value is one of these; None stands for a missing text.
+
+        Raises:
+            TypeError: for a single text instead of a list.
+            RuleError: for no values, or values that the column cannot have.
+
+        Examples:
+            >>> import jepascore_core as js
+            >>> print(js.col("label").is_in(["cat", "dog"]))
+            label in ("cat", "dog")
+        """
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise TypeError(f"is_in needs a list of values, such as [{values!r}], not {values!r}.")
+        listed = list(dict.fromkeys(values))
+        texts = tuple(value for value in listed if value is None or isinstance(value, str))
+        numbers = [self._is(value) for value in listed if not (value is None or isinstance(value, str))]
+        if numbers and not texts:
+            return _any_of(numbers)
+        among = Expression(Among(self._column, texts))
+        return _any_of([among, *numbers])
+
+    def like(self, pattern: str) -> Expression:
+        """The text matches a pattern in which * stands for any letters and ? for one.
+
+        Examples:
+            >>> import jepascore_core as js
+            >>> print(~js.col("key").like("batch-0?/*"))
+            not key like "batch-0?/*"
+        """
+        if not isinstance(pattern, str):
+            raise TypeError(f'A pattern is a text, such as "Canon*", not {pattern!r}.')
+        return Expression(Matches(self._column, pattern))
+
+    def is_missing(self) -> Expression:
+        """The text is missing; for a score use `~js.flag("measured")`.
+
+        Examples:
+            >>> import jepascore_core as js
+            >>> print(js.col("label").is_missing())
+            label is missing
+        """
+        return self._is(None)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self} is a column: compare it first, as in {self._example}.\n{_NO_TRUTH}")
+
+    def __contains__(self, value: object) -> NoReturn:
+        raise TypeError(
+            f'"in" asks the wrong way round: write {self!r}.is_in([{value!r}]), or .like("*...*") for a part.'
+        )
+
+    def __and__(self, _other: object) -> NoReturn:
+        raise TypeError(f"{self} is a column, not a rule: compare it first, as in {self._example}. {_PARENTHESES}")
+
+    __or__ = __rand__ = __ror__ = __and__
+
+    def __invert__(self) -> NoReturn:
+        raise TypeError(f"{self} is a column, not a rule: compare it first, as in {self._example}.")
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(f"{self} has no values of its own: `js.curate(...).to_pandas()` has those of a dataset.")
+
+    def __str__(self) -> str:
+        return column_text(self._column)
+
+    def __repr__(self) -> str:
+        return f"js.col({str(self)!r})"
+
+    @property
+    def _example(self) -> str:
+        return f'({self!r} == "...")' if self._column.name in (*TEXTS, META) else f"({self!r} >= 5)"
+
+    def _range(self, low: object, high: object) -> Expression:
+        if self._column.name in TEXTS:
+            raise RuleError(f"{self} is a text: compare it with ==, !=, is_in or like.")
+        return Expression(Between(self._column, _limit(low), _limit(high)))
+
+    def _is(self, value: object) -> Expression:
+        if value is None or isinstance(value, str):
+            if self._column.is_score and value is None:
+                raise RuleError('Whether a sample has a score says js.flag("measured").')
+            return Expression(Among(self._column, (value,)))
+        number = _limit(value)
+        if self._column.name in TEXTS:
+            raise RuleError(f'{self} is a text: compare it with one, as in {self!r} == "{value}".')
+        return Expression(Between(self._column, number, number))
+
+
+def col(name: str, *, backbone: str | None = None, definition: str | None = None) -> ColumnExpression:
+    """Name a column: a score, an image property, or a text of the dataset.
+
+    Args:
+        name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; label, split,
+            key; also with brackets as in a rule's text, `class_percentile[knn]`.
+        backbone: name, title or id of the backbone whose scores are meant; None = the one of `curate`.
+        definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
+
+    Raises:
+        RuleError: for an unknown name, with the nearest ones, or a column that cannot be.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> print(js.col("class_percentile", definition="knn") >= 5)
+        class_percentile[knn] >= 5
+    """
+    if not isinstance(name, str):
+        raise TypeError(f'A column is named by a text, as in js.col("class_percentile"), not {name!r}.')
+    if "[" in name:
+        if backbone or definition:
+            raise RuleError(f"{name} says itself what is meant: leave backbone and definition out.")
+        return ColumnExpression(parse_column(name))
+    if name in FLAGS:
+        raise RuleError(f'{name} is a flag, which is so or not: write js.flag("{name}").')
+    known = (*SCORES, *PROPERTIES, *TEXTS)
+    if name == META:
+        raise RuleError('A column of your own is js.meta("its name").')
+    if not name.isidentifier():
+        raise RuleError(f"{name!r} is not a column. If it is a rule, write js.rule({json.dumps(name)}).")
+    if name not in known:
+        hint = did_you_mean(name, (*known, *FLAGS)) or f'Known: {", ".join(known)}, and js.meta("...").'
+        raise RuleError(f'There is no column "{name}". {hint}')
+    return ColumnExpression(Column(name, backbone, definition))
+
+
+def meta(name: str) -> ColumnExpression:
+    """Name a column of your own table, which can be compared as text or as number.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> print((js.meta("year") >= 2010) & js.meta("camera").like("Canon*"))
+        meta["year"] >= 2010 and meta["camera"] like "Canon*"
+    """
+    return ColumnExpression(Column(META, key=name))
+
+
+def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = None) -> Expression:
+    """Name something that is so of a sample or not.
+
+    Args:
+        name: grey: no colour in it; exact_duplicate: another sample has the same bytes; near_duplicate: another image
+            is within `radius`; leak: its group of duplicates reaches into another split; label_conflict: its group has
+            more than one label; measured: it has a score.
+        radius: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
+        backbone: whose embeddings or scores are meant; None = those of `curate`.
+
+    Raises:
+        RuleError: for an unknown name, with the nearest ones, or one that does not go with a radius or backbone.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> print(~js.flag("near_duplicate", 0.05) & ~js.flag("leak"))
+        not near_duplicate(0.05) and not leak
+    """
+    if name not in FLAGS:
+        hint = did_you_mean(str(name), FLAGS) or f"Known: {', '.join(FLAGS)}."
+        raise RuleError(f'There is no flag "{name}". {hint}')
+    return Expression(Flag(name, _limit(radius), backbone))
+
+
+def at_least(m: int, expressions: Iterable[Expression]) -> Expression:
+    """At least `m` of some rules hold: for what several backbones agree on.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> unlikely = [js.col("percentile", backbone=name) < 5 for name in ("a", "b", "c")]
+        >>> print(~js.at_least(2, unlikely))
+        not at least 2 of (percentile["a"] < 5, percentile["b"] < 5, percentile["c"] < 5)
+    """
+    return Expression(AtLeast(m, tuple(_operand(item, "at_least").rule for item in expressions)))
+
+
+def rule(text: str) -> Expression:
+    """Read a rule from its text, as on the Curate page and the command line.
+
+    Raises:
+        RuleSyntaxError: with the position at which the text stops making sense, and what may be meant.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> js.rule("percentile >= 5 and not leak") == (js.col("percentile") >= 5) & ~js.flag("leak")
+        True
+    """
+    return Expression(parse_rule(text))
+
+
+def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone: str | None = None) -> OnePer:
+    """Keep one sample of each group of duplicates among what the rules leave.
+
+    Args:
+        near: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
+        keep: which one of a group: "most_likely", "largest" (pixels, then bytes), or "first" (by key).
+        backbone: whose embeddings are meant; None = those of `curate`.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> rules = [js.col("class_percentile") >= 5, js.one_per(near=0.05, keep="largest")]
+    """
+    return OnePer(_limit(near), keep, backbone)
+
+
+def budget(
+    n: int,
+    draw: Draw | None = None,
+    *,
+    per: Part | None = None,
+    clusters: int | None = None,
+    seed: int = 0,
+    backbone: str | None = None,
+) -> Budget:
+    """Keep `n` samples of what rules and `one_per` leave, or `n` of each class or split.
+
+    Args:
+        n: how many.
+        draw: "random" (the default); "balanced": equally many of each class, the remainder of small classes goes to the
+            others; "diverse": far from each other; "clusters" (the default with `clusters`): equally many of each.
+        per: "class" or "split", for `n` of each.
+        clusters: number of k-means clusters of the embeddings.
+        seed: fixes the draw.
+        backbone: whose embeddings "diverse" and "clusters" use; None = those of `curate`.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> rules = [js.col("class_percentile") >= 5, js.budget(1000, "balanced")]
+    """
+    return Budget(n, draw or ("random" if clusters is None else "clusters"), per, clusters, seed, backbone)
+
+
+def _any_of(found: list[Expression]) -> Expression:
+    return found[0] if len(found) == 1 else Expression(Or(tuple(item.rule for item in found)))
+
+
+def _parts(expression: Expression, kind: type[And] | type[Or]) -> tuple[Rule, ...]:
+    return expression.rule.rules if isinstance(expression.rule, kind) else (expression.rule,)
+
+
+def _operand(value: object, sign: str) -> Expression:
+    """The expression beside a sign; advice for what people write instead of one."""
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, OnePer | Budget):
+        raise TypeError(
+            f"{sign} joins rules; steps stand beside them in a list: [rule, js.one_per(), js.budget(1000)]."
+        )
+    if isinstance(value, str):
+        raise TypeError(f"{sign} joins rules, not texts: write js.rule({value!r}) if this is one. {_PARENTHESES}")
+    if isinstance(value, ColumnExpression):
+        raise TypeError(f"{value} is a column, not a rule: compare it first, as in {value._example}. {_PARENTHESES}")
+    raise TypeError(f"{sign} joins rules, not {value!r}. {_PARENTHESES}")
+
+
+def _limit(value: object) -> float | None:
+    """A number as Python's own, also from NumPy."""
+    if value is None:
+        return None
+    if isinstance(value, ColumnExpression | Expression):
+        raise TypeError(f"A column is compared with a number or text, not with another one ({value}).")
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"A limit is a number, not {value!r}.")
+    return float(value)
