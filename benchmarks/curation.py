@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core.curation import apply, parse
+from jepascore_core.curation import evaluate, parse, summarize
 from jepascore_core.curation.evaluation.evaluate import prepare_changes
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.measurements import MeasurementSpec
@@ -69,9 +69,9 @@ def main() -> None:
 def report(store: Store, scores: ScoreSet, name: str, text: str) -> None:
     """Time what the page shows for one curation."""
     curation, start = parse(text), time.process_time()
-    result, counting = timed(lambda: apply(store, scores, curation))
-    _, binning = timed(lambda: before_after(store, scores, curation))
-    _, looking = timed(lambda: preview(store, scores, curation))
+    result, counting = timed(lambda: summarize(store, evaluate(store, scores, curation)))
+    _, binning = timed(lambda: before_after(store, evaluate(store, scores, curation)))
+    _, looking = timed(lambda: preview(store, evaluate(store, scores, curation)))
     total = counting + binning + looking
     busy = (time.process_time() - start) / total if total else 0.0
     print(

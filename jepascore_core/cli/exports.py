@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 
 from jepascore_core.cli.measured import Backbone, check_classes, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
-from jepascore_core.curation import And, Between, Column, Curation, Decisions, Not, Or, Rule
+from jepascore_core.curation import And, Between, Column, Curation, Decisions, Evaluation, Not, Or, Rule, evaluate
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare_all
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
@@ -23,8 +23,7 @@ from jepascore_core.curation.saved_recipes import describe_changes, recipe_chang
 from jepascore_core.curation.settling import describe_unsettled, settle
 from jepascore_core.errors import ExportError, JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
-from jepascore_core.exporters.export import targets_of
-from jepascore_core.exporters.publishing import check_targets, staged
+from jepascore_core.exporters.publishing import check_targets, staged, targets_of
 from jepascore_core.jobs.requests import request_run
 from jepascore_core.measuring.specs import resolve_spec
 from jepascore_core.records.backbones import BackboneRef
@@ -88,17 +87,16 @@ def export_list(
             raise RuleError("A recipe says everything itself: leave rules, limits, backbone and definition out.")
         chosen = read_recipe(store, record, recipe)
         measure_missing(store, record, chosen)
-        prepare_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation, chosen.decided)
+        evaluation = evaluate_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation, chosen.decided)
         say(describe_changes(recipe_changes(store, record.dataset_id, chosen)))
     else:
         scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
         check_classes(store, scores, label or ())
         given = parse_rules(store, rules or "")
         curation = Curation((*given.rules, *limits), given.steps)
-        decisions: Decisions = decisions_of(store, record.dataset_id)
-        prepare_with_bar(store, scores, curation, decisions)
-        chosen = make_recipe(store, scores, curation, record.name, decisions)
-    report = _export(store, record, chosen, out, file_format, options, overwrite)
+        evaluation = evaluate_with_bar(store, scores, curation, decisions_of(store, record.dataset_id))
+        chosen = make_recipe(store, evaluation, record.name)
+    report = _export(store, evaluation, chosen, out, file_format, options, overwrite)
     if save_recipe is not None:
         _write_recipe(save_recipe, chosen, overwrite)
     _tell(report, json)
@@ -178,6 +176,12 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
         )
 
 
+def evaluate_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> Evaluation:
+    """Evaluate a curation, after computing with a bar what takes longer than a moment."""
+    prepare_with_bar(store, scores, curation, decisions)
+    return evaluate(store, scores, curation, decisions)
+
+
 def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
     """Do what takes longer than a moment, with a bar."""
 
@@ -196,7 +200,7 @@ def _show_share(bar: Progress, task: TaskID, share: float) -> None:
 
 def _export(
     store: Store,
-    dataset: DatasetRecord,
+    evaluation: Evaluation,
     recipe: Recipe,
     out: Path,
     file_format: ExportFormat | None,
@@ -209,13 +213,12 @@ def _export(
         task = bar.add_task("Writing", total=None, detail="")
         return export(
             store,
-            recipe.score_set(dataset.dataset_id),
-            recipe.curation,
+            evaluation.scores.dataset_id,
+            recipe,
             out,
             file_format=file_format,
             options=options,
-            decisions=recipe.decided,
-            recipe=recipe,
+            evaluation=evaluation,
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

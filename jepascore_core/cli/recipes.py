@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jepascore_core.cli.data import Overwrite
-from jepascore_core.cli.exports import prepare_with_bar, read_recipe
+from jepascore_core.cli.exports import evaluate_with_bar, prepare_with_bar, read_recipe
 from jepascore_core.cli.measured import Backbone, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
 from jepascore_core.curation import to_text
@@ -80,9 +80,8 @@ def save(
     record = store.catalogue.dataset(dataset)
     scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
     curation = parse_rules(store, rules)
-    decisions = decisions_of(store, record.dataset_id)
-    prepare_with_bar(store, scores, curation, decisions)
-    made = make_recipe(store, scores, curation, recipe, decisions)
+    evaluation = evaluate_with_bar(store, scores, curation, decisions_of(store, record.dataset_id))
+    made = make_recipe(store, evaluation, recipe)
     save_recipe(store, record.dataset_id, made, overwrite)
     if json:
         print_json(to_dict(made))

@@ -21,7 +21,7 @@ from jepascore_core.curation.rules.model import (
 )
 from jepascore_core.curation.rules.parser import parse, parse_chip
 from jepascore_core.curation.rules.printer import chip_text, to_text
-from jepascore_core.curation.summary import ChipCount, ClassBalance, CurationCounts, CurationResult, apply
+from jepascore_core.curation.summary import ChipCount, ClassBalance, CurationCounts, CurationResult, summarize
 
 __all__ = [
     "Among",
@@ -47,11 +47,11 @@ __all__ = [
     "Rule",
     "Step",
     "Verdict",
-    "apply",
     "chip_text",
     "curation_of",
     "evaluate",
     "parse",
     "parse_chip",
+    "summarize",
     "to_text",
 ]

@@ -14,8 +14,9 @@ import yaml
 
 from jepascore_core.backbones.build import id_at_path
 from jepascore_core.curation.evaluation.compiler import find_measured, measured_as
-from jepascore_core.curation.evaluation.evaluate import Decisions
+from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
 from jepascore_core.curation.named import backbone_names
+from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare_all
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
@@ -31,7 +32,8 @@ from jepascore_core.curation.rules.model import (
 )
 from jepascore_core.curation.rules.parser import parse_chip
 from jepascore_core.curation.rules.printer import chip_text
-from jepascore_core.curation.summary import apply
+from jepascore_core.curation.summary import count_verdicts
+from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import short_hash
@@ -102,21 +104,36 @@ def app_version() -> str:
         return "unknown (not installed)"
 
 
-def make_recipe(
-    store: Store, scores: ScoreSet, curation: Curation, name: str, decisions: Decisions | None = None
-) -> Recipe:
-    """Take down what a curation rests on now; backbones are named by their ids.
+def evaluate_recipe(store: Store, dataset_id: str, recipe: Recipe) -> Evaluation:
+    """Evaluate what a recipe keeps of a dataset as it is now.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    """
+    return evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+
+
+def prepare_recipe(
+    store: Store, dataset_id: str, recipe: Recipe, follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard
+) -> None:
+    """Compute all that a recipe needs of a dataset, as `prepare_all`."""
+    prepare_all(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided, follow)
+
+
+def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
+    """Record what an evaluated curation rests on, with its counts; backbones are named by their ids.
 
     Raises:
         RuleError: for an empty name.
-        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+        UnknownNameError: if a backbone was not measured.
     """
     if not name.strip() or len(name) > 100:
         raise RuleError("A recipe has a name of 1 to 100 characters. Choose one.")
-    dataset = store.catalogue.dataset(scores.dataset_id)
-    exact = with_exact_names(store, curation)
+    dataset, scores = evaluation.dataset, evaluation.scores
+    exact = with_exact_names(store, evaluation.curation)
     named = dict.fromkeys([(scores.backbone_id, scores.spec_id), *_named_backbones(store, exact)])
-    counts = apply(store, scores, exact, decisions).counts
+    counts = count_verdicts(store, evaluation)
+    decided = ((key, content_id, verdict) for (key, content_id), verdict in evaluation.decisions.items())
     return Recipe(
         name=name.strip(),
         curation=exact,
@@ -126,7 +143,7 @@ def make_recipe(
         fingerprint=dataset_fingerprint(store, dataset),
         num_samples=counts.total,
         app_version=app_version(),
-        decisions=tuple(sorted((key, content_id, verdict) for (key, content_id), verdict in (decisions or {}).items())),
+        decisions=tuple(sorted(decided)),
         result={"kept": counts.kept, "dropped": counts.dropped, "unscored": counts.unscored},
     )
 

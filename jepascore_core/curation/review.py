@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict, evaluate
-from jepascore_core.curation.rules.model import Curation
+from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict
 from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.curation.summary import samples_at
-from jepascore_core.scores.score_set import ScoredSample, ScoreSet
+from jepascore_core.scores.score_set import ScoredSample
 from jepascore_core.storage.store import Store
 
 ReviewKind = Literal["unlikely", "borderline", "dropped", "kept", "unscored"]
@@ -38,8 +37,7 @@ class RuleOpinion:
 
 def review_queue(
     store: Store,
-    scores: ScoreSet,
-    curation: Curation,
+    evaluation: Evaluation,
     kind: ReviewKind = "borderline",
     n: int = 60,
     seed: int = 0,
@@ -48,99 +46,69 @@ def review_queue(
     """At most n samples, from place `first` on: the least likely ones of their classes, whatever the rules; those
     nearest to a limit on either side; or random ones of a verdict.
 
-    Decisions are left out of it: the queue stays as it is while they are made.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+    The evaluation is one without decisions, here and below: the queue stays as it is while they are made.
     """
-    found = evaluate(store, scores, curation)
-    row_ids = store.query(_queue_sql(store, found, kind, "row_id"), [n, seed, first])["row_id"].to_pylist()
-    samples = samples_at(store, found, row_ids)
+    row_ids = store.query(_queue_sql(store, evaluation, kind, "row_id"), [n, seed, first])["row_id"].to_pylist()
+    samples = samples_at(store, evaluation, row_ids)
     return tuple(samples[row_id] for row_id in row_ids)
 
 
 def first_open_place(
-    store: Store, scores: ScoreSet, curation: Curation, kind: ReviewKind, decided: Collection[str], seed: int = 0
+    store: Store, evaluation: Evaluation, kind: ReviewKind, decided: Collection[str], seed: int = 0
 ) -> int | None:
-    """The first place of the queue whose sample key is not among `decided`; None if there is none.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation)
+    """The first place of the queue whose sample key is not among `decided`; None if there is none."""
     # One more than were decided: one of so many is open, unless the queue ends before.
-    sql = _queue_sql(store, found, kind, "sample_key")
+    sql = _queue_sql(store, evaluation, kind, "sample_key")
     keys = store.query(sql, [len(decided) + 1, seed, 0])["sample_key"].to_pylist()
     return next((place for place, key in enumerate(keys) if key not in decided), None)
 
 
-def queue_length(store: Store, scores: ScoreSet, curation: Curation, kind: ReviewKind) -> int:
-    """How many samples the whole queue has.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    source, _ = _queue_source(store, evaluate(store, scores, curation), kind)
+def queue_length(store: Store, evaluation: Evaluation, kind: ReviewKind) -> int:
+    """How many samples the whole queue has."""
+    source, _ = _queue_source(store, evaluation, kind)
     return int(store.query(f"SELECT count(*) AS n FROM {source}")["n"][0].as_py())
 
 
 def place_in_queue(
-    store: Store, scores: ScoreSet, curation: Curation, kind: ReviewKind, sample_key: str, seed: int = 0
+    store: Store, evaluation: Evaluation, kind: ReviewKind, sample_key: str, seed: int = 0
 ) -> int | None:
-    """The place of a sample in the queue, counted from 0; None if it is not in it.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    sql = _queue_sql(store, evaluate(store, scores, curation), kind, "sample_key")
+    """The place of a sample in the queue, counted from 0; None if it is not in it."""
+    sql = _queue_sql(store, evaluation, kind, "sample_key")
     keys = store.query(sql, [None, seed, 0])["sample_key"]
     place = keys.index(sample_key).as_py()
     return None if place < 0 else int(place)
 
 
-def reviewed_sample(store: Store, scores: ScoreSet, curation: Curation, sample_key: str) -> ScoredSample | None:
-    """A sample as an item of a queue, whether it is in one or not; None if the dataset has none of this key.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation)
-    rows = store.query(f"SELECT row_id FROM {found.base} WHERE sample_key = $1 LIMIT 1", [sample_key])["row_id"]
-    return next(iter(samples_at(store, found, rows.to_pylist()).values()), None)
+def reviewed_sample(store: Store, evaluation: Evaluation, sample_key: str) -> ScoredSample | None:
+    """A sample as an item of a queue, whether it is in one or not; None if the dataset has none of this key."""
+    rows = store.query(f"SELECT row_id FROM {evaluation.base} WHERE sample_key = $1 LIMIT 1", [sample_key])["row_id"]
+    return next(iter(samples_at(store, evaluation, rows.to_pylist()).values()), None)
 
 
-def _queue_sql(store: Store, found: Evaluation, kind: ReviewKind, column: str) -> str:
+def _queue_sql(store: Store, evaluation: Evaluation, kind: ReviewKind, column: str) -> str:
     """SELECT of a column of the base; parameters are how many rows, the seed, and the first place."""
-    source, order = _queue_source(store, found, kind)
+    source, order = _queue_source(store, evaluation, kind)
     return f"SELECT {column} FROM {source} ORDER BY {order}, row_id + 0 * $2::INT LIMIT $1 OFFSET $3"
 
 
-def _queue_source(store: Store, found: Evaluation, kind: ReviewKind) -> tuple[str, str]:
+def _queue_source(store: Store, evaluation: Evaluation, kind: ReviewKind) -> tuple[str, str]:
     """Tables with the condition, and the order."""
-    tables = [found.base, found.table]
+    tables = [evaluation.base, evaluation.table]
     which, order = _ORDER[kind]
     if kind == "unlikely":
-        dataset = store.catalogue.dataset(found.scores.dataset_id)
-        percentile = columns(store).percentile(dataset, found.score, "label")
+        percentile = columns(store).percentile(evaluation.dataset, evaluation.score, "label")
         tables.append(percentile)
         which, order = (part.format(class_percentile=f'"{percentile}"') for part in (which, order))
     return f"{' POSITIONAL JOIN '.join(tables)} WHERE {which}", order
 
 
-def rule_opinions(
-    store: Store, scores: ScoreSet, curation: Curation, sample_keys: Sequence[str]
-) -> dict[str, RuleOpinion]:
-    """What the rules alone, without decisions, say of some samples, by sample key.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation)
-    sql = f"""SELECT sample_key, verdict, reason FROM {found.base} POSITIONAL JOIN {found.table}
+def rule_opinions(store: Store, evaluation: Evaluation, sample_keys: Sequence[str]) -> dict[str, RuleOpinion]:
+    """What the rules alone, without decisions, say of some samples, by sample key."""
+    sql = f"""SELECT sample_key, verdict, reason FROM {evaluation.base} POSITIONAL JOIN {evaluation.table}
         WHERE sample_key IN (SELECT unnest($1))"""
     return {
         row["sample_key"]: RuleOpinion(
-            row["verdict"], "" if row["reason"] is None else chip_text(curation.chips[row["reason"]])
+            row["verdict"], "" if row["reason"] is None else chip_text(evaluation.curation.chips[row["reason"]])
         )
         for row in store.query(sql, [list(sample_keys)]).to_pylist()
     }

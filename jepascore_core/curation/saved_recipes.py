@@ -9,8 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from jepascore_core.curation.columns.near_duplicates import write_parquet
-from jepascore_core.curation.evaluation.evaluate import evaluate
-from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, from_yaml, to_yaml
+from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, evaluate_recipe, from_yaml, to_yaml
 from jepascore_core.errors import RuleError, StoreError, UnknownNameError
 from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.score_set import ScoreSet
@@ -153,7 +152,7 @@ def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Reci
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
     """
-    one, two = (evaluate(store, item.score_set(dataset_id), item.curation, item.decided) for item in (first, second))
+    one, two = (evaluate_recipe(store, dataset_id, item) for item in (first, second))
     return store.query(f"""SELECT sample_key, first, second FROM {one.base}
         POSITIONAL JOIN (SELECT verdict AS first FROM {one.table})
         POSITIONAL JOIN (SELECT verdict AS second FROM {two.table}) WHERE first <> second ORDER BY row_id""")
@@ -165,7 +164,7 @@ def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
     """
-    one, two = (evaluate(store, item.score_set(dataset_id), item.curation, item.decided) for item in (first, second))
+    one, two = (evaluate_recipe(store, dataset_id, item) for item in (first, second))
     pair = f"""SELECT sample_key, a, b FROM {one.base}
         POSITIONAL JOIN (SELECT verdict = 'keep' AS a FROM {one.table})
         POSITIONAL JOIN (SELECT verdict = 'keep' AS b FROM {two.table})"""
@@ -175,7 +174,7 @@ def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe
 
 def take_snapshot(store: Store, dataset_id: str, recipe: Recipe) -> None:
     """Write down what a recipe keeps now: sample_key, content_id, verdict."""
-    found = evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+    found = evaluate_recipe(store, dataset_id, recipe)
     sql = f"SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table} ORDER BY row_id"
     path = _snapshot(store, dataset_id, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +188,7 @@ def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChang
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
     """
     dataset = store.catalogue.dataset(dataset_id)
-    found = evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+    found = evaluate_recipe(store, dataset_id, recipe)
     now = store.query(
         f"SELECT count(*) AS n, count(*) FILTER (verdict = 'keep') AS kept FROM {found.table}"
     ).to_pylist()[0]

@@ -1,4 +1,4 @@
-"""What a curation comes to: before and after, by class, as histograms; what each chip removes; samples to look at."""
+"""Summarize an evaluated curation: counts as a whole, by class and by chip; its samples."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from jepascore_core.curation.columns.cache import columns as columns_of
-from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, Verdict, count_dropped, evaluate
+from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict, count_dropped
 from jepascore_core.curation.named import asked_scores
-from jepascore_core.curation.rules.model import Chip, Curation
+from jepascore_core.curation.rules.model import Chip
 from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.formatting import class_title, natural_key
-from jepascore_core.scores.score_set import Label, ScoredSample, ScoreSet, to_scored_samples
+from jepascore_core.scores.score_set import Label, ScoredSample, to_scored_samples
 from jepascore_core.storage.store import Store
 
 VERDICTS: dict[Verdict, str] = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
@@ -72,38 +72,42 @@ class ChipCount:
 
 @dataclass(frozen=True, slots=True)
 class CurationResult:
-    """What rules come to; classes in natural order, chips in the order of the curation."""
+    """Counts of an evaluation; classes in natural order, chips in the order of the curation."""
 
     counts: CurationCounts
     balance: tuple[ClassBalance, ...]
     chips: tuple[ChipCount, ...] = ()
 
 
-def apply(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> CurationResult:
-    """Counts as a whole, by class and by chip.
+def summarize(store: Store, evaluation: Evaluation) -> CurationResult:
+    """Count the samples of an evaluation as a whole, by class and by chip."""
+    rows = _count_by_label(store, evaluation)
+    counts = _total(store, evaluation, rows)
+    return CurationResult(counts, _balance(rows, counts), chip_counts(store, evaluation))
 
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation, decisions)
-    rows = _count_by_label(store, found)
+
+def count_verdicts(store: Store, evaluation: Evaluation) -> CurationCounts:
+    """Count the samples of an evaluation by verdict."""
+    return _total(store, evaluation, _count_by_label(store, evaluation))
+
+
+def _total(store: Store, evaluation: Evaluation, rows: list[dict[str, Any]]) -> CurationCounts:
     totals = {name: sum(row[name] for row in rows) for name in (*VERDICTS.values(), "decided")}
-    unreadable = store.catalogue.dataset(scores.dataset_id).num_failed
-    counts = CurationCounts(**totals, num_unreadable=unreadable, unmeasured=count_unmeasured(store, found))
-    return CurationResult(counts, _balance(rows, counts), chip_counts(store, found))
+    unmeasured = count_unmeasured(store, evaluation)
+    return CurationCounts(**totals, num_unreadable=evaluation.dataset.num_failed, unmeasured=unmeasured)
 
 
-def _count_by_label(store: Store, found: Evaluation) -> list[dict[str, Any]]:
+def _count_by_label(store: Store, evaluation: Evaluation) -> list[dict[str, Any]]:
     counted = ", ".join(f"count(*) FILTER (verdict = '{key}') AS {name}" for key, name in VERDICTS.items())
     sql = f"""SELECT label, {counted}, count(decision) AS decided
-        FROM {found.base} POSITIONAL JOIN {found.table} GROUP BY label"""
+        FROM {evaluation.base} POSITIONAL JOIN {evaluation.table} GROUP BY label"""
     return sorted(store.query(sql).to_pylist(), key=lambda row: natural_key(row["label"]))
 
 
-def count_unmeasured(store: Store, found: Evaluation) -> int:
+def count_unmeasured(store: Store, evaluation: Evaluation) -> int:
     """Samples without a score under one of the backbones that an evaluation is about."""
-    held, dataset = columns_of(store), store.catalogue.dataset(found.scores.dataset_id)
-    asked = asked_scores(store, found.scores, found.curation)
+    held, dataset = columns_of(store), evaluation.dataset
+    asked = asked_scores(store, evaluation.scores, evaluation.curation)
     tables = dict.fromkeys(held.score(dataset, scores) for scores in asked)
     lacking = " OR ".join(f'"{table}" IS NULL' for table in tables)
     sql = f"SELECT count(*) FILTER ({lacking}) AS n FROM {' POSITIONAL JOIN '.join(tables)}"
@@ -122,9 +126,9 @@ def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassB
     )
 
 
-def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
+def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ChipCount, ...]:
     """What each rule and step of an evaluation removes."""
-    rules, steps = found.curation.rules, found.curation.steps
+    rules, steps = evaluation.curation.rules, evaluation.curation.steps
     columns = []
     for position in range(len(rules)):
         others = " AND ".join(["true", *(f"r{other}" for other in range(len(rules)) if other != position)])
@@ -134,28 +138,27 @@ def chip_counts(store: Store, found: Evaluation) -> tuple[ChipCount, ...]:
         columns.append(f"count(*) FILTER (reason = {position}) AS only{position}")
     if not columns:
         return ()
-    row = store.query(f"SELECT {', '.join(columns)} FROM {found.table}").to_pylist()[0]
+    row = store.query(f"SELECT {', '.join(columns)} FROM {evaluation.table}").to_pylist()[0]
     for position, step in enumerate(steps, start=len(rules)):
-        row[f"alone{position}"] = count_dropped(store, found.scores, step)
+        row[f"alone{position}"] = count_dropped(store, evaluation, step)
     return tuple(
         ChipCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
-        for position, chip in enumerate(found.curation.chips)
+        for position, chip in enumerate(evaluation.curation.chips)
     )
 
 
-def samples_at(store: Store, found: Evaluation, row_ids: list[int]) -> dict[int, ScoredSample]:
+def samples_at(store: Store, evaluation: Evaluation, row_ids: list[int]) -> dict[int, ScoredSample]:
     """Samples by row id; those without a measurement have a score that is not a number."""
-    dataset = store.catalogue.dataset(found.scores.dataset_id)
-    columns = [columns_of(store).percentile(dataset, found.score, within) for within in ("label", None)]
+    columns = [columns_of(store).percentile(evaluation.dataset, evaluation.score, within) for within in ("label", None)]
     if not row_ids:
         return {}
     # Places as constants, table by table: beside each other the tables would be read in full.
     listed = ", ".join(map(str, map(int, row_ids)))
-    tables = (found.base, found.score, *columns)
+    tables = (evaluation.base, evaluation.score, *columns)
     parts = [f"(SELECT *, rowid AS place FROM {table} WHERE rowid IN ({listed}))" for table in tables]
     sql = f"""
-        SELECT row_id, sample_key, content_id, label, split, "{found.score}" AS score,
-            "{columns[0]}" AS class_percentile, "{columns[1]}" AS percentile, "{found.score}_rank" AS rank,
+        SELECT row_id, sample_key, content_id, label, split, "{evaluation.score}" AS score,
+            "{columns[0]}" AS class_percentile, "{columns[1]}" AS percentile, "{evaluation.score}_rank" AS rank,
             lower, upper, coalesce(is_exact, true) AS is_exact
         FROM {" JOIN ".join(parts[:1] + [f"{part} USING (place)" for part in parts[1:]])} ORDER BY row_id
     """

@@ -1,14 +1,8 @@
 """A curation as a file or folder that other programs read, with a provenance file that says how it came about."""
 
-from jepascore_core.exporters.export import (
-    Download,
-    ExportOptions,
-    ExportReport,
-    export,
-    export_bytes,
-    suggested_name,
-)
+from jepascore_core.exporters.export import Download, ExportReport, export, export_bytes
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, FormatSpec, Link, Which
+from jepascore_core.exporters.options import ExportOptions, suggested_name
 from jepascore_core.exporters.requests import cancel_export, repeat_export, request_export
 from jepascore_core.exporters.sizes import ListSize, list_size
 from jepascore_core.exporters.snippets import snippet

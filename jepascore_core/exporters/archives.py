@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
 from jepascore_core.exporters.folders import place_of, rows_of
 from jepascore_core.exporters.images import fetch_image
-from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
 from jepascore_core.exporters.places import Places, file_name
 from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
 from jepascore_core.records.canonical import short_hash
@@ -30,7 +30,7 @@ ARROW_BYTES = 500_000_000
 ARROW_ROWS = 256
 
 
-def write_zip(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_zip(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """Images (stored, since they are compressed already) under the names of a tree, and `metadata.jsonl`."""
     places = Places()
     with (
@@ -39,7 +39,7 @@ def write_zip(sink: BinaryIO, batches: Batches, job: Job) -> None:
     ):
         for row in rows_of(batches):
             image = fetch_image(row)
-            name = place_of(image, places, job)
+            name = place_of(image, places, context)
             archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), image.data or b"")
             lines.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
         metadata = zipfile.ZipInfo("metadata.jsonl", _ZIP_TIME)
@@ -49,10 +49,10 @@ def write_zip(sink: BinaryIO, batches: Batches, job: Job) -> None:
             shutil.copyfileobj(lines, member)
 
 
-def write_webdataset(target: Path, batches: Batches, job: Job) -> None:
+def write_webdataset(target: Path, batches: Batches, context: ExportContext) -> None:
     """Tars of at most 10,000 samples and about 1 GB: an image, `.json` with its row and `.cls`, its label's number."""
     target.mkdir()
-    numbers = {label: number for number, label in enumerate(job.labels)}
+    numbers = {label: number for number, label in enumerate(context.labels)}
     shard, samples, size = None, 0, 0
     with contextlib.ExitStack() as stack:
         for number, row in enumerate(rows_of(batches)):
@@ -71,7 +71,7 @@ def write_webdataset(target: Path, batches: Batches, job: Job) -> None:
             samples, size = samples + 1, size + len(data)
         if shard is None:
             tarfile.open(target / "shard-000000.tar", "w").close()
-    (target / "classes.json").write_text(json.dumps(list(job.labels)) + "\n", encoding="ascii")
+    (target / "classes.json").write_text(json.dumps(list(context.labels)) + "\n", encoding="ascii")
 
 
 def _add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -80,12 +80,13 @@ def _add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
     shard.addfile(member, io.BytesIO(data))
 
 
-def write_datasets(target: Path, batches: Batches, job: Job) -> None:
+def write_datasets(target: Path, batches: Batches, context: ExportContext) -> None:
     """What `datasets.load_from_disk` reads: Arrow streams of about 500 MB, `dataset_info.json` and `state.json`."""
     target.mkdir()
-    features = _features(job)
+    features = _features(context)
     schema = _arrow_schema(features)
-    sizes = [_write_arrow(target / f"part-{n}", schema, part) for n, part in enumerate(_parts(batches, job, schema))]
+    parts = enumerate(_parts(batches, context, schema))
+    sizes = [_write_arrow(target / f"part-{n}", schema, part) for n, part in parts]
     if not sizes:
         _write_arrow(target / "part-0", schema, iter([]))
         sizes = [0]
@@ -94,7 +95,7 @@ def write_datasets(target: Path, batches: Batches, job: Job) -> None:
         (target / f"part-{n}").rename(target / name)
     state: dict[str, Any] = {
         "_data_files": [{"filename": name} for name in names],
-        "_fingerprint": short_hash([features, sizes, job.which], 16),
+        "_fingerprint": short_hash([features, sizes, context.which], 16),
         "_format_columns": None,
         "_format_kwargs": {},
         "_format_type": None,
@@ -106,13 +107,13 @@ def write_datasets(target: Path, batches: Batches, job: Job) -> None:
     (target / "dataset_info.json").write_text(json.dumps(info, indent=2), encoding="utf-8")
 
 
-def _features(job: Job) -> dict[str, Any]:
+def _features(context: ExportContext) -> dict[str, Any]:
     columns: dict[str, Any] = {"image": {"_type": "Image"}}
     for field in EXPORT_SCHEMA:
         if field.name != "uri":
             kind = "float64" if pa.types.is_floating(field.type) else "string"
             columns[field.name] = {"dtype": kind, "_type": "Value"}
-    columns["label"] = {"names": list(job.labels), "_type": "ClassLabel"}
+    columns["label"] = {"names": list(context.labels), "_type": "ClassLabel"}
     return columns
 
 
@@ -123,9 +124,9 @@ def _arrow_schema(features: dict[str, Any]) -> pa.Schema:
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def _parts(batches: Batches, job: Job, schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
+def _parts(batches: Batches, context: ExportContext, schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
     """Record batches in groups of about `ARROW_BYTES`."""
-    records = _records(batches, job, schema)
+    records = _records(batches, context, schema)
     for first in records:
         yield _until_full(first, records)
 
@@ -138,12 +139,12 @@ def _until_full(first: pa.RecordBatch, records: Iterator[pa.RecordBatch]) -> Ite
         yield batch
 
 
-def _records(batches: Batches, job: Job, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    numbers = {label: number for number, label in enumerate(job.labels)}
+def _records(batches: Batches, context: ExportContext, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    numbers = {label: number for number, label in enumerate(context.labels)}
     waiting: list[dict[str, Any]] = []
     for row in rows_of(batches):
         found = fetch_image(row)
-        name = Places().of(file_name(row["sample_key"], row["uri"], job.base), None, found.suffix)
+        name = Places().of(file_name(row["sample_key"], row["uri"], context.base), None, found.suffix)
         image = {"bytes": found.data, "path": name}
         waiting.append({**_columns(row), "image": image, "label": numbers.get(row["label"])})
         if len(waiting) >= ARROW_ROWS:

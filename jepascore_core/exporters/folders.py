@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
 from jepascore_core.exporters.images import Fetched, fetch_image, place_image
-from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
 from jepascore_core.exporters.places import Places, file_name
 from jepascore_core.exporters.writers import json_line
 from jepascore_core.storage.spreadsheets import write_csv
@@ -22,7 +22,7 @@ VERDICT_FOLDERS = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
 FILES_A_FOLDER = 1000
 
 
-def write_tree(target: Path, batches: Batches, job: Job) -> None:
+def write_tree(target: Path, batches: Batches, context: ExportContext) -> None:
     """Images under their sample keys, below a folder of their label: what torchvision's ImageFolder reads.
 
     An export of all samples has the folders kept, dropped and unscored above.
@@ -30,19 +30,19 @@ def write_tree(target: Path, batches: Batches, job: Job) -> None:
     target.mkdir()
     places = Places()
     for row in rows_of(batches):
-        image = fetch_image(row, job.link)
-        place_image(image, target / place_of(image, places, job), job.link)
+        image = fetch_image(row, context.link)
+        place_image(image, target / place_of(image, places, context), context.link)
 
 
-def place_of(image: Fetched, places: Places, job: Job) -> str:
+def place_of(image: Fetched, places: Places, context: ExportContext) -> str:
     """Where an image goes in a tree or zip."""
     row = image.row
-    above = VERDICT_FOLDERS[row["verdict"]] if job.which == "all" else ""
-    name = file_name(row["sample_key"], row["uri"], job.base)
+    above = VERDICT_FOLDERS[row["verdict"]] if context.which == "all" else ""
+    name = file_name(row["sample_key"], row["uri"], context.base)
     return places.of(name, row["label"], image.suffix, above)
 
 
-def write_imagefolder(target: Path, batches: Batches, job: Job) -> None:
+def write_imagefolder(target: Path, batches: Batches, context: ExportContext) -> None:
     """Images, and `metadata.jsonl` with a line for each: what `datasets.load_dataset("imagefolder")` reads.
 
     Images have numbers for names: `datasets` would take words such as "test" in a path for the name of a split. The
@@ -51,9 +51,9 @@ def write_imagefolder(target: Path, batches: Batches, job: Job) -> None:
     target.mkdir()
     with (target / "metadata.jsonl").open("wb") as sink:
         for number, row in enumerate(rows_of(batches)):
-            image = fetch_image(row, job.link)
+            image = fetch_image(row, context.link)
             name = numbered(number, image.suffix, "images")
-            place_image(image, target / name, job.link)
+            place_image(image, target / name, context.link)
             sink.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
 
 
@@ -62,7 +62,7 @@ def numbered(number: int, suffix: str, folder: str) -> str:
     return f"{folder}/{number // FILES_A_FOLDER:06d}/{number:09d}{suffix}"
 
 
-def write_imagefolder_csv(target: Path, batches: Batches, job: Job) -> None:
+def write_imagefolder_csv(target: Path, batches: Batches, context: ExportContext) -> None:
     """The same with `metadata.csv`. It is for training: every text is as it is, also what a spreadsheet would run."""
     target.mkdir()
     numbers = iter(range(10**9))
@@ -72,9 +72,9 @@ def write_imagefolder_csv(target: Path, batches: Batches, job: Job) -> None:
         for batch in batches:
             names = []
             for row in batch.to_pylist():
-                image = fetch_image(row, job.link)
+                image = fetch_image(row, context.link)
                 names.append(numbered(next(numbers), image.suffix, "images"))
-                place_image(image, target / names[-1], job.link)
+                place_image(image, target / names[-1], context.link)
             columns = [pa.array(names, pa.string()), *batch.select(EXPORT_SCHEMA.names).columns]
             yield pa.RecordBatch.from_arrays(columns, names=columns_of_csv)
 
@@ -82,7 +82,7 @@ def write_imagefolder_csv(target: Path, batches: Batches, job: Job) -> None:
         write_csv(sink, columns_of_csv, placed(), for_spreadsheets=False)
 
 
-def write_fiftyone(target: Path, batches: Batches, job: Job) -> None:
+def write_fiftyone(target: Path, batches: Batches, context: ExportContext) -> None:
     """FiftyOne's FiftyOneImageClassificationDataset: `data/` and a `labels.json` with scores as attributes.
 
     Samples without a label have an empty one: FiftyOne would make the class "None" of null.
@@ -91,9 +91,9 @@ def write_fiftyone(target: Path, batches: Batches, job: Job) -> None:
     with (target / "labels.json").open("wb") as sink:
         sink.write(b'{"classes": null,\n"labels": {\n')
         for number, row in enumerate(rows_of(batches)):
-            image = fetch_image(row, job.link)
+            image = fetch_image(row, context.link)
             path = target / "data" / f"{number:09d}{image.suffix}"
-            place_image(image, path, job.link)
+            place_image(image, path, context.link)
             columns = _columns(row)
             label = {"label": columns.pop("label") or "", "attributes": columns}
             text = f"{json.dumps(path.stem)}: {json.dumps(label, allow_nan=False)}"

@@ -47,6 +47,17 @@ def staged(targets: list[Path], overwrite: bool = False, token: str | None = Non
         raise ExportError(explain(error, targets[0])) from error
 
 
+def targets_of(path: Path) -> tuple[Path, Path]:
+    """The file or folder of an export, and the provenance file beside it.
+
+    Raises:
+        ExportError: for a path without a name of its own, such as "/" or ".".
+    """
+    if not path.name:
+        raise ExportError(f"{path} is a folder. Choose a name in it.")
+    return path, path.with_name(f"{path.name}.provenance.json")
+
+
 def check_targets(targets: list[Path], overwrite: bool = False) -> None:
     """Refuse what cannot be written to.
 

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jepascore_core.curation.precompute.steps import prepare_all
-from jepascore_core.curation.recipes import Recipe, from_dict, to_dict
+from jepascore_core.curation.recipes import Recipe, from_dict, prepare_recipe, to_dict
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters.export import ExportOptions, checked_format, export, targets_of
-from jepascore_core.exporters.publishing import check_targets
+from jepascore_core.exporters.export import export
+from jepascore_core.exporters.options import ExportOptions, checked_format
+from jepascore_core.exporters.publishing import check_targets, targets_of
 from jepascore_core.exporters.staging import put_right, remove, temporary_path
 from jepascore_core.jobs.process import start_worker, worker_is_alive
 from jepascore_core.jobs.queue import ring_bell
@@ -87,18 +87,15 @@ def write_requested(store: Store, request: ExportRequest, check: Callable[[], No
     if num_rows is None:
         recipe = from_dict(json.loads(store.catalogue.export_recipe(request.export_id)))
         options = ExportOptions(**request.options)
-        scores = recipe.score_set(request.dataset_id)
-        # Mostly the page has seen to that; while a run goes on, it is another list by now.
-        prepare_all(store, scores, recipe.curation, recipe.decided, lambda _: lambda _: check())
+        # Usually done by the page already; new measurements may have arrived since.
+        prepare_recipe(store, request.dataset_id, recipe, lambda _: lambda _: check())
         num_rows = export(
             store,
-            scores,
-            recipe.curation,
+            request.dataset_id,
+            recipe,
             path,
             file_format=checked_format(request.file_format, options),
             options=options,
-            decisions=recipe.decided,
-            recipe=recipe,
             progress=_Reporter(store, request.export_id, check),
             export_id=request.export_id,
         ).num_rows

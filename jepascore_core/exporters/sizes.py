@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jepascore_core.curation import Curation, Decisions, evaluate
-from jepascore_core.exporters.export import condition_of
+from jepascore_core.curation import Evaluation
 from jepascore_core.exporters.formats import SPECS, ExportFormat, Which
-from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.exporters.query import condition_of
 from jepascore_core.storage.store import Store
 
 #: What a page makes by itself within seconds, and a browser takes; more is for the worker.
@@ -29,15 +28,8 @@ class ListSize:
         return not spec.is_folder and self.num_rows <= DOWNLOAD_ROWS and is_light
 
 
-def list_size(
-    store: Store, scores: ScoreSet, curation: Curation, which: Which, decisions: Decisions | None = None
-) -> ListSize:
-    """The size of one of the lists of a curation.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation, decisions)
+def list_size(store: Store, evaluation: Evaluation, which: Which) -> ListSize:
+    """Return the size of one of the lists of an evaluation."""
     sql = f"""SELECT count(*) AS num_rows, coalesce(sum(num_bytes), 0)::BIGINT AS num_bytes
-        FROM {found.base} POSITIONAL JOIN {found.table} WHERE {condition_of(which)}"""
+        FROM {evaluation.base} POSITIONAL JOIN {evaluation.table} WHERE {condition_of(which)}"""
     return ListSize(**store.query(sql).to_pylist()[0])

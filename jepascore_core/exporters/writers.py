@@ -17,7 +17,7 @@ from jepascore_core.curation.recipes import Recipe
 from jepascore_core.curation.saved_recipes import differing_samples
 from jepascore_core.datasets.reading import IDX_PREFIX
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters.job import EXPORT_SCHEMA, Batches, Job
+from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
 from jepascore_core.exporters.places import below, file_name, path_of
 from jepascore_core.storage import spreadsheets
 from jepascore_core.storage.store import Store
@@ -30,18 +30,18 @@ _UID = re.compile(r"[0-9a-f]{32}")
 _UID_PAIR = np.dtype("u8,u8")
 
 
-def write_txt(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_txt(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     r"""Paths of the images below the source (or the root) in UTF-8, each once, one a line, each ended by "\n".
 
     Raises:
         ExportError: if a path holds a line break, of whatever kind: a reader would take it for two.
     """
-    lines = _Lines(sink, job.has_repeats)
+    lines = _Lines(sink, context.has_repeats)
     for batch in batches:
-        lines.write(_paths(batch, job))
+        lines.write(_paths(batch, context))
 
 
-def write_yolo(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_yolo(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """Paths of images, each once, one a line, as `train:` of a YOLO data file takes them.
 
     When they are below a root they begin with "./", which Ultralytics takes for the folder that the list itself is in.
@@ -49,24 +49,24 @@ def write_yolo(sink: BinaryIO, batches: Batches, job: Job) -> None:
     Raises:
         ExportError: if an image is no file of its own.
     """
-    lines = _Lines(sink, job.has_repeats)
+    lines = _Lines(sink, context.has_repeats)
     for batch in batches:
-        if job.root is not None:
-            lines.write([f"./{path}" for path in _paths(batch, job)])
+        if context.root is not None:
+            lines.write([f"./{path}" for path in _paths(batch, context)])
             continue
         uris = batch["uri"].to_pylist()
         if any(uri.startswith(IDX_PREFIX) for uri in uris):
             raise ExportError("These images are not files of their own. Export a folder of images instead.")
         keys = batch["sample_key"].to_pylist()
-        lines.write([path_of(key, uri, job.base) for key, uri in zip(keys, uris, strict=True)])
+        lines.write([path_of(key, uri, context.base) for key, uri in zip(keys, uris, strict=True)])
 
 
-def _paths(batch: pa.RecordBatch, job: Job) -> list[str]:
+def _paths(batch: pa.RecordBatch, context: ExportContext) -> list[str]:
     """Where the images of a batch are, below the root or the dataset's own folder."""
     rows = list(zip(batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True))
-    if job.root is not None:
-        return [below(key, uri, job.root, job.base) for key, uri in rows]
-    return [file_name(key, uri, job.base) for key, uri in rows]
+    if context.root is not None:
+        return [below(key, uri, context.root, context.base) for key, uri in rows]
+    return [file_name(key, uri, context.base) for key, uri in rows]
 
 
 class _Lines:
@@ -88,14 +88,14 @@ class _Lines:
         self._sink.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 
 
-def write_csv(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_csv(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """CSV in UTF-8 with a header, safe to open in a spreadsheet.
 
     Texts are quoted, numbers are not, and what is missing is an empty text. Texts that a spreadsheet would run as a
     formula (starting with = + - @, tab or line break, but not a number such as -1) get a leading apostrophe, which
     `spreadsheets.restored` takes away again; for the same texts without such a step, use JSONL or Parquet.
     """
-    spreadsheets.write_csv(sink, EXPORT_SCHEMA.names, (shown(batch, job) for batch in batches))
+    spreadsheets.write_csv(sink, EXPORT_SCHEMA.names, (shown(batch, context) for batch in batches))
 
 
 def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> bytes:
@@ -103,10 +103,10 @@ def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) 
     return spreadsheets.table_csv(differing_samples(store, dataset_id, first, second))
 
 
-def write_jsonl(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_jsonl(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """One JSON object a line, in ASCII (other letters escaped), so that no reader splits a line at a wrong place."""
     for batch in batches:
-        sink.write("".join(map(json_line, shown(batch, job).to_pylist())).encode("ascii"))
+        sink.write("".join(map(json_line, shown(batch, context).to_pylist())).encode("ascii"))
 
 
 def json_line(row: object) -> str:
@@ -114,10 +114,10 @@ def json_line(row: object) -> str:
     return json.dumps(row, allow_nan=False, separators=(",", ":")) + "\n"
 
 
-def write_parquet(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_parquet(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """Parquet, zstd, in row groups of `ROW_GROUP`."""
     with pq.ParquetWriter(sink, EXPORT_SCHEMA, compression="zstd") as writer:
-        for table in _in_row_groups(shown(batch, job) for batch in batches):
+        for table in _in_row_groups(shown(batch, context) for batch in batches):
             writer.write_table(table, row_group_size=ROW_GROUP)
 
 
@@ -133,22 +133,22 @@ def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield waiting.combine_chunks()
 
 
-def shown(batch: pa.RecordBatch, job: Job) -> pa.RecordBatch:
+def shown(batch: pa.RecordBatch, context: ExportContext) -> pa.RecordBatch:
     """The columns of a table export; with a root, uris are paths below it."""
     rows = batch.select(EXPORT_SCHEMA.names)
-    if job.root is None:
+    if context.root is None:
         return rows
-    paths = pa.array(_paths(batch, job), pa.string())
+    paths = pa.array(_paths(batch, context), pa.string())
     return rows.set_column(rows.schema.get_field_index("uri"), "uri", paths)
 
 
-def write_coco(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_coco(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """COCO: an image a file, and for each labelled sample an annotation whose box is the whole image.
 
     An image that a table names with two labels is one image with two annotations. Score and verdict stand with the
     annotation and, for images without a label too, with the image.
     """
-    numbers = {label: number for number, label in enumerate(job.labels, start=1)}
+    numbers = {label: number for number, label in enumerate(context.labels, start=1)}
     categories = [{"id": number, "name": name} for name, number in numbers.items()]
     sink.write(b'{"info":{"description":"Curated with JEPA-SCORE"},"licenses":[],\n')
     sink.write(f'"categories":{json.dumps(categories)},\n"images":[\n'.encode("ascii"))
@@ -157,17 +157,17 @@ def write_coco(sink: BinaryIO, batches: Batches, job: Job) -> None:
     num_images = num_annotations = 0
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as annotations:
         for batch in batches:
-            for row, name in zip(batch.to_pylist(), _paths(batch, job), strict=True):
+            for row, name in zip(batch.to_pylist(), _paths(batch, context), strict=True):
                 number = images.get(name)
                 if number is None:
                     num_images = number = num_images + 1
-                    if job.has_repeats:
+                    if context.has_repeats:
                         images[name] = number
                     sink.write(_item(_coco_image(row, name, number), is_first=number == 1))
                 annotated = (number, row["label"], row["verdict"])
                 if row["label"] is not None and annotated not in seen:
                     num_annotations += 1
-                    if job.has_repeats:
+                    if context.has_repeats:
                         seen.add(annotated)
                     annotation = _coco_annotation(row, number, num_annotations, numbers[row["label"]])
                     annotations.write(_item(annotation, is_first=num_annotations == 1))
@@ -200,14 +200,14 @@ def _item(value: dict[str, Any], is_first: bool) -> bytes:
     return (("" if is_first else ",\n") + json.dumps(value, allow_nan=False)).encode("ascii")
 
 
-def write_uids(sink: BinaryIO, batches: Batches, job: Job) -> None:
+def write_uids(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """DataComp's subset file: uids of 128 bits as pairs of uint64, sorted, each once, in .npy.
 
     A uid is that of the dataset's own column `uid`, or else the content id.
     """
     found = [np.zeros(0, _UID_PAIR)]
     for batch in batches:
-        uids = batch["uid"].to_pylist() if job.has_uids else batch["content_id"].to_pylist()
+        uids = batch["uid"].to_pylist() if context.has_uids else batch["content_id"].to_pylist()
         wrong = next((uid for uid in uids if uid is None or not _UID.fullmatch(uid)), "")
         if wrong != "":
             raise ExportError(f"{wrong!r} is no uid of 32 hexadecimal digits: correct the column uid.")
@@ -215,9 +215,9 @@ def write_uids(sink: BinaryIO, batches: Batches, job: Job) -> None:
     np.save(sink, np.unique(np.concatenate(found)))
 
 
-def write_indices(sink: BinaryIO, batches: Batches, job: Job) -> None:
-    """Positions for `torch.utils.data.Subset`, int64 in .npy; `job.positions` says in which order they count."""
-    place, found = job.positions.place, []
+def write_indices(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
+    """Positions for `torch.utils.data.Subset`, int64 in .npy; `context.positions` says in which order they count."""
+    place, found = context.positions.place, []
     for batch in batches:
         rows = zip(batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True)
         found += [place(key, uri) for key, uri in rows]

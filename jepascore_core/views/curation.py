@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jepascore_core.curation.columns.cache import columns as columns_of
-from jepascore_core.curation.evaluation.evaluate import Decisions, evaluate
-from jepascore_core.curation.rules.model import Curation
+from jepascore_core.curation.evaluation.evaluate import Evaluation
 from jepascore_core.curation.summary import ClassBalance, samples_at
 from jepascore_core.formatting import natural_key
-from jepascore_core.scores.score_set import ScoredSample, ScoreSet
+from jepascore_core.scores.score_set import ScoredSample
 from jepascore_core.storage.store import Store
 from jepascore_core.views.distribution import Histograms, HistogramSeries, common_edges
 
@@ -36,20 +35,9 @@ def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassB
     return tuple(sorted(chosen, key=lambda item: natural_key(item.label)))
 
 
-def preview(
-    store: Store,
-    scores: ScoreSet,
-    curation: Curation,
-    n: int = 12,
-    seed: int = 0,
-    decisions: Decisions | None = None,
-) -> CurationPreview:
-    """At most n samples of each kind; ties by sample key, the random ones depend on nothing but the keys and `seed`.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation, decisions)
+def preview(store: Store, evaluation: Evaluation, n: int = 12, seed: int = 0) -> CurationPreview:
+    """Return at most n samples of each kind; ties by sample key, the random ones depend on the keys and `seed` only."""
+    chips = evaluation.curation.chips
     # A hash of the row keeps the draw the same while rules change; DuckDB's own is fast, and nothing exported needs it.
     shuffled = f"hash(row_id, {int(seed)})"
     kinds = {
@@ -57,34 +45,27 @@ def preview(
         "extreme": ("verdict = 'drop' AND isfinite(margin)", "margin"),
         "random": ("verdict = 'drop'", shuffled),
         "narrowly_kept": ("verdict = 'keep' AND isfinite(margin)", "margin"),
-        **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(curation.chips))},
+        **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(chips))},
     }
     # One small query a kind: the first n of an order are found in one pass, without sorting.
     firsts = " UNION ALL ".join(
         f"""SELECT '{name}' AS kind, list(row_id ORDER BY k, row_id) AS ids FROM (
-            SELECT row_id, {key} AS k FROM {found.base} POSITIONAL JOIN {found.table}
+            SELECT row_id, {key} AS k FROM {evaluation.base} POSITIONAL JOIN {evaluation.table}
             WHERE {which} ORDER BY k, row_id LIMIT {int(n)})"""
         for name, (which, key) in kinds.items()
     )
     wanted = {row["kind"]: row["ids"] or [] for row in store.query(firsts).to_pylist()}
-    samples = samples_at(store, found, sorted({row_id for ids in wanted.values() for row_id in ids}))
+    samples = samples_at(store, evaluation, sorted({row_id for ids in wanted.values() for row_id in ids}))
     shown = {name: tuple(samples[row_id] for row_id in ids) for name, ids in wanted.items()}
-    by_chip = {i: shown.pop(f"chip{i}") for i in range(len(curation.chips))}
+    by_chip = {i: shown.pop(f"chip{i}") for i in range(len(chips))}
     return CurationPreview(**shown, by_chip=by_chip)
 
 
-def before_after(
-    store: Store, scores: ScoreSet, curation: Curation, bins: int | None = None, decisions: Decisions | None = None
-) -> Histograms:
-    """Histograms of the scores of all samples, of the kept and of the dropped ones, on common bins.
-
-    Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
-    """
-    found = evaluate(store, scores, curation, decisions)
-    values = f'(SELECT "{found.score}" AS v, verdict FROM {found.relation} WHERE "{found.score}" IS NOT NULL)'
-    all_values = f'SELECT "{found.score}" AS v FROM {found.score}'
-    everything = columns_of(store).hold(["quantiles", found.score], _quantiles(all_values))
+def before_after(store: Store, evaluation: Evaluation, bins: int | None = None) -> Histograms:
+    """Return histograms of the scores of all samples, of the kept and of the dropped ones, on common bins."""
+    score = evaluation.score
+    values = f'(SELECT "{score}" AS v, verdict FROM {evaluation.relation} WHERE "{score}" IS NOT NULL)'
+    everything = columns_of(store).hold(["quantiles", score], _quantiles(f'SELECT "{score}" AS v FROM {score}'))
     whole = store.query(f"SELECT * FROM {everything}").to_pylist()
     groups = {row["verdict"]: row for row in [*whole, *store.query(_quantiles(values)).to_pylist()] if row["n"]}
     if None not in groups:
@@ -94,7 +75,7 @@ def before_after(
     counts[None] = tuple(map(sum, zip(*counts.values(), strict=True)))
     titles = {None: "Before", "keep": "Kept", "drop": "Dropped"}
     series = tuple(
-        HistogramSeries(scores, title, None, counts[key], groups[key]["n"], 0, 0, *groups[key]["q"])
+        HistogramSeries(evaluation.scores, title, None, counts[key], groups[key]["n"], 0, 0, *groups[key]["q"])
         for key, title in titles.items()
         if key in groups
     )

@@ -193,7 +193,7 @@ def test_an_embedding_that_overflowed_is_unscored(store, samples, embeddings):
 
 def test_a_recipe_with_companions_comes_back_as_it_was(store, scores):
     rules = parse("percentile[knn] >= 10 and class_percentile[mahalanobis] >= 5 and score[norm] >= 1")
-    text = to_yaml(make_recipe(store, scores, rules, "typical"))
+    text = to_yaml(make_recipe(store, evaluate(store, scores, rules), "typical"))
     assert "percentile[knn] >= 10" in text
     assert to_yaml(from_yaml(text)) == text
-    assert to_yaml(make_recipe(store, scores, rules, "typical")) == text
+    assert to_yaml(make_recipe(store, evaluate(store, scores, rules), "typical")) == text

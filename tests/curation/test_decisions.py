@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation import parse
+from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.decisions import (
     current_decisions,
     decide,
@@ -265,43 +265,47 @@ def test_the_state_is_that_of_a_simple_model(tmp_path_factory, actions):
 def test_the_review_queue_stays_while_one_decides(store):
     scores = scored(store, [("a", value) for value in range(12)] + [("b", None)])
     curation = parse("score >= 6")
-    queue = review_queue(store, scores, curation, "borderline", 4)
+    queue = review_queue(store, evaluate(store, scores, curation), "borderline", 4)
     assert [item.score for item in queue] == [5, 6, 4, 7]
     ids = {row["sample_key"]: row["content_id"] for row in rows_of(store, scores, "")}
     decide(store, scores.dataset_id, [(key, ids[key]) for key in ("a/0005.png",)], "keep", "ada")
-    assert review_queue(store, scores, curation, "borderline", 4) == queue
+    assert review_queue(store, evaluate(store, scores, curation), "borderline", 4) == queue
     assert "a/0005.png" in kept(store, scores, curation, decisions_of(store, scores.dataset_id))
-    assert review_queue(store, scores, curation, "borderline", 3, first=1) == queue[1:]
-    assert rule_opinions(store, scores, curation, ["a/0005.png", "a/0006.png", "b/0012.png", "gone.png"]) == {
+    assert review_queue(store, evaluate(store, scores, curation), "borderline", 3, first=1) == queue[1:]
+    assert rule_opinions(
+        store, evaluate(store, scores, curation), ["a/0005.png", "a/0006.png", "b/0012.png", "gone.png"]
+    ) == {
         "a/0005.png": RuleOpinion("drop", "score >= 6"),
         "a/0006.png": RuleOpinion("keep", ""),
         "b/0012.png": RuleOpinion("unscored", ""),
     }
-    assert queue_length(store, scores, curation, "dropped") == 6
-    places = [place_in_queue(store, scores, curation, "borderline", item.sample_key) for item in queue]
+    assert queue_length(store, evaluate(store, scores, curation), "dropped") == 6
+    places = [place_in_queue(store, evaluate(store, scores, curation), "borderline", item.sample_key) for item in queue]
     assert places == list(range(len(queue)))
-    assert place_in_queue(store, scores, curation, "dropped", "b/0012.png") is None
-    outside = reviewed_sample(store, scores, curation, "b/0012.png")
+    assert place_in_queue(store, evaluate(store, scores, curation), "dropped", "b/0012.png") is None
+    outside = reviewed_sample(store, evaluate(store, scores, curation), "b/0012.png")
     assert outside is not None and outside.sample_key == "b/0012.png"
-    assert reviewed_sample(store, scores, curation, "gone.png") is None
-    dropped = review_queue(store, scores, curation, "dropped", 50)
+    assert reviewed_sample(store, evaluate(store, scores, curation), "gone.png") is None
+    dropped = review_queue(store, evaluate(store, scores, curation), "dropped", 50)
     assert sorted(item.score for item in dropped) == list(range(6))
-    assert dropped != review_queue(store, scores, curation, "dropped", 50, seed=1)
-    assert [item.sample_key for item in review_queue(store, scores, curation, "unscored")] == ["b/0012.png"]
+    assert dropped != review_queue(store, evaluate(store, scores, curation), "dropped", 50, seed=1)
+    assert [item.sample_key for item in review_queue(store, evaluate(store, scores, curation), "unscored")] == [
+        "b/0012.png"
+    ]
 
 
 def test_the_least_likely_of_each_class_come_first_whatever_the_rules(store):
     values = [("a", value) for value in range(4)] + [("b", 10 * value) for value in range(4)]
     scores = scored(store, [*values, ("b", None)])
     for text in ("", "score >= 6"):
-        queue = review_queue(store, scores, parse(text), "unlikely")
+        queue = review_queue(store, evaluate(store, scores, parse(text)), "unlikely")
         assert [item.score for item in queue] == [0, 0, 1, 10, 2, 20, 3, 30]
-        assert review_queue(store, scores, parse(text), "unlikely", 3, first=2) == queue[2:5]
+        assert review_queue(store, evaluate(store, scores, parse(text)), "unlikely", 3, first=2) == queue[2:5]
 
 
 def test_review_goes_on_at_the_first_sample_that_nobody_decided_about(store):
     scores = scored(store, [("a", value) for value in range(4)])
-    keys = [item.sample_key for item in review_queue(store, scores, parse(""), "unlikely")]
+    keys = [item.sample_key for item in review_queue(store, evaluate(store, scores, parse("")), "unlikely")]
     for decided, place in (([], 0), (keys[:2], 2), ([keys[0], keys[2]], 1), (["gone.png"], 0), (keys, None)):
-        assert first_open_place(store, scores, parse(""), "unlikely", set(decided)) == place
-    assert first_open_place(store, scores, parse("score >= 2"), "dropped", set(), seed=3) == 0
+        assert first_open_place(store, evaluate(store, scores, parse("")), "unlikely", set(decided)) == place
+    assert first_open_place(store, evaluate(store, scores, parse("score >= 2")), "dropped", set(), seed=3) == 0

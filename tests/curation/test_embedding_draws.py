@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jepascore_core.curation import apply, evaluate, parse
+from jepascore_core.curation import evaluate, parse, summarize
 from jepascore_core.curation.columns import embedding_draws as draws_module
 from jepascore_core.curation.columns.embedding_draws import Candidates, diverse_rows
 from jepascore_core.curation.precompute import requests as preparations_module
@@ -104,7 +104,7 @@ def test_what_a_budget_drops_alone_is_known_without_drawing(count, num_clusters,
         draw = data.draw(
             st.sampled_from(["", "balanced", "per class", "per split", "diverse", f"clusters {num_clusters}"])
         )
-        (chip,) = apply(store, scores, parse(f"all | budget {n} {draw}")).chips
+        (chip,) = summarize(store, evaluate(store, scores, parse(f"all | budget {n} {draw}"))).chips
         assert chip.alone == chip.only == count - len(kept(store, scores, f"all | budget {n} {draw}"))
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_searched_for_what_a_budget_drops_alone(tmp_path, monkeypatch
     store, scores = put(tmp_path)
     prepare_all(store, scores, parse(DRAWN[1]))
     monkeypatch.setattr(draws_module, "k_center", None)
-    *_, budget = apply(store, scores, parse(DRAWN[1])).chips
+    *_, budget = summarize(store, evaluate(store, scores, parse(DRAWN[1]))).chips
     assert budget.alone == 60 - 7
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from jepascore_core.curation import Between, Column, Curation, apply, evaluate, parse
+from jepascore_core.curation import Between, Column, Curation, evaluate, parse, summarize
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.scores import tables as score_tables
@@ -65,7 +65,7 @@ def numbers(items):
 def test_what_rules_keep(store, text, wanted):
     scores = scored(store, [("a", value) for value in range(1, 11)])
     found = kept(store, scores, text)
-    assert apply(store, scores, parse(text)).counts.kept == len(found)
+    assert summarize(store, evaluate(store, scores, parse(text))).counts.kept == len(found)
     if wanted is None:
         assert len(found) == 3
     else:
@@ -75,8 +75,8 @@ def test_what_rules_keep(store, text, wanted):
 def test_a_sample_exactly_at_a_percentile_limit_is_kept(store):
     # The second of 15 has the percentile 10, which no sum of binary fractions hits exactly.
     scores = scored(store, [("a", value) for value in range(15)])
-    assert apply(store, scores, parse("percentile >= 10")).counts.dropped == 1
-    assert apply(store, scores, parse("percentile <= 90")).counts.dropped == 1
+    assert summarize(store, evaluate(store, scores, parse("percentile >= 10"))).counts.dropped == 1
+    assert summarize(store, evaluate(store, scores, parse("percentile <= 90"))).counts.dropped == 1
 
 
 @pytest.mark.parametrize("is_laid_out", [False, True])
@@ -92,7 +92,7 @@ def test_percentiles_are_those_of_every_other_page(store, monkeypatch, is_laid_o
     wanted = store.query(
         f"SELECT sample_key, class_percentile, percentile FROM ({scored_sql(store, scores)}) ORDER BY 1"
     ).to_pylist()
-    samples = preview(store, scores, Curation((Between(Column("score"), -100),)), n=20).narrowly_kept
+    samples = preview(store, evaluate(store, scores, Curation((Between(Column("score"), -100),))), n=20).narrowly_kept
     mine = sorted((s.sample_key, s.class_percentile, s.percentile) for s in samples)
     assert mine == [tuple(row.values()) for row in wanted]
 
@@ -121,10 +121,10 @@ def judged_rows(store, scores, text):
 
 def test_within_classes_splits_or_the_dataset(store):
     scores = scored(store, [("a", n) for n in range(10)] + [("b", 100 + n) for n in range(10)])
-    within = apply(store, scores, parse("class_percentile >= 20"))
+    within = summarize(store, evaluate(store, scores, parse("class_percentile >= 20")))
     assert [(item.label, item.kept, item.dropped) for item in within.balance] == [("a", 8, 2), ("b", 8, 2)]
     assert [item.share_after for item in within.balance] == [0.5, 0.5]
-    across = apply(store, scores, parse("percentile >= 20"))
+    across = summarize(store, evaluate(store, scores, parse("percentile >= 20")))
     assert [(item.label, item.kept, item.dropped) for item in across.balance] == [("a", 6, 4), ("b", 10, 0)]
     assert across.balance[1].share_after == 10 / 16
     assert across.balance[1].share_before == 0.5
@@ -149,7 +149,7 @@ def test_unknown_is_neither_true_nor_false(store):
     assert found('at least 2 of (score >= 2, label = "a", label = "b")') == ["drop", "unscored", "keep", "unscored"]
     assert found('at least 1 of (score >= 2, label = "a")') == ["keep", "keep", "keep", "unscored"]
     assert found("measured") == ["keep", "drop", "keep", "drop"]
-    result = apply(store, scores, parse("score >= 2"))
+    result = summarize(store, evaluate(store, scores, parse("score >= 2")))
     assert (result.counts.kept, result.counts.dropped, result.counts.unscored) == (1, 1, 2)
     assert (result.counts.num_unreadable, result.counts.total) == (1, 4)
     assert [(item.label, item.total, item.unscored) for item in result.balance] == [("a", 3, 1), ("b", 1, 1)]
@@ -171,7 +171,7 @@ def test_agreement_of_backbones(store):
     assert [key for key, verdict in found.items() if verdict == "drop"] == ["a/0000.png", "a/0001.png"]
     assert kept(store, sets[0], f'score["{sets[1].backbone_id}@{sets[1].spec_id}"] >= 6') == ["a/0000.png"]
     with pytest.raises(UnknownNameError, match="nonsense"):
-        apply(store, sets[0], parse('score["nonsense"] > 1'))
+        summarize(store, evaluate(store, sets[0], parse('score["nonsense"] > 1')))
 
 
 def test_definitions_and_companions(store):
@@ -198,7 +198,7 @@ def test_image_properties_and_metadata(store):
     assert kept(store, scores, 'meta["camera"] is missing') == ["b.png"]
     assert kept(store, scores, 'meta["camera"] in ("big", missing)') == ["a.png", "b.png"]
     with pytest.raises(RuleError, match="Known: year, camera"):
-        apply(store, scores, parse('meta["lens"] = "x"'))
+        summarize(store, evaluate(store, scores, parse('meta["lens"] = "x"')))
 
 
 GROUPED = [
@@ -243,7 +243,7 @@ def test_decisions_override_rules(store):
     ids = {row["sample_key"]: row["content_id"] for row in rows_of(store, scores, "")}
     decisions = {("a/0000.png", ids["a/0000.png"]): "keep", ("a/0003.png", ids["a/0003.png"]): "drop"}
     assert kept(store, scores, "score >= 2", decisions) == ["a/0000.png", "a/0002.png"]
-    result = apply(store, scores, parse("score >= 2"), decisions)
+    result = summarize(store, evaluate(store, scores, parse("score >= 2"), decisions))
     assert (result.counts.kept, result.counts.dropped, result.counts.decided) == (2, 2, 2)
     changed = {("a/0000.png", "0" * 32): "keep"}
     assert kept(store, scores, "score >= 2", changed) == ["a/0002.png", "a/0003.png"]
@@ -278,7 +278,9 @@ def test_budgets(store):
 
 def test_what_each_chip_removes(store):
     scores = scored(store, [("a", value) for value in range(10)])
-    chips = apply(store, scores, parse("score >= 2 and score <= 6 and score >= 1 | budget 4")).chips
+    chips = summarize(
+        store, evaluate(store, scores, parse("score >= 2 and score <= 6 and score >= 1 | budget 4"))
+    ).chips
     assert [(chip.text, chip.alone, chip.only) for chip in chips] == [
         ("score >= 2", 2, 1), ("score <= 6", 3, 3), ("score >= 1", 1, 0), ("budget 4", 6, 1),
     ]  # fmt: skip
@@ -287,22 +289,22 @@ def test_what_each_chip_removes(store):
 def test_preview(store):
     scores = scored(store, [("a", value) for value in range(20)])
     curation = parse("score >= 5")
-    found = preview(store, scores, curation, n=2)
+    found = preview(store, evaluate(store, scores, curation), n=2)
     assert numbers(found.nearest) == [4, 3]
     assert numbers(found.extreme) == [0, 1]
     assert numbers(found.narrowly_kept) == [5, 6]
     assert set(numbers(found.random)) <= set(range(5))
     assert set(numbers(found.by_chip[0])) <= set(range(5))
-    assert preview(store, scores, curation, n=2) == found
-    draws = {tuple(numbers(preview(store, scores, curation, 2, seed).random)) for seed in range(9)}
+    assert preview(store, evaluate(store, scores, curation), n=2) == found
+    draws = {tuple(numbers(preview(store, evaluate(store, scores, curation), 2, seed).random)) for seed in range(9)}
     assert len(draws) > 2
-    nothing = preview(store, scores, Curation())
+    nothing = preview(store, evaluate(store, scores, Curation()))
     assert (nothing.nearest, nothing.random, nothing.narrowly_kept, nothing.by_chip) == ((), (), (), {})
 
 
 def test_preview_of_both_tails_and_ties(store):
     scores = scored(store, [("a", value) for value in [0, 0, 1, 2, 3, 4, 5, 6, 7, 8]])
-    found = preview(store, scores, parse("25 <= percentile <= 90"), n=3)
+    found = preview(store, evaluate(store, scores, parse("25 <= percentile <= 90")), n=3)
     assert numbers(found.nearest) == [8, 0, 0]
     assert [item.sample_key for item in found.nearest[1:]] == ["a/0000.png", "a/0001.png"]
     assert numbers(found.extreme) == [0, 0, 8]
@@ -311,14 +313,14 @@ def test_preview_of_both_tails_and_ties(store):
 
 def test_dropped_without_a_distance_is_still_shown(store):
     scores = scored(store, [("a", 1), ("b", 2), ("b", None)])
-    found = preview(store, scores, parse('label = "a"'))
+    found = preview(store, evaluate(store, scores, parse('label = "a"')))
     assert {item.sample_key for item in found.random} == {"b/0001.png", "b/0002.png"}
     assert found.nearest == found.narrowly_kept == ()
 
 
 def test_before_and_after(store):
     scores = scored(store, [("a", value) for value in range(10)] + [("a", None)])
-    found = before_after(store, scores, parse("score >= 3"), bins=3)
+    found = before_after(store, evaluate(store, scores, parse("score >= 3")), bins=3)
     assert [series.title for series in found.series] == ["Before", "Kept", "Dropped"]
     assert [series.counts for series in found.series] == [(4, 3, 3), (1, 3, 3), (3, 0, 0)]
     assert [series.median for series in found.series] == [4.5, 6, 1]
@@ -327,26 +329,26 @@ def test_before_and_after(store):
 def test_nothing_measured_and_nothing_there(store):
     scores = scored(store, [("a", None), ("b", None)])
     curation = parse("score >= 1 and percentile >= 1")
-    assert apply(store, scores, curation).counts.unscored == 2
-    assert preview(store, scores, curation).nearest == ()
-    assert before_after(store, scores, curation).series == ()
-    assert apply(store, scores, parse("all | budget 1")).counts.kept == 1
+    assert summarize(store, evaluate(store, scores, curation)).counts.unscored == 2
+    assert preview(store, evaluate(store, scores, curation)).nearest == ()
+    assert before_after(store, evaluate(store, scores, curation)).series == ()
+    assert summarize(store, evaluate(store, scores, parse("all | budget 1"))).counts.kept == 1
     empty = add_dataset(store, "empty", [])
     nothing = ScoreSet(empty.dataset_id, scores.backbone_id, scores.spec_id)
-    assert apply(store, nothing, curation).counts.total == 0
-    assert apply(store, nothing, curation).balance == ()
+    assert summarize(store, evaluate(store, nothing, curation)).counts.total == 0
+    assert summarize(store, evaluate(store, nothing, curation)).balance == ()
     new = store.catalogue.add_dataset("new", "/new", "flat", {})
     with pytest.raises(DatasetNotReadyError, match="not indexed"):
-        apply(store, ScoreSet(new.dataset_id, "b", "s"), curation)
+        summarize(store, evaluate(store, ScoreSet(new.dataset_id, "b", "s"), curation))
 
 
 def test_new_measurements_are_seen(store):
     samples = make_samples(["a"] * 3)
     scores = measured(store, samples, [1, None, None])
-    assert apply(store, scores, parse("score >= 0")).counts.unscored == 2
+    assert summarize(store, evaluate(store, scores, parse("score >= 0"))).counts.unscored == 2
     dataset = store.catalogue.dataset(scores.dataset_id)
     add_measurements(store, dataset, add_backbone(store), {samples[1].sample_key: 5.0}, samples=samples)
-    assert apply(store, scores, parse("score >= 0")).counts.unscored == 1
+    assert summarize(store, evaluate(store, scores, parse("score >= 0"))).counts.unscored == 1
 
 
 def test_not_measured_is_all_that_has_no_score_under_what_the_page_or_a_rule_uses(store: Store) -> None:
@@ -357,7 +359,7 @@ def test_not_measured_is_all_that_has_no_score_under_what_the_page_or_a_rule_use
     add_measurements(store, dataset, other, dict.fromkeys(keys[1:3], 1.0), samples=samples)
     counts = {}
     for text in ("", "width > 0", "class_percentile >= 0", f'percentile["{other.backbone_id}"] >= 0'):
-        found = apply(store, scores, parse(text)).counts
+        found = summarize(store, evaluate(store, scores, parse(text))).counts
         counts[text.partition("[")[0]] = found.kept, found.unscored, found.unmeasured
     assert counts == {
         "": (6, 0, 2),

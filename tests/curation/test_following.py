@@ -235,7 +235,7 @@ def kept(home, scores, recipe):
 def test_recipes_and_their_snapshots_follow(home):
     scores = scored(home)
     home.decide("a/2.png", "drop")
-    recipe = make_recipe(home.store, scores, parse("all"), "r", decisions_of(home.store, home.id))
+    recipe = make_recipe(home.store, evaluate(home.store, scores, parse("all"), decisions_of(home.store, home.id)), "r")
     save_recipe(home.store, home.id, recipe)
     home.become({"alpha/1.png": "one", "alpha/2.png": "two", "b/1.png": "three"})
     assert kept(home, scores, saved_recipe(home.store, home.id, "r").recipe) == ["alpha/1.png", "b/1.png"]
@@ -266,7 +266,9 @@ def test_a_saved_recipe_knows_which_copy_was_deleted(store):
     home = Home(store, {"a.png": "same", "b.png": "same"})
     scores = scored(home)
     home.decide("a.png", "drop")
-    save_recipe(store, home.id, make_recipe(store, scores, parse("all"), "r", decisions_of(store, home.id)))
+    save_recipe(
+        store, home.id, make_recipe(store, evaluate(store, scores, parse("all"), decisions_of(store, home.id)), "r")
+    )
     home.become({"b.png": "same"})
     assert kept(home, scores, saved_recipe(store, home.id, "r").recipe) == ["b.png"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation import Between, Column, Curation, Not, apply
+from jepascore_core.curation import Between, Column, Curation, Not, evaluate, summarize
 from jepascore_core.curation.rules.model import Among, And, AtLeast, Budget, Flag, OnePer, Or
 from jepascore_core.storage.store import Store
 from tests.curation.strategies import LABELS, curations, rules
@@ -26,7 +26,7 @@ def test_laws_of_curation(rows, curation, rule, random):
         found = verdicts(store, scores, curation)
 
         # Counts add up.
-        result = apply(store, scores, curation)
+        result = summarize(store, evaluate(store, scores, curation))
         counts = result.counts
         assert counts.total == len(rows) == sum(item.total for item in result.balance)
         assert Counter(found.values()) == +Counter(keep=counts.kept, drop=counts.dropped, unscored=counts.unscored)
@@ -83,8 +83,8 @@ def test_a_percentile_cut_keeps_its_share_but_for_ties(values, cut):
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         scores = scored(store, [("a", value) for value in values])
-        above = apply(store, scores, Curation((Between(Column("percentile"), cut),))).counts
-        below = apply(store, scores, Curation((Between(Column("percentile"), None, cut),))).counts
+        above = summarize(store, evaluate(store, scores, Curation((Between(Column("percentile"), cut),)))).counts
+        below = summarize(store, evaluate(store, scores, Curation((Between(Column("percentile"), None, cut),)))).counts
         n, most_tied = len(values), max(Counter(values).values())
         assert abs(above.dropped - cut / 100 * n) <= most_tied / 2 + 1e-6
         # What lies at the cut itself is kept by both, everything else by exactly one of them.
@@ -99,4 +99,4 @@ def test_a_budget_is_kept_to(rows, n, draw):
         scores = scored(store, rows)
         curation = Curation((Not(Among(Column("label"), ("a",))), Flag("measured")), (OnePer(), Budget(n, draw)))
         there = sum(label != "a" and score is not None for label, score in rows)
-        assert apply(store, scores, curation).counts.kept == min(n, there)
+        assert summarize(store, evaluate(store, scores, curation)).counts.kept == min(n, there)

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jepascore_core.curation import parse
+from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.decisions import decide, decisions_of
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_dict, from_yaml, make_recipe, to_dict, to_yaml
 from jepascore_core.curation.saved_recipes import (
@@ -73,7 +73,7 @@ def test_recipes_survive_as_yaml(curation, decisions, name):
 
 def test_a_recipe_reads_well_and_says_all(store, scores):
     decide(store, scores.dataset_id, [("a/0000.png", make_sample("a/0000.png").content_id)], "keep", "ada")
-    recipe = make_recipe(store, scores, parse(RULES), " mine ", decisions_of(store, scores.dataset_id))
+    recipe = make_recipe(store, evaluate(store, scores, parse(RULES), decisions_of(store, scores.dataset_id)), " mine ")
     text = to_yaml(recipe)
     assert text.startswith("# A JEPA-SCORE recipe.")
     found = yaml.safe_load(text)
@@ -92,18 +92,18 @@ def test_a_recipe_reads_well_and_says_all(store, scores):
 
 def test_backbones_are_named_by_their_ids(store, scores):
     text = 'percentile["timm:vit_tiny_patch16_224.test"] >= 5 and not (grey or leak)'
-    recipe = make_recipe(store, scores, parse(text), "x")
+    recipe = make_recipe(store, evaluate(store, scores, parse(text)), "x")
     (rule, _) = recipe.curation.rules
     assert rule.column.backbone == f"{scores.backbone_id}@{scores.spec_id}"
     with pytest.raises(UnknownNameError, match="nonsense"):
-        make_recipe(store, scores, parse('percentile["nonsense"] >= 5'), "x")
+        make_recipe(store, evaluate(store, scores, parse('percentile["nonsense"] >= 5')), "x")
     with pytest.raises(RuleError, match="1 to 100"):
-        make_recipe(store, scores, parse(""), "  ")
+        make_recipe(store, evaluate(store, scores, parse("")), "  ")
 
 
 def test_the_same_list_in_another_home(store, scores, tmp_path):
     """Same images and measurements, other ids, paths, order and machine folder: the same bytes."""
-    recipe = make_recipe(store, scores, parse(f"{RULES} | budget 9 balanced"), "mine")
+    recipe = make_recipe(store, evaluate(store, scores, parse(f"{RULES} | budget 9 balanced")), "mine")
     samples = make_samples(["a"] * 10 + ["b"] * 10)
     other = Store(tmp_path / "other")
     other_scores = measured(other, samples[::-1], name="moved")
@@ -117,7 +117,7 @@ def test_the_same_list_in_another_home(store, scores, tmp_path):
     for where, name in ((store, "one.txt"), (other, "two.txt")):
         dataset_id = where.catalogue.datasets()[0].dataset_id
         path = tmp_path / name
-        export(where, again.score_set(dataset_id), again.curation, path, decisions=again.decided, recipe=again)
+        export(where, dataset_id, again, path)
         files.append(path.read_bytes())
     assert files[0] == files[1]
     assert files[0].count(b"\n") == 9
@@ -128,7 +128,7 @@ def test_the_same_list_in_another_home(store, scores, tmp_path):
 
 
 def test_what_changed_in_a_new_version(store, scores):
-    recipe = make_recipe(store, scores, parse("score >= 5"), "mine")
+    recipe = make_recipe(store, evaluate(store, scores, parse("score >= 5")), "mine")
     save_recipe(store, scores.dataset_id, recipe)
     same = recipe_changes(store, scores.dataset_id, recipe)
     assert (same.same_dataset, same.is_exact, same.kept_now) == (True, True, 15)
@@ -151,8 +151,8 @@ def test_what_changed_in_a_new_version(store, scores):
 
 
 def test_the_book_of_recipes(store, scores):
-    one = make_recipe(store, scores, parse("score >= 5"), "one")
-    two = make_recipe(store, scores, parse("score <= 9"), "two")
+    one = make_recipe(store, evaluate(store, scores, parse("score >= 5")), "one")
+    two = make_recipe(store, evaluate(store, scores, parse("score <= 9")), "two")
     for recipe in (one, two):
         save_recipe(store, scores.dataset_id, recipe)
     with pytest.raises(RuleError, match="already"):
@@ -173,15 +173,20 @@ def test_the_book_of_recipes(store, scores):
 
 def test_snapshots_go_with_their_last_recipe(store, scores):
     folder = store.dataset_folder(scores.dataset_id) / "recipes"
-    one = save_recipe(store, scores.dataset_id, make_recipe(store, scores, parse("score >= 5"), "one"))
+    one = save_recipe(store, scores.dataset_id, make_recipe(store, evaluate(store, scores, parse("score >= 5")), "one"))
     copy = duplicate_recipe(store, one)
-    save_recipe(store, scores.dataset_id, make_recipe(store, scores, parse("score >= 6"), "two"))
+    save_recipe(store, scores.dataset_id, make_recipe(store, evaluate(store, scores, parse("score >= 6")), "two"))
     assert len(list(folder.iterdir())) == 2
     remove_recipe(store, one)
     assert len(list(folder.iterdir())) == 2, "its copy still has it"
     remove_recipe(store, copy)
     assert len(list(folder.iterdir())) == 1
-    save_recipe(store, scores.dataset_id, make_recipe(store, scores, parse("score >= 7"), "two"), overwrite=True)
+    save_recipe(
+        store,
+        scores.dataset_id,
+        make_recipe(store, evaluate(store, scores, parse("score >= 7")), "two"),
+        overwrite=True,
+    )
     assert len(list(folder.iterdir())) == 1
     assert recipe_changes(store, scores.dataset_id, saved_recipe(store, scores.dataset_id, "two").recipe).is_exact
     store.remove_dataset(store.catalogue.dataset(scores.dataset_id))
@@ -205,7 +210,7 @@ def test_snapshots_go_with_their_last_recipe(store, scores):
     ],
 )
 def test_what_is_no_recipe(store, scores, change):
-    values = to_dict(make_recipe(store, scores, parse(RULES), "x"))
+    values = to_dict(make_recipe(store, evaluate(store, scores, parse(RULES)), "x"))
     assert from_dict(values).name == "x"
     with pytest.raises(RuleError):
         from_dict(values | change)

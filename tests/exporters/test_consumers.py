@@ -20,9 +20,10 @@ from jepascore_core.curation import parse
 from jepascore_core.datasets.candidates import KINDS
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters import FORMATS, LINKS, ExportOptions, export, export_bytes, snippet
+from jepascore_core.exporters import FORMATS, LINKS, ExportOptions, snippet
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.datasets.test_reading import digits, write_idx
+from tests.exporters.exporting import export, export_bytes
 from tests.exporters.images import ALL, KEPT, NAMES, index, make_source
 
 

@@ -21,14 +21,15 @@ from hypothesis import strategies as st
 from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.recipes import from_dict
 from jepascore_core.errors import ExportError, UnknownNameError
-from jepascore_core.exporters import ExportOptions, export, export_bytes, suggested_name
-from jepascore_core.exporters.job import EXPORT_SCHEMA
+from jepascore_core.exporters import ExportOptions, suggested_name
+from jepascore_core.exporters.context import EXPORT_SCHEMA
 from jepascore_core.exporters.publishing import explain, staged
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.spreadsheets import neutralised, restored
 from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
+from tests.exporters.exporting import export, export_bytes
 
 HOSTILE = [
     "=cmd|' /C calc'!A0",

@@ -13,8 +13,9 @@ from torchvision.datasets import CocoDetection, ImageFolder
 
 from jepascore_core.curation import parse
 from jepascore_core.datasets.sources import SourceOptions
-from jepascore_core.exporters import ExportOptions, export, export_bytes
+from jepascore_core.exporters import ExportOptions
 from jepascore_core.exporters.places import file_name, with_suffix
+from tests.exporters.exporting import export, export_bytes
 from tests.exporters.images import index
 from tests.exporters.test_consumers import run_snippet
 

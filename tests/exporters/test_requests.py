@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jepascore_core.curation import parse
+from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.decisions import decide, decisions_of
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.errors import ExportError, RunCancelled, UnknownNameError
@@ -55,7 +55,7 @@ def out(tmp_path):
 
 
 def ask(store, scores, path, file_format="tree", rules=RULES, options=KEPT):
-    recipe = make_recipe(store, scores, parse(rules), "r", decisions_of(store, scores.dataset_id))
+    recipe = make_recipe(store, evaluate(store, scores, parse(rules), decisions_of(store, scores.dataset_id)), "r")
     return request_export(store, scores.dataset_id, recipe, path, file_format, options)
 
 
@@ -242,12 +242,12 @@ def test_the_provenance_of_somebody_else_is_left_alone(store, scores, out):
 
 
 def test_the_size_is_known_beforehand(store, scores, tmp_path):
-    size = list_size(store, scores, parse(RULES), "kept")
-    whole = list_size(store, scores, parse(RULES), "all")
+    size = list_size(store, evaluate(store, scores, parse(RULES)), "kept")
+    whole = list_size(store, evaluate(store, scores, parse(RULES)), "all")
     assert (size.num_rows, whole.num_rows) == (7, 10)
     assert whole.num_bytes == sum(path.stat().st_size for path in (tmp_path / "source").rglob("*.*"))
     assert 0 < size.num_bytes < whole.num_bytes
-    assert list_size(store, scores, parse("score > 99"), "kept") == ListSize(0, 0)
+    assert list_size(store, evaluate(store, scores, parse("score > 99")), "kept") == ListSize(0, 0)
     assert ListSize(100_000, 10**9).fits_download("csv")
     assert not ListSize(100_001, 0).fits_download("csv")
     assert ListSize(10, 10**8).fits_download("zip")

@@ -14,10 +14,10 @@ import pytest
 
 from jepascore_core.curation import parse
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters import export
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.exporters.staging import put_right
 from tests.conftest import wait_until
+from tests.exporters.exporting import export
 from tests.exporters.images import index, make_source
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")

@@ -7,8 +7,9 @@ from PIL import Image
 
 from jepascore_core.curation import parse
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters import FORMATS, SPECS, ExportOptions, export, export_bytes
+from jepascore_core.exporters import FORMATS, SPECS, ExportOptions
 from jepascore_core.exporters.places import Places, safe_name
+from tests.exporters.exporting import export, export_bytes
 from tests.exporters.images import ALL, KEPT, index, make_source, snapshot
 
 

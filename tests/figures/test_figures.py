@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from jepascore_core.curation import apply, parse
+from jepascore_core.curation import evaluate, parse, summarize
 from jepascore_core.figures import agreement as agreement_figures
 from jepascore_core.figures import scores as figures
 from jepascore_core.figures.files import figure_csv
@@ -52,8 +52,12 @@ def every_figure(store, sets):
         "agreement": agreement_figures.agreement_figure(agreement(store, sets, least=0)),
         "kendall": agreement_figures.agreement_figure(agreement(store, sets, least=0), "kendall"),
         "overlap": agreement_figures.overlap_figure(overlap_curves(store, sets)),
-        "before and after": figures.before_after_figure(before_after(store, sets[0], parse("class_percentile >= 30"))),
-        "balance": figures.class_balance_figure(apply(store, sets[0], parse("class_percentile >= 30")).balance),
+        "before and after": figures.before_after_figure(
+            before_after(store, evaluate(store, sets[0], parse("class_percentile >= 30")))
+        ),
+        "balance": figures.class_balance_figure(
+            summarize(store, evaluate(store, sets[0], parse("class_percentile >= 30"))).balance
+        ),
     }
 
 
@@ -202,11 +206,11 @@ def test_bars_of_outliers_say_where_they_begin(store):
 
 def test_kept_and_dropped_stand_on_top_of_each_other_under_all(scored):
     store, sets = scored
-    view = before_after(store, sets[0], parse("class_percentile >= 30"))
+    view = before_after(store, evaluate(store, sets[0], parse("class_percentile >= 30")))
     kept, dropped, outline = figures.before_after_figure(view).data
     assert tuple(np.array(kept.y) + np.array(dropped.y)) == tuple(outline.y[:-1]) == view.series[0].counts
     assert tuple(outline.x) == view.edges
-    everything = figures.before_after_figure(before_after(store, sets[0], parse("all"))).data
+    everything = figures.before_after_figure(before_after(store, evaluate(store, sets[0], parse("all")))).data
     assert [trace.name.partition(" (")[0] for trace in everything] == ["Kept", "Before"]
 
 
@@ -339,7 +343,7 @@ def test_agreement_shows_what_is_not_known(scored):
 
 def test_balance_bars_add_up_to_the_class(scored):
     store, sets = scored
-    balance = apply(store, sets[0], parse("class_percentile >= 30")).balance
+    balance = summarize(store, evaluate(store, sets[0], parse("class_percentile >= 30"))).balance
     figure = figures.class_balance_figure(balance)
     assert [trace.name for trace in figure.data] == ["kept", "not measured", "dropped"]
     assert [sum(values) for values in zip(*(trace.x for trace in figure.data), strict=True)] == [

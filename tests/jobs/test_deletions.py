@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jepascore_core.curation import parse
+from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.curation.saved_recipes import missing_scores, recipe_changes
 from jepascore_core.errors import JepaScoreError
@@ -154,7 +154,7 @@ def test_a_recipe_whose_scores_are_deleted_says_so(store: Store) -> None:
     dataset = add_dataset(store, "d", samples)
     run = measure(store, dataset, backbone, samples)
     scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
-    recipe = make_recipe(store, scores, parse("class_percentile >= 10"), "strict")
+    recipe = make_recipe(store, evaluate(store, scores, parse("class_percentile >= 10")), "strict")
     assert missing_scores(store, dataset.dataset_id, recipe) == ""
     delete_scores(store, run.run_id)
     found = missing_scores(store, dataset.dataset_id, recipe)

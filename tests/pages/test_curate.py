@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.curation.columns.cache import Columns
 from jepascore_core.curation.decisions import decide
+from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.saved_recipes import saved_recipes
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.records.runs import RunState
@@ -305,3 +307,30 @@ def test_while_a_run_goes_on(open_page: Callable[..., AppTest], home_store: Stor
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="score >= 0")
     assert not app.exception
     assert int(metrics(app)["Not measured"]) > 0
+
+
+def test_a_click_asks_its_question_once(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts, previews, histograms and the size of the list are read from one evaluation with one set of decisions."""
+    found = put(home_store, "finished")
+    rules = "class_percentile >= 25 | one per exact | budget 20"
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
+    wanted: list[str] = []
+    hold, relation = Columns.hold, Compiler.relation
+
+    def counted_hold(columns: Columns, about: Sequence[Any], *arguments: Any) -> str:
+        wanted.append(str(about[0]))
+        return hold(columns, about, *arguments)
+
+    def counted_relation(compiler: Compiler) -> str:
+        wanted.append("compiled")
+        return relation(compiler)
+
+    monkeypatch.setattr(Columns, "hold", counted_hold)
+    monkeypatch.setattr(Compiler, "relation", counted_relation)
+    next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
+    assert not app.exception
+    assert app.query_params["rules"] == "class_percentile >= 25 | budget 20"
+    times = {name: wanted.count(name) for name in ("rules", "compiled", "decided", "step", "verdicts")}
+    assert times == dict.fromkeys(times, 1)

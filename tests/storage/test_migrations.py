@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jepascore_core.curation import parse
+from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.decisions import decide, decisions_of
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.curation.saved_recipes import recipe_changes, save_recipe, saved_recipe, saved_recipes
@@ -30,7 +30,7 @@ def former(store: Store) -> str:
     scores = add_measurements(store, dataset, add_backbone(store), values, samples=samples)
     for name in ("strict", 'ünï "quoted": yes'):
         decisions = decisions_of(store, dataset.dataset_id)
-        made = make_recipe(store, scores, parse("score >= 5 | one per exact"), name, decisions)
+        made = make_recipe(store, evaluate(store, scores, parse("score >= 5 | one per exact"), decisions), name)
         save_recipe(store, dataset.dataset_id, made)
         decide(store, dataset.dataset_id, [(samples[0].sample_key, samples[0].content_id)], "keep", "ada")
     folder = store.dataset_folder(dataset.dataset_id) / "recipes"

@@ -17,7 +17,6 @@ from jepascore_core.curation.decisions import decide, decisions_of, lost_decisio
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import FileChangedError, SourceError, StoreError, UnknownNameError
-from jepascore_core.exporters import export
 from jepascore_core.exporters.images import ImageChangedError
 from jepascore_core.jobs import process
 from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index
@@ -28,6 +27,7 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.rereads import changed_files, mark_failures
 from jepascore_core.storage.uploaded_files import uploads_folder
 from tests.conftest import SPEC, add_backbone, make_measurement
+from tests.exporters.exporting import export
 
 KEYS = ("a/0.png", "a/1.png", "b/0.png", "b/1.png")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jepascore_core.curation import apply, parse
+from jepascore_core.curation import evaluate, parse, summarize
 from jepascore_core.curation.precompute.steps import prepare
 from jepascore_core.scores import tables as score_tables
 from jepascore_core.scores.score_set import ScoreSet
@@ -98,4 +98,4 @@ def test_what_is_laid_out_says_the_same_as_shards(store: Store, monkeypatch: pyt
 
 
 def kept(store: Store, scores: ScoreSet) -> int:
-    return apply(store, scores, parse("score[norm] >= 2.5")).counts.kept
+    return summarize(store, evaluate(store, scores, parse("score[norm] >= 2.5"))).counts.kept

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from jepascore_core.curation.columns.cache import Columns, columns
@@ -64,9 +65,9 @@ class Judged:
     margin: str
 
 
-@dataclass(slots=True)
+@dataclass
 class Compiler:
-    """Compiles rules about one dataset; `scores` stand where a rule names no backbone or definition.
+    """Compile rules about one dataset; `scores` are meant where a rule names no backbone or definition.
 
     Collects the columns and parameters that the SQL needs; see `relation`.
     """
@@ -76,9 +77,9 @@ class Compiler:
     parameters: list[Any] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def dataset(self) -> DatasetRecord:
-        """The dataset, as it is now."""
+        """The dataset, read from the catalogue once."""
         return self.store.catalogue.dataset(self.scores.dataset_id)
 
     @property

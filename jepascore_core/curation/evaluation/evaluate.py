@@ -7,7 +7,7 @@ silently.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -46,14 +46,17 @@ PART_COLUMNS: dict[Part, str] = {"class": "label", "split": "split"}
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A curation worked out. `table` is held in memory, one row a sample in order of the sample keys:
+    """The answer to a curation: what counts, previews, histograms and exports are read from.
 
-    verdict, decision, margin, reason (position of the chip that drops it, -1 for a decision, NULL if it is not
-    dropped) and r0, r1, ...: whether each rule holds. `base` has the samples and `score` the page's scores, beside it.
+    `table` is held in memory, one row a sample in order of the sample keys: verdict, decision, margin, reason (position
+    of the chip that drops it, -1 for a decision, NULL if it is not dropped) and r0, r1, ...: whether each rule holds.
+    `base` has the samples and `score` the page's scores, beside it.
     """
 
+    dataset: DatasetRecord
     curation: Curation
     scores: ScoreSet
+    decisions: Decisions = field(repr=False, hash=False)
     table: str
     base: str
     score: str
@@ -65,7 +68,7 @@ class Evaluation:
 
 
 def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> Evaluation:
-    """Work out what a curation keeps. Equal questions about unchanged data are answered from memory.
+    """Evaluate what a curation keeps. Equal questions about unchanged data are answered from memory.
 
     Args:
         store: where the dataset and the scores are.
@@ -94,13 +97,26 @@ def prepare_changes(store: Store, scores: ScoreSet) -> None:
         held.score(dataset, choice.scores(scores.dataset_id, scores.definition))
 
 
-def count_dropped(store: Store, scores: ScoreSet, step: Step) -> int:
-    """How many samples a step drops if there is no rule, no other step and no decision.
+def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
+    """Count the samples that a step would drop if there were no rule, no other step and no decision.
 
     Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+        UnknownNameError, RuleError: as `evaluate`.
     """
-    return _Evaluator(store, scores, Curation(steps=(step,)), {}).count_dropped(step)
+    compiler = Compiler(store, evaluation.scores)
+    if isinstance(step, OnePer):
+        groups = compiler.groups(step.radius, step.backbone)
+        sql = f'SELECT count("{groups}") - count(DISTINCT "{groups}") AS n FROM {groups}'
+    else:
+        # Whichever samples are drawn, how many follows from how many there are to draw from.
+        group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
+        there, drawn_from = "count(*)", evaluation.base
+        if step.draw == "diverse":
+            embedded = _embedded(store, evaluation.dataset, compiler.score_set(step.backbone))
+            there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{evaluation.base} POSITIONAL JOIN {embedded}"
+        sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
+            FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
+    return int(store.query(f"SELECT n FROM {columns(store).hold(['dropped', sql], sql)}")["n"][0].as_py())
 
 
 def diverse_candidates(
@@ -124,6 +140,7 @@ class _Evaluator:
         self.dataset: DatasetRecord = self.compiler.dataset
         self.base = self.columns.base(self.dataset)
         self.score = self.columns.score(self.dataset, scores)
+        self.decisions = decisions
         self.decided = self._decided(decisions)
 
     def evaluate(self) -> Evaluation:
@@ -134,25 +151,9 @@ class _Evaluator:
             table = self.columns.hold(
                 ["verdicts", table], f"SELECT * EXCLUDE (row_id, alive) FROM {table} ORDER BY row_id"
             )
-        return Evaluation(self.curation, self.scores, table, self.base, self.score)
-
-    def count_dropped(self, step: Step) -> int:
-        if isinstance(step, OnePer):
-            table = self._rules()
-            found, about = self._one_per(table, step)
-            sql = f"SELECT count(*) AS n FROM ({found})"
-            about = ["dropped", table, *about]
-        else:
-            # Whichever samples are drawn, how many follows from how many there are to draw from.
-            group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
-            there, drawn_from = "count(*)", self.base
-            if step.draw == "diverse":
-                embedded = self._embedded(self.compiler.score_set(step.backbone))
-                there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{self.base} POSITIONAL JOIN {embedded}"
-            sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
-                FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
-            about = ["left out", sql]
-        return int(self.store.query(f"SELECT n FROM {self.columns.hold(about, sql)}")["n"][0].as_py())
+        return Evaluation(
+            self.dataset, self.curation, self.scores, self.decisions, table=table, base=self.base, score=self.score
+        )
 
     def candidates(self) -> Candidates:
         """What the curation's budget chooses from."""
@@ -262,7 +263,7 @@ class _Evaluator:
         return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
 
     def _candidates(self, table: str, scores: ScoreSet) -> Candidates:
-        embedded = self._embedded(scores)
+        embedded = _embedded(self.store, self.dataset, scores)
         sql = f"""SELECT CASE WHEN NOT (alive AND is_embedded) THEN 0 WHEN decision = 'keep' THEN 2 ELSE 1 END::UTINYINT
                 AS flag
             FROM {table} JOIN (SELECT row_id, "{embedded}" AS is_embedded FROM {self.base} POSITIONAL JOIN {embedded})
@@ -271,9 +272,12 @@ class _Evaluator:
         flags = self.store.query(f"SELECT flag FROM {held}")["flag"].to_numpy()
         return Candidates(str(self.dataset.version), flags)
 
-    def _embedded(self, scores: ScoreSet) -> str:
-        """Column of whether each sample has an embedding."""
-        measured = self.store.measurements_sql(scores.backbone_id, scores.spec_id)
-        sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
-            FROM {self.base} ORDER BY row_id"""
-        return self.columns.hold(["embedded", self.base, self.columns.score(self.dataset, scores)], sql)
+
+def _embedded(store: Store, dataset: DatasetRecord, scores: ScoreSet) -> str:
+    """Column of whether each sample has an embedding."""
+    held = columns(store)
+    base, score = held.base(dataset), held.score(dataset, scores)
+    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
+        FROM {base} ORDER BY row_id"""
+    return held.hold(["embedded", base, score], sql)

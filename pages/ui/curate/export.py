@@ -7,12 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, Decisions, to_text
+from jepascore_core.curation import Evaluation, evaluate, to_text
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.exporters import (
     FORMATS,
     LINKS,
     SPECS,
+    Download,
     ExportFormat,
     ExportOptions,
     FormatSpec,
@@ -25,7 +26,6 @@ from jepascore_core.exporters import (
     suggested_name,
 )
 from jepascore_core.formatting import bytes_text, plural
-from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app.errors import do_asked
 from pages.ui.app.store import store
 from pages.ui.curate.export_list import draw_export_list
@@ -38,28 +38,28 @@ WHICH_TITLES: dict[Which, str] = {
 }
 
 
-def draw_exports(scores: ScoreSet, curation: Curation, decisions: Decisions) -> None:
+def draw_exports(evaluation: Evaluation) -> None:
     """Format, options, button, snippet; below, what the worker writes and wrote."""
     st.subheader("Take it away", anchor=False)
-    dataset = store().catalogue.dataset(scores.dataset_id)
+    dataset = evaluation.dataset
     left, right = st.columns(2, gap="large")
     with left:
         chosen, options = _choose()
-        size = list_size(store(), scores, curation, options.which, decisions)
+        size = list_size(store(), evaluation, options.which)
         name = path = suggested_name(dataset.name, options.which, chosen.name)
         if _is_download(chosen, size):
-            _download(scores, curation, decisions, chosen, options, name)
+            _download(evaluation, chosen, options, name)
         else:
-            path = _write_here(scores, curation, decisions, chosen, options, name)
+            path = _write_here(evaluation, chosen, options, name)
         st.caption(f"{_size_text(chosen, options, size)} Source images are only read, never changed.")
     with right:
         st.caption("Read it in Python")
         code = snippet(chosen.name, path, dataset.source, dataset.kind, dataset.name)
         st.code(code, language="python", wrap_lines=True)
         st.caption("The same without the app")
-        command = _command(dataset.name, scores, curation, path, chosen.name, options)
+        command = _command(evaluation, path, chosen.name, options)
         st.code(command, language="shell", wrap_lines=True)
-    draw_export_list(scores.dataset_id)
+    draw_export_list(dataset.dataset_id)
 
 
 def _choose() -> tuple[FormatSpec, ExportOptions]:
@@ -85,13 +85,17 @@ def _size_text(spec: FormatSpec, options: ExportOptions, size: ListSize) -> str:
     return f"{text}, {bytes_text(size.num_bytes)}." if spec.has_images and options.link == "copy" else f"{text}."
 
 
-def _download(
-    scores: ScoreSet, curation: Curation, decisions: Decisions, spec: FormatSpec, options: ExportOptions, name: str
-) -> None:
+def _download(shown: Evaluation, spec: FormatSpec, options: ExportOptions, name: str) -> None:
+    def made() -> Download:
+        # The click may come much later than the page: the list is of the data as they are then.
+        evaluation = evaluate(store(), shown.scores, shown.curation, shown.decisions)
+        recipe = make_recipe(store(), evaluation, shown.dataset.name)
+        return export_bytes(store(), shown.dataset.dataset_id, recipe, spec.name, options, evaluation)
+
     with st.container(horizontal=True):
         st.download_button(
             f"Download {spec.title}",
-            lambda: export_bytes(store(), scores, curation, spec.name, options, decisions).data,
+            lambda: made().data,
             name,
             spec.mime,
             type="primary",
@@ -100,7 +104,7 @@ def _download(
         )
         st.download_button(
             "Provenance",
-            lambda: export_bytes(store(), scores, curation, spec.name, options, decisions).provenance,
+            lambda: made().provenance,
             f"{name}.provenance.json",
             "application/json",
             icon=":material/receipt_long:",
@@ -109,27 +113,24 @@ def _download(
         )
 
 
-def _write_here(
-    scores: ScoreSet, curation: Curation, decisions: Decisions, spec: FormatSpec, options: ExportOptions, name: str
-) -> str:
+def _write_here(evaluation: Evaluation, spec: FormatSpec, options: ExportOptions, name: str) -> str:
     """Have the worker write it on the computer that the app runs on; returns the path."""
     kind = "folder" if spec.is_folder else "file"
     path = st.text_input(f"New {kind} on this computer", str(Path.home() / name))
 
     def write() -> None:
-        recipe = make_recipe(store(), scores, curation, name[:100], decisions)
-        request_export(store(), scores.dataset_id, recipe, Path(path).expanduser(), spec.name, options)
+        recipe = make_recipe(store(), evaluation, name[:100])
+        request_export(store(), evaluation.dataset.dataset_id, recipe, Path(path).expanduser(), spec.name, options)
         st.rerun()
 
     pressed = st.button(f"Write {spec.title}", type="primary", icon=":material/drive_folder_upload:")
-    do_asked("export", (scores, curation, path, spec.name, options), write if pressed else None)
+    do_asked("export", (evaluation.scores, evaluation.curation, path, spec.name, options), write if pressed else None)
     return path
 
 
-def _command(
-    name: str, scores: ScoreSet, curation: Curation, path: str, file_format: ExportFormat, options: ExportOptions
-) -> str:
-    words = ["jepascore", "export", name, path, "--format", file_format]
+def _command(evaluation: Evaluation, path: str, file_format: ExportFormat, options: ExportOptions) -> str:
+    scores, curation = evaluation.scores, evaluation.curation
+    words = ["jepascore", "export", evaluation.dataset.name, path, "--format", file_format]
     words += ["--backbone", f"{scores.backbone_id}@{scores.spec_id}"]
     words += ["--definition", scores.definition] if scores.definition != "rank" else []
     words += ["--rules", to_text(curation)] if curation.chips else []

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, CurationResult, Decisions, apply
+from jepascore_core.curation import CurationResult, Evaluation, evaluate, summarize
 from jepascore_core.curation.columns.cache import load_columns
 from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_decisions
 from jepascore_core.curation.evaluation.evaluate import prepare_changes
@@ -49,15 +49,16 @@ def draw_curation(scores: ScoreSet) -> None:
         st.info(plain(describe_lost(lost)), icon=":material/link_off:")
     if not prepared(scores, curation, decisions):
         return
-    result = apply(store(), scores, curation, decisions)
+    evaluation = evaluate(store(), scores, curation, decisions)
+    result = summarize(store(), evaluation)
     draw_chips(curation, result.chips)
     _draw_counts(result)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _draw_previews(scores, curation, result, decisions)
+        _draw_previews(evaluation, result)
     with right:
-        _draw_before_after(scores, curation, result, decisions)
-    draw_exports(scores, curation, decisions)
+        _draw_before_after(evaluation, result)
+    draw_exports(evaluation)
     look_ahead(partial(prepare_changes, store(), scores))
 
 
@@ -79,19 +80,19 @@ def _draw_counts(result: CurationResult) -> None:
             )
 
 
-def _draw_previews(scores: ScoreSet, curation: Curation, result: CurationResult, decisions: Decisions) -> None:
+def _draw_previews(evaluation: Evaluation, result: CurationResult) -> None:
     st.subheader("What goes, and what only just stays", anchor=False)
-    if not curation.chips and not decisions:
+    if not evaluation.curation.chips and not evaluation.decisions:
         st.info("Nothing is dropped yet. Add a rule above, or type one.")
         return
     seed = state.read_int(state.SEED, 0, 0, 10**6)
-    found = preview(store(), scores, curation, PREVIEW_SAMPLES, seed, decisions)
+    found = preview(store(), evaluation, PREVIEW_SAMPLES, seed)
     shown = [section for section in _sections(found, result) if section.tiles]
     if not shown:
         st.info("These rules drop nothing.")
     elif gallery(
         shown, "preview", label="Preview", size=88, remember=state.SAMPLE, tools=SCORE_TOOLS,
-        dataset_id=scores.dataset_id, who=reviewer(),
+        dataset_id=evaluation.dataset.dataset_id, who=reviewer(),
     ):  # fmt: skip
         st.rerun()
 
@@ -111,9 +112,9 @@ def _sections(found: CurationPreview, result: CurationResult) -> list[Section]:
     ]
 
 
-def _draw_before_after(scores: ScoreSet, curation: Curation, result: CurationResult, decisions: Decisions) -> None:
+def _draw_before_after(evaluation: Evaluation, result: CurationResult) -> None:
     st.subheader("Before and after", anchor=False)
-    found = before_after(store(), scores, curation, decisions=decisions)
+    found = before_after(store(), evaluation)
     if found.series:
         chart(before_after_figure(found), "before-after", "Scores before and after the rules")
     balance = most_changed(result.balance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, to_text
+from jepascore_core.curation import Curation, evaluate, to_text
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.recipes import Recipe, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.saved_recipes import (
@@ -55,7 +55,7 @@ def _draw_save(scores: ScoreSet, curation: Curation) -> None:
     decisions = decisions_of(store(), scores.dataset_id)
     if not (is_wanted and is_ready(scores, curation, decisions, "saved")):
         return
-    recipe = make_recipe(store(), scores, curation, name, decisions)
+    recipe = make_recipe(store(), evaluate(store(), scores, curation, decisions), name)
     try:
         save_recipe(store(), scores.dataset_id, recipe)
     except RuleError as error:

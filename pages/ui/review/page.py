@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, to_text
+from jepascore_core.curation import Curation, Evaluation, evaluate, to_text
 from jepascore_core.curation.decisions import (
     Action,
     Decision,
@@ -97,7 +97,8 @@ def draw_review(scores: ScoreSet) -> None:
     seed = state.read_int(state.SEED, 0, 0, 10**6)
     queue = repr((scores.dataset_id, scores.backbone_id, scores.definition, to_text(curation), kind, seed, who))
     _keep_place(queue)
-    shown = _what_is_shown(scores, curation, kind, seed, decisions)
+    evaluation = evaluate(store(), scores, curation)
+    shown = _what_is_shown(evaluation, kind, seed, decisions)
     if not shown.samples and shown.guest is None:
         _draw_nothing(curation, shown)
         return
@@ -105,7 +106,7 @@ def draw_review(scores: ScoreSet) -> None:
     # Said in the URL, so that it does not move under one's fingers when somebody else decides about it.
     state.write(state.AT, at)
     deck(
-        _cards(scores, curation, shown, decisions),
+        _cards(evaluation, shown, decisions),
         "deck",
         scores.dataset_id,
         who,
@@ -132,15 +133,13 @@ def _choose_kind(curation: Curation) -> ReviewKind:
     return picked or REVIEW_KINDS[0]
 
 
-def _what_is_shown(
-    scores: ScoreSet, curation: Curation, kind: ReviewKind, seed: int, decisions: Mapping[str, Decision]
-) -> Shown:
+def _what_is_shown(evaluation: Evaluation, kind: ReviewKind, seed: int, decisions: Mapping[str, Decision]) -> Shown:
     """Around the sample of the URL, wherever it is; who comes without one resumes where something is open."""
-    length = queue_length(store(), scores, curation, kind)
+    length = queue_length(store(), evaluation, kind)
 
     def read(page: int) -> Shown:
         first = (page - 1) * QUEUE_SIZE
-        found = review_queue(store(), scores, curation, kind, 2 * QUEUE_SIZE, seed, first)
+        found = review_queue(store(), evaluation, kind, 2 * QUEUE_SIZE, seed, first)
         return Shown(kind, page, found, length)
 
     page, at = state.read_int(state.PAGE, 0, 0, MAX_PAGES), state.read_text(state.AT)
@@ -150,12 +149,12 @@ def _what_is_shown(
         if page:
             return shown
         decided = {key for key, decision in decisions.items() if decision.verdict != "undecided"}
-        place = first_open_place(store(), scores, curation, kind, decided, seed)
+        place = first_open_place(store(), evaluation, kind, decided, seed)
     elif at in keys:
         place = shown.first + keys.index(at)
     else:
-        place = place_in_queue(store(), scores, curation, kind, at, seed)
-        guest = reviewed_sample(store(), scores, curation, at) if place is None else None
+        place = place_in_queue(store(), evaluation, kind, at, seed)
+        guest = reviewed_sample(store(), evaluation, at) if place is None else None
         if guest is not None:
             return Shown(kind, shown.page, shown.samples, length, guest)
     wanted = (place or 0) // QUEUE_SIZE + 1
@@ -192,10 +191,10 @@ def _position(shown: Shown, decisions: Mapping[str, Decision]) -> str:
     return next((key for key in keys if key not in decisions or decisions[key].verdict == "undecided"), keys[0])
 
 
-def _cards(scores: ScoreSet, curation: Curation, shown: Shown, decisions: Mapping[str, Decision]) -> list[Card]:
+def _cards(evaluation: Evaluation, shown: Shown, decisions: Mapping[str, Decision]) -> list[Card]:
     guests = () if shown.guest is None else (shown.guest,)
     keys = [item.sample_key for item in (*guests, *shown.samples)]
-    opinions = rule_opinions(store(), scores, curation, keys) if curation.chips else {}
+    opinions = rule_opinions(store(), evaluation, keys) if evaluation.curation.chips else {}
 
     def card(item: ScoredSample, place: str) -> Card:
         decision = decisions.get(item.sample_key)

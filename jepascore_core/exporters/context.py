@@ -1,4 +1,4 @@
-"""What a writer is told: the dataset, where it goes, how; and the rows that it gets."""
+"""What a writer of a format gets: the rows, and what it has to know about the dataset and the target."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Batches = Iterable[pa.RecordBatch]
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportContext:
     """One export. `labels` are those of the dataset in order; `base` is the folder that its sample keys start from, if
     there is one; with `has_repeats` several samples are the same file."""
 

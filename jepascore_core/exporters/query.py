@@ -1,0 +1,167 @@
+"""What an export reads: the samples of an evaluation in order of their keys, and the provenance of the list."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jepascore_core.curation import CurationCounts, Evaluation, chip_text
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.names import metadata_names
+from jepascore_core.curation.recipes import Recipe, fingerprint_lines, to_dict
+from jepascore_core.curation.summary import count_unmeasured
+from jepascore_core.datasets.manifest import read_failures
+from jepascore_core.exporters.context import ROW_SCHEMA, ExportContext
+from jepascore_core.exporters.formats import Which
+from jepascore_core.exporters.options import ExportOptions
+from jepascore_core.exporters.positions import base_of, positions_of
+from jepascore_core.storage.catalogue import utc_now
+from jepascore_core.storage.store import Store
+
+PROVENANCE_VERSION = 2
+
+#: Called with the number of samples written and of all to be written; whatever it raises ends the export, of which
+#: nothing is left.
+Progress = Callable[[int, int], None]
+
+_VERDICTS: dict[Which, str] = {"kept": "keep", "dropped": "drop", "unscored": "unscored"}
+
+
+def condition_of(which: Which) -> str:
+    """Which rows of an evaluation belong to a list, in SQL."""
+    return "true" if which == "all" else f"verdict = '{_VERDICTS[which]}'"
+
+
+class ExportQuery:
+    """The samples of one evaluation with their verdicts, counted and fingerprinted while they are read.
+
+    Counts, list and fingerprint are of one moment, also during a run.
+    """
+
+    def __init__(self, store: Store, recipe: Recipe, evaluation: Evaluation) -> None:
+        self._store, self._recipe, self._evaluation = store, recipe, evaluation
+        self._dataset = evaluation.dataset
+        self._unmeasured = count_unmeasured(store, evaluation)
+        self._verdicts: Counter[str] = Counter()
+        self._fingerprint = hashlib.sha256()
+        self._decided = 0
+        self.num_rows = 0
+
+    @property
+    def counts(self) -> CurationCounts:
+        """By verdict, complete once all rows were read."""
+        verdicts, unreadable = self._verdicts, self._dataset.num_failed
+        return CurationCounts(
+            verdicts["keep"], verdicts["drop"], verdicts["unscored"], unreadable, self._decided, self._unmeasured
+        )
+
+    def context(self, options: ExportOptions) -> ExportContext:
+        """Return what the writer has to know."""
+        return ExportContext(
+            which=options.which,
+            root=options.root,
+            link=options.link,
+            labels=self._labels,
+            base=base_of(self._dataset),
+            has_uids=self._uid is not None,
+            has_repeats=self._has_repeats,
+            count=lambda: positions_of(self._dataset, self._all_keys),
+        )
+
+    @property
+    def _has_repeats(self) -> bool:
+        sql = f"SELECT count(*) > count(DISTINCT uri) AS repeats FROM {self._evaluation.base}"
+        return bool(self._store.query(sql)["repeats"][0].as_py())
+
+    def _all_keys(self) -> list[str]:
+        """Sample keys of all images, also of those that could not be read."""
+        readable = self._store.query(f"SELECT sample_key FROM {self._evaluation.base}")["sample_key"].to_pylist()
+        return readable + read_failures(self._store.index_folder(self._dataset))["sample_key"].to_pylist()
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        sql = f"SELECT DISTINCT label FROM {self._evaluation.base} WHERE label IS NOT NULL ORDER BY label"
+        return tuple(self._store.query(sql)["label"].to_pylist())
+
+    @cached_property
+    def _uid(self) -> str | None:
+        """The column of the dataset's own uids, if there is one."""
+        has_uid = "uid" in metadata_names(self._store, self._dataset.dataset_id)
+        return columns(self._store).metadata(self._dataset, "uid") if has_uid else None
+
+    def rows(self, which: Which, size: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        """The samples of a list in order of their keys, as batches of `ROW_SCHEMA` of at most this size."""
+        total = self._count(which)
+        for batch in self._store.stream(self._sql(), [self._reasons]):
+            self._note(batch)
+            if which != "all":
+                batch = batch.filter(pc.equal(batch["verdict"], _VERDICTS[which]))
+            # In small pieces: between two of them an export can be ended.
+            for first in range(0, batch.num_rows, size):
+                piece = batch.slice(first, size)
+                yield piece.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+                self.num_rows += piece.num_rows
+                if progress is not None:
+                    progress(self.num_rows, total)
+            if progress is not None:
+                progress(self.num_rows, total)
+
+    def _count(self, which: Which) -> int:
+        sql = f"SELECT count(*) AS n FROM {self._evaluation.table} WHERE {condition_of(which)}"
+        return int(self._store.query(sql)["n"][0].as_py())
+
+    @property
+    def _reasons(self) -> list[str]:
+        return [chip_text(chip) for chip in self._evaluation.curation.chips]
+
+    def _sql(self) -> str:
+        evaluation, held = self._evaluation, columns(self._store)
+        by_class = held.percentile(self._dataset, evaluation.score, "label")
+        overall = held.percentile(self._dataset, evaluation.score, None)
+        uid = f'"{self._uid}"' if self._uid else "NULL::VARCHAR"
+        joined = f"{evaluation.relation} POSITIONAL JOIN {by_class} POSITIONAL JOIN {overall}"
+        joined += f" POSITIONAL JOIN {self._uid}" if self._uid else ""
+        return f"""
+            SELECT sample_key, uri, label, split, "{evaluation.score}" AS score, "{by_class}" AS class_percentile,
+                "{overall}" AS percentile, verdict, decision,
+                CASE WHEN reason = -1 THEN 'decision' WHEN reason >= 0 THEN ($1::VARCHAR[])[reason + 1] END AS reason,
+                content_id, width, height, num_bytes, {uid} AS uid
+            FROM {joined} ORDER BY row_id
+        """
+
+    def _note(self, batch: pa.RecordBatch) -> None:
+        self._verdicts.update(batch["verdict"].to_pylist())
+        self._decided += batch.num_rows - batch["decision"].null_count
+        self._fingerprint.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
+
+    def provenance(self, listed: dict[str, Any]) -> dict[str, Any]:
+        """Everything that one needs to make the same list again, or to judge it."""
+        dataset, scores = self._dataset, self._evaluation.scores
+        known = self._store.catalogue.backbones().get(scores.backbone_id)
+        return {
+            "provenance_version": PROVENANCE_VERSION,
+            "created_at": utc_now(),
+            "score": "JEPA-SCORE in nats; higher = more likely under the backbone's implicit density (more typical)",
+            "dataset": {
+                "dataset_id": dataset.dataset_id,
+                "name": dataset.name,
+                "source": dataset.source,
+                "kind": dataset.kind,
+                "options": dataset.options,
+                "version": dataset.version,
+                "fingerprint": f"sha256:{self._fingerprint.hexdigest()}",
+                "num_samples": self.counts.total,
+                "num_unreadable": dataset.num_failed,
+            },
+            "backbone": known.to_dict() if known else {"backbone_id": scores.backbone_id},
+            "recipe": to_dict(self._recipe),
+            "counts": {**dataclasses.asdict(self.counts), "total": self.counts.total},
+            "list": {**listed, "num_rows": self.num_rows},
+        }
