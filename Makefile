@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
+BIOME := node_modules/@biomejs/biome/bin/biome
 # PyTorch's build: empty for the default (on Linux with CUDA), or cpu, auto, cu126, ... as uv names them. `make setup
 # TORCH=cpu` takes 2 GB instead of 6 on Linux. torch and torchvision are taken from the same index, as they must be.
 TORCH ?=
@@ -31,26 +32,30 @@ test-fast: $(READY) ## Run the tests that take no browser and no patience
 lint: $(READY) ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/node $(BIOME) check
 	$(if $(wildcard $(BIN)/hadolint),$(BIN)/hadolint Dockerfile Dockerfile.cuda)
 
 types: $(READY) ## Check types
 	$(BIN)/mypy
+	$(BIN)/node node_modules/typescript/bin/tsc
 
 format: $(READY) ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/node $(BIOME) check --write
 
 docs: $(READY) ## Build the documentation into site/, with every link checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --directory site"
 
 # uv resolves and installs several times faster than pip and shares its cache between environments.
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml package.json package-lock.json
 	@echo "Setting up $(VENV): PyTorch$(if $(TORCH), for $(TORCH)) and the rest, $(if $(filter cpu,$(TORCH)),about 2 GB,on Linux about 6 GB (2 with TORCH=cpu)), a minute or more the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is %s. Use make PYTHON=python3.12" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(if $(TORCH),--torch-backend $(TORCH)) -e '.[dev]'
+	@$(BIN)/npm ci --silent --ignore-scripts
 	@touch $(READY)
 
 # Once, not by each of the processes that tests start, which begin at the same time or may not keep what they compile.
@@ -60,4 +65,4 @@ $(COMPILED): $(READY)
 	@touch $@
 
 clean: ## Remove the environment and caches; data and results stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info build dist site
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache *.egg-info build dist site

@@ -25,6 +25,7 @@ from jepascore_core.errors import JepaScoreError
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.widgets.keys import KEYS
 
 #: Of how many next undos and redos the browser knows which sample they are about.
 NUM_TURNS = 60
@@ -144,6 +145,7 @@ def desk_data(desk: Desk | None) -> dict[str, Any]:
     """What the script of a desk is told."""
     found = desk_state(desk)
     return {
+        "keys": KEYS,
         "dataset": desk and desk.dataset_id,
         "who": desk and desk.who,
         "can_decide": desk is not None and desk.who is not None,

@@ -9,6 +9,7 @@ from jepascore_core.storage.home import home_folder
 from pages.ui.app import state
 from pages.ui.app.routes import image_routes
 from pages.ui.app.store import store
+from pages.ui.widgets.components import script_routes
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, Tile, gallery, selection
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -45,6 +46,6 @@ def draw() -> None:
 
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    app = st.App(__file__, routes=image_routes(lambda _dataset_id, _content_id: None))
+    app = st.App(__file__, routes=[*image_routes(lambda _dataset_id, _content_id: None), *script_routes()])
 else:
     draw()

@@ -10,6 +10,7 @@ from pages.ui.app.routes import image_routes
 from pages.ui.app.store import store
 from pages.ui.review.page import draw_review
 from pages.ui.widgets.choose_scores import choose_scores
+from pages.ui.widgets.components import script_routes
 
 
 def draw() -> None:
@@ -21,6 +22,7 @@ def draw() -> None:
 
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    app = st.App(__file__, routes=image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id)))
+    routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))
+    app = st.App(__file__, routes=[*routes, *script_routes()])
 else:
     draw()
