@@ -17,6 +17,7 @@ UI_ROOT = ROOT / "pages" / "ui"
 CORE = sorted(PACKAGE.rglob("*.py"))
 UI = sorted(UI_ROOT.rglob("*.py"))
 SCRIPTS = sorted(path for path in UI_ROOT.rglob("*") if path.suffix in (".js", ".ts"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*") if path.suffix in (".py", ".js"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 
 MAX_MODULE_LINES = 400
@@ -102,6 +103,11 @@ def test_the_hall_is_small() -> None:
 @pytest.mark.parametrize("path", [*CORE, *UI, *SCRIPTS], ids=relative)
 def test_modules_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+
+
+def test_tests_stay_short() -> None:
+    lengths = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in TESTS}
+    assert {name: length for name, length in lengths.items() if length > MAX_MODULE_LINES} == {}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=relative)

@@ -1,14 +1,11 @@
 """Lists on disk: read back equal, whole or not at all, the same for the same question."""
 
 import csv
-import errno
 import hashlib
 import io
 import json
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,13 +20,13 @@ from jepascore_core.curation.recipes import from_dict
 from jepascore_core.errors import ExportError, UnknownNameError
 from jepascore_core.exporters import ExportOptions, suggested_name
 from jepascore_core.exporters.context import EXPORT_SCHEMA
-from jepascore_core.exporters.publishing import explain, staged
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.spreadsheets import neutralised, restored
 from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
 from tests.exporters.exporting import export, export_bytes
+from tests.storage.test_spreadsheets import is_formula
 
 HOSTILE = [
     "=cmd|' /C calc'!A0",
@@ -278,84 +275,6 @@ def test_an_empty_list_is_a_list(store, scores, tmp_path, file_format):
         assert len(report.path.read_text().splitlines()) == (file_format == "csv")
 
 
-FULL_DISK = """
-import resource, signal, sys
-from pathlib import Path
-from jepascore_core.errors import ExportError
-from jepascore_core.exporters.publishing import staged
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-targets = [Path(sys.argv[1]) / name for name in ("list.csv", "list.json")]
-try:
-    with staged(targets) as (first, second):
-        if sys.argv[2] == "folder":
-            first.mkdir()
-            (first / "small").write_bytes(bytes(10))
-            first = first / "large"
-        first.write_bytes(bytes(1_000_000))
-except ExportError as error:
-    print(error)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
-@pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_full_disk_leaves_nothing_behind(tmp_path, kind):
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), kind]
-    found = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=True, cwd=Path(__file__).parents[2]
-    )
-    assert "no space for" in found.stdout
-    assert "Free some" in found.stdout
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_must_not_be_written_to(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(ExportError, match="Choose another folder"), staged([tmp_path / "x"]) as (temporary,):
-        temporary.write_text("x")
-
-
-def test_errors_say_what_to_do():
-    assert "must not be written to" in explain(OSError(errno.EACCES, "Permission denied"), Path("/a/b"))
-    assert "no space" in explain(OSError(errno.ENOSPC, "No space left on device"), Path("/a/b"))
-    assert "another name" in explain(OSError(errno.EIO, "Input/output error"), Path("/a/b"))
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_if_the_second_file_cannot_be_published_the_first_is_taken_back(tmp_path, overwrite):
-    first, second = tmp_path / "first", tmp_path / "second"
-    if overwrite:
-        first.write_text("old")
-    with pytest.raises(ExportError, match="second is a folder"), staged([first, second], overwrite) as temporary:
-        for path in temporary:
-            path.write_text("new")
-        second.mkdir()  # somebody was quicker
-    assert (first.read_text() if overwrite else first.exists()) == ("old" if overwrite else False)
-    assert sorted(item.name for item in tmp_path.iterdir()) == (["first", "second"] if overwrite else ["second"])
-
-
-def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
-    def no_link(*_):
-        raise PermissionError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_link)
-    target = tmp_path / "list"
-    for text, overwrite in (("first", False), ("second", True)):
-        with staged([target], overwrite) as (temporary,):
-            temporary.write_text(text)
-        assert target.read_text() == text
-    with pytest.raises(ExportError, match="exists already"), staged([target]):
-        pass
-    with pytest.raises(ExportError, match="exists already"), staged([other := tmp_path / "other"]) as (temporary,):
-        temporary.write_text("late")
-        other.write_text("quicker")
-    assert other.read_text() == "quicker"
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 def test_suggested_names_are_safe():
     assert suggested_name("../../etc/passwd", "kept", "csv") == "etc-passwd-kept.csv"
     assert suggested_name("日本", "all", "jsonl") == "dataset-all.jsonl"
@@ -387,29 +306,3 @@ def test_any_name_reads_back(keys, cut):
         assert [row["sample_key"] for row in found] == [neutralised(key) for key in wanted]
         assert [restored(row["label"]) for row in found] == wanted
         assert not any(is_formula(row["label"]) for row in found)
-
-
-def is_formula(text):
-    """What a spreadsheet would run: a number it only shows."""
-    try:
-        float(text)
-    except ValueError:
-        return text.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    return False
-
-
-@given(st.text() | st.text("'=+-@;\t\r\n1e.a"))
-def test_neutralised_text_only_gains_apostrophes(text):
-    assert neutralised(text).replace("'", "") == text.replace("'", "")
-    assert not is_formula(neutralised(text))
-    assert restored(neutralised(text)) == text
-
-
-@pytest.mark.parametrize("text", ["-1", "+1", "-1.5", "-.5", "+3.", "-1e-3", "0", "a-b", ""])
-def test_numbers_are_no_formulas(text):
-    assert neutralised(text) == text
-
-
-@pytest.mark.parametrize("text", ["-1+cmd|' /C calc'!A0", "-a", "+", "-", "=1", "@x", "-1 ", "-\u0661", "- 1", "-1\n"])
-def test_what_only_begins_like_a_number_is_neutralised(text):
-    assert neutralised(text) == f"'{text}"
