@@ -47,7 +47,9 @@ def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDAr
     if precision not in RANK_TOLERANCE:
         raise ValueError(f"There is no precision {precision!r}. Choose one of {', '.join(RANK_TOLERANCE)}.")
     values = as_array(singular_values)
-    return np.sum(values > RANK_TOLERANCE[precision] * values[..., :1], axis=-1, dtype=np.int64)
+    is_counted = values > RANK_TOLERANCE[precision] * values[..., :1]
+    rank: npt.NDArray[np.int64] = np.sum(is_counted, axis=-1, dtype=np.int64)
+    return rank
 
 
 def measured_rank(singular_values: Any, most: int | None = None, is_coarse: bool = False) -> npt.NDArray[np.int64]:
@@ -112,9 +114,11 @@ def jepa_score(
 
 def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "rank") -> npt.NDArray[np.float64]:
     """Like `jepa_score`, from stored logarithms: [..., K] and [...] -> [...]."""
+    score: npt.NDArray[np.float64]
     logs = as_array(log_values)
     if definition == "paper":
-        return np.sum(np.maximum(logs, np.log(PAPER_CLIP)), axis=-1)
+        score = np.sum(np.maximum(logs, np.log(PAPER_CLIP)), axis=-1)
+        return score
     if definition not in DEFINITIONS:
         raise ValueError(f"Unknown definition {definition!r}; choose one of {', '.join(DEFINITIONS)}.")
     index, ranks = np.arange(logs.shape[-1]), as_array(rank)[..., None]
@@ -123,7 +127,8 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
         counted &= index >= np.ceil(ranks / TAIL_DROPS_ONE_IN)
     if definition == "top":
         counted &= index < TOP_K
-    return np.sum(np.where(counted, logs, 0.0), axis=-1)
+    score = np.sum(np.where(counted, logs, 0.0), axis=-1)
+    return score
 
 
 def _check_spectrum(values: npt.NDArray[np.float64]) -> None:

@@ -1,5 +1,7 @@
 """Compare: two or more backbones side by side on the same dataset."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.ui.app.frame import frame
@@ -27,5 +29,5 @@ with frame("Compare"):
         draw_preparing(score_sets)
         draw_theory_notes(score_sets)
         draw_estimate_notes(score_sets)
-        live(lambda: draw_comparison(dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
+        live(partial(draw_comparison, dataset.dataset_id, chosen, score_sets), dataset.dataset_id)
         show_chosen_sample(clicked)

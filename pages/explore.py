@@ -1,5 +1,7 @@
 """Explore: the extremes of any class under any set of backbones, all classes, search; click for detail."""
 
+from functools import partial
+
 from pages.ui.app.frame import frame
 from pages.ui.app.live import live
 from pages.ui.explore.page import choose_explored, draw_explored
@@ -15,5 +17,5 @@ with frame("Explore"):
         draw_preparing(list(explored.score_sets))
         draw_theory_notes(list(explored.score_sets))
         draw_estimate_notes(list(explored.score_sets))
-        live(lambda: draw_explored(explored), explored.open.dataset_id)
+        live(partial(draw_explored, explored), explored.open.dataset_id)
         show_chosen_sample(explored.open)

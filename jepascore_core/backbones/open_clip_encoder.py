@@ -137,7 +137,7 @@ def _build(model: str, image_size: int | None) -> open_clip.CustomTextCLIP:
 def _settings(model: str, tag: str) -> dict[str, Any]:
     """open_clip's preprocessing of the tag; of the model's first tag if there is none."""
     tags = [tag] if tag else list_pretrained_tags_by_model(model)
-    return merge_preprocess_dict(PreprocessCfg(), get_pretrained_cfg(model, tags[0]) if tags else {})
+    return dict(merge_preprocess_dict(PreprocessCfg(), get_pretrained_cfg(model, tags[0]) if tags else {}))
 
 
 def _preprocessing(settings: Mapping[str, Any], image_size: Any, ref: BackboneRef) -> Preprocessing:

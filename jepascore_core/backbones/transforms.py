@@ -59,8 +59,9 @@ class _ImageTransform:
         image = F.resize(image, [max(height, 1), max(width, 1)], self.interpolation)
         if settings.fit == "pad":
             image = _pad(image, settings)
-        tensor = F.to_tensor(F.center_crop(image, [settings.height, settings.width]))
-        return F.normalize(tensor, list(settings.mean), list(settings.std))
+        pixels: Tensor = F.to_tensor(F.center_crop(image, [settings.height, settings.width]))
+        normalized: Tensor = F.normalize(pixels, list(settings.mean), list(settings.std))
+        return normalized
 
 
 def _crop_size(settings: Preprocessing, height: int, width: int) -> tuple[int, int]:
@@ -100,7 +101,9 @@ def _target(settings: Preprocessing) -> tuple[int, int]:
 def _pad(image: Image.Image, settings: Preprocessing) -> Image.Image:
     down, across = max(settings.height - image.height, 0), max(settings.width - image.width, 0)
     fill = [round(255 * value) for value in settings.mean]
-    return F.pad(image, [across // 2, down // 2, across - across // 2, down - down // 2], fill=fill)
+    margins = [across // 2, down // 2, across - across // 2, down - down // 2]
+    padded: Image.Image = F.pad(image, margins, fill=fill)
+    return padded
 
 
 _SIZES = {"crop": _crop_size, "squash": _squash_size, "pad": _pad_size}

@@ -101,7 +101,7 @@ def has_bytes(kind: pa.DataType) -> bool:
         return has_bytes(kind.value_type)
     if pa.types.is_nested(kind):
         return any(has_bytes(kind.field(number).type) for number in range(kind.num_fields))
-    return (
+    return bool(
         pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
         or pa.types.is_fixed_size_binary(kind)

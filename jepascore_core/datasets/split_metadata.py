@@ -160,7 +160,7 @@ def _tables(folder: str, allowed: Roots, options: SourceOptions) -> list[str]:
 
 
 def _names(path: Path, options: SourceOptions) -> list[str]:
-    return table_beginning(path, options.encoding).table.column_names
+    return list(table_beginning(path, options.encoding).table.column_names)
 
 
 @dataclass(frozen=True, slots=True)

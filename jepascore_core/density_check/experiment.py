@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +88,8 @@ class _OntoSphere(nn.Module):
     """Rows scaled to length sqrt(K): [N, K] -> [N, K]."""
 
     def forward(self, values: Tensor) -> Tensor:
-        return values * (math.sqrt(values.shape[-1]) / values.norm(dim=-1, keepdim=True))
+        scaled: Tensor = values * (math.sqrt(values.shape[-1]) / values.norm(dim=-1, keepdim=True))
+        return scaled
 
 
 class PointEncoder(nn.Module):
@@ -145,7 +147,8 @@ def point_scores(encoder: nn.Module, points: Tensor) -> Tensor:
     With K >= D it is half of log det(J^T J) [D, D], the sum over all D singular values; -inf where the encoder is flat.
     """
     rows = vmap(jacfwd(lambda point: encoder(point[None])[0]))(points).double()  # [N, K, D]
-    return 0.5 * torch.linalg.slogdet(rows.mT @ rows)[1]
+    log_determinants: Tensor = torch.linalg.slogdet(rows.mT @ rows)[1]
+    return 0.5 * log_determinants
 
 
 def cell_key(dimension: int, num_samples: int, recipe: DensityRecipe) -> CellKey:
@@ -266,5 +269,5 @@ def _score_gradient(encoder: PointEncoder, points: Tensor) -> Tensor:
     return torch.autograd.grad(total, inputs)[0]
 
 
-def _rounded(values: Tensor) -> list:
+def _rounded(values: Tensor) -> list[Any]:
     return [[round(item, 2) for item in row] if isinstance(row, list) else round(row, 2) for row in values.tolist()]

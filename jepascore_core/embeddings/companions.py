@@ -204,7 +204,8 @@ def _squared_distance(rows: npt.NDArray[Any], mean: Values, root: Values) -> Val
 
     whitened = solve_triangular(root, (rows.astype(np.float64) - mean).T, lower=True)
     # Single precision keeps what is equal but for rounding noise equal.
-    return np.sum(whitened**2, axis=0).astype(np.float32).astype(np.float64)
+    distances: npt.NDArray[np.float32] = np.sum(whitened**2, axis=0).astype(np.float32)
+    return distances.astype(np.float64)
 
 
 def _check_enough(companion: Companion, num_images: int) -> None:

@@ -137,7 +137,8 @@ def some_embeddings(store: Store, folder: Path, number: int) -> Floats:
         for place, row in enumerate(chosen["row"].to_pylist()):
             file.seek(row * row_bytes)
             found[place] = np.frombuffer(file.read(row_bytes), np.float16)
-    return found.astype(np.float32) * chosen["norm"].to_numpy()[:, None].astype(np.float32)
+    embeddings: Floats = found.astype(np.float32) * chosen["norm"].to_numpy()[:, None].astype(np.float32)
+    return embeddings
 
 
 def nearest_in_file(folder: Path, query: Floats, number: int) -> dict[str, float]:

@@ -33,8 +33,9 @@ def part_of(progress: Progress, first: float, last: float) -> Progress:
 
 def unit(vectors: npt.NDArray[Any]) -> Floats:
     """Rows scaled to length 1, [N, K] -> [N, K] float32; a row of zeros stays."""
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    rows: Floats = np.ascontiguousarray(vectors, np.float32)
+    units: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return units
 
 
 def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0, progress: Progress = unheard) -> Any:

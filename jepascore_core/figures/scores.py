@@ -7,10 +7,11 @@ page needs to find a sample again is in `customdata`, unchanged.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from jepascore_core.curation import ClassBalance
@@ -144,7 +145,7 @@ def _histogram_trace(
 ) -> go.Bar | go.Scatter:
     series = view.series[position]
     counts = np.array(series.counts)
-    heights = {
+    heights: dict[Shape, Callable[[], npt.NDArray[Any]]] = {
         "histogram": lambda: 100 * counts / series.num_scored if share else counts,
         "density": lambda: density(view, series),
         "ecdf": lambda: ecdf(series),

@@ -18,6 +18,9 @@ from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
 from jepascore_core.trust.agreement import CompanionAgreement
 from jepascore_core.trust.gaussianity import Gaussianity
 
+#: Correlation of the score with the true log density, which a heat map shows.
+DensityMeasure = Literal["pearson", "spearman", "within"]
+
 #: From strictly opposite to equal order, with a light middle that numbers can be read on.
 DIVERGING = [[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]]
 #: Log density from low to high: out of the ground, light or dark.
@@ -58,7 +61,7 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
     return figure
 
 
-def density_figure(cells: Sequence[DensityCell], measure: Literal["pearson", "spearman", "within"]) -> go.Figure:
+def density_figure(cells: Sequence[DensityCell], measure: DensityMeasure) -> go.Figure:
     """Heat map of a correlation of the score with the true log density: dimensions up, samples across.
 
     Cells that were not run are empty; those where the score is constant show a dash. Of several recipes the one with

@@ -84,12 +84,12 @@ def _compute_alone(threads_of_others: int) -> None:
 
 def _singular_values_of_one(rows: Tensor) -> Tensor:
     eigenvalues, directions = torch.linalg.eigh(gram_matrix(rows).cpu())
-    values = eigenvalues.clamp(min=0).sqrt()
+    values: Tensor = eigenvalues.clamp(min=0).sqrt()
     num_small = int((values < REFINE_BELOW * values[-1]).sum())
     if num_small:
         projected = _project(directions[:, :num_small].T.to(rows.device), rows)
         values[:num_small] = torch.linalg.eigvalsh(gram_matrix(projected).cpu()).clamp(min=0).sqrt()
-    return values.sort(descending=True).values
+    return torch.sort(values, descending=True).values
 
 
 def _project(directions: Tensor, rows: Tensor) -> Tensor:

@@ -58,12 +58,13 @@ def check_encoder(encoder: nn.Module, images: Tensor) -> None:
 def _encode(encoder: nn.Module, images: Tensor) -> Tensor:
     """The first pass of all: what fails here fails for the size of the images, most of the time."""
     try:
-        return encoder(images)
+        embeddings: Tensor = encoder(images)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         reason = str(error).strip() or type(error).__name__
         raise EncoderError(f"The encoder cannot encode images of {list(images.shape)}: {reason}") from error
+    return embeddings
 
 
 def _differ(first: Tensor, second: Tensor) -> bool:

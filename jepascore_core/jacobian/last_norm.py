@@ -91,7 +91,7 @@ def _keeps_rows(node: Any, before: tuple[int, ...], after: tuple[int, ...]) -> b
     if node.name() in ("SelectBackward0", "SliceBackward0"):
         # Saved as an unsigned number.
         axis = node._saved_dim - 2**64 if node._saved_dim >= 2**63 else node._saved_dim
-        return axis % len(before) != len(before) - 1
+        return bool(axis % len(before) != len(before) - 1)
     return True
 
 

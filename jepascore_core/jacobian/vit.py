@@ -64,7 +64,8 @@ def patch_factor(patch: Tensor) -> Tensor:
     if patch.shape[1] <= patch.shape[0]:
         return patch
     # On the CPU: MPS has no float64.
-    return torch.linalg.qr(patch.cpu().double().T, mode="r").R.T.to(patch)
+    triangle: Tensor = torch.linalg.qr(patch.cpu().double().T, mode="r").R
+    return triangle.T.to(patch)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def sketch_cotangents(probes: int, seed: int, dimension: int) -> Tensor:
     # NumPy's generator is stable across versions and devices; torch's is not.
     normal = np.random.default_rng(seed).standard_normal((min(probes, dimension), dimension))
     basis, triangle = torch.linalg.qr(torch.from_numpy(normal).T)
-    return (basis * triangle.diagonal().sign()).T.contiguous()
+    cotangents: Tensor = (basis * triangle.diagonal().sign()).T.contiguous()
+    return cotangents
 
 
 def nested_singular_values(rows: Tensor, sizes: Sequence[int], cotangents: Tensor | None = None) -> list[Tensor]:

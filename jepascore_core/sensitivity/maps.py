@@ -117,7 +117,8 @@ def over(shown: Pixels, vector: Tensor) -> Pixels:
     amount = np.clip(np.abs(signed) / _strength(signed), 0, 1)[..., None]
     colour = np.where(signed[..., None] > 0, np.array(POSITIVE), np.array(NEGATIVE))
     grey = 0.2 + 0.6 * shown.mean(axis=2, keepdims=True)
-    return grey * (1 - amount) + colour * amount
+    blended: Pixels = grey * (1 - amount) + colour * amount
+    return blended
 
 
 def png(pixels: Pixels) -> bytes:

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -49,7 +49,7 @@ def write_csv(
 
 
 def _cells(column: pa.Array, for_spreadsheets: bool) -> list[object]:
-    cells = column.to_pylist()
+    cells: list[Any] = column.to_pylist()
     if for_spreadsheets and pa.types.is_string(column.type):
         return [None if cell is None else neutralised(cell) for cell in cells]
     return cells

@@ -23,7 +23,8 @@ KNOTS = 17
 def random_directions(dimension: int, count: int, generator: torch.Generator | None = None) -> Tensor:
     """`count` unit vectors drawn uniformly from the sphere in R^dimension: [K, S]."""
     directions = torch.randn(dimension, count, generator=generator)
-    return directions / directions.norm(dim=0, keepdim=True)
+    units: Tensor = directions / directions.norm(dim=0, keepdim=True)
+    return units
 
 
 def epps_pulley(samples: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:

@@ -204,7 +204,8 @@ def _lengths(white: Values) -> Values:
 
 def _density(values: Values, edges: Values) -> Values:
     counts, _ = np.histogram(values, edges)
-    return counts / (len(values) * (edges[1] - edges[0]))
+    density: Values = counts / (len(values) * (edges[1] - edges[0]))
+    return density
 
 
 def _shares(values: Values, edges: Values) -> tuple[float, ...]:

@@ -46,4 +46,4 @@ def _bandwidth(series: HistogramSeries, middles: Floats, counts: Floats) -> floa
     deviation = float(np.sqrt(((middles - mean) ** 2) @ counts / total))
     quartiles = (series.upper_quartile - series.lower_quartile) / NORMAL_IQR
     spread = min(deviation, quartiles) if quartiles > 0 else deviation
-    return 0.9 * spread * total**-0.2
+    return float(0.9 * spread * total**-0.2)

@@ -72,6 +72,10 @@ def test_the_app_is_inside_the_package(wheel: Path) -> None:
     assert packed == {"app.py", ".streamlit/config.toml"} | {name for name in kept if "__pycache__" not in name}
 
 
+def test_the_package_says_that_it_is_typed(wheel: Path) -> None:
+    assert "jepascore_core/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
 def test_the_checkout_cannot_be_imported(installed: Path, tmp_path: Path) -> None:
     origin, strays = run(installed / "python", "-c", PROBE, folder=tmp_path).splitlines()
     assert Path(origin).is_relative_to(installed.parent)

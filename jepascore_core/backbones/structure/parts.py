@@ -92,7 +92,8 @@ def read_activation(module: Any) -> Callable[[Tensor], Tensor]:
     require(full_name(module) in _ACTIVATIONS, f"the activation {type(module).__name__}")
     # In place it would overwrite what its slope is taken of.
     require(not getattr(module, "inplace", False), "an activation that works in place")
-    return module
+    activation: Callable[[Tensor], Tensor] = module
+    return activation
 
 
 def read_layer_scale(module: Any) -> Tensor | None:
@@ -100,7 +101,8 @@ def read_layer_scale(module: Any) -> Tensor | None:
     if isinstance(module, nn.Identity):
         return None
     require(full_name(module) in _LAYER_SCALES, f"{type(module).__name__} in place of LayerScale")
-    return module.gamma
+    factors: Tensor = module.gamma
+    return factors
 
 
 def read_patch(convolution: Any, pads: bool = False) -> Tensor:
@@ -113,7 +115,8 @@ def read_patch(convolution: Any, pads: bool = False) -> Tensor:
         and convolution.padding in ((0, 0), 0, "valid")
     )
     require(is_plain and not pads, "patches that overlap or reach over the border")
-    return convolution.weight.flatten(1)
+    weight: Tensor = convolution.weight
+    return weight.flatten(1)
 
 
 def rank_of(dimension: int, width: int, num_null: int | None, num_pixels: int) -> int | None:

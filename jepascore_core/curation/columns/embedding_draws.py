@@ -111,7 +111,8 @@ def diverse_rows(
         return rows
     path = _diverse_path(store, scores, candidates, n)
     if path.is_file():
-        return pq.read_table(path)["row_id"].to_numpy()
+        chosen: Integers = pq.read_table(path)["row_id"].to_numpy()
+        return chosen
     diverse_seconds(store, scores, len(rows), n)
     dataset = store.catalogue.dataset(scores.dataset_id)
     if dataset.version != candidates.version:

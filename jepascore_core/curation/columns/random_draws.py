@@ -73,12 +73,13 @@ def drawn(lots: pa.Table, alive: Integers, forced: Integers, n: int, *, in_turn:
         rows, codes, lot, is_late = rows[order], codes[order], lot[order], is_late[order]
     is_first = np.diff(codes, prepend=-1) != 0
     turn = np.arange(len(rows)) - np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
+    drawn: Integers = rows
     if not in_turn:
-        return rows[turn < n]
-    if n >= len(rows):
-        return rows
-    when = (turn + is_late * len(rows)) * len(lots) + lot
-    return rows[np.argpartition(when, n)[:n]]
+        drawn = rows[turn < n]
+    elif n < len(rows):
+        when = (turn + is_late * len(rows)) * len(lots) + lot
+        drawn = rows[np.argpartition(when, n)[:n]]
+    return drawn
 
 
 def _at(rows: Integers, n: int) -> Flags:

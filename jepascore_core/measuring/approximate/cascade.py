@@ -55,7 +55,7 @@ def needed_for_cut(lower: Array, upper: Array, known: Mask, below: int) -> Mask:
         return chosen
     lows, highs = np.sort(lower), np.sort(upper)
     is_open = ~known & (lower <= highs[below - 1]) & (upper >= lows[below])
-    certain = is_open & (lower <= lows[below - 1]) & (upper >= highs[below])
+    certain: Mask = is_open & (lower <= lows[below - 1]) & (upper >= highs[below])
     if certain.any() or not is_open.any():
         return certain
     positions = np.flatnonzero(is_open)

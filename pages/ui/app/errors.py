@@ -28,7 +28,7 @@ def show_error(error: Exception) -> bool:
     return isinstance(error, JepaScoreError)
 
 
-def do_asked(form: str, asked: Hashable, do: Callable[[], None] | None) -> None:
+def do_asked(form: str, asked: Hashable, do: Callable[[], object] | None) -> None:
     """Do what a button of a form was pressed for, if it was, and show why that cannot be done.
 
     The page runs again whenever work elsewhere begins or ends, so the error stays as long as the form has the same

@@ -10,6 +10,7 @@ from jepascore_core.exporters import cancel_export, repeat_export
 from jepascore_core.views.progress import Progress, export_progress
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
+from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.task_card import task_card
 
 POLL_SECONDS = 1.0
@@ -63,7 +64,8 @@ def _draw_actions(item: Progress) -> None:
         return
     if item.state != "finished":
         st.button(
-            "Try again", key=f"again-{key}", on_click=repeat_export, args=arguments, icon=":material/replay:"
+            "Try again", key=f"again-{key}", on_click=discard_result(repeat_export), args=arguments,
+            icon=":material/replay:",
         )  # fmt: skip
     st.button("Forget", key=f"forget-{key}", on_click=store().catalogue.remove_export, args=(item.identifier,),
               help="Takes it off this list; what was written stays.")  # fmt: skip

@@ -27,6 +27,7 @@ from pages.ui.app.errors import show_error
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate.rule_bar import set_curation
+from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.precompute import is_ready
 
 _MESSAGE = "recipe-message"
@@ -76,7 +77,12 @@ def _draw_one(saved: SavedRecipe) -> None:
         st.code(to_text(saved.recipe.curation) or "all", language=None, wrap_lines=True)
         with st.container(horizontal=True):
             st.button("Open", key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))
-            st.button("Duplicate", key=f"copy-{saved.recipe_id}", on_click=duplicate_recipe, args=(store(), saved))
+            st.button(
+                "Duplicate",
+                key=f"copy-{saved.recipe_id}",
+                on_click=discard_result(duplicate_recipe),
+                args=(store(), saved),
+            )
             st.download_button(
                 "YAML", to_yaml(saved.recipe), f"{saved.name}.yaml", "application/yaml",
                 key=f"yaml-{saved.recipe_id}", on_click="ignore",

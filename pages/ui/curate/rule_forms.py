@@ -75,12 +75,18 @@ def draw_adders(scores: ScoreSet, curation: Curation) -> None:
 def _adder(title: str, form: Callable[[ScoreSet], Chip | None], scores: ScoreSet, curation: Curation) -> None:
     try:
         chip = form(scores)
-        place = _place(title, curation) if chip is not None and not isinstance(chip, OnePer | Budget) else None
-        added = curation if chip is None else curation.plus(chip) if place is None else curation.either(place, chip)
+        added = curation if chip is None else _with(curation, chip, title)
     except RuleError as error:
         st.warning(plain(str(error)))
         return
     st.button("Add", key=f"add-{title}", type="primary", on_click=set_curation, args=(added,), disabled=chip is None)
+
+
+def _with(curation: Curation, chip: Chip, title: str) -> Curation:
+    if isinstance(chip, OnePer | Budget):
+        return curation.plus(chip)
+    place = _place(title, curation)
+    return curation.plus(chip) if place is None else curation.either(place, chip)
 
 
 def _place(title: str, curation: Curation) -> int | None:

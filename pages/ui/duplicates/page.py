@@ -13,6 +13,7 @@ from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app import state
 from pages.ui.app.store import store
+from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.deck import decision_bar
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.precompute import prepared
@@ -79,7 +80,7 @@ def _left_out_text(scores: ScoreSet) -> str:
 
 def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:
     st.button(
-        "Accept all", type="primary", icon=":material/done_all:", on_click=accept_all,
+        "Accept all", type="primary", icon=":material/done_all:", on_click=discard_result(accept_all),
         args=(store(), scores, radius, keep, who),
         help="In every group that nobody decided about, keep the proposed one and drop the others.",
     )  # fmt: skip

@@ -193,4 +193,5 @@ def _box(summary: ClassSummary, span: ScoreSpan) -> Box | None:
         f"Least likely {score_text(low)}, middle half {score_text(lower)} to {score_text(upper)}, "
         f"median {score_text(median)}, most likely {score_text(high)} nats"
     )
-    return Box(*(span.percent(value) for value in known), text)
+    at = span.percent
+    return Box(at(low), at(lower), at(median), at(upper), at(high), text)

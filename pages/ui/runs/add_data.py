@@ -8,6 +8,7 @@ from typing import IO
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from jepascore_core.datasets.layout import FOLDER_MEANINGS
 from jepascore_core.datasets.sources import KINDS, SourceOptions
@@ -90,7 +91,7 @@ def _draw_path(number: int) -> str:
     ).strip()
 
 
-def _draw_upload(number: int) -> IO[bytes] | None:
+def _draw_upload(number: int) -> UploadedFile | None:
     return st.file_uploader("Zip with images", type="zip", key=f"add-zip-{number}")
 
 
@@ -108,10 +109,10 @@ def _draw_options(number: int) -> SourceOptions:
         kind = st.selectbox(
             "Kind", [None, *KINDS], format_func=lambda item: item or "auto-detect", key=f"add-kind-{number}"
         )
-        columns = [
+        path, label, split = (
             st.text_input(f"{what} column", key=f"add-{what.lower()}-column-{number}").strip() or None
             for what in ("Path", "Label", "Split")
-        ]
+        )
         root = st.text_input(
             "Root of relative paths",
             help="Also allows a table to list images below this folder.",
@@ -123,7 +124,7 @@ def _draw_options(number: int) -> SourceOptions:
         )  # fmt: skip
         table = st.text_input("Table of the folder", key=f"add-table-{number}").strip()
         encoding = st.text_input("Encoding", placeholder="auto-detect", key=f"add-encoding-{number}").strip()
-    return SourceOptions(kind, *columns, root or None, folders, encoding or None, table or None)
+    return SourceOptions(kind, path, label, split, root or None, folders, encoding or None, table or None)
 
 
 def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> None:

@@ -70,6 +70,8 @@ def _report(
 ) -> ReadingReport:
     """The report, made once for the same source and options until Check is pressed again."""
     key = f"{state.REPORT}-{which}"
+    known: Hashable
+    report: ReadingReport | None
     known, report = st.session_state.get(key, (None, None))
     if known != asked or report is None:
         if upload is None:

@@ -93,7 +93,7 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
     except JepaScoreError as error:
         show_error(error)
         return [], how
-    settings = {
+    settings: dict[str, Any] = {
         "checkpoint": checkpoint.strip() or None,
         "pooling": None if pooling == OWN else pooling,
         "image_size": image_size,

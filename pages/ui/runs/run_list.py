@@ -21,6 +21,7 @@ from pages.ui.app import state
 from pages.ui.app.errors import do_asked, errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.choose_scores import describe_dataset
 from pages.ui.widgets.failures import draw_unmeasured, draw_unreadable
 from pages.ui.widgets.task_card import task_card
@@ -143,7 +144,7 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
     st.button(
         "Look for changes" if is_ready else "Resume",
         key=f"index-{dataset_id}",
-        on_click=resume_dataset,
+        on_click=discard_result(resume_dataset),
         args=arguments,
         icon=":material/sync:",
         help=plain(f"Reads only what is new or changed. Last time: {item.message}") if is_ready else None,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.density_check.results import DensityGrid, load_grid, load_langevin
-from jepascore_core.figures.trust import density_figure, langevin_figure
+from jepascore_core.figures.trust import DensityMeasure, density_figure, langevin_figure
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.url_widgets import pick_one
 
-MEASURES = {"pearson": "Pearson", "spearman": "Spearman", "within": "Within a component"}
+MEASURES: dict[DensityMeasure, str] = {"pearson": "Pearson", "spearman": "Spearman", "within": "Within a component"}
 
 
 def draw_density_check() -> None:
@@ -30,8 +30,7 @@ def draw_density_check() -> None:
 
 
 def _draw_grid(grid: DensityGrid) -> None:
-    picked = pick_one("Correlation", state.CORRELATION, MEASURES, segments=True)
-    measure = "spearman" if picked == "spearman" else "within" if picked == "within" else "pearson"
+    measure = pick_one("Correlation", state.CORRELATION, MEASURES, segments=True) or "pearson"
     trained, control = grid.of(control=False), grid.of(control=True)
     left, right = st.columns(2, gap="large")
     with left:

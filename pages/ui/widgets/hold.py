@@ -10,7 +10,7 @@ drawn under a key is kept beside it, and a value is assigned whenever that was a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 import streamlit as st
 
@@ -54,7 +54,7 @@ def range_to_url(name: str, page: str | None, resets: Sequence[str], whole: tupl
         _write(name, None if (first, last) == whole else f"{first:.6g}:{last:.6g}", resets)
 
 
-def _write(name: str, value: object, resets: Sequence[str]) -> None:
+def _write(name: str, value: str | float | Iterable[str] | None, resets: Sequence[str]) -> None:
     state.write(name, value)
     for other in resets:
         state.write(other, None)

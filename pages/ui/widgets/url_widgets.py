@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from pages.ui.app import state
 from pages.ui.widgets.hold import hold, hold_key, range_to_url, to_url
@@ -37,7 +38,7 @@ def pick_one(
     if not options:
         return None
     known = tuple(options)
-    value = state.read_choice(name, known, default if default in options else known[0])
+    value = state.read_choice(name, known, default if default is not None and default in options else known[0])
     key = hold(name, value, label, segments, options[value])
     shown, changed = options.__getitem__, _changed(name, resets, known)
     if segments:
@@ -185,7 +186,7 @@ def pick_open(label: str, name: str, icon: str) -> DeltaGenerator | None:
     return box if box.open else None
 
 
-def pick_expander(label: str, name: str, icon: str | None = None) -> DeltaGenerator:
+def pick_expander(label: str, name: str, icon: str | None = None) -> ExpanderContainer:
     """A part of the page that is there while it is closed, too."""
     key = hold_key(name, name in state.read_ids(state.OPENED), label, icon)
     return st.expander(label, key=key, icon=icon, on_change=_opened_to_url, args=(name, state.shown_page()))
