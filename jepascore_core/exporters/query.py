@@ -83,7 +83,7 @@ class ExportQuery:
     def _all_keys(self) -> list[str]:
         """Sample keys of all images, also of those that could not be read."""
         readable = self._store.query(f"SELECT sample_key FROM {self._evaluation.base}")["sample_key"].to_pylist()
-        return readable + read_failures(self._store.index_folder(self._dataset))["sample_key"].to_pylist()
+        return [*readable, *read_failures(self._store.index_folder(self._dataset))["sample_key"].to_pylist()]
 
     @cached_property
     def _labels(self) -> tuple[str, ...]:
