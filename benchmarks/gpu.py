@@ -36,11 +36,13 @@ from jepascore_core.errors import JepaScoreError, RunCancelled  # noqa: E402
 from jepascore_core.jacobian.kernel_choice import fused_candidates  # noqa: E402
 from jepascore_core.jacobian.structured import StructuredEngine  # noqa: E402
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS  # noqa: E402
-from jepascore_core.measuring import pipeline  # noqa: E402
+from jepascore_core.measuring import batch_runner  # noqa: E402
+from jepascore_core.measuring.batching import first_plan  # noqa: E402
 from jepascore_core.measuring.estimators import build_engine, finish, measure_with, run_backward  # noqa: E402
 from jepascore_core.measuring.loading import PendingImage  # noqa: E402
-from jepascore_core.measuring.pipeline import Progress, first_plan, measure_pending  # noqa: E402
+from jepascore_core.measuring.pipeline import measure_pending  # noqa: E402
 from jepascore_core.measuring.specs import resolve_spec  # noqa: E402
+from jepascore_core.measuring.task import Callbacks, MeasureProgress, MeasureTask  # noqa: E402
 from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 from jepascore_core.storage.store import Store  # noqa: E402
 
@@ -101,13 +103,13 @@ def rate_of_a_run(
         if time.perf_counter() - started > budget:
             raise RunCancelled
 
-    def note(progress: Progress, _: object) -> None:
+    def note(progress: MeasureProgress, _: object) -> None:
         seen.append((time.perf_counter(), progress.num_measured))
 
     with tempfile.TemporaryDirectory() as home:
         try:
             pending = itertools.cycle(files)
-            measure_pending(Store(Path(home)), backbone, spec, pending, on_progress=note, check=stop, engine=engine)
+            measure_pending(MeasureTask(Store(Path(home)), backbone, spec, Callbacks(note, stop), engine), pending)
         except RunCancelled:
             pass
     steady = [each for each in seen if each[0] > started + budget / 3]
@@ -209,10 +211,10 @@ def show_overlap(name: str, probes: int, device: torch.device, budget: float, fi
         backbone, spec = backbone_of(name, device), resolve_spec(kind, "bfloat16", number)
         engine, rates = engine_of(backbone, spec), []
         for is_overlapping in (False, True):
-            pipeline.is_overlapping = lambda _, answer=is_overlapping: answer
+            batch_runner.is_overlapping = lambda _, answer=is_overlapping: answer
             rates.append(rate_of_a_run(backbone, engine, spec, files, budget))
         rows.append((kind, *(f"{rate:.2f}" for rate in rates), f"{rates[1] / rates[0]:.2f}x"))
-    pipeline.is_overlapping = lambda _: device.type == "cuda"
+    batch_runner.is_overlapping = lambda _: device.type == "cuda"
     show(f"{name}: images/s", ("estimator", "in turns", "overlapping", "gain"), rows)
 
 

@@ -12,6 +12,7 @@ import argparse
 import resource
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from common import as_the_worker_runs, counted_operations, machine, seconds, show
@@ -27,7 +28,8 @@ import jepascore_core as js  # noqa: E402
 from jepascore_core.datasets.content import content_id  # noqa: E402
 from jepascore_core.measuring.estimators import build_engine, measure_with  # noqa: E402
 from jepascore_core.measuring.loading import PendingImage  # noqa: E402
-from jepascore_core.measuring.pipeline import Progress, measure_pending  # noqa: E402
+from jepascore_core.measuring.pipeline import measure_pending  # noqa: E402
+from jepascore_core.measuring.task import Callbacks, MeasureProgress, MeasureTask  # noqa: E402
 from jepascore_core.records.datasets import SampleFailure  # noqa: E402
 from jepascore_core.records.measurements import MeasurementSpec  # noqa: E402
 from jepascore_core.storage.store import Store  # noqa: E402
@@ -75,7 +77,7 @@ def memory_along_a_run(samples: int) -> None:
         marks = iter(range(samples // 10, samples + 1, max(1, samples // 10)))
         upcoming = next(marks)
 
-        def on_progress(progress: Progress, _: list[SampleFailure]) -> None:
+        def on_progress(progress: MeasureProgress, _: Sequence[SampleFailure]) -> None:
             nonlocal upcoming
             while upcoming is not None and progress.num_measured >= upcoming:
                 pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -84,9 +86,8 @@ def memory_along_a_run(samples: int) -> None:
                 rows.append((f"{upcoming:,}", f"{elapsed:.0f}", f"{upcoming / elapsed:.0f}", pages >> 8, peak))
                 upcoming = next(marks, None)
 
-        measure_pending(
-            Store(root / "home"), backbone, MeasurementSpec(), pending, on_progress=on_progress, check=lambda: None
-        )
+        task = MeasureTask(Store(root / "home"), backbone, MeasurementSpec(), Callbacks(on_progress))
+        measure_pending(task, pending)
     columns = ("images", "seconds", "images/s", "memory, MB", "peak, MB")
     show(f"The pipeline on {samples:,} images, bundled encoder, K = {backbone.info.dimension}", columns, rows)
 

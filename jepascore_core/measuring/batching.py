@@ -1,11 +1,21 @@
-"""How many images and cotangents at once: found by trying, halved when memory runs out."""
+"""How many images and cotangents at once: found by trying, within the memory of the device, halved when it runs out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
+
+from jepascore_core.backbones.backbone import Backbone
+from jepascore_core.jacobian.engine import Engine
+
 #: A larger batch must be faster per image by this factor to be worth its memory.
 WORTHWHILE = 0.95
+
+#: Share of a device's free memory that the Jacobians of one batch may take; those that wait for their spectra may take
+#: as much again, and the passes need the rest.
+JACOBIAN_SHARE = 0.2
+CPU_JACOBIAN_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -49,3 +59,35 @@ def plan_batches(dimension: int, num_pixels: int, chunk: int, memory: int, large
 def images_that_fit(dimension: int, num_pixels: int, memory: int) -> int:
     """How many images' Jacobians of [dimension, num_pixels] float32 values `memory` bytes hold."""
     return memory // (4 * dimension * num_pixels)
+
+
+def most_images(backbone: Backbone) -> int:
+    """How many images' Jacobians the memory of the backbone's device holds."""
+    return images_that_fit(backbone.info.dimension, _num_pixels(backbone), jacobian_bytes(backbone.device))
+
+
+def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
+    """Make the batch plan to start with, from the memory of the backbone's device."""
+    num_pixels, chunk = _num_pixels(backbone), engine.default_chunk()
+    memory = jacobian_bytes(backbone.device)
+    if backbone.device.type != "cuda":
+        return plan_batches(backbone.info.dimension, num_pixels, chunk, memory)
+    return gpu_plan(backbone.info.dimension, num_pixels, chunk, memory)
+
+
+def gpu_plan(dimension: int, num_pixels: int, chunk: int, memory: int) -> BatchPlan:
+    """Make the plan to start with on a GPU where Jacobians may take `memory` bytes."""
+    # The chunk is what the memory holds of a single image: several images share it.
+    return plan_batches(dimension, num_pixels, chunk, memory, max(1, chunk // max(1, dimension)))
+
+
+def jacobian_bytes(device: torch.device) -> int:
+    """Return the memory that the Jacobians of one batch may take."""
+    if device.type != "cuda":
+        return CPU_JACOBIAN_BYTES
+    return int(JACOBIAN_SHARE * torch.cuda.mem_get_info(device)[0])
+
+
+def _num_pixels(backbone: Backbone) -> int:
+    preprocessing = backbone.info.preprocessing
+    return preprocessing.channels * preprocessing.height * preprocessing.width

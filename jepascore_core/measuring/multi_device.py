@@ -1,7 +1,7 @@
-"""Several devices of one machine: a process each; who has finished a block of images takes the next one.
+"""Several devices of one machine: a process each, which takes the next block of images when it has finished one.
 
-Every process writes shards of its own. The caller gets one progress, one way to stop, and the same promises as from
-`measure_pending`: what is finished is kept, and what a process that died has left is measured all the same.
+Every process writes shards of its own. The caller gets one progress, one way to stop, and the same guarantees as from
+`measure_pending`: what is finished is kept, and what a process that died has left is measured in this one.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 
-from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.errors import JepaScoreError, RunCancelled
-from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.loading import PendingImage
-from jepascore_core.measuring.pipeline import Progress, measure_pending
+from jepascore_core.measuring.pipeline import measure_pending
+from jepascore_core.measuring.task import Callbacks, Measure, MeasureProgress, MeasureTask, ProgressListener
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
@@ -34,214 +33,209 @@ if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
 
-logger = logging.getLogger("jepascore.fleet")
+logger = logging.getLogger("jepascore.multi_device")
 
 #: Images that a process takes at a time.
 BLOCK_IMAGES = 32
 
-#: Seconds between looks whether the run was cancelled.
-LOOK_SECONDS = 0.2
-
-
-class Measure(Protocol):
-    """`measure_pending`, or the same on several devices."""
-
-    def __call__(
-        self,
-        store: Store,
-        backbone: Backbone,
-        spec: MeasurementSpec,
-        pending: Sequence[PendingImage],
-        *,
-        on_progress: Callable[[Progress, list[SampleFailure]], None],
-        check: Callable[[], None],
-        engine: Engine | None = None,
-        nested: MeasurementSpec | None = None,
-        on_shard: Callable[[list[Measurement]], None] | None = None,
-    ) -> Progress:
-        """As `measure_pending`."""
-        ...
+#: Seconds between checks whether the run was cancelled.
+CHECK_SECONDS = 0.2
 
 
 def measure_on(ref: BackboneRef, devices: Sequence[torch.device]) -> Measure:
-    """How to measure on these devices; on one of them it happens in this process."""
+    """Choose how to measure on these devices; on one of them it happens in this process."""
     return measure_pending if len(devices) == 1 else partial(_measure_on_several, ref, _named(devices))
 
 
 def _named(devices: Sequence[torch.device]) -> tuple[str, ...]:
-    """A name for each process, also of those that share a device: cpu#0, cpu#1."""
+    """Name each process, also those that share a device: cpu#0, cpu#1."""
     return tuple(f"{device}#{number}" for number, device in enumerate(devices))
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What the processes are to do."""
+class _WorkerConfig:
+    """What every process is to do."""
 
     home: Path
     ref: BackboneRef
     spec: MeasurementSpec
     nested: MeasurementSpec | None
     pending: tuple[PendingImage, ...]
-    wants_rows: bool
+    sends_rows: bool
     num_threads: int
     parent: int
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What a process tells: its progress with new failures, rows that it has stored, or what ended it."""
+class _Message:
+    """What a process sends: its progress with new failures, rows that it has stored, or the error that ended it."""
 
-    progress: Progress | None = None
+    progress: MeasureProgress | None = None
     failures: tuple[SampleFailure, ...] = ()
     rows: tuple[Measurement, ...] = ()
     error: str = ""
 
 
 def _measure_on_several(
-    ref: BackboneRef,
-    devices: tuple[str, ...],
-    store: Store,
-    backbone: Backbone,
-    spec: MeasurementSpec,
-    pending: Sequence[PendingImage],
-    *,
-    on_progress: Callable[[Progress, list[SampleFailure]], None],
-    check: Callable[[], None],
-    engine: Engine | None = None,
-    nested: MeasurementSpec | None = None,
-    on_shard: Callable[[list[Measurement]], None] | None = None,
-) -> Progress:
+    ref: BackboneRef, devices: tuple[str, ...], task: MeasureTask, pending: Sequence[PendingImage]
+) -> MeasureProgress:
     """`measure_pending` by a process for each device."""
-    here = partial(measure_pending, store, backbone, spec, check=check, engine=engine, nested=nested, on_shard=on_shard)
     if len(pending) <= BLOCK_IMAGES:
-        return here(pending, on_progress=on_progress)
+        return measure_pending(task, pending)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
-    order = _Order(store.home, ref, spec, nested, tuple(pending), on_shard is not None, threads, os.getpid())
-    ledger = _Ledger(on_progress, on_shard)
+    sends_rows = task.on_shard is not None
+    config = _WorkerConfig(
+        task.store.home, ref, task.spec, task.nested, tuple(pending), sends_rows, threads, os.getpid()
+    )
+    aggregator = _Aggregator(task)
     context = multiprocessing.get_context("spawn")
     stop, next_block = context.Event(), context.Value("q", 0)
-    lines: dict[Connection, str] = {}
+    connections: dict[Connection, str] = {}
     processes = []
     for device in devices:
         receiver, sender = context.Pipe(duplex=False)
-        arguments = (order, device, sender, stop, next_block)
+        arguments = (config, device, sender, stop, next_block)
         process = context.Process(target=_work, args=arguments, name=f"measure-{device}", daemon=True)
         process.start()
         processes.append(process)
-        # The copy in this process: without it the line ends when its process does.
+        # The copy in this process: without it the connection ends when its process does.
         sender.close()
-        lines[receiver] = device
+        connections[receiver] = device
     try:
-        for line, told in _listen(lines):
-            # Before anything is raised: what was told is told once.
-            if told is not None:
-                ledger.enter(lines[line], told)
-            check()
-            if ledger.error:
-                raise JepaScoreError(ledger.error)
+        for connection, message in _receive(connections):
+            # Before anything is raised: a message comes once.
+            if message is not None:
+                aggregator.record(connections[connection], message)
+            task.listener.check()
+            if aggregator.error:
+                raise JepaScoreError(aggregator.error)
     finally:
         stop.set()
-        for line, told in _listen(lines):
-            if told is not None:
-                ledger.enter(lines[line], told)
+        for connection, message in _receive(connections):
+            if message is not None:
+                aggregator.record(connections[connection], message)
         for process in processes:
             process.join()
     if all(process.exitcode == 0 for process in processes):
-        return ledger.progress
-    shards = store.shards_sql(backbone.info.backbone_id, spec.spec_id)
-    known = set(store.query(f"SELECT content_id FROM ({shards})")["content_id"].to_pylist()) | ledger.failed_ids
+        return aggregator.progress
+    return _measure_rest(task, pending, aggregator)
+
+
+def _measure_rest(task: MeasureTask, pending: Sequence[PendingImage], aggregator: _Aggregator) -> MeasureProgress:
+    """Measure in this process what no shard has after another one died."""
+    shards = task.store.shards_sql(task.backbone.info.backbone_id, task.spec.spec_id)
+    known = set(task.store.query(f"SELECT content_id FROM ({shards})")["content_id"].to_pylist())
+    known |= aggregator.failed_ids
     left = [image for image in pending if image.content_id not in known]
     logger.warning("a process died; the %d images that it has left are measured by this one", len(left))
-    ledger.settle(len(pending) - len(left) - len(ledger.failed_ids))
-    here(left, on_progress=lambda progress, failures: ledger.enter("here", _Told(progress, tuple(failures))))
-    return ledger.progress
+    aggregator.reset(len(pending) - len(left) - len(aggregator.failed_ids))
+
+    def on_progress(progress: MeasureProgress, failures: Sequence[SampleFailure]) -> None:
+        aggregator.record("this process", _Message(progress, tuple(failures)))
+
+    measure_pending(replace(task, listener=Callbacks(on_progress, task.listener.check)), left)
+    return aggregator.progress
 
 
-def _listen(lines: dict[Connection, str]) -> Iterator[tuple[Connection, _Told | None]]:
-    """What comes in until every line has ended; None now and then, for somebody to look around."""
-    open_lines = [line for line in lines if not line.closed]
-    while open_lines:
-        ready = wait(open_lines, LOOK_SECONDS)
+def _receive(connections: dict[Connection, str]) -> Iterator[tuple[Connection, _Message | None]]:
+    """Yield messages until every connection has ended; None now and then, so that the caller can check."""
+    open_connections = [connection for connection in connections if not connection.closed]
+    while open_connections:
+        ready = wait(open_connections, CHECK_SECONDS)
         if not ready:
-            yield open_lines[0], None
-        for line in ready:
-            assert isinstance(line, Connection)
+            yield open_connections[0], None
+        for connection in ready:
+            assert isinstance(connection, Connection)
             try:
-                yield line, line.recv()
+                yield connection, connection.recv()
             except (EOFError, OSError):
-                line.close()
-                open_lines.remove(line)
+                connection.close()
+                open_connections.remove(connection)
 
 
-class _Ledger:
+class _Aggregator:
     """The counts of all processes, as one progress."""
 
-    def __init__(
-        self,
-        on_progress: Callable[[Progress, list[SampleFailure]], None],
-        on_shard: Callable[[list[Measurement]], None] | None,
-    ) -> None:
-        self._on_progress, self._on_shard = on_progress, on_shard
-        self._latest: dict[str, Progress] = {}
+    def __init__(self, task: MeasureTask) -> None:
+        self._listener, self._on_shard = task.listener, task.on_shard
+        self._latest: dict[str, MeasureProgress] = {}
         self.failed_ids: set[str | None] = set()
         self.error = ""
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> MeasureProgress:
         """Sum over the processes."""
-        found = self._latest.values()
-        rates = [each.rate for each in found if each.rate is not None]
-        measured, failed = sum(each.num_measured for each in found), sum(each.num_failed for each in found)
-        return Progress(measured, failed, sum(rates) if rates else None)
+        latest = self._latest.values()
+        rates = [each.rate for each in latest if each.rate is not None]
+        measured, failed = sum(each.num_measured for each in latest), sum(each.num_failed for each in latest)
+        return MeasureProgress(measured, failed, sum(rates) if rates else None)
 
-    def enter(self, who: str, told: _Told) -> None:
-        """Take in what a process tells."""
-        self.error = self.error or told.error
-        if told.rows and self._on_shard is not None:
-            self._on_shard(list(told.rows))
-        if told.progress is not None:
-            self._latest[who] = told.progress
-            self.failed_ids |= {failure.content_id for failure in told.failures}
-            self._on_progress(self.progress, list(told.failures))
+    def record(self, process: str, message: _Message) -> None:
+        """Take in what a process sends, and pass it on."""
+        self.error = self.error or message.error
+        if message.rows and self._on_shard is not None:
+            self._on_shard(list(message.rows))
+        if message.progress is not None:
+            self._latest[process] = message.progress
+            self.failed_ids |= {failure.content_id for failure in message.failures}
+            self._listener.on_progress(self.progress, message.failures)
 
-    def settle(self, num_measured: int) -> None:
-        """Forget what was only told: so many were stored before all processes had ended."""
-        self._latest = {"before": Progress(num_measured, len(self.failed_ids), None)}
+    def reset(self, num_measured: int) -> None:
+        """Replace the counts that the processes sent by what they stored."""
+        self._latest = {"stored": MeasureProgress(num_measured, len(self.failed_ids), None)}
+
+
+@dataclass(frozen=True)
+class _Sender(ProgressListener):  # pragma: no cover - runs in a process of its own
+    """Sends progress to the process that started this one, which says when to stop."""
+
+    connection: Connection
+    stop: Event
+    parent: int
+
+    def check(self) -> None:
+        """Stop when told to, or when the parent process is gone."""
+        if self.stop.is_set() or os.getppid() != self.parent:
+            raise RunCancelled
+
+    def on_progress(self, progress: MeasureProgress, failures: Sequence[SampleFailure]) -> None:
+        """Send counts and failures."""
+        self.connection.send(_Message(progress, tuple(failures)))
+
+    def on_shard(self, rows: list[Measurement]) -> None:
+        """Send the rows of a shard."""
+        self.connection.send(_Message(rows=tuple(rows)))
 
 
 def _work(
-    order: _Order, device: str, line: Connection, stop: Event, next_block: Synchronized[int]
+    config: _WorkerConfig, device: str, connection: Connection, stop: Event, next_block: Synchronized[int]
 ) -> None:  # pragma: no cover - runs in a process of its own
-    """The life of a process: load the backbone, measure block after block, tell."""
-
-    def check() -> None:
-        if stop.is_set() or os.getppid() != order.parent:
-            raise RunCancelled
+    """Load the backbone and measure block after block, until none is left or the parent process says stop."""
 
     def blocks() -> Iterator[PendingImage]:
         while True:
             with next_block.get_lock():
                 start = next_block.value
                 next_block.value += BLOCK_IMAGES
-            if start >= len(order.pending):
+            if start >= len(config.pending):
                 return
-            yield from order.pending[start : start + BLOCK_IMAGES]
+            yield from config.pending[start : start + BLOCK_IMAGES]
 
     # Ctrl-C goes to the whole group of processes: the one that started this says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(order.num_threads)
+    torch.set_num_threads(config.num_threads)
+    sender = _Sender(connection, stop, config.parent)
     try:
-        measure_pending(
-            Store(order.home),
-            load_ref(order.ref, device.partition("#")[0]),
-            order.spec,
-            blocks(),
-            on_progress=lambda progress, failures: line.send(_Told(progress, tuple(failures))),
-            check=check,
-            nested=order.nested,
-            on_shard=(lambda rows: line.send(_Told(rows=tuple(rows)))) if order.wants_rows else None,
+        task = MeasureTask(
+            Store(config.home),
+            load_ref(config.ref, device.partition("#")[0]),
+            config.spec,
+            sender,
+            nested=config.nested,
+            on_shard=sender.on_shard if config.sends_rows else None,
         )
+        measure_pending(task, blocks())
     except (RunCancelled, BrokenPipeError):
         pass
     except JepaScoreError as error:
-        line.send(_Told(error=f"{device}: {error}"))
+        connection.send(_Message(error=f"{device}: {error}"))

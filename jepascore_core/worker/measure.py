@@ -1,4 +1,4 @@
-"""The substance of the worker's three kinds of work. Each returns a sentence for people, or raises."""
+"""Do a run: settle what is open, measure what no shard has. Returns a sentence for people, or raises."""
 
 from __future__ import annotations
 
@@ -18,23 +18,20 @@ from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.approximate.run import run_approximation
 from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.measuring.loading import PendingImage, load_image
-from jepascore_core.measuring.multi_device import Measure, measure_on
+from jepascore_core.measuring.multi_device import measure_on
 from jepascore_core.measuring.precision import (
     TRIAL_IMAGES,
     choose_precision,
     keep_precision,
     known_precision,
 )
+from jepascore_core.measuring.progress import RunProgress, Stage
 from jepascore_core.measuring.specs import check_probes
-from jepascore_core.measuring.tally import Tally
-from jepascore_core.records.datasets import DatasetRecord, DatasetState, SampleFailure
+from jepascore_core.measuring.task import Measure, MeasureTask
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import Run
-from jepascore_core.storage.rereads import mark_failures
 from jepascore_core.storage.store import Store
-
-#: Counters are written at most this often, in seconds.
-REPORT_SECONDS = 0.3
 
 
 def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
@@ -53,14 +50,15 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
     check()
     catalogue.update_run(run.run_id, backbone_id=backbone_id)
     spec = _settle_precision(store, run, backbone, dataset, check) if run.is_precision_open else run.spec
-    tally = _tally(store, run, check, measure_on(run.backbone, devices))
+    progress = RunProgress(catalogue, run, check)
+    task, measure_images = MeasureTask(store, backbone, spec, progress), measure_on(run.backbone, devices)
     if run.plan is not None:
-        message = run_approximation(store, backbone, dataset, spec, run.plan, tally)
+        message = run_approximation(task, measure_images, progress, dataset, run.plan)
     else:
-        message = _measure_all(store, backbone, dataset, spec, tally, devices)
-    if tally.failed == tally.total and tally.total:
+        message = _measure_all(task, measure_images, progress, dataset, devices)
+    if progress.failed == progress.total and progress.total:
         raise JepaScoreError(
-            f"None of the {tally.total} images could be measured. The list of failures says why for each."
+            f"None of the {progress.total} images could be measured. The list of failures says why for each."
         )
     return message
 
@@ -96,49 +94,11 @@ def _settled_precision(
     return precision
 
 
-def _tally(store: Store, run: Run, check: Callable[[], None], measure: Measure) -> Tally:
-    """Counts that are kept in the catalogue, at most every `REPORT_SECONDS` unless urgent."""
-    catalogue, run_id = store.catalogue, run.run_id
-    reported, reused = time.monotonic(), None
-
-    def write(tally: Tally, message: str, rate: float | None, is_urgent: bool) -> None:
-        nonlocal reported, reused
-        if not is_urgent and time.monotonic() - reported < REPORT_SECONDS:
-            return
-        reported = time.monotonic()
-        # What is measured before the first report was there before the run.
-        reused = tally.measured if reused is None else reused
-        catalogue.update_run(
-            run_id,
-            num_total=tally.total,
-            num_measured=tally.measured,
-            num_failed=tally.failed,
-            num_reused=reused,
-            rate=rate,
-            message=message,
-        )
-
-    def keep_failures(failures: list[SampleFailure]) -> None:
-        catalogue.add_run_failures(run_id, failures)
-        mark_failures(catalogue, run.dataset_id, failures)
-
-    return Tally(
-        check,
-        write,
-        keep_failures=keep_failures,
-        failed_ids=[failure.content_id or "" for failure in catalogue.run_failures(run_id)],
-        report=run.report,
-        keep_report=lambda report: catalogue.update_run(run_id, report=report.to_dict()),
-        measure=measure,
-    )
-
-
 def _measure_all(
-    store: Store,
-    backbone: Backbone,
+    task: MeasureTask,
+    measure_images: Measure,
+    progress: RunProgress,
     dataset: DatasetRecord,
-    spec: MeasurementSpec,
-    tally: Tally,
     devices: Sequence[torch.device],
 ) -> str:
     """Measure every image that no shard has, in one way. Returns a sentence for people.
@@ -146,22 +106,25 @@ def _measure_all(
     Raises:
         JepaScoreError: if a sketch is as large as the embedding.
     """
+    store, backbone, spec = task.store, task.backbone, task.spec
     check_probes(spec, backbone.info.dimension)
     rows = store.pending_samples(dataset, backbone.info.backbone_id, spec.spec_id).to_pylist()
-    pending = [PendingImage(**row) for row in rows if row["content_id"] not in tally.failed_ids]
+    pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
     total = store.count_images(dataset)
     reused = total - len(rows)
-    tally.open(total, reused, len(rows) - len(pending))
+    progress.reset(total, reused, len(rows) - len(pending))
     engine = build_engine(backbone, spec)
-    message = f"Measuring on {', '.join(map(str, devices))} in {spec.precision}"
-    tally.tell(_noted(message, engine))
-    started, before_it = time.monotonic(), tally.measured
-    tally.measure(store, backbone, spec, pending, _noted(message, engine), engine=engine)
+    stage = Stage(_noted(f"Measuring on {', '.join(map(str, devices))} in {spec.precision}", engine))
+    progress.report(stage.message)
+    started = time.monotonic()
+    progress.begin(stage, len(pending))
+    measured = measure_images(replace(task, engine=engine), pending)
+    progress.report(stage.message)
     # The pace of one device.
     seconds = (time.monotonic() - started) * len(devices)
-    record_speed(store.home, backbone.info, backbone.device, spec.probes, tally.measured - before_it, seconds)
+    record_speed(store.home, backbone.info, backbone.device, spec.probes, measured.num_measured, seconds)
     before = f", {reused} of them before this run" if reused else ""
-    return _noted(f"{tally.measured} images measured{before}, {tally.failed} failed", engine)
+    return _noted(f"{progress.measured} images measured{before}, {progress.failed} failed", engine)
 
 
 def _noted(message: str, engine: Engine) -> str:

@@ -13,9 +13,9 @@ from jepascore_core.backbones.build import load_ref
 from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.approximate.run import expected_probes
+from jepascore_core.measuring.batching import first_plan
 from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.measuring.loading import PendingImage
-from jepascore_core.measuring.pipeline import first_plan
 from jepascore_core.measuring.precision import (
     promising_precisions,
 )

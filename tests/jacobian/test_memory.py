@@ -6,7 +6,7 @@ import torch
 
 from jepascore_core.backbones.structure.recognise import recognise
 from jepascore_core.jacobian.structured import gpu_chunk
-from jepascore_core.measuring.pipeline import JACOBIAN_SHARE, gpu_plan
+from jepascore_core.measuring.batching import JACOBIAN_SHARE, gpu_plan
 
 CARD = 24 * 10**9
 #: What the driver, the libraries and a desktop may hold.

@@ -268,10 +268,10 @@ def is_in(stage):
 
 @pytest.mark.slow
 def test_cancel_and_resume_in_every_stage(store, worker, checkpoint, monkeypatch):
-    monkeypatch.setattr("jepascore_core.worker.measure.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("jepascore_core.measuring.progress.REPORT_SECONDS", 0.0)
     monkeypatch.setattr("jepascore_core.worker.heartbeat.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(process, "worker_is_alive", lambda _: True)
-    monkeypatch.setattr("jepascore_core.measuring.pipeline.SHARD_IMAGES", 4)
+    monkeypatch.setattr("jepascore_core.measuring.shard_writer.SHARD_IMAGES", 4)
     run = ask(store, checkpoint, "cascade", dataclasses.replace(CASCADE, top=12))
     kept = Counter()
     for stage in ("Calibrating", "Sketching", "Confirming"):
@@ -295,7 +295,7 @@ def test_cancel_and_resume_in_every_stage(store, worker, checkpoint, monkeypatch
 
 @pytest.mark.slow
 def test_counts_add_up_at_every_moment(store, worker, checkpoint, monkeypatch):
-    monkeypatch.setattr("jepascore_core.worker.measure.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("jepascore_core.measuring.progress.REPORT_SECONDS", 0.0)
     seen, real = [], store.catalogue.update_run
 
     def update(run_id, **changes):

@@ -12,6 +12,7 @@ from jepascore_core.measuring.estimators import build_engine, finish, measure_wi
 from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.pipeline import measure_pending
 from jepascore_core.measuring.specs import resolve_spec
+from jepascore_core.measuring.task import MeasureTask
 from jepascore_core.storage.store import Store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no CUDA device here.")
@@ -61,7 +62,7 @@ def test_a_run_equals_the_processors(tmp_path):
     spec, scores = resolve_spec("exact", "float32"), {}
     for device in ("cpu", "cuda"):
         store, backbone = Store(tmp_path / device), backbone_on(device)
-        final = measure_pending(store, backbone, spec, pending, on_progress=lambda *_: None, check=lambda: None)
+        final = measure_pending(MeasureTask(store, backbone, spec), pending)
         assert final.num_measured == len(pending)
         rows = store.query(store.measurements_sql(backbone.info.backbone_id, spec.spec_id)).to_pylist()
         scores[device] = {row["content_id"]: row["score"] for row in rows}

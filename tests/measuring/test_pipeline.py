@@ -14,10 +14,12 @@ import jepascore_core as js
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import OutOfMemoryError, RunCancelled
-from jepascore_core.measuring import pipeline
+from jepascore_core.measuring import batch_runner, shard_writer
 from jepascore_core.measuring.batching import BatchPlan
 from jepascore_core.measuring.loading import PendingImage
-from jepascore_core.measuring.pipeline import flush_interval, measure_pending
+from jepascore_core.measuring.pipeline import measure_pending
+from jepascore_core.measuring.shard_writer import flush_interval
+from jepascore_core.measuring.task import Callbacks, MeasureTask
 from jepascore_core.records.backbones import BackboneInfo, Preprocessing
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.storage.store import Store
@@ -45,7 +47,7 @@ class Encoder(nn.Module):
 @pytest.fixture(params=["in turns", "overlapping"], autouse=True)
 def overlap(request, monkeypatch):
     """Spectra in turns with the passes, as on a processor, and beside them, as with a GPU."""
-    monkeypatch.setattr(pipeline, "is_overlapping", lambda _: request.param == "overlapping")
+    monkeypatch.setattr(batch_runner, "is_overlapping", lambda _: request.param == "overlapping")
     return request.param
 
 
@@ -77,17 +79,13 @@ def as_pending(folder):
     return [PendingImage(content_id(path.read_bytes()), path.name, str(path)) for path in paths]
 
 
-def nothing(*_):
-    pass
-
-
 def rows_of(store, backbone):
     return store.query(store.measurements_sql(backbone.info.backbone_id, SPEC.spec_id)).to_pylist()
 
 
 def test_scores_equal_the_papers_listing(store, backbone, tmp_path):
     pending = write_images(tmp_path / "images", 7)
-    measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+    measure_pending(MeasureTask(store, backbone, SPEC), pending)
     rows = {row["content_id"]: row for row in rows_of(store, backbone)}
     images = torch.stack([backbone.preprocess(Image.open(image.uri).convert("RGB")) for image in pending]).double()
     expected = listing_score(backbone.encoder, images)
@@ -105,14 +103,9 @@ def test_an_output_that_does_not_depend_on_the_image_is_a_failure_of_the_fast_pa
         scale.gamma.zero_()
     backbone = js.wrap_encoder(encoder, "blind", image_size=SIDE, mean=(0.0,), std=(1.0,))
     failures = []
-    final = measure_pending(
-        store,
-        backbone,
-        MeasurementSpec(precision=precision),
-        write_images(tmp_path / "images", 3),
-        on_progress=lambda _, failed: failures.extend(failed),
-        check=nothing,
-    )
+    listener = Callbacks(lambda _, failed: failures.extend(failed))
+    task = MeasureTask(store, backbone, MeasurementSpec(precision=precision), listener)
+    final = measure_pending(task, write_images(tmp_path / "images", 3))
     assert (final.num_measured, final.num_failed) == (0, 3)
     assert {failure.message for failure in failures} == {
         "The encoder's output does not depend on this image (its Jacobian is 0)."
@@ -130,14 +123,8 @@ def test_one_bad_image_fails_alone_and_says_where(store, backbone, tmp_path):
     Image.new("L", (SIDE, SIDE), 77).save(folder / "002.png")
 
     reports = []
-    final = measure_pending(
-        store,
-        backbone,
-        SPEC,
-        pending,
-        on_progress=lambda progress, failed: reports.append((progress, failed)),
-        check=nothing,
-    )
+    listener = Callbacks(lambda progress, failed: reports.append((progress, failed)))
+    final = measure_pending(MeasureTask(store, backbone, SPEC, listener), pending)
     failures = {failure.sample_key: failure for _, failed in reports for failure in failed}
     assert {key: failure.stage for key, failure in failures.items()} == {
         "nan.png": "measure",
@@ -161,18 +148,19 @@ def test_cancelling_keeps_what_was_measured(store, backbone, tmp_path):
         if len(seen) >= 3:
             raise RunCancelled
 
+    listener = Callbacks(lambda *report: seen.append(report), check)
     with pytest.raises(RunCancelled):
-        measure_pending(store, backbone, SPEC, pending, on_progress=lambda *report: seen.append(report), check=check)
+        measure_pending(MeasureTask(store, backbone, SPEC, listener), pending)
     stored = {row["content_id"] for row in rows_of(store, backbone)}
     # What had passed is finished first, also what is not reported any more.
     assert 0 < seen[-1][0].num_measured <= len(stored) < 30
     rest = [image for image in pending if image.content_id not in stored]
-    measure_pending(store, backbone, SPEC, rest, on_progress=nothing, check=nothing)
+    measure_pending(MeasureTask(store, backbone, SPEC), rest)
     assert len(rows_of(store, backbone)) == 30
 
 
 def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_path, monkeypatch):
-    real, sizes = pipeline.run_backward, []
+    real, sizes = batch_runner.run_backward, []
 
     def tight(encoder, device, images, spec, *, chunk, **options):
         sizes.append((len(images), chunk))
@@ -180,17 +168,17 @@ def test_memory_running_out_halves_the_batch_until_it_fits(store, backbone, tmp_
             raise torch.OutOfMemoryError
         return real(encoder, device, images, spec, chunk=chunk, **options)
 
-    monkeypatch.setattr(pipeline, "run_backward", tight)
-    monkeypatch.setattr(pipeline, "first_plan", lambda *_: BatchPlan(batch=8, chunk=4, limit=8))
+    monkeypatch.setattr(batch_runner, "run_backward", tight)
+    monkeypatch.setattr(batch_runner, "first_plan", lambda *_: BatchPlan(batch=8, chunk=4, limit=8))
     pending = write_images(tmp_path / "images", 9)
-    final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+    final = measure_pending(MeasureTask(store, backbone, SPEC), pending)
     assert final.num_measured == 9
     assert [size for size, _ in sizes[:3]] == [8, 4, 2]
     assert len(rows_of(store, backbone)) == 9
 
 
 def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backbone, tmp_path, monkeypatch):
-    real, sizes = pipeline.finish, []
+    real, sizes = batch_runner.finish, []
 
     def tight(passes, *others):
         sizes.append(len(passes.found.rows))
@@ -198,32 +186,34 @@ def test_memory_running_out_in_the_spectra_is_tried_again_with_less(store, backb
             raise torch.OutOfMemoryError
         return real(passes, *others)
 
-    monkeypatch.setattr(pipeline, "finish", tight)
+    monkeypatch.setattr(batch_runner, "finish", tight)
     plan = BatchPlan(batch=4, chunk=4, limit=4, growing=False)
-    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    monkeypatch.setattr(batch_runner, "first_plan", lambda *_: plan)
     pending = write_images(tmp_path / "images", 9)
-    final = measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+    final = measure_pending(MeasureTask(store, backbone, SPEC), pending)
     assert final.num_measured == len(rows_of(store, backbone)) == 9
     assert max(sizes) == 4
 
 
 def test_spectra_of_several_batches_are_worked_out_at_once(store, backbone, tmp_path, monkeypatch, overlap):
-    real, all_here = pipeline.finish, threading.Barrier(4 if overlap == "overlapping" else 1)
+    real, all_here = batch_runner.finish, threading.Barrier(4 if overlap == "overlapping" else 1)
 
     def together(passes, *others):
         all_here.wait(timeout=60)
         return real(passes, *others)
 
-    monkeypatch.setattr(pipeline, "finish", together)
+    monkeypatch.setattr(batch_runner, "finish", together)
     plan = BatchPlan(batch=1, chunk=4, limit=1, growing=False)
-    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
-    pending = write_images(tmp_path / "images", 8)
-    assert measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing).num_measured == 8
+    monkeypatch.setattr(batch_runner, "first_plan", lambda *_: plan)
+    pending, reports = write_images(tmp_path / "images", 8), []
+    listener = Callbacks(lambda progress, _: reports.append(progress.num_measured))
+    assert measure_pending(MeasureTask(store, backbone, SPEC, listener), pending).num_measured == 8
+    assert reports[-1] == 8, "what is in flight when the images end is reported, too"
     assert len(rows_of(store, backbone)) == 8
 
 
 def test_what_waits_gives_its_memory_back_before_a_batch_gets_smaller(store, backbone, tmp_path, monkeypatch, overlap):
-    run_backward, finish, sizes, alive = pipeline.run_backward, pipeline.finish, [], []
+    run_backward, finish, sizes, alive = batch_runner.run_backward, batch_runner.finish, [], []
     refused = threading.Event()
 
     def tight(encoder, device, images, spec, **options):
@@ -241,18 +231,18 @@ def test_what_waits_gives_its_memory_back_before_a_batch_gets_smaller(store, bac
         finally:
             alive.pop()
 
-    monkeypatch.setattr(pipeline, "run_backward", tight)
-    monkeypatch.setattr(pipeline, "finish", freeing)
+    monkeypatch.setattr(batch_runner, "run_backward", tight)
+    monkeypatch.setattr(batch_runner, "finish", freeing)
     plan = BatchPlan(batch=2, chunk=4, limit=2, growing=False)
-    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    monkeypatch.setattr(batch_runner, "first_plan", lambda *_: plan)
     pending = write_images(tmp_path / "images", 20)
-    assert measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing).num_measured == 20
+    assert measure_pending(MeasureTask(store, backbone, SPEC), pending).num_measured == 20
     assert sizes == [2] * 10
 
 
 def test_the_last_batch_is_not_forgotten_when_images_end_or_a_run_is_cancelled(store, backbone, tmp_path, monkeypatch):
     plan = BatchPlan(batch=2, chunk=4, limit=2, growing=False)
-    monkeypatch.setattr(pipeline, "first_plan", lambda *_: plan)
+    monkeypatch.setattr(batch_runner, "first_plan", lambda *_: plan)
     pending = write_images(tmp_path / "images", 8)
     calls = []
 
@@ -262,10 +252,10 @@ def test_the_last_batch_is_not_forgotten_when_images_end_or_a_run_is_cancelled(s
             raise RunCancelled
 
     with pytest.raises(RunCancelled):
-        measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=check)
+        measure_pending(MeasureTask(store, backbone, SPEC, Callbacks(check=check)), pending)
     assert len(rows_of(store, backbone)) == 4, "two batches had passed when the third was stopped"
     rest = pending[4:]
-    final = measure_pending(store, backbone, SPEC, rest, on_progress=nothing, check=nothing)
+    final = measure_pending(MeasureTask(store, backbone, SPEC), rest)
     assert final.num_measured == 4
     assert len(rows_of(store, backbone)) == 8
 
@@ -274,9 +264,9 @@ def test_memory_that_never_suffices_is_a_clear_error(store, backbone, tmp_path, 
     def never(*_, **__):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(pipeline, "run_backward", never)
+    monkeypatch.setattr(batch_runner, "run_backward", never)
     with pytest.raises(OutOfMemoryError, match="smaller backbone"):
-        measure_pending(store, backbone, SPEC, write_images(tmp_path / "images", 2), on_progress=nothing, check=nothing)
+        measure_pending(MeasureTask(store, backbone, SPEC), write_images(tmp_path / "images", 2))
 
 
 def test_shards_come_soon_and_then_seldom():
@@ -286,18 +276,18 @@ def test_shards_come_soon_and_then_seldom():
 
 
 def test_a_full_shard_is_written_before_the_run_ends(store, backbone, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "SHARD_IMAGES", 4)
-    measure_pending(store, backbone, SPEC, write_images(tmp_path / "images", 20), on_progress=nothing, check=nothing)
+    monkeypatch.setattr(shard_writer, "SHARD_IMAGES", 4)
+    measure_pending(MeasureTask(store, backbone, SPEC), write_images(tmp_path / "images", 20))
     parts = list(store.measurement_folder("toy-1", SPEC.spec_id).glob("part-*.parquet"))
     assert len(parts) > 1
 
 
 def test_the_score_does_not_depend_on_the_batch(store, backbone, tmp_path):
     pending = write_images(tmp_path / "images", 9)
-    measure_pending(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+    measure_pending(MeasureTask(store, backbone, SPEC), pending)
     other = dataclasses.replace(backbone, info=dataclasses.replace(backbone.info, backbone_id="toy-2"))
     for image in reversed(pending):
-        measure_pending(store, other, SPEC, [image], on_progress=nothing, check=nothing)
+        measure_pending(MeasureTask(store, other, SPEC), [image])
     alone = {row["content_id"]: row["score"] for row in rows_of(store, other)}
     together = {row["content_id"]: row["score"] for row in rows_of(store, backbone)}
     assert alone == pytest.approx(together, rel=1e-9)

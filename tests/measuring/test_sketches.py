@@ -8,7 +8,7 @@ from torch import nn
 import jepascore_core as js
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.measuring.estimators import build_engine, measure_with
-from jepascore_core.measuring.pipeline import to_rows
+from jepascore_core.measuring.rows import to_rows
 from jepascore_core.measuring.sketches import nested_singular_values, sketch_cotangents
 from jepascore_core.records.approximation import nested_sizes
 from jepascore_core.records.measurements import MeasurementSpec

@@ -170,7 +170,7 @@ def cancel_soon(store, run):
 
 
 def test_cancel_and_resume(store, worker, tmp_path, checkpoint, monkeypatch):
-    monkeypatch.setattr("jepascore_core.worker.measure.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("jepascore_core.measuring.progress.REPORT_SECONDS", 0.0)
     monkeypatch.setattr("jepascore_core.worker.heartbeat.HEARTBEAT_SECONDS", 0.02)
     monkeypatch.setattr(process, "worker_is_alive", lambda _: True)
     indexed(store, worker, write_images(tmp_path / "images", 150))

@@ -11,6 +11,7 @@ from jepascore_core.measuring.approximate.cascade import Codes, Mask, needed_for
 from jepascore_core.measuring.approximate.context import Context
 from jepascore_core.measuring.approximate.fits import Fits
 from jepascore_core.measuring.estimators import build_engine
+from jepascore_core.measuring.progress import Stage
 from jepascore_core.records.approximation import ApproximationPlan, CascadeReport
 
 
@@ -31,26 +32,26 @@ class Samples:
 
 def confirm(context: Context, fits: Fits) -> None:
     """Measure exactly what the lists of the plan need, round by round, and report what it took."""
-    tally, plan, spec = context.tally, context.plan, fits.spec.exact
+    progress, plan, spec = context.progress, context.plan, fits.spec.exact
     samples = _read(context, fits)
-    engine = build_engine(context.backbone, spec)
-    report = tally.report.cascade if tally.report and tally.report.cascade else _begin(context, samples)
-    impossible = tally.failed_ids & set(samples.content_id[~samples.is_exact])
+    task = replace(context.task, spec=spec, engine=build_engine(context.backbone, spec))
+    before = progress.approximation
+    report = before.cascade if before and before.cascade else _begin(context, samples)
+    impossible = progress.failed_ids & set(samples.content_id[~samples.is_exact])
     # What an earlier attempt has confirmed was work of this run, too.
     confirmed = len(context.having(spec)) - report.num_known
     extra = confirmed + len(impossible)
-    tally.open(tally.total + extra, tally.measured + confirmed, tally.failed + len(impossible))
+    progress.reset(progress.total + extra, progress.measured + confirmed, progress.failed + len(impossible))
     while True:
         usable = ~np.isin(samples.content_id, list(impossible))
         needed = set(samples.content_id[_needed(samples, fits, plan, usable)])
         _keep(context, report)
         if not needed:
             break
-        tally.total += len(needed)
+        progress.total += len(needed)
         report = replace(report, num_rounds=report.num_rounds + 1)
         message = f"Confirming exactly what could be on a list, round {report.num_rounds}: {len(needed):,} images"
-        pending = context.pending(needed)
-        tally.measure(context.store, context.backbone, spec, pending, message, passes=context.dimension, engine=engine)
+        context.measure(task, context.pending(needed), Stage(message, context.dimension))
         samples, inside, found = _learn(context, samples, spec.spec_id, needed)
         impossible |= needed - found
         report = replace(
@@ -69,8 +70,8 @@ def _begin(context: Context, samples: Samples) -> CascadeReport:
 
 
 def _keep(context: Context, report: CascadeReport) -> None:
-    assert context.tally.report is not None
-    context.tally.conclude(replace(context.tally.report, cascade=report))
+    assert context.progress.approximation is not None
+    context.progress.set_approximation(replace(context.progress.approximation, cascade=report))
 
 
 def _read(context: Context, fits: Fits) -> Samples:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.measuring.loading import PendingImage
-from jepascore_core.measuring.tally import Tally
+from jepascore_core.measuring.progress import RunProgress, Stage
+from jepascore_core.measuring.task import Measure, MeasureTask
 from jepascore_core.records.approximation import ApproximationPlan, nested_sizes
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurements import MeasurementSpec
@@ -16,16 +17,33 @@ from jepascore_core.storage.store import Store
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """One run. `images` and `labels` by content id; an image in several classes has the first of their labels."""
+    """One run. `images` and `labels` by content id; an image in several classes has the first of their labels.
 
-    store: Store
-    backbone: Backbone
+    `task` is the run's own, of which every stage measures a variant, by `measure_images`.
+    """
+
+    task: MeasureTask
+    measure_images: Measure
+    progress: RunProgress
     dataset: DatasetRecord
-    spec: MeasurementSpec
     plan: ApproximationPlan
-    tally: Tally
     images: dict[str, PendingImage]
     labels: dict[str, str | None]
+
+    @property
+    def store(self) -> Store:
+        """Where the measurements are."""
+        return self.task.store
+
+    @property
+    def backbone(self) -> Backbone:
+        """The encoder."""
+        return self.task.backbone
+
+    @property
+    def spec(self) -> MeasurementSpec:
+        """What the run measures."""
+        return self.task.spec
 
     @property
     def backbone_id(self) -> str:
@@ -49,22 +67,23 @@ class Context:
 
     def pending(self, content_ids: Collection[str]) -> list[PendingImage]:
         """Images to measure, in the order of their content ids, without those that have failed."""
-        return [self.images[item] for item in sorted(content_ids) if item not in self.tally.failed_ids]
+        return [self.images[item] for item in sorted(content_ids) if item not in self.progress.failed_ids]
+
+    def measure(self, task: MeasureTask, images: Sequence[PendingImage], stage: Stage) -> None:
+        """Measure images as a stage of the run."""
+        self.progress.begin(stage, len(images))
+        self.measure_images(task, images)
+        self.progress.report(stage.message)
 
 
 def open_context(
-    store: Store,
-    backbone: Backbone,
-    dataset: DatasetRecord,
-    spec: MeasurementSpec,
-    plan: ApproximationPlan,
-    tally: Tally,
+    task: MeasureTask, measure_images: Measure, progress: RunProgress, dataset: DatasetRecord, plan: ApproximationPlan
 ) -> Context:
     """Read the dataset's distinct images."""
-    rows = store.query(
+    rows = task.store.query(
         "SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri, min(label) AS label "
-        f"FROM ({store.manifest_sql(dataset)}) GROUP BY content_id"
+        f"FROM ({task.store.manifest_sql(dataset)}) GROUP BY content_id"
     ).to_pylist()
     labels = {row["content_id"]: row.pop("label") for row in rows}
     images = {row["content_id"]: PendingImage(**row) for row in rows}
-    return Context(store, backbone, dataset, spec, plan, tally, images, labels)
+    return Context(task, measure_images, progress, dataset, plan, images, labels)

@@ -107,7 +107,7 @@ def fit(context: Context, chosen: Sequence[str]) -> tuple[Fits | None, Approxima
     features = _num_features(context, data)
     is_enough = len(data.content_ids) >= MIN_IMAGES
     curve = _curve(data, sizes, features) if is_enough else ()
-    if len(context.having(context.spec.exact) | context.tally.failed_ids) >= len(context.images):
+    if len(context.having(context.spec.exact) | context.progress.failed_ids) >= len(context.images):
         return None, _report(context, curve, data, context.spec.exact.spec_id, context.dimension, True, 0.0)
     if not is_enough:
         raise JepaScoreError(
@@ -155,7 +155,7 @@ def _read(context: Context, chosen: Sequence[str]) -> _Data:
 def _num_features(context: Context, data: _Data) -> int:
     """Number of forward features that all images have, those that were sketched before included; 0 if they differ."""
     lengths = {0 if row is None else len(row) for row in data.features}
-    probes = context.spec.probes or (context.tally.report.probes if context.tally.report else None)
+    probes = context.spec.probes or (context.progress.approximation.probes if context.progress.approximation else None)
     if probes is not None:
         shards = context.store.shards_sql(context.backbone_id, context.spec.sketch(probes).spec_id)
         rows = context.store.query(f"SELECT DISTINCT coalesce(len(features), 0) AS n FROM ({shards})").to_pylist()
@@ -174,7 +174,7 @@ def _curve(data: _Data, sizes: Sequence[int], num_features: int) -> tuple[Fideli
 
 def _probes(context: Context, curve: Sequence[Fidelity]) -> tuple[int, bool]:
     """Number of probes and whether it reaches the target. A run keeps what it has chosen once."""
-    target, before = context.plan.target_fidelity, context.tally.report
+    target, before = context.plan.target_fidelity, context.progress.approximation
     chosen = context.spec.probes or (before.probes if before and before.probes < context.dimension else None)
     if chosen is None:
         return choose_probes(curve, target)

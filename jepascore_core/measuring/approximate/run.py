@@ -12,45 +12,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.measuring.approximate.calibration import stratified
 from jepascore_core.measuring.approximate.confirm import confirm
 from jepascore_core.measuring.approximate.context import Context, open_context
 from jepascore_core.measuring.approximate.fits import Fits, fit
+from jepascore_core.measuring.progress import RunProgress, Stage
 from jepascore_core.measuring.specs import check_probes
-from jepascore_core.measuring.tally import Tally
+from jepascore_core.measuring.task import Measure, MeasureTask
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport, CascadeReport, nested_sizes
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
-from jepascore_core.storage.store import Store
 
 #: Share of K that a sketch is expected to take while that is not known.
 EXPECTED_SHARE = 1 / 6
 
 
 def run_approximation(
-    store: Store,
-    backbone: Backbone,
-    dataset: DatasetRecord,
-    spec: MeasurementSpec,
-    plan: ApproximationPlan,
-    tally: Tally,
+    task: MeasureTask, measure_images: Measure, progress: RunProgress, dataset: DatasetRecord, plan: ApproximationPlan
 ) -> str:
-    """Do a calibrated run or a cascade to its end, or on from where it stopped. Returns a sentence for people.
+    """Complete a calibrated run or a cascade, from where it stopped. Returns a sentence for people.
+
+    Args:
+        task: the run's own; `progress` is its listener.
+        measure_images: how to measure on the run's devices.
+        progress: counts the images of every stage.
+        dataset: whose images are measured.
+        plan: how to calibrate, and what to confirm.
 
     Raises:
         JepaScoreError: if too few images can be measured to calibrate on, or the sketch is as large as the embedding.
     """
-    context = open_context(store, backbone, dataset, spec, plan, tally)
-    check_probes(spec, context.dimension)
+    context = open_context(task, measure_images, progress, dataset, plan)
+    check_probes(task.spec, context.dimension)
     chosen = stratified(context.labels, plan.num_calibration)
     _calibrate(context, chosen)
     fits, report = fit(context, chosen)
     # What an earlier attempt has confirmed stays counted.
-    tally.conclude(replace(report, cascade=tally.report.cascade if tally.report else None))
+    before = progress.approximation
+    progress.set_approximation(replace(report, cascade=before.cascade if before else None))
     if fits is None:
-        tally.tell("Every image has an exact score")
+        progress.report("Every image has an exact score")
     else:
         _sketch(context, fits, report)
         if plan.is_cascade:
@@ -69,38 +71,36 @@ def _open(context: Context, probes: int | None) -> set[str]:
     if probes is not None:
         known |= context.having(context.spec.sketch(probes))
     lacking = context.images.keys() - known
-    context.tally.open(len(context.images), len(known), len(lacking & context.tally.failed_ids))
+    context.progress.reset(len(context.images), len(known), len(lacking & context.progress.failed_ids))
     return lacking
 
 
 def _calibrate(context: Context, chosen: Sequence[str]) -> None:
     """Exact scores of the calibration images and, from the same Jacobians, sketches of every size."""
-    spec, tally, nested = context.spec, context.tally, context.nested
-    probes = spec.probes or (tally.report.probes if tally.report else None)
+    spec, progress, nested = context.spec, context.progress, context.nested
+    probes = spec.probes or (progress.approximation.probes if progress.approximation else None)
     lacking = _open(context, probes)
     exact, sketched = context.having(spec.exact), context.having(nested)
     first = context.pending([item for item in chosen if item not in exact])
     # Their exact scores were there before: the sketches cost passes of their own.
     second = context.pending([item for item in chosen if item in exact and item not in sketched])
-    tally.measured -= len(second)
+    progress.measured -= len(second)
     later = len(lacking - set(chosen)) * expected_probes(spec, context.dimension)
     where = f"Calibrating on {context.backbone.device}"
     if first or second:
-        tally.tell(where)
-    store, backbone, most = context.store, context.backbone, nested.probes or 1
+        progress.report(where)
+    task, most = context.task, nested.probes or 1
     if first:
-        passes, after = context.dimension, later + len(second) * most
-        message = f"{where}: {len(chosen):,} images exactly"
-        tally.measure(store, backbone, spec.exact, first, message, passes=passes, later_passes=after, nested=nested)
+        exactly = Stage(f"{where}: {len(chosen):,} images exactly", context.dimension, later + len(second) * most)
+        context.measure(replace(task, spec=spec.exact, nested=nested), first, exactly)
     if second:
-        tally.measure(
-            store, backbone, nested, second, f"{where}: sketches of every size", passes=most, later_passes=later
-        )
+        context.measure(replace(task, spec=nested), second, Stage(f"{where}: sketches of every size", most, later))
     if spec.probes is not None and spec.probes not in nested_sizes(context.dimension):
         third = context.pending(set(chosen) - context.having(spec.sketch()))
         _open(context, spec.probes)
-        tally.total += len(third)
-        tally.measure(store, backbone, spec.sketch(), third, f"{where}: sketches of {spec.probes} probes")
+        progress.total += len(third)
+        stage = Stage(f"{where}: sketches of {spec.probes} probes")
+        context.measure(replace(task, spec=spec.sketch()), third, stage)
 
 
 def _sketch(context: Context, fits: Fits, report: ApproximationReport) -> None:
@@ -115,9 +115,9 @@ def _sketch(context: Context, fits: Fits, report: ApproximationReport) -> None:
 
     reached = "" if report.is_reached else f"; the target of {report.target_fidelity:g} is not reached by any sketch"
     message = f"Sketching with {report.probes} of {report.dimension} passes on {context.backbone.device}{reached}"
-    context.tally.tell(message)
-    sketch = context.spec.sketch(report.probes)
-    context.tally.measure(context.store, context.backbone, sketch, context.pending(lacking), message, on_shard=on_shard)
+    context.progress.report(message)
+    task = replace(context.task, spec=context.spec.sketch(report.probes), on_shard=on_shard)
+    context.measure(task, context.pending(lacking), Stage(message))
 
 
 def _catch_up(context: Context, fits: Fits) -> None:
@@ -138,21 +138,21 @@ def _catch_up(context: Context, fits: Fits) -> None:
     columns = "content_id, log_singular_values, features"
     sql = f"SELECT {columns} FROM ({sketch}) {wanted} ANTI JOIN ({exact}) USING (content_id)"
     for batch in store.stream(sql):
-        context.tally.check()
+        context.progress.check()
         ids, logs, features = (batch.column(name).to_pylist() for name in columns.split(", "))
         store.write_shard(context.backbone_id, spec, fits.rows(ids, logs, features))
 
 
 def _conclude(context: Context) -> str:
     """Complete the report; one sentence for people."""
-    tally = context.tally
-    report = tally.report
+    progress = context.progress
+    report = progress.approximation
     assert report is not None
     num_exact = len(context.having(context.spec.exact))
     report = replace(report, num_exact=num_exact)
-    tally.conclude(report)
-    scored = report.num_images - len(tally.failed_ids - context.having(context.spec.exact))
-    return "; ".join(sentences(report, context.plan, scored, tally.failed))
+    progress.set_approximation(report)
+    scored = report.num_images - len(progress.failed_ids - context.having(context.spec.exact))
+    return "; ".join(sentences(report, context.plan, scored, progress.failed))
 
 
 def sentences(report: ApproximationReport, plan: ApproximationPlan, num_scored: int, num_failed: int) -> list[str]:

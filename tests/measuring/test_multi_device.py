@@ -17,6 +17,7 @@ from jepascore_core.jobs.requests import DEMO_BACKBONE
 from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.multi_device import measure_on
 from jepascore_core.measuring.pipeline import measure_pending
+from jepascore_core.measuring.task import Callbacks, MeasureTask
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.storage.store import Store
@@ -52,10 +53,6 @@ def store(tmp_path):
     assert multiprocessing.active_children() == []
 
 
-def nothing(*_):
-    pass
-
-
 def scores(store, backbone):
     rows = store.query(store.shards_sql(backbone.info.backbone_id, SPEC.spec_id)).to_pylist()
     assert len({row["content_id"] for row in rows}) == len(rows), "no image is measured twice"
@@ -72,14 +69,13 @@ def test_two_processes_measure_what_one_does_and_pass_on_rows_and_failures(store
         told.append(progress.num_measured)
         failures.extend(failed)
 
-    final = measure_on(REF, TWO)(
-        store, backbone, SPEC, [bad, *pending], on_progress=on_progress, check=nothing, on_shard=rows.extend
-    )
+    task = MeasureTask(store, backbone, SPEC, Callbacks(on_progress), on_shard=rows.extend)
+    final = measure_on(REF, TWO)(task, [bad, *pending])
     assert (final.num_measured, final.num_failed) == (NUM_IMAGES, 1)
     assert told == sorted(told)
     assert [failure.sample_key for failure in failures] == ["broken.png"]
     alone = Store(tmp_path / "alone")
-    measure_pending(alone, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+    measure_pending(MeasureTask(alone, backbone, SPEC), pending)
     assert scores(store, backbone) == pytest.approx(scores(alone, backbone), rel=1e-4)
     assert {row.content_id for row in rows} == {image.content_id for image in pending}
 
@@ -93,7 +89,7 @@ def test_what_a_killed_process_leaves_is_measured_all_the_same(store, backbone, 
             killed.append(victim.pid)
             os.kill(victim.pid, signal.SIGKILL)
 
-    final = measure_on(REF, TWO)(store, backbone, SPEC, pending, on_progress=on_progress, check=nothing)
+    final = measure_on(REF, TWO)(MeasureTask(store, backbone, SPEC, Callbacks(on_progress)), pending)
     assert killed
     assert final.num_measured == len(scores(store, backbone)) == NUM_IMAGES
 
@@ -105,10 +101,9 @@ def test_cancelling_stops_every_process_and_keeps_what_they_have(store, backbone
         if seen and seen[-1].num_measured:
             raise RunCancelled
 
+    listener = Callbacks(lambda progress, _: seen.append(progress), check)
     with pytest.raises(RunCancelled):
-        measure_on(REF, TWO)(
-            store, backbone, SPEC, pending * 50, on_progress=lambda progress, _: seen.append(progress), check=check
-        )
+        measure_on(REF, TWO)(MeasureTask(store, backbone, SPEC, listener), pending * 50)
     stored = len(store.query(store.shards_sql(backbone.info.backbone_id, SPEC.spec_id)))
     assert 0 < seen[-1].num_measured <= stored < 50 * NUM_IMAGES
 
@@ -116,7 +111,7 @@ def test_cancelling_stops_every_process_and_keeps_what_they_have(store, backbone
 def test_what_a_process_cannot_do_is_said_with_its_device(store, backbone, pending, tmp_path):
     missing = BackboneRef(DEMO_BACKBONE, checkpoint=str(tmp_path / "missing.safetensors"))
     with pytest.raises(JepaScoreError, match="cpu#"):
-        measure_on(missing, TWO)(store, backbone, SPEC, pending, on_progress=nothing, check=nothing)
+        measure_on(missing, TWO)(MeasureTask(store, backbone, SPEC), pending)
 
 
 def test_names_of_devices():
