@@ -32,6 +32,7 @@ from jepascore_core.score import score_of_log_spectrum
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 from jepascore_core.storage.store import Store
+from tests import guardian
 
 #: How long an example takes, or is drawn, says how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -41,6 +42,12 @@ settings.load_profile("any machine")
 #: measurements, are another's, or the two would be the longest by far.
 BROWSER = "tests/browser/"
 JOURNEYS = f"{BROWSER}test_journey.py"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No server, worker or browser outlives the run, however that ends; workers of xdist are part of theirs."""
+    if not hasattr(config, "workerinput"):
+        guardian.guard()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
