@@ -1,5 +1,17 @@
 """One exception class per cause that a user can act on; every message says what to do next."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TypeVar
+
+_Choice = TypeVar("_Choice", bound=str)
+_Error = TypeVar("_Error", bound=Exception)
+
+#: Available names that a message lists at most.
+MAX_AVAILABLE = 10
+
 
 class JepaScoreError(Exception):
     """Base of all errors that are shown to the user as one clear sentence, without a traceback."""
@@ -120,3 +132,81 @@ class ImageChangedError(ExportError):
     def __init__(self, message: str, uri: str) -> None:
         super().__init__(message)
         self.uri = uri
+
+
+def unknown(
+    kind: str,
+    name: object,
+    known: Iterable[str],
+    error: type[_Error] = UnknownNameError,  # type: ignore[assignment]
+    where: str = "",
+    hint: str = "",
+) -> _Error:
+    """Return the error for a name that does not exist: `Unknown column "percentil". Did you mean "percentile"?
+    Available: score, percentile.`
+
+    Args:
+        kind: what the name would be a name of, such as "column".
+        name: what was given.
+        known: the names that exist, the most usual first.
+        error: class of the error.
+        where: what has no such name, such as a file.
+        hint: a sentence that says what else to do.
+    """
+    what = f"Unknown {kind} {_quoted(name)}{f' in {where}' if where else ''}."
+    return error(" ".join(filter(None, (what, suggestion(name, known), hint))))
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """Return what may have been meant by a name, and the first of the available ones."""
+    listed = list(dict.fromkeys(known))
+    available = ", ".join(map(_printable, listed[:MAX_AVAILABLE])) or "none"
+    more = f" and {len(listed) - MAX_AVAILABLE:,} more" if len(listed) > MAX_AVAILABLE else ""
+    return f"{did_you_mean(name, listed)} Available: {available}{more}.".lstrip()
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return a question with the known names that are nearest to a name, "" if none is near.
+
+    Upper and lower case are alike. Where no name is spelled like it, those that contain it are near.
+    """
+    lowered = str(name).lower()
+    by_lowered = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(lowered, by_lowered, n=3, cutoff=0.6)
+    ratios = [difflib.SequenceMatcher(None, other, lowered).ratio() for other in near]
+    near = [other for other, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - 0.15]
+    if not near and len(lowered) > 2:
+        near = [other for other in by_lowered if lowered in other][:3]
+    return f"Did you mean {' or '.join(_quoted(by_lowered[other]) for other in near)}?" if near else ""
+
+
+def matching(value: object, choices: Iterable[_Choice]) -> _Choice | None:
+    """Return the choice that equals a value, with its own type; None if there is none."""
+    return next((choice for choice in choices if choice == value), None)
+
+
+def one_of(
+    value: object,
+    choices: Iterable[_Choice],
+    kind: str = "choice",
+    error: type[Exception] = UnknownNameError,
+) -> _Choice:
+    """Return the choice that equals a value, with its own type.
+
+    Raises:
+        UnknownNameError, or `error`: if there is none; `kind` says what it would be.
+    """
+    known = tuple(choices)
+    found = matching(value, known)
+    if found is None:
+        raise unknown(kind, value, known, error)
+    return found
+
+
+def _quoted(name: object) -> str:
+    return f'"{_printable(str(name))}"'
+
+
+def _printable(name: str) -> str:
+    """A name without characters that move the cursor or that a terminal cannot encode."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

@@ -45,7 +45,7 @@ def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDAr
         ValueError: for an unknown precision.
     """
     if precision not in RANK_TOLERANCE:
-        raise ValueError(f"There is no precision {precision!r}. Choose one of {', '.join(RANK_TOLERANCE)}.")
+        raise ValueError(f'Unknown precision "{precision}". Available: {", ".join(RANK_TOLERANCE)}.')
     values = as_array(singular_values)
     is_counted = values > RANK_TOLERANCE[precision] * values[..., :1]
     rank: npt.NDArray[np.int64] = np.sum(is_counted, axis=-1, dtype=np.int64)
@@ -120,7 +120,7 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
         score = np.sum(np.maximum(logs, np.log(PAPER_CLIP)), axis=-1)
         return score
     if definition not in DEFINITIONS:
-        raise ValueError(f"Unknown definition {definition!r}; choose one of {', '.join(DEFINITIONS)}.")
+        raise ValueError(f'Unknown definition "{definition}". Available: {", ".join(DEFINITIONS)}.')
     index, ranks = np.arange(logs.shape[-1]), as_array(rank)[..., None]
     counted = index < ranks
     if definition == "tail":

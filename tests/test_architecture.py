@@ -156,6 +156,13 @@ def test_the_mathematics_knows_no_file_or_library(path: Path) -> None:
     assert not {text.partition(".")[0] for text in strings(path)} & NOT_IN_JACOBIAN
 
 
+def test_near_matches_are_found_in_one_place() -> None:
+    """An unknown name is answered in the same words everywhere: `errors.unknown`."""
+    assert [relative(path) for path in [*CORE, *UI, *PAGES] if "difflib" in top_levels(path)] == [
+        "jepascore_core/errors.py"
+    ]
+
+
 @pytest.mark.parametrize("path", PAGES[1:], ids=relative)
 def test_every_page_begins_with_the_frame(path: Path) -> None:
     body = ast.parse(path.read_text(encoding="utf-8")).body

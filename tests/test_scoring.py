@@ -55,12 +55,12 @@ def test_a_folder_becomes_scores_with_intervals_and_then_exact_ones(home, folder
 
 
 def test_a_name_that_is_nothing(home):
-    with pytest.raises(UnknownNameError, match="no file or folder"):
+    with pytest.raises(UnknownNameError, match="not a file or folder"):
         js.score_dataset("nowhere", BACKBONE)
 
 
 def test_a_definition_that_is_none_is_said_before_anything_is_measured(home, folder):
-    with pytest.raises(UnknownNameError, match="no definition 'best'"):
+    with pytest.raises(UnknownNameError, match='Unknown definition "best"'):
         js.score_dataset(str(folder), "bundled:digits-vit", definition="best")
     assert Store().catalogue.datasets() == []
 

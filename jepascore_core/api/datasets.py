@@ -37,7 +37,7 @@ def index_source(store: Store, name_or_source: str | Path, options: SourceOption
         try:
             store.catalogue.dataset(str(name_or_source))
         except UnknownNameError as error:
-            raise UnknownNameError(f"{error} There is no file or folder of that name either.") from None
+            raise UnknownNameError(f"{error} It is not a file or folder, either.") from None
     return _index_now(store, source, (options or SourceOptions()).located())
 
 

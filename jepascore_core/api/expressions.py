@@ -37,8 +37,7 @@ from jepascore_core.curation.rules.model import (
 )
 from jepascore_core.curation.rules.parser import parse_column, parse_rule
 from jepascore_core.curation.rules.printer import column_text, rule_text
-from jepascore_core.curation.tokens import did_you_mean
-from jepascore_core.errors import RuleError
+from jepascore_core.errors import RuleError, one_of, unknown
 
 _NO_TRUTH = """\
 A rule has no truth value of its own: it is true or false of each sample. Write
@@ -257,8 +256,7 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
     if not name.isidentifier():
         raise RuleError(f"{name!r} is not a column. If it is a rule, write js.rule({json.dumps(name)}).")
     if name not in known:
-        hint = did_you_mean(name, (*known, *FLAGS)) or f'Known: {", ".join(known)}, and js.meta("...").'
-        raise RuleError(f'There is no column "{name}". {hint}')
+        raise unknown("column", name, (*known, *FLAGS), RuleError, hint='A column of your own is js.meta("its name").')
     return ColumnExpression(Column(name, backbone, definition))
 
 
@@ -291,9 +289,7 @@ def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = N
         >>> print(~js.flag("near_duplicate", 0.05) & ~js.flag("leak"))
         not near_duplicate(0.05) and not leak
     """
-    if name not in FLAGS:
-        hint = did_you_mean(str(name), FLAGS) or f"Known: {', '.join(FLAGS)}."
-        raise RuleError(f'There is no flag "{name}". {hint}')
+    one_of(name, FLAGS, "flag", RuleError)
     return Expression(Flag(name, _limit(radius), backbone))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jepascore_core.api.datasets import index_source
-from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.errors import JepaScoreError, one_of
 from jepascore_core.jobs.requests import follow_run, request_run
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.records.backbones import BackboneRef
@@ -62,8 +62,7 @@ def score_dataset(
         UnknownNameError: for unknown names, or options that make no sense.
         JepaScoreError: if the run fails or somebody cancels it.
     """
-    if definition not in DEFINITIONS:
-        raise UnknownNameError(f"There is no definition {definition!r}. Known: {', '.join(DEFINITIONS)}.")
+    one_of(definition, DEFINITIONS, "definition")
     store = Store()
     record = index_source(store, dataset)
     ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jepascore_core.backbones.identity import backbone_id
 from jepascore_core.backbones.releases import RELEASES
-from jepascore_core.errors import EncoderError, PreprocessingError, UnknownNameError
+from jepascore_core.errors import EncoderError, PreprocessingError, UnknownNameError, unknown
 from jepascore_core.records.backbones import BackboneInfo, BackboneRef, Preprocessing
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _finish(loaded: LoadedEncoder, device: torch.device, shape: tuple[int, int, 
 def _check_preprocessing(ref: BackboneRef, library: str) -> None:
     """Refuse a way of preprocessing that does not exist, or that would change nothing."""
     if ref.preprocessing not in (None, "timm"):
-        raise UnknownNameError(f"There is no preprocessing {ref.preprocessing!r}. Choose authors or timm.")
+        raise unknown("preprocessing", ref.preprocessing, ("authors", "timm"))
     if ref.preprocessing and library == "open_clip":
         raise PreprocessingError(f"{ref.name} has open_clip's preprocessing and no other: leave --preprocessing out.")
 

@@ -9,7 +9,6 @@ Listing reads the JSON files only and loads no torch, so the web process may do 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import json
 import os
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jepascore_core.backbones.arithmetic import vit_shape
 from jepascore_core.backbones.specs import BackboneSpec
-from jepascore_core.errors import CheckpointError, JepaScoreError, UnknownNameError
+from jepascore_core.errors import CheckpointError, JepaScoreError, UnknownNameError, unknown
 from jepascore_core.records.backbones import Preprocessing
 from jepascore_core.storage.home import home_folder
 
@@ -138,9 +137,7 @@ def _read_sidecar(name: str, prefix: str = PREFIX) -> dict[str, Any]:
     folder, stem = _split(name, prefix)
     known = [path.stem for path in sorted(folder.glob("*.json"))]
     if stem not in known:
-        near = difflib.get_close_matches(stem, known, n=3, cutoff=0.4) or known
-        hint = f" Did you mean {', '.join(prefix + other for other in near)}?" if near else ""
-        raise UnknownNameError(f"There is no {prefix[:-1]} encoder {name!r}.{hint}")
+        raise unknown(f"{prefix[:-1]} encoder", name, (prefix + other for other in known))
     try:
         sidecar = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import unknown
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     if wanted == "cuda" and "cuda:0" in devices:
         wanted = "cuda:0"
     if wanted not in devices:
-        raise UnknownNameError(f"There is no device {wanted!r} here. Choose auto or one of: {', '.join(devices)}.")
+        raise unknown("device", wanted, ("auto", *devices))
     return torch.device(wanted)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from jepascore_core.backbones.specs import BackboneSpec
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import UnknownNameError, unknown
 
 
 def list_specs() -> tuple[BackboneSpec, ...]:
@@ -25,13 +24,9 @@ def find_spec(name: str) -> BackboneSpec | None:
 
 
 def unknown_backbone(name: str, candidates: Iterable[str] = ()) -> UnknownNameError:
-    """The error for a name that nobody knows, with near matches from the table and from `candidates`."""
-    known = [*dict.fromkeys([*(spec.name for spec in list_specs()), *candidates])]
-    text = name.rpartition(":")[2].lower()
-    containing = [other for other in known if text and text in other.lower()]
-    near = [*dict.fromkeys([*difflib.get_close_matches(name, known, n=3), *containing])][:5]
-    hint = f" Did you mean {', '.join(near)}?" if near else ""
-    return UnknownNameError(
-        f"There is no backbone {name!r}.{hint} `jepascore backbones` lists the known ones; any timm:<model> and "
-        "open_clip:<model>:<tag> of the installed libraries works too, and any hf:<owner>/<name> of a known kind."
+    """Return the error for the name of a backbone that no library knows; `candidates` come after the table's names."""
+    hint = (
+        "`jepascore backbones` lists the known ones; any timm:<model> and open_clip:<model>:<tag> of the installed "
+        "libraries works too, and any hf:<owner>/<name> of a known kind."
     )
+    return unknown("backbone", name, [*(spec.name for spec in list_specs()), *candidates], hint=hint)

@@ -14,7 +14,7 @@ from jepascore_core.cli.output import JsonFlag, print_json, say
 from jepascore_core.cli.trust import check_new, write_html
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
-from jepascore_core.errors import ExportError, JepaScoreError, SampleError, UnknownNameError
+from jepascore_core.errors import ExportError, JepaScoreError, SampleError, UnknownNameError, one_of
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.figures.contact_sheet import extremes_sheet
 from jepascore_core.scores.score_set import ScoredSample, ScoreSet
@@ -94,13 +94,12 @@ def score_histograms(
     records = list({record.dataset_id: record for record in named}.values())
     first = find_measured(store, records[0], backbone)
     score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
-    if shape not in SHAPES:
-        raise UnknownNameError(f"There is no shape {shape!r}; choose one of {', '.join(SHAPES)}.")
+    chosen = one_of(shape, SHAPES, "shape")
     check_new(out, overwrite)
-    view = histograms(store, score_sets, HistogramOptions(bins=None if shape == SHAPES[0] else FINE_BINS))
+    view = histograms(store, score_sets, HistogramOptions(bins=None if chosen == SHAPES[0] else FINE_BINS))
     if len(view.series) < len(records):
         raise JepaScoreError(f"Not all of these datasets are measured with {first.title}.")
-    write_html([histogram_figure(view, shape=shape)], out, overwrite)
+    write_html([histogram_figure(view, shape=chosen)], out, overwrite)
     series = [
         {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}
         for record, item in zip(records, view.series, strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from jepascore_core.cli.output import say
 from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.recipes import with_ids_of_paths
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import one_of
 from jepascore_core.formatting import plural
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores import naming
@@ -63,7 +62,5 @@ def check_classes(store: Store, scores: ScoreSet, labels: Sequence[str]) -> None
         UnknownNameError: if there are such; names near ones.
     """
     classes = [summary.label for summary in class_summaries(store, scores) if summary.label is not None]
-    unknown = next((label for label in labels if label not in classes), None)
-    if unknown is not None:
-        near = difflib.get_close_matches(unknown, classes) or classes[:10]
-        raise UnknownNameError(f"There is no class {unknown!r}; known, or near to it: {', '.join(near) or 'none'}.")
+    for label in labels:
+        one_of(label, classes, "class")

@@ -34,7 +34,7 @@ from jepascore_core.curation.rules.parser import parse_chip
 from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.curation.summary import count_verdicts
 from jepascore_core.embeddings.index import Progress, unheard
-from jepascore_core.errors import RuleError, UnknownNameError
+from jepascore_core.errors import RuleError, UnknownNameError, one_of
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
@@ -299,7 +299,7 @@ def from_dict(values: Any) -> Recipe:
         return Recipe(
             name=values["name"],
             curation=curation_of(_chips([*values["rules"], *values.get("steps", [])])),
-            definition=_definition(values.get("definition", DEFINITIONS[0])),
+            definition=one_of(values.get("definition", DEFINITIONS[0]), DEFINITIONS, "definition", RuleError),
             scores=tuple(_scores(item) for item in values["scores"]),
             dataset_name=str(values["dataset"]["name"]),
             fingerprint=str(values["dataset"]["fingerprint"]),
@@ -323,13 +323,6 @@ def _scores(values: dict[str, Any]) -> RecipeScores:
     spec, request = MeasurementSpec.from_dict(values["spec"]), BackboneRef.from_dict(values["request"])
     kept = {key: value for key, value in request.to_dict().items() if value not in (None, False)}
     return RecipeScores(str(values["backbone_id"]), str(values["name"]), str(values["spec_id"]), spec.to_dict(), kept)
-
-
-def _definition(name: Any) -> Definition:
-    found = next((definition for definition in DEFINITIONS if definition == name), None)
-    if found is None:
-        raise RuleError(f"There is no definition {name!r} of a score. Choose one of {', '.join(DEFINITIONS)}.")
-    return found
 
 
 def _verdict(verdict: str) -> Any:

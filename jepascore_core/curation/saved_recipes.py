@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from jepascore_core.curation.columns.near_duplicates import write_parquet
 from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, evaluate_recipe, from_yaml, to_yaml
-from jepascore_core.errors import RuleError, StoreError, UnknownNameError
+from jepascore_core.errors import RuleError, StoreError, unknown
 from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.catalogue import new_id, utc_now
@@ -126,8 +126,7 @@ def saved_recipe(store: Store, dataset_id: str, name: str) -> SavedRecipe:
     for item in found:
         if item.name == name:
             return item
-    listed = ", ".join(item.name for item in found) or "none"
-    raise UnknownNameError(f"There is no recipe {name!r}. Known: {listed}.")
+    raise unknown("recipe", name, (item.name for item in found))
 
 
 def duplicate_recipe(store: Store, saved: SavedRecipe) -> SavedRecipe:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jepascore_core.errors import RuleSyntaxError
+from jepascore_core.errors import RuleSyntaxError, suggestion
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -65,15 +64,4 @@ def name_hint(name: str, text: str, known: Sequence[str]) -> str:
     if name.lower() in _WISHES:
         number = re.search(r"\d+(?:\.\d+)?", text)
         return _WISH_HINT.format(number[0] if number else "5")
-    return did_you_mean(name, known) or f"Known: {', '.join(known)}."
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A question that names what is nearest to a word, "" where nothing is near."""
-
-    def likeness(other: str) -> float:
-        return difflib.SequenceMatcher(None, word.lower(), other).ratio()
-
-    near = difflib.get_close_matches(word.lower(), known, n=2, cutoff=0.6)
-    near = [other for other in near if likeness(other) > likeness(near[0]) - 0.15]
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    return suggestion(name, known)

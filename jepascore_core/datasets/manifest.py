@@ -22,7 +22,7 @@ from jepascore_core.datasets.columns import as_type, cast, common_type, from_val
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
-from jepascore_core.errors import DatasetNotReadyError, FileChangedError, StoreError, UnknownNameError
+from jepascore_core.errors import DatasetNotReadyError, FileChangedError, StoreError, unknown
 from jepascore_core.records.datasets import Sample, SampleFailure
 
 META = "meta."
@@ -197,7 +197,7 @@ class Dataset:
         """
         position = pc.index(self.table()["sample_key"], sample_key).as_py()
         if position < 0:
-            raise UnknownNameError(f"There is no sample {sample_key!r} in {self.folder}: its keys are like paths.")
+            raise unknown("sample", sample_key, self.table()["sample_key"].to_pylist(), where=str(self.folder))
         return next(to_samples(self.table().slice(position, 1)))
 
     def image(self, sample: Sample | str) -> Image.Image:

@@ -20,7 +20,7 @@ from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import plan_tables
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.datasets.zip_names import known_encoding
-from jepascore_core.errors import SourceError
+from jepascore_core.errors import SourceError, unknown
 from jepascore_core.records.datasets import SampleFailure
 
 __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_path"]
@@ -86,15 +86,11 @@ def scan(
     if options.root and not Path(options.root).expanduser().is_dir():
         raise SourceError(f"The root {options.root} is no folder: give one that exists, or leave it out.")
     if options.folders not in (None, *FOLDER_MEANINGS):
-        raise SourceError(
-            f"Folders cannot be {options.folders!r}: choose one of {', '.join(FOLDER_MEANINGS)}, or none."
-        )
+        raise unknown("meaning of folders", options.folders, FOLDER_MEANINGS, SourceError)
     if options.encoding:
         options = replace(options, encoding=known_encoding(options.encoding))
     if options.kind not in (None, *KINDS):
-        raise SourceError(
-            f"There is no kind of source {options.kind!r}: choose one of {', '.join(KINDS)}, or none to detect it."
-        )
+        raise unknown("kind of source", options.kind, KINDS, SourceError, hint="Without one it is detected.")
     try:
         return _plan(path, options, workspace, on_tick, max_rows)
     except OSError as error:

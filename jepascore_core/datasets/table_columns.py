@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 
 from jepascore_core.datasets.candidates import NO_COLUMN, SourceOptions
 from jepascore_core.datasets.columns import as_type, cast
-from jepascore_core.errors import SourceError
+from jepascore_core.errors import SourceError, unknown
 
 #: Usual names, the most telling first; compared in lower case.
 PATH_NAMES = (
@@ -42,9 +41,7 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
     """
     for given in (options.path_column, *options.told()):
         if given is not None and given not in names:
-            near = difflib.get_close_matches(given, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise SourceError(f"{where} has no column {given!r}.{hint} Its columns are: {', '.join(names)}.")
+            raise unknown("column", given, names, SourceError, where=str(where))
     path = options.path_column or _usual(names, PATH_NAMES, ())
     if path is None and embedded:
         raise SourceError(

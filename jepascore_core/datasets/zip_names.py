@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jepascore_core.datasets.candidates import Question
-from jepascore_core.errors import SourceError
+from jepascore_core.errors import SourceError, unknown
 
 #: Code pages that are tried, the likelier first where names are as plausible in several.
 CODE_PAGES = ("cp437", "cp850", "cp1252", "gbk", "cp866", "cp1251", "cp932", "big5", "cp949", "cp1250", "cp1253")
@@ -65,9 +65,7 @@ def known_encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError as error:
-        raise SourceError(
-            f"There is no encoding {name!r}: give one such as utf-8, {', '.join(CODE_PAGES[:6])}."
-        ) from error
+        raise unknown("encoding", name, ("utf-8", *CODE_PAGES), SourceError) from error
 
 
 def guess_encoding(names: Sequence[bytes]) -> str:

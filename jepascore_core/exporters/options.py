@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from jepascore_core.errors import ExportError
+from jepascore_core.errors import ExportError, one_of
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, Link, Which
 
 #: The format that a suffix stands for where none is named.
@@ -30,13 +30,9 @@ def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
     Raises:
         ExportError: if there is none, or if it cannot do what the options ask for.
     """
-    if options.which not in WHICH:
-        raise ExportError(f"There is no list of {options.which!r} samples. Choose one of {', '.join(WHICH)}.")
-    if options.link not in LINKS:
-        raise ExportError(f"Images cannot be placed by {options.link!r}. Choose one of {', '.join(LINKS)}.")
-    chosen = next((known for known in FORMATS if known == file_format), None)
-    if chosen is None:
-        raise ExportError(f"There is no export format {file_format!r}. Choose one of {', '.join(FORMATS)}.")
+    one_of(options.which, WHICH, "list of samples", ExportError)
+    one_of(options.link, LINKS, "way to place images", ExportError)
+    chosen = one_of(file_format, FORMATS, "export format", ExportError)
     if options.which == "all" and not SPECS[chosen].has_verdicts:
         raise ExportError(
             f"{SPECS[chosen].title} has no verdicts: choose kept, dropped or unscored, or another format."

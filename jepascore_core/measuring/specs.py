@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jepascore_core.errors import JepaScoreError, UnknownNameError
+from jepascore_core.errors import JepaScoreError, UnknownNameError, one_of
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.measurements import MeasurementSpec
 
@@ -29,10 +29,8 @@ def resolve_spec(
     Raises:
         UnknownNameError: for an unknown estimator or precision, or a number of probes that makes no sense.
     """
-    if estimator not in ESTIMATORS:
-        raise UnknownNameError(f"There is no estimator {estimator!r}. Known: {', '.join(ESTIMATORS)}.")
-    if precision not in ("auto", *PRECISIONS):
-        raise UnknownNameError(f"There is no precision {precision!r}. Known: auto, {', '.join(PRECISIONS)}.")
+    one_of(estimator, ESTIMATORS, "estimator")
+    one_of(precision, ("auto", *PRECISIONS), "precision")
     if probes is not None and (estimator == "exact" or probes < 1):
         raise UnknownNameError("Only a sketch has a number of probes, and it needs at least 1.")
     if seed < 0:

@@ -56,7 +56,7 @@ def closeup_folder(home: Path, backbone_id: str, content_id: str) -> Path:
         UnknownNameError: for names that are no ids, which could lead elsewhere.
     """
     if not (_NAME.fullmatch(backbone_id) and _NAME.fullmatch(content_id)):
-        raise UnknownNameError("There is no such close-up.")
+        raise UnknownNameError("These are not the ids of a sensitivity map.")
     return home / "closeups" / backbone_id / content_id
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 from ulid import ULID
 
-from jepascore_core.errors import StoreError, UnknownNameError
+from jepascore_core.errors import StoreError, UnknownNameError, unknown
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.records.backbones import BackboneInfo, BackboneRef
 from jepascore_core.records.canonical import canonical_json
@@ -29,8 +28,6 @@ from jepascore_core.storage.migrations import migrate
 BUSY_TIMEOUT = 30.0
 #: Exports that have ended are remembered up to this number.
 MAX_EXPORTS = 50
-#: Names that a message about an unknown one lists.
-_LISTED = 10
 
 #: All of an export but its recipe, which may be long and is wanted once.
 _EXPORT = ", ".join(item.name for item in fields(ExportRequest))
@@ -140,7 +137,7 @@ class Catalogue:
         """
         found = self.find_dataset(name_or_id)
         if found is None:
-            raise UnknownNameError(_unknown("dataset", name_or_id, [record.name for record in self.datasets()]))
+            raise unknown("dataset", name_or_id, (record.name for record in self.datasets()))
         return found
 
     def update_dataset(self, dataset_id: str, **changes: Any) -> None:
@@ -211,7 +208,7 @@ class Catalogue:
         """
         rows = self._rows("SELECT * FROM runs WHERE run_id = ?", run_id)
         if not rows:
-            raise UnknownNameError(_unknown("run", run_id, [run.run_id for run in self.runs()]))
+            raise unknown("run", run_id, (run.run_id for run in self.runs()))
         return _run(rows[0])
 
     def update_run(self, run_id: str, **changes: Any) -> None:
@@ -269,7 +266,7 @@ class Catalogue:
         """
         rows = self._rows("SELECT * FROM probes WHERE probe_id = ?", probe_id)
         if not rows:
-            raise UnknownNameError(f"There is no cost probe {probe_id!r}. Ask for a new prediction.")
+            raise UnknownNameError(f"The cost probe {probe_id} was removed: ask for a new prediction.")
         return _probe(rows[0])
 
     def queued_probes(self) -> list[CostProbe]:
@@ -316,7 +313,7 @@ class Catalogue:
         """
         rows = self._rows(f"SELECT {_EXPORT} FROM exports WHERE export_id = ?", export_id)
         if not rows:
-            raise UnknownNameError(f"There is no export {export_id!r} any more. Ask for it again.")
+            raise UnknownNameError(f"The export {export_id} was removed: ask for it again.")
         return _export(rows[0])
 
     def export_recipe(self, export_id: str) -> str:
@@ -330,14 +327,6 @@ class Catalogue:
     def remove_export(self, export_id: str) -> None:
         """Forget that an export was asked for; what it wrote stays."""
         self._execute("DELETE FROM exports WHERE export_id = ?", export_id)
-
-
-def _unknown(what: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-    listed = ", ".join(known[:_LISTED]) + more
-    hint = f"Did you mean {' or '.join(repr(item) for item in near)}?" if near else f"Known: {listed or 'none'}."
-    return f"There is no {what} {name!r}. {hint}"
 
 
 def _dataset(row: sqlite3.Row) -> DatasetRecord:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER
 from jepascore_core.datasets.demo import load_digit_images
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import one_of
 from jepascore_core.training.fit import EncoderRecipe, fit_encoder
 from jepascore_core.training.images import Pictures
 from jepascore_core.training.train import EpochLoss, TrainingConfig
@@ -48,8 +48,7 @@ def train_bundled(name: str, folder: Path = WEIGHTS_FOLDER) -> None:
     Raises:
         UnknownNameError: for a name that has no recipe.
     """
-    if name not in RECIPES:
-        raise UnknownNameError(f"There is no recipe {name!r}; choose one of {', '.join(RECIPES)}.")
+    one_of(name, RECIPES, "recipe")
 
     def report(loss: EpochLoss) -> None:
         if loss.epoch % 20 == 0:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from jepascore_core.backbones.small_vit import build_vit, initialise
-from jepascore_core.errors import EncoderError, UnknownNameError
+from jepascore_core.errors import EncoderError, one_of
 from jepascore_core.records.backbones import Preprocessing
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.storage.atomic import write_atomically
@@ -47,8 +47,7 @@ class EncoderRecipe:
             EncoderError: if image and patches do not fit together, or K exceeds what there is to be seen.
             UnknownNameError: for a size that does not exist.
         """
-        if self.size not in SIZES:
-            raise UnknownNameError(f"There is no encoder size {self.size!r}; choose one of {', '.join(SIZES)}.")
+        one_of(self.size, SIZES, "encoder size")
         if self.image_size % self.patch_size:
             raise EncoderError(f"Patches of {self.patch_size} do not fill images of {self.image_size} pixels.")
         width, depth, heads = SIZES[self.size]

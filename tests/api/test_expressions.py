@@ -194,17 +194,17 @@ def test_what_python_reads_otherwise_is_refused_with_advice(attempt, advice):
 @pytest.mark.parametrize(
     ("attempt", "said"),
     [
-        (lambda: js.col("percentle"), 'There is no column "percentle". Did you mean percentile?'),
-        (lambda: js.col("zzz"), 'There is no column "zzz". Known: score, percentile, '),
+        (lambda: js.col("percentle"), 'Unknown column "percentle". Did you mean "percentile"?'),
+        (lambda: js.col("zzz"), 'Unknown column "zzz". Available: score, percentile, '),
         (lambda: js.col("leak"), 'write js.flag("leak")'),
         (lambda: js.col("meta"), 'js.meta("its name")'),
-        (lambda: js.col("class_percentile[knm]"), "Did you mean knn?"),
-        (lambda: js.col("percentle[knn]"), "Did you mean percentile?"),
+        (lambda: js.col("class_percentile[knm]"), 'Did you mean "knn"?'),
+        (lambda: js.col("percentle[knn]"), 'Did you mean "percentile"?'),
         (lambda: js.col("percentile >= 5"), 'js.rule("percentile >= 5")'),
         (lambda: js.col("percentile[knn]", backbone="a"), "leave backbone and definition out"),
-        (lambda: js.col("percentile", definition="best"), "There is no definition 'best'"),
+        (lambda: js.col("percentile", definition="best"), 'Unknown definition "best"'),
         (lambda: js.col("width", backbone="a"), "does not depend on a backbone"),
-        (lambda: js.flag("leek"), 'There is no flag "leek". Did you mean leak?'),
+        (lambda: js.flag("leek"), 'Unknown flag "leek". Did you mean "leak"?'),
         (lambda: js.flag("near_duplicate"), "needs a radius"),
         (lambda: js.col("percentile") >= 500, "between 0 and 100"),
         (lambda: js.col("width") >= float("nan"), "finite number"),
@@ -216,7 +216,7 @@ def test_what_python_reads_otherwise_is_refused_with_advice(attempt, advice):
         (lambda: js.at_least(3, [LIKELY]), "cannot be"),
         (lambda: js.budget(0), "whole number from 1"),
         (lambda: js.rule("percentile >= 5 | one per exact"), "A step follows the rule"),
-        (lambda: js.rule("percentil >= 5"), "Did you mean percentile?"),
+        (lambda: js.rule("percentil >= 5"), 'Did you mean "percentile"?'),
     ],
 )
 def test_what_is_not_a_rule_is_refused_with_the_reason(attempt, said):

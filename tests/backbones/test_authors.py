@@ -218,7 +218,7 @@ def test_authors_is_the_default_and_nothing_else_is_known(vit_file):
     default = load_backbone(f"timm:{TINY}", vit_file, **options).info
     for asked in ("authors", "timm"):
         assert load_backbone(f"timm:{TINY}", vit_file, preprocessing=asked, **options).info == default
-    with pytest.raises(UnknownNameError, match=r"no preprocessing 'mine'\. Choose authors or timm"):
+    with pytest.raises(UnknownNameError, match=r'Unknown preprocessing "mine"\. Available: authors, timm'):
         load_backbone(f"timm:{TINY}", vit_file, preprocessing="mine", **options)
     with pytest.raises(PreprocessingError, match="leave --preprocessing out"):
         load_backbone(f"open_clip:{TINY_CLIP}", vit_file, preprocessing="timm", **options)

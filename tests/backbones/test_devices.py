@@ -30,5 +30,5 @@ def test_the_bare_name_is_the_first_device():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_cuda_is_never_replaced_silently():
-    with pytest.raises(UnknownNameError, match="'cuda'"):
+    with pytest.raises(UnknownNameError, match='Unknown device "cuda"'):
         resolve_device("cuda")

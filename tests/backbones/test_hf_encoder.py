@@ -258,7 +258,7 @@ def test_a_repository_of_the_cache_is_loaded_by_name(folder, hub_folder):
 def test_missing_repositories_and_wrong_names_are_one_sentence():
     with pytest.raises(WeightsUnavailableError, match=r"hf:facebook/ijepa_vith14_1k are not on this machine"):
         load_backbone("hf:facebook/ijepa_vith14_1k", device="cpu", offline=True)
-    with pytest.raises(UnknownNameError, match="no backbone 'hf:dinov2'"):
+    with pytest.raises(UnknownNameError, match='Unknown backbone "hf:dinov2"'):
         load_backbone("hf:dinov2", device="cpu", offline=True)
 
 

@@ -134,7 +134,7 @@ def test_a_run_that_measured_nothing_is_forgotten(cli: Cli, dataset: DatasetReco
     assert cli("runs", "--json").json == []
     assert cli.store.catalogue.run_failures(run.run_id) == []
     assert cli.store.measured_specs(), "measurements are kept"
-    assert "no run" in cli("runs", "forget", run.run_id).sentence
+    assert "Unknown run" in cli("runs", "forget", run.run_id).sentence
 
 
 def test_other_runs_are_not_forgotten(cli: Cli, dataset: DatasetRecord):
@@ -171,7 +171,7 @@ def test_an_ambiguous_run_asks_for_more_characters(cli: Cli, dataset: DatasetRec
 
 
 def test_no_characters_are_no_run(cli: Cli, run: Run):
-    assert "no run ''" in cli("runs", "cancel", "").sentence
+    assert 'Unknown run ""' in cli("runs", "cancel", "").sentence
     assert cli("runs", "forget", "").code == 1
 
 
@@ -210,7 +210,7 @@ def test_export_lists_what_it_knows_where_a_name_is_wrong(cli: Cli, dataset: Dat
     assert "xyz" in cli("export", "toy", tmp_path / "x.xyz").sentence
     assert "timm" in cli("export", "toy", tmp_path / "x.csv", "-b", "timm:other").sentence
     limited = ("export", "toy", tmp_path / "x.csv", "--min-percentile", "5", "--label", "aa")
-    assert "no class 'aa'; known, or near to it: a" in cli(*limited).sentence
+    assert 'Unknown class "aa".' in cli(*limited).sentence
     assert "give one, such as" in cli("export", "toy", tmp_path / "x.csv", "--label", "a").sentence
     assert list(tmp_path.glob("x.csv*")) == []
 

@@ -71,7 +71,7 @@ def test_a_name_that_is_none_decides_nothing(cli: Cli, dataset: DatasetRecord, t
     for nothing in ((), ("--from", tmp_path / "empty.txt")):
         assert "Name at least one sample, by its key" in cli("decisions", "drop", "toy", *nothing).sentence
     assert "cannot be read" in cli("decisions", "drop", "toy", "--from", tmp_path / "none.txt").sentence
-    assert "no dataset 'toi'" in cli("decisions", "toi").sentence
+    assert 'Unknown dataset "toi"' in cli("decisions", "toi").sentence
     assert standing(cli) == {}
 
 
@@ -201,7 +201,7 @@ def test_recipes_are_saved_shown_duplicated_compared_and_removed(cli: Cli, datas
     assert "Saved high (2)" in cli("recipes", "duplicate", "toy", "high").err
     cli("recipes", "remove", "toy", "high")
     assert [row["name"] for row in cli("recipes", "list", "toy", "--json").json] == ["high (2)", "low"]
-    assert "no recipe 'high'" in cli("recipes", "show", "toy", "high").sentence
+    assert 'Unknown recipe "high"' in cli("recipes", "show", "toy", "high").sentence
     exported = cli("export", "toy", tmp_path / "kept.txt", "--recipe", "high (2)")
     assert exported.code == 0
     assert len((tmp_path / "kept.txt").read_text().splitlines()) == 4

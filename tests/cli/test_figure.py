@@ -38,7 +38,7 @@ def test_extremes_are_a_picture_with_a_row_a_class(cli: Cli, tmp_path: Path):
     assert "end its name with .png" in cli("figure", "extremes", "toy", "-o", out.with_suffix(".jpg")).sentence
     only = ("figure", "extremes", "toy", "-o", out, "--overwrite", "--label")
     assert cli(*only, "b", "--json").json["classes"] == ["b"]
-    assert "no class 'zebra'" in cli(*only, "b", "--label", "zebra").sentence
+    assert 'Unknown class "zebra"' in cli(*only, "b", "--label", "zebra").sentence
 
 
 def test_tiles_stand_in_their_block():

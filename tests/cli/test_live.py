@@ -190,7 +190,7 @@ def test_the_cost_is_predicted_and_nothing_is_measured(live: Cli, weights: tuple
     assert len(live.store.catalogue.runs()) == before
     answer = live("score", "dear", "-b", "timm:nonsense", "--predict")
     assert answer.code == 1
-    assert "no backbone 'timm:nonsense'" in answer.sentence
+    assert 'Unknown backbone "timm:nonsense"' in answer.sentence
 
 
 @pytest.mark.parametrize(

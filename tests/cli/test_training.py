@@ -120,7 +120,7 @@ def test_what_cannot_be_is_refused_before_anything_is_read(cli: Cli, tmp_path: P
 def test_an_unknown_dataset_and_too_few_images(cli: Cli, tmp_path: Path):
     add_images(cli, tmp_path / "images")
     assert cli("train", "tiy", *SMALL).code == 1
-    assert "no dataset" in cli("train", "tiy", *SMALL).sentence.lower()
+    assert "unknown dataset" in cli("train", "tiy", *SMALL).sentence.lower()
     assert MAX_IMAGES > 48
     assert cli("train", "toy", "--epochs", "1", "--max-images", "16", *SMALL, "--json").json["num_images"] == 16
 

@@ -81,7 +81,7 @@ def test_a_list_is_what_a_group_does_by_itself(cli: Cli, words: str):
 
 def test_a_mistyped_command_is_said(cli: Cli):
     assert "No such command 'folow'" in cli("runs", "folow", "x").err
-    assert "no dataset 'kepe'" in cli("decisions", "kepe").sentence
+    assert 'Unknown dataset "kepe"' in cli("decisions", "kepe").sentence
     assert cli("decisions").code == cli("recipes").code == 2
 
 
@@ -136,17 +136,17 @@ def test_wrong_usage_ends_with_two_and_touches_nothing(cli: Cli, arguments: tupl
         (("add", "a", ""), "The source is empty"),
         (("add", "[/]", "/nowhere/[bold]"), "/nowhere/[bold] does not exist"),
         (("add", "n\udcff", "/"), r"n\xff is not UTF-8"),
-        (("datasets", "failures", "nope"), "no dataset 'nope'"),
-        (("datasets", "cancel", "nope"), "no dataset 'nope'"),
-        (("remove", "nope", "--yes"), "no dataset 'nope'"),
-        (("score", "nope", "-b", "bundled:digits-vit"), "no dataset 'nope'"),
-        (("score", "nope", "-b", "bundled:digits-vit", "--predict"), "no dataset 'nope'"),
-        (("export", "nope", "list.csv"), "no dataset 'nope'"),
-        (("runs", "follow", "nope"), "no run 'nope'"),
-        (("runs", "cancel", "nope"), "no run 'nope'"),
-        (("runs", "cancel", ""), "no run ''"),
-        (("runs", "resume", "nope"), "no run 'nope'"),
-        (("runs", "failures", "nope"), "no run 'nope'"),
+        (("datasets", "failures", "nope"), 'Unknown dataset "nope"'),
+        (("datasets", "cancel", "nope"), 'Unknown dataset "nope"'),
+        (("remove", "nope", "--yes"), 'Unknown dataset "nope"'),
+        (("score", "nope", "-b", "bundled:digits-vit"), 'Unknown dataset "nope"'),
+        (("score", "nope", "-b", "bundled:digits-vit", "--predict"), 'Unknown dataset "nope"'),
+        (("export", "nope", "list.csv"), 'Unknown dataset "nope"'),
+        (("runs", "follow", "nope"), 'Unknown run "nope"'),
+        (("runs", "cancel", "nope"), 'Unknown run "nope"'),
+        (("runs", "cancel", ""), 'Unknown run ""'),
+        (("runs", "resume", "nope"), 'Unknown run "nope"'),
+        (("runs", "failures", "nope"), 'Unknown run "nope"'),
     ],
     ids=lambda value: ascii(" ".join(value)) if isinstance(value, tuple) else "",
 )
@@ -178,7 +178,7 @@ def test_the_process_speaks_as_the_functions_do(tmp_path):
     environment = Cli(tmp_path / "home").environment
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: There is no run 'nope'. Known: none.\n"
+    assert done.stderr == 'Error: Unknown run "nope". Available: none.\n'
 
 
 def test_nobody_minds_who_reads_the_first_line_only(tmp_path):

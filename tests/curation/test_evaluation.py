@@ -197,7 +197,7 @@ def test_image_properties_and_metadata(store):
     assert kept(store, scores, 'meta["camera"] like "b?g"') == ["a.png", "c.png"]
     assert kept(store, scores, 'meta["camera"] is missing') == ["b.png"]
     assert kept(store, scores, 'meta["camera"] in ("big", missing)') == ["a.png", "b.png"]
-    with pytest.raises(RuleError, match="Known: year, camera"):
+    with pytest.raises(RuleError, match="Available: year, camera"):
         summarize(store, evaluate(store, scores, parse('meta["lens"] = "x"')))
 
 

@@ -167,7 +167,7 @@ def test_the_book_of_recipes(store, scores):
     assert found.only_second.examples == tuple(f"a/000{n}.png" for n in range(5))
     remove_recipe(store, copy)
     assert [item.name for item in saved_recipes(Store(store.home), scores.dataset_id)] == ["one (3)", "one", "two"]
-    with pytest.raises(UnknownNameError, match="Known: one"):
+    with pytest.raises(UnknownNameError, match="Available: one"):
         saved_recipe(store, scores.dataset_id, "three")
 
 

@@ -121,7 +121,7 @@ def test_steps(text, steps):
     ("text", "position", "message"),
     [
         ("percentile >= five", 14, 'Expected a number, found "five"'),
-        ("percentil >= 5", 0, "Did you mean percentile"),
+        ("percentil >= 5", 0, 'Did you mean "percentile"'),
         ("grey and", 8, "Expected a rule, for example class_percentile >= 5, found the end"),
         ("(grey", 5, 'Expected ")"'),
         ("grey leak", 5, 'Expected "and", "or"'),
@@ -151,12 +151,12 @@ def test_errors_point_at_the_place(text, position, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("percentil >= 5", 'Unknown name "percentil" (character 1). Did you mean percentile?'),
+        ("percentil >= 5", 'Unknown name "percentil" (character 1). Did you mean "percentile"?'),
         ("grey or Class_Percentile > 5", 'Unknown name "Class_Percentile" (character 9). '
-         "Did you mean class_percentile?"),
+         'Did you mean "class_percentile"?'),
         ("percentile >= 5 adn grey", 'Expected "and", "or", "|" or the end, found "adn" (character 17). '
-         "Did you mean and?"),
-        ("all | budgt 5", 'Expected "one" or "budget", found "budgt" (character 7). Did you mean budget?'),
+         'Did you mean "and"?'),
+        ("all | budgt 5", 'Expected "one" or "budget", found "budgt" (character 7). Did you mean "budget"?'),
         ("percentile => 5", '"=>" means nothing in a rule (character 12). Write >=.'),
         ("label == \"cat\"", '"==" means nothing in a rule (character 7). Write =.'),
         ("grey && leak", '"&&" means nothing in a rule (character 6). Write and.'),
@@ -173,7 +173,7 @@ def test_errors_point_at_the_place(text, position, message):
 def test_an_error_says_where_and_what_was_meant(text, message):
     with pytest.raises(RuleSyntaxError) as caught:
         parse(text)
-    assert str(caught.value) == message
+    assert str(caught.value).partition(" Available: ")[0] == message
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,9 @@ def test_columns_may_be_named(root: Path):
     _, found, _ = read(root, label_column="fine")
     assert (found["train/1.png"].label, found["train/1.png"].metadata) == ("tabby", {"label": "cat"})
     assert (found["test/1.png"].label, found["test/1.png"].metadata) == (None, {"label": "cat"})
-    with pytest.raises(SourceError, match="has no column 'fin'"):
+    with pytest.raises(SourceError, match='Unknown column "fin"'):
         read(root, label_column="fin")
-    with pytest.raises(SourceError, match="has no column 'foto'"):
+    with pytest.raises(SourceError, match='Unknown column "foto"'):
         read(root, path_column="foto")
 
 

@@ -45,7 +45,7 @@ def test_a_name_is_seen_as_it_is(catalogue, name):
 
 
 def test_an_unknown_name_lists_near_matches(catalogue, dataset):
-    with pytest.raises(UnknownNameError, match="Did you mean 'flowers'"):
+    with pytest.raises(UnknownNameError, match='Did you mean "flowers"'):
         catalogue.dataset("flower")
 
 

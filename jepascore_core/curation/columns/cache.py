@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.embeddings.files import NORM_DECIMALS, norms_sql
-from jepascore_core.errors import RuleError, StoreError
+from jepascore_core.errors import RuleError, StoreError, unknown
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.score_set import ScoreSet, covered_sql, freshness, table_of
@@ -222,7 +222,7 @@ class Columns:
         manifest = self._store.manifest_sql(dataset)
         names = metadata_names(self._store, dataset.dataset_id)
         if key not in names:
-            raise RuleError(f"{dataset.name} has no column {key!r}. Known: {', '.join(names) or 'none'}.")
+            raise unknown("column", key, names, RuleError, where=dataset.name)
         quoted = f"meta.{key}".replace('"', '""')
         sql = f"""SELECT CAST("{quoted}" AS VARCHAR) AS "{{name}}", TRY_CAST("{quoted}" AS DOUBLE) AS "{{name}}_number"
             FROM ({manifest}) ORDER BY sample_key, uri"""

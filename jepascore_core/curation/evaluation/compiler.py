@@ -28,7 +28,7 @@ from jepascore_core.curation.rules.model import (
     Rule,
 )
 from jepascore_core.embeddings.companions import COMPANIONS
-from jepascore_core.errors import UnknownNameError
+from jepascore_core.errors import UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import ScoreSet
@@ -130,8 +130,8 @@ class Compiler:
         Raises:
             TooFewImagesError: if a companion needs more images than are measured.
         """
-        companion = next((name for name in COMPANIONS if name == definition), None)
-        chosen = next((name for name in DEFINITIONS if name == definition), self.scores.definition)
+        companion = matching(definition, COMPANIONS)
+        chosen = matching(definition, DEFINITIONS) or self.scores.definition
         named = self.score_set(backbone)
         if companion in FITTED:
             return companion_column(self.store, named, companion)

@@ -22,6 +22,7 @@ from jepascore_core.curation.evaluation.evaluate import Decisions, diverse_candi
 from jepascore_core.curation.rules.model import Between, Budget, Curation, Flag, OnePer, walk
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.errors import matching
 from jepascore_core.formatting import duration_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
@@ -114,7 +115,7 @@ def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Pre
 def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
     ranges = [item.column for rule in curation.rules for item in walk(rule) if isinstance(item, Between)]
     for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in ranges):
-        companion = next((fitted for fitted in FITTED if fitted == name), None)
+        companion = matching(name, FITTED)
         if companion is None:
             continue
         scores = compiler.score_set(backbone)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from jepascore_core.embeddings.companions import COMPANIONS
-from jepascore_core.errors import RuleError
+from jepascore_core.errors import RuleError, one_of, unknown
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
 
@@ -57,12 +57,11 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.name not in (*SCORES, *PROPERTIES, *TEXTS, META):
-            raise RuleError(f"A rule cannot look at {self.name!r}. It can look at {', '.join(_names())}.")
+            raise unknown("column", self.name, _names(), RuleError)
         if self.name not in SCORES and (self.backbone or self.definition):
             raise RuleError(f"{self.name} does not depend on a backbone: leave that out.")
-        if self.definition is not None and self.definition not in (*DEFINITIONS, *COMPANIONS):
-            known = ", ".join((*DEFINITIONS, *COMPANIONS))
-            raise RuleError(f"There is no definition {self.definition!r} of a score. Choose one of {known}.")
+        if self.definition is not None:
+            one_of(self.definition, (*DEFINITIONS, *COMPANIONS), "definition", RuleError)
         if (self.name == META) != (self.key is not None):
             raise RuleError('A column of your own is written meta["its name"].')
 
@@ -146,8 +145,7 @@ class Flag:
     backbone: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in FLAGS:
-            raise RuleError(f"There is no flag {self.name!r}. Choose one of {', '.join(FLAGS)}.")
+        one_of(self.name, FLAGS, "flag", RuleError)
         if self.radius is not None:
             _check_radius(self.radius)
             if self.name not in GROUP_FLAGS:
@@ -220,8 +218,7 @@ class OnePer:
             _check_radius(self.radius)
         elif self.backbone is not None:
             raise RuleError("Exact duplicates do not depend on a backbone: leave that out.")
-        if self.keep not in KEEPERS:
-            raise RuleError(f"Which one of a group to keep is one of {', '.join(KEEPERS)}, not {self.keep!r}.")
+        one_of(self.keep, KEEPERS, "choice of what to keep of a group", RuleError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +239,7 @@ class Budget:
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
             raise RuleError(f"A budget is a whole number from 1, not {self.n!r}.")
-        if self.draw not in DRAWS:
-            raise RuleError(f"A budget is drawn as one of {', '.join(DRAWS)}, not {self.draw!r}.")
+        one_of(self.draw, DRAWS, "way to draw a budget", RuleError)
         if self.per is not None and self.draw != "random":
             raise RuleError(f"A budget for each {self.per} is drawn at random: leave {self.draw} out.")
         if (self.clusters is not None) != (self.draw == "clusters") or (

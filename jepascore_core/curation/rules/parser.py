@@ -40,9 +40,9 @@ from jepascore_core.curation.rules.model import (
     Rule,
     Step,
 )
-from jepascore_core.curation.tokens import Token, did_you_mean, name_hint, tokens
+from jepascore_core.curation.tokens import Token, name_hint, tokens
 from jepascore_core.embeddings.companions import COMPANIONS
-from jepascore_core.errors import RuleError, RuleSyntaxError
+from jepascore_core.errors import RuleError, RuleSyntaxError, did_you_mean, matching, one_of
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
 
@@ -273,8 +273,7 @@ class _Parser:
 
     def _flag(self) -> Rule:
         at = self._here.at
-        name: Flagged = next(flag for flag in FLAGS if flag == self._here.text)
-        self._next()
+        name: Flagged = one_of(self._next().text, FLAGS, "flag")
         radius, backbone = None, None
         if self._takes("("):
             if self._here.kind == "number":
@@ -369,8 +368,7 @@ class _Parser:
         radius = self._number() if self._needs("exact", "near") == "near" else None
         chosen = self._needs(*KEEPERS) if self._takes("keep") else KEEPERS[0]
         backbone = self._string() if self._takes("of") else None
-        keep = next(keeper for keeper in KEEPERS if keeper == chosen)
-        return self._built(lambda: OnePer(radius, keep, backbone), at)
+        return self._built(lambda: OnePer(radius, one_of(chosen, KEEPERS), backbone), at)
 
     def _budget(self, at: int) -> Step:
         n = self._whole()
@@ -382,6 +380,5 @@ class _Parser:
         clusters = self._whole() if chosen == "clusters" else None
         seed = self._whole() if self._takes("seed") else 0
         backbone = self._string() if self._takes("of") else None
-        draw = next(name for name in DRAWS if name == chosen)
-        part = next((name for name in PARTS if name == per), None)
+        draw, part = one_of(chosen, DRAWS), matching(per, PARTS)
         return self._built(lambda: Budget(n, draw, part, clusters, seed, backbone), at)

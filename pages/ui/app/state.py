@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from jepascore_core.errors import matching
+
 DATASET = "dataset"
 DATASETS = "datasets"
 BACKBONE = "backbone"
@@ -158,8 +160,7 @@ def read_flag(name: str) -> bool:
 
 def read_choice(name: str, choices: Sequence[Choice], default: Choice) -> Choice:
     """One of `choices`, or `default`."""
-    value = st.query_params.get(name)
-    return next((choice for choice in choices if choice == value), default)
+    return matching(st.query_params.get(name), choices) or default
 
 
 def read_texts(name: str, choices: Iterable[str] | None = None) -> tuple[str, ...]:
