@@ -29,9 +29,11 @@ test: $(READY) ## Check style and types, then run every test
 test-fast: $(READY) ## Run the tests that take no browser and no patience
 	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
 
-lint: $(READY) ## Check style
+lint: $(READY) ## Check style, dead code and what requirements name
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/vulture
+	$(BIN)/deptry .
 	$(BIN)/node $(BIOME) check
 	$(if $(wildcard $(BIN)/hadolint),$(BIN)/hadolint Dockerfile Dockerfile.cuda)
 

@@ -8,21 +8,6 @@ from typing import Any
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
-#: A small greyscale ViT: the head maps the mean token to the K values on which the Gaussianity acts. Without LayerNorm
-#: between the mean and the head (the norm acts on each token) the Jacobian has full rank K.
-TINY_GREY_VIT: dict[str, Any] = {
-    "img_size": 32,
-    "patch_size": 16,
-    "in_chans": 1,
-    "num_classes": 32,
-    "global_pool": "avg",
-    "embed_dim": 96,
-    "depth": 2,
-    "num_heads": 3,
-    "mlp_ratio": 2.0,
-    "class_token": False,
-    "fc_norm": False,
-}
 #: Standard deviation of the initial position embedding. timm's 0.02 makes the mean token of an untrained encoder forget
 #: where its patches were.
 POSITION_STD = 0.5

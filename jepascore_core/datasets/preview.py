@@ -94,11 +94,6 @@ class ReadingReport:
     failures: tuple[Left, ...]
     questions: tuple[Question, ...]
 
-    @property
-    def num_failures(self) -> int:
-        """Entries that are known to fail."""
-        return sum(left.count for left in self.failures)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON."""
         flags = [question.flag for question in self.questions]

@@ -68,7 +68,6 @@ class Download:
     file_name: str
     mime: str
     data: bytes
-    provenance_name: str
     provenance: bytes
     num_rows: int
 
@@ -169,7 +168,6 @@ def export_bytes(
             file_name=name,
             mime=SPECS[chosen].mime,
             data=report.path.read_bytes(),
-            provenance_name=report.provenance_path.name,
             provenance=report.provenance_path.read_bytes(),
             num_rows=report.num_rows,
         )

@@ -24,7 +24,6 @@ from jepascore_core.scores.titles import score_titles
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable, midrank
-from jepascore_core.views.extremes import ClassExtremes, class_extremes
 
 #: Kendall's tau looks at all pairs of samples; so many are enough for two digits. They are among those of a scatter.
 KENDALL_SAMPLES = 1000
@@ -199,14 +198,6 @@ def _overlap(first: ScoreSet, second: ScoreSet, pair: str, row: dict[str, Any], 
     return ExtremeOverlap(
         first, second, row["label"], row["size"], size, row[f"least{pair}"] / size, row[f"most{pair}"] / size
     )
-
-
-def extremes_by_backbone(
-    store: Store, score_sets: Sequence[ScoreSet], label: Label, n: int = 8, seed: int = 0
-) -> tuple[tuple[str, ClassExtremes], ...]:
-    """One class under every score set, as rows: its title and extremes; see `class_extremes`."""
-    titles = score_titles(store, score_sets, "backbone")
-    return tuple((title, class_extremes(store, scores, [label], n, seed)[0]) for scores, title in titles.items())
 
 
 def percentile_scatter(

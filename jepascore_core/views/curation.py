@@ -69,7 +69,7 @@ def before_after(store: Store, evaluation: Evaluation, bins: int | None = None) 
     whole = store.query(f"SELECT * FROM {everything}").to_pylist()
     groups = {row["verdict"]: row for row in [*whole, *store.query(_quantiles(values)).to_pylist()] if row["n"]}
     if None not in groups:
-        return Histograms((), (), "none", per_dimension=False, is_comparable=True, num_hidden=0)
+        return Histograms((), (), "none", per_dimension=False, num_hidden=0)
     edges = common_edges([groups[None]["q"]], [groups[None]["n"]], bins)
     counts = _binned(store, values, edges)
     counts[None] = tuple(map(sum, zip(*counts.values(), strict=True)))
@@ -79,7 +79,7 @@ def before_after(store: Store, evaluation: Evaluation, bins: int | None = None) 
         for key, title in titles.items()
         if key in groups
     )
-    return Histograms(edges, series, "none", per_dimension=False, is_comparable=True, num_hidden=0)
+    return Histograms(edges, series, "none", per_dimension=False, num_hidden=0)
 
 
 def _quantiles(values: str) -> str:

@@ -17,7 +17,6 @@ from jepascore_core.scores.memo import remembered
 from jepascore_core.scores.row_index import content_rows_sql
 from jepascore_core.scores.score_set import (
     Label,
-    ScoredSample,
     ScoreSet,
     has_labels,
     label_filter,
@@ -56,22 +55,6 @@ class SampleScore:
     lower: float | None
     upper: float | None
     is_exact: bool
-
-    def as_sample(self, sample: Sample) -> ScoredSample:
-        """The same as an item of a gallery."""
-        return ScoredSample(
-            sample.sample_key,
-            sample.content_id,
-            sample.label,
-            sample.split,
-            self.score,
-            self.class_percentile,
-            self.percentile,
-            self.rank,
-            self.lower,
-            self.upper,
-            self.is_exact,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,17 +74,14 @@ class HistogramSeries:
 class Histograms:
     """Histograms on common `edges` [bins + 1]; a bin holds lower edge < score <= upper edge.
 
-    `is_comparable` is False when the series come from different backbones, specs or definitions: raw scores of those
-    must not be compared. `num_hidden` counts the groups that were left out because there were too many. With a
-    `reference` scores are on the scale of that dataset; `num_without_reference` sets were left out because their
-    backbone did not measure it.
+    `num_hidden` counts the groups that were left out because there were too many. With a `reference` scores are on the
+    scale of that dataset; `num_without_reference` sets were left out because their backbone did not measure it.
     """
 
     edges: tuple[float, ...]
     series: tuple[HistogramSeries, ...]
     group_by: GroupBy
     per_dimension: bool
-    is_comparable: bool
     num_hidden: int
     reference: str | None = None
     num_without_reference: int = 0
@@ -180,8 +177,6 @@ def _histograms(store: Store, asked: Sequence[ScoreSet], options: HistogramOptio
         series=tuple(series),
         group_by=options.group_by,
         per_dimension=options.per_dimension,
-        is_comparable=bool(options.reference)
-        or len({(item.backbone_id, item.spec_id, item.definition) for item in score_sets}) <= 1,
         num_hidden=sum(len(groups) - len(shown[scores]) for scores, groups in found.items()),
         reference=store.catalogue.dataset(options.reference).name if options.reference else None,
         num_without_reference=len(asked) - len(score_sets),

@@ -34,11 +34,6 @@ class Overview:
         """Whether nothing was ever added."""
         return not self.datasets
 
-    @property
-    def has_scores(self) -> bool:
-        """Whether there is anything to look at."""
-        return any(dataset.measured for dataset in self.datasets)
-
 
 def overview(store: Store, now: float | None = None, max_runs: int = 20) -> Overview:
     """The whole home page; `now` is a time in seconds since the epoch."""

@@ -17,11 +17,6 @@ class RankCheck:
     counts: tuple[tuple[int, int], ...]
     warning: str | None
 
-    @property
-    def is_uniform(self) -> bool:
-        """Whether all samples have the same rank."""
-        return len(self.counts) <= 1
-
 
 def rank_check(store: Store, scores: ScoreSet) -> RankCheck:
     """Count the numerical ranks of a score set and say what follows."""

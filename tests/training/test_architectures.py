@@ -5,7 +5,21 @@ import json
 import pytest
 import torch
 
-from jepascore_core.backbones.small_vit import TINY_GREY_VIT, build_vit, initialise
+from jepascore_core.backbones.small_vit import build_vit, initialise
+
+TINY_GREY_VIT = {
+    "img_size": 32,
+    "patch_size": 16,
+    "in_chans": 1,
+    "num_classes": 32,
+    "global_pool": "avg",
+    "embed_dim": 96,
+    "depth": 2,
+    "num_heads": 3,
+    "mlp_ratio": 2.0,
+    "class_token": False,
+    "fc_norm": False,
+}
 
 
 def test_a_description_survives_json_and_gives_the_stated_shape():

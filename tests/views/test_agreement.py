@@ -18,7 +18,6 @@ from jepascore_core.views.agreement import (
     agreement,
     disagreements,
     extreme_overlaps,
-    extremes_by_backbone,
     kendall_tau_b,
     percentile_scatter,
 )
@@ -122,14 +121,6 @@ def test_percentiles_are_those_of_the_store(store):
         points = percentile_scatter(store, *sets, within_class=within_class).points
         rows = store.query(f"SELECT sample_key, {column} AS p FROM ({scored_sql(store, sets[0])})").to_pylist()
         assert {p.sample_key: p.first for p in points} == pytest.approx({row["sample_key"]: row["p"] for row in rows})
-
-
-def test_one_class_under_every_backbone(store):
-    sets = measured(store, [[1, 2, 3], [3, 2, 1]])
-    rows = extremes_by_backbone(store, sets, "a", n=1)
-    assert [(title, row.least[0].sample_key) for title, row in rows] == [
-        ("net0 (timm)", "a/0000.png"), ("net1 (timm)", "a/0002.png"),
-    ]  # fmt: skip
 
 
 PAIRS = st.lists(st.tuples(st.integers(-4, 4), st.floats(-10, 10)), min_size=2, max_size=40)

@@ -42,8 +42,6 @@ def test_scores_agree_with_the_store(scored):
         assert (chosen.score, chosen.rank) == (row["score"], row["rank"])
         assert chosen.percentile == pytest.approx(row["percentile"])
         assert chosen.class_percentile == pytest.approx(row["class_percentile"])
-        item = chosen.as_sample(find_sample(store, scores.dataset_id, row["sample_key"]))
-        assert item.label == row["label"]
 
 
 def test_places_count_from_the_least_likely(scored):

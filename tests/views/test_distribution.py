@@ -52,7 +52,6 @@ def test_two_datasets_share_their_bins(store):
     sets = [scored_set(store, "near", first), scored_set(store, "far", second)]
     view = histograms(store, sets, HistogramOptions(bins=30))
     assert len(view.edges) == 31
-    assert view.is_comparable
     for series, values in zip(view.series, (first, second), strict=True):
         inside = [
             np.sum((values > low) & (values <= high)) for low, high in zip(view.edges, view.edges[1:], strict=False)
@@ -75,14 +74,12 @@ def test_one_outlier_does_not_squash_the_rest(store):
     assert series.minimum == -1e9
 
 
-def test_different_backbones_are_not_comparable_and_are_named(store):
+def test_different_backbones_are_named(store):
     one = scored_set(store, "d", [1, 2])
     other = scored_set(store, "e", [1, 2], backbone=add_backbone(store, "timm:resnet18.a1"))
     view = histograms(store, [one, other])
-    assert not view.is_comparable
     assert [series.title for series in view.series] == ["d, ViT-Ti/16 (timm)", "e, ResNet-18 (timm)"]
     definitions = histograms(store, [one, replace(one, definition="paper")])
-    assert not definitions.is_comparable
     assert [series.title for series in definitions.series] == ["d, Rank (our default)", "d, Paper's listing"]
     assert definitions.series[1].median < definitions.series[0].median
 
@@ -181,7 +178,6 @@ def test_rank_check_warns_only_when_ranks_differ(store):
     assert rank_check(store, same).warning is None
     other = scored_set(store, "d", [1, 2, 3, 4], ranks=[6, 6, 5, 3], backbone=add_backbone(store, "timm:other"))
     check = rank_check(store, other)
-    assert not check.is_uniform
     assert check.counts == ((6, 2), (3, 1), (5, 1))
     assert f"6 for 50.0{PERCENT}, 3 to 5 for 2 samples" in check.warning
     assert rank_check(store, replace(other, definition="paper")).warning is None

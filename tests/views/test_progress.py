@@ -129,7 +129,6 @@ def test_home(store, dataset):
     indexing = store.catalogue.add_dataset("another", "/another", "flat", {})
     shown = overview(store, NOW, max_runs=2)
     assert not shown.is_empty
-    assert shown.has_scores
     assert [item.choice.name for item in shown.datasets] == ["another", "digits"]
     assert [item.num_scored for item in shown.datasets[1].measured] == [1]
     assert shown.datasets[1].choice.num_failed == 2
@@ -140,7 +139,6 @@ def test_home(store, dataset):
 def test_empty_home(store):
     shown = overview(store, NOW)
     assert shown.is_empty
-    assert not shown.has_scores
 
 
 def test_an_export(store, dataset):

@@ -11,9 +11,7 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.activity import draw_activity
 from pages.ui.app.address import begin_page
-from pages.ui.app.errors import errors_shown, show_error
-
-__all__ = ["APP_NAME", "MENU", "ROOT", "errors_shown", "frame", "show_error"]
+from pages.ui.app.errors import errors_shown
 
 APP_NAME = "JEPA-SCORE"
 SIDEBAR_PIXELS = 244

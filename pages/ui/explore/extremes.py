@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -44,7 +44,6 @@ ORDER_TITLES = {
 }
 ORDER_HELP = "Spread: from the lower to the upper quartile of the scores of a class, in nats."
 ALL_CLASSES = "every class"
-Summaries = Mapping[Label, ClassSummary]
 
 
 def draw_extremes(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 Command = Literal["keep", "drop", "undecided", "undo", "redo", "help"]
 
-COMMANDS: tuple[Command, ...] = get_args(Command)
 #: A key alone: with Ctrl, Alt or Shift it is the browser's, and in a text field it is a letter.
 KEYS: dict[Command, str] = {"keep": "k", "drop": "d", "undecided": "u", "undo": "z", "redo": "y", "help": "?"}
