@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := $(VENV)-lowest
+LOCK := requirements.lock
 READY := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
 BIOME := node_modules/@biomejs/biome/bin/biome
@@ -10,7 +12,7 @@ BIOME := node_modules/@biomejs/biome/bin/biome
 TORCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint types format docs clean
+.PHONY: help setup run test test-fast test-lowest lint types format lock docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -29,6 +31,11 @@ test: $(READY) ## Check style and types, then run every test
 test-fast: $(READY) ## Run the tests that take no browser and no patience
 	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
 
+test-lowest: $(READY) ## Run the fast tests with the lowest versions that the requirements allow, on Python 3.11
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	$(LOWEST)/bin/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
+
 lint: $(READY) ## Check style, dead code and what requirements name
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,17 +53,30 @@ format: $(READY) ## Rewrite the code in the house style
 	$(BIN)/ruff format .
 	$(BIN)/node $(BIOME) check --write
 
+lock: $(READY) ## Resolve again after a change of requirements; with UPGRADE=1 to the newest versions that they allow
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet \
+		--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) --output-file $(LOCK)
+
 docs: $(READY) ## Build the documentation into site/, with every link checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --directory site"
 
-# uv resolves and installs several times faster than pip and shares its cache between environments.
-$(READY): requirements.txt pyproject.toml package.json package-lock.json
+# What is installed is what the lock file says, file by file; uv itself is in it, too. uv installs several times faster
+# than pip and shares its cache between environments. The files of another build of PyTorch have other hashes and bring
+# other libraries: then everything else is as locked, and torch the newest of that build.
+$(READY): $(LOCK) requirements.txt pyproject.toml package.json package-lock.json
 	@echo "Setting up $(VENV): PyTorch$(if $(TORCH), for $(TORCH)) and the rest, $(if $(filter cpu,$(TORCH)),about 2 GB,on Linux about 6 GB (2 with TORCH=cpu)), a minute or more the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is %s. Use make PYTHON=python3.12" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(if $(TORCH),--torch-backend $(TORCH)) -e '.[dev]'
+	@awk '/^[a-z]/ {take = /^uv==/} take' $(LOCK) > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
+ifeq ($(TORCH),)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements $(LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+else
+	@awk '/^[a-z]/ {skip = /^(torch|torchvision|triton|cuda-.*|nvidia-.*)==/} !skip' $(LOCK) > $(VENV)/without-torch.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend $(TORCH) --constraints $(VENV)/without-torch.txt -e '.[dev]'
+endif
 	@$(BIN)/npm ci --silent --ignore-scripts
 	@touch $(READY)
 
@@ -67,4 +87,4 @@ $(COMPILED): $(READY)
 	@touch $@
 
 clean: ## Remove the environment and caches; data and results stay
-	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache *.egg-info build dist site
+	rm -rf $(VENV) $(LOWEST) node_modules .mypy_cache .ruff_cache .pytest_cache *.egg-info build dist site
