@@ -256,7 +256,7 @@ def test_the_size_is_known_beforehand(store, scores, tmp_path):
 
 
 def test_old_requests_are_forgotten(store, scores, out, monkeypatch):
-    monkeypatch.setattr("jepascore_core.storage.catalogue.MAX_EXPORTS", 2)
+    monkeypatch.setattr("jepascore_core.storage.catalogue.exports.MAX_EXPORTS", 2)
     for number in range(5):
         cancel_export(store, ask(store, scores, out / f"{number}").export_id)
     waiting = ask(store, scores, out / "x")

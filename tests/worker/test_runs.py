@@ -27,7 +27,8 @@ from jepascore_core.measuring.precision import PrecisionTrial, keep_precision
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.runs import ProbeState, RunState
-from jepascore_core.storage import catalogue, disk
+from jepascore_core.storage import disk
+from jepascore_core.storage.catalogue import database
 from jepascore_core.worker import measure as tasks
 from jepascore_core.worker import probe as probe_module
 from jepascore_core.worker.loop import Worker
@@ -43,7 +44,7 @@ def measured_ids(store):
 
 
 def test_work_whose_end_cannot_be_written_down_goes_on_when_it_can(store, worker, tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     dataset = request_dataset(store, "toy", str(write_images(tmp_path / "images", 4)))
     # Another program that keeps the file to itself refuses writes as a full disk does.
     with closing(sqlite3.connect(store.catalogue.path, isolation_level=None)) as hindrance:
@@ -66,7 +67,7 @@ def test_a_full_disk_is_said_to_who_waits(store, worker, tmp_path, monkeypatch):
     monkeypatch.setattr(disk, "LEAST_BYTES", 1 << 62)  # no disk is as large
     with pytest.raises(JepaScoreError, match=r"no space left on the disk of .*home"):
         list(follow_dataset(store, dataset.dataset_id, interval=0.01))
-    monkeypatch.setattr(catalogue, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     with closing(sqlite3.connect(store.catalogue.path, isolation_level=None)) as hindrance:
         hindrance.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="There is no space left on the disk of"):

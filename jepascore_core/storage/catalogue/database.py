@@ -1,0 +1,75 @@
+"""The connection to `catalogue.sqlite`, and what every table needs: identifiers and times."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ulid import ULID
+
+from jepascore_core.errors import StoreError
+from jepascore_core.records.canonical import canonical_json
+from jepascore_core.storage.disk import full_disk_remedy
+from jepascore_core.storage.migrations import migrate
+
+#: How long a writer waits for another one, in seconds.
+BUSY_TIMEOUT = 30.0
+
+
+def new_id() -> str:
+    """A fresh identifier that sorts by time of creation."""
+    return str(ULID()).lower()
+
+
+def utc_now() -> str:
+    """Now, as UTC ISO-8601 with seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Database:
+    """One SQLite file. Holds no connection, so it may be shared by threads and outlive forks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connect() as connection:
+            migrate(connection, path.parent)
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)
+        except sqlite3.Error as error:
+            raise StoreError(f"The catalogue {self.path} cannot be opened: {error}.") from error
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            with connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            remedy = full_disk_remedy(self.path.parent)
+            raise StoreError(f"The catalogue {self.path} cannot be used: {error}.{remedy}") from error
+        finally:
+            connection.close()
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection whose changes are committed together at the end of the block, or not at all if it raises."""
+        return self._connect()
+
+    def _rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
+        with self._connect() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def _execute(self, sql: str, *parameters: Any) -> int:
+        with self._connect() as connection:
+            return connection.execute(sql, parameters).rowcount
+
+    def _update(self, table: str, key: str, identifier: str, changes: dict[str, Any]) -> None:
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        values = [canonical_json(value) if isinstance(value, dict) else value for value in changes.values()]
+        self._execute(f"UPDATE {table} SET {assignments} WHERE {key} = ?", *values, identifier)

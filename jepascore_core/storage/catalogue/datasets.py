@@ -1,0 +1,87 @@
+"""Datasets: where they come from, and the state of their index."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from jepascore_core.errors import StoreError, unknown
+from jepascore_core.records.canonical import canonical_json
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.storage.catalogue.database import Database, new_id, utc_now
+
+
+class DatasetTable(Database):
+    """The table `datasets`."""
+
+    def add_dataset(
+        self,
+        name: str,
+        source: str,
+        kind: str,
+        options: dict[str, Any],
+        state: DatasetState = DatasetState.INDEXING,
+    ) -> DatasetRecord:
+        """Register a dataset whose index is still to be built; by a worker if `state` is INDEXING.
+
+        Raises:
+            StoreError: if the name is taken, or would not be seen as it is.
+        """
+        if not 0 < len(name) <= 100 or name != name.strip() or not name.isprintable():
+            raise StoreError(
+                f"{name[:100]!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between"
+                " them."
+            )
+        dataset_id = new_id()
+        try:
+            self._execute(
+                "INSERT INTO datasets (dataset_id, name, source, kind, options, state, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                *(dataset_id, name, source, kind, canonical_json(options), state, utc_now()),
+            )
+        except StoreError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise StoreError(f"There is a dataset named {name!r} already. Choose another name.") from error
+            raise
+        return self.dataset(dataset_id)
+
+    def datasets(self) -> list[DatasetRecord]:
+        """All datasets, oldest first."""
+        return [_dataset(row) for row in self._rows("SELECT * FROM datasets ORDER BY dataset_id")]
+
+    def find_dataset(self, name_or_id: str) -> DatasetRecord | None:
+        """The dataset of this name or id, or None."""
+        rows = self._rows("SELECT * FROM datasets WHERE name = ?1 OR dataset_id = ?1", name_or_id)
+        return _dataset(rows[0]) if rows else None
+
+    def dataset(self, name_or_id: str) -> DatasetRecord:
+        """The dataset of this name or id.
+
+        Raises:
+            UnknownNameError: if there is none; lists near matches.
+        """
+        found = self.find_dataset(name_or_id)
+        if found is None:
+            raise unknown("dataset", name_or_id, (record.name for record in self.datasets()))
+        return found
+
+    def update_dataset(self, dataset_id: str, **changes: Any) -> None:
+        """Set the given columns."""
+        self._update("datasets", "dataset_id", dataset_id, changes)
+
+    def remove_dataset(self, dataset_id: str) -> None:
+        """Forget a dataset with its runs; measurements stay, since other datasets may share them."""
+        self._execute("DELETE FROM datasets WHERE dataset_id = ?", dataset_id)
+
+
+def _dataset(row: sqlite3.Row) -> DatasetRecord:
+    values = dict(row)
+    values.update(
+        options=json.loads(row["options"]),
+        ignored=json.loads(row["ignored"]),
+        wanted=json.loads(row["wanted"]) if row["wanted"] else None,
+        state=DatasetState(row["state"]),
+        cancel_requested=bool(row["cancel_requested"]),
+    )
+    return DatasetRecord(**values)

@@ -1,0 +1,66 @@
+"""Cost probes: predictions that a worker is to make, or has made."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from jepascore_core.errors import UnknownNameError
+from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.canonical import canonical_json
+from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.runs import CostProbe, ProbeResult, ProbeState
+from jepascore_core.storage.catalogue.database import Database, new_id, utc_now
+from jepascore_core.storage.catalogue.requests import plan_json, request_values
+
+
+class ProbeTable(Database):
+    """The table `probes`."""
+
+    def add_probe(
+        self,
+        dataset_id: str,
+        backbone: BackboneRef,
+        spec: MeasurementSpec,
+        device: str,
+        plan: ApproximationPlan | None = None,
+        is_precision_open: bool = False,
+    ) -> CostProbe:
+        """Queue a cost probe."""
+        probe_id = new_id()
+        self._execute(
+            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, is_precision_open, device, state,"
+            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(probe_id, dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict())),
+            *(plan_json(plan), int(is_precision_open), device, ProbeState.QUEUED, utc_now()),
+        )
+        return self.probe(probe_id)
+
+    def probe(self, probe_id: str) -> CostProbe:
+        """The probe of this id.
+
+        Raises:
+            UnknownNameError: if there is none.
+        """
+        rows = self._rows("SELECT * FROM probes WHERE probe_id = ?", probe_id)
+        if not rows:
+            raise UnknownNameError(f"The cost probe {probe_id} was removed: ask for a new prediction.")
+        return _probe(rows[0])
+
+    def queued_probes(self) -> list[CostProbe]:
+        """Probes that no worker has answered yet, oldest first."""
+        return [_probe(row) for row in self._rows("SELECT * FROM probes WHERE state = 'queued' ORDER BY probe_id")]
+
+    def update_probe(self, probe_id: str, **changes: Any) -> None:
+        """Set the given columns."""
+        self._update("probes", "probe_id", probe_id, changes)
+
+
+def _probe(row: sqlite3.Row) -> CostProbe:
+    result = ProbeResult.from_dict(json.loads(row["result"])) if row["result"] else None
+    is_open = bool(row["is_precision_open"])
+    return CostProbe(
+        **{**request_values(row), "state": ProbeState(row["state"]), "result": result, "is_precision_open": is_open}
+    )

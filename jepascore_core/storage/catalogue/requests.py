@@ -1,0 +1,28 @@
+"""Columns that runs and cost probes share: what is to be measured."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+from typing import Any
+
+from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.canonical import canonical_json
+from jepascore_core.records.measurements import MeasurementSpec
+
+
+def plan_json(plan: ApproximationPlan | None) -> str | None:
+    """Encode the plan of an approximation; None without one."""
+    return None if plan is None else canonical_json(asdict(plan))
+
+
+def request_values(row: sqlite3.Row) -> dict[str, Any]:
+    """Decode the columns that say what is to be measured; the others stay as they are."""
+    return {
+        **dict(row),
+        "backbone": BackboneRef.from_dict(json.loads(row["backbone"])),
+        "spec": MeasurementSpec.from_dict(json.loads(row["spec"])),
+        "plan": ApproximationPlan(**json.loads(row["plan"])) if row["plan"] else None,
+    }
