@@ -53,8 +53,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="jepascore-benchmark-") as folder:
         store, scores = build(Path(folder), chosen.rows, chosen.classes, chosen.dimension)
         # As the worker does at the end of a run.
-        for backbone_id, spec_id in store.measured_specs():
-            prepare_score_table(store, store.catalogue.dataset("big"), backbone_id, spec_id)
+        for key in store.measured_keys():
+            prepare_score_table(store, store.catalogue.dataset("big"), key)
         print(f"{chosen.rows:,} samples, {chosen.classes:,} classes, K = {chosen.dimension}\n")
         print(f"{'rules':88} {'counts':>7} {'histogram':>9} {'preview':>8} {'all':>7} cores  kept")
         for name, text in (("(first opening) ", CHANGES[0]), *(("", text) for text in CHANGES)):
@@ -113,7 +113,7 @@ def build(home: Path, rows: int, classes: int, dimension: int) -> tuple[Store, S
     spec = MeasurementSpec()
     for backbone in ("a", "b"):
         write_measurements(store, backbone, spec, np.unique(content_ids), dimension, generator)
-    return store, ScoreSet(dataset.dataset_id, "a", spec.spec_id)
+    return store, ScoreSet(dataset.dataset_id, spec.key("a"))
 
 
 def write_measurements(
@@ -139,7 +139,7 @@ def write_measurements(
             "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors[:n].astype(np.float16).ravel()), dimension),
             "seconds": np.zeros(n),
         }
-        folder = store.measurement_folder(backbone, spec.spec_id)
+        folder = store.measurement_folder(spec.key(backbone))
         folder.mkdir(parents=True, exist_ok=True)
         columns = [
             pa.array(values[field.name]).cast(field.type) if field.name in values else pa.nulls(n, field.type)

@@ -159,9 +159,9 @@ def time_histograms() -> tuple[Seconds, Seconds]:
 
     store = Store()
     everything = [
-        ScoreSet(dataset.dataset_id, *measured)
+        ScoreSet(dataset.dataset_id, measured)
         for dataset in store.catalogue.datasets()
-        for measured in store.measured_specs()
+        for measured in store.measured_keys()
     ]
     times = []
     for bins in (60, 61):
@@ -214,9 +214,9 @@ def lay_out() -> None:
 
     store, started = Store(), time.perf_counter()
     for dataset in store.catalogue.datasets():
-        for measured in store.measured_specs():
-            prepare_score_table(store, dataset, *measured)
-            prepare_trust(store, ScoreSet(dataset.dataset_id, *measured))
+        for measured in store.measured_keys():
+            prepare_score_table(store, dataset, measured)
+            prepare_trust(store, ScoreSet(dataset.dataset_id, measured))
     print(f"scores laid out for looking in {time.perf_counter() - started:.0f} s, once after a run")
 
 

@@ -185,7 +185,7 @@ def add_measurements(
     for part in (measurements[:half], measurements[half:]):
         if part:
             store.write_measurements(backbone.backbone_id, spec, part)
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, spec.spec_id)
+    return ScoreSet(dataset.dataset_id, spec.key(backbone.backbone_id))
 
 
 def add_estimates(
@@ -207,7 +207,7 @@ def add_estimates(
         if (key := sample.sample_key) in scores
     ]
     store.write_shard(backbone.backbone_id, CALIBRATED, pa.Table.from_pylist(rows, CALIBRATED_SCHEMA))
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, CALIBRATED.spec_id)
+    return ScoreSet(dataset.dataset_id, CALIBRATED.key(backbone.backbone_id))
 
 
 def add_run(

@@ -45,6 +45,11 @@ DOORS = {"__init__", "__main__"}
 
 HEIGHT = {room: height for height, floor in enumerate(reversed(FLOORS.split("\n"))) for room in floor.split()}
 ROOMS = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in CORE} - DOORS
+#: Where "@" separates a repository from its revision, which is another noun.
+REVISIONS = {"jepascore_core/backbones/fetch.py", "jepascore_core/backbones/presence.py"}
+#: How spec ids begin; `MeasurementKey.estimator` reads that.
+ESTIMATOR_PREFIXES = {"exact-", "sketch-", "nested-", "calibrated-", "cascade-"}
+_TEXT_METHODS = {"startswith", "removeprefix", "partition", "rpartition", "split", "rsplit"}
 _MODULE = re.compile(r"jepascore_core(?:\.[a-z_]+)+")
 
 _LOADER = """
@@ -93,6 +98,20 @@ def strings(path: Path) -> list[str]:
     """Every text in a file that is not a docstring or a template for people."""
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def hand_made_keys(tree: ast.AST) -> list[str]:
+    """Code that joins or splits "backbone@spec", or reads the estimator out of a spec id."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value == "@":
+            found.append(f"line {node.lineno}: the text '@'")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TEXT_METHODS:
+            owner = getattr(node.func.value, "attr", getattr(node.func.value, "id", None))
+            texts = {part.value for value in node.args for part in ast.walk(value) if isinstance(part, ast.Constant)}
+            if owner == "spec_id" or texts & ESTIMATOR_PREFIXES:
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
 
 
 def test_the_hall_is_small() -> None:
@@ -148,6 +167,27 @@ def test_no_string_names_a_module_of_another_room(path: Path) -> None:
         return
     named = {room for text in strings(path) for name in _MODULE.findall(text) if (room := room_of(name)) is not None}
     assert named - {own} == set()
+
+
+@pytest.mark.parametrize("path", [*CORE, *UI, *PAGES], ids=relative)
+def test_only_the_key_joins_and_splits_names_of_measurements(path: Path) -> None:
+    if path != PACKAGE / "records" / "measurement_key.py" and relative(path) not in REVISIONS:
+        assert hand_made_keys(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'f"{scores.backbone_id}@{scores.spec_id}"',
+        '"@".join(pair)',
+        'text.rpartition("@")',
+        'spec.startswith("calibrated-")',
+        'pair[1].startswith(("exact-", "nested-"))',
+        'choice.spec_id.partition("-")[0]',
+    ],
+)
+def test_the_rule_about_keys_can_fail(code: str) -> None:
+    assert hand_made_keys(ast.parse(code))
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "jacobian").glob("*.py")), ids=relative)

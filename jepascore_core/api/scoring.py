@@ -69,8 +69,8 @@ def score_dataset(
     run = request_run(store, record.dataset_id, ref, estimator, precision, device, probes=probes, seed=seed, plan=plan)
     for state in follow_run(store, run.run_id):
         run = state
-    if run.state is not RunState.FINISHED or run.backbone_id is None:
+    if run.state is not RunState.FINISHED or run.key is None:
         raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
-    sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.backbone_id, run.result_spec_id, definition)
+    sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.key, definition)
     table = store.query(f"SELECT {_COLUMNS} FROM ({sql}) ORDER BY sample_key, uri")
     return DatasetScores(table, run.message, run.report)

@@ -20,6 +20,7 @@ from jepascore_core.curation.rules.model import Curation, Keeper, OnePer
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.formatting import plural, score_text
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.spreadsheets import table_csv
@@ -77,7 +78,7 @@ def _scores(store: Store, record: DatasetRecord, step: OnePer, backbone: str | N
     if step.radius is None and backbone is None:
         choices = measured_choices(store, record.dataset_id)
         if len([choice for choice in choices if choice.is_complete] or choices) != 1:
-            return ScoreSet(record.dataset_id, "none", "none")
+            return ScoreSet(record.dataset_id, MeasurementKey("none", "none"))
     return find_measured(store, record, backbone).scores(record.dataset_id)
 
 

@@ -151,7 +151,7 @@ def measure_missing(store: Store, dataset: DatasetRecord, recipe: Recipe) -> Non
         JepaScoreError: if they cannot be measured in the same way here.
     """
     for scores in recipe.scores:
-        missing = len(store.pending_samples(dataset, scores.backbone_id, scores.spec_id))
+        missing = len(store.pending_samples(dataset, scores.key))
         if missing:
             say(f"{missing:,} images were not measured yet with {scores.name}.")
             _measure(store, dataset, scores)

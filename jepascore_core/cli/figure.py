@@ -93,7 +93,7 @@ def score_histograms(
     named = [store.catalogue.dataset(name) for name in datasets]
     records = list({record.dataset_id: record for record in named}.values())
     first = find_measured(store, records[0], backbone)
-    score_sets = [ScoreSet(record.dataset_id, first.backbone_id, first.spec_id) for record in records]
+    score_sets = [ScoreSet(record.dataset_id, first.key) for record in records]
     chosen = one_of(shape, SHAPES, "shape")
     check_new(out, overwrite)
     view = histograms(store, score_sets, HistogramOptions(bins=None if chosen == SHAPES[0] else FINE_BINS))

@@ -38,6 +38,7 @@ from jepascore_core.errors import RuleError, UnknownNameError, one_of
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.scores.memo import remembered
@@ -61,6 +62,11 @@ class RecipeScores:
     spec_id: str
     spec: dict[str, Any]
     request: dict[str, Any]
+
+    @property
+    def key(self) -> MeasurementKey:
+        """Names its measurements."""
+        return MeasurementKey(self.backbone_id, self.spec_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Recipe:
 
     def score_set(self, dataset_id: str) -> ScoreSet:
         """The scores that rules mean where they name none."""
-        return ScoreSet(dataset_id, self.scores[0].backbone_id, self.scores[0].spec_id, self.definition)
+        return ScoreSet(dataset_id, self.scores[0].key, self.definition)
 
 
 def app_version() -> str:
@@ -131,14 +137,14 @@ def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
         raise RuleError("A recipe has a name of 1 to 100 characters. Choose one.")
     dataset, scores = evaluation.dataset, evaluation.scores
     exact = with_exact_names(store, evaluation.curation)
-    named = dict.fromkeys([(scores.backbone_id, scores.spec_id), *_named_backbones(store, exact)])
+    named = dict.fromkeys([scores.key, *_named_backbones(store, exact)])
     counts = count_verdicts(store, evaluation)
     decided = ((key, content_id, verdict) for (key, content_id), verdict in evaluation.decisions.items())
     return Recipe(
         name=name.strip(),
         curation=exact,
         definition=scores.definition,
-        scores=tuple(_recipe_scores(store, *measured) for measured in named),
+        scores=tuple(_recipe_scores(store, key) for key in named),
         dataset_name=dataset.name,
         fingerprint=dataset_fingerprint(store, dataset),
         num_samples=counts.total,
@@ -195,25 +201,26 @@ def _renamed(chip: Any, rename: Callable[[str], str]) -> Any:
 
 
 def _full_name(store: Store, backbone: str) -> str:
-    if "@" in backbone:
-        return backbone
-    return "@".join(find_measured(store, backbone))
+    try:
+        return MeasurementKey.parse(backbone).text
+    except ValueError:
+        return find_measured(store, backbone).text
 
 
-def _named_backbones(store: Store, curation: Curation) -> list[tuple[str, str]]:
+def _named_backbones(store: Store, curation: Curation) -> list[MeasurementKey]:
     return [find_measured(store, name) for name in backbone_names(curation)]
 
 
-def _recipe_scores(store: Store, backbone_id: str, spec_id: str) -> RecipeScores:
-    known = store.catalogue.backbones().get(backbone_id)
+def _recipe_scores(store: Store, key: MeasurementKey) -> RecipeScores:
+    known = store.catalogue.backbones().get(key.backbone_id)
     try:
-        spec = store.spec(backbone_id, spec_id).to_dict()
+        spec = store.spec(key).to_dict()
     except FileNotFoundError as error:
         raise UnknownNameError("Nothing was measured with this backbone yet. Start a run first.") from error
-    asked = (run.backbone for run in store.catalogue.runs() if run.backbone_id == backbone_id)
-    request = next(asked, BackboneRef(known.name if known else backbone_id))
-    wanted = {key: value for key, value in request.to_dict().items() if value not in (None, False)}
-    return RecipeScores(backbone_id, known.name if known else backbone_id, spec_id, spec, wanted)
+    asked = (run.backbone for run in store.catalogue.runs() if run.backbone_id == key.backbone_id)
+    request = next(asked, BackboneRef(known.name if known else key.backbone_id))
+    wanted = {name: value for name, value in request.to_dict().items() if value not in (None, False)}
+    return RecipeScores(key.backbone_id, known.name if known else key.backbone_id, key.spec_id, spec, wanted)
 
 
 def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:

@@ -260,7 +260,7 @@ def missing_scores(store: Store, dataset_id: str, recipe: Recipe) -> str:
     """Say which scores a recipe rests on that the dataset does not have, or has in part; "" if it has them all."""
     lacking = []
     for item in recipe.scores:
-        found = full_coverage(store, ScoreSet(dataset_id, item.backbone_id, item.spec_id))
+        found = full_coverage(store, ScoreSet(dataset_id, item.key))
         if not found.is_complete:
             lacking.append(f"{item.name} has {found.num_scored:,} of {found.num_samples:,}")
     if not lacking:

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from jepascore_core.embeddings.index import Floats, unit
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.storage.measurement_sql import parquet_sql
 from jepascore_core.storage.store import Store
 
@@ -58,7 +59,7 @@ def find_vectors(table: Path | None) -> Path | None:
 
 
 def stream_embeddings(
-    store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str
+    store: Store, dataset: DatasetRecord, key: MeasurementKey
 ) -> Iterator[tuple[pa.Array, npt.NDArray[np.float16]]]:
     """Content ids [n] and embeddings [n, K] of the dataset's measured images, from the shards, in bounded memory.
 
@@ -68,7 +69,7 @@ def stream_embeddings(
     # A join would hold every embedding before it lets the first one pass. Ids are hashes; so are these, of 64 bits.
     wanted = store.query(f"SELECT DISTINCT hash(content_id) AS id FROM ({store.manifest_sql(dataset)})")["id"]
     known = np.sort(wanted.to_numpy())
-    measured = store.measurements_sql(backbone_id, spec_id)
+    measured = store.measurements_sql(key)
     batches = store.stream(f"SELECT content_id, hash(content_id) AS id, embedding FROM ({measured})", rows=BATCH_ROWS)
     for batch in batches:
         is_wanted = pa.array(_is_among(known, batch.column("id").to_numpy()))
@@ -86,7 +87,7 @@ def _is_among(known: npt.NDArray[np.uint64], values: npt.NDArray[np.uint64]) -> 
     return found
 
 
-def write_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, folder: Path) -> None:
+def write_vectors(store: Store, dataset: DatasetRecord, key: MeasurementKey, folder: Path) -> None:
     """Lay out the embeddings of a dataset; visible in whole or not at all. Former folders beside it go.
 
     Raises:
@@ -97,7 +98,7 @@ def write_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_i
     temporary.mkdir(parents=True)
     try:
         with (temporary / _EMBEDDINGS).open("wb") as sink, pq.ParquetWriter(temporary / _IMAGES, _SCHEMA) as images:
-            for content_ids, embeddings in stream_embeddings(store, dataset, backbone_id, spec_id):
+            for content_ids, embeddings in stream_embeddings(store, dataset, key):
                 sink.write(unit(embeddings).astype(np.float16).tobytes())
                 norms = np.linalg.norm(embeddings.astype(np.float64), axis=1).round(NORM_DECIMALS)
                 images.write_table(pa.table({"content_id": content_ids, "norm": norms}, schema=_SCHEMA))

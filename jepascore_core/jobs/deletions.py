@@ -23,6 +23,7 @@ from jepascore_core.errors import JepaScoreError
 from jepascore_core.formatting import duration_text, plural
 from jepascore_core.records.approximation import nested_sizes
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.runs import Run
 from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.catalogue import new_id
@@ -81,11 +82,11 @@ def delete_scores(store: Store, run_id: str) -> Deletion:
     run = _checked(store, run_id)
     deletion, doomed = _plan(store, run)
     is_quiet = not store.catalogue.runs(active_only=True)
-    for spec_id, content_ids in doomed.items():
-        _forget_derived(store, run.backbone_id or "", spec_id)
+    for key, content_ids in doomed.items():
+        _forget_derived(store, key)
         if content_ids:
-            _delete_rows(store.measurement_folder(run.backbone_id or "", spec_id), content_ids, is_quiet)
-        _forget_derived(store, run.backbone_id or "", spec_id)
+            _delete_rows(store.measurement_folder(key), content_ids, is_quiet)
+        _forget_derived(store, key)
     for each in deletion.run_ids:
         store.catalogue.remove_run(each)
     return deletion
@@ -93,7 +94,7 @@ def delete_scores(store: Store, run_id: str) -> Deletion:
 
 def _checked(store: Store, run_id: str) -> Run:
     run = store.catalogue.run(run_id)
-    if run.backbone_id is None:
+    if run.key is None:
         raise JepaScoreError(f"Run {run_id} has no scores: its backbone was never loaded. Forget the run instead.")
     for each in _twins(store, run):
         if each.state.is_active:
@@ -103,39 +104,39 @@ def _checked(store: Store, run_id: str) -> Run:
 
 def _twins(store: Store, run: Run) -> list[Run]:
     """The run itself, and others of its dataset with the same scores."""
-    wanted = run.backbone_id, run.result_spec_id
-    return [each for each in store.catalogue.runs(run.dataset_id) if (each.backbone_id, each.result_spec_id) == wanted]
+    return [each for each in store.catalogue.runs(run.dataset_id) if each.key == run.key]
 
 
-def _spec_ids(store: Store, run: Run) -> tuple[str, ...]:
-    """Every spec that a run writes shards of, that of its scores first."""
+def _written(store: Store, run: Run) -> tuple[MeasurementKey, ...]:
+    """Everything that a run writes shards of, its scores first."""
+    if run.key is None:
+        return ()
     if run.plan is None:
-        return (run.spec.spec_id,)
-    dimension = store.catalogue.backbones()[run.backbone_id or ""].dimension
+        return (run.key,)
+    dimension = store.catalogue.backbones()[run.key.backbone_id].dimension
     probes = run.report.probes if run.report else run.spec.probes
-    found = [run.result_spec_id, run.spec.exact.spec_id, run.spec.nested(nested_sizes(dimension)[-1]).spec_id]
+    specs = [run.spec.exact, run.spec.nested(nested_sizes(dimension)[-1])]
     if probes:
-        found.append(run.spec.sketch(probes).spec_id)
-    return tuple(dict.fromkeys(found))
+        specs.append(run.spec.sketch(probes))
+    return tuple(dict.fromkeys([run.key, *(spec.key(run.key.backbone_id) for spec in specs)]))
 
 
-def _plan(store: Store, run: Run) -> tuple[Deletion, dict[str, list[str]]]:
-    """What goes, and by spec id the content ids whose rows go."""
+def _plan(store: Store, run: Run) -> tuple[Deletion, dict[MeasurementKey, list[str]]]:
+    """What goes, and of which measurements the rows of which content ids."""
     catalogue = store.catalogue
     dataset, twins = catalogue.dataset(run.dataset_id), _twins(store, run)
     gone = {each.run_id for each in twins}
     others = [each for each in catalogue.runs() if each.run_id not in gone and each.backbone_id == run.backbone_id]
-    spec_ids = tuple(dict.fromkeys(name for each in twins for name in _spec_ids(store, each)))
-    doomed: dict[str, list[str]] = {}
+    doomed: dict[MeasurementKey, list[str]] = {}
     kept: set[str] = set()
     kept_for: set[str] = set()
     seconds, lost_images = 0.0, set[str]()
-    for spec_id in spec_ids:
-        needed = {each.dataset_id for each in others if spec_id in _spec_ids(store, each)}
-        going, staying, spent = _split(store, dataset, needed, run.backbone_id or "", spec_id)
-        doomed[spec_id] = going
+    for key in dict.fromkeys(key for each in twins for key in _written(store, each)):
+        needed = {each.dataset_id for each in others if key in _written(store, each)}
+        going, staying, spent = _split(store, dataset, needed, key)
+        doomed[key] = going
         seconds += spent
-        if spec_id == run.result_spec_id:
+        if key == run.key:
             lost_images = set(going)
         if staying:
             kept |= staying
@@ -163,12 +164,12 @@ def _images_sql(store: Store, dataset_ids: Iterable[str]) -> str:
 
 
 def _split(
-    store: Store, dataset: DatasetRecord, needed: Iterable[str], backbone_id: str, spec_id: str
+    store: Store, dataset: DatasetRecord, needed: Iterable[str], key: MeasurementKey
 ) -> tuple[list[str], set[str], float]:
     """Content ids of a dataset's measurements that go, those that datasets in `needed` keep, and seconds that go."""
     sql = f"""SELECT content_id, coalesce(seconds, 0) AS seconds,
             content_id IN ({_images_sql(store, needed)}) AS is_needed
-        FROM ({store.shards_sql(backbone_id, spec_id)})
+        FROM ({store.shards_sql(key)})
         SEMI JOIN ({_images_sql(store, [dataset.dataset_id])}) USING (content_id)"""
     rows = store.query(sql).to_pylist()
     going = [row for row in rows if not row["is_needed"]]
@@ -211,8 +212,8 @@ def _delete_rows(folder: Path, content_ids: Sequence[str], may_go: bool) -> None
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _forget_derived(store: Store, backbone_id: str, spec_id: str) -> None:
+def _forget_derived(store: Store, key: MeasurementKey) -> None:
     """Delete what was laid out or worked out of these scores, for whatever dataset: it is made anew when asked for."""
     for dataset in store.catalogue.datasets():
-        for folder in store.dataset_folder(dataset.dataset_id).glob(f"**/{backbone_id}@{spec_id}"):
+        for folder in store.dataset_folder(dataset.dataset_id).glob(f"**/{key.text}"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -123,7 +123,7 @@ def _measure_on_several(
 
 def _measure_rest(task: MeasureTask, pending: Sequence[PendingImage], aggregator: _Aggregator) -> MeasureProgress:
     """Measure in this process what no shard has after another one died."""
-    shards = task.store.shards_sql(task.backbone.info.backbone_id, task.spec.spec_id)
+    shards = task.store.shards_sql(task.spec.key(task.backbone.info.backbone_id))
     known = set(task.store.query(f"SELECT content_id FROM ({shards})")["content_id"].to_pylist())
     known |= aggregator.failed_ids
     left = [image for image in pending if image.content_id not in known]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from jepascore_core.records.canonical import JsonRecord, short_hash
 from jepascore_core.records.engine_version import engine_version
+from jepascore_core.records.measurement_key import MeasurementKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class MeasurementSpec(JsonRecord):
         if self.calibration is None:
             del values["calibration"]  # specs without one keep the ids that they had before there were any
         return f"{self.estimator}-{self.precision}-{short_hash(values, 8)}"
+
+    def key(self, backbone_id: str) -> MeasurementKey:
+        """Name the measurements of a backbone under this spec."""
+        return MeasurementKey(backbone_id, self.spec_id)
 
     @property
     def is_exact(self) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import JsonRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
 
 
@@ -72,6 +73,11 @@ class Run:
     def result_spec_id(self) -> str:
         """Spec id of the shards with this run's scores."""
         return self.report.spec_id if self.report else self.spec.spec_id
+
+    @property
+    def key(self) -> MeasurementKey | None:
+        """Names the measurements with this run's scores; None while its backbone was never loaded."""
+        return MeasurementKey(self.backbone_id, self.result_spec_id) if self.backbone_id else None
 
     @property
     def num_pending(self) -> int:

@@ -45,7 +45,7 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
         if table is not None:
             sql = f"SELECT count(rank) AS num_scored, count(*) AS num_samples FROM ({table_sql(table, 'rank')})"
         else:
-            measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+            measured = store.measurements_sql(scores.key)
             sql = f"""
                 WITH manifest AS (SELECT content_id FROM ({manifest_sql(store, scores.dataset_id)}))
                 SELECT count(*) AS num_scored, (SELECT count(*) FROM manifest) AS num_samples
@@ -54,8 +54,8 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
         (row,) = store.query(sql).to_pylist()
         return row["num_scored"], row["num_samples"]
 
-    key = "coverage", scores.dataset_id, scores.backbone_id, scores.spec_id, what_is_read(store, scores)
-    return remembered(store, key, count)
+    about = "coverage", scores.dataset_id, scores.key, what_is_read(store, scores)
+    return remembered(store, about, count)
 
 
 def full_coverage(store: Store, scores: ScoreSet, runs: Sequence[Run] | None = None) -> Coverage:
@@ -66,23 +66,17 @@ def full_coverage(store: Store, scores: ScoreSet, runs: Sequence[Run] | None = N
     num_scored, num_samples = coverage(store, scores)
     if num_scored == num_samples:
         return Coverage(num_scored, 0, num_samples)
-    measured = scores.backbone_id, scores.spec_id
-    tried = [run for run in (store.catalogue.runs() if runs is None else runs) if measured_by(run) == measured]
+    tried = [run for run in (store.catalogue.runs() if runs is None else runs) if run.key == scores.key]
     failures = [failure for run in tried if run.num_failed for failure in store.catalogue.run_failures(run.run_id)]
     failed = sorted({failure.content_id for failure in failures if failure.content_id})
     return Coverage(num_scored, _num_failed(store, scores, failed) if failed else 0, num_samples)
-
-
-def measured_by(run: Run) -> tuple[str, str] | None:
-    """Backbone id and spec id of a run's scores; None while its backbone was never loaded."""
-    return (run.backbone_id, run.result_spec_id) if run.backbone_id else None
 
 
 def _num_failed(store: Store, scores: ScoreSet, failed: Sequence[str]) -> int:
     def count() -> int:
         sql = f"""SELECT count(*) AS n FROM ({manifest_sql(store, scores.dataset_id)})
             WHERE content_id IN (SELECT unnest($1::VARCHAR[])) AND content_id NOT IN (SELECT content_id FROM
-                ({store.measurements_sql(scores.backbone_id, scores.spec_id)}))"""
+                ({store.measurements_sql(scores.key)}))"""
         return int(store.query(sql, [list(failed)])["n"][0].as_py())
 
     key = "failed", scores, what_is_read(store, scores), tuple(failed)
@@ -116,8 +110,7 @@ def partial_scores(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[Partia
     for scores in dict.fromkeys(score_sets):
         counted = full_coverage(store, scores, runs)
         if not counted.is_complete:
-            measured = scores.backbone_id, scores.spec_id
-            own = (run for run in runs if run.dataset_id == scores.dataset_id and measured_by(run) == measured)
+            own = (run for run in runs if run.dataset_id == scores.dataset_id and run.key == scores.key)
             found.append(PartialScores(scores, counted, next(own, None)))
     return tuple(found)
 

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from jepascore_core.formatting import natural_key
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.runs import Run
 from jepascore_core.score import Definition
-from jepascore_core.scores.coverage import full_coverage, measured_by
+from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.memo import remembered
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
@@ -46,8 +47,7 @@ class MeasuredChoice:
     only one of another dataset with the same images.
     """
 
-    backbone_id: str
-    spec_id: str
+    key: MeasurementKey
     title: str
     num_scored: int
     num_samples: int
@@ -66,7 +66,7 @@ class MeasuredChoice:
 
     def scores(self, dataset_id: str, definition: Definition = "rank") -> ScoreSet:
         """The score set that this choice stands for."""
-        return ScoreSet(dataset_id, self.backbone_id, self.spec_id, definition)
+        return ScoreSet(dataset_id, self.key, definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ class BackboneChoice:
     itself.
     """
 
-    backbone_id: str
-    spec_id: str
+    key: MeasurementKey
     title: str
     datasets: tuple[DatasetChoice, ...]
     num_scored: int
@@ -87,11 +86,6 @@ class BackboneChoice:
 
 
 Choice = TypeVar("Choice", MeasuredChoice, BackboneChoice)
-
-
-def estimator_of(choice: MeasuredChoice | BackboneChoice) -> str:
-    """How it was measured; all but "exact" is approximate."""
-    return choice.spec_id.partition("-")[0]
 
 
 def dataset_choices(store: Store) -> tuple[DatasetChoice, ...]:
@@ -144,13 +138,13 @@ def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...
     dataset = store.catalogue.dataset(dataset_id)
     store.index_folder(dataset)
     runs = store.catalogue.runs()
-    own = {measured_by(run) for run in runs if run.dataset_id == dataset.dataset_id}
+    own = {run.key for run in runs if run.dataset_id == dataset.dataset_id}
     choices = []
     for measured, title in measured_titles(store).items():
-        found = full_coverage(store, ScoreSet(dataset_id, *measured), runs)
+        found = full_coverage(store, ScoreSet(dataset_id, measured), runs)
         if found.num_scored:
             counts = found.num_scored, found.num_samples, found.num_failed
-            choices.append(MeasuredChoice(*measured, title, *counts, is_own=measured in own))
+            choices.append(MeasuredChoice(measured, title, *counts, is_own=measured in own))
     return _best_first(store, choices, [run for run in runs if run.dataset_id == dataset.dataset_id])
 
 
@@ -161,29 +155,29 @@ def _best_first(store: Store, choices: Sequence[Choice], runs: Sequence[Run]) ->
     """
 
     def worth(choice: Choice) -> tuple[bool, bool, int, int]:
-        estimator = estimator_of(choice)
+        estimator = choice.key.estimator
         place = _ESTIMATORS.index(estimator) if estimator in _ESTIMATORS else len(_ESTIMATORS)
         return not _num_complete(choice), estimator == "sketch", -choice.num_scored, place
 
     used = {backbone_id: place for place, backbone_id in enumerate(store.catalogue.backbones())}
-    latest: dict[tuple[str, str] | None, int] = {}
+    latest: dict[MeasurementKey | None, int] = {}
     for place, run in enumerate(runs):
-        latest.setdefault(measured_by(run), place)
+        latest.setdefault(run.key, place)
 
     def age(choice: Choice) -> tuple[int, int, object]:
-        place = latest.get((choice.backbone_id, choice.spec_id), len(runs))
-        return place, used.get(choice.backbone_id, len(used)), natural_key(choice.title)
+        place = latest.get(choice.key, len(runs))
+        return place, used.get(choice.key.backbone_id, len(used)), natural_key(choice.title)
 
     by_age = sorted(choices, key=age)
     best: dict[str, Choice] = {}
     for choice in sorted(by_age, key=worth):
-        best.setdefault(choice.backbone_id, choice)
+        best.setdefault(choice.key.backbone_id, choice)
 
     def order(choice: Choice) -> tuple[int, int, bool, bool, bool]:
         complete = _num_complete(choice)
         covered = 0 if complete else choice.num_scored
-        is_other = best[choice.backbone_id] is not choice
-        return -complete, -covered, not choice.is_own, is_other, estimator_of(choice) != "exact"
+        is_other = best[choice.key.backbone_id] is not choice
+        return -complete, -covered, not choice.is_own, is_other, not choice.key.is_exact
 
     return tuple(sorted(by_age, key=order))
 
@@ -196,21 +190,19 @@ def _num_complete(choice: MeasuredChoice | BackboneChoice) -> int:
 def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
     """What pickers offer: all but the sketches that calibrated scores among the choices were worked out from."""
     used = {
-        (choice.backbone_id, store.spec(choice.backbone_id, choice.spec_id).sketch().spec_id)
-        for choice in choices
-        if estimator_of(choice) == "calibrated"
+        store.spec(choice.key).sketch().key(choice.key.backbone_id) for choice in choices if choice.key.is_calibrated
     }
-    return tuple(choice for choice in choices if (choice.backbone_id, choice.spec_id) not in used)
+    return tuple(choice for choice in choices if choice.key not in used)
 
 
 def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
     """Everything that any dataset was measured with, in the order of `measured_choices`: what is complete for most
     datasets first.
     """
-    found: dict[tuple[str, str, str], list[tuple[DatasetChoice, MeasuredChoice]]] = {}
+    found: dict[tuple[MeasurementKey, str], list[tuple[DatasetChoice, MeasuredChoice]]] = {}
     for dataset in dataset_choices(store):
         for choice in measured_choices(store, dataset.dataset_id) if dataset.has_index else ():
-            found.setdefault((choice.backbone_id, choice.spec_id, choice.title), []).append((dataset, choice))
+            found.setdefault((choice.key, choice.title), []).append((dataset, choice))
     choices = [
         BackboneChoice(
             *measured,

@@ -33,7 +33,7 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None, op
     if not found and backbone is not None:
         wanted = id_at_path(backbone)
         if wanted != backbone:
-            found = [choice for choice in choices if choice.backbone_id == wanted]
+            found = [choice for choice in choices if choice.key.backbone_id == wanted]
             asked = f"the encoder at {backbone} as it is now"
         else:
             found = [choice for choice in choices if backbone.lower() in choice.title.lower()]
@@ -50,11 +50,11 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None, op
 
 def _shortest(choice: MeasuredChoice, choices: Sequence[MeasuredChoice], known: Mapping[str, BackboneInfo]) -> str:
     """The backbone's name where that is enough, else id and spec."""
-    name = known[choice.backbone_id].name if choice.backbone_id in known else choice.title
+    name = known[choice.key.backbone_id].name if choice.key.backbone_id in known else choice.title
     alike = [other for other in choices if name in _names(other, known)]
-    return name if len(alike) == 1 else f"{choice.backbone_id}@{choice.spec_id} ({choice.title})"
+    return name if len(alike) == 1 else f"{choice.key.text} ({choice.title})"
 
 
 def _names(choice: MeasuredChoice, known: Mapping[str, BackboneInfo]) -> set[str]:
-    names = {choice.backbone_id, f"{choice.backbone_id}@{choice.spec_id}", choice.title}
-    return names | ({known[choice.backbone_id].name} if choice.backbone_id in known else set())
+    names = {choice.key.backbone_id, choice.key.text, choice.title}
+    return names | ({known[choice.key.backbone_id].name} if choice.key.backbone_id in known else set())

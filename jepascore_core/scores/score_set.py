@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import Definition
 from jepascore_core.scores.memo import remembered
 from jepascore_core.scores.tables import content_version, num_rows, score_table, table_sql
@@ -27,9 +28,32 @@ class ScoreSet:
     """Names one set of comparable scores; hashable, so that it can be part of a cache key."""
 
     dataset_id: str
-    backbone_id: str
-    spec_id: str
+    key: MeasurementKey
     definition: Definition = "rank"
+
+    @property
+    def backbone_id(self) -> str:
+        """Id of the backbone."""
+        return self.key.backbone_id
+
+    @property
+    def spec_id(self) -> str:
+        """Id of the measurement spec."""
+        return self.key.spec_id
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain dictionary, ready for JSON."""
+        return {
+            "dataset_id": self.dataset_id,
+            "backbone_id": self.backbone_id,
+            "spec_id": self.spec_id,
+            "definition": self.definition,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        return cls(values["dataset_id"], MeasurementKey(values["backbone_id"], values["spec_id"]), values["definition"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +85,7 @@ def to_scored_samples(rows: Iterable[dict[str, Any]]) -> tuple[ScoredSample, ...
 
 def freshness(store: Store, scores: ScoreSet) -> str:
     """Changes whenever the index or the shards behind a score set change: the part of a cache key that says so."""
-    return content_version(store, store.catalogue.dataset(scores.dataset_id), scores.backbone_id, scores.spec_id)
+    return content_version(store, store.catalogue.dataset(scores.dataset_id), scores.key)
 
 
 def what_is_read(store: Store, scores: ScoreSet) -> str:
@@ -73,7 +97,7 @@ def what_is_read(store: Store, scores: ScoreSet) -> str:
 def table_of(store: Store, scores: ScoreSet) -> Path | None:
     """The score table that the SELECTs below read, if they do not read the shards."""
     dataset = store.catalogue.dataset(scores.dataset_id)
-    return score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    return score_table(store, dataset, scores.key)
 
 
 def tables_of(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[Path, ...]:
@@ -94,7 +118,7 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
     if table is not None:
         return f"SELECT * FROM ({table_sql(table, scores.definition)}) WHERE score IS NOT NULL"
     dataset = store.catalogue.dataset(scores.dataset_id)
-    return store.scored_sql(dataset, scores.backbone_id, scores.spec_id, scores.definition)
+    return store.scored_sql(dataset, scores.key, scores.definition)
 
 
 def covered_sql(store: Store, scores: ScoreSet) -> str:
@@ -109,7 +133,7 @@ def covered_sql(store: Store, scores: ScoreSet) -> str:
         FROM ({manifest_sql(store, scores.dataset_id)}) AS manifest
         LEFT JOIN (
             SELECT content_id, rank, {column} AS score, {lower} AS lower, {upper} AS upper, is_exact
-            FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
+            FROM ({store.measurements_sql(scores.key)})
         ) AS measured USING (content_id)
     """
 

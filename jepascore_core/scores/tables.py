@@ -30,6 +30,7 @@ from jepascore_core.embeddings.files import find_vectors, vector_folder, write_v
 from jepascore_core.errors import StoreError
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.scores.memo import remembered
 from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN
@@ -70,9 +71,9 @@ class Making:
     fraction: float
 
 
-def content_version(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:
+def content_version(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str:
     """Changes whenever the index or the shards behind scores change."""
-    return short_hash([dataset.version, store.shard_names(backbone_id, spec_id)])
+    return short_hash([dataset.version, store.shard_names(key)])
 
 
 def num_samples(store: Store, dataset: DatasetRecord) -> int:
@@ -87,41 +88,41 @@ def num_samples(store: Store, dataset: DatasetRecord) -> int:
     return remembered(store, ("size", dataset.dataset_id, dataset.version), lambda: count_rows(folder)[0])
 
 
-def score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+def score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
     """The table to read; None where the shards are to be read, because there are few samples or no table yet.
 
     A table that is missing is made in a thread of its own, so nobody waits. While a run goes on, a table that does not
     know the newest shards serves, and is made anew once a minute.
     """
-    path = _table_path(store, dataset, backbone_id, spec_id)
+    path = _table_path(store, dataset, key)
     if path is None:
         return None
     if path.is_file():
         if _lacks_vectors(store, dataset, path):
-            _make_aside(store, dataset, backbone_id, spec_id, path)
+            _make_aside(store, dataset, key, path)
         return path
     former = _newest(path.parent) if _is_filling(store, dataset) else None
     if former is None or time.time() - former.stat().st_mtime > MAX_AGE_SECONDS:
-        _make_aside(store, dataset, backbone_id, spec_id, path)
+        _make_aside(store, dataset, key, path)
     return former
 
 
-def prepare_score_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+def prepare_score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
     """Make the table, and lay out the embeddings, unless they are there or not needed; for the worker, after a run.
 
     Raises:
         OSError, duckdb.Error, StoreError: if it cannot be written. Nothing depends on it but speed.
     """
-    path = _table_path(store, dataset, backbone_id, spec_id)
+    path = _table_path(store, dataset, key)
     if path is not None:
-        _make(store, dataset, backbone_id, spec_id, path)
+        _make(store, dataset, key, path)
     return path
 
 
-def being_made(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Making | None:
+def being_made(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Making | None:
     """How far the table is that is being made, if one is."""
     found = []
-    for path in _folder(store, dataset, backbone_id, spec_id).glob(f"{_SORTING}*/{_REPORT}"):
+    for path in _folder(store, dataset, key).glob(f"{_SORTING}*/{_REPORT}"):
         try:
             if not _is_silent(path):
                 found.append(Making(**json.loads(path.read_text(encoding="utf-8"))))
@@ -130,9 +131,9 @@ def being_made(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: 
     return max(found, key=lambda making: making.fraction, default=None)
 
 
-def why_not_made(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str | None:
+def why_not_made(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str | None:
     """Why this process could not make a table, which it does not try again for some minutes; None if it could."""
-    failed_at, reason = _failed.get(_folder(store, dataset, backbone_id, spec_id), (0.0, ""))
+    failed_at, reason = _failed.get(_folder(store, dataset, key), (0.0, ""))
     return reason if time.time() - failed_at < KEEP_SECONDS else None
 
 
@@ -140,22 +141,22 @@ def _is_silent(report: Path) -> bool:
     return time.time() - report.stat().st_mtime > SILENT_SECONDS
 
 
-def _folder(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path:
-    return store.dataset_folder(dataset.dataset_id) / "scores" / str(dataset.version) / f"{backbone_id}@{spec_id}"
+def _folder(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path:
+    return store.dataset_folder(dataset.dataset_id) / "scores" / str(dataset.version) / key.text
 
 
-def _table_path(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+def _table_path(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
     if num_samples(store, dataset) < MIN_SAMPLES:
         return None
-    if not store.measurement_folder(backbone_id, spec_id).is_dir():
+    if not store.measurement_folder(key).is_dir():
         return None
-    folder = _folder(store, dataset, backbone_id, spec_id)
-    return folder / f"{content_version(store, dataset, backbone_id, spec_id)}-{LAYOUT}.parquet"
+    folder = _folder(store, dataset, key)
+    return folder / f"{content_version(store, dataset, key)}-{LAYOUT}.parquet"
 
 
-def current_vectors(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> Path | None:
+def current_vectors(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
     """Where the embeddings of all that is measured are laid out; None where they are not, or lack the newest images."""
-    path = _table_path(store, dataset, backbone_id, spec_id)
+    path = _table_path(store, dataset, key)
     return vector_folder(path) if path is not None and vector_folder(path).is_dir() else None
 
 
@@ -181,16 +182,16 @@ def _newest(folder: Path) -> Path | None:
     return max(tables)[1] if tables else None
 
 
-def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
+def _make_aside(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path) -> None:
     """Make a table in a thread, unless one of this folder is being made, or has just failed."""
     with _lock:
-        if path.parent in _making or why_not_made(store, dataset, backbone_id, spec_id) is not None:
+        if path.parent in _making or why_not_made(store, dataset, key) is not None:
             return
         _making.add(path.parent)
 
     def work() -> None:
         try:
-            _make(store, dataset, backbone_id, spec_id, path)
+            _make(store, dataset, key, path)
         except (OSError, duckdb.Error, StoreError) as error:
             _failed[path.parent] = time.time(), str(error)
             _log.warning("No score table for %s, pages will be slow: %s", dataset.name, error)
@@ -200,16 +201,16 @@ def _make_aside(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id:
     threading.Thread(target=work, name=f"score table {dataset.name}", daemon=True).start()
 
 
-def _make(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
+def _make(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path) -> None:
     if not path.is_file():
-        _write_table(store, dataset, backbone_id, spec_id, path)
+        _write_table(store, dataset, key, path)
     if _lacks_vectors(store, dataset, path):
-        write_vectors(store, dataset, backbone_id, spec_id, vector_folder(path))
+        write_vectors(store, dataset, key, vector_folder(path))
 
 
-def _write_table(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str, path: Path) -> None:
+def _write_table(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    sql = _table_sql(store, dataset, backbone_id, spec_id)
+    sql = _table_sql(store, dataset, key)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     _remove_silent(path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_SORTING) as folder:
@@ -265,7 +266,7 @@ def _remove_silent(folder: Path) -> None:
             shutil.rmtree(report.parent, ignore_errors=True)
 
 
-def _table_sql(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> str:
+def _table_sql(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str:
     taken = ", ".join(["content_id", "rank", "is_exact", *_score_columns()])
     ranked = ", ".join(
         f"{_midrank(SCORE_COLUMN[name], partition)} AS {kind}_{name}"
@@ -277,7 +278,7 @@ def _table_sql(store: Store, dataset: DatasetRecord, backbone_id: str, spec_id: 
             SELECT row_number() OVER (ORDER BY label, sample_key, uri) - 1 AS row_id,
                 manifest.*, measured.* EXCLUDE (content_id)
             FROM ({store.manifest_sql(dataset)}) AS manifest
-            LEFT JOIN (SELECT {taken} FROM ({store.measurements_sql(backbone_id, spec_id)})) AS measured
+            LEFT JOIN (SELECT {taken} FROM ({store.measurements_sql(key)})) AS measured
             USING (content_id)
         ) ORDER BY row_id
     """

@@ -9,13 +9,11 @@ from typing import Literal
 
 from jepascore_core.backbones.registry import find_spec
 from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import TOP_K
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
-
-#: A backbone id and a measurement spec id: the folder of a set of shards.
-Measured = tuple[str, str]
 
 DEFINITION_TITLES: dict[str, str] = {
     "rank": "Rank (our default)", "paper": "Paper's listing", "tail": "Tail 90 %", "top": f"Top {TOP_K}",
@@ -103,7 +101,7 @@ _DETAILS: tuple[Callable[[_Item], str], ...] = (
 )
 
 
-def distinct_titles(items: Mapping[Measured, _Item]) -> dict[Measured, str]:
+def distinct_titles(items: Mapping[MeasurementKey, _Item]) -> dict[MeasurementKey, str]:
     """A title for each item; those that would share one say what they differ in."""
     titles = {measured: _estimator_title(*item) for measured, item in items.items()}
     for detail in _DETAILS:
@@ -114,23 +112,23 @@ def distinct_titles(items: Mapping[Measured, _Item]) -> dict[Measured, str]:
     return titles
 
 
-def _shared(titles: Mapping[Measured, str]) -> list[Sequence[Measured]]:
-    groups: dict[str, list[Measured]] = defaultdict(list)
+def _shared(titles: Mapping[MeasurementKey, str]) -> list[Sequence[MeasurementKey]]:
+    groups: dict[str, list[MeasurementKey]] = defaultdict(list)
     for measured, title in titles.items():
         groups[title].append(measured)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def measured_titles(store: Store) -> dict[Measured, str]:
+def measured_titles(store: Store) -> dict[MeasurementKey, str]:
     """Titles of everything that was measured in this home folder, the same on every page.
 
     A backbone that the catalogue does not know (shards copied from elsewhere) goes by its id.
     """
     known = store.catalogue.backbones()
-    measured = store.measured_specs()
-    items = {pair: (known[pair[0]], store.spec(*pair)) for pair in measured if pair[0] in known}
+    measured = store.measured_keys()
+    items = {key: (known[key.backbone_id], store.spec(key)) for key in measured if key.backbone_id in known}
     titles = distinct_titles(items)
-    return {pair: titles.get(pair) or f"{pair[0]}, {pair[1]}" for pair in measured}
+    return {key: titles.get(key) or f"{key.backbone_id}, {key.spec_id}" for key in measured}
 
 
 def score_titles(
@@ -141,7 +139,7 @@ def score_titles(
     parts = {
         scores: (
             store.catalogue.dataset(scores.dataset_id).name,
-            titles.get((scores.backbone_id, scores.spec_id), scores.backbone_id),
+            titles.get(scores.key, scores.backbone_id),
             DEFINITION_TITLES[scores.definition],
         )
         for scores in score_sets

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.score import RANK_TOLERANCE, Definition
 from jepascore_core.storage.atomic import write_atomically
@@ -81,9 +82,9 @@ class Store:
         shutil.rmtree(self.dataset_folder(dataset.dataset_id), ignore_errors=True)
         forget_upload(self.home, dataset.source, self.catalogue.datasets())
 
-    def measurement_folder(self, backbone_id: str, spec_id: str) -> Path:
+    def measurement_folder(self, key: MeasurementKey) -> Path:
         """Folder of the shards of one backbone under one measurement spec."""
-        return self.home / "measurements" / backbone_id / spec_id
+        return self.home / "measurements" / key.backbone_id / key.spec_id
 
     # Measurements
 
@@ -94,7 +95,7 @@ class Store:
 
     def write_shard(self, backbone_id: str, spec: MeasurementSpec, table: pa.Table) -> Path:
         """Write a table of `MEASUREMENT_SCHEMA`, or of `CALIBRATED_SCHEMA` for a calibrated spec, as one shard."""
-        folder = self.measurement_folder(backbone_id, spec.spec_id)
+        folder = self.measurement_folder(spec.key(backbone_id))
         folder.mkdir(parents=True, exist_ok=True)
         spec_file = folder / "spec.json"
         if not spec_file.exists():
@@ -105,23 +106,23 @@ class Store:
         write_atomically(path, sink.getvalue().to_pybytes())
         return path
 
-    def measured_specs(self) -> list[tuple[str, str]]:
-        """Pairs (backbone id, spec id) that have scores. Nested sketches serve calibrations; they are not scores."""
-        return [pair for pair in self._stored_specs() if not pair[1].startswith("nested-")]
+    def measured_keys(self) -> list[MeasurementKey]:
+        """All measurements that are scores. Nested sketches serve calibrations; they are not."""
+        return [key for key in self._stored_keys() if key.is_score]
 
-    def _stored_specs(self) -> list[tuple[str, str]]:
+    def _stored_keys(self) -> list[MeasurementKey]:
         parts = (self.home / "measurements").glob("*/*/part-*.parquet")
-        return sorted({(part.parent.parent.name, part.parent.name) for part in parts})
+        return sorted({MeasurementKey(part.parent.parent.name, part.parent.name) for part in parts})
 
-    def spec(self, backbone_id: str, spec_id: str) -> MeasurementSpec:
+    def spec(self, key: MeasurementKey) -> MeasurementSpec:
         """The measurement spec of a folder of shards."""
-        path = self.measurement_folder(backbone_id, spec_id) / "spec.json"
+        path = self.measurement_folder(key) / "spec.json"
         return MeasurementSpec.from_dict(json.loads(path.read_text()))
 
-    def spectrum(self, backbone_id: str, spec_id: str, content_id: str) -> npt.NDArray[np.float64] | None:
+    def spectrum(self, key: MeasurementKey, content_id: str) -> npt.NDArray[np.float64] | None:
         """Singular values of one image, [K] descending, or None if it was not measured."""
         rows = self.query(
-            f"SELECT log_singular_values FROM ({self.measurements_sql(backbone_id, spec_id)}) WHERE content_id = ?",
+            f"SELECT log_singular_values FROM ({self.measurements_sql(key)}) WHERE content_id = ?",
             [content_id],
         ).to_pylist()
         return np.exp(np.asarray(rows[0]["log_singular_values"], dtype=np.float64)) if rows else None
@@ -176,27 +177,27 @@ class Store:
         """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
         return parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
 
-    def shards_sql(self, backbone_id: str, spec_id: str) -> str:
+    def shards_sql(self, key: MeasurementKey) -> str:
         """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""
-        parts = self._parts(backbone_id, spec_id)
+        parts = self._parts(key)
         # By name, because shards of former releases lack the youngest columns.
         return f"{_NO_SHARDS} UNION ALL BY NAME {parquet_sql(parts)}" if parts else _NO_SHARDS
 
-    def _parts(self, backbone_id: str, spec_id: str) -> list[Path]:
-        return sorted(self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet"))
+    def _parts(self, key: MeasurementKey) -> list[Path]:
+        return sorted(self.measurement_folder(key).glob("part-*.parquet"))
 
-    def shard_names(self, backbone_id: str, spec_id: str) -> list[str]:
+    def shard_names(self, key: MeasurementKey) -> list[str]:
         """Names of all shards that `measurements_sql` reads."""
-        return [part.name for name in self._read_specs(backbone_id, spec_id) for part in self._parts(backbone_id, name)]
+        return [part.name for read in self._read_keys(key) for part in self._parts(read)]
 
-    def _read_specs(self, backbone_id: str, spec_id: str) -> list[str]:
-        """The spec itself; of a calibrated one also the exact and the sketch spec that its rows rest on."""
-        if not spec_id.startswith("calibrated-") or not self._parts(backbone_id, spec_id):
-            return [spec_id]
-        spec = self.spec(backbone_id, spec_id)
-        return [spec_id, spec.exact.spec_id, spec.sketch().spec_id]
+    def _read_keys(self, key: MeasurementKey) -> list[MeasurementKey]:
+        """The key itself; of calibrated scores also the exact ones and the sketches that their rows rest on."""
+        if not key.is_calibrated or not self._parts(key):
+            return [key]
+        spec = self.spec(key)
+        return [key, spec.exact.key(key.backbone_id), spec.sketch().key(key.backbone_id)]
 
-    def measurements_sql(self, backbone_id: str, spec_id: str) -> str:
+    def measurements_sql(self, key: MeasurementKey) -> str:
         """SELECT over all that was measured under one backbone and spec; an empty relation if there is nothing.
 
         Besides the fields of `records.Measurement`: `is_exact`, the score under the other definitions (`score_tail`,
@@ -204,19 +205,16 @@ class Store:
         `upper`; `lower_paper`, `upper_paper`; ...): both the score where it is exact, NULL where nobody knows.
         A calibrated spec shows the exact score of every image that has one; spectra are those of exact measurements.
         """
-        specs = self._read_specs(backbone_id, spec_id)
-        shards = [self.shards_sql(backbone_id, name) for name in specs]
-        if len(specs) > 1:
+        shards = [self.shards_sql(read) for read in self._read_keys(key)]
+        if len(shards) > 1:
             return _with_other_definitions(_calibrated_sql(*shards))
-        if spec_id.startswith("exact-"):
+        if key.is_exact:
             ends = "score AS lower, score AS upper, score_paper AS lower_paper, score_paper AS upper_paper"
             return _with_other_definitions(f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})")
         ends = ", ".join(f"NULL::DOUBLE AS {end}" for name in ("rank", "paper") for end in INTERVAL_COLUMNS[name])
         return _with_other_definitions(f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})")
 
-    def scored_sql(
-        self, dataset: DatasetRecord, backbone_id: str, spec_id: str, definition: Definition = "rank"
-    ) -> str:
+    def scored_sql(self, dataset: DatasetRecord, key: MeasurementKey, definition: Definition = "rank") -> str:
         """SELECT of a dataset's measured samples: manifest columns plus score, its interval, rank and percentiles.
 
         `lower` and `upper` hold the exact score, `is_exact` says that the score is that; see `measurements_sql`.
@@ -226,7 +224,7 @@ class Store:
         class.
         """
         column, (lower, upper) = SCORE_COLUMN[definition], INTERVAL_COLUMNS[definition]
-        measured, compared = self.measurements_sql(backbone_id, spec_id), comparable("score")
+        measured, compared = self.measurements_sql(key), comparable("score")
         return f"""
             WITH scored AS (
                 SELECT manifest.*, measured.rank, measured.{column} AS score,
@@ -237,7 +235,7 @@ class Store:
             SELECT *, {midrank(compared, "label")} AS class_percentile, {midrank(compared)} AS percentile FROM scored
         """
 
-    def pending_samples(self, dataset: DatasetRecord, backbone_id: str, spec_id: str) -> pa.Table:
+    def pending_samples(self, dataset: DatasetRecord, key: MeasurementKey) -> pa.Table:
         """One sample (content_id, sample_key, uri) for each distinct image that no shard has.
 
         Ordered by content id, which is a hash: what is measured first is a fair sample of every class.
@@ -245,7 +243,7 @@ class Store:
         return self.query(f"""
             SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri
             FROM ({self.manifest_sql(dataset)}) AS manifest
-            ANTI JOIN ({self.measurements_sql(backbone_id, spec_id)}) AS measured USING (content_id)
+            ANTI JOIN ({self.measurements_sql(key)}) AS measured USING (content_id)
             GROUP BY content_id ORDER BY content_id
         """)
 
@@ -266,23 +264,21 @@ class Store:
     def check(self) -> list[str]:
         """Audit the home folder; returns one sentence for each thing that is wrong."""
         problems = []
-        for backbone_id, spec_id in self._stored_specs():
-            where = f"measurements/{backbone_id}/{spec_id}"
+        for key in self._stored_keys():
+            where = f"measurements/{key.backbone_id}/{key.spec_id}"
             unreadable = [
-                part.name
-                for part in self.measurement_folder(backbone_id, spec_id).glob("part-*.parquet")
-                if not _is_readable(part)
+                part.name for part in self.measurement_folder(key).glob("part-*.parquet") if not _is_readable(part)
             ]
             if unreadable:
                 problems += [
                     f"{where}/{name} is damaged: delete it, and its images are measured again." for name in unreadable
                 ]
                 continue
-            shards = self.shards_sql(backbone_id, spec_id)
+            shards = self.shards_sql(key)
             repeated = self.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
             if repeated:
                 problems.append(f"{where} holds {repeated} repeated measurements.")
-            spec = self.spec(backbone_id, spec_id)
+            spec = self.spec(key)
             if spec == replace(spec, engine_version=0) and (noisy := self._count_noisy(shards)):
                 problems.append(
                     f"{where} holds {noisy} scores of an earlier release that count rounding noise: they have fewer "

@@ -82,7 +82,7 @@ def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
 def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     slow = slow_companions(store, scores)
     dataset = store.catalogue.dataset(scores.dataset_id)
-    vectors = current_vectors(store, dataset, scores.backbone_id, scores.spec_id)
+    vectors = current_vectors(store, dataset, scores.key)
     about = [METHOD, scores.definition, sorted(str(work.companion) for work in slow)]
     found = kept(vectors, f"companions-{scores.definition}", about, lambda: _compare(store, scores, slow))
     return CompanionView(

@@ -109,8 +109,7 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         return Gaussianity(**{name: _tupled(value) for name, value in found.items()})
 
     # The definition of the score is none of its concern.
-    measured = scores.dataset_id, scores.backbone_id, scores.spec_id
-    return remembered(store, ("gaussianity", *measured, freshness(store, scores)), work_out)
+    return remembered(store, ("gaussianity", scores.dataset_id, scores.key, freshness(store, scores)), work_out)
 
 
 def _some(store: Store, scores: ScoreSet, vectors: Path | None) -> npt.NDArray[Any]:

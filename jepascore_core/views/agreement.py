@@ -330,8 +330,7 @@ def common_sql(
         return f"SELECT * FROM ({_side_by_side(score_sets, tables)}) WHERE {condition} AND {every}", parameters
     columns = "".join(f", m{i}.{SCORE_COLUMN[scores.definition]} AS s{i}" for i, scores in enumerate(score_sets))
     joins = " ".join(
-        f"JOIN ({store.measurements_sql(scores.backbone_id, scores.spec_id)}) AS m{i} USING (content_id)"
-        for i, scores in enumerate(score_sets)
+        f"JOIN ({store.measurements_sql(scores.key)}) AS m{i} USING (content_id)" for i, scores in enumerate(score_sets)
     )
     manifest = manifest_sql(store, score_sets[0].dataset_id)
     every = " AND ".join(f"s{i} IS NOT NULL" for i in range(len(score_sets)))

@@ -133,7 +133,7 @@ def theory_notes(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[TheoryNo
     for scores in score_sets:
         info = known.get(scores.backbone_id)
         if info is not None and (text := theory_note(info)):
-            title = titles.get((scores.backbone_id, scores.spec_id), info.name)
+            title = titles.get(scores.key, info.name)
             notes.setdefault(scores.backbone_id, TheoryNote(title, text))
     return tuple(notes.values())
 

@@ -12,7 +12,6 @@ from jepascore_core.scores.measured import (
     MeasuredChoice,
     backbone_choices,
     dataset_choices,
-    estimator_of,
     measured_choices,
     offered,
 )
@@ -22,7 +21,7 @@ from jepascore_core.storage.store import Store
 
 __all__ = [
     "BackboneChoice", "ClassChoice", "DatasetChoice", "MeasuredChoice", "backbone_choices", "class_choices", "coverage",
-    "dataset_choices", "estimator_of", "measured_choices", "offered", "shown_first",
+    "dataset_choices", "measured_choices", "offered", "shown_first",
 ]  # fmt: skip
 
 

@@ -172,7 +172,7 @@ def sample_scores(store: Store, chosen: ScoreSet, sample: Sample) -> tuple[Sampl
     """The sample's score under every backbone and spec that measured it, the chosen one first, then by title."""
     found = []
     for measured, title in measured_titles(store).items():
-        scores = ScoreSet(chosen.dataset_id, *measured, chosen.definition)
+        scores = ScoreSet(chosen.dataset_id, measured, chosen.definition)
         row = _standing(store, scores, sample)
         if row is not None:
             found.append(SampleScore(scores=scores, title=title, **row))
@@ -183,9 +183,8 @@ def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict
     """Title of each backbone -> definition -> the sample's score; the chosen backbone first, then by title."""
     found: dict[str, dict[Definition, DefinedScore]] = {}
     titles = measured_titles(store)
-    own = chosen.backbone_id, chosen.spec_id
-    for measured in sorted(titles, key=lambda item: (item != own, titles[item])):
-        scores = ScoreSet(chosen.dataset_id, *measured)
+    for measured in sorted(titles, key=lambda item: (item != chosen.key, titles[item])):
+        scores = ScoreSet(chosen.dataset_id, measured)
         about = ("defined scores", scores, what_is_read(store, scores), sample.sample_key)
         defined = remembered(store, about, partial(_by_definition, store, scores, sample))
         if defined:
@@ -289,7 +288,7 @@ def _log_spectra(store: Store, scores: ScoreSet, content_ids: list[str]) -> Floa
     """Log singular values of those images that have some, [n, K] in order of the content ids."""
     # Ids as constants and nothing else to ask: parts of shards that hold none of them are not read.
     listed = ", ".join(f"${place}" for place in range(1, len(content_ids) + 1))
-    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    measured = store.measurements_sql(scores.key)
     sql = f"SELECT content_id, log_singular_values AS logs FROM ({measured}) WHERE content_id IN ({listed})"
     found = {row["content_id"]: row["logs"] for row in store.query(sql, content_ids).to_pylist()}
     return np.array([found[key] for key in sorted(found) if found[key] is not None], dtype=np.float64)

@@ -193,7 +193,7 @@ def value_sql(store: Store, scores: ScoreSet, per_dimension: bool, standard: Sta
 
 
 def _dimension(store: Store, scores: ScoreSet) -> int:
-    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    measured = store.measurements_sql(scores.key)
     rows = store.query(f"SELECT max(len(log_singular_values)) AS k FROM ({measured})").to_pylist()
     return int(rows[0]["k"] or 1)
 

@@ -47,9 +47,9 @@ class Estimates:
 
 def estimates(store: Store, scores: ScoreSet) -> Estimates | None:
     """What is to be said about the scores of a set; None where all are exact."""
-    if scores.spec_id.startswith("exact-"):
+    if scores.key.is_exact:
         return None
-    title = measured_titles(store).get((scores.backbone_id, scores.spec_id), scores.backbone_id)
+    title = measured_titles(store).get(scores.key, scores.backbone_id)
     key = "estimates", scores, what_is_read(store, scores), title
     return remembered(store, key, lambda: _estimates(store, scores, title))
 
@@ -80,7 +80,7 @@ def percentile_intervals(
     Of the dataset, or `within_class` of the sample's class. Samples with an exact score, or without an interval, are
     left out.
     """
-    if scores.spec_id.startswith("exact-") or not sample_keys:
+    if scores.key.is_exact or not sample_keys:
         return {}
     group = "one.label IS NOT DISTINCT FROM other.label" if within_class else "true"
     rows = store.query(

@@ -63,7 +63,7 @@ def nearest_images(
 
     `vectors` is the folder where they are laid out for that, None = they are read from the shards.
     """
-    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    measured = store.measurements_sql(scores.key)
     own = store.query(f"SELECT embedding FROM ({measured}) WHERE content_id = ? LIMIT 1", [content_id])
     if not own.num_rows or own["embedding"][0].as_py() is None:
         return {}
@@ -79,7 +79,7 @@ def _compare(store: Store, scores: ScoreSet, query: Floats, number: int) -> dict
     """As `nearest_in_file`, from the shards."""
     best: dict[str, float] = {}
     dataset = store.catalogue.dataset(scores.dataset_id)
-    for content_ids, embeddings in stream_embeddings(store, dataset, scores.backbone_id, scores.spec_id):
+    for content_ids, embeddings in stream_embeddings(store, dataset, scores.key):
         cosines = (unit(embeddings) @ query[0]).tolist()
         best |= dict(zip(content_ids.to_pylist(), cosines, strict=True))
         best = dict(nlargest(number, best.items(), key=itemgetter(1)))

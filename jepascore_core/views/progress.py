@@ -15,6 +15,7 @@ from jepascore_core.formatting import duration_text, passed_over_text, plural, r
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord, DatasetState, SampleFailure
 from jepascore_core.records.exports import ExportRequest
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.scores.titles import asked_title
 from jepascore_core.storage.store import Store
@@ -55,7 +56,7 @@ class Progress:
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
     `short_title` fits into a narrow column, `backbone` is what a run asked for, with its settings. `measured` is the
-    backbone id and spec id of a run whose backbone was loaded. `passed_over` tells of files that are no images; `error`
+    key of the scores of a run whose backbone was loaded. `passed_over` tells of files that are no images; `error`
     why the index of a dataset, which stands, could not be made anew.
     """
 
@@ -65,7 +66,7 @@ class Progress:
     title: str
     short_title: str
     backbone: str
-    measured: tuple[str, str] | None
+    measured: MeasurementKey | None
     is_approximate: bool
     state: str
     state_text: str
@@ -109,7 +110,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         title=f"{dataset_name}, {run.backbone.name}",
         short_title=f"{dataset_name}, {asked_title(run.backbone.name)}",
         backbone=" · ".join(part for part in (_asked(run.backbone), _estimator(run)) if part),
-        measured=(run.backbone_id, run.result_spec_id) if run.backbone_id else None,
+        measured=run.key,
         is_approximate=run.plan is not None,
         state=run.state.value,
         state_text=_state_text(_RUN_STATES[run.state], is_stale, is_stopping),

@@ -77,10 +77,7 @@ class Readiness:
 def readiness(store: Store, score_sets: Sequence[ScoreSet], reference: str) -> tuple[Readiness, ...]:
     """One verdict for each score set against the dataset `reference` under the same backbone, spec and definition."""
     titles = measured_titles(store)
-    return tuple(
-        _judge(store, scores, reference, titles.get((scores.backbone_id, scores.spec_id), scores.backbone_id))
-        for scores in score_sets
-    )
+    return tuple(_judge(store, scores, reference, titles.get(scores.key, scores.backbone_id)) for scores in score_sets)
 
 
 def _judge(store: Store, scores: ScoreSet, reference: str, backbone_title: str) -> Readiness:
@@ -210,7 +207,7 @@ def _caveats(store: Store, scores: ScoreSet, against: ScoreSet, numbers: _Number
     info = store.catalogue.backbones().get(scores.backbone_id)
     if info is not None and (note := theory_note(info)):
         found.append(note)
-    if not store.spec(scores.backbone_id, scores.spec_id).is_exact:
+    if not store.spec(scores.key).is_exact:
         found.append("These scores are estimates; differences within their intervals mean nothing.")
     if warning := rank_check(store, scores).warning:
         found.append(warning)

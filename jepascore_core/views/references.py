@@ -16,14 +16,14 @@ def default_reference(store: Store, choice: BackboneChoice) -> str | None:
     """Id of the dataset that an encoder was trained on, where that is known and measured; else of the one with the most
     scores, the first of those by name; one that is measured in full, if there is any. None if none was measured."""
     among = [item for item in choice.datasets if item.dataset_id in choice.complete] or choice.datasets
-    info = store.catalogue.backbones().get(choice.backbone_id)
+    info = store.catalogue.backbones().get(choice.key.backbone_id)
     own = next((name for start, name in _OWN_DOMAINS.items() if info and info.name.startswith(start)), None)
     for dataset in among:
         if dataset.name == own:
             return dataset.dataset_id
 
     def num_scored(dataset_id: str) -> int:
-        return coverage(store, ScoreSet(dataset_id, choice.backbone_id, choice.spec_id))[0]
+        return coverage(store, ScoreSet(dataset_id, choice.key))[0]
 
     ids = [dataset.dataset_id for dataset in among]
     return max(ids, key=num_scored) if ids else None

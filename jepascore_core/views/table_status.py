@@ -55,10 +55,9 @@ def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Prepa
     size = score_tables.num_samples(store, dataset)
     if size < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:
         return None
-    measured = scores.backbone_id, scores.spec_id
-    name = f"{dataset.name} under {measured_titles(store).get(measured, scores.backbone_id)}"
-    making = score_tables.being_made(store, dataset, *measured)
+    name = f"{dataset.name} under {measured_titles(store).get(scores.key, scores.backbone_id)}"
+    making = score_tables.being_made(store, dataset, scores.key)
     if making is None:
-        return Preparing(name, size, None, None, score_tables.why_not_made(store, dataset, *measured))
+        return Preparing(name, size, None, None, score_tables.why_not_made(store, dataset, scores.key))
     seconds = max(0.0, (time.time() if now is None else now) - making.began)
     return Preparing(name, size, seconds, making.fraction)

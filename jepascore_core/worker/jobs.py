@@ -196,12 +196,12 @@ def _do_request(
 
 def _materialize_scores(store: Store, run: Run) -> None:
     """Make what pages would wait for; without it they are slow, not wrong."""
-    if run.backbone_id is None:
+    if run.key is None:
         return
     dataset = store.catalogue.dataset(run.dataset_id)
     try:
-        if prepare_score_table(store, dataset, run.backbone_id, run.result_spec_id) is not None:
-            prepare_trust(store, ScoreSet(dataset.dataset_id, run.backbone_id, run.result_spec_id))
+        if prepare_score_table(store, dataset, run.key) is not None:
+            prepare_trust(store, ScoreSet(dataset.dataset_id, run.key))
     except (OSError, duckdb.Error, StoreError):
         logger.exception("no score table for %s", dataset.name)
 

@@ -70,7 +70,7 @@ def _settle_precision(
 
     Where some of the images have float32 scores already it stays float32: nothing is measured twice.
     """
-    rows = store.pending_samples(dataset, backbone.info.backbone_id, run.spec.exact.spec_id)
+    rows = store.pending_samples(dataset, run.spec.exact.key(backbone.info.backbone_id))
     precision = _settled_precision(store, backbone, dataset, run.spec, rows.num_rows)
     if precision is None:
         store.catalogue.update_run(run.run_id, message="Trying out precisions")
@@ -108,7 +108,7 @@ def _measure_all(
     """
     store, backbone, spec = task.store, task.backbone, task.spec
     check_probes(spec, backbone.info.dimension)
-    rows = store.pending_samples(dataset, backbone.info.backbone_id, spec.spec_id).to_pylist()
+    rows = store.pending_samples(dataset, spec.key(backbone.info.backbone_id)).to_pylist()
     pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
     total = store.count_images(dataset)
     reused = total - len(rows)

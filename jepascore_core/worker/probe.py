@@ -50,12 +50,12 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     store.catalogue.save_backbone(backbone.info)
     spec, may_be_faster = probe.spec, False
     if probe.is_precision_open:
-        num_pending = store.pending_samples(dataset, backbone.info.backbone_id, spec.exact.spec_id).num_rows
+        num_pending = store.pending_samples(dataset, spec.exact.key(backbone.info.backbone_id)).num_rows
         settled = _settled_precision(store, backbone, dataset, spec, num_pending)
         spec = replace(spec, precision=settled or spec.precision)
         may_be_faster = settled is None and bool(promising_precisions(backbone))
     wanted = spec if probe.plan is None else spec.exact
-    pending = store.pending_samples(dataset, backbone.info.backbone_id, wanted.spec_id)
+    pending = store.pending_samples(dataset, wanted.key(backbone.info.backbone_id))
     images = _some_images([PendingImage(**row) for row in pending.slice(0, 64).to_pylist()], backbone)
     if not images:
         seconds = 0.0

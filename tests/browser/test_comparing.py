@@ -59,7 +59,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
             pixels = images[number] if offset == 0 else 128 + images[number] // 4
             ensure_thumbnail(store.thumbs_folder, sample.content_id, Image.fromarray(pixels).resize((96, 96)))
     with serve(ROOT / "app.py", home) as server:
-        measured = tuple(f"{backbone.backbone_id}@{SPEC.spec_id}" for backbone in backbones)
+        measured = tuple(SPEC.key(backbone.backbone_id).text for backbone in backbones)
         yield Compared(server, dataset_ids[0], measured)
 
 

@@ -51,7 +51,7 @@ class App:
         """Content ids that were measured twice under the newest run's backbone and spec."""
         run = self.newest_run()
         assert run.backbone_id is not None
-        rows = self.store.query(self.store.measurements_sql(run.backbone_id, run.spec.spec_id))["content_id"]
+        rows = self.store.query(self.store.measurements_sql(run.spec.key(run.backbone_id)))["content_id"]
         return [content_id for content_id, count in Counter(rows.to_pylist()).items() if count > 1]
 
 
@@ -145,7 +145,7 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     assert [item.backbone.name for item in (second, run)] == list(DEMO_BACKBONES)
     assert {(item.state, item.num_failed, item.num_pending) for item in (run, second)} == {(RunState.FINISHED, 0, 0)}
 
-    measured = f"{run.backbone_id}@{run.spec.spec_id}"
+    measured = run.key.text
     page.goto(f"{app.server.url}/explore?class=class+2&backbone={measured}")
     expect(tiles).to_have_count(18)
     inverted = [row["path"] for row in demo_rows(app) if row["contaminant"] == "inverted" and row["label"] == "2"]
@@ -190,7 +190,7 @@ def check_list(app: App, run: Run, rows: list[dict[str, str]]) -> None:
     """What was downloaded is what the shards say, worked out here in another way."""
     dataset = app.store.catalogue.dataset(DEMO_NAME)
     assert run.backbone_id is not None
-    shards = app.store.measurements_sql(run.backbone_id, run.spec.spec_id)
+    shards = app.store.measurements_sql(run.spec.key(run.backbone_id))
     sql = f"SELECT sample_key, label, score FROM ({app.store.manifest_sql(dataset)}) JOIN ({shards}) USING (content_id)"
     scored = app.store.query(sql).to_pylist()
     assert len(scored) == len(demo_rows(app)) == 1797 + PER_KIND * (len(KINDS) - 1)

@@ -133,7 +133,7 @@ def test_a_run_that_measured_nothing_is_forgotten(cli: Cli, dataset: DatasetReco
     assert (answer.code, answer.json["run_id"]) == (0, run.run_id)
     assert cli("runs", "--json").json == []
     assert cli.store.catalogue.run_failures(run.run_id) == []
-    assert cli.store.measured_specs(), "measurements are kept"
+    assert cli.store.measured_keys(), "measurements are kept"
     assert "Unknown run" in cli("runs", "forget", run.run_id).sentence
 
 

@@ -214,7 +214,7 @@ def test_what_is_drawn_by_embeddings_is_worked_out_and_kept(
 ):
     monkeypatch.setattr(preparations_module, "start_worker", lambda *_: False)
     (run,) = cli.store.catalogue.runs()
-    scores = ScoreSet(dataset.dataset_id, str(run.backbone_id), run.result_spec_id)
+    scores = ScoreSet(dataset.dataset_id, run.key)
     rules, out = f"all | budget 4 {draw}", tmp_path / "kept.txt"
     cli("decisions", "keep", "toy", "7.png")
     decisions = decisions_of(cli.store, dataset.dataset_id)

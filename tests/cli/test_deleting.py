@@ -20,10 +20,10 @@ def test_it_asks_and_says_what_goes(cli: Cli) -> None:
     run_id = put_run(cli)
     answer = cli("runs", "delete", run_id, typed="n\n")
     assert answer.code == 130 and "This deletes 2 measurements of birds." in answer.err
-    assert cli.store.catalogue.run(run_id) and cli.store.measured_specs()
+    assert cli.store.catalogue.run(run_id) and cli.store.measured_keys()
     answer = cli("runs", "delete", run_id, typed="y\n")
     assert answer.code == 0 and "2 measurements of birds deleted." in answer.err
-    assert cli.store.catalogue.runs() == [] and cli.store.measured_specs() == []
+    assert cli.store.catalogue.runs() == [] and cli.store.measured_keys() == []
 
 
 def test_json(cli: Cli) -> None:

@@ -84,7 +84,7 @@ def manifest(cli: Cli, name: str) -> pa.Table:
 def measured_once(cli: Cli, run: Run) -> bool:
     """Whether every image of a run has exactly one measurement (its shards may hold other datasets' images, too)."""
     assert run.backbone_id is not None
-    shards = cli.store.measurements_sql(run.backbone_id, run.spec.spec_id)
+    shards = cli.store.measurements_sql(run.spec.key(run.backbone_id))
     wanted = cli.store.manifest_sql(cli.store.catalogue.dataset(run.dataset_id))
     sql = f"""SELECT count(*) AS n, count(DISTINCT content_id) AS m FROM ({shards})
         SEMI JOIN ({wanted}) USING (content_id)"""

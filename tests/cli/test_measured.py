@@ -116,6 +116,6 @@ def test_names_ids_and_parts_of_titles(cli: Cli, tmp_path: Path):
     measure(cli, 200.0, name="timm:resnet18.test")
     info = add_backbone(cli.store, "timm:resnet18.test")
     assert "choose one with --backbone" in cli("export", "toy", out, "--overwrite").sentence
-    for name in (info.name, info.backbone_id, f"{info.backbone_id}@{SPEC.spec_id}", "ResNet-18 (timm)", "resnet"):
+    for name in (info.name, info.backbone_id, SPEC.key(info.backbone_id).text, "ResNet-18 (timm)", "resnet"):
         assert kept(cli, out, name) == len(SAMPLES)
     assert "toy was not measured with zebra." in cli("export", "toy", out, "-b", "zebra").sentence

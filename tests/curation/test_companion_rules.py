@@ -37,7 +37,7 @@ def samples():
 def scores(store, samples, embeddings):
     dataset, backbone = add_dataset(store, "d", samples), add_backbone(store)
     measure(store, backbone.backbone_id, samples[:38], embeddings)
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
 
 
 def measure(store, backbone_id, samples, embeddings):
@@ -95,7 +95,7 @@ def test_the_outlier_goes_under_every_companion(store, scores):
 def test_a_named_backbone(store, scores, samples, embeddings):
     other = add_backbone(store, "timm:vit_tiny_patch16_224.other")
     measure(store, other.backbone_id, samples[:30], embeddings[::-1])
-    there = ScoreSet(scores.dataset_id, other.backbone_id, SPEC.spec_id)
+    there = ScoreSet(scores.dataset_id, SPEC.key(other.backbone_id))
     text = f'score["{other.backbone_id}", knn] >= -10'
     assert [work.size for work in pending_work(store, scores, parse(text))] == [30]
     assert verdicts(store, scores, text)[:31] == ["keep"] * 30 + ["unscored"]
@@ -177,7 +177,7 @@ def test_large_sets_are_asked_about_first():
 def test_too_few_images_say_so(store, samples, embeddings):
     dataset, backbone = add_dataset(store, "few", samples), add_backbone(store)
     measure(store, backbone.backbone_id, samples[:5], embeddings)
-    few = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    few = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     assert verdicts(store, few, "score[knn] >= -2")[:6] == ["keep"] * 5 + ["unscored"]
     with pytest.raises(TooFewImagesError, match="mahalanobis needs at least 20"):
         verdicts(store, few, "score[mahalanobis] >= -2")
@@ -187,7 +187,7 @@ def test_an_embedding_that_overflowed_is_unscored(store, samples, embeddings):
     embeddings[3, 0] = np.inf
     dataset, backbone = add_dataset(store, "d", samples), add_backbone(store)
     measure(store, backbone.backbone_id, samples[:40], embeddings)
-    scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     assert [n for n, verdict in enumerate(verdicts(store, scores, "score[knn] >= -2")) if verdict != "keep"] == [3]
 
 

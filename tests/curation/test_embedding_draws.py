@@ -51,7 +51,7 @@ def put(home, count=60, dimension=8, name="d", num_measured=None):
         for n, sample in enumerate(samples[:num_measured])
     }
     store.write_measurements(backbone.backbone_id, SPEC, list(rows.values()))
-    return store, ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    return store, ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
 
 
 def kept(store, scores, text, decisions=None):
@@ -146,8 +146,9 @@ def test_names_of_tables_are_the_same_in_every_process(tmp_path):
 from pathlib import Path
 from jepascore_core.curation import evaluate, parse
 from jepascore_core.storage.store import Store
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.score_set import ScoreSet
-scores = ScoreSet({scores.dataset_id!r}, {scores.backbone_id!r}, {scores.spec_id!r})
+scores = ScoreSet({scores.dataset_id!r}, MeasurementKey({scores.backbone_id!r}, {scores.spec_id!r}))
 for text in {DRAWN!r}:
     print(evaluate(Store(Path({str(store.home)!r})), scores, parse(text)).table)
 """

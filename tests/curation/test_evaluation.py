@@ -7,6 +7,7 @@ import pytest
 from jepascore_core.curation import Between, Column, Curation, evaluate, parse, summarize
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
 from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores import tables as score_tables
 from jepascore_core.scores.score_set import ScoreSet, scored_sql, table_of
 from jepascore_core.storage.store import Store
@@ -85,7 +86,7 @@ def test_percentiles_are_those_of_every_other_page(store, monkeypatch, is_laid_o
     if is_laid_out:
         monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
         record = store.catalogue.dataset("d")
-        assert score_tables.prepare_score_table(store, record, scores.backbone_id, scores.spec_id).is_file()
+        assert score_tables.prepare_score_table(store, record, scores.key).is_file()
     found = evaluate(store, scores, parse("class_percentile >= 50 and percentile >= 50 and split_percentile >= 50"))
     columns = [name for name in store.query(f"SELECT * FROM {found.relation}").column_names if name.startswith("c_")]
     assert found.score in columns
@@ -107,7 +108,7 @@ def test_tables_say_the_same_as_shards(store, monkeypatch, key):
 
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     record = store.catalogue.dataset("d")
-    score_tables.prepare_score_table(store, record, scores.backbone_id, scores.spec_id)
+    score_tables.prepare_score_table(store, record, scores.key)
     again = Store(store.home)
     assert table_of(again, scores) is not None
     assert [tuple(row.values()) for row in judged_rows(again, scores, text)] == before
@@ -169,7 +170,7 @@ def test_agreement_of_backbones(store):
     found = verdicts(store, sets[0], f"not at least 2 of ({low})")
     # Two lowest: 0 1 | 1 5 | 0 2: samples 0 and 1 are low for two.
     assert [key for key, verdict in found.items() if verdict == "drop"] == ["a/0000.png", "a/0001.png"]
-    assert kept(store, sets[0], f'score["{sets[1].backbone_id}@{sets[1].spec_id}"] >= 6') == ["a/0000.png"]
+    assert kept(store, sets[0], f'score["{sets[1].key}"] >= 6') == ["a/0000.png"]
     with pytest.raises(UnknownNameError, match="nonsense"):
         summarize(store, evaluate(store, sets[0], parse('score["nonsense"] > 1')))
 
@@ -334,12 +335,12 @@ def test_nothing_measured_and_nothing_there(store):
     assert before_after(store, evaluate(store, scores, curation)).series == ()
     assert summarize(store, evaluate(store, scores, parse("all | budget 1"))).counts.kept == 1
     empty = add_dataset(store, "empty", [])
-    nothing = ScoreSet(empty.dataset_id, scores.backbone_id, scores.spec_id)
+    nothing = ScoreSet(empty.dataset_id, scores.key)
     assert summarize(store, evaluate(store, nothing, curation)).counts.total == 0
     assert summarize(store, evaluate(store, nothing, curation)).balance == ()
     new = store.catalogue.add_dataset("new", "/new", "flat", {})
     with pytest.raises(DatasetNotReadyError, match="not indexed"):
-        summarize(store, evaluate(store, ScoreSet(new.dataset_id, "b", "s"), curation))
+        summarize(store, evaluate(store, ScoreSet(new.dataset_id, MeasurementKey("b", "s")), curation))
 
 
 def test_new_measurements_are_seen(store):

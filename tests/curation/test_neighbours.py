@@ -152,7 +152,7 @@ def near(store):
         for n, (s, c) in enumerate(zip(samples, contents, strict=True))
     }
     store.write_measurements(backbone.backbone_id, SPEC, list(rows.values()))
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
 
 
 def kept(store, scores, text, decisions=None):
@@ -262,7 +262,7 @@ def test_clusters_are_drawn_from_evenly(store):
         for s, v in zip(samples, vectors, strict=True)
     ]
     store.write_measurements(backbone.backbone_id, SPEC, rows)
-    scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     chosen = [int(key) for key in kept(store, scores, "all | budget 12 clusters 3")]
     assert [sum(low <= n < high for n in chosen) for low, high in ((0, 40), (40, 50), (50, 54))] == [4, 4, 4]
     diverse = [int(key) for key in kept(store, scores, "all | budget 3 diverse")]
@@ -274,7 +274,7 @@ def test_clusters_are_drawn_from_evenly(store):
 def test_colours(store):
     samples = [make_sample("grey.png"), make_sample("red.png"), make_sample("gone.png")]
     dataset, backbone = add_dataset(store, "d", samples), add_backbone(store)
-    scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     ramp = Image.linear_gradient("L").convert("RGB")
     red = ramp.copy()
     red.paste((200, 30, 30), (0, 0, 60, 60))

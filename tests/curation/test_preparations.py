@@ -50,7 +50,7 @@ def put_pairs(store, count, dimension=8, name="pairs"):
         for n, sample in enumerate(samples)
     ]
     store.write_measurements(backbone.backbone_id, SPEC, rows)
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
 
 
 @pytest.fixture
@@ -96,12 +96,12 @@ def _refuse(_share):
 
 def test_a_rule_may_name_another_backbone(store, scores):
     other = add_backbone(store, "timm:vit_tiny_patch16_224.other")
-    samples = store.query(store.measurements_sql(scores.backbone_id, SPEC.spec_id))["content_id"].to_pylist()
+    samples = store.query(store.measurements_sql(SPEC.key(scores.backbone_id)))["content_id"].to_pylist()
     store.write_measurements(other.backbone_id, SPEC, [make_measurement(name, 1.0) for name in samples[:20]])
     rules = parse(f'near_duplicate(0.05, "{other.backbone_id}")')
     (work,) = pending_work(store, scores, rules)
     asked = request_preparation(store, scores, work)
-    there = replace(scores, backbone_id=other.backbone_id)
+    there = replace(scores, key=SPEC.key(other.backbone_id))
     assert preparation_of(store, there, replace(work, backbone=None)).identifier == asked.identifier
     assert preparation_of(store, scores, replace(work, backbone=None)).state == "none"
     Worker(store).handle(JobKind.PREPARATION, asked.identifier)

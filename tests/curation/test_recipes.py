@@ -94,7 +94,7 @@ def test_backbones_are_named_by_their_ids(store, scores):
     text = 'percentile["timm:vit_tiny_patch16_224.test"] >= 5 and not (grey or leak)'
     recipe = make_recipe(store, evaluate(store, scores, parse(text)), "x")
     (rule, _) = recipe.curation.rules
-    assert rule.column.backbone == f"{scores.backbone_id}@{scores.spec_id}"
+    assert rule.column.backbone == scores.key.text
     with pytest.raises(UnknownNameError, match="nonsense"):
         make_recipe(store, evaluate(store, scores, parse('percentile["nonsense"] >= 5')), "x")
     with pytest.raises(RuleError, match="1 to 100"):
@@ -108,7 +108,7 @@ def test_the_same_list_in_another_home(store, scores, tmp_path):
     other = Store(tmp_path / "other")
     other_scores = measured(other, samples[::-1], name="moved")
     values = {sample.sample_key: float(n) for n, sample in enumerate(samples)}
-    for part in other.measurement_folder(scores.backbone_id, scores.spec_id).glob("part-*"):
+    for part in other.measurement_folder(scores.key).glob("part-*"):
         part.unlink()
     dataset = other.catalogue.dataset(other_scores.dataset_id)
     add_measurements(other, dataset, add_backbone(other), values, samples=samples)

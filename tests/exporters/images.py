@@ -44,7 +44,7 @@ def index(store: Store, source: Path, monkeypatch, options: SourceOptions | None
     distinct = {sample.content_id: make_measurement(sample.content_id, float(n)) for n, sample in enumerate(rows)}
     store.write_measurements(backbone.backbone_id, SPEC, list(distinct.values()))
     dataset = store.catalogue.datasets()[-1]
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:

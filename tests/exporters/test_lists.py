@@ -21,6 +21,7 @@ from jepascore_core.errors import ExportError, UnknownNameError
 from jepascore_core.exporters import ExportOptions, suggested_name
 from jepascore_core.exporters.context import EXPORT_SCHEMA
 from jepascore_core.records.datasets import SampleFailure
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.spreadsheets import neutralised, restored
 from jepascore_core.storage.store import Store
@@ -171,15 +172,15 @@ def test_the_fingerprint_is_of_the_content(store, tmp_path):
     def fingerprint(name, samples):
         dataset = add_dataset(store, name, samples)
         add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
-        scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+        scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
         return json.loads(export_bytes(store, scores, NO_RULES, "txt").provenance)["dataset"]["fingerprint"]
 
     backbone = add_backbone(store)
     first = fingerprint("one", [make_sample("a.png"), make_sample("b.png", content="1")])
-    for part in store.measurement_folder(backbone.backbone_id, SPEC.spec_id).glob("part-*"):
+    for part in store.measurement_folder(SPEC.key(backbone.backbone_id)).glob("part-*"):
         part.unlink()
     assert fingerprint("two", [make_sample("b.png", content="1"), make_sample("a.png")][::-1]) == first
-    for part in store.measurement_folder(backbone.backbone_id, SPEC.spec_id).glob("part-*"):
+    for part in store.measurement_folder(SPEC.key(backbone.backbone_id)).glob("part-*"):
         part.unlink()
     assert fingerprint("three", [make_sample("a.png"), make_sample("b.png", content="2")]) != first
 
@@ -258,9 +259,9 @@ def test_questions_that_cannot_be(store, scores, tmp_path):
     with pytest.raises(ExportError, match="Available: kept"):
         export(store, scores, RULES, tmp_path / "x.csv", options=ExportOptions("best"))
     with pytest.raises(UnknownNameError):
-        export(store, ScoreSet("gone", "b", "s"), RULES, tmp_path / "x.csv")
+        export(store, ScoreSet("gone", MeasurementKey("b", "s")), RULES, tmp_path / "x.csv")
     with pytest.raises(UnknownNameError, match="Start a run first"):
-        export(store, ScoreSet(scores.dataset_id, "b", "s"), RULES, tmp_path / "x.csv")
+        export(store, ScoreSet(scores.dataset_id, MeasurementKey("b", "s")), RULES, tmp_path / "x.csv")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["home"]
 
 

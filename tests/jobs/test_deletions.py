@@ -27,7 +27,7 @@ def measure(
     store: Store, dataset: DatasetRecord, backbone: BackboneInfo, samples: list[Sample], spec: MeasurementSpec = SPEC
 ) -> Run:
     """A run that measured some samples of a dataset, unless they were measured before."""
-    known = set(store.query(store.measurements_sql(backbone.backbone_id, spec.spec_id))["content_id"].to_pylist())
+    known = set(store.query(store.measurements_sql(spec.key(backbone.backbone_id)))["content_id"].to_pylist())
     new = {sample.sample_key: 1.0 for sample in samples if sample.content_id not in known}
     add_measurements(store, dataset, backbone, new, samples=samples, spec=spec)
     counts = {"num_total": len(samples), "num_measured": len(samples), "num_reused": len(samples) - len(new)}
@@ -35,7 +35,7 @@ def measure(
 
 
 def measured_ids(store: Store, backbone: BackboneInfo, spec: MeasurementSpec = SPEC) -> set[str]:
-    found = store.query(store.measurements_sql(backbone.backbone_id, spec.spec_id))["content_id"].to_pylist()
+    found = store.query(store.measurements_sql(spec.key(backbone.backbone_id)))["content_id"].to_pylist()
     assert len(found) == len(set(found))
     return set(found)
 
@@ -49,8 +49,8 @@ def test_the_scores_and_their_run_go_and_pages_show_the_other_backbone(store: St
     dataset, full, half = add_dataset(store, "d", samples), add_backbone(store), add_backbone(store, "timm:resnet18.a1")
     measure(store, dataset, full, samples)
     run = measure(store, dataset, half, samples[:2])
-    scores = ScoreSet(dataset.dataset_id, half.backbone_id, SPEC.spec_id)
-    derived = store.dataset_folder(dataset.dataset_id) / "neighbours" / f"{half.backbone_id}@{SPEC.spec_id}"
+    scores = ScoreSet(dataset.dataset_id, SPEC.key(half.backbone_id))
+    derived = store.dataset_folder(dataset.dataset_id) / "neighbours" / SPEC.key(half.backbone_id).text
     derived.mkdir(parents=True)
     before = freshness(store, scores)
     plan = plan_deletion(store, run.run_id)
@@ -59,9 +59,9 @@ def test_the_scores_and_their_run_go_and_pages_show_the_other_backbone(store: St
     assert measured_ids(store, half) == ids(samples[:2]), "a plan does nothing"
     assert delete_scores(store, run.run_id) == plan
     assert [item.run_id for item in store.catalogue.runs() if item.backbone_id == half.backbone_id] == []
-    assert [item.backbone_id for item in measured_choices(store, dataset.dataset_id)] == [full.backbone_id]
+    assert [item.key.backbone_id for item in measured_choices(store, dataset.dataset_id)] == [full.backbone_id]
     assert freshness(store, scores) != before
-    assert not derived.exists() and not store.measurement_folder(half.backbone_id, SPEC.spec_id).exists()
+    assert not derived.exists() and not store.measurement_folder(SPEC.key(half.backbone_id)).exists()
 
 
 def test_what_another_datasets_run_needs_stays_and_who_else_loses_is_said(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_what_another_datasets_run_needs_stays_and_who_else_loses_is_said(store:
     add_dataset(store, "three", samples[1:4])
     run = measure(store, one, backbone, samples)
     other = measure(store, two, backbone, samples[:2])
-    before = freshness(store, ScoreSet(two.dataset_id, backbone.backbone_id, SPEC.spec_id))
+    before = freshness(store, ScoreSet(two.dataset_id, SPEC.key(backbone.backbone_id)))
     found = delete_scores(store, run.run_id)
     assert (found.num_measurements, found.num_kept, found.kept_for) == (4, 2, ("two",))
     assert found.also_lost == (("three", 2),)
@@ -78,9 +78,9 @@ def test_what_another_datasets_run_needs_stays_and_who_else_loses_is_said(store:
     assert "three (2 images)" in found.text
     assert measured_ids(store, backbone) == ids(samples[:2])
     assert [item.run_id for item in store.catalogue.runs()] == [other.run_id]
-    assert freshness(store, ScoreSet(two.dataset_id, backbone.backbone_id, SPEC.spec_id)) != before
+    assert freshness(store, ScoreSet(two.dataset_id, SPEC.key(backbone.backbone_id))) != before
     delete_scores(store, other.run_id)
-    assert store.measured_specs() == []
+    assert store.measured_keys() == []
 
 
 def test_other_precisions_and_backbones_are_left_alone(store: Store) -> None:
@@ -153,7 +153,7 @@ def test_a_recipe_whose_scores_are_deleted_says_so(store: Store) -> None:
     samples, backbone = make_samples("aabb"), add_backbone(store)
     dataset = add_dataset(store, "d", samples)
     run = measure(store, dataset, backbone, samples)
-    scores = ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     recipe = make_recipe(store, evaluate(store, scores, parse("class_percentile >= 10")), "strict")
     assert missing_scores(store, dataset.dataset_id, recipe) == ""
     delete_scores(store, run.run_id)

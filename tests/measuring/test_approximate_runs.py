@@ -94,14 +94,14 @@ def finish(store, worker, run):
     return store.catalogue.run(run.run_id)
 
 
-def scored(store, run, spec_id=None):
+def scored(store, run, spec=None):
     dataset = store.catalogue.dataset("toy")
-    sql = store.scored_sql(dataset, run.backbone_id, spec_id or run.result_spec_id)
+    sql = store.scored_sql(dataset, spec.key(run.backbone_id) if spec else run.key)
     return {row["sample_key"]: row for row in store.query(sql).to_pylist()}
 
 
 def stored_ids(store, run, spec):
-    sql = store.shards_sql(run.backbone_id, spec.spec_id)
+    sql = store.shards_sql(spec.key(run.backbone_id))
     return store.query(f"SELECT content_id FROM ({sql})")["content_id"].to_pylist()
 
 
@@ -118,14 +118,14 @@ def test_a_calibrated_run_scores_every_image_with_an_interval_and_a_later_exact_
     report = run.report
     assert report.num_calibration == report.num_exact == 60
     assert [point.probes for point in report.curve] == list(nested_sizes(K))
-    assert report.spec_id.startswith("calibrated-float32-")
+    assert run.key.is_calibrated
     rows = scored(store, run)
     assert len(rows) == IMAGES
     assert sum(row["is_exact"] for row in rows.values()) == 60
     for row in rows.values():
         assert row["lower"] <= row["score"] <= row["upper"]
         assert (row["lower"] == row["upper"]) == row["is_exact"]
-    spec = store.spec(run.backbone_id, report.spec_id)
+    spec = store.spec(run.key)
     # Calibration images take no pass of their own: their sketches are a by-product.
     assert len(stored_ids(store, run, spec.exact)) == 60
     assert len(stored_ids(store, run, spec.sketch())) == IMAGES - 60
@@ -155,20 +155,20 @@ def test_what_is_known_is_not_measured_again(store, worker, checkpoint):
 
 def test_a_repeated_calibrated_run_adds_nothing(calibrated, checkpoint):
     store, (first,) = calibrated, calibrated.catalogue.runs()
-    before = {pair: len(store.shard_names(*pair)) for pair in store.measured_specs()}
+    before = {pair: len(store.shard_names(pair)) for pair in store.measured_keys()}
     second = finish(store, Worker(store), ask(store, checkpoint))
     assert second.report.spec_id == first.report.spec_id
-    assert {pair: len(store.shard_names(*pair)) for pair in store.measured_specs()} == before
+    assert {pair: len(store.shard_names(pair)) for pair in store.measured_keys()} == before
     assert second.num_reused == IMAGES
 
 
 def test_the_fit_is_kept_and_reproduces_the_rows(calibrated):
     store, (run,) = calibrated, calibrated.catalogue.runs()
-    folder = store.measurement_folder(run.backbone_id, run.report.spec_id)
+    folder = store.measurement_folder(run.key)
     kept = json.loads((folder / "calibration.json").read_text())
     fit = Calibration.from_dict(kept["rank"])
-    spec = store.spec(run.backbone_id, run.report.spec_id)
-    sketches = store.query(store.shards_sql(run.backbone_id, spec.sketch().spec_id)).to_pylist()
+    spec = store.spec(run.key)
+    sketches = store.query(store.shards_sql(spec.sketch().key(run.backbone_id))).to_pylist()
     rows = {row["content_id"]: row for row in scored(store, run).values()}
     for sketch in sketches[:20]:
         features = [*sketch["log_singular_values"], *(sketch["features"] or [])[: kept["num_features"]]]
@@ -228,7 +228,7 @@ def test_a_cascade_gives_the_exact_lists_from_fewer_exact_scores(store, worker, 
     assert "6 lists (each holds the right samples with 90 % confidence) confirmed by" in run.message
     assert f"{cascade.num_confirmed} exact measurements" in run.message
     rows = scored(store, run)
-    truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact.spec_id)
+    truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact)
     for label in (None, "a", "b"):
         for mine, true in zip(extremes(rows, label, 4), extremes(truth, label, 4), strict=True):
             assert all(rows[key]["is_exact"] for key in mine)
@@ -243,7 +243,7 @@ def test_a_cut_is_settled_by_the_images_near_it(store, worker, checkpoint):
     assert run.report.cascade.num_lists == 1
     assert "the cut at percentile 20 (each sample is on the right side of it with 90 % probability)" in run.message
     rows = scored(store, run)
-    truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact.spec_id)
+    truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact)
     below = {key for key, row in truth.items() if row["percentile"] < 20}
     mine = {key for key, row in rows.items() if row["percentile"] < 20}
     assert len(below ^ mine) <= 2

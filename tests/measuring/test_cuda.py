@@ -64,6 +64,6 @@ def test_a_run_equals_the_processors(tmp_path):
         store, backbone = Store(tmp_path / device), backbone_on(device)
         final = measure_pending(MeasureTask(store, backbone, spec), pending)
         assert final.num_measured == len(pending)
-        rows = store.query(store.measurements_sql(backbone.info.backbone_id, spec.spec_id)).to_pylist()
+        rows = store.query(store.measurements_sql(spec.key(backbone.info.backbone_id))).to_pylist()
         scores[device] = {row["content_id"]: row["score"] for row in rows}
     assert scores["cuda"] == pytest.approx(scores["cpu"], rel=1e-4)

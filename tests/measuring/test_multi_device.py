@@ -54,7 +54,7 @@ def store(tmp_path):
 
 
 def scores(store, backbone):
-    rows = store.query(store.shards_sql(backbone.info.backbone_id, SPEC.spec_id)).to_pylist()
+    rows = store.query(store.shards_sql(SPEC.key(backbone.info.backbone_id))).to_pylist()
     assert len({row["content_id"] for row in rows}) == len(rows), "no image is measured twice"
     return {row["content_id"]: row["score"] for row in rows}
 
@@ -104,7 +104,7 @@ def test_cancelling_stops_every_process_and_keeps_what_they_have(store, backbone
     listener = Callbacks(lambda progress, _: seen.append(progress), check)
     with pytest.raises(RunCancelled):
         measure_on(REF, TWO)(MeasureTask(store, backbone, SPEC, listener), pending * 50)
-    stored = len(store.query(store.shards_sql(backbone.info.backbone_id, SPEC.spec_id)))
+    stored = len(store.query(store.shards_sql(SPEC.key(backbone.info.backbone_id))))
     assert 0 < seen[-1].num_measured <= stored < 50 * NUM_IMAGES
 
 

@@ -80,7 +80,7 @@ def as_pending(folder):
 
 
 def rows_of(store, backbone):
-    return store.query(store.measurements_sql(backbone.info.backbone_id, SPEC.spec_id)).to_pylist()
+    return store.query(store.measurements_sql(SPEC.key(backbone.info.backbone_id))).to_pylist()
 
 
 def test_scores_equal_the_papers_listing(store, backbone, tmp_path):
@@ -278,7 +278,7 @@ def test_shards_come_soon_and_then_seldom():
 def test_a_full_shard_is_written_before_the_run_ends(store, backbone, tmp_path, monkeypatch):
     monkeypatch.setattr(shard_writer, "SHARD_IMAGES", 4)
     measure_pending(MeasureTask(store, backbone, SPEC), write_images(tmp_path / "images", 20))
-    parts = list(store.measurement_folder("toy-1", SPEC.spec_id).glob("part-*.parquet"))
+    parts = list(store.measurement_folder(SPEC.key("toy-1")).glob("part-*.parquet"))
     assert len(parts) > 1
 
 

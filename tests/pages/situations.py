@@ -38,7 +38,7 @@ class Found:
     @property
     def measured(self) -> str:
         """What the URL calls the backbone."""
-        return f"{self.backbone.backbone_id}@{SPEC.spec_id}"
+        return SPEC.key(self.backbone.backbone_id).text
 
 
 def score_of(samples: list[Sample]) -> dict[str, float]:

@@ -369,7 +369,7 @@ def test_a_dataset_is_forgotten(open_page: Callable[..., AppTest], home_store: S
     assert home_store.catalogue.datasets() == []
     assert "dataset" not in app.query_params
     assert "New run" not in said(app)
-    assert home_store.measured_specs(), "measurements are kept"
+    assert home_store.measured_keys(), "measurements are kept"
 
 
 def test_a_dataset_is_not_forgotten_while_it_is_measured(open_page: Callable[..., AppTest], home_store: Store) -> None:

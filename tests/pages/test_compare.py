@@ -44,7 +44,7 @@ def test_a_second_backbone_fills_the_page(open_page: Callable[..., AppTest], hom
     app = open_page(PAGE)
     second = measure_again(home_store, found)
     assert "Choose at least 2 backbones above" in said(app.run()), "what is scored in part is not chosen for anybody"
-    app = open_page(PAGE, backbones=[found.measured, f"{second.backbone_id}@{SPEC.spec_id}"])
+    app = open_page(PAGE, backbones=[found.measured, SPEC.key(second.backbone_id).text])
     assert [section["title"] for section in sections(app, "backbone-rows")] == ["ViT-Ti/16 (timm)", "ResNet-18 (timm)"]
     assert "**27 of 36 images scored**" in said(app)
     assert "need at least 30 images with a score under all that is compared: 27 have one." in said(app)
@@ -100,10 +100,9 @@ def test_taking_one_backbone_away_asks_for_another(open_page: Callable[..., AppT
 def test_three_backbones(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     second, third = measure_again(home_store, found), measure_again(home_store, found, "timm:resnet50.test")
-    spec_id = found.measured.partition("@")[2]
     app = open_page(PAGE)
     assert len(sections(app, "backbone-rows")) == 2
-    chosen = [found.measured, f"{second.backbone_id}@{spec_id}", f"{third.backbone_id}@{spec_id}"]
+    chosen = [found.measured, SPEC.key(second.backbone_id).text, SPEC.key(third.backbone_id).text]
     one(app, "multiselect", "Backbones").set_value(chosen).run()
     assert [section["title"] for section in sections(app, "backbone-rows")] == [
         "ViT-Ti/16 (timm)",
@@ -123,7 +122,7 @@ def test_classes_that_are_not_measured_by_both(open_page: Callable[..., AppTest]
     backbone = add_backbone(home_store, "timm:resnet18.test")
     some = {key: score for key, score in score_of(found.samples).items() if key.startswith("emu")}
     add_measurements(home_store, found.dataset, backbone, some, samples=found.samples)
-    app = open_page(PAGE, backbones=[found.measured, f"{backbone.backbone_id}@{SPEC.spec_id}"])
+    app = open_page(PAGE, backbones=[found.measured, SPEC.key(backbone.backbone_id).text])
     assert "need at least 30 images with a score under all that is compared: 12 have one." in said(app)
 
 

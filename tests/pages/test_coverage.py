@@ -24,7 +24,7 @@ def put_half(store: Store) -> tuple[str, str]:
     some = dict(list(score_of(found.samples).items())[:4])
     add_measurements(store, found.dataset, backbone, some, samples=found.samples)
     run = add_run(store, found.dataset, backbone, RunState.CANCELLED, num_total=36, num_measured=4)
-    return f"{backbone.backbone_id}@{SPEC.spec_id}", run.run_id
+    return SPEC.key(backbone.backbone_id).text, run.run_id
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -36,7 +36,7 @@ def test_a_part_is_shown_to_who_chooses_it_and_said(
     several = page in ("compare", "distributions", "explore")
     if page == "compare":
         whole = next(run for run in home_store.catalogue.runs() if run.state is RunState.FINISHED)
-        app = open_page("pages/compare.py", backbones=[f"{whole.backbone_id}@{SPEC.spec_id}", half])
+        app = open_page("pages/compare.py", backbones=[SPEC.key(whole.backbone_id).text, half])
     else:
         app = open_page(f"pages/{page}.py", **{"backbones" if several else "backbone": half})
     assert PART in said(app)
@@ -72,4 +72,4 @@ def test_the_run_card_deletes_the_scores_after_saying_what_goes(
     assert [run.run_id for run in home_store.catalogue.runs()] and run_id not in [
         run.run_id for run in home_store.catalogue.runs()
     ]
-    assert half not in ["@".join(pair) for pair in home_store.measured_specs()]
+    assert half not in [key.text for key in home_store.measured_keys()]

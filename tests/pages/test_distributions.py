@@ -96,7 +96,7 @@ def test_choosing_a_backbone_and_a_definition(open_page: Callable[..., AppTest],
     found = put_two(home_store)
     measured = measure_again(home_store, found)
     app = open_page(PAGE)
-    identifier = f"{measured.backbone_id}@{found.measured.partition('@')[2]}"
+    identifier = SPEC.key(measured.backbone_id).text
     one(app, "multiselect", "Backbones").set_value([identifier]).run()
     assert [(row["Scores"], row["Median"]) for row in table(app)] == [("digits", "−17.5")]
     one(app, "button_group", "Definition").set_value("paper").run()
@@ -128,8 +128,7 @@ def test_many_backbones_are_small_multiples(open_page: Callable[..., AppTest], h
     found = put_two(home_store)
     measured = measure_again(home_store, found)
     app = open_page(PAGE)
-    spec_id = found.measured.partition("@")[2]
-    one(app, "multiselect", "Backbones").set_value([found.measured, f"{measured.backbone_id}@{spec_id}"]).run()
+    one(app, "multiselect", "Backbones").set_value([found.measured, SPEC.key(measured.backbone_id).text]).run()
     assert "**ViT-Ti/16 (timm)**" in said(app)
     assert names(app) == ["digits (n = 36, median 17.5)", "more digits (n = 8, median 35.0)"]
     assert [trace["name"] for trace in figure(app, "histograms-1")["data"]] == ["digits (n = 36, median −17.5)"]
@@ -141,7 +140,7 @@ def test_on_the_scale_of_a_reference_backbones_share_an_axis(
 ) -> None:
     found = put_two(home_store)
     measured = measure_again(home_store, found)
-    both = [found.measured, f"{measured.backbone_id}@{found.measured.partition('@')[2]}"]
+    both = [found.measured, SPEC.key(measured.backbone_id).text]
     app = open_page(PAGE, backbones=both, scale="reference")
     titles = [figure(app, key)["layout"]["xaxis"]["title"]["text"] for key in ("histograms", "histograms-1")]
     assert titles == ["JEPA-SCORE (robust z against digits), higher = more likely"] * 2
@@ -201,7 +200,7 @@ def test_downloads_are_made_when_they_are_opened(open_page: Callable[..., AppTes
 def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     scores = estimate(home_store, found)
-    calibrated = f"{scores.backbone_id}@{scores.spec_id}"
+    calibrated = scores.key.text
     app = open_page(PAGE)
     assert "Interval of one score" not in table(app)[0]
     one(app, "multiselect", "Backbones").set_value([found.measured, calibrated]).run()
@@ -249,5 +248,5 @@ def test_the_reference_is_the_encoders_own_data_else_the_largest(
         for encoder in (backbone, bundled):
             add_measurements(home_store, made[name], encoder, values, samples=samples)
     for encoder, wanted in ((backbone, "z many"), (bundled, "digits-demo")):
-        app = open_page(PAGE, backbones=f"{encoder.backbone_id}@{SPEC.spec_id}")
+        app = open_page(PAGE, backbones=SPEC.key(encoder.backbone_id).text)
         assert one(app, "selectbox", "Reference").value == made[wanted].dataset_id

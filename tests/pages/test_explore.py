@@ -20,7 +20,7 @@ from jepascore_core.sensitivity import requests as closeups
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 from jepascore_core.storage.store import Store
 from pages.ui.app.text import plain
-from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
+from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import decide_in, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
 
@@ -111,8 +111,8 @@ def test_choosing_one_class_and_how_many(open_page: Callable[..., AppTest], home
 def test_classes_in_another_order(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measured = measure_again(home_store, found)
-    app = open_page(PAGE, backbone=f"{measured.backbone_id}@{found.measured.partition('@')[2]}")
-    assert one(app, "multiselect", "Backbones").value == [f"{measured.backbone_id}@{found.measured.partition('@')[2]}"]
+    app = open_page(PAGE, backbone=SPEC.key(measured.backbone_id).text)
+    assert one(app, "multiselect", "Backbones").value == [SPEC.key(measured.backbone_id).text]
     one(app, "selectbox", "Order of classes").set_value("median").run()
     assert [section["title"] for section in sections(app, "extremes")] == ["emu", "dog", "cat"]
 
@@ -220,7 +220,7 @@ def test_a_run_in_another_tab_is_seen(open_page: Callable[..., AppTest], home_st
 
 def test_a_row_a_backbone(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
-    second = f"{measure_again(home_store, found).backbone_id}@{found.measured.partition('@')[2]}"
+    second = SPEC.key(measure_again(home_store, found).backbone_id).text
     app = open_page(PAGE, backbone=found.measured, **{"class": "class cat"})
     one(app, "multiselect", "Backbones").set_value([found.measured, second]).run()
     assert app.query_params["backbones"] == [found.measured, second]
@@ -301,7 +301,7 @@ def test_intervals_of_estimates(open_page: Callable[..., AppTest], home_store: S
     row |= {"score_paper": 5.0, "lower_paper": 4.0, "upper_paper": 6.0}
     table = pa.Table.from_pylist([row], CALIBRATED_SCHEMA)
     home_store.write_shard(estimated.backbone_id, spec, table)
-    app = open_page(PAGE, backbone=f"{estimated.backbone_id}@{spec.spec_id}", view="search")
+    app = open_page(PAGE, backbone=spec.key(estimated.backbone_id).text, view="search")
     (tile,) = sections(app, "found")[0]["tiles"]
     assert (tile["caption"], tile["note"]) == ("≈5.0", "4.2 to 6.0")
 
@@ -387,5 +387,5 @@ def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
     app = open_page(PAGE)
     assert "The scores of digits under ViT-Ti/16 (timm) (36 samples) are not laid out for looking yet" in said(app)
     assert len(sections(app, "extremes")) == 3
-    score_tables.prepare_score_table(home_store, found.dataset, found.scores.backbone_id, found.scores.spec_id)
+    score_tables.prepare_score_table(home_store, found.dataset, found.scores.key)
     assert "laid out" not in said(app.run())

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
+from tests.conftest import SPEC
 from tests.pages.reading import one
 from tests.pages.situations import measure_again, put
 
@@ -20,7 +21,7 @@ def test_a_choice_goes_along_to_the_next_page(
 ) -> None:
     found = put(home_store, "finished")
     second = measure_again(home_store, found)
-    chosen = f"{second.backbone_id}@{found.measured.partition('@')[2]}"
+    chosen = SPEC.key(second.backbone_id).text
     app = open_page("pages/curate.py", dataset=found.dataset.dataset_id, backbone=chosen, definition=DEFINITION)
     assert one(app, "selectbox", "Backbone").value == chosen
     app.switch_page(f"pages/{page}.py").run()

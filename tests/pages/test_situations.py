@@ -85,7 +85,7 @@ def test_every_page_says_what_estimates_cannot_tell(
 ) -> None:
     found = put(home_store, "finished")
     scores = estimate(home_store, found)
-    estimated = f"{scores.backbone_id}@{scores.spec_id}"
+    estimated = scores.key.text
     chosen = {"backbone": estimated, "backbones": [found.measured, estimated] if "compare" in page else [estimated]}
     app = open_page(page, definition=definition, **chosen)
     assert f"{title} is known of the 0 samples measured exactly, not of the 36 estimates" in said(app)
@@ -98,5 +98,5 @@ def test_a_sample_without_a_spectrum_says_why_it_has_no_score(
     open_page: Callable[..., AppTest], home_store: Store
 ) -> None:
     scores = estimate(home_store, put(home_store, "finished"))
-    chosen = {"backbones": f"{scores.backbone_id}@{scores.spec_id}", "sample": "cat/0000.png", "definition": "top"}
+    chosen = {"backbones": scores.key.text, "sample": "cat/0000.png", "definition": "top"}
     assert "was not measured exactly, hence has no Top 32" in said(open_page("pages/explore.py", **chosen))

@@ -89,7 +89,7 @@ def measured(store, tmp_path, monkeypatch):
     run = request_run(store, "four", BUNDLED)
     worker.handle(JobKind.RUN, run.run_id)
     backbone_id = store.catalogue.run(run.run_id).backbone_id
-    ids = store.query(store.measurements_sql(backbone_id, store.catalogue.run(run.run_id).spec.spec_id))["content_id"]
+    ids = store.query(store.measurements_sql(store.catalogue.run(run.run_id).spec.key(backbone_id)))["content_id"]
     return store, worker, dataset.dataset_id, backbone_id, ids.to_pylist()
 
 
@@ -103,7 +103,7 @@ def test_a_request_becomes_pictures(measured):
     worker.handle(JobKind.CLOSEUP, identifier)
     found = read_closeup(store.home, backbone_id, content_id)
     assert (found.state, len(found.leading), len(found.trailing)) == ("done", NUM_VECTORS, NUM_VECTORS)
-    spectrum = store.spectrum(backbone_id, store.measured_specs()[0][1], content_id)
+    spectrum = store.spectrum(store.measured_keys()[0], content_id)
     assert found.leading == pytest.approx(spectrum[:NUM_VECTORS], rel=1e-2)
     assert found.trailing[0] < found.trailing[-1] < found.leading[-1]
     folder = closeup_folder(store.home, backbone_id, content_id)

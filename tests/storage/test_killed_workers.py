@@ -32,9 +32,9 @@ def write_images(folder, count):
     return folder
 
 
-def rows_of(store, run, spec_id):
+def rows_of(store, run, spec):
     """Score by content id, as the shards of one spec hold them; every image once."""
-    found = store.query(f"SELECT content_id, score FROM ({store.shards_sql(run.backbone_id, spec_id)}) ORDER BY ALL")
+    found = store.query(f"SELECT content_id, score FROM ({store.shards_sql(spec.key(run.backbone_id))}) ORDER BY ALL")
     ids = found["content_id"].to_pylist()
     assert len(set(ids)) == len(ids)
     return dict(zip(ids, found["score"].to_pylist(), strict=True))
@@ -43,8 +43,8 @@ def rows_of(store, run, spec_id):
 def measured_ids(store):
     return [
         row["content_id"]
-        for pair in store.measured_specs()
-        for row in store.query(store.measurements_sql(*pair)).to_pylist()
+        for pair in store.measured_keys()
+        for row in store.query(store.measurements_sql(pair)).to_pylist()
     ]
 
 
@@ -109,9 +109,9 @@ def test_a_cascade_killed_in_every_stage_ends_as_an_undisturbed_one(live_store, 
     assert ended.num_measured == ended.num_total == undisturbed.num_total
     assert ended.report.cascade.is_settled
     assert ended.report.cascade.num_confirmed == undisturbed.report.cascade.num_confirmed
-    spec = live_store.spec(ended.backbone_id, ended.report.spec_id)
+    spec = live_store.spec(ended.key)
     for each in (spec, spec.exact, spec.sketch()):
-        found, expected = rows_of(live_store, ended, each.spec_id), rows_of(calm, undisturbed, each.spec_id)
+        found, expected = rows_of(live_store, ended, each), rows_of(calm, undisturbed, each)
         assert list(found) == list(expected)
         # A score is a sum of logs and may be near 0: its rounding is absolute.
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)

@@ -186,7 +186,7 @@ def test_a_file_that_an_export_found_changed_is_read_again(store, added, tmp_pat
     store.write_measurements(
         backbone.backbone_id, SPEC, [make_measurement(content_id, 1.0) for content_id in before.values()]
     )
-    scores = ScoreSet(added.dataset_id, backbone.backbone_id, SPEC.spec_id)
+    scores = ScoreSet(added.dataset_id, SPEC.key(backbone.backbone_id))
     request_dataset(store, "x", str(tmp_path / "old"))
     work(store)
     assert rows(store) == before, "size and time do not tell"

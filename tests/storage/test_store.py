@@ -53,25 +53,25 @@ def add_manifest(store, labels, contents):
 
 
 def test_nothing_measured_is_an_empty_relation(store):
-    assert store.query(store.measurements_sql("b", SPEC.spec_id)).num_rows == 0
-    assert store.spectrum("b", SPEC.spec_id, content(1)) is None
+    assert store.query(store.measurements_sql(SPEC.key("b"))).num_rows == 0
+    assert store.spectrum(SPEC.key("b"), content(1)) is None
 
 
 def test_shards_add_up(store):
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
     store.write_measurements("b", SPEC, [measurement(2, 2.0), measurement(3, 3.0)])
-    rows = store.query(store.measurements_sql("b", SPEC.spec_id)).to_pylist()
+    rows = store.query(store.measurements_sql(SPEC.key("b"))).to_pylist()
     assert sorted(row["content_id"] for row in rows) == [content(1), content(2), content(3)]
-    assert store.measured_specs() == [("b", SPEC.spec_id)]
-    assert store.spec("b", SPEC.spec_id) == SPEC
-    np.testing.assert_allclose(store.spectrum("b", SPEC.spec_id, content(2)), np.exp([2, 1, 0]), rtol=1e-6)
+    assert store.measured_keys() == [SPEC.key("b")]
+    assert store.spec(SPEC.key("b")) == SPEC
+    np.testing.assert_allclose(store.spectrum(SPEC.key("b"), content(2)), np.exp([2, 1, 0]), rtol=1e-6)
 
 
 def test_a_spec_with_other_numbers_has_other_shards(store):
     other = MeasurementSpec(precision="float64")
     assert other.spec_id != SPEC.spec_id
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
-    assert store.query(store.measurements_sql("b", other.spec_id)).num_rows == 0
+    assert store.query(store.measurements_sql(other.key("b"))).num_rows == 0
 
 
 CALIBRATED = MeasurementSpec("calibrated", probes=2, calibration="abc")
@@ -88,7 +88,7 @@ def write_calibrated(store, *rows):
 
 
 def by_id(store, spec):
-    rows = store.query(store.measurements_sql("b", spec.spec_id)).to_pylist()
+    rows = store.query(store.measurements_sql(spec.key("b"))).to_pylist()
     return {int(row["content_id"], 16): row for row in rows}
 
 
@@ -134,7 +134,7 @@ def test_scored_samples_carry_the_interval_of_their_definition(store):
         ("rank", [(9, 11, False), (21, 21, True)]),
         ("paper", [(4, 6, False), (20, 20, True)]),
     ):
-        sql = store.scored_sql(dataset, "b", CALIBRATED.spec_id, definition)
+        sql = store.scored_sql(dataset, CALIBRATED.key("b"), definition)
         rows = store.query(f"SELECT * FROM ({sql}) ORDER BY sample_key").to_pylist()
         assert [(row["lower"], row["upper"], row["is_exact"]) for row in rows] == expected
 
@@ -150,20 +150,20 @@ def test_shards_without_the_youngest_columns_still_read(store):
 
 def test_nested_sketches_are_kept_but_are_no_scores(store):
     store.write_measurements("b", SPEC.nested(8), [measurement(1, 1.0)])
-    assert store.measured_specs() == []
+    assert store.measured_keys() == []
     assert set(by_id(store, SPEC.nested(8))) == {1}
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
-    assert store.measured_specs() == [("b", SPEC.spec_id)]
+    assert store.measured_keys() == [SPEC.key("b")]
 
 
 def test_shard_names_tell_when_anything_behind_a_score_changes(store):
     write_calibrated(store, calibrated_row(1, 10.0))
-    names = [store.shard_names("b", CALIBRATED.spec_id)]
+    names = [store.shard_names(CALIBRATED.key("b"))]
     for spec in (CALIBRATED.exact, CALIBRATED.sketch(), CALIBRATED):
         store.write_measurements("b", spec, [measurement(5 + len(names), 1.0)])
-        names.append(store.shard_names("b", CALIBRATED.spec_id))
+        names.append(store.shard_names(CALIBRATED.key("b")))
     assert [len(each) for each in names] == [1, 2, 3, 4]
-    assert len(store.shard_names("b", SPEC.spec_id)) == 1
+    assert len(store.shard_names(SPEC.key("b"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_pending_is_what_no_shard_has_once_per_image(store):
     dataset = add_manifest(store, ["a", "a", "b", "b"], [1, 2, 2, 3])
     assert store.count_images(dataset) == 3
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
-    pending = store.pending_samples(dataset, "b", SPEC.spec_id).to_pylist()
+    pending = store.pending_samples(dataset, SPEC.key("b")).to_pylist()
     assert [(row["content_id"], row["sample_key"]) for row in pending] == [(content(2), "1.png"), (content(3), "3.png")]
 
 
@@ -226,13 +226,11 @@ def test_percentiles_are_mid_ranks_within_class_and_dataset(store):
     dataset = add_manifest(store, ["a", "a", "a", "b", None], [1, 2, 3, 4, 5])
     scores = {1: 10.0, 2: 20.0, 3: 20.0, 4: 0.0, 5: 30.0}
     store.write_measurements("b", SPEC, [measurement(number, score) for number, score in scores.items()])
-    rows = store.query(
-        f"SELECT * FROM ({store.scored_sql(dataset, 'b', SPEC.spec_id)}) ORDER BY sample_key"
-    ).to_pylist()
+    rows = store.query(f"SELECT * FROM ({store.scored_sql(dataset, SPEC.key('b'))}) ORDER BY sample_key").to_pylist()
     assert [row["score"] for row in rows] == [10.0, 20.0, 20.0, 0.0, 30.0]
     assert [row["class_percentile"] for row in rows] == pytest.approx([100 / 6, 200 / 3, 200 / 3, 50, 50])
     assert [row["percentile"] for row in rows] == pytest.approx([30, 60, 60, 10, 90])
-    paper = store.query(f"SELECT min(score) AS low FROM ({store.scored_sql(dataset, 'b', SPEC.spec_id, 'paper')})")
+    paper = store.query(f"SELECT min(score) AS low FROM ({store.scored_sql(dataset, SPEC.key('b'), 'paper')})")
     assert paper["low"][0].as_py() == -1.0
 
 
@@ -254,11 +252,11 @@ def test_check_finds_damage_and_repetition(tmp_path):
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
     assert "repeated" in store.check()[0]
-    part = next(store.measurement_folder("b", SPEC.spec_id).glob("part-*.parquet"))
+    part = next(store.measurement_folder(SPEC.key("b")).glob("part-*.parquet"))
     part.write_bytes(b"rubbish")
     assert "damaged" in store.check()[0]
     with pytest.raises(StoreError, match="jepascore doctor"):
-        store.query(store.measurements_sql("b", SPEC.spec_id))
+        store.query(store.measurements_sql(SPEC.key("b")))
 
 
 def test_removing_a_dataset_keeps_measurements(store):
@@ -267,7 +265,7 @@ def test_removing_a_dataset_keeps_measurements(store):
     store.remove_dataset(dataset)
     assert store.catalogue.datasets() == []
     assert not store.dataset_folder(dataset.dataset_id).exists()
-    assert store.query(store.measurements_sql("b", SPEC.spec_id)).num_rows == 1
+    assert store.query(store.measurements_sql(SPEC.key("b"))).num_rows == 1
 
 
 def test_every_definition_of_a_stored_spectrum_is_the_one_of_the_score_module(store):
@@ -289,7 +287,7 @@ def test_an_estimate_has_no_score_where_the_definition_needs_a_spectrum(store):
     dataset = add_manifest(store, ["a", "a"], [1, 2])
     write_calibrated(store, calibrated_row(1, 10.0), calibrated_row(2, 20.0))
     store.write_measurements("b", SPEC, [measurement(2, 21.0)])
-    rows = store.query(store.scored_sql(dataset, "b", CALIBRATED.spec_id, "top")).to_pylist()
+    rows = store.query(store.scored_sql(dataset, CALIBRATED.key("b"), "top")).to_pylist()
     assert [(row["content_id"], row["score"], row["lower"], row["percentile"]) for row in rows] == [
         (content(2), 3.0, 3.0, 50.0)
     ]
@@ -300,7 +298,7 @@ def test_scores_that_differ_by_rounding_alone_are_ties(store):
     noise = [0.0, 6e-6, -6e-6]
     rows = [measurement(number + 1, 316.04 + off) for number, off in enumerate(noise)]
     store.write_measurements("b", SPEC, [*rows, measurement(4, 316.0402)])
-    scored = store.query(store.scored_sql(dataset, "b", SPEC.spec_id) + " ORDER BY sample_key").to_pylist()
+    scored = store.query(store.scored_sql(dataset, SPEC.key("b")) + " ORDER BY sample_key").to_pylist()
     for column in ("percentile", "class_percentile"):
         assert [row[column] for row in scored] == pytest.approx([37.5, 37.5, 37.5, 87.5])
     assert scored[1]["score"] == 316.04 + 6e-6, "only the comparison is rounded"

@@ -34,4 +34,4 @@ def put_embeddings(
         for sample, embedding in zip(samples, embeddings, strict=True)
     ]
     store.write_measurements(backbone.backbone_id, SPEC, rows)
-    return ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id), embeddings
+    return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id)), embeddings

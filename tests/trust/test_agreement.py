@@ -85,9 +85,9 @@ def test_what_is_laid_out_says_the_same_as_shards(store: Store, monkeypatch: pyt
 
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(scores.dataset_id)
-    score_tables.prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    score_tables.prepare_score_table(store, dataset, scores.key)
     again = Store(store.home)
-    assert score_tables.current_vectors(again, dataset, scores.backbone_id, scores.spec_id) is not None
+    assert score_tables.current_vectors(again, dataset, scores.key) is not None
     assert companion_view(again, scores) == before[0]
     assert kept(again, scores) == before[2]
     found = dataset_gaussianity(again, scores)

@@ -56,7 +56,7 @@ def test_after_a_run_trust_of_a_large_dataset_is_read(store: Store, monkeypatch:
     again = Store(store.home)
     assert (dataset_gaussianity(again, scores), companion_view(again, scores)) == known
     # Neither depends on the definition of the score but the companions' view.
-    other = ScoreSet(scores.dataset_id, scores.backbone_id, scores.spec_id, "paper")
+    other = ScoreSet(scores.dataset_id, scores.key, "paper")
     assert dataset_gaussianity(again, other) == known[0]
     with pytest.raises(AssertionError):
         companion_view(again, other)
@@ -76,7 +76,7 @@ def test_a_companion_that_is_worked_out_later_joins_the_others(store: Store, mon
 
 def prepare(store: Store, scores: ScoreSet) -> None:
     dataset = store.catalogue.dataset(scores.dataset_id)
-    assert score_tables.prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id) is not None
+    assert score_tables.prepare_score_table(store, dataset, scores.key) is not None
     prepare_trust(store, scores)
 
 

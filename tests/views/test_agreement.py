@@ -82,7 +82,7 @@ def test_score_sets_of_two_datasets_are_refused(store):
     (one,) = measured(store, [[1, 2]])
     other = add_dataset(store, "other", make_samples("xy"))
     with pytest.raises(UnknownNameError, match="same dataset"):
-        agreement(store, [one, one.__class__(other.dataset_id, one.backbone_id, one.spec_id)])
+        agreement(store, [one, one.__class__(other.dataset_id, one.key)])
 
 
 def test_overlap_of_the_extremes(store):

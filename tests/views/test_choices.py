@@ -6,7 +6,7 @@ from jepascore_core.errors import DatasetNotReadyError
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import RunState
-from jepascore_core.scores.measured import backbone_choices, dataset_choices, estimator_of, measured_choices, offered
+from jepascore_core.scores.measured import backbone_choices, dataset_choices, measured_choices, offered
 from jepascore_core.scores.score_set import ScoreSet, freshness, has_labels
 from jepascore_core.scores.titles import (
     asked_title,
@@ -79,7 +79,7 @@ def test_the_best_of_each_backbone_comes_first(store):
     ]  # fmt: skip
     assert [choice.title for choice in measured_choices(store, dataset.dataset_id)] == expected
     assert [choice.title for choice in backbone_choices(store)] == expected
-    assert [estimator_of(choice) for choice in backbone_choices(store)][:2] == ["exact", "calibrated"]
+    assert [choice.key.estimator for choice in backbone_choices(store)][:2] == ["exact", "calibrated"]
     # The calibrated scores of the first one stand for its sketch of the same size.
     expected.remove("ResNet-18 (timm) sketch")
     assert [choice.title for choice in offered(store, measured_choices(store, dataset.dataset_id))] == expected
@@ -122,7 +122,7 @@ def test_failures_count_as_done(store):
     failure = SampleFailure(last.sample_key, last.uri, "decode", "DecodeError", "broken", last.content_id)
     store.catalogue.add_run_failures(run.run_id, [failure])
     (choice, other) = measured_choices(store, dataset.dataset_id)
-    assert (choice.backbone_id, choice.num_scored, choice.num_failed) == (second.backbone_id, 3, 1)
+    assert (choice.key.backbone_id, choice.num_scored, choice.num_failed) == (second.backbone_id, 3, 1)
     assert choice.is_complete and other.is_complete
     store.catalogue.clear_run_failures(run.run_id)
     assert [item.is_complete for item in measured_choices(store, dataset.dataset_id)] == [True, False]
@@ -137,14 +137,14 @@ def test_scores_of_shared_images_come_after_those_of_own_runs(store):
     add_run(store, two, mine, num_total=2, num_measured=2)
     add_measurements(store, one, other, dict.fromkeys(keys, 1.0), samples=shared)
     add_run(store, one, other, num_total=4, num_measured=4)
-    assert [(item.backbone_id, item.is_own) for item in measured_choices(store, two.dataset_id)] == [
+    assert [(item.key.backbone_id, item.is_own) for item in measured_choices(store, two.dataset_id)] == [
         (mine.backbone_id, True), (other.backbone_id, False),
     ]  # fmt: skip
-    assert [(item.backbone_id, item.is_complete) for item in measured_choices(store, one.dataset_id)] == [
+    assert [(item.key.backbone_id, item.is_complete) for item in measured_choices(store, one.dataset_id)] == [
         (other.backbone_id, True), (mine.backbone_id, False),
     ]  # fmt: skip
     found = backbone_choices(store)
-    assert [item.backbone_id for item in found] == [other.backbone_id, mine.backbone_id]
+    assert [item.key.backbone_id for item in found] == [other.backbone_id, mine.backbone_id]
     assert [item.complete for item in found] == [(one.dataset_id, two.dataset_id), (two.dataset_id,)]
 
 
@@ -163,7 +163,7 @@ def test_classes_in_natural_order_and_unlabelled_ones(store):
 def test_freshness_changes_with_shards_and_index(store):
     samples = make_samples("ab")
     dataset = add_dataset(store, "d", samples)
-    scores = ScoreSet(dataset.dataset_id, "b", SPEC.spec_id)
+    scores = ScoreSet(dataset.dataset_id, SPEC.key("b"))
     backbone = add_backbone(store, backbone_id="b")
     seen = [freshness(store, scores)]
     add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
@@ -221,7 +221,7 @@ def test_titles_that_would_be_equal_say_what_differs(store):
     precise = MeasurementSpec(precision="float64")
     weights = add_backbone(store, "timm:vit_tiny_patch16_224.two", weights_hash="abcdef123")
     items = {
-        (info.backbone_id, spec.spec_id): (info, spec)
+        spec.key(info.backbone_id): (info, spec)
         for info, spec in [(first, SPEC), (second, SPEC), (second, precise), (weights, SPEC)]
     }
     titles = list(distinct_titles(items).values())
@@ -236,6 +236,6 @@ def test_shards_of_an_unknown_backbone_go_by_their_id(store):
     dataset = add_dataset(store, "d", samples)
     known = add_backbone(store)
     add_measurements(store, dataset, known, {samples[0].sample_key: 1.0}, samples=samples)
-    folder = store.measurement_folder(known.backbone_id, SPEC.spec_id)
+    folder = store.measurement_folder(SPEC.key(known.backbone_id))
     folder.parent.rename(folder.parent.with_name("from-elsewhere"))
-    assert measured_titles(store) == {("from-elsewhere", SPEC.spec_id): f"from-elsewhere, {SPEC.spec_id}"}
+    assert measured_titles(store) == {SPEC.key("from-elsewhere"): f"from-elsewhere, {SPEC.spec_id}"}

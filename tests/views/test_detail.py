@@ -146,7 +146,7 @@ def test_an_estimate_says_so_and_has_no_spectrum(store):
     rows = [{"content_id": sample.content_id, "rank": 6, **values} for sample in samples]
     store.write_shard(info.backbone_id, spec, pa.Table.from_pylist(rows, schema=CALIBRATED_SCHEMA))
     add_measurements(store, dataset, info, {samples[0].sample_key: 5.5, samples[1].sample_key: 4.5}, samples=samples)
-    scores = ScoreSet(dataset.dataset_id, info.backbone_id, spec.spec_id)
+    scores = ScoreSet(dataset.dataset_id, spec.key(info.backbone_id))
 
     estimated = sample_detail(store, scores, samples[2].sample_key)
     assert (estimated.chosen.lower, estimated.chosen.upper, estimated.chosen.is_exact) == (4.0, 6.0, False)

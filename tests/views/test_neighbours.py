@@ -33,7 +33,7 @@ def measured(store):
     ]
     for part in (rows[:20], rows[20:]):
         store.write_measurements(backbone.backbone_id, SPEC, part)
-    return store, ScoreSet(dataset.dataset_id, backbone.backbone_id, SPEC.spec_id), samples, embeddings[:NUM]
+    return store, ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id)), samples, embeddings[:NUM]
 
 
 @pytest.mark.parametrize("batch", [7, 16_384])
@@ -74,7 +74,7 @@ def test_laid_out_embeddings_say_the_same(measured, monkeypatch, batch):
     before = nearest_samples(store, scores, samples[3].content_id, 5)
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(scores.dataset_id)
-    table = prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    table = prepare_score_table(store, dataset, scores.key)
     content_ids = pq.read_table(vector_folder(table) / "images.parquet")["content_id"].to_pylist()
     assert set(content_ids) == {sample.content_id for sample in samples}, "the stranger is not among them"
     monkeypatch.setattr(neighbours, "stream_embeddings", None)
@@ -88,7 +88,7 @@ def test_an_image_that_is_not_laid_out_yet_has_neighbours(measured, monkeypatch)
     store, scores, samples, embeddings = measured
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(scores.dataset_id)
-    vectors = vector_folder(prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id))
+    vectors = vector_folder(prepare_score_table(store, dataset, scores.key))
     fresh = make_sample("fresh.png", "a")
     row = replace(make_measurement(fresh.content_id, 1.0), embedding=embeddings[5])
     store.write_measurements(scores.backbone_id, SPEC, [row])

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepascore_core.errors import UnknownNameError
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.views.overlaps import overlap_curves
 from tests.conftest import add_dataset, make_samples
 from tests.views.test_agreement import measured
@@ -32,7 +33,7 @@ def test_every_pair_has_a_curve_and_nothing_in_common_has_no_points(store):
     assert [(c.least[0], c.most[0]) for c in overlap_curves(store, sets, sizes=(1,))] == [(1, 1), (0, 0), (0, 0)]
     other = add_dataset(store, "other", make_samples("xy"))
     with pytest.raises(UnknownNameError, match="same dataset"):
-        overlap_curves(store, [sets[0], sets[0].__class__(other.dataset_id, "b", "s")])
+        overlap_curves(store, [sets[0], sets[0].__class__(other.dataset_id, MeasurementKey("b", "s"))])
 
 
 def test_without_common_samples_there_is_no_size(store):

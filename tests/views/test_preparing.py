@@ -38,7 +38,7 @@ def test_what_has_not_begun_is_said(store, scores):
 
 def put_report(store, scores, began, fraction):
     dataset = store.catalogue.dataset(scores.dataset_id)
-    name = f"{scores.backbone_id}@{scores.spec_id}"
+    name = scores.key.text
     folder = store.dataset_folder(dataset.dataset_id) / "scores" / dataset.version / name / ".sorting-abc"
     folder.mkdir(parents=True)
     report = folder / "progress.json"
@@ -66,7 +66,7 @@ def test_what_a_killed_process_left_is_not_being_made_and_goes(store, scores):
     os.utime(report, (time.time() - 61, time.time() - 61))
     assert preparing(store, scores).fraction is None
     dataset = store.catalogue.dataset(scores.dataset_id)
-    score_tables.prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    score_tables.prepare_score_table(store, dataset, scores.key)
     assert not report.parent.exists()
 
 
@@ -74,19 +74,19 @@ def test_while_a_table_is_made_it_says_how_far_that_is(store, scores, monkeypatc
     monkeypatch.setattr(score_tables, "REPORT_SECONDS", 0.01)
     slow = "SELECT hash(a.range + b.range) AS x FROM range(3000) AS a, range(3000) AS b ORDER BY x LIMIT 1000000"
     monkeypatch.setattr(score_tables, "_table_sql", lambda *_: slow)
-    dataset, measured = store.catalogue.dataset(scores.dataset_id), (scores.backbone_id, scores.spec_id)
-    work = threading.Thread(target=score_tables.prepare_score_table, args=(store, dataset, *measured))
+    dataset, measured = store.catalogue.dataset(scores.dataset_id), scores.key
+    work = threading.Thread(target=score_tables.prepare_score_table, args=(store, dataset, measured))
     began = time.time()
     work.start()
     seen = []
     while work.is_alive():
-        seen += [score_tables.being_made(store, dataset, *measured)]
+        seen += [score_tables.being_made(store, dataset, measured)]
         time.sleep(0.005)
     shares = [making.fraction for making in seen if making is not None]
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] <= 1
     assert all(began <= making.began <= time.time() for making in seen if making is not None)
-    assert score_tables.being_made(store, dataset, *measured) is None
+    assert score_tables.being_made(store, dataset, measured) is None
 
 
 def test_a_failure_is_said(store, scores, monkeypatch):
@@ -103,5 +103,5 @@ def test_a_failure_is_said(store, scores, monkeypatch):
 
 def test_a_table_ends_it(store, scores):
     dataset = store.catalogue.dataset(scores.dataset_id)
-    score_tables.prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id)
+    score_tables.prepare_score_table(store, dataset, scores.key)
     assert preparing(store, scores) is None

@@ -39,7 +39,7 @@ def test_a_running_run(store, dataset):
     shown = run_progress(store, run, NOW)
     assert shown.title == "digits, timm:vit_tiny_patch16_224.test"
     assert shown.short_title == "digits, ViT-Ti/16 (timm)"
-    assert shown.measured == (run.backbone_id, run.spec.spec_id)
+    assert shown.measured == run.spec.key(run.backbone_id)
     assert (shown.state_text, shown.is_active, shown.is_stale) == ("Running", True, False)
     assert shown.num_done + shown.num_failed + shown.num_pending == shown.num_total
     assert shown.fraction == 0.41

@@ -43,7 +43,7 @@ def sets(store):
 def prepare(store, monkeypatch, sets):
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(sets[0].dataset_id)
-    return [prepare_score_table(store, dataset, scores.backbone_id, scores.spec_id) for scores in sets]
+    return [prepare_score_table(store, dataset, scores.key) for scores in sets]
 
 
 def everything(store, sets):
@@ -139,11 +139,11 @@ def test_while_a_run_goes_on_a_young_table_serves(store, sets, monkeypatch):
 def test_a_missing_table_is_made_aside_once(store, sets, monkeypatch):
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(sets[0].dataset_id)
-    assert [score_table(store, dataset, sets[0].backbone_id, SPEC.spec_id) for _ in range(2)] in ([None] * 2,)
+    assert [score_table(store, dataset, SPEC.key(sets[0].backbone_id)) for _ in range(2)] in ([None] * 2,)
     for thread in threading.enumerate():
         if thread.name == "score table d":
             thread.join()
-    table = score_table(store, dataset, sets[0].backbone_id, SPEC.spec_id)
+    table = score_table(store, dataset, SPEC.key(sets[0].backbone_id))
     assert table is not None
     assert set(table.parent.iterdir()) == {table, vector_folder(table)}
 
@@ -188,7 +188,7 @@ def test_while_a_run_goes_on_embeddings_may_be_an_hour_old(store, sets, monkeypa
 
 def test_small_and_unmeasured_datasets_have_no_table(store, sets, monkeypatch):
     dataset = store.catalogue.dataset(sets[0].dataset_id)
-    assert prepare_score_table(store, dataset, sets[0].backbone_id, SPEC.spec_id) is None
+    assert prepare_score_table(store, dataset, SPEC.key(sets[0].backbone_id)) is None
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
-    assert prepare_score_table(store, dataset, "unknown", SPEC.spec_id) is None
-    assert table_of(store, ScoreSet(dataset.dataset_id, "unknown", SPEC.spec_id)) is None
+    assert prepare_score_table(store, dataset, SPEC.key("unknown")) is None
+    assert table_of(store, ScoreSet(dataset.dataset_id, SPEC.key("unknown"))) is None

@@ -17,7 +17,7 @@ from jepascore_core.views.backbones import (
     theory_note,
     theory_notes,
 )
-from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
+from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 
 DINO = "timm:vit_small_patch14_dinov2.lvd142m"
 
@@ -116,4 +116,4 @@ def test_notes_of_the_scores_that_are_shown(store):
         TheoryNote("CLIP ViT-B/32", "Not a JEPA-type encoder: the score's theory does not hold."),
     )
     assert theory_notes(store, shown[1:]) == ()
-    assert theory_notes(store, [dataclasses.replace(shown[0], backbone_id="copied-from-elsewhere")]) == ()
+    assert theory_notes(store, [dataclasses.replace(shown[0], key=SPEC.key("copied-from-elsewhere"))]) == ()

@@ -38,8 +38,8 @@ from tests.worker.sources import indexed, write_images
 def measured_ids(store):
     return [
         row["content_id"]
-        for pair in store.measured_specs()
-        for row in store.query(store.measurements_sql(*pair)).to_pylist()
+        for pair in store.measured_keys()
+        for row in store.query(store.measurements_sql(pair)).to_pylist()
     ]
 
 
@@ -126,7 +126,7 @@ def test_auto_takes_the_precision_that_a_trial_finds_good_and_keeps_to_it(
     assert [run.spec.precision for run in found] == ["bfloat16", "bfloat16"]
     assert not any(run.is_precision_open for run in found)
     assert asked == [4]
-    assert store.measured_specs() == [(found[0].backbone_id, found[0].spec.spec_id)]
+    assert store.measured_keys() == [found[0].spec.key(found[0].backbone_id)]
 
 
 def test_auto_stays_at_float32_where_there_are_such_scores(store, worker, tmp_path, checkpoint, monkeypatch):

@@ -186,10 +186,10 @@ class Columns:
         return name
 
     def _norms_sql(self, dataset: DatasetRecord, scores: ScoreSet) -> str:
-        vectors = current_vectors(self._store, dataset, scores.backbone_id, scores.spec_id)
+        vectors = current_vectors(self._store, dataset, scores.key)
         if vectors is not None:
             return norms_sql(vectors)
-        measured = self._store.measurements_sql(scores.backbone_id, scores.spec_id)
+        measured = self._store.measurements_sql(scores.key)
         return f"SELECT content_id, {_NORM} AS norm FROM ({measured})"
 
     def _knows_table_rows(self, base: str) -> bool:

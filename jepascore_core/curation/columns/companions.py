@@ -64,11 +64,11 @@ def is_known(store: Store, scores: ScoreSet, companion: Companion) -> bool:
 def count_measured(store: Store, scores: ScoreSet) -> int:
     """Number of different images of a dataset that have an embedding."""
     dataset = store.catalogue.dataset(scores.dataset_id)
-    vectors = current_vectors(store, dataset, scores.backbone_id, scores.spec_id)
+    vectors = current_vectors(store, dataset, scores.key)
     if vectors is not None:
         return count_vectors(vectors)
     sql = f"""SELECT count(DISTINCT content_id) AS n
-        FROM ({store.measurements_sql(scores.backbone_id, scores.spec_id)})
+        FROM ({store.measurements_sql(scores.key)})
         SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
         WHERE embedding IS NOT NULL"""
     about = ["measured images", freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]

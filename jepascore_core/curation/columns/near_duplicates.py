@@ -134,7 +134,7 @@ def stored_embeddings(
     """
     dataset = store.catalogue.dataset(scores.dataset_id)
     names, parts = [np.zeros(0, np.str_)], []
-    for content_ids, embeddings in stream_embeddings(store, dataset, scores.backbone_id, scores.spec_id):
+    for content_ids, embeddings in stream_embeddings(store, dataset, scores.key):
         progress(0.0)
         names.append(np.array(content_ids.to_pylist(), np.str_))
         parts.append(embeddings.astype(np.float16))
@@ -253,7 +253,7 @@ def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
 
 def kept_folder(store: Store, scores: ScoreSet, kind: str) -> Path:
     """Where results that took long are kept: with the dataset, so that they go when it goes."""
-    return store.dataset_folder(scores.dataset_id) / kind / f"{scores.backbone_id}@{scores.spec_id}"
+    return store.dataset_folder(scores.dataset_id) / kind / scores.key.text
 
 
 def forget_former(newest: Path, pattern: str, limit: int) -> None:

@@ -30,6 +30,7 @@ from jepascore_core.curation.rules.model import (
 from jepascore_core.embeddings.companions import COMPANIONS
 from jepascore_core.errors import UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
@@ -135,7 +136,7 @@ class Compiler:
         named = self.score_set(backbone)
         if companion in FITTED:
             return companion_column(self.store, named, companion)
-        wanted = ScoreSet(named.dataset_id, named.backbone_id, named.spec_id, chosen)
+        wanted = ScoreSet(named.dataset_id, named.key, chosen)
         return self.columns.score(self.dataset, wanted, companion)
 
     def score_set(self, backbone: str | None) -> ScoreSet:
@@ -147,7 +148,7 @@ class Compiler:
         if backbone is None:
             return self.scores
         measured = find_measured(self.store, backbone)
-        return ScoreSet(self.scores.dataset_id, *measured, self.scores.definition)
+        return ScoreSet(self.scores.dataset_id, measured, self.scores.definition)
 
     def groups(self, radius: float | None, backbone: str | None) -> str:
         """The column of groups of exact duplicates or, with a radius, near ones."""
@@ -270,25 +271,25 @@ def _by_itself(holds: str) -> Judged:
     return Judged(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
 
 
-def measured_as(store: Store, backbone: str) -> list[tuple[str, str]]:
-    """Backbone ids and spec ids of everything measured that has this "id@spec", id, name or title."""
+def measured_as(store: Store, backbone: str) -> list[MeasurementKey]:
+    """Keys of everything measured that has this "id@spec", id, name or title."""
     known = store.catalogue.backbones()
     return [
-        (backbone_id, spec_id)
-        for (backbone_id, spec_id), title in measured_titles(store).items()
-        if backbone in (f"{backbone_id}@{spec_id}", backbone_id, title)
-        or (backbone_id in known and known[backbone_id].name == backbone)
+        key
+        for key, title in measured_titles(store).items()
+        if backbone in (key.text, key.backbone_id, title)
+        or (key.backbone_id in known and known[key.backbone_id].name == backbone)
     ]
 
 
-def find_measured(store: Store, backbone: str) -> tuple[str, str]:
-    """Backbone id and spec id of what was measured, by "id@spec", id, name or title.
+def find_measured(store: Store, backbone: str) -> MeasurementKey:
+    """Find what was measured, by "id@spec", id, name or title.
 
     Raises:
         UnknownNameError: if nothing, or more than one thing, fits.
     """
     found = measured_as(store, backbone)
-    listed = ", ".join(map("@".join, found or measured_titles(store))) or "nothing yet"
+    listed = ", ".join(key.text for key in found or measured_titles(store)) or "nothing yet"
     if not found:
         raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Known: {listed}.")
     if len(found) > 1:

@@ -277,7 +277,7 @@ def _embedded(store: Store, dataset: DatasetRecord, scores: ScoreSet) -> str:
     """Column of whether each sample has an embedding."""
     held = columns(store)
     base, score = held.base(dataset), held.score(dataset, scores)
-    measured = store.measurements_sql(scores.backbone_id, scores.spec_id)
+    measured = store.measurements_sql(scores.key)
     sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
         FROM {base} ORDER BY row_id"""
     return held.hold(["embedded", base, score], sql)

@@ -115,7 +115,7 @@ def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) ->
         _path(store, found.identifier, what).unlink(missing_ok=True)
     # Written down with the backbone that the work names as that of the scores.
     named = Compiler(store, scores).score_set(work.backbone)
-    wanted = {"scores": dataclasses.asdict(named), "work": dataclasses.asdict(dataclasses.replace(work, backbone=None))}
+    wanted = {"scores": named.to_dict(), "work": dataclasses.asdict(dataclasses.replace(work, backbone=None))}
     write_atomically(path, json.dumps(wanted).encode())
     ring_bell(store.home)
     start_worker(store.home)
@@ -193,7 +193,7 @@ def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, PrecomputeStep]:
     found = _load(_path(store, identifier, _WANTED))
     if found is None:
         raise UnknownNameError("Nobody waits for this any more.")
-    return ScoreSet(**found["scores"]), PrecomputeStep(**found["work"])
+    return ScoreSet.from_dict(found["scores"]), PrecomputeStep(**found["work"])
 
 
 def _read(store: Store, identifier: str, work: PrecomputeStep) -> Preparation:

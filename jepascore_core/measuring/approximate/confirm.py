@@ -13,6 +13,7 @@ from jepascore_core.measuring.approximate.fits import Fits
 from jepascore_core.measuring.estimators import build_engine
 from jepascore_core.measuring.progress import Stage
 from jepascore_core.records.approximation import ApproximationPlan, CascadeReport
+from jepascore_core.records.measurements import MeasurementSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def confirm(context: Context, fits: Fits) -> None:
         report = replace(report, num_rounds=report.num_rounds + 1)
         message = f"Confirming exactly what could be on a list, round {report.num_rounds}: {len(needed):,} images"
         context.measure(task, context.pending(needed), Stage(message, context.dimension))
-        samples, inside, found = _learn(context, samples, spec.spec_id, needed)
+        samples, inside, found = _learn(context, samples, spec, needed)
         impossible |= needed - found
         report = replace(
             report,
@@ -75,7 +76,7 @@ def _keep(context: Context, report: CascadeReport) -> None:
 
 
 def _read(context: Context, fits: Fits) -> Samples:
-    scored = context.store.scored_sql(context.dataset, context.backbone_id, fits.spec.spec_id)
+    scored = context.store.scored_sql(context.dataset, fits.spec.key(context.backbone_id))
     table = context.store.query(
         "SELECT content_id, dense_rank() OVER (ORDER BY label) - 1 AS class, score, lower, upper, is_exact "
         f"FROM ({scored}) ORDER BY sample_key"
@@ -113,9 +114,9 @@ def _bounds(samples: Samples, fits: Fits, level: float) -> tuple[Array, Array]:
     return np.where(samples.is_exact, samples.score, lower), np.where(samples.is_exact, samples.score, upper)
 
 
-def _learn(context: Context, samples: Samples, spec_id: str, asked: set[str]) -> tuple[Samples, int, set[str]]:
+def _learn(context: Context, samples: Samples, spec: MeasurementSpec, asked: set[str]) -> tuple[Samples, int, set[str]]:
     """The samples with the exact scores of a round, how many of them lay inside their interval, and whose they are."""
-    shards = context.store.shards_sql(context.backbone_id, spec_id)
+    shards = context.store.shards_sql(spec.key(context.backbone_id))
     rows = context.store.query(
         f"SELECT content_id, score FROM ({shards}) WHERE content_id IN (SELECT unnest($1))", [sorted(asked)]
     ).to_pylist()

@@ -62,7 +62,7 @@ class Context:
 
     def having(self, spec: MeasurementSpec) -> set[str]:
         """Content ids of the dataset's images that were measured under a spec."""
-        sql = f"SELECT content_id FROM ({self.store.shards_sql(self.backbone_id, spec.spec_id)})"
+        sql = f"SELECT content_id FROM ({self.store.shards_sql(spec.key(self.backbone_id))})"
         return self.images.keys() & set(self.store.query(sql)["content_id"].to_pylist())
 
     def pending(self, content_ids: Collection[str]) -> list[PendingImage]:

@@ -136,7 +136,7 @@ def fit(context: Context, chosen: Sequence[str]) -> tuple[Fits | None, Approxima
 def _read(context: Context, chosen: Sequence[str]) -> _Data:
     """In the order of content ids, which are hashes: an order that means nothing."""
     exact, nested = (
-        context.store.shards_sql(context.backbone_id, spec.spec_id) for spec in (context.spec.exact, context.nested)
+        context.store.shards_sql(spec.key(context.backbone_id)) for spec in (context.spec.exact, context.nested)
     )
     rows = context.store.query(
         f"""
@@ -157,7 +157,7 @@ def _num_features(context: Context, data: _Data) -> int:
     lengths = {0 if row is None else len(row) for row in data.features}
     probes = context.spec.probes or (context.progress.approximation.probes if context.progress.approximation else None)
     if probes is not None:
-        shards = context.store.shards_sql(context.backbone_id, context.spec.sketch(probes).spec_id)
+        shards = context.store.shards_sql(context.spec.sketch(probes).key(context.backbone_id))
         rows = context.store.query(f"SELECT DISTINCT coalesce(len(features), 0) AS n FROM ({shards})").to_pylist()
         lengths |= {row["n"] for row in rows}
     return lengths.pop() if len(lengths) == 1 else 0
@@ -183,7 +183,7 @@ def _probes(context: Context, curve: Sequence[Fidelity]) -> tuple[int, bool]:
 
 def _sketched(context: Context, content_ids: Sequence[str], probes: int) -> Array:
     """Log spectra from ordinary sketches. [n, probes]."""
-    shards = context.store.shards_sql(context.backbone_id, context.spec.sketch(probes).spec_id)
+    shards = context.store.shards_sql(context.spec.sketch(probes).key(context.backbone_id))
     rows = context.store.query(
         f"SELECT log_singular_values AS logs FROM ({shards}) WHERE content_id IN (SELECT unnest($1)) "
         "ORDER BY content_id",
@@ -218,7 +218,7 @@ def _report(
 
 def _keep(context: Context, fits: Fits, report: ApproximationReport, content_ids: list[str]) -> None:
     """Beside the shards, so that every prediction can be made again."""
-    folder = context.store.measurement_folder(context.backbone_id, fits.spec.spec_id)
+    folder = context.store.measurement_folder(fits.spec.key(context.backbone_id))
     folder.mkdir(parents=True, exist_ok=True)
     values = {
         "content_ids": content_ids,

@@ -124,7 +124,7 @@ def _catch_up(context: Context, fits: Fits) -> None:
     """Calibrated rows of images whose exact score or sketch is there without one."""
     store, spec = context.store, fits.spec
     exact, sketch, done = (
-        store.shards_sql(context.backbone_id, each.spec_id) for each in (spec.exact, spec.sketch(), spec)
+        store.shards_sql(each.key(context.backbone_id)) for each in (spec.exact, spec.sketch(), spec)
     )
     wanted = (
         f"SEMI JOIN ({store.manifest_sql(context.dataset)}) USING (content_id) ANTI JOIN ({done}) USING (content_id)"

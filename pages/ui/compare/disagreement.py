@@ -135,6 +135,6 @@ def _tile(pair: PercentilePair, across: Interval | None, up: Interval | None) ->
 
 def open_sample(scores: ScoreSet, sample_key: str) -> None:
     """Remember what was clicked, and run the page again to show it."""
-    state.write(state.BACKBONE, f"{scores.backbone_id}@{scores.spec_id}")
+    state.write(state.BACKBONE, scores.key.text)
     state.write(state.SAMPLE, sample_key)
     st.rerun()

@@ -131,7 +131,7 @@ def _write_here(evaluation: Evaluation, spec: FormatSpec, options: ExportOptions
 def _command(evaluation: Evaluation, path: str, file_format: ExportFormat, options: ExportOptions) -> str:
     scores, curation = evaluation.scores, evaluation.curation
     words = ["jepascore", "export", evaluation.dataset.name, path, "--format", file_format]
-    words += ["--backbone", f"{scores.backbone_id}@{scores.spec_id}"]
+    words += ["--backbone", scores.key.text]
     words += ["--definition", scores.definition] if scores.definition != "rank" else []
     words += ["--rules", to_text(curation)] if curation.chips else []
     words += ["--which", options.which] if options.which != "kept" else []

@@ -103,7 +103,7 @@ def _is_ready(saved: SavedRecipe, key: str) -> bool:
 def _open(recipe: Recipe) -> None:
     """Go to the rules and scores of a recipe."""
     first = recipe.scores[0]
-    state.write(state.BACKBONE, f"{first.backbone_id}@{first.spec_id}")
+    state.write(state.BACKBONE, first.key.text)
     state.write(state.DEFINITION, recipe.definition)
     set_curation(recipe.curation)
 

@@ -104,7 +104,7 @@ def _score_form(scores: ScoreSet) -> Chip | None:
     if companion is not None:
         st.caption(HONESTY)
     choices = {measured_id(item): plain_title(item) for item in measured_choices(store(), scores.dataset_id)}
-    own = f"{scores.backbone_id}@{scores.spec_id}"
+    own = scores.key.text
     backbone = st.selectbox("Under", list(choices), index=list(choices).index(own), format_func=choices.__getitem__)
     column = Column(name, None if backbone == own else backbone, companion)
     if name == "score":

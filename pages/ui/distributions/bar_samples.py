@@ -73,7 +73,7 @@ def _draw_samples(dataset_id: str, chosen: Sequence[Chosen], limit: int) -> None
     if event is not None:
         scores = chosen[event.section][1].scores
         where = {state.DATASET: dataset_id, state.SAMPLE: event.sample_key, state.DEFINITION: scores.definition}
-        where[state.BACKBONE] = f"{scores.backbone_id}@{scores.spec_id}"
+        where[state.BACKBONE] = scores.key.text
         st.switch_page("pages/explore.py", query_params=where)
 
 

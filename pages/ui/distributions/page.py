@@ -82,7 +82,7 @@ def choose_score_sets() -> Chosen | None:
         else:
             nothing_yet(NO_DATASET, home=True)
         say_what_failed()
-        await_change(lambda: len(store().measured_specs()))
+        await_change(lambda: len(store().measured_keys()))
         return None
     columns = st.columns([6, 6, 5, 9])
     with columns[0]:
@@ -122,11 +122,7 @@ def _shown_first(
 
 def _score_sets(choice: BackboneChoice, dataset_ids: Sequence[str], definition: Definition) -> tuple[ScoreSet, ...]:
     measured = {dataset.dataset_id for dataset in choice.datasets}
-    return tuple(
-        ScoreSet(dataset_id, choice.backbone_id, choice.spec_id, definition)
-        for dataset_id in dataset_ids
-        if dataset_id in measured
-    )
+    return tuple(ScoreSet(dataset_id, choice.key, definition) for dataset_id in dataset_ids if dataset_id in measured)
 
 
 def draw_histograms(chosen: Chosen) -> None:

@@ -82,7 +82,7 @@ def _is_telling(run: Progress) -> bool:
 def _draw_run_actions(run: Progress) -> None:
     key = run.identifier
     if run.num_done and run.measured is not None:
-        link = {state.DATASET: run.dataset_id, state.BACKBONE: "@".join(run.measured)}
+        link = {state.DATASET: run.dataset_id, state.BACKBONE: run.measured.text}
         st.page_link("pages/explore.py", label="Explore", icon=":material/grid_view:", query_params=link)
     if run.is_active:
         st.button("Cancel", key=f"cancel-{key}", on_click=cancel_run, args=(store(), key), disabled=run.is_stopping)

@@ -55,7 +55,7 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
 
 
 def _why_no_score(scores: ScoreSet) -> str:
-    if scores.spec_id.startswith("calibrated-") and scores.definition not in ESTIMATED:
+    if scores.key.is_calibrated and scores.definition not in ESTIMATED:
         return (
             f"This sample was not measured exactly, hence has no {DEFINITION_SHORT[scores.definition]}. {NO_SPECTRUM}"
         )
@@ -183,8 +183,7 @@ def _draw_link(scores: ScoreSet, sample: Sample) -> None:
     base = (st.context.url or "").partition("?")[0]
     st.caption("Permanent link to this sample")
     st.code(
-        base
-        + state.link(scores.dataset_id, f"{scores.backbone_id}@{scores.spec_id}", scores.definition, sample.sample_key),
+        base + state.link(scores.dataset_id, scores.key.text, scores.definition, sample.sample_key),
         language=None,
         wrap_lines=True,
     )

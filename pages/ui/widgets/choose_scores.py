@@ -16,7 +16,6 @@ from jepascore_core.scores.measured import (
     DatasetChoice,
     MeasuredChoice,
     dataset_choices,
-    estimator_of,
     measured_choices,
     offered,
 )
@@ -136,7 +135,7 @@ def choose_definition(resets: Sequence[str] = ()) -> Definition:
 
 def measured_id(choice: MeasuredChoice | BackboneChoice) -> str:
     """What the URL calls a measured backbone."""
-    return f"{choice.backbone_id}@{choice.spec_id}"
+    return choice.key.text
 
 
 def label_id(label: Label) -> str:
@@ -152,10 +151,9 @@ def plain_title(choice: MeasuredChoice) -> str:
 
 def marked_title(choice: MeasuredChoice | BackboneChoice) -> str:
     """Its title, which says in a picker what is no exact score."""
-    estimator = estimator_of(choice)
-    if estimator == "exact":
+    if choice.key.is_exact:
         return choice.title
-    return f"≈ {choice.title} · order only" if estimator == "sketch" else f"≈ {choice.title}"
+    return f"≈ {choice.title} · order only" if choice.key.estimator == "sketch" else f"≈ {choice.title}"
 
 
 def nothing_yet(text: str, home: bool = False) -> None:
