@@ -196,6 +196,14 @@ def test_the_mathematics_knows_no_file_or_library(path: Path) -> None:
     assert not {text.partition(".")[0] for text in strings(path)} & NOT_IN_JACOBIAN
 
 
+@pytest.mark.parametrize("path", [*CORE, *UI, *PAGES], ids=relative)
+def test_private_names_stay_in_their_module(path: Path) -> None:
+    own = ("jepascore_core", "pages")
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    taken = [alias.name for node in nodes if (node.module or "").split(".")[0] in own for alias in node.names]
+    assert [name for name in taken if name.startswith("_")] == []
+
+
 def test_near_matches_are_found_in_one_place() -> None:
     """An unknown name is answered in the same words everywhere: `errors.unknown`."""
     assert [relative(path) for path in [*CORE, *UI, *PAGES] if "difflib" in top_levels(path)] == [

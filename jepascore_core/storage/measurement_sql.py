@@ -54,7 +54,7 @@ _SUMMED = {
 }
 
 
-_NO_SHARDS = (
+NO_SHARDS = (
     "SELECT NULL::VARCHAR AS content_id, NULL::FLOAT[] AS log_singular_values, NULL::INTEGER AS rank, "
     "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds, "
     "NULL::FLOAT[] AS features WHERE false"
@@ -67,7 +67,8 @@ def parquet_sql(paths: Sequence[Path], options: str = "union_by_name = true") ->
     return f"SELECT * FROM read_parquet([{quoted}], {options})"
 
 
-def _with_other_definitions(measured: str) -> str:
+def with_other_definitions(measured: str) -> str:
+    """Measured rows with their scores under the other definitions, and the ends of intervals of exact ones."""
     sums = ", ".join(
         "CASE WHEN log_singular_values IS NOT NULL "
         f"THEN coalesce(list_sum(log_singular_values{part}::DOUBLE[]), 0) END AS score_{name}"
@@ -81,7 +82,7 @@ def _with_other_definitions(measured: str) -> str:
     return f"SELECT *, {ends} FROM (SELECT *, {sums} FROM ({measured}))"
 
 
-def _calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
+def calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
     """Calibrated rows with the exact score in the place of the predicted one where there is one."""
     columns = {"score": ("score", "lower", "upper"), "score_paper": ("score_paper", "lower_paper", "upper_paper")}
     scores = ", ".join(

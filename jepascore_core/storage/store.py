@@ -29,13 +29,13 @@ from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.catalogue import Catalogue, new_id
 from jepascore_core.storage.home import home_folder
 from jepascore_core.storage.measurement_sql import (
-    _NO_SHARDS,
     INTERVAL_COLUMNS,
     MEASUREMENT_SCHEMA,
+    NO_SHARDS,
     SCORE_COLUMN,
-    _calibrated_sql,
-    _with_other_definitions,
+    calibrated_sql,
     parquet_sql,
+    with_other_definitions,
 )
 from jepascore_core.storage.ties import comparable, midrank
 from jepascore_core.storage.uploaded_files import forget_upload
@@ -181,7 +181,7 @@ class Store:
         """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""
         parts = self._parts(key)
         # By name, because shards of former releases lack the youngest columns.
-        return f"{_NO_SHARDS} UNION ALL BY NAME {parquet_sql(parts)}" if parts else _NO_SHARDS
+        return f"{NO_SHARDS} UNION ALL BY NAME {parquet_sql(parts)}" if parts else NO_SHARDS
 
     def _parts(self, key: MeasurementKey) -> list[Path]:
         return sorted(self.measurement_folder(key).glob("part-*.parquet"))
@@ -207,12 +207,12 @@ class Store:
         """
         shards = [self.shards_sql(read) for read in self._read_keys(key)]
         if len(shards) > 1:
-            return _with_other_definitions(_calibrated_sql(*shards))
+            return with_other_definitions(calibrated_sql(*shards))
         if key.is_exact:
             ends = "score AS lower, score AS upper, score_paper AS lower_paper, score_paper AS upper_paper"
-            return _with_other_definitions(f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})")
+            return with_other_definitions(f"SELECT *, {ends}, true AS is_exact FROM ({shards[0]})")
         ends = ", ".join(f"NULL::DOUBLE AS {end}" for name in ("rank", "paper") for end in INTERVAL_COLUMNS[name])
-        return _with_other_definitions(f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})")
+        return with_other_definitions(f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})")
 
     def scored_sql(self, dataset: DatasetRecord, key: MeasurementKey, definition: Definition = "rank") -> str:
         """SELECT of a dataset's measured samples: manifest columns plus score, its interval, rank and percentiles.

@@ -21,3 +21,15 @@ def midrank(value: str, partition: str = "") -> str:
     group = f"PARTITION BY {partition}" if partition else ""
     ordered = f"OVER ({group} ORDER BY {value})"
     return f"50.0 * ((rank() {ordered} - 1) / count(*) OVER ({group}) + cume_dist() {ordered})"
+
+
+def standing(score: str, own: str) -> str:
+    """SQL aggregates of a column of scores: how many are `below` and `equal` to another score, and how many there are,
+    `n`; see `percentile_of`."""
+    value, other = comparable(score), comparable(own)
+    return f"count(*) FILTER ({value} < {other}) AS below, count(*) FILTER ({value} = {other}) AS equal, count(*) AS n"
+
+
+def percentile_of(below: int, equal: int, n: int) -> float:
+    """Return the same percentile as `midrank` from counts, as `standing` makes them."""
+    return 100 * (below + equal / 2) / n

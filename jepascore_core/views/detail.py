@@ -27,6 +27,7 @@ from jepascore_core.scores.score_set import (
 from jepascore_core.scores.tables import any_table, every_definition_sql, table_sql
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import percentile_of, standing
 from jepascore_core.views.distribution import MAX_BINS, HistogramOptions, Histograms, histograms, widened
 
 #: Spectra of a class that its band is drawn from: enough for 5 and 95 %, and at a million samples read in a blink.
@@ -231,17 +232,16 @@ def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] 
     own = _own_row(store, scores, sample)
     if own is None:
         return None
-    counts = "count(*) FILTER (score < $1) AS below, count(*) FILTER (score = $1) AS equal, count(*) AS n"
-    sql = f"""SELECT is_own, {counts} FROM (
+    sql = f"""SELECT is_own, {standing("score", "$1::DOUBLE")} FROM (
         SELECT label IS NOT DISTINCT FROM $2 AS is_own, score FROM ({scored_sql(store, scores)})) GROUP BY is_own"""
     parts = store.query(sql, [own["score"], sample.label]).to_pylist()
     in_class = next(part for part in parts if part["is_own"])
     below, equal, n = (sum(part[name] for part in parts) for name in ("below", "equal", "n"))
     return own | {
-        "percentile": 100 * (below + equal / 2) / n,
+        "percentile": percentile_of(below, equal, n),
         "place": below + 1,
         "num_scored": n,
-        "class_percentile": 100 * (in_class["below"] + in_class["equal"] / 2) / in_class["n"],
+        "class_percentile": percentile_of(*(in_class[name] for name in ("below", "equal", "n"))),
         "class_place": in_class["below"] + 1,
         "num_scored_in_class": in_class["n"],
     }

@@ -7,23 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.build import load_ref
 from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.backbones.speed import record_speed
-from jepascore_core.errors import JepaScoreError, SampleError
+from jepascore_core.errors import JepaScoreError
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.approximate.run import run_approximation
 from jepascore_core.measuring.estimators import build_engine
-from jepascore_core.measuring.loading import PendingImage, load_image
+from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.multi_device import measure_on
 from jepascore_core.measuring.precision import (
     TRIAL_IMAGES,
     choose_precision,
     keep_precision,
-    known_precision,
 )
 from jepascore_core.measuring.progress import RunProgress, Stage
 from jepascore_core.measuring.specs import check_probes
@@ -32,6 +30,7 @@ from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import Run
 from jepascore_core.storage.store import Store
+from jepascore_core.worker.trial import readable_images, settled_precision
 
 
 def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
@@ -71,27 +70,17 @@ def _settle_precision(
     Where some of the images have float32 scores already it stays float32: nothing is measured twice.
     """
     rows = store.pending_samples(dataset, run.spec.exact.key(backbone.info.backbone_id))
-    precision = _settled_precision(store, backbone, dataset, run.spec, rows.num_rows)
+    precision = settled_precision(store, backbone, dataset, run.spec, rows.num_rows)
     if precision is None:
         store.catalogue.update_run(run.run_id, message="Trying out precisions")
         candidates = [PendingImage(**row) for row in rows.slice(0, 4 * TRIAL_IMAGES).to_pylist()]
-        images = _some_images(candidates, backbone)[:TRIAL_IMAGES]
+        images = readable_images(candidates, backbone)[:TRIAL_IMAGES]
         precision, trials = choose_precision(backbone, images, on_chunk=lambda _: check())
         if trials:
             keep_precision(store, backbone, precision, trials)
     spec = replace(run.spec, precision=precision)
     store.catalogue.update_run(run.run_id, spec=spec.to_dict(), is_precision_open=0)
     return spec
-
-
-def _settled_precision(
-    store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec, num_pending: int
-) -> str | None:
-    """What "auto" stands for, as far as that needs no trial; `num_pending` images lack the spec's exact score."""
-    precision = known_precision(store, backbone)
-    if num_pending < store.count_images(dataset) or (precision is None and num_pending <= 2 * TRIAL_IMAGES):
-        return spec.precision
-    return precision
 
 
 def _measure_all(
@@ -139,15 +128,3 @@ def _wait_for_index(store: Store, dataset_id: str, check: Callable[[], None]) ->
     store.index_folder(dataset)
     check()
     return dataset
-
-
-def _some_images(candidates: list[PendingImage], backbone: Backbone) -> list[Tensor]:
-    images, reasons = [], []
-    for candidate in candidates:
-        try:
-            images.append(load_image(candidate, backbone))
-        except SampleError as error:
-            reasons.append(f"{candidate.sample_key}: {error}")
-    if candidates and not images:
-        raise JepaScoreError(f"None of the first {len(candidates)} images can be read. The first, {reasons[0]}")
-    return images

@@ -24,7 +24,7 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import CostProbe, ProbeResult
 from jepascore_core.storage.store import Store
-from jepascore_core.worker.measure import _settled_precision, _some_images
+from jepascore_core.worker.trial import readable_images, settled_precision
 
 #: A probe measures ever larger batches until it has taken this long, in seconds.
 PROBE_SECONDS = 6.0
@@ -51,12 +51,12 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     spec, may_be_faster = probe.spec, False
     if probe.is_precision_open:
         num_pending = store.pending_samples(dataset, spec.exact.key(backbone.info.backbone_id)).num_rows
-        settled = _settled_precision(store, backbone, dataset, spec, num_pending)
+        settled = settled_precision(store, backbone, dataset, spec, num_pending)
         spec = replace(spec, precision=settled or spec.precision)
         may_be_faster = settled is None and bool(promising_precisions(backbone))
     wanted = spec if probe.plan is None else spec.exact
     pending = store.pending_samples(dataset, wanted.key(backbone.info.backbone_id))
-    images = _some_images([PendingImage(**row) for row in pending.slice(0, 64).to_pylist()], backbone)
+    images = readable_images([PendingImage(**row) for row in pending.slice(0, 64).to_pylist()], backbone)
     if not images:
         seconds = 0.0
     elif probe.plan is None:

@@ -34,6 +34,18 @@ def scored(store):
     return store, scores
 
 
+def test_scores_that_differ_by_rounding_alone_are_tied(store):
+    samples = make_samples("aaaa")
+    dataset = add_dataset(store, "d", samples)
+    values = dict(zip([item.sample_key for item in samples], [1.0, 2.0, 2.000002, 3.0], strict=True))
+    scores = add_measurements(store, dataset, add_backbone(store), values, samples=samples)
+    found = [sample_detail(store, scores, item.sample_key).chosen for item in samples]
+    assert [item.percentile for item in found] == [12.5, 50, 50, 87.5]
+    assert [item.class_percentile for item in found] == [12.5, 50, 50, 87.5]
+    rows = store.query(f"SELECT percentile FROM ({scored_sql(store, scores)}) ORDER BY sample_key")
+    assert rows["percentile"].to_pylist() == [12.5, 50, 50, 87.5]
+
+
 def test_scores_agree_with_the_store(scored):
     store, scores = scored
     for row in store.query(scored_sql(store, scores)).to_pylist():
