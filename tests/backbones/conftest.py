@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -14,6 +16,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models import _registry
 
 TINY = "vit_tiny_patch16_224"
 TINY_CLIP = "jepascore-test-tiny"
@@ -33,6 +36,19 @@ def randomised(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
         for parameter in module.parameters():
             parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
     return module.eval()
+
+
+#: Of encoders with few blocks: enough to see that each has weights of its own.
+FEW = 2
+
+
+@contextmanager
+def few_blocks(*names: str) -> Iterator[None]:
+    """Meanwhile timm makes these transformers with `FEW` blocks: whole files are a sixth as large, else the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setitem(_registry._model_entrypoints, name, partial(timm.models.model_entrypoint(name), depth=FEW))
+        yield
 
 
 @pytest.fixture(scope="session")

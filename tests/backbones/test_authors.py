@@ -16,7 +16,7 @@ from jepascore_core.backbones.table import TABLE
 from jepascore_core.backbones.transforms import build_transform
 from jepascore_core.errors import PreprocessingError, UnknownNameError
 from jepascore_core.records.backbones import BackboneRef
-from tests.backbones.conftest import TINY, TINY_CLIP, randomised
+from tests.backbones.conftest import FEW, TINY, TINY_CLIP, few_blocks, randomised
 from tests.backbones.plain_vit import PlainVit
 
 STATED = {"mean": 0.5, "std": 0.25, "device": "cpu", "offline": True}
@@ -86,13 +86,29 @@ def assert_embeds(backbone, module, side):
         torch.testing.assert_close(backbone.encode(images(side)), module(images(side)), rtol=1e-5, atol=1e-5)
 
 
+@pytest.fixture
+def few():
+    """Encoders of few blocks: positions come before them."""
+    with few_blocks(
+        "vit_small_patch14_dinov2",
+        "vit_small_patch14_reg4_dinov2",
+        "vit_small_patch16_dinov3",
+        "vit_small_patch16_224",
+        "vit_base_patch16_224",
+        TINY,
+    ):
+        yield
+
+
 @pytest.mark.parametrize(
     ("name", "way", "options"),
     [("ibot", "dino", {}), ("ijepa", "plain", {"class_token": False}), ("visreg", "timm", {}), ("mocov3", "timm", {})],
 )
-def test_releases_are_resampled_as_their_authors_do(name, way, options, tmp_path):
-    module = randomised(PlainVit(size=64, **options))
-    expected = with_positions(module, PlainVit(size=96, **options), way, int(options.get("class_token", True)))
+def test_releases_are_resampled_as_their_authors_do(name, way, options, few, tmp_path):
+    module = randomised(PlainVit(size=64, depth=FEW, **options))
+    expected = with_positions(
+        module, PlainVit(size=96, depth=FEW, **options), way, int(options.get("class_token", True))
+    )
     torch.save(module.state_dict(), tmp_path / "file.pth")
     backbone = load_backbone(f"{name}:{TINY}", tmp_path / "file.pth", image_size=96, **STATED)
     assert_embeds(backbone, expected, 96)
@@ -101,7 +117,7 @@ def test_releases_are_resampled_as_their_authors_do(name, way, options, tmp_path
 
 
 @pytest.mark.parametrize("side", [28, 98])
-def test_dinov2_is_resampled_as_its_authors_do_and_as_timm_if_asked(side, tmp_path):
+def test_dinov2_is_resampled_as_its_authors_do_and_as_timm_if_asked(side, few, tmp_path):
     module = randomised(timm.create_model("vit_small_patch14_dinov2", img_size=70))
     torch.save({**module.state_dict(), "mask_token": torch.ones(1, 384)}, tmp_path / "file.pth")
     other = timm.create_model("vit_small_patch14_dinov2", img_size=side)
@@ -115,7 +131,7 @@ def test_dinov2_is_resampled_as_its_authors_do_and_as_timm_if_asked(side, tmp_pa
     assert [found[way].info.preprocessing.resize for way in ("dino", "timm")] == [int(side / 0.875), side]
 
 
-def test_dinov2_with_registers_is_resampled_as_its_authors_do_and_at_its_own_size_not_at_all(tmp_path):
+def test_dinov2_with_registers_is_resampled_as_its_authors_do_and_at_its_own_size_not_at_all(few, tmp_path):
     name = "vit_small_patch14_reg4_dinov2"
     module = randomised(timm.create_model(name, img_size=70))
     state = module.state_dict()
@@ -133,17 +149,16 @@ def test_dinov2_with_registers_is_resampled_as_its_authors_do_and_at_its_own_siz
     assert "resampled from 26 to 49 tokens" in larger.info.note
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "way"), [("vit_small_patch16_224.dino", "dino"), ("vit_base_patch16_224.mae", "plain")]
 )
-def test_rows_of_timm_are_resampled_as_their_authors_do(row, way, tmp_path):
+def test_rows_of_timm_are_resampled_as_their_authors_do(row, way, few, tmp_path):
     base = "base" in row
     size = {"width": 768, "heads": 12} if base else {"width": 384, "heads": 6}
-    module = randomised(PlainVit(size=224, **size))
+    module = randomised(PlainVit(size=224, depth=FEW, **size))
     torch.save(module.state_dict(), tmp_path / "file.pth")
     backbone = load_backbone(f"timm:{row}", tmp_path / "file.pth", image_size=112, device="cpu")
-    assert_embeds(backbone, with_positions(module, PlainVit(size=112, **size), way), 112)
+    assert_embeds(backbone, with_positions(module, PlainVit(size=112, depth=FEW, **size), way), 112)
     assert backbone.info.preprocessing.resize == 128
 
 
@@ -197,7 +212,7 @@ def test_every_row_says_how_its_authors_evaluate_and_where_they_say_so():
         assert bool(spec.evaluation) == (spec.preprocessing is not None), spec.name
 
 
-def test_dinov3_pools_its_class_token_from_files_and_tags_alike(tmp_path):
+def test_dinov3_pools_its_class_token_from_files_and_tags_alike(few, tmp_path):
     module = randomised(timm.create_model("vit_small_patch16_dinov3", img_size=32))
     torch.save(module.state_dict(), tmp_path / "file.pth")
     name = "timm:vit_small_patch16_dinov3"

@@ -16,10 +16,11 @@ from jepascore_core.backbones.ledger import Ledger, set_aside
 from jepascore_core.backbones.leftovers import ALL, is_listed, listed
 from jepascore_core.errors import CheckpointError
 from tests.backbones import golden
-from tests.backbones.conftest import TINY, TINY_CLIP, randomised
+from tests.backbones.conftest import FEW, TINY, TINY_CLIP, few_blocks, randomised
 from tests.backbones.plain_vit import PlainVit
 
 STATED = {"mean": 0.5, "std": 0.25, "image_size": 32, "device": "cpu", "offline": True}
+DINOV3 = "vit_small_patch16_dinov3"
 #: Equal for all keys, so that softmax takes it off again; a counter of steps plays no part in evaluation.
 WITHOUT_EFFECT = re.compile(r"\.(key|k_proj)\.bias$|num_batches_tracked$")
 
@@ -121,6 +122,13 @@ def with_decoder(module):
     }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few():
+    """Every tensor of a kind takes a file and an encoder of its own: these have few blocks."""
+    with few_blocks(TINY, "vit_small_patch14_reg4_dinov2", DINOV3, f"{DINOV3}_qkvb"):
+        yield
+
+
 @pytest.mark.parametrize("side", [32, 48])
 def test_timm_uses_every_tensor_also_of_mae_with_its_decoder(side, tmp_path):
     state = with_decoder(randomised(timm.create_model(TINY, img_size=32, num_classes=10)))
@@ -132,7 +140,7 @@ def test_timm_uses_every_tensor_also_of_mae_with_its_decoder(side, tmp_path):
 
 
 def test_a_stranger_in_a_converted_file_is_refused_though_timm_would_drop_it(tmp_path):
-    state = {f"visual.trunk.{name}": value for name, value in randomised(PlainVit()).state_dict().items()}
+    state = {f"visual.trunk.{name}": value for name, value in randomised(PlainVit(depth=FEW)).state_dict().items()}
     embed = embedder(f"timm:{TINY}", tmp_path)
     embed(state)
     with pytest.raises(CheckpointError, match=r"1 of its weights would be dropped \(visual\.adapter\.weight \[2\]\)"):
@@ -171,7 +179,6 @@ def test_a_dinov2_teacher_loads_from_chunks_of_blocks(tmp_path):
         embed(broken)
 
 
-@pytest.mark.slow
 def test_dinov2_with_registers_uses_every_tensor(tmp_path):
     module = randomised(timm.create_model("vit_small_patch14_reg4_dinov2", img_size=28))
     state = dinov2_file(module)
@@ -179,9 +186,6 @@ def test_dinov2_with_registers_uses_every_tensor(tmp_path):
     state["pos_embed"] = torch.cat([torch.ones(1, 1, 384), state["pos_embed"]], dim=1)
     embed = embedder("timm:vit_small_patch14_reg4_dinov2", tmp_path, side=28)
     assert_nothing_is_dropped(state, embed, ["mask_token"])
-
-
-DINOV3 = "vit_small_patch16_dinov3"
 
 
 def dinov3_file(module, periods=None):
@@ -272,7 +276,6 @@ def test_periods_are_those_of_the_file_also_where_it_rounded_them(dinov3, tmp_pa
         embedder(f"timm:{DINOV3}", tmp_path)(dinov3_file(dinov3, torch.ones(3)))
 
 
-@pytest.mark.slow
 def test_dinov3_uses_every_tensor(dinov3, tmp_path):
     spare = ["mask_token", "local_cls_norm"]
     assert_nothing_is_dropped(dinov3_file(dinov3), embedder(f"timm:{DINOV3}", tmp_path), spare)
@@ -327,7 +330,9 @@ def test_another_rope_base_of_a_transformers_folder_counts_in_the_id(tmp_path):
 )
 def test_releases_use_every_tensor(release, options, beside, tmp_path):
     prefix = {"mocov3": "base_encoder.", "lejepa": "backbone."}.get(release, "")
-    state = {f"{prefix}{name}": value for name, value in randomised(PlainVit(**options)).state_dict().items()}
+    state = {
+        f"{prefix}{name}": value for name, value in randomised(PlainVit(depth=FEW, **options)).state_dict().items()
+    }
     embed = embedder(f"{release}:{TINY}", tmp_path)
     assert_nothing_is_dropped({**state, **beside}, embed, list(beside))
     with pytest.raises(CheckpointError, match=r"adapter\.weight \[2\]"):

@@ -11,6 +11,7 @@ from jepascore_core.backbones.build import load_backbone
 from jepascore_core.backbones.releases import RELEASES, entries_of
 from jepascore_core.backbones.table import TABLE
 from jepascore_core.errors import CheckpointError, PreprocessingError, UnknownNameError, WeightsUnavailableError
+from tests.backbones.conftest import FEW, few_blocks
 from tests.backbones.saving import HEAD, STATED, assert_is, embedding_of, images, plain, prefixed, saved
 
 
@@ -77,12 +78,18 @@ def test_ibot_is_the_teacher_and_its_class_token(wrap, tmp_path):
     assert (backbone.info.family, backbone.info.pooling) == ("iBOT", "token")
 
 
-@pytest.mark.slow
-def test_ibot_of_imagenet_22k_is_the_student_with_its_mask_token(tmp_path):
+@pytest.fixture
+def few():
+    """Large encoders with few blocks."""
+    with few_blocks("vit_small_patch16_224", "vit_base_patch16_224"):
+        yield
+
+
+def test_ibot_of_imagenet_22k_is_the_student_with_its_mask_token(few, tmp_path):
     assert entries_of("ibot", "in22k")[0] == "student"
-    module = plain(width=768, heads=12, size=224)
+    module = plain(width=768, heads=12, size=224, depth=FEW)
     student = {**module.state_dict(), "masked_embed": torch.ones(1, 768)}
-    path = saved({"student": student, "teacher": prefixed("backbone.", plain())}, tmp_path)
+    path = saved({"student": student, "teacher": prefixed("backbone.", plain(depth=FEW))}, tmp_path)
     backbone = load_backbone("ibot:vit_base_patch16_224.in22k", path, device="cpu")
     assert_is(backbone, module, 224)
     settings = backbone.info.preprocessing
@@ -107,20 +114,20 @@ def moco_checkpoint(module, head="head.0.weight"):
     }
 
 
-def test_mocov3_small_has_twelve_heads(tmp_path):
-    module = plain(width=384, heads=12)
+def test_mocov3_small_has_twelve_heads(few, tmp_path):
+    module = plain(width=384, heads=12, depth=FEW)
     path = saved(moco_checkpoint(module), tmp_path)
     backbone = load_backbone("mocov3:vit_small_patch16_224", path, **STATED)
     assert_is(backbone, module)
     assert (backbone.info.pooling, backbone.info.is_jepa) == ("token", False)
     assert "theory does not hold" in backbone.info.note
-    other = plain(width=384, heads=6)
+    other = plain(width=384, heads=6, depth=FEW)
     other.load_state_dict(module.state_dict())
     assert not torch.allclose(backbone.encode(images()), embedding_of(other, images()), atol=1e-3)
 
 
-def test_a_row_brings_its_own_preprocessing(tmp_path):
-    module = plain(width=384, heads=12, size=224)
+def test_a_row_brings_its_own_preprocessing(few, tmp_path):
+    module = plain(width=384, heads=12, size=224, depth=FEW)
     path = saved(moco_checkpoint(module), tmp_path)
     info = load_backbone("mocov3:vit_small_patch16_224.300ep", path, device="cpu").info
     settings = info.preprocessing
@@ -186,9 +193,9 @@ def test_missing_files_name_where_to_get_them(tmp_path, monkeypatch):
                 load_backbone(spec.name, device="cpu", offline=True)
 
 
-def test_a_file_in_torchs_cache_is_taken_by_its_own_name(tmp_path, monkeypatch):
+def test_a_file_in_torchs_cache_is_taken_by_its_own_name(few, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
-    module = plain(width=384, heads=6, size=224)
+    module = plain(width=384, heads=6, size=224, depth=FEW)
     torch.save({"state_dict": module.state_dict()}, tmp_path / "checkpoints" / "ibot_vit_small_patch16_224.in1k.pth")
     assert_is(load_backbone("ibot:vit_small_patch16_224.in1k", device="cpu", offline=True), module, 224)

@@ -1,12 +1,8 @@
 """Recipes: readable, exact, the same list anywhere, and what changed since."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -31,11 +27,11 @@ from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.exporters import export
 from jepascore_core.jobs.process import worker_pid
 from jepascore_core.storage.store import Store
+from tests.cli.conftest import Cli
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_sample, make_samples
 from tests.curation.strategies import HOSTILE, curations
 from tests.exporters.images import make_source
 
-ROOT = Path(__file__).resolve().parents[2]
 RULES = "class_percentile >= 20 | one per exact keep largest"
 SCORES = RecipeScores("b", "timm:b", SPEC.spec_id, SPEC.to_dict(), {"name": "timm:b", "mean": (0.5,)})
 
@@ -222,30 +218,22 @@ def test_what_is_no_recipe_file(text):
         from_yaml(text)
 
 
-def run_cli(home, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "jepascore_core", *map(str, words)],
-        capture_output=True, text=True, timeout=500, check=False, cwd=ROOT,
-        env={"JEPASCORE_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(home)},
-    )  # fmt: skip
-
-
-@pytest.mark.slow
 def test_exporting_by_recipe_on_the_command_line(store, scores, tmp_path):
+    cli = Cli(store.home)
     out, recipe = tmp_path / "kept.txt", tmp_path / "r.yaml"
-    first = run_cli(store.home, "export", "d", out, "--rules", "score >= 5 | budget 7", "--save-recipe", recipe)
-    assert first.returncode == 0, first.stderr
-    again = run_cli(store.home, "export", "d", tmp_path / "again.txt", "--recipe", recipe, "--json")
-    assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["num_rows"] == 7
+    first = cli("export", "d", out, "--rules", "score >= 5 | budget 7", "--save-recipe", recipe)
+    assert first.code == 0, first.err
+    again = cli("export", "d", tmp_path / "again.txt", "--recipe", recipe, "--json")
+    assert again.code == 0, again.err
+    assert again.json["num_rows"] == 7
     assert (tmp_path / "again.txt").read_bytes() == out.read_bytes()
-    assert "as then" in again.stderr
-    wrong = run_cli(store.home, "export", "d", out, "--recipe", recipe)
-    assert wrong.returncode == 1
-    assert "exists already" in wrong.stderr
-    both = run_cli(store.home, "export", "d", tmp_path / "x.txt", "--recipe", recipe, "--rules", "grey")
-    assert "leave rules" in both.stderr
-    assert "(character 9)" in run_cli(store.home, "export", "d", tmp_path / "x.txt", "--rules", "score > x").stderr
+    assert "as then" in again.err
+    wrong = cli("export", "d", out, "--recipe", recipe)
+    assert wrong.code == 1
+    assert "exists already" in wrong.err
+    both = cli("export", "d", tmp_path / "x.txt", "--recipe", recipe, "--rules", "grey")
+    assert "leave rules" in both.err
+    assert "(character 9)" in cli("export", "d", tmp_path / "x.txt", "--rules", "score > x").err
 
 
 @pytest.fixture
@@ -266,13 +254,13 @@ def test_a_recipe_measures_what_is_missing(tmp_path, two_homes):
     source = tmp_path / "images"
     make_source(source)
     for home in (here, there):
-        assert run_cli(home, "add", "d", source).returncode == 0
-    assert run_cli(here, "score", "d", "--backbone", "bundled:digits-vit").returncode == 0
+        assert Cli(home)("add", "d", source).code == 0
+    assert Cli(here)("score", "d", "--backbone", "bundled:digits-vit").code == 0
     recipe = tmp_path / "r.yaml"
-    done = run_cli(here, "export", "d", tmp_path / "1.txt", "--min-percentile", "30", "--save-recipe", recipe)
-    assert done.returncode == 0, done.stderr
-    done = run_cli(there, "export", "d", tmp_path / "2.txt", "--recipe", recipe)
-    assert done.returncode == 0, done.stderr
-    assert "were not measured yet" in done.stderr
+    done = Cli(here)("export", "d", tmp_path / "1.txt", "--min-percentile", "30", "--save-recipe", recipe)
+    assert done.code == 0, done.err
+    done = Cli(there)("export", "d", tmp_path / "2.txt", "--recipe", recipe)
+    assert done.code == 0, done.err
+    assert "were not measured yet" in done.err
     assert (tmp_path / "1.txt").read_bytes() == (tmp_path / "2.txt").read_bytes() != b""
     assert from_yaml(recipe.read_text()).scores[0].request == {"name": "bundled:digits-vit"}

@@ -108,7 +108,7 @@ def test_too_few_images_are_refused():
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.sampled_from(["normal", "heavy", "skew"]),
