@@ -18,19 +18,19 @@ from jepascore_core.curation.rules.model import (
     PROPERTIES,
     SCORES,
     TEXTS,
-    Among,
     And,
     AtLeast,
     Between,
     Budget,
     Column,
+    Deduplicate,
     Draw,
     Flag,
     Flagged,
+    IsIn,
     Keeper,
-    Matches,
+    Like,
     Not,
-    OnePer,
     Or,
     Part,
     Rule,
@@ -155,7 +155,7 @@ class ColumnExpression:
         numbers = [self._is(value) for value in listed if not (value is None or isinstance(value, str))]
         if numbers and not texts:
             return _any_of(numbers)
-        among = Expression(Among(self._column, texts))
+        among = Expression(IsIn(self._column, texts))
         return _any_of([among, *numbers])
 
     def like(self, pattern: str) -> Expression:
@@ -168,7 +168,7 @@ class ColumnExpression:
         """
         if not isinstance(pattern, str):
             raise TypeError(f'A pattern is a text, such as "Canon*", not {pattern!r}.')
-        return Expression(Matches(self._column, pattern))
+        return Expression(Like(self._column, pattern))
 
     def is_missing(self) -> Expression:
         """The text is missing; for a score use `~js.flag("measured")`.
@@ -218,7 +218,7 @@ class ColumnExpression:
         if value is None or isinstance(value, str):
             if self._column.is_score and value is None:
                 raise RuleError('Whether a sample has a score says js.flag("measured").')
-            return Expression(Among(self._column, (value,)))
+            return Expression(IsIn(self._column, (value,)))
         number = _limit(value)
         if self._column.name in TEXTS:
             raise RuleError(f'{self} is a text: compare it with one, as in {self!r} == "{value}".')
@@ -319,7 +319,7 @@ def rule(text: str) -> Expression:
     return Expression(parse_rule(text))
 
 
-def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone: str | None = None) -> OnePer:
+def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone: str | None = None) -> Deduplicate:
     """Keep one sample of each group of duplicates among what the rules leave.
 
     Args:
@@ -331,7 +331,7 @@ def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone
         >>> import jepascore_core as js
         >>> rules = [js.col("class_percentile") >= 5, js.one_per(near=0.05, keep="largest")]
     """
-    return OnePer(_limit(near), keep, backbone)
+    return Deduplicate(_limit(near), keep, backbone)
 
 
 def budget(
@@ -373,7 +373,7 @@ def _operand(value: object, sign: str) -> Expression:
     """The expression beside a sign; advice for what people write instead of one."""
     if isinstance(value, Expression):
         return value
-    if isinstance(value, OnePer | Budget):
+    if isinstance(value, Deduplicate | Budget):
         raise TypeError(
             f"{sign} joins rules; steps stand beside them in a list: [rule, js.one_per(), js.budget(1000)]."
         )

@@ -16,7 +16,7 @@ from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.curation.columns.near_duplicates import describe_search, known_near_groups
 from jepascore_core.curation.decisions import user_name
 from jepascore_core.curation.groups import accept_all, duplicate_groups, group_rows
-from jepascore_core.curation.rules.model import Curation, Keeper, OnePer
+from jepascore_core.curation.rules.model import Curation, Deduplicate, Keeper
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.formatting import plural, score_text
 from jepascore_core.records.datasets import DatasetRecord
@@ -54,7 +54,7 @@ def duplicates(
     """List groups of duplicates, the largest first, and in each the one to keep first."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    step = OnePer(radius, keep)
+    step = Deduplicate(radius, keep)
     scores = _scores(store, record, step, backbone)
     prepare_with_bar(store, scores, Curation(steps=(step,)))
     if accept:
@@ -73,7 +73,7 @@ def duplicates(
     _summarise(store, scores, step, has_limit=out is None and limit is None)
 
 
-def _scores(store: Store, record: DatasetRecord, step: OnePer, backbone: str | None) -> ScoreSet:
+def _scores(store: Store, record: DatasetRecord, step: Deduplicate, backbone: str | None) -> ScoreSet:
     """Whose embeddings and scores count. The same bytes are found without any, and have the same score under all."""
     if step.radius is None and backbone is None:
         choices = measured_choices(store, record.dataset_id)
@@ -101,7 +101,7 @@ def _print(rows: pa.Table, name: str) -> None:
     print_table(f"Duplicates in {name}", columns, shown)
 
 
-def _summarise(store: Store, scores: ScoreSet, step: OnePer, has_limit: bool) -> None:
+def _summarise(store: Store, scores: ScoreSet, step: Deduplicate, has_limit: bool) -> None:
     counts = duplicate_groups(store, scores, step.radius, step.keep, 0, 1)
     if has_limit and counts.num_groups > SHOWN:
         say(f"These are the {SHOWN} largest. --limit shows more, --out writes all.")

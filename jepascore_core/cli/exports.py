@@ -18,7 +18,7 @@ from jepascore_core.curation import And, Between, Column, Curation, Decisions, E
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare_all
 from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
-from jepascore_core.curation.rules.model import Among
+from jepascore_core.curation.rules.model import IsIn
 from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.settling import describe_unsettled, settle
 from jepascore_core.errors import ExportError, JepaScoreError, RuleError
@@ -125,7 +125,7 @@ def _limits(
     if not labels or not ranges:
         return tuple(ranges)
     cut = ranges[0] if len(ranges) == 1 else And(tuple(ranges))
-    return (Or((Not(Among(Column("label"), labels)), cut)),)
+    return (Or((Not(IsIn(Column("label"), labels)), cut)),)
 
 
 def read_recipe(store: Store, dataset: DatasetRecord, recipe: str) -> Recipe:

@@ -2,7 +2,6 @@
 
 from jepascore_core.curation.evaluation.evaluate import Decided, Decisions, Evaluation, Verdict, evaluate
 from jepascore_core.curation.rules.model import (
-    Among,
     And,
     AtLeast,
     Between,
@@ -10,10 +9,11 @@ from jepascore_core.curation.rules.model import (
     Chip,
     Column,
     Curation,
+    Deduplicate,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Or,
     Rule,
     Step,
@@ -24,7 +24,6 @@ from jepascore_core.curation.rules.printer import chip_text, to_text
 from jepascore_core.curation.summary import ChipCount, ClassBalance, CurationCounts, CurationResult, summarize
 
 __all__ = [
-    "Among",
     "And",
     "AtLeast",
     "Between",
@@ -38,11 +37,12 @@ __all__ = [
     "CurationResult",
     "Decided",
     "Decisions",
+    "Deduplicate",
     "Evaluation",
     "Flag",
-    "Matches",
+    "IsIn",
+    "Like",
     "Not",
-    "OnePer",
     "Or",
     "Rule",
     "Step",

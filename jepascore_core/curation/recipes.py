@@ -24,9 +24,9 @@ from jepascore_core.curation.rules.model import (
     Budget,
     Chip,
     Curation,
+    Deduplicate,
     Flag,
     Not,
-    OnePer,
     Or,
     curation_of,
 )
@@ -195,7 +195,7 @@ def _renamed(chip: Any, rename: Callable[[str], str]) -> Any:
             return AtLeast(m, tuple(_renamed(rule, rename) for rule in rules))
         case Between(column) if column.backbone is not None:
             return replace(chip, column=replace(column, backbone=rename(column.backbone)))
-        case Flag(backbone=str(backbone)) | OnePer(backbone=str(backbone)) | Budget(backbone=str(backbone)):
+        case Flag(backbone=str(backbone)) | Deduplicate(backbone=str(backbone)) | Budget(backbone=str(backbone)):
             return replace(chip, backbone=rename(backbone))
     return chip
 

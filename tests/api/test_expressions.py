@@ -12,15 +12,15 @@ import jepascore_core as js
 from jepascore_core.api import expressions
 from jepascore_core.curation.rules.model import (
     META,
-    Among,
     And,
     AtLeast,
     Between,
     Budget,
+    Deduplicate,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Or,
 )
 from jepascore_core.curation.rules.parser import parse, parse_chip
@@ -42,9 +42,9 @@ def in_python(rule):
             return f"({column_in_python(column)} <= {high!r})"
         case Between(column, low, high):
             return f"{column_in_python(column)}.between({low!r}, {high!r})"
-        case Among(column, values):
+        case IsIn(column, values):
             return f"{column_in_python(column)}.is_in({list(values)!r})"
-        case Matches(column, pattern):
+        case Like(column, pattern):
             return f"{column_in_python(column)}.like({pattern!r})"
         case Flag(name, radius, backbone):
             return f"js.flag({name!r}, {radius!r}, backbone={backbone!r})"
@@ -66,7 +66,7 @@ def joined_in_python(rule):
 
 def step_in_python(step):
     match step:
-        case OnePer(radius, keep, backbone):
+        case Deduplicate(radius, keep, backbone):
             return f"js.one_per(near={radius!r}, keep={keep!r}, backbone={backbone!r})"
         case Budget(n, draw, per, clusters, seed, backbone):
             return f"js.budget({n}, {draw!r}, per={per!r}, clusters={clusters!r}, seed={seed}, backbone={backbone!r})"
@@ -90,8 +90,8 @@ def plain(rule):
             return type(rule)(tuple(q for p in inner for q in (p.rules if isinstance(p, type(rule)) else (p,))))
         case AtLeast(m, parts):
             return AtLeast(m, tuple(map(plain, parts)))
-        case Among(column, values):
-            return Among(column, tuple(dict.fromkeys(values)))
+        case IsIn(column, values):
+            return IsIn(column, tuple(dict.fromkeys(values)))
     return rule
 
 

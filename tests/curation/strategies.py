@@ -6,17 +6,17 @@ from hypothesis import strategies as st
 
 from jepascore_core.curation.rules.model import (
     PROPERTIES,
-    Among,
     And,
     AtLeast,
     Between,
     Budget,
     Column,
     Curation,
+    Deduplicate,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Or,
 )
 
@@ -51,8 +51,8 @@ def conditions(backbones=NOWHERE, *more):
         percentiles.flatmap(lambda column: between(column, st.floats(0, 100))),
         scores.flatmap(lambda column: between(column, st.integers(-20, 120))),
         properties.flatmap(lambda column: between(column, st.floats(0, 5000))),
-        st.builds(Among, st.just(Column("label")), st.lists(LABELS, min_size=1, max_size=3).map(tuple)),
-        st.builds(Matches, texts, st.sampled_from(["*", "a*", "?", "*1*", "[a", 'x"y'])),
+        st.builds(IsIn, st.just(Column("label")), st.lists(LABELS, min_size=1, max_size=3).map(tuple)),
+        st.builds(Like, texts, st.sampled_from(["*", "a*", "?", "*1*", "[a", 'x"y'])),
         flags,
         *more,
     )
@@ -74,7 +74,7 @@ def rules(leaves=None, max_leaves=6):
     )
 
 
-ONE_PER = st.builds(OnePer, st.none(), st.sampled_from(["most_likely", "largest", "first"]))
+ONE_PER = st.builds(Deduplicate, st.none(), st.sampled_from(["most_likely", "largest", "first"]))
 BUDGETS = st.one_of(
     st.builds(Budget, st.integers(1, 20), st.sampled_from(["random", "balanced"]), seed=st.integers(0, 3)),
     st.builds(Budget, st.integers(1, 5), per=st.sampled_from(["class", "split"]), seed=st.integers(0, 3)),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepascore_core.curation import Between, Column, Curation, Not, evaluate, summarize
-from jepascore_core.curation.rules.model import Among, And, AtLeast, Budget, Flag, OnePer, Or
+from jepascore_core.curation.rules.model import And, AtLeast, Budget, Deduplicate, Flag, IsIn, Or
 from jepascore_core.storage.store import Store
 from tests.curation.strategies import LABELS, curations, rules
 from tests.curation.test_evaluation import rows_of, scored, verdicts
@@ -97,6 +97,6 @@ def test_a_budget_is_kept_to(rows, n, draw):
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         scores = scored(store, rows)
-        curation = Curation((Not(Among(Column("label"), ("a",))), Flag("measured")), (OnePer(), Budget(n, draw)))
+        curation = Curation((Not(IsIn(Column("label"), ("a",))), Flag("measured")), (Deduplicate(), Budget(n, draw)))
         there = sum(label != "a" and score is not None for label, score in rows)
         assert summarize(store, evaluate(store, scores, curation)).counts.kept == min(n, there)

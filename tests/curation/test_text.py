@@ -5,17 +5,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jepascore_core.curation.rules.model import (
-    Among,
     And,
     AtLeast,
     Between,
     Budget,
     Column,
     Curation,
+    Deduplicate,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Or,
 )
 from jepascore_core.curation.rules.parser import parse, parse_chip
@@ -34,8 +34,8 @@ NEAR = st.builds(
 META = st.builds(Column, st.just("meta"), key=HOSTILE)
 ODD = st.one_of(
     NEAR,
-    st.builds(Among, META, st.lists(st.one_of(st.none(), HOSTILE), min_size=1, max_size=3).map(tuple)),
-    st.builds(Matches, META, HOSTILE),
+    st.builds(IsIn, META, st.lists(st.one_of(st.none(), HOSTILE), min_size=1, max_size=3).map(tuple)),
+    st.builds(Like, META, HOSTILE),
     st.builds(Between, META, st.floats(allow_nan=False, allow_infinity=False)),
 )
 
@@ -85,12 +85,12 @@ def test_any_text_is_a_rule_or_an_error_within_it(text):
         ("class_percentile[knn] >= 5", Between(Column("class_percentile", None, "knn"), 5)),
         ('split_percentile["b", mahalanobis] < 5', Not(Between(Column("split_percentile", "b", "mahalanobis"), 5))),
         ("score[norm] >= 1.5e1", Between(Column("score", None, "norm"), 15)),
-        ('label = "a\\u00e9\\n"', Among(LABEL, ("aé\n",))),
-        ('label != "a"', Not(Among(LABEL, ("a",)))),
-        ('label in ("a", missing)', Among(LABEL, ("a", None))),
-        ("label is missing", Among(LABEL, (None,))),
-        ("label is not missing", Not(Among(LABEL, (None,)))),
-        ('key like "train/*"', Matches(Column("key"), "train/*")),
+        ('label = "a\\u00e9\\n"', IsIn(LABEL, ("aé\n",))),
+        ('label != "a"', Not(IsIn(LABEL, ("a",)))),
+        ('label in ("a", missing)', IsIn(LABEL, ("a", None))),
+        ("label is missing", IsIn(LABEL, (None,))),
+        ("label is not missing", Not(IsIn(LABEL, (None,)))),
+        ('key like "train/*"', Like(Column("key"), "train/*")),
         ('meta["my year"] >= 1999', Between(Column("meta", key="my year"), 1999)),
         ("grey or leak(0.05) and not measured",
          Or((Flag("grey"), And((Flag("leak", 0.05), Not(Flag("measured"))))))),
@@ -105,10 +105,10 @@ def test_what_people_type(text, rule):
 @pytest.mark.parametrize(
     ("text", "steps"),
     [
-        ("all | one per exact", (OnePer(),)),
-        ('| one per near 0.1 keep largest of "b"', (OnePer(0.1, "largest", "b"),)),
+        ("all | one per exact", (Deduplicate(),)),
+        ('| one per near 0.1 keep largest of "b"', (Deduplicate(0.1, "largest", "b"),)),
         ("| budget 10", (Budget(10),)),
-        ("| budget 9 per class seed 3 | one per exact", (OnePer(), Budget(9, per="class", seed=3))),
+        ("| budget 9 per class seed 3 | one per exact", (Deduplicate(), Budget(9, per="class", seed=3))),
         ("| budget 10 clusters 5", (Budget(10, "clusters", clusters=5),)),
         ("| budget 10 diverse", (Budget(10, "diverse"),)),
     ],
@@ -209,18 +209,18 @@ def test_the_pointer_is_below_the_letter():
         lambda: Between(Column("score"), float("nan")),
         lambda: Between(PERCENTILE, True),
         lambda: Between(LABEL, 1),
-        lambda: Among(PERCENTILE, ("a",)),
-        lambda: Among(LABEL, ()),
-        lambda: Among(LABEL, (1,)),
-        lambda: Matches(PERCENTILE, "a"),
+        lambda: IsIn(PERCENTILE, ("a",)),
+        lambda: IsIn(LABEL, ()),
+        lambda: IsIn(LABEL, (1,)),
+        lambda: Like(PERCENTILE, "a"),
         lambda: Flag("nonsense"),
         lambda: Flag("grey", 0.1),
         lambda: Flag("leak", None, "b"),
         lambda: And((Flag("grey"),)),
         lambda: AtLeast(0, (Flag("grey"),)),
-        lambda: OnePer(0.0),
-        lambda: OnePer(None, "best"),
-        lambda: OnePer(None, "first", "b"),
+        lambda: Deduplicate(0.0),
+        lambda: Deduplicate(None, "best"),
+        lambda: Deduplicate(None, "first", "b"),
         lambda: Budget(0),
         lambda: Budget(1.5),
         lambda: Budget(5, "balanced", "class"),
@@ -242,7 +242,7 @@ def test_chips_can_be_removed_and_added():
     assert to_text(curation.without(0)) == "leak | one per exact | budget 5"
     assert to_text(curation.without(3)) == "grey and leak | one per exact"
     assert curation.plus(Flag("grey")) == curation
-    assert curation.plus(Budget(7, "balanced")).steps == (OnePer(), Budget(7, "balanced"))
+    assert curation.plus(Budget(7, "balanced")).steps == (Deduplicate(), Budget(7, "balanced"))
     assert curation.without(3).plus(Budget(5)) == curation
 
 

@@ -16,13 +16,13 @@ from jepascore_core.curation.columns.near_duplicates import near_groups
 from jepascore_core.curation.rules.model import (
     META,
     SCORES,
-    Among,
     And,
     AtLeast,
     Between,
     Column,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
     Or,
     Rule,
@@ -107,9 +107,9 @@ class Compiler:
         match rule:
             case Between(column, low, high):
                 return self._between(column, low, high)
-            case Among(column, values):
+            case IsIn(column, values):
                 return _by_itself(self._among(column, values))
-            case Matches(column, pattern):
+            case Like(column, pattern):
                 # Brackets mean something to GLOB, which they do not here.
                 text = self._parameter(pattern.replace("[", "[[]"), "VARCHAR")
                 return _by_itself(f"coalesce({self._text(column)} GLOB {text}, false)")

@@ -16,7 +16,7 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.embedding_draws import Candidates, cluster_column, diverse_rows
 from jepascore_core.curation.columns.random_draws import drawn, lot_order, lots
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.rules.model import Budget, Curation, Keeper, OnePer, Part, Step
+from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Keeper, Part, Step
 from jepascore_core.curation.settling import settle
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
@@ -104,7 +104,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
         UnknownNameError, RuleError: as `evaluate`.
     """
     compiler = Compiler(store, evaluation.scores)
-    if isinstance(step, OnePer):
+    if isinstance(step, Deduplicate):
         groups = compiler.groups(step.radius, step.backbone)
         sql = f'SELECT count("{groups}") - count(DISTINCT "{groups}") AS n FROM {groups}'
     else:
@@ -202,7 +202,7 @@ class _Evaluator:
 
     def _step(self, table: str, step: Step, position: int) -> str:
         """The samples that a step leaves stay alive; those that it does not are dropped, unless decided otherwise."""
-        if isinstance(step, OnePer):
+        if isinstance(step, Deduplicate):
             losers, about = self._one_per(table, step)
             lost = f"alive AND row_id IN ({losers})"
         else:
@@ -219,7 +219,7 @@ class _Evaluator:
         """
         return self.columns.hold(["step", table, *about], f"SELECT * EXCLUDE (lost) FROM ({sql})")
 
-    def _one_per(self, table: str, step: OnePer) -> tuple[str, list[Any]]:
+    def _one_per(self, table: str, step: Deduplicate) -> tuple[str, list[Any]]:
         groups = self.compiler.groups(step.radius, step.backbone)
         order = KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
         sql = f"""

@@ -19,7 +19,7 @@ from jepascore_core.curation.columns.greyscale import count_unseen, look_at_colo
 from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, diverse_candidates
-from jepascore_core.curation.rules.model import Between, Budget, Curation, Flag, OnePer, walk
+from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, walk
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.errors import matching
@@ -101,11 +101,11 @@ def pending_work(
 def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[PrecomputeStep, ...]:
     compiler = Compiler(store, scores)
     flags = [item for rule in curation.rules for item in walk(rule) if isinstance(item, Flag)]
-    steps = [step for step in curation.steps if isinstance(step, OnePer)]
+    steps = [step for step in curation.steps if isinstance(step, Deduplicate)]
     work: list[PrecomputeStep] = []
     if any(flag.name == "grey" for flag in flags) and (unseen := count_unseen(store, compiler.dataset)):
         work.append(PrecomputeStep("colours", unseen))
-    grouped: list[Flag | OnePer] = [*flags, *steps]
+    grouped: list[Flag | Deduplicate] = [*flags, *steps]
     for radius, backbone in dict.fromkeys((item.radius, item.backbone) for item in grouped):
         if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
             work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))

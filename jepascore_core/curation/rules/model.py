@@ -105,7 +105,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class IsIn:
     """The text is one of `values`; None among them stands for a missing one."""
 
     column: Column
@@ -119,7 +119,7 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
-class Matches:
+class Like:
     """The text matches a pattern in which * stands for any letters and ? for one."""
 
     column: Column
@@ -197,12 +197,12 @@ class AtLeast:
             )
 
 
-Condition = Between | Among | Matches | Flag
+Condition = Between | IsIn | Like | Flag
 Rule = Condition | Not | And | Or | AtLeast
 
 
 @dataclass(frozen=True, slots=True)
-class OnePer:
+class Deduplicate:
     """Keep one sample of each group of duplicates that is still there; of exact ones, or within a `radius`.
 
     `keep`: the most likely one under the page's scores, the one with most pixels (then bytes), or the first by key. A
@@ -252,7 +252,7 @@ class Budget:
             raise RuleError(f"A {self.draw} draw does not depend on a backbone: leave that out.")
 
 
-Step = OnePer | Budget
+Step = Deduplicate | Budget
 Chip = Rule | Step
 
 
@@ -304,8 +304,8 @@ def curation_of(chips: Iterable[Chip]) -> Curation:
     """Rules and steps, told apart."""
     listed = list(chips)
     return Curation(
-        tuple(chip for chip in listed if not isinstance(chip, OnePer | Budget)),
-        tuple(chip for chip in listed if isinstance(chip, OnePer | Budget)),
+        tuple(chip for chip in listed if not isinstance(chip, Deduplicate | Budget)),
+        tuple(chip for chip in listed if isinstance(chip, Deduplicate | Budget)),
     )
 
 
@@ -330,7 +330,7 @@ def _conjuncts(rules: Iterable[Rule]) -> Iterator[Rule]:
 
 
 def _step_order(step: Step) -> tuple[int, float, str]:
-    if isinstance(step, OnePer):
+    if isinstance(step, Deduplicate):
         return 0, step.radius or 0.0, repr(step)
     return 1, 0.0, repr(step)
 

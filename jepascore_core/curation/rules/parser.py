@@ -23,7 +23,6 @@ from jepascore_core.curation.rules.model import (
     PROPERTIES,
     SCORES,
     TEXTS,
-    Among,
     And,
     AtLeast,
     Between,
@@ -31,11 +30,12 @@ from jepascore_core.curation.rules.model import (
     Chip,
     Column,
     Curation,
+    Deduplicate,
     Flag,
     Flagged,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Or,
     Rule,
     Step,
@@ -254,21 +254,21 @@ class _Parser:
         if self._takes("is"):
             negated = self._takes("not") is not None
             self._needs("missing")
-            rule = self._built(lambda: Among(column, (None,)), at)
+            rule = self._built(lambda: IsIn(column, (None,)), at)
             return Not(rule) if negated else rule
         if self._takes("in"):
             values = self._texts()
-            return self._built(lambda: Among(column, values), at)
+            return self._built(lambda: IsIn(column, values), at)
         if self._takes("like"):
             pattern = self._string()
-            return self._built(lambda: Matches(column, pattern), at)
+            return self._built(lambda: Like(column, pattern), at)
         sign = self._needs("=", "!=", ">=", "<=", ">", "<")
         if self._here.kind == "number":
             return self._limit(column, sign, self._limit_of(column), at)
         if sign not in ("=", "!="):
             raise self._expected("a number")
         value = self._string()
-        equal = self._built(lambda: Among(column, (value,)), at)
+        equal = self._built(lambda: IsIn(column, (value,)), at)
         return equal if sign == "=" else Not(equal)
 
     def _flag(self) -> Rule:
@@ -368,7 +368,7 @@ class _Parser:
         radius = self._number() if self._needs("exact", "near") == "near" else None
         chosen = self._needs(*KEEPERS) if self._takes("keep") else KEEPERS[0]
         backbone = self._string() if self._takes("of") else None
-        return self._built(lambda: OnePer(radius, one_of(chosen, KEEPERS), backbone), at)
+        return self._built(lambda: Deduplicate(radius, one_of(chosen, KEEPERS), backbone), at)
 
     def _budget(self, at: int) -> Step:
         n = self._whole()

@@ -10,7 +10,6 @@ import json
 from jepascore_core.curation.rules.model import (
     KEEPERS,
     META,
-    Among,
     And,
     AtLeast,
     Between,
@@ -19,10 +18,11 @@ from jepascore_core.curation.rules.model import (
     Column,
     Condition,
     Curation,
+    Deduplicate,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Or,
     Rule,
     Step,
@@ -38,7 +38,7 @@ def to_text(curation: Curation) -> str:
 
 def chip_text(chip: Chip) -> str:
     """A rule or step as text."""
-    return step_text(chip) if isinstance(chip, OnePer | Budget) else rule_text(chip)
+    return step_text(chip) if isinstance(chip, Deduplicate | Budget) else rule_text(chip)
 
 
 def rule_text(rule: Rule) -> str:
@@ -54,7 +54,7 @@ def rule_text(rule: Rule) -> str:
             return f"{column_text(column)} < {_number_text(low)}"
         case Not(Between(column, None, high)):
             return f"{column_text(column)} > {_number_text(high)}"
-        case Not(Among(column, (str(value),))):
+        case Not(IsIn(column, (str(value),))):
             return f"{column_text(column)} != {_quoted(value)}"
         case Not(inner):
             return f"not {_enclosed(inner)}"
@@ -69,14 +69,14 @@ def _condition_text(rule: Condition) -> str:
             return f"{column_text(column)} <= {_number_text(high)}"
         case Between(column, low, high):
             return f"{_number_text(low)} <= {column_text(column)} <= {_number_text(high)}"
-        case Among(column, (None,)):
+        case IsIn(column, (None,)):
             return f"{column_text(column)} is missing"
-        case Among(column, (str(value),)):
+        case IsIn(column, (str(value),)):
             return f"{column_text(column)} = {_quoted(value)}"
-        case Among(column, values):
+        case IsIn(column, values):
             listed = ", ".join("missing" if value is None else _quoted(value) for value in values)
             return f"{column_text(column)} in ({listed})"
-        case Matches(column, pattern):
+        case Like(column, pattern):
             return f"{column_text(column)} like {_quoted(pattern)}"
         case Flag(name, radius, backbone):
             inside = [_number_text(radius)] if radius is not None else []
@@ -87,7 +87,7 @@ def _condition_text(rule: Condition) -> str:
 def step_text(step: Step) -> str:
     """One step as text."""
     backbone = f" of {_quoted(step.backbone)}" if step.backbone is not None else ""
-    if isinstance(step, OnePer):
+    if isinstance(step, Deduplicate):
         group = "exact" if step.radius is None else f"near {_number_text(step.radius)}"
         keep = "" if step.keep == KEEPERS[0] else f" keep {step.keep}"
         return f"one per {group}{keep}{backbone}"

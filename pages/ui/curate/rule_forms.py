@@ -12,16 +12,16 @@ from jepascore_core.curation.rules.model import (
     KEEPERS,
     NEAR_RADIUS,
     PROPERTIES,
-    Among,
     AtLeast,
     Between,
     Budget,
     Column,
+    Deduplicate,
     Draw,
     Flag,
-    Matches,
+    IsIn,
+    Like,
     Not,
-    OnePer,
     Rule,
 )
 from jepascore_core.embeddings.companions import Companion
@@ -83,7 +83,7 @@ def _adder(title: str, form: Callable[[ScoreSet], Chip | None], scores: ScoreSet
 
 
 def _with(curation: Curation, chip: Chip, title: str) -> Curation:
-    if isinstance(chip, OnePer | Budget):
+    if isinstance(chip, Deduplicate | Budget):
         return curation.plus(chip)
     place = _place(title, curation)
     return curation.plus(chip) if place is None else curation.either(place, chip)
@@ -145,7 +145,7 @@ def _duplicate_form(_scores: ScoreSet) -> Chip | None:
     radius = st.number_input("Within a cosine distance of", 0.001, 1.0, NEAR_RADIUS, 0.01, "%.3f") if near else None
     if kind in ("exact duplicates", "near duplicates"):
         keep = st.selectbox("Keep", list(KEEPERS), format_func=KEEPER_TITLES.__getitem__)
-        return OnePer(radius, keep)
+        return Deduplicate(radius, keep)
     return Not(Flag("leak" if kind == "samples in several splits" else "label_conflict", radius))
 
 
@@ -155,7 +155,7 @@ def _class_form(scores: ScoreSet) -> Chip | None:
     chosen = st.multiselect("Classes", list(titles))
     if not chosen:
         return None
-    rule = Among(Column("label"), tuple(titles[title] for title in chosen))
+    rule = IsIn(Column("label"), tuple(titles[title] for title in chosen))
     return Not(rule) if what == "Leave out" else rule
 
 
@@ -166,7 +166,7 @@ def _column_form(scores: ScoreSet) -> Chip | None:
     what = st.selectbox("Look at", [*(["split"] if splits else []), "sample key", *own], key="column-name")
     if what == "split" and splits:
         chosen = st.multiselect("Splits to keep", splits)
-        return Among(Column("split"), tuple(chosen)) if chosen else None
+        return IsIn(Column("split"), tuple(chosen)) if chosen else None
     column = Column("key") if what == "sample key" else Column("meta", key=what)
     is_number = what in own and st.checkbox("It is a number")
     rule = _range_of(column) if is_number else _pattern_of(column)
@@ -184,7 +184,7 @@ def _pattern_of(column: Column) -> Rule | None:
     text = st.text_input("Text, or a pattern", placeholder="train/*", help="* stands for any letters, ? for one.")
     if not text:
         return None
-    return Matches(column, text) if "*" in text or "?" in text else Among(column, (text,))
+    return Like(column, text) if "*" in text or "?" in text else IsIn(column, (text,))
 
 
 def _image_form(_scores: ScoreSet) -> Chip | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation import OnePer, curation_of
+from jepascore_core.curation import Deduplicate, curation_of
 from jepascore_core.curation.columns.near_duplicates import NearGroups, describe_search, known_near_groups
 from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
 from jepascore_core.curation.rules.model import KEEPERS, NEAR_RADIUS, Keeper
@@ -42,7 +42,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
     with right:
         who = choose_reviewer()
     radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
-    if not prepared(scores, curation_of([OnePer(radius, keep)])):
+    if not prepared(scores, curation_of([Deduplicate(radius, keep)])):
         return
     found = known_near_groups(store(), scores, radius) if radius is not None else None
     _draw_groups(scores, radius, keep, who, found)
