@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jepascore_core.curation import Budget, Curation, evaluate
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.random_draws import drawn, lots
+from jepascore_core.curation.columns.random_draws import sample_rows, shuffled_groups
 from jepascore_core.storage.store import Store
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 from tests.curation.test_laws import SLOWLY
@@ -65,7 +65,7 @@ def test_lots_name_every_sample_once_by_group(store):
     samples = make_samples(["a", "b", "a", None, "b", None])
     dataset = add_dataset(store, "d", samples)
     held = columns(store)
-    table = store.query(f"SELECT * FROM {lots(store, held, dataset, 0, 'label')}")
+    table = store.query(f"SELECT * FROM {shuffled_groups(store, held, dataset, 0, 'label')}")
     assert sorted(table["row_id"].to_pylist()) == list(range(6))
     codes, lot = table["code"].to_numpy(), table["lot"].to_numpy()
     assert (np.diff(codes) >= 0).all() and len(set(codes)) == 3
@@ -75,6 +75,10 @@ def test_lots_name_every_sample_once_by_group(store):
 def test_nothing_is_drawn_from_nothing(store):
     dataset = add_dataset(store, "d", make_samples(["a", "b"]))
     held = columns(store)
-    table = store.query(f"SELECT * FROM {lots(store, held, dataset, 0, None)}")
+    table = store.query(f"SELECT * FROM {shuffled_groups(store, held, dataset, 0, None)}")
     none = np.zeros(0, np.int64)
-    assert len(drawn(table, none, none, 3, in_turn=True)) == len(drawn(table, none, none, 3, in_turn=False)) == 0
+    assert (
+        len(sample_rows(table, none, none, 3, in_turn=True))
+        == len(sample_rows(table, none, none, 3, in_turn=False))
+        == 0
+    )

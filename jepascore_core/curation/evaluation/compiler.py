@@ -55,7 +55,7 @@ _PROPERTY_SQL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CompiledRule:
     """SQL of a rule: `holds`, true, false or NULL where it is unknown; and `margin`.
 
     The margin is how many percentile points the limits may move (if negative: have to move) until the rule changes its
@@ -98,8 +98,8 @@ class Compiler:
         self.tables.append(table)
         return f'"{table}"'
 
-    def judge(self, rule: Rule) -> Judged:
-        """One rule as SQL.
+    def compile_rule(self, rule: Rule) -> CompiledRule:
+        """Compile one rule to SQL.
 
         Raises:
             RuleError, UnknownNameError: if it names what is not there.
@@ -116,8 +116,8 @@ class Compiler:
             case Flag():
                 return _by_itself(self._flag(rule))
             case Not(inner):
-                judged = self.judge(inner)
-                return Judged(f"(NOT {judged.holds})", f"(-{judged.margin})")
+                compiled = self.compile_rule(inner)
+                return CompiledRule(f"(NOT {compiled.holds})", f"(-{compiled.margin})")
             case And(rules):
                 return self._joined(rules, "AND", "least")
             case Or(rules):
@@ -161,7 +161,7 @@ class Compiler:
         self.parameters.append(value)
         return f"${len(self.parameters)}::{kind}"
 
-    def _between(self, column: Column, low: float | None, high: float | None) -> Judged:
+    def _between(self, column: Column, low: float | None, high: float | None) -> CompiledRule:
         value = self._number(column)
         slack = PERCENTILE_SLACK if column.is_percentile else 0.0
         tests, margins = [], []
@@ -175,7 +175,7 @@ class Compiler:
         holds = f"({' AND '.join(tests)})"
         if not column.is_score:
             return _by_itself(f"coalesce({holds}, false)")
-        return Judged(holds, f"least({', '.join(margins)})" if len(margins) > 1 else margins[0])
+        return CompiledRule(holds, f"least({', '.join(margins)})" if len(margins) > 1 else margins[0])
 
     def _distance(self, column: Column, value: str, limit: float, sign: str) -> str:
         if column.name == "score":
@@ -235,22 +235,22 @@ class Compiler:
         sql = f'SELECT grey AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
         return self.columns.hold(["grey", base, state], sql)
 
-    def _joined(self, rules: Sequence[Rule], word: str, choice: str) -> Judged:
-        judged = [self.judge(rule) for rule in rules]
-        return Judged(
-            f"({f' {word} '.join(item.holds for item in judged)})",
-            f"{choice}({', '.join(item.margin for item in judged)})",
+    def _joined(self, rules: Sequence[Rule], word: str, choice: str) -> CompiledRule:
+        compiled = [self.compile_rule(rule) for rule in rules]
+        return CompiledRule(
+            f"({f' {word} '.join(item.holds for item in compiled)})",
+            f"{choice}({', '.join(item.margin for item in compiled)})",
         )
 
-    def _at_least(self, m: int, rules: Sequence[Rule]) -> Judged:
-        judged = [self.judge(rule) for rule in rules]
-        sure = " + ".join(f"coalesce({item.holds}, false)::INT" for item in judged)
-        possible = " + ".join(f"coalesce({item.holds}, true)::INT" for item in judged)
+    def _at_least(self, m: int, rules: Sequence[Rule]) -> CompiledRule:
+        compiled = [self.compile_rule(rule) for rule in rules]
+        sure = " + ".join(f"coalesce({item.holds}, false)::INT" for item in compiled)
+        possible = " + ".join(f"coalesce({item.holds}, true)::INT" for item in compiled)
         # What is unknown changes nothing: where enough hold without it, it comes last; where too few do, first.
         known, assumed = (
-            _largest([f"coalesce({item.margin}, {end}'Infinity'::DOUBLE)" for item in judged], m) for end in ("-", "")
+            _largest([f"coalesce({item.margin}, {end}'Infinity'::DOUBLE)" for item in compiled], m) for end in ("-", "")
         )
-        return Judged(
+        return CompiledRule(
             f"(CASE WHEN {sure} >= {m} THEN true WHEN {possible} < {m} THEN false END)",
             f"(CASE WHEN {sure} >= {m} THEN {known} WHEN {possible} < {m} THEN {assumed} END)",
         )
@@ -265,10 +265,10 @@ def _largest(values: list[str], m: int) -> str:
     return f"greatest({', '.join(smallest)})"
 
 
-def _by_itself(holds: str) -> Judged:
+def _by_itself(holds: str) -> CompiledRule:
     """A condition without a distance."""
     infinite = "'Infinity'::DOUBLE"
-    return Judged(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
+    return CompiledRule(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
 
 
 def measured_as(store: Store, backbone: str) -> list[MeasurementKey]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.embedding_draws import Candidates, cluster_column, diverse_rows
-from jepascore_core.curation.columns.random_draws import drawn, lot_order, lots
+from jepascore_core.curation.columns.random_draws import sample_rows, shuffled_groups, shuffled_order
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Keeper, Part, Step
 from jepascore_core.curation.settling import settle
@@ -92,7 +92,7 @@ def prepare_changes(store: Store, scores: ScoreSet) -> None:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
     """
     held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    lot_order(held, dataset, Budget(1).seed)
+    shuffled_order(held, dataset, Budget(1).seed)
     for choice in measured_choices(store, scores.dataset_id)[:NUM_AHEAD]:
         held.score(dataset, choice.scores(scores.dataset_id, scores.definition))
 
@@ -177,14 +177,14 @@ class _Evaluator:
         return self.columns.hold(["decided", *about], sql)
 
     def _rules(self) -> str:
-        judged = [self.compiler.judge(rule) for rule in self.curation.rules]
+        compiled = [self.compiler.compile_rule(rule) for rule in self.curation.rules]
         decision = self.compiler.use(self.decided)
-        names = [f"r{position}" for position in range(len(judged))]
-        listed = "".join(f", {item.holds} AS {name}" for item, name in zip(judged, names, strict=True))
-        margins = ", ".join(item.margin for item in judged)
-        margin = f"least({margins})" if len(judged) > 1 else margins or "NULL::DOUBLE"
+        names = [f"r{position}" for position in range(len(compiled))]
+        listed = "".join(f", {item.holds} AS {name}" for item, name in zip(compiled, names, strict=True))
+        margins = ", ".join(item.margin for item in compiled)
+        margin = f"least({margins})" if len(compiled) > 1 else margins or "NULL::DOUBLE"
         holds = " AND ".join(names) or "true"
-        failing = " ".join(f"WHEN NOT r{position} THEN {position}" for position in range(len(judged)))
+        failing = " ".join(f"WHEN NOT r{position} THEN {position}" for position in range(len(compiled)))
         reason = f"CASE {failing} END" if failing else "NULL"
         alive = f", row_id, coalesce(decision = 'keep' OR ({holds}) AND decision IS NULL, false) AS alive"
         sql = f"""
@@ -242,14 +242,16 @@ class _Evaluator:
         elif step.draw == "clusters":
             scores = self.compiler.score_set(step.backbone)
             column = beside = cluster_column(self.store, scores, step.clusters or 2, step.seed)
-        held = lots(self.store, self.columns, self.dataset, step.seed, column, beside)
+        held = shuffled_groups(self.store, self.columns, self.dataset, step.seed, column, beside)
         about = ["drawn", table, held, step.n, step.per, step.draw]
 
         def made() -> pa.Table:
             left = self.store.query(f"SELECT row_id, decision = 'keep' AS forced FROM {table} WHERE alive")
             alive, forced = left["row_id"].to_numpy(), left["forced"].fill_null(False).to_numpy()
-            all_lots = self.store.query(f"SELECT * FROM {held}")
-            return pa.table({"row_id": drawn(all_lots, alive, alive[forced], step.n, in_turn=step.draw != "random")})
+            shuffled = self.store.query(f"SELECT * FROM {held}")
+            return pa.table(
+                {"row_id": sample_rows(shuffled, alive, alive[forced], step.n, in_turn=step.draw != "random")}
+            )
 
         return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
 
