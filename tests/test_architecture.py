@@ -28,6 +28,8 @@ HEAVY = ("torch", "torchvision", "timm", "open_clip")
 NOT_IN_PAGES = {"duckdb", "sqlite3", "pandas", "pyarrow", *HEAVY}
 #: The numerical room knows no file, database or model library.
 NOT_IN_JACOBIAN = {"duckdb", "sqlite3", "pyarrow", "pandas", "timm", "open_clip", "PIL", "fsspec"}
+#: Who puts files in their place by renaming: one module, and the exporters, whose protocol covers several files.
+RENAMES = (PACKAGE / "atomic.py", *sorted((PACKAGE / "exporters").glob("*.py")))
 #: Rooms from the top down: a module imports from its own room and from lower floors, never sideways or up.
 FLOORS = """
 cli
@@ -38,7 +40,7 @@ jobs  density_check
 measuring  scores  training
 backbones  embeddings
 datasets  jacobian  storage
-records  errors  score  formatting
+records  errors  score  formatting  atomic
 """
 #: Entry points, which may name anything.
 DOORS = {"__init__", "__main__"}
@@ -111,6 +113,18 @@ def hand_made_keys(tree: ast.AST) -> list[str]:
             texts = {part.value for value in node.args for part in ast.walk(value) if isinstance(part, ast.Constant)}
             if owner == "spec_id" or texts & ESTIMATOR_PREFIXES:
                 found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def renames(tree: ast.AST) -> list[str]:
+    """Calls that rename something or prepare for it: str.replace has two arguments, Path.replace one."""
+    found = []
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        is_path_replace = name == "replace" and len(call.args) == 1 and not call.keywords
+        is_os_replace = ast.unparse(call.func) in ("os.replace", "shutil.move")
+        if name in ("rename", "renames", "fsync", "mkstemp", "NamedTemporaryFile") or is_path_replace or is_os_replace:
+            found.append(ast.unparse(call))
     return found
 
 
@@ -188,6 +202,20 @@ def test_only_the_key_joins_and_splits_names_of_measurements(path: Path) -> None
 )
 def test_the_rule_about_keys_can_fail(code: str) -> None:
     assert hand_made_keys(ast.parse(code))
+
+
+@pytest.mark.parametrize("path", [*CORE, *UI], ids=relative)
+def test_files_are_put_in_place_by_one_module(path: Path) -> None:
+    """Hence every write is whole or not at all in the same way: flushed, renamed, nothing left behind."""
+    assert path in RENAMES or renames(ast.parse(path.read_text(encoding="utf-8"))) == [], "use jepascore_core.atomic"
+
+
+@pytest.mark.parametrize(
+    "code", ["temporary.replace(path)", "os.replace(a, b)", "part.rename(other)", "os.fsync(sink.fileno())"]
+)
+def test_the_rule_about_renaming_can_fail(code: str) -> None:
+    assert renames(ast.parse(code))
+    assert not renames(ast.parse("text.replace('a', 'b'); dataclasses.replace(spec, seed=1)"))
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "jacobian").glob("*.py")), ids=relative)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.backbones.arithmetic import score_flop
 from jepascore_core.backbones.registry import find_spec
 from jepascore_core.records.backbones import BackboneInfo
@@ -131,8 +132,6 @@ def _read(home: Path) -> dict[str, Any]:
 
 
 def _write(home: Path, values: dict[str, Any]) -> None:
-    temporary = home / f".{_FILE}.{os.getpid()}.tmp"
     # A full disk must not end a run over a guess.
     with suppress(OSError):
-        temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
-        temporary.replace(home / _FILE)
+        write_atomically(home / _FILE, json.dumps(values, indent=1).encode())

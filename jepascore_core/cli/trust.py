@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, progress_bar, say
 from jepascore_core.density_check.results import (
@@ -28,7 +29,6 @@ from jepascore_core.density_check.results import (
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.publishing import check_targets, explain, staged
 from jepascore_core.formatting import duration_text
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.home import home_folder
 
 if TYPE_CHECKING:

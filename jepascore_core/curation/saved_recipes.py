@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from jepascore_core.curation.columns.near_duplicates import write_parquet
 from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, evaluate_recipe, from_yaml, to_yaml
 from jepascore_core.errors import RuleError, StoreError, unknown
 from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.catalogue import new_id, utc_now
 from jepascore_core.storage.measurement_sql import parquet_sql
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Sample keys that are named as examples of a difference.

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from jepascore_core.atomic import atomic_path, put_in_place
 from jepascore_core.datasets.candidates import scan_failure
 from jepascore_core.datasets.idx import is_idx_name
 from jepascore_core.datasets.layout import is_split_name
@@ -154,7 +155,7 @@ def _extract(
         taken.add(member.path)
     record = {"ignored": ignored, "examples": ignored.examples, "failures": [failure.to_dict() for failure in failures]}
     (partial / _RECORD).write_text(json.dumps(record), encoding="utf-8")
-    partial.replace(folder)
+    put_in_place(partial, folder)
 
 
 def wanted_members(
@@ -239,13 +240,13 @@ def _extract_member(opened: zipfile.ZipFile, member: ArchiveMember, partial: Pat
     """Extract one member under a temporary name, then rename it. Returns what went wrong with this member, if so."""
     if _is_extracted(member, partial):
         return None
-    target, temporary = partial / member.path, partial / ".member.tmp"
+    target = partial / member.path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with opened.open(member.info) as packed, temporary.open("wb") as sink:
-            shutil.copyfileobj(packed, sink, _CHUNK_BYTES)
-        os.utime(temporary, ns=(modified_ns, modified_ns))
-        temporary.replace(target)
+        with atomic_path(target, temporary=partial / ".member.tmp", is_durable=False) as temporary:
+            with opened.open(member.info) as packed, temporary.open("wb") as sink:
+                shutil.copyfileobj(packed, sink, _CHUNK_BYTES)
+            os.utime(temporary, ns=(modified_ns, modified_ns))
     except _MEMBER_ERRORS as error:
         return f"The archive member is damaged ({error})"
     except OSError as error:

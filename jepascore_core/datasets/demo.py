@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from jepascore_core.atomic import put_in_place
 from jepascore_core.errors import SourceError
 
 DEMO_NAME = "digits-demo"
@@ -114,8 +115,8 @@ def _swap(staging: Path, folder: Path, seed: int) -> None:
     """Put the finished folder in its place; an older demo is moved aside first, a racing builder's is accepted."""
     try:
         if folder.exists():
-            folder.rename(staging / "old")
-        (staging / "new").rename(folder)
+            put_in_place(folder, staging / "old")
+        put_in_place(staging / "new", folder)
     except OSError:
         if not _is_complete(folder, seed):
             raise

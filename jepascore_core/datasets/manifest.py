@@ -7,7 +7,6 @@ fields of `records.Sample`; user columns are `meta.<name>`, typed, and null wher
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from ulid import ULID
 
+from jepascore_core.atomic import atomic_path
 from jepascore_core.datasets.columns import as_type, cast, common_type, from_values
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
@@ -73,17 +73,11 @@ def write_table(path: Path, table: pa.Table) -> None:
     Raises:
         StoreError: if it cannot be written.
     """
-    temporary = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as sink:
+        with atomic_path(path) as temporary, temporary.open("wb") as sink:
             pq.write_table(table, sink, compression="zstd")
-            sink.flush()
-            os.fsync(sink.fileno())
-        temporary.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise StoreError(f"Cannot write {path} ({error}): free some space, then resume.") from error
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import threading
 from pathlib import Path
 
 from PIL import Image
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import StoreError
 
 #: Longest side of a preview, in pixels.
@@ -55,15 +53,12 @@ def ensure_thumbnail(thumbs_root: Path, content_id: str, image: Image.Image) -> 
         StoreError: if it cannot be written, for instance because the disk is full.
     """
     path = thumbnail_path(thumbs_root, content_id)
-    temporary = path.with_name(f".{content_id}-{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         if path.exists():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(thumbnail_bytes(image))
-        temporary.replace(path)
+        # Flushing each of many small files to the disk would take longer than making them.
+        write_atomically(path, thumbnail_bytes(image), is_durable=False)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise StoreError(f"Cannot write the preview {path} ({error}): free some space, then resume.") from error
     return path

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jepascore_core.atomic import atomic_path
 from jepascore_core.embeddings.index import Floats, unit
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -94,17 +95,13 @@ def write_vectors(store: Store, dataset: DatasetRecord, key: MeasurementKey, fol
         OSError: if it cannot be written. Nothing depends on it but speed.
         StoreError: if a shard cannot be read.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
+    with atomic_path(folder) as temporary:
+        temporary.mkdir(parents=True)
         with (temporary / _EMBEDDINGS).open("wb") as sink, pq.ParquetWriter(temporary / _IMAGES, _SCHEMA) as images:
             for content_ids, embeddings in stream_embeddings(store, dataset, key):
                 sink.write(unit(embeddings).astype(np.float16).tobytes())
                 norms = np.linalg.norm(embeddings.astype(np.float64), axis=1).round(NORM_DECIMALS)
                 images.write_table(pa.table({"content_id": content_ids, "norm": norms}, schema=_SCHEMA))
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     for former in folder.parent.glob("*.vectors"):
         if former != folder and time.time() - former.stat().st_mtime > KEEP_SECONDS:
             shutil.rmtree(former, ignore_errors=True)

@@ -19,14 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jepascore_core.atomic import put_in_place
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.formatting import duration_text, plural
 from jepascore_core.records.approximation import nested_sizes
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.runs import Run
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.catalogue import new_id
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 
@@ -202,10 +203,8 @@ def _delete_rows(folder: Path, content_ids: Sequence[str], may_go: bool) -> None
         if rest.num_rows == table.num_rows:
             continue
         if rest.num_rows:
-            sink = pa.BufferOutputStream()
-            pq.write_table(rest, sink, compression="zstd")
-            write_atomically(part, sink.getvalue().to_pybytes())
-            part.rename(part.with_name(f"part-{new_id()}.parquet"))
+            write_parquet(part, rest)
+            put_in_place(part, part.with_name(f"part-{new_id()}.parquet"))
         else:
             part.unlink()
     if may_go and not any(folder.glob("part-*.parquet")):

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import IO
 
+from jepascore_core.atomic import put_in_place
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.formatting import plural
@@ -56,7 +57,7 @@ def _keep(store: Store, upload: IO[bytes]) -> Path:
         path = folder / f"{digest.hexdigest()[:32]}.zip"
         # What is there has the same bytes: an index of it may be under way, and its time must stay.
         if not path.exists():
-            arriving.replace(path)
+            put_in_place(arriving, path)
     finally:
         arriving.unlink(missing_ok=True)
     return path.resolve()

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.backbones.structure.parts import UnknownStructure
 from jepascore_core.backbones.structure.recognise import recognise
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.records.measurements import MeasurementSpec
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.store import Store
 
 #: A coarse precision is good enough when its root-mean-square score error is below this share of the standard

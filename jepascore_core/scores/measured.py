@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.formatting import natural_key
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -17,7 +18,6 @@ from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.memo import remembered
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.store import Store
 
 

@@ -25,6 +25,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.atomic import atomic_path, write_atomically
 from jepascore_core.datasets.manifest import count_rows
 from jepascore_core.embeddings.files import find_vectors, vector_folder, write_vectors
 from jepascore_core.errors import StoreError
@@ -211,7 +212,6 @@ def _make(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path)
 def _write_table(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sql = _table_sql(store, dataset, key)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     _remove_silent(path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_SORTING) as folder:
         threads = max(1, (os.cpu_count() or 1) // 2)
@@ -219,12 +219,12 @@ def _write_table(store: Store, dataset: DatasetRecord, key: MeasurementKey, path
             "memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": threads,
         }  # fmt: skip
         layout = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
-        try:
-            with duckdb.connect(":memory:", config=config) as connection, _reported(connection, Path(folder)):
-                connection.execute(f"COPY ({sql}) TO {_quoted(temporary)} ({layout})")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with (
+            atomic_path(path) as temporary,
+            duckdb.connect(":memory:", config=config) as connection,
+            _reported(connection, Path(folder)),
+        ):
+            connection.execute(f"COPY ({sql}) TO {_quoted(temporary)} ({layout})")
     for former in path.parent.glob("*.parquet"):
         if former != path and time.time() - former.stat().st_mtime > KEEP_SECONDS:
             former.unlink(missing_ok=True)
@@ -233,7 +233,7 @@ def _write_table(store: Store, dataset: DatasetRecord, key: MeasurementKey, path
 @contextmanager
 def _reported(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[None]:
     """While this lasts, say in a file how far the connection is with its query."""
-    began, ended, arriving = time.time(), threading.Event(), folder / f"{_REPORT}.tmp"
+    began, ended = time.time(), threading.Event()
     for option in ("enable_progress_bar = true", "enable_progress_bar_print = false", "progress_bar_time = 0"):
         connection.execute(f"SET {option}")
 
@@ -242,8 +242,8 @@ def _reported(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[N
         while True:
             share = min(1.0, max(share, connection.query_progress() / 100))  # it may go back, and below 0
             try:
-                arriving.write_text(json.dumps({"began": began, "fraction": share}), encoding="utf-8")
-                arriving.replace(folder / _REPORT)
+                said = json.dumps({"began": began, "fraction": share}).encode()
+                write_atomically(folder / _REPORT, said, is_durable=False)
             except OSError as error:
                 _log.warning("It is not said how far a score table is: %s", error)
                 return

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.jobs.process import start_worker
 from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.records.backbones import BackboneRef
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.store import Store
 
 CloseupState = Literal["none", "waiting", "done", "failed"]

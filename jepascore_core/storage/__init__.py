@@ -1,1 +1,1 @@
-"""Everything at rest: catalogue, shards, atomic writes, migrations."""
+"""Everything at rest: catalogue, shards, migrations."""

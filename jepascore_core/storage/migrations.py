@@ -4,7 +4,6 @@ They run in one transaction together with the record that they ran. A step about
 """
 
 import contextlib
-import os
 import posixpath
 import shutil
 import sqlite3
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
+from jepascore_core.atomic import atomic_path
 from jepascore_core.errors import StoreError
 from jepascore_core.records.canonical import short_hash
 
@@ -49,9 +49,8 @@ def _keep_snapshots(connection: sqlite3.Connection, home: Path) -> None:
         target = home / "datasets" / dataset_id / "recipes" / snapshot.name
         if snapshot.is_file() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            shutil.copyfile(snapshot, temporary)
-            temporary.replace(target)
+            with atomic_path(target) as temporary:
+                shutil.copyfile(snapshot, temporary)
 
 
 def follow_former_renames(connection: sqlite3.Connection, home: Path) -> None:

@@ -20,12 +20,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.score import RANK_TOLERANCE, Definition
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.catalogue import Catalogue, new_id
 from jepascore_core.storage.home import home_folder
 from jepascore_core.storage.measurement_sql import (
@@ -37,6 +37,7 @@ from jepascore_core.storage.measurement_sql import (
     parquet_sql,
     with_other_definitions,
 )
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.ties import comparable, midrank
 from jepascore_core.storage.uploaded_files import forget_upload
 
@@ -100,10 +101,8 @@ class Store:
         spec_file = folder / "spec.json"
         if not spec_file.exists():
             write_atomically(spec_file, json.dumps(spec.to_dict(), indent=2).encode())
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
         path = folder / f"part-{new_id()}.parquet"
-        write_atomically(path, sink.getvalue().to_pybytes())
+        write_parquet(path, table)
         return path
 
     def measured_keys(self) -> list[MeasurementKey]:

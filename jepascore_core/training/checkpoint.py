@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from jepascore_core.atomic import atomic_path
 from jepascore_core.errors import CheckpointError
 
 #: A row of the loss curve: epoch, total, invariance, gaussianity.
@@ -33,9 +34,8 @@ def save_state(
         tensors |= {f"optimiser.{number}.{name}": value.detach().cpu().contiguous() for name, value in values.items()}
     tensors["generator"] = generator.get_state()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, {"fingerprint": fingerprint, "curve": json.dumps(curve)})
-    partial.replace(path)
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {"fingerprint": fingerprint, "curve": json.dumps(curve)})
 
 
 def load_state(

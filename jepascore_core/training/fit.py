@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.backbones.small_vit import build_vit, initialise
 from jepascore_core.errors import EncoderError, one_of
 from jepascore_core.records.backbones import Preprocessing
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.training.augmentation import ViewConfig
 from jepascore_core.training.card import card_text
 from jepascore_core.training.evaluate import embed, gaussianity, neighbour_accuracy, probe_accuracy

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from jepascore_core.atomic import atomic_path
 from jepascore_core.training.augmentation import ViewConfig, random_view
 from jepascore_core.training.checkpoint import load_state, save_state
 from jepascore_core.training.objective import LossTerms, lejepa_loss
@@ -118,11 +119,10 @@ def _as_floats(images: Tensor) -> Tensor:
 
 
 def save_weights(encoder: nn.Module, path: Path) -> None:
-    """Write the weights as safetensors: under another name first, so that a reader never sees a half of them."""
+    """Write the weights as safetensors; a reader sees all of them or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    save_file({name: value.cpu().contiguous() for name, value in encoder.state_dict().items()}, partial)
-    partial.replace(path)
+    with atomic_path(path) as temporary:
+        save_file({name: value.cpu().contiguous() for name, value in encoder.state_dict().items()}, temporary)
 
 
 def _step(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.atomic import write_atomically
 
 
 def kept(folder: Path | None, name: str, about: Sequence[Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

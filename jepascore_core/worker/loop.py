@@ -15,10 +15,10 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.jobs.process import worker_lock
 from jepascore_core.jobs.queue import LANES, Job, JobKind, last_ring
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.jobs import JOB_TYPES, unfinished_jobs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -137,8 +136,8 @@ def test_a_deletion_that_is_killed_anywhere_loses_nothing_else_and_can_be_ended(
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(deletions, "write_atomically", killed(deletions.write_atomically))
-        patch.setattr(Path, "rename", killed(Path.rename))
+        patch.setattr(deletions, "write_parquet", killed(deletions.write_parquet))
+        patch.setattr(deletions, "put_in_place", killed(deletions.put_in_place))
         patch.setattr(store.catalogue, "remove_run", killed(store.catalogue.remove_run))
         with pytest.raises(KeyboardInterrupt):
             delete_scores(store, run.run_id)

@@ -11,7 +11,6 @@ from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.score import score_of_log_spectrum
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA, INTERVAL_COLUMNS, SCORE_COLUMN
 from jepascore_core.storage.store import Store
 
@@ -205,13 +204,6 @@ def test_only_the_precision_whose_results_changed_has_another_id():
     assert MeasurementSpec(precision="float64").engine_version == 2
     old = MeasurementSpec(precision="float64", engine_version=1)
     assert MeasurementSpec.from_dict(old.to_dict()) == old, "what was measured before keeps its id"
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("no space left")))
-    with pytest.raises(OSError, match="no space"):
-        write_atomically(tmp_path / "a.bin", b"data")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_pending_is_what_no_shard_has_once_per_image(store):

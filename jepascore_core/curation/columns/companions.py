@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings, write_parquet
+from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings
 from jepascore_core.embeddings.companions import COMPANIONS_VERSION, Companion, companion_scores
 from jepascore_core.embeddings.files import count_vectors
 from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, freshness, manifest_sql
 from jepascore_core.scores.tables import current_vectors
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Companions that are worked out over all images of a dataset; the norm of an embedding is read off in a moment.

@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings, write_parquet
+from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings
 from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.embeddings.selection import Integers, clusters, k_center
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import duration_text
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Part of the names of what is kept: another number where the same question gets another answer.

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-from jepascore_core.curation.columns.near_duplicates import write_parquet
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.datasets.thumbnails import thumbnail_path
@@ -18,6 +17,7 @@ from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.errors import SampleError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.catalogue import new_id
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Channels of a grey pixel differ by no more than this, of 255: compression of a preview moves them a little.

@@ -33,7 +33,7 @@ from jepascore_core.embeddings.index import (
 from jepascore_core.formatting import percent_text
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, freshness
-from jepascore_core.storage.atomic import write_atomically
+from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
@@ -270,10 +270,3 @@ def _write(path: Path, found: NearGroups) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
     forget_former(path, "near-*.parquet", MAX_KEPT)
-
-
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table so that a reader sees all of it or none."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    write_atomically(path, sink.getvalue().to_pybytes())

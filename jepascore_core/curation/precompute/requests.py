@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare
 from jepascore_core.errors import StoreError, UnknownNameError
@@ -23,7 +24,6 @@ from jepascore_core.jobs.process import start_worker
 from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.store import Store
 
 PreparationState = Literal["none", "waiting", "running", "failed"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.measuring.approximate.calibration import (
     FIT_VERSION,
@@ -26,7 +27,6 @@ from jepascore_core.measuring.approximate.context import Context
 from jepascore_core.records.approximation import ApproximationReport, Fidelity, nested_sizes
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.measurements import MeasurementSpec
-from jepascore_core.storage.atomic import write_atomically
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 
 
