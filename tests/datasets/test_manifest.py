@@ -131,7 +131,7 @@ def test_a_dataset_opens_its_images_and_notices_changed_files(tmp_path: Path):
     assert dataset.sample("a.png").metadata == {"n": 1}
     assert dataset.image("a.png").size == dataset.image(dataset.sample("a.png")).size == (32, 24)
     assert len(dataset.table()) == 2
-    with pytest.raises(UnknownNameError, match=r"'b\.png'"):
+    with pytest.raises(UnknownNameError, match=r'"b\.png"'):
         dataset.sample("b.png")
     with pytest.raises(SampleError, match="does not exist"):
         dataset.image("gone")
