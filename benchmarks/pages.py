@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -63,8 +64,9 @@ def prepare_demo() -> None:
     from safetensors.torch import save_file
 
     from jepascore_core.datasets.demo import DEMO_NAME
-    from jepascore_core.jobs.requests import follow_run, request_demo, request_run
+    from jepascore_core.jobs.requests import follow, request_demo, request_run
     from jepascore_core.records.backbones import BackboneRef
+    from jepascore_core.records.requests import MeasurementRequest
     from jepascore_core.records.runs import RunState
     from jepascore_core.storage.store import Store
 
@@ -74,8 +76,8 @@ def prepare_demo() -> None:
     half = (0.5, 0.5, 0.5)
     asked = request_demo(store)
     second = BackboneRef(SECOND, str(checkpoint), image_size=SECOND_SIZE, mean=half, std=half)
-    for run in (*asked, request_run(store, DEMO_NAME, second)):
-        *_, last = follow_run(store, run.run_id)
+    for run in (*asked, request_run(store, MeasurementRequest(DEMO_NAME, second))):
+        *_, last = follow(store, partial(store.catalogue.run, run.run_id))
         if last.state is not RunState.FINISHED or last.num_failed:
             raise SystemExit(f"The demo was not measured: {last.message}")
 

@@ -27,6 +27,7 @@ from jepascore_core.datasets.manifest import write_empty_part, write_part
 from jepascore_core.records.backbones import BackboneInfo, BackboneRef, Preprocessing
 from jepascore_core.records.datasets import DatasetRecord, DatasetState, Sample, SampleFailure
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.score import score_of_log_spectrum
 from jepascore_core.scores.score_set import ScoreSet
@@ -219,7 +220,7 @@ def add_run(
     **changes: Any,
 ) -> Run:
     """A run in the catalogue; `changes` are columns such as num_total or heartbeat."""
-    run = store.catalogue.add_run(dataset.dataset_id, BackboneRef(backbone.name), spec, "cpu")
+    run = store.catalogue.add_run(ResolvedRequest(dataset.dataset_id, BackboneRef(backbone.name), spec, "cpu"))
     store.catalogue.update_run(run.run_id, backbone_id=backbone.backbone_id, state=state, **changes)
     return store.catalogue.run(run.run_id)
 

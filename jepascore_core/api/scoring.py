@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
 from jepascore_core.api.datasets import index_source
 from jepascore_core.errors import JepaScoreError, one_of
-from jepascore_core.jobs.requests import follow_run, request_run
+from jepascore_core.jobs.requests import follow, request_run
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.storage.store import Store
@@ -66,8 +68,9 @@ def score_dataset(
     store = Store()
     record = index_source(store, dataset)
     ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone
-    run = request_run(store, record.dataset_id, ref, estimator, precision, device, probes=probes, seed=seed, plan=plan)
-    for state in follow_run(store, run.run_id):
+    request = MeasurementRequest(record.dataset_id, ref, estimator, precision, device, probes, seed, plan)
+    run = request_run(store, request)
+    for state in follow(store, partial(store.catalogue.run, run.run_id)):
         run = state
     if run.state is not RunState.FINISHED or run.key is None:
         raise JepaScoreError(f"The run ended as {run.state}: {run.message}")

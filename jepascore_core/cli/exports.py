@@ -28,6 +28,7 @@ from jepascore_core.jobs.requests import request_run
 from jepascore_core.measuring.specs import resolve_spec
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.score import Definition
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
@@ -167,8 +168,8 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
             f"The recipe needs {scores.name} measured as {scores.spec_id}, which this command cannot ask for. "
             "Measure it first with `jepascore score`."
         )
-    run = request_run(store, dataset.name, BackboneRef.from_dict(scores.request), estimator, precision)
-    run = wait_for_run(store, run.run_id)
+    request = MeasurementRequest(dataset.name, BackboneRef.from_dict(scores.request), estimator, precision)
+    run = wait_for_run(store, request_run(store, request).run_id)
     if run.backbone_id != scores.backbone_id:
         raise JepaScoreError(
             f"{scores.name} is another backbone here ({run.backbone_id}) than in the recipe ({scores.backbone_id}): "

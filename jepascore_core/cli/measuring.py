@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +14,11 @@ from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import wait_for_run
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.formatting import bytes_text, duration_text
-from jepascore_core.jobs.process import WorkerWatch
-from jepascore_core.jobs.requests import request_probe, request_run
+from jepascore_core.jobs.requests import follow, request_probe, request_run
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.backbones import BackboneRef
-from jepascore_core.records.runs import CostProbe, ProbeState
+from jepascore_core.records.requests import MeasurementRequest
+from jepascore_core.records.runs import CostProbe
 from jepascore_core.storage.store import Store
 
 _PLAN = ApproximationPlan()
@@ -66,12 +66,11 @@ def score(
         preprocessing=None if preprocessing == "authors" else preprocessing,
     )
     plan = ApproximationPlan(target_fidelity, calibration, coverage, top, cut, confidence)
-    store = Store()
-    wanted = store, dataset, ref, estimator, precision, device
+    store, request = Store(), MeasurementRequest(dataset, ref, estimator, precision, device, probes, seed, plan)
     if predict:
-        show_cost(wait_for_probe(store, request_probe(*wanted, probes=probes, seed=seed, plan=plan)), json)
+        show_cost(wait_for_probe(store, request_probe(store, request)), json)
         return
-    run = request_run(*wanted, probes=probes, seed=seed, plan=plan)
+    run = request_run(store, request)
     report_end(run if detach else wait_for_run(store, run.run_id), json)
 
 
@@ -91,13 +90,9 @@ def wait_for_probe(store: Store, probe: CostProbe) -> CostProbe:
     Raises:
         JepaScoreError: if no worker takes it up.
     """
-    watch = WorkerWatch(store)
     with errors.status("Timing a few images"):
-        while probe.state is ProbeState.QUEUED:
-            watch.look()
-            time.sleep(0.2)
-            probe = store.catalogue.probe(probe.probe_id)
-    return probe
+        *_, answered = follow(store, partial(store.catalogue.probe, probe.probe_id))
+    return answered
 
 
 def show_cost(probe: CostProbe, json: bool) -> None:

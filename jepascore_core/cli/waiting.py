@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from jepascore_core.cli.output import describe_speed, progress_bar, say, visible
 from jepascore_core.errors import JepaScoreError, RunCancelled
-from jepascore_core.jobs.requests import cancel_dataset, cancel_run, follow_dataset, follow_run
+from jepascore_core.jobs.requests import cancel_dataset, cancel_run, follow
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.store import Store
@@ -27,7 +28,7 @@ def wait_for_index(store: Store, dataset_id: str) -> DatasetRecord:
         say("Cancelling; what was read is kept. Continue with the same command.")
 
     name = store.catalogue.dataset(dataset_id).name
-    return _watch(f"Indexing {name}", follow_dataset(store, dataset_id), _index_counts, cancel)
+    return _watch(store, f"Indexing {name}", partial(store.catalogue.dataset, dataset_id), cancel)
 
 
 def wait_for_run(store: Store, run_id: str, cancel_on_interrupt: bool = True) -> Run:
@@ -43,7 +44,7 @@ def wait_for_run(store: Store, run_id: str, cancel_on_interrupt: bool = True) ->
             say(f"Cancelling; what was measured is kept. Continue with `jepascore runs resume {run_id}`.")
 
     name = store.catalogue.dataset(store.catalogue.run(run_id).dataset_id).name
-    return _watch(f"Measuring {name}", follow_run(store, run_id), _run_counts, cancel)
+    return _watch(store, f"Measuring {name}", partial(store.catalogue.run, run_id), cancel)
 
 
 def conclude(work: Run | DatasetRecord) -> None:
@@ -61,26 +62,16 @@ def conclude(work: Run | DatasetRecord) -> None:
         raise JepaScoreError(f"{work.error} {work.name} stays what it was: {work.message}.")
 
 
-def _watch(
-    title: str, states: Iterator[_Work], counts: Callable[[_Work], tuple[int, int]], cancel: Callable[[], None]
-) -> _Work:
-    """Draw every state; the last one is the result. `counts` gives done and total."""
+def _watch(store: Store, title: str, look: Callable[[], _Work], cancel: Callable[[], None]) -> _Work:
+    """Draw every state; the last one is the result."""
     with progress_bar() as bar:
         task = bar.add_task(visible(title), total=None, detail="")
         try:
-            for state in states:
-                done, total = counts(state)
-                bar.update(task, total=total or None, completed=done, detail=visible(describe_speed(state)))
+            for state in follow(store, look):
+                detail = visible(describe_speed(state))
+                bar.update(task, total=state.num_total or None, completed=state.num_processed, detail=detail)
             bar.update(task, detail="")
         except KeyboardInterrupt:
             cancel()
             raise
     return state
-
-
-def _index_counts(record: DatasetRecord) -> tuple[int, int]:
-    return record.num_indexed + record.num_failed, record.num_total
-
-
-def _run_counts(run: Run) -> tuple[int, int]:
-    return run.num_measured + run.num_failed, run.num_total

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from jepascore_core.datasets.demo import DEMO_NAME, build_demo
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.jobs import process
 from jepascore_core.jobs.queue import ring_bell
-from jepascore_core.measuring.specs import resolve_plan, resolve_spec
-from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.measuring.specs import resolve_request
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import CostProbe, Run, RunState
 from jepascore_core.storage.catalogue import new_id
 from jepascore_core.storage.store import Store
@@ -24,6 +25,35 @@ from jepascore_core.storage.store import Store
 #: What measures the demo, one after the other: pages show the latest of what is complete, so the one to show is last.
 DEMO_BACKBONE = "bundled:digits-vit"
 DEMO_BACKBONES = ("bundled:digits-small", DEMO_BACKBONE)
+
+
+class _State(Protocol):
+    @property
+    def is_active(self) -> bool: ...
+
+
+class _Work(Protocol):
+    @property
+    def state(self) -> _State: ...
+
+
+Work = TypeVar("Work", bound=_Work)
+
+
+def follow(store: Store, look: Callable[[], Work], interval: float = 0.3) -> Iterator[Work]:
+    """Yield what `look` returns, such as a run, until its state is no longer active.
+
+    Raises:
+        JepaScoreError: if no worker takes it up; the message says where its log is.
+    """
+    watch = process.WorkerWatch(store)
+    while True:
+        work = look()
+        yield work
+        if not work.state.is_active:
+            return
+        watch.look()
+        time.sleep(interval)
 
 
 # Datasets
@@ -136,67 +166,26 @@ def cancel_dataset(store: Store, dataset_id: str) -> None:
     store.catalogue.update_dataset(dataset_id, cancel_requested=1)
 
 
-def follow_dataset(store: Store, dataset_id: str, interval: float = 0.3) -> Iterator[DatasetRecord]:
-    """Yield the dataset's state until it is no longer being indexed.
-
-    Raises:
-        JepaScoreError: if no worker takes it up; the message says where its log is.
-    """
-    watch = process.WorkerWatch(store)
-    while True:
-        record = store.catalogue.dataset(dataset_id)
-        yield record
-        if record.state is not DatasetState.INDEXING:
-            return
-        watch.look()
-        time.sleep(interval)
-
-
 # Runs
 
 
-def request_run(
-    store: Store,
-    dataset: str,
-    backbone: BackboneRef,
-    estimator: str = "exact",
-    precision: str = "auto",
-    device: str = "auto",
-    *,
-    probes: int | None = None,
-    seed: int = 0,
-    plan: ApproximationPlan | None = None,
-) -> Run:
+def request_run(store: Store, request: MeasurementRequest) -> Run:
     """Queue a run; asking for what is already queued or running returns that run.
-
-    `probes` and `seed` are those of sketches; `plan` says how a calibrated run or a cascade goes about it.
 
     Raises:
         UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
         DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
     """
-    run = _queue_run(store, dataset, backbone, estimator, precision, device, probes=probes, seed=seed, plan=plan)
+    run = _queue_run(store, request)
     _wake_worker(store)
     return run
 
 
-def _queue_run(
-    store: Store,
-    dataset: str,
-    backbone: BackboneRef,
-    estimator: str = "exact",
-    precision: str = "auto",
-    device: str = "auto",
-    *,
-    probes: int | None = None,
-    seed: int = 0,
-    plan: ApproximationPlan | None = None,
-) -> Run:
-    record = store.catalogue.dataset(dataset)
-    if record.state is not DatasetState.INDEXING:
+def _queue_run(store: Store, request: MeasurementRequest) -> Run:
+    record = store.catalogue.dataset(request.dataset)
+    if not record.state.is_active:
         store.index_folder(record)
-    spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
-    return store.catalogue.add_run(record.dataset_id, backbone, spec, device, plan, precision == "auto")
+    return store.catalogue.add_run(resolve_request(request, record.dataset_id))
 
 
 def cancel_run(store: Store, run_id: str) -> None:
@@ -237,44 +226,16 @@ def forget_run(store: Store, run_id: str) -> None:
     store.catalogue.remove_run(run_id)
 
 
-def follow_run(store: Store, run_id: str, interval: float = 0.3) -> Iterator[Run]:
-    """Yield the run's state until it is no longer active.
-
-    Raises:
-        JepaScoreError: if no worker takes it up; the message says where its log is.
-    """
-    watch = process.WorkerWatch(store)
-    while True:
-        run = store.catalogue.run(run_id)
-        yield run
-        if not run.state.is_active:
-            return
-        watch.look()
-        time.sleep(interval)
-
-
-def request_probe(
-    store: Store,
-    dataset: str,
-    backbone: BackboneRef,
-    estimator: str = "exact",
-    precision: str = "auto",
-    device: str = "auto",
-    *,
-    probes: int | None = None,
-    seed: int = 0,
-    plan: ApproximationPlan | None = None,
-) -> CostProbe:
-    """Ask the worker what a run would cost; options as in `request_run`.
+def request_probe(store: Store, request: MeasurementRequest) -> CostProbe:
+    """Ask the worker what a run would cost.
 
     Raises:
         UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
         DatasetNotReadyError: if the dataset has no index yet.
     """
-    record = store.catalogue.dataset(dataset)
+    record = store.catalogue.dataset(request.dataset)
     store.index_folder(record)
-    spec, plan = resolve_spec(estimator, precision, probes, seed), resolve_plan(estimator, plan)
-    probe = store.catalogue.add_probe(record.dataset_id, backbone, spec, device, plan, precision == "auto")
+    probe = store.catalogue.add_probe(resolve_request(request, record.dataset_id))
     _wake_worker(store)
     return probe
 
@@ -295,9 +256,12 @@ def request_demo(store: Store) -> tuple[Run, ...]:
     earlier: dict[str, Run] = {}
     for run in oldest_first:
         earlier.setdefault(run.backbone.name, run)
-    runs = tuple(earlier.get(name) or _queue_run(store, DEMO_NAME, BackboneRef(name)) for name in DEMO_BACKBONES)
+    runs = tuple(
+        earlier.get(name) or _queue_run(store, MeasurementRequest(DEMO_NAME, BackboneRef(name)))
+        for name in DEMO_BACKBONES
+    )
     # Once: a worker that has just been started holds no lock yet, so that each request would start another.
-    if known.state is DatasetState.INDEXING or any(run.state.is_active for run in runs):
+    if known.state.is_active or any(run.state.is_active for run in runs):
         _wake_worker(store)
     return runs
 

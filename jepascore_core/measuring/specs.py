@@ -7,6 +7,7 @@ from dataclasses import replace
 from jepascore_core.errors import JepaScoreError, UnknownNameError, one_of
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 
 #: Of a batch of images, and of a whole dataset.
 BATCH_ESTIMATORS = ("exact", "sketch")
@@ -16,6 +17,22 @@ DEFAULT_TOP = 20
 #: Fewer images do not calibrate (see calibration.MIN_IMAGES), and failures take their share.
 LEAST_CALIBRATION = 40
 PRECISIONS = ("bfloat16", "tf32", "float32", "float64")
+
+
+def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedRequest:
+    """Settle what a request leaves open; `dataset_id` is that of its dataset.
+
+    Raises:
+        UnknownNameError: for an unknown estimator or precision, or options that make no sense.
+    """
+    return ResolvedRequest(
+        dataset_id=dataset_id,
+        backbone=request.backbone,
+        spec=resolve_spec(request.estimator, request.precision, request.probes, request.seed),
+        device=request.device,
+        plan=resolve_plan(request.estimator, request.plan),
+        is_precision_open=request.precision == "auto",
+    )
 
 
 def resolve_spec(

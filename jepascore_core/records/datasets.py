@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from jepascore_core.records.canonical import JsonRecord
+from jepascore_core.records.counted import Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,14 @@ class DatasetState(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
 
+    @property
+    def is_active(self) -> bool:
+        """Whether a worker is, or will be, busy with it."""
+        return self is DatasetState.INDEXING
+
 
 @dataclass(frozen=True, slots=True)
-class DatasetRecord:
+class DatasetRecord(Counted):
     """A dataset in the catalogue. `version` names the folder with the current manifest (None before the first one).
 
     The counters always obey `num_indexed + num_failed + num_pending = num_total`. `rate` is in samples per second.
@@ -77,11 +83,6 @@ class DatasetRecord:
     wanted: dict[str, Any] | None = None
 
     @property
-    def num_pending(self) -> int:
-        """Samples not yet looked at."""
-        return self.num_total - self.num_indexed - self.num_failed
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Predicted remaining time, or None while no rate is known."""
-        return self.num_pending / self.rate if self.rate else None
+    def num_processed(self) -> int:
+        """Samples that are indexed or failed."""
+        return self.num_indexed + self.num_failed

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from jepascore_core.records.counted import Counted
 from jepascore_core.records.runs import RunState
 
 
 @dataclass(frozen=True, slots=True)
-class ExportRequest:
+class ExportRequest(Counted):
     """One request to write an export with the worker: the whole of it at `path`, or nothing.
 
     Counted in samples of the list; `num_total` is 0 until it is known. `rate` is in samples per second.
@@ -32,11 +33,6 @@ class ExportRequest:
     heartbeat: float | None
 
     @property
-    def num_pending(self) -> int:
-        """Samples still to be written."""
-        return self.num_total - self.num_written
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Predicted remaining time, or None while no rate is known."""
-        return self.num_pending / self.rate if self.rate else None
+    def num_processed(self) -> int:
+        """Samples that are written."""
+        return self.num_written

@@ -8,6 +8,7 @@ from enum import StrEnum
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import JsonRecord
+from jepascore_core.records.counted import Counted
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
 
@@ -28,7 +29,7 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Counted):
     """One request to measure a dataset under a backbone and a spec; counted in distinct images (content ids).
 
     The counters always obey `num_measured + num_failed + num_pending = num_total`. `num_reused` says how many of the
@@ -80,14 +81,9 @@ class Run:
         return MeasurementKey(self.backbone_id, self.result_spec_id) if self.backbone_id else None
 
     @property
-    def num_pending(self) -> int:
-        """Images still to be measured."""
-        return self.num_total - self.num_measured - self.num_failed
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Predicted remaining time, or None while no rate is known."""
-        return self.num_pending / self.rate if self.rate else None
+    def num_processed(self) -> int:
+        """Images that are measured or failed."""
+        return self.num_measured + self.num_failed
 
 
 class ProbeState(StrEnum):
@@ -96,6 +92,11 @@ class ProbeState(StrEnum):
     QUEUED = "queued"
     FINISHED = "finished"
     FAILED = "failed"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a worker is, or will be, busy with it."""
+        return self is ProbeState.QUEUED
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         num_reused=run.num_reused,
         num_failed=run.num_failed,
         num_pending=run.num_pending,
-        fraction=_fraction(run.num_measured + run.num_failed, run.num_total, run.state is RunState.FINISHED),
+        fraction=_fraction(run.num_processed, run.num_total, run.state is RunState.FINISHED),
         counts_text=_counts_text(
             run.num_measured,
             run.num_total,
@@ -160,7 +160,7 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
     is_indexing = dataset.state is DatasetState.INDEXING
     is_stale = is_indexing and dataset.heartbeat is not None and _is_stale(dataset.heartbeat, now)
     is_stopping = is_indexing and dataset.cancel_requested
-    done = dataset.num_indexed + dataset.num_failed
+    done = dataset.num_processed
     is_unfinished = dataset.state is DatasetState.CANCELLED and dataset.version is not None
     state = "Ready, reading it again was cancelled" if is_unfinished else _DATASET_STATES[dataset.state]
     return Progress(
@@ -219,7 +219,7 @@ def export_progress(request: ExportRequest, dataset_name: str, now: float | None
         num_reused=0,
         num_failed=0,
         num_pending=request.num_pending,
-        fraction=_fraction(request.num_written, request.num_total, request.state is RunState.FINISHED),
+        fraction=_fraction(request.num_processed, request.num_total, request.state is RunState.FINISHED),
         counts_text=_counts_text(request.num_written, request.num_total, "sample", "written", 0),
         rate_text=rate_text(request.rate) if is_moving else "",
         time_left_text=_time_left(request.seconds_left) if is_moving else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -13,8 +14,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from jepascore_core.datasets.demo import load_digit_images
-from jepascore_core.jobs.requests import follow_run, request_dataset, request_run
+from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, click_segment, screenshot, serve
 
@@ -36,7 +38,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serve(ROOT / "app.py", folder / "home") as server:
         store = Store(server.home)
         request_dataset(store, "digits", str(folder / "digits"))
-        list(follow_run(store, request_run(store, "digits", BackboneRef("bundled:digits-vit")).run_id))
+        run = request_run(store, MeasurementRequest("digits", BackboneRef("bundled:digits-vit")))
+        list(follow(store, partial(store.catalogue.run, run.run_id)))
         yield server
 
 

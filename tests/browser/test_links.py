@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import CostProbe, ProbeState
 from jepascore_core.storage.store import Store
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, click_segment, screenshot, serve
@@ -89,7 +90,7 @@ def assert_opens_the_same(visit: Callable[..., Visit], page: Page) -> None:
 
 def predicted(store: Store, found: Found) -> CostProbe:
     ref = store.catalogue.runs(found.dataset.dataset_id)[0].backbone
-    probe = store.catalogue.add_probe(found.dataset.dataset_id, ref, SPEC, "cpu")
+    probe = store.catalogue.add_probe(ResolvedRequest(found.dataset.dataset_id, ref, SPEC, "cpu"))
     store.catalogue.update_probe(probe.probe_id, state=ProbeState.FAILED, message="The weights are not there.")
     return probe
 

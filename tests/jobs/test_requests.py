@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.jobs import process
-from jepascore_core.jobs.requests import DEMO_BACKBONES, request_demo
-from jepascore_core.records.datasets import DatasetState
-from jepascore_core.records.runs import RunState
+from jepascore_core.jobs.requests import DEMO_BACKBONES, follow, request_demo, request_probe, request_run
+from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
+from jepascore_core.records.requests import MeasurementRequest
+from jepascore_core.records.runs import CostProbe, ProbeState, Run, RunState
 from jepascore_core.storage.store import Store
-from tests.conftest import make_store
+from tests.conftest import add_dataset, make_samples, make_store
 
 
 @pytest.fixture
@@ -38,3 +40,38 @@ def test_the_demo_asks_for_nothing_twice_and_wakes_whoever_is_to_do_it(tmp_path:
     store.catalogue.update_dataset(asked[0].dataset_id, version="v1", state=DatasetState.READY)
     request_demo(store)
     assert started == [store.home] * 2, "there is nothing left to do"
+
+
+def test_work_of_any_kind_is_followed_until_its_state_is_no_longer_active(store: Store, started: list[Path]) -> None:
+    """Every look changes the state, as a worker would."""
+    dataset, catalogue = add_dataset(store, "d", make_samples("ab")), store.catalogue
+    request = MeasurementRequest("d", BackboneRef("bundled:digits-vit"))
+    run_id, probe_id = request_run(store, request).run_id, request_probe(store, request).probe_id
+    assert started == [store.home] * 2
+    run_states = iter([RunState.QUEUED, RunState.RUNNING, RunState.FAILED])
+    probe_states = iter([ProbeState.QUEUED, ProbeState.FINISHED])
+    index_states = iter([DatasetState.INDEXING, DatasetState.INDEXING, DatasetState.READY])
+
+    def look_at_run() -> Run:
+        catalogue.update_run(run_id, state=next(run_states))
+        return catalogue.run(run_id)
+
+    def look_at_probe() -> CostProbe:
+        catalogue.update_probe(probe_id, state=next(probe_states))
+        return catalogue.probe(probe_id)
+
+    def look_at_dataset() -> DatasetRecord:
+        catalogue.update_dataset(dataset.dataset_id, state=next(index_states))
+        return catalogue.dataset(dataset.dataset_id)
+
+    assert [work.state.value for work in follow(store, look_at_run, 0.0)] == ["queued", "running", "failed"]
+    assert [work.state.value for work in follow(store, look_at_probe, 0.0)] == ["queued", "finished"]
+    assert [work.state.value for work in follow(store, look_at_dataset, 0.0)] == ["indexing", "indexing", "ready"]
+
+
+def test_what_ended_before_is_seen_once(store: Store, started: list[Path]) -> None:
+    add_dataset(store, "d", make_samples("ab"))
+    run = request_run(store, MeasurementRequest("d", BackboneRef("bundled:digits-vit")))
+    store.catalogue.update_run(run.run_id, state=RunState.CANCELLED)
+    assert [work.run_id for work in follow(store, lambda: store.catalogue.run(run.run_id))] == [run.run_id]
+    assert started == [store.home]

@@ -18,6 +18,7 @@ from jepascore_core.jobs.requests import cancel_run, request_dataset, request_pr
 from jepascore_core.measuring.approximate.calibration import Calibration, spearman
 from jepascore_core.measuring.specs import resolve_plan, resolve_spec
 from jepascore_core.records.approximation import ApproximationPlan, nested_sizes
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
@@ -86,7 +87,7 @@ def worker(store):
 
 
 def ask(store, checkpoint, estimator="calibrated", plan=PLAN, **options):
-    return request_run(store, "toy", checkpoint, estimator, "float32", "cpu", plan=plan, **options)
+    return request_run(store, MeasurementRequest("toy", checkpoint, estimator, "float32", "cpu", plan=plan, **options))
 
 
 def finish(store, worker, run):
@@ -320,7 +321,7 @@ def test_an_image_that_fails_is_counted_once_and_the_rest_is_scored(store, worke
     worker.handle(JobKind.INDEX, request_dataset(store, "copy", str(copy)).dataset_id)
     for victim in ("a/000.png", "b/001.png", "a/002.png"):
         (copy / victim).unlink()
-    run = request_run(store, "copy", checkpoint, "cascade", "float32", "cpu", plan=CASCADE)
+    run = request_run(store, MeasurementRequest("copy", checkpoint, "cascade", "float32", "cpu", plan=CASCADE))
     ended = finish(store, worker, run)
     assert ended.state is RunState.FINISHED, ended.message
     assert ended.num_failed == 3
@@ -336,7 +337,7 @@ def test_too_few_calibration_images_are_an_error_that_says_what_to_do(store, wor
     worker.handle(JobKind.INDEX, request_dataset(store, "copy", str(copy)).dataset_id)
     for path in sorted(copy.iterdir())[:90]:
         path.unlink()
-    run = request_run(store, "copy", checkpoint, "calibrated", "float32", "cpu", plan=PLAN)
+    run = request_run(store, MeasurementRequest("copy", checkpoint, "calibrated", "float32", "cpu", plan=PLAN))
     ended = finish(store, worker, run)
     assert ended.state is RunState.FAILED
     assert "calibration images could be measured" in ended.message
@@ -353,7 +354,7 @@ def test_a_sketch_as_large_as_the_embedding_is_refused(store, worker, checkpoint
 def test_a_probe_predicts_what_a_cascade_costs(store, worker, checkpoint):
     seconds = {}
     for estimator, plan in (("exact", None), ("calibrated", PLAN), ("cascade", CASCADE)):
-        probe = request_probe(store, "toy", checkpoint, estimator, "float32", "cpu", plan=plan)
+        probe = request_probe(store, MeasurementRequest("toy", checkpoint, estimator, "float32", "cpu", plan=plan))
         worker.handle(JobKind.PROBE, probe.probe_id)
         answer = store.catalogue.probe(probe.probe_id)
         assert answer.result is not None, answer.message

@@ -11,6 +11,7 @@ from jepascore_core.jobs.process import worker_lock
 from jepascore_core.jobs.requests import DEMO_BACKBONES
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from pages.ui.app.frame import MENU, ROOT
@@ -43,7 +44,7 @@ def test_what_is_under_way_has_a_line(open_page: Callable[..., AppTest], home_st
     catalogue = home_store.catalogue
     dataset = catalogue.add_dataset("digits", "/data", "folder", {})
     catalogue.update_dataset(dataset.dataset_id, state="ready", num_total=10, num_indexed=10)
-    run = catalogue.add_run(dataset.dataset_id, BackboneRef("bundled:tiny"), MeasurementSpec(), "cpu")
+    run = catalogue.add_run(ResolvedRequest(dataset.dataset_id, BackboneRef("bundled:tiny"), MeasurementSpec(), "cpu"))
     catalogue.update_run(run.run_id, state=RunState.QUEUED, num_total=10)
     app = open_page()
     assert not app.exception

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.measuring.specs import resolve_spec
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import ProbeResult, ProbeState, RunState
 from jepascore_core.storage.store import Store
 from tests.conftest import add_run
@@ -79,7 +80,9 @@ def test_a_sketch_is_asked_for(open_page: Callable[..., AppTest], home_store: St
 def test_what_a_calibrated_run_found_stays_readable(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     run = home_store.catalogue.add_run(
-        found.dataset.dataset_id, BackboneRef(BUNDLED), resolve_spec("calibrated"), "cpu", ApproximationPlan()
+        ResolvedRequest(
+            found.dataset.dataset_id, BackboneRef(BUNDLED), resolve_spec("calibrated"), "cpu", ApproximationPlan()
+        )
     )
     home_store.catalogue.update_run(run.run_id, state=RunState.FINISHED, message="rank agreement 0.993")
     assert "rank agreement 0.993" in said(open_page(PAGE))

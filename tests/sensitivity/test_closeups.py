@@ -14,6 +14,7 @@ from jepascore_core.errors import UnknownNameError
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.jobs.requests import request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.sensitivity import requests as closeups
 from jepascore_core.sensitivity.maps import alone, over, singular_directions
 from jepascore_core.sensitivity.requests import (
@@ -86,7 +87,7 @@ def measured(store, tmp_path, monkeypatch):
     worker = Worker(store)
     dataset = request_dataset(store, "four", str(tmp_path / "images"))
     worker.handle(JobKind.INDEX, dataset.dataset_id)
-    run = request_run(store, "four", BUNDLED)
+    run = request_run(store, MeasurementRequest("four", BUNDLED))
     worker.handle(JobKind.RUN, run.run_id)
     backbone_id = store.catalogue.run(run.run_id).backbone_id
     ids = store.query(store.measurements_sql(store.catalogue.run(run.run_id).spec.key(backbone_id)))["content_id"]

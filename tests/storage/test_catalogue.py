@@ -9,6 +9,7 @@ from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetState, SampleFailure
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import ProbeResult, RunState
 from jepascore_core.storage.catalogue import Catalogue
 from jepascore_core.storage.migrations import MIGRATIONS
@@ -65,25 +66,25 @@ def test_updates_are_read_back(catalogue, dataset):
 
 
 def test_asking_twice_for_an_active_run_gives_the_same_run(catalogue, dataset):
-    first = catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto")
-    assert catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto").run_id == first.run_id
+    first = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
+    assert catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto")).run_id == first.run_id
     catalogue.update_run(first.run_id, state=RunState.FINISHED)
-    assert catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto").run_id != first.run_id
+    assert catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto")).run_id != first.run_id
 
 
 def test_a_run_that_is_being_cancelled_is_not_joined(catalogue, dataset):
-    first = catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto")
+    first = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
     catalogue.update_run(first.run_id, cancel_requested=1)
-    assert catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto").run_id != first.run_id
+    assert catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto")).run_id != first.run_id
 
 
 def test_a_run_keeps_what_was_asked_for(catalogue, dataset):
-    run = catalogue.add_run(dataset.dataset_id, REF, SPEC, "cuda:1")
+    run = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "cuda:1"))
     assert (run.backbone, run.spec, run.device, run.state) == (REF, SPEC, "cuda:1", RunState.QUEUED)
 
 
 def test_rate_and_counters_tell_the_time_left(catalogue, dataset):
-    run = catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto")
+    run = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
     assert run.seconds_left is None
     catalogue.update_run(run.run_id, num_total=10, num_measured=4, num_failed=1, rate=2.5)
     assert catalogue.run(run.run_id).seconds_left == pytest.approx(2.0)
@@ -91,15 +92,15 @@ def test_rate_and_counters_tell_the_time_left(catalogue, dataset):
 
 def test_active_runs_and_runs_of_a_dataset(catalogue, dataset):
     other = catalogue.add_dataset("digits", "/data/digits", "flat", {})
-    ended = catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto")
+    ended = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
     catalogue.update_run(ended.run_id, state=RunState.CANCELLED)
-    active = catalogue.add_run(other.dataset_id, REF, SPEC, "auto")
+    active = catalogue.add_run(ResolvedRequest(other.dataset_id, REF, SPEC, "auto"))
     assert [run.run_id for run in catalogue.runs(active_only=True)] == [active.run_id]
     assert [run.run_id for run in catalogue.runs(dataset.dataset_id)] == [ended.run_id]
 
 
 def test_failures_are_kept_per_image_and_can_be_cleared(catalogue, dataset):
-    run = catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto")
+    run = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
     failure = SampleFailure("a.png", "/a.png", "decode", "OSError", "truncated", content_id="ab")
     catalogue.add_run_failures(run.run_id, [failure])
     catalogue.add_run_failures(run.run_id, [failure])
@@ -109,14 +110,14 @@ def test_failures_are_kept_per_image_and_can_be_cleared(catalogue, dataset):
 
 
 def test_removing_a_dataset_removes_its_runs(catalogue, dataset):
-    run = catalogue.add_run(dataset.dataset_id, REF, SPEC, "auto")
+    run = catalogue.add_run(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
     catalogue.remove_dataset(dataset.dataset_id)
     with pytest.raises(UnknownNameError):
         catalogue.run(run.run_id)
 
 
 def test_a_probe_is_answered(catalogue, dataset):
-    probe = catalogue.add_probe(dataset.dataset_id, REF, SPEC, "auto")
+    probe = catalogue.add_probe(ResolvedRequest(dataset.dataset_id, REF, SPEC, "auto"))
     assert catalogue.queued_probes() == [probe]
     result = ProbeResult("id", 64, "cpu", 10, 4, 0.5, 0)
     catalogue.update_probe(probe.probe_id, state="finished", result=result.to_dict())

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from PIL import Image
 from jepascore_core.jobs import process
 from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
 from jepascore_core.jobs.queue import JobKind
-from jepascore_core.jobs.requests import follow_run, request_dataset, request_run
+from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
@@ -64,7 +66,7 @@ def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(live_s
     store, count = live_store, 1500
     request_dataset(store, "toy", str(write_images(tmp_path / "images", count)))
     # Slow enough that two kills find it at work, also on a fast machine.
-    run = request_run(store, "toy", checkpoint, precision="float64")
+    run = request_run(store, MeasurementRequest("toy", checkpoint, precision="float64"))
     for _ in range(2):
         known = len(measured_ids(store))
         wait_until(lambda: len(measured_ids(store)) > known, 60.0)  # noqa: B023 - read at once
@@ -73,7 +75,7 @@ def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(live_s
         wait_until(lambda: not worker_is_alive(store.home), 60.0)
         assert store.catalogue.run(run.run_id).state is RunState.RUNNING
         assert start_worker(store.home)
-    ended = list(follow_run(store, run.run_id))[-1]
+    ended = list(follow(store, partial(store.catalogue.run, run.run_id)))[-1]
     assert (ended.state, ended.num_measured, ended.num_failed) == (RunState.FINISHED, count, 0)
     counts = Counter(measured_ids(store))
     assert len(counts) == count
@@ -89,20 +91,20 @@ def test_a_cascade_killed_in_every_stage_ends_as_an_undisturbed_one(live_store, 
     # Slow enough that a kill finds every stage at work.
     options = {"estimator": "cascade", "precision": "float64", "device": "cpu", "plan": CASCADE}
     request_dataset(live_store, "toy", str(folder))
-    run = request_run(live_store, "toy", checkpoint, **options)
+    run = request_run(live_store, MeasurementRequest("toy", checkpoint, **options))
     for stage in ("Calibrating", "Sketching", "Confirming"):
         wait_until(lambda: stage in (live_store.catalogue.run(run.run_id).message or ""), 60.0)  # noqa: B023 - read at once
         os.kill(worker_pid(live_store.home), signal.SIGKILL)
         wait_until(lambda: not worker_is_alive(live_store.home), 60.0)
         assert live_store.catalogue.run(run.run_id).state is RunState.RUNNING
         assert start_worker(live_store.home)
-    ended = list(follow_run(live_store, run.run_id))[-1]
+    ended = list(follow(live_store, partial(live_store.catalogue.run, run.run_id)))[-1]
     assert (ended.state, ended.num_failed) == (RunState.FINISHED, 0), ended.message
 
     monkeypatch.setattr(process, "start_worker", lambda *_: False)
     calm, worker = Store(tmp_path / "calm"), Worker(Store(tmp_path / "calm"))
     worker.handle(JobKind.INDEX, request_dataset(calm, "toy", str(folder)).dataset_id)
-    undisturbed = request_run(calm, "toy", checkpoint, **options)
+    undisturbed = request_run(calm, MeasurementRequest("toy", checkpoint, **options))
     worker.handle(JobKind.RUN, undisturbed.run_id)
     undisturbed = calm.catalogue.run(undisturbed.run_id)
 

@@ -8,6 +8,7 @@ from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetState, SampleFailure
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.views.overview import overview
 from jepascore_core.views.progress import (
@@ -62,7 +63,7 @@ def test_a_run_whose_worker_is_silent(store, dataset, heartbeat, is_stale):
 
 def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
     asked = BackboneRef("timm:test_vit", "/weights/mine.safetensors", "avg", 32)
-    run = store.catalogue.add_run(dataset.dataset_id, asked, SPEC, "cpu")
+    run = store.catalogue.add_run(ResolvedRequest(dataset.dataset_id, asked, SPEC, "cpu"))
     assert run_progress(store, run, NOW).backbone == "timm:test_vit · mine.safetensors · avg · 32 px"
     for spec, plan, expected in (
         (SPEC, None, "timm:test_vit"),
@@ -70,7 +71,9 @@ def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
         (MeasurementSpec("calibrated"), ApproximationPlan(), "timm:test_vit · calibrated"),
         (MeasurementSpec("calibrated"), ApproximationPlan(top=5), "timm:test_vit · cascade"),
     ):
-        other = store.catalogue.add_run(dataset.dataset_id, BackboneRef("timm:test_vit"), spec, "cpu", plan)
+        other = store.catalogue.add_run(
+            ResolvedRequest(dataset.dataset_id, BackboneRef("timm:test_vit"), spec, "cpu", plan)
+        )
         assert run_progress(store, other, NOW).backbone == expected
 
 

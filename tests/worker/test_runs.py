@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
+from functools import partial
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from jepascore_core.jobs.queue import JobKind
 from jepascore_core.jobs.requests import (
     cancel_dataset,
     cancel_run,
-    follow_dataset,
+    follow,
     request_dataset,
     request_probe,
     request_run,
@@ -26,6 +27,7 @@ from jepascore_core.jobs.requests import (
 from jepascore_core.measuring.precision import PrecisionTrial, keep_precision
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetState
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import ProbeState, RunState
 from jepascore_core.storage import disk
 from jepascore_core.storage.catalogue import database
@@ -66,7 +68,7 @@ def test_a_full_disk_is_said_to_who_waits(store, worker, tmp_path, monkeypatch):
     dataset = request_dataset(store, "toy", str(write_images(tmp_path / "images", 2)))
     monkeypatch.setattr(disk, "LEAST_BYTES", 1 << 62)  # no disk is as large
     with pytest.raises(JepaScoreError, match=r"no space left on the disk of .*home"):
-        list(follow_dataset(store, dataset.dataset_id, interval=0.01))
+        list(follow(store, partial(store.catalogue.dataset, dataset.dataset_id), interval=0.01))
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     with closing(sqlite3.connect(store.catalogue.path, isolation_level=None)) as hindrance:
         hindrance.execute("BEGIN IMMEDIATE")
@@ -81,7 +83,7 @@ def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):
     dataset = indexed(store, worker, folder)
     assert (dataset.state, dataset.num_indexed, dataset.num_failed) == (DatasetState.READY, 11, 1)
 
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.RUN, run.run_id)
     run = store.catalogue.run(run.run_id)
     assert (run.state, run.num_total, run.num_measured, run.num_failed) == (RunState.FINISHED, 10, 10, 0)
@@ -95,10 +97,10 @@ def test_from_folder_to_scores(store, worker, tmp_path, checkpoint):
 def test_a_second_run_measures_only_what_is_new(store, worker, tmp_path, checkpoint):
     folder = write_images(tmp_path / "images", 6)
     indexed(store, worker, folder)
-    worker.handle(JobKind.RUN, request_run(store, "toy", checkpoint).run_id)
+    worker.handle(JobKind.RUN, request_run(store, MeasurementRequest("toy", checkpoint)).run_id)
     Image.new("RGB", (20, 20), "red").save(folder / "a" / "new.png")
     indexed(store, worker, folder)
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.RUN, run.run_id)
     run = store.catalogue.run(run.run_id)
     assert (run.num_total, run.num_measured, run.num_reused) == (7, 7, 6)
@@ -118,7 +120,7 @@ def test_auto_takes_the_precision_that_a_trial_finds_good_and_keeps_to_it(
     monkeypatch.setattr(tasks, "choose_precision", choose)
     indexed(store, worker, write_images(tmp_path / "images", 12))
     indexed(store, worker, write_images(tmp_path / "others", 12, seed=1), "others")
-    runs = [request_run(store, name, checkpoint) for name in ("toy", "others")]
+    runs = [request_run(store, MeasurementRequest(name, checkpoint)) for name in ("toy", "others")]
     for run in runs:
         assert run.is_precision_open
         worker.handle(JobKind.RUN, run.run_id)
@@ -133,10 +135,10 @@ def test_auto_stays_at_float32_where_there_are_such_scores(store, worker, tmp_pa
     monkeypatch.setattr(tasks, "choose_precision", lambda *_, **__: pytest.fail("nothing to try out"))
     folder = write_images(tmp_path / "images", 12)
     indexed(store, worker, folder)
-    worker.handle(JobKind.RUN, request_run(store, "toy", checkpoint, precision="float32").run_id)
+    worker.handle(JobKind.RUN, request_run(store, MeasurementRequest("toy", checkpoint, precision="float32")).run_id)
     Image.new("RGB", (20, 20), "red").save(folder / "a" / "new.png")
     indexed(store, worker, folder)
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.RUN, run.run_id)
     run = store.catalogue.run(run.run_id)
     assert (run.spec.precision, run.num_reused, run.num_measured) == ("float32", 12, 13)
@@ -151,7 +153,7 @@ def test_two_datasets_that_share_images_share_measurements(store, worker, tmp_pa
     indexed(store, worker, first, "first")
     indexed(store, worker, second, "second")
     for name in ("first", "second"):
-        run = request_run(store, name, checkpoint)
+        run = request_run(store, MeasurementRequest(name, checkpoint))
         worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).num_reused == 6
     assert len(measured_ids(store)) == 6
@@ -175,7 +177,7 @@ def test_cancel_and_resume(store, worker, tmp_path, checkpoint, monkeypatch):
     monkeypatch.setattr("jepascore_core.worker.heartbeat.HEARTBEAT_SECONDS", 0.02)
     monkeypatch.setattr(process, "worker_is_alive", lambda _: True)
     indexed(store, worker, write_images(tmp_path / "images", 150))
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     watcher = cancel_soon(store, run)
     worker.handle(JobKind.RUN, run.run_id)
     watcher.join()
@@ -192,7 +194,7 @@ def test_cancel_and_resume(store, worker, tmp_path, checkpoint, monkeypatch):
 
 def test_a_queued_run_is_cancelled_at_once(store, worker, tmp_path, checkpoint):
     indexed(store, worker, write_images(tmp_path / "images", 2))
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     cancel_run(store, run.run_id)
     worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).state is RunState.CANCELLED
@@ -201,7 +203,7 @@ def test_a_queued_run_is_cancelled_at_once(store, worker, tmp_path, checkpoint):
 
 def test_a_stopped_worker_leaves_the_run_for_the_next_one(store, worker, tmp_path, checkpoint):
     indexed(store, worker, write_images(tmp_path / "images", 4))
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.stop.set()
     worker.handle(JobKind.RUN, run.run_id)
     assert store.catalogue.run(run.run_id).state is RunState.QUEUED
@@ -217,7 +219,7 @@ def test_failed_images_are_recorded_left_alone_and_retried_on_demand(store, work
     victim = folder / "a" / "000.png"
     content = victim.read_bytes()
     victim.unlink()
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert (ended.state, ended.num_measured, ended.num_failed, ended.num_pending) == (RunState.FINISHED, 4, 1, 0)
@@ -239,7 +241,7 @@ def test_a_run_of_which_everything_fails_has_failed(store, worker, tmp_path, che
     indexed(store, worker, folder)
     for path in folder.rglob("*.png"):
         path.unlink()
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert (ended.state, ended.num_failed) == (RunState.FAILED, 3)
@@ -250,7 +252,7 @@ def test_a_folder_that_is_gone_is_named_before_precisions_are_tried(store, worke
     folder = write_images(tmp_path / "images", 9)
     indexed(store, worker, folder)
     folder.rename(tmp_path / "elsewhere")
-    run = request_run(store, "toy", checkpoint)
+    run = request_run(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert ended.state is RunState.FAILED
@@ -260,7 +262,7 @@ def test_a_folder_that_is_gone_is_named_before_precisions_are_tried(store, worke
 
 def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store, worker, tmp_path):
     indexed(store, worker, write_images(tmp_path / "images", 2))
-    run = request_run(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
+    run = request_run(store, MeasurementRequest("toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors")))
     worker.handle(JobKind.RUN, run.run_id)
     ended = store.catalogue.run(run.run_id)
     assert ended.state is RunState.FAILED
@@ -269,7 +271,7 @@ def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store,
 
 def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):
     indexed(store, worker, write_images(tmp_path / "images", 20))
-    probe = request_probe(store, "toy", checkpoint)
+    probe = request_probe(store, MeasurementRequest("toy", checkpoint))
     worker.handle(JobKind.PROBE, probe.probe_id)
     answered = store.catalogue.probe(probe.probe_id)
     assert answered.state is ProbeState.FINISHED
@@ -280,7 +282,7 @@ def test_a_probe_predicts_from_real_passes(store, worker, tmp_path, checkpoint):
 
 def test_a_probe_takes_the_precision_that_auto_stands_for(store, worker, tmp_path, checkpoint, monkeypatch):
     def ask(precision):
-        probe = request_probe(store, "toy", checkpoint, precision=precision)
+        probe = request_probe(store, MeasurementRequest("toy", checkpoint, precision=precision))
         worker.handle(JobKind.PROBE, probe.probe_id)
         result = store.catalogue.probe(probe.probe_id).result
         return result.precision, result.may_be_faster
@@ -296,6 +298,8 @@ def test_a_probe_takes_the_precision_that_auto_stands_for(store, worker, tmp_pat
 
 def test_a_probe_of_a_missing_checkpoint_says_so(store, worker, tmp_path):
     indexed(store, worker, write_images(tmp_path / "images", 2))
-    probe = request_probe(store, "toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
+    probe = request_probe(
+        store, MeasurementRequest("toy", BackboneRef("timm:test_vit", "/nowhere/weights.safetensors"))
+    )
     worker.handle(JobKind.PROBE, probe.probe_id)
     assert store.catalogue.probe(probe.probe_id).state is ProbeState.FAILED

@@ -7,34 +7,23 @@ import sqlite3
 from typing import Any
 
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.records.approximation import ApproximationPlan
-from jepascore_core.records.backbones import BackboneRef
-from jepascore_core.records.canonical import canonical_json
-from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import CostProbe, ProbeResult, ProbeState
 from jepascore_core.storage.catalogue.database import Database, new_id, utc_now
-from jepascore_core.storage.catalogue.requests import plan_json, request_values
+from jepascore_core.storage.catalogue.requests import request_columns, request_values
 
 
 class ProbeTable(Database):
     """The table `probes`."""
 
-    def add_probe(
-        self,
-        dataset_id: str,
-        backbone: BackboneRef,
-        spec: MeasurementSpec,
-        device: str,
-        plan: ApproximationPlan | None = None,
-        is_precision_open: bool = False,
-    ) -> CostProbe:
+    def add_probe(self, request: ResolvedRequest) -> CostProbe:
         """Queue a cost probe."""
         probe_id = new_id()
         self._execute(
             "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, is_precision_open, device, state,"
             " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(probe_id, dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict())),
-            *(plan_json(plan), int(is_precision_open), device, ProbeState.QUEUED, utc_now()),
+            *(probe_id, *request_columns(request)),
+            *(request.is_precision_open, request.device, ProbeState.QUEUED, utc_now()),
         )
         return self.probe(probe_id)
 

@@ -11,11 +11,14 @@ from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import canonical_json
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 
 
-def plan_json(plan: ApproximationPlan | None) -> str | None:
-    """Encode the plan of an approximation; None without one."""
-    return None if plan is None else canonical_json(asdict(plan))
+def request_columns(request: ResolvedRequest) -> tuple[str, str, str, str | None]:
+    """Encode dataset_id, backbone, spec and plan: what makes two requests the same."""
+    plan = None if request.plan is None else canonical_json(asdict(request.plan))
+    backbone, spec = canonical_json(request.backbone.to_dict()), canonical_json(request.spec.to_dict())
+    return request.dataset_id, backbone, spec, plan
 
 
 def request_values(row: sqlite3.Row) -> dict[str, Any]:

@@ -8,30 +8,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from jepascore_core.errors import unknown
-from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
-from jepascore_core.records.backbones import BackboneRef
-from jepascore_core.records.canonical import canonical_json
+from jepascore_core.records.approximation import ApproximationReport
 from jepascore_core.records.datasets import SampleFailure
-from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.catalogue.database import Database, new_id, utc_now
-from jepascore_core.storage.catalogue.requests import plan_json, request_values
+from jepascore_core.storage.catalogue.requests import request_columns, request_values
 
 
 class RunTable(Database):
     """The tables `runs` and `run_failures`."""
 
-    def add_run(
-        self,
-        dataset_id: str,
-        backbone: BackboneRef,
-        spec: MeasurementSpec,
-        device: str,
-        plan: ApproximationPlan | None = None,
-        is_precision_open: bool = False,
-    ) -> Run:
+    def add_run(self, request: ResolvedRequest) -> Run:
         """Queue a run; an active run that was asked for the same way is returned instead of a second one."""
-        wanted = (dataset_id, canonical_json(backbone.to_dict()), canonical_json(spec.to_dict()), plan_json(plan))
+        wanted = request_columns(request)
         run_id = new_id()
         with self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -45,7 +35,7 @@ class RunTable(Database):
                     "INSERT INTO runs"
                     " (run_id, dataset_id, backbone, spec, plan, device, state, created_at, is_precision_open)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (run_id, *wanted, device, RunState.QUEUED, utc_now(), is_precision_open),
+                    (run_id, *wanted, request.device, RunState.QUEUED, utc_now(), request.is_precision_open),
                 )
         return self.run(twin["run_id"] if twin else run_id)
 

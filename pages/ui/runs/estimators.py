@@ -38,7 +38,7 @@ DEFAULTS = ApproximationPlan()
 
 
 def pick_estimator() -> dict[str, Any]:
-    """The estimator and its options, as `request_run` takes them."""
+    """The estimator and its options, as `MeasurementRequest` takes them."""
     titles = {name: TITLES[name] for name in ESTIMATORS}
     estimator = pick_one("Estimator", state.ESTIMATOR, titles, segments=True) or "exact"
     st.caption(MEANINGS[estimator])

@@ -13,6 +13,7 @@ from jepascore_core.formatting import bytes_text, count_text, duration_text, plu
 from jepascore_core.jobs.requests import request_probe, request_run
 from jepascore_core.measuring.specs import PRECISIONS
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import CostProbe, ProbeResult, ProbeState
 from jepascore_core.scores.measured import DatasetChoice
 from pages.ui.app import state
@@ -58,14 +59,15 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
         names = pick_backbones()
         refs, how = _refine(names)
-        options = pick_estimator()
+        how |= pick_estimator()
         if dataset_id is not None:
             dataset = next((choice for choice in datasets if choice.dataset_id == dataset_id), datasets[0])
-            _draw_buttons(dataset, refs, {**how, **options}, bool(names))
+            requests = [MeasurementRequest(dataset.dataset_id, ref, **how) for ref in refs]
+            _draw_buttons(dataset, requests, bool(names))
             draw_probes(dataset_id)
 
 
-def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
+def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, Any]]:
     """What differs from a backbone's own settings, and how it is measured; it applies to all that are chosen. Settings
     that cannot be are told, and leave nothing to measure with."""
     box = pick_expander("Own weights, pooling, size, device and precision", "new-run-details")
@@ -87,7 +89,7 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, str]]:
         with columns[0]:
             way = pick_one("Preprocessing", state.PREPROCESSING, PREPROCESSINGS, help=PREPROCESSING_HELP) or OWN
         offline = pick_flag("Offline: never try the network for weights", state.OFFLINE)
-    how = {"device": device, "precision": precision}
+    how: dict[str, Any] = {"device": device, "precision": precision}
     try:
         channels = {"mean": _channels(mean), "std": _channels(std)}
     except JepaScoreError as error:
@@ -126,25 +128,24 @@ def _channels(text: str) -> tuple[float, ...] | None:
         ) from None
 
 
-def _draw_buttons(dataset: DatasetChoice, refs: list[BackboneRef], options: dict[str, Any], is_chosen: bool) -> None:
+def _draw_buttons(dataset: DatasetChoice, requests: list[MeasurementRequest], is_chosen: bool) -> None:
     with st.container(horizontal=True):
-        hint = None if refs else "Mend what is wrong above." if is_chosen else "Choose a backbone first."
-        start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not refs, help=hint)
+        hint = None if requests else "Mend what is wrong above." if is_chosen else "Choose a backbone first."
+        start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=not requests, help=hint)
         hint = hint or "Times a few images on the worker's device."
-        predict = st.button("Predict cost", icon=":material/timer:", disabled=not refs, help=hint)
+        predict = st.button("Predict cost", icon=":material/timer:", disabled=not requests, help=hint)
     act = _start if start else _predict if predict else None
-    asked = dataset, tuple(refs), tuple(options.items())
-    do_asked("new-run", asked, partial(act, dataset.dataset_id, refs, options) if act else None)
+    do_asked("new-run", (dataset, tuple(requests)), partial(act, requests) if act else None)
 
 
-def _predict(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
-    probes = [request_probe(store(), dataset_id, ref, **options) for ref in refs]
+def _predict(requests: list[MeasurementRequest]) -> None:
+    probes = [request_probe(store(), request) for request in requests]
     state.write(state.PROBES, [probe.probe_id for probe in probes])
 
 
-def _start(dataset_id: str, refs: list[BackboneRef], options: dict[str, Any]) -> None:
-    for ref in refs:
-        request_run(store(), dataset_id, ref, **options)
+def _start(requests: list[MeasurementRequest]) -> None:
+    for request in requests:
+        request_run(store(), request)
     state.write(state.PROBES, None)
     st.rerun()
 
