@@ -24,9 +24,9 @@ run: $(READY) ## Open the app on the embedded demo
 
 # Types are checked on one processor, so what the tests need is compiled on the other meanwhile.
 # Then three at a time: while one waits for a browser or a worker, the others have the processors.
-test: $(READY) ## Check style and types, then run every test
+test: $(READY) ## Check style and types, then run every test; says what they cover
 	@$(MAKE) --no-print-directory -j 2 lint types $(COMPILED)
-	$(BIN)/python -m pytest -n 3 --dist loadscope
+	$(BIN)/python -m pytest -n 3 --dist loadscope --cov --cov-report=term
 
 test-fast: $(READY) ## Run the tests that take no browser and no patience
 	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
@@ -87,4 +87,4 @@ $(COMPILED): $(READY)
 	@touch $@
 
 clean: ## Remove the environment and caches; data and results stay
-	rm -rf $(VENV) $(LOWEST) node_modules .mypy_cache .ruff_cache .pytest_cache *.egg-info build dist site
+	rm -rf $(VENV) $(LOWEST) node_modules .mypy_cache .ruff_cache .pytest_cache .coverage *.egg-info build dist site
