@@ -61,15 +61,15 @@ def test_a_budget_is_drawn_as_written_down(labels, way, n, seed, data):
     assert set(rows) == reference(samples, decisions, n, way, seed)
 
 
-def test_lots_name_every_sample_once_by_group(store):
+def test_shuffled_groups_name_every_sample_once(store):
     samples = make_samples(["a", "b", "a", None, "b", None])
     dataset = add_dataset(store, "d", samples)
     held = columns(store)
     table = store.query(f"SELECT * FROM {shuffled_groups(store, held, dataset, 0, 'label')}")
     assert sorted(table["row_id"].to_pylist()) == list(range(6))
-    codes, lot = table["code"].to_numpy(), table["lot"].to_numpy()
+    codes, position = table["code"].to_numpy(), table["position"].to_numpy()
     assert (np.diff(codes) >= 0).all() and len(set(codes)) == 3
-    assert all((np.diff(lot[codes == code]) > 0).all() for code in set(codes))
+    assert all((np.diff(position[codes == code]) > 0).all() for code in set(codes))
 
 
 def test_nothing_is_drawn_from_nothing(store):
