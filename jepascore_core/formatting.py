@@ -28,13 +28,13 @@ def plural(number: int, noun: str) -> str:
 
 
 def passed_over_text(ignored: Mapping[str, int]) -> str:
-    """Files by extension that are no images: {".txt": 2, ".md": 1} -> "3 other files passed over (e.g. .txt, .md)"."""
+    """Files by extension that are no images: {".txt": 2, ".md": 1} -> "3 other files skipped (e.g. .txt, .md)"."""
     number = sum(ignored.values())
     if not number:
         return ""
     named = [name for name in sorted(ignored, key=lambda name: (-ignored[name], name)) if name.startswith(".")]
     examples = f" (e.g. {', '.join(named[:MAX_EXTENSIONS])})" if named else ""
-    return f"{plural(number, 'other file')} passed over{examples}"
+    return f"{plural(number, 'other file')} skipped{examples}"
 
 
 def duration_text(seconds: float) -> str:
@@ -103,8 +103,8 @@ def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> s
     if is_exact:
         return ""
     if lower is None or upper is None:
-        return "The log-volume of a sketch: it orders images, but is not the exact score"
-    return f"An estimate: the exact score is expected between {score_text(lower)} and {score_text(upper)} nats"
+        return "Sketch log-volume: ranks images but is not the exact score"
+    return f"Estimate: the exact score is expected between {score_text(lower)} and {score_text(upper)} nats"
 
 
 def interval_text(lower: float | None, upper: float | None, is_exact: bool) -> str:

@@ -10,13 +10,19 @@ from pages.ui.app.state import BACKBONE, read_id
 from pages.ui.compare.disagreement import RESETS
 from pages.ui.compare.page import draw_comparison
 from pages.ui.sample.dialog import begin_chosen_sample, show_chosen_sample
-from pages.ui.widgets.choose_scores import choose_dataset, choose_definition, choose_measured, measured_id
+from pages.ui.widgets.choose_scores import (
+    COLUMNS,
+    choose_dataset,
+    choose_definition,
+    choose_measured,
+    measured_id,
+)
 from pages.ui.widgets.estimate_notes import draw_estimate_notes
 from pages.ui.widgets.table_status import draw_preparing
 from pages.ui.widgets.theory_notes import draw_theory_notes
 
 with frame("Compare"):
-    columns = st.columns([3, 4, 4])
+    columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
     chosen = choose_measured(dataset, columns[1], least=2, resets=RESETS) if dataset is not None else ()
     if dataset is not None and chosen:

@@ -1,4 +1,4 @@
-"""Curate: choose what to keep, see what goes, take it away."""
+"""Curate: choose what to keep, preview what is dropped, export the list."""
 
 from pages.ui.app.frame import frame
 from pages.ui.curate.page import draw_curation

@@ -1,4 +1,4 @@
-"""Trust: may this score be read as a density? Gaussianity, companions, and the check on known densities."""
+"""Trust: check whether the score may be read as a density, and compare it with baseline scores."""
 
 from functools import partial
 

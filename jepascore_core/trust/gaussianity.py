@@ -131,8 +131,8 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
     values = values[np.isfinite(values).all(axis=1)]
     if len(values) < MIN_IMAGES:
         raise TooFewImagesError(
-            f"How Gaussian embeddings are shows in {MIN_IMAGES} measured images or more, not in {len(values)}. "
-            "Wait until more are measured."
+            f"The Gaussianity test needs at least {MIN_IMAGES} scored images ({len(values)} so far). "
+            "Wait until more are scored."
         )
     white, variances = whiten(values, len(values) // IMAGES_PER_DIRECTION)
     rng = np.random.default_rng(seed)

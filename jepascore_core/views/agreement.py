@@ -111,10 +111,9 @@ def agreement(
 
 def _check_common(num_common: int, least: int) -> None:
     if num_common < least:
-        have = "1 has" if num_common == 1 else f"{num_common} have"
         raise TooFewImagesError(
-            f"Rank correlations need at least {least} images with a score under all that is compared: {have} one. "
-            "Measure more, or choose another backbone."
+            f"Rank correlations need at least {least} images scored under every compared backbone; {num_common} are "
+            "so far. Measure more images, or choose another backbone."
         )
 
 
@@ -322,7 +321,7 @@ def common_sql(
 ) -> tuple[str, list[Any]]:
     """SELECT of the samples that all score sets have: sample_key, content_id, label, s0, s1, ..."""
     if len({scores.dataset_id for scores in score_sets}) != 1:
-        raise UnknownNameError("Backbones are compared on one dataset: choose measurements of the same dataset.")
+        raise UnknownNameError("Backbones are compared on one dataset: choose scores of the same dataset.")
     condition, parameters = label_filter(labels)
     tables = tables_of(store, score_sets)
     if tables:

@@ -25,13 +25,15 @@ SEPARATOR = " · "
 WeightsPlace = Literal["here", "to fetch", "to give"]
 
 _WEIGHTS: dict[WeightsPlace, str] = {
-    "here": "weights here",
-    "to fetch": "weights to fetch",
+    "here": "weights on this machine",
+    "to fetch": "weights to download",
     "to give": "needs a checkpoint",
 }
 
-_UNKNOWN = "Its training objective is not known: only for a JEPA-type encoder can the score be read as a density."
-_NOT_JEPA = "Not a JEPA-type encoder: the score's theory does not hold."
+UNKNOWN_OBJECTIVE = (
+    "Its training objective is unknown: only for a JEPA-type encoder can the score be read as a density."
+)
+NOT_JEPA = "Not a JEPA-type encoder: the score's theory does not hold."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class BackboneOption:
             self.name,
             self.family,
             f"K = {self.dimension}" if self.dimension else "",
-            f"{duration_text(self.seconds)} an image ({self.cost})" if self.seconds is not None else "",
+            f"{duration_text(self.seconds)} per image ({self.cost})" if self.seconds is not None else "",
             _WEIGHTS[self.weights],
             self.licence,
         )
@@ -103,22 +105,22 @@ def matching(options: Sequence[BackboneOption], search: str) -> tuple[BackboneOp
 
 
 def cost_basis(store: Store) -> str:
-    """What the expected times rest on, as a sentence."""
+    """Return a sentence that says how times are estimated."""
     speed = machine_speed(store.home)
-    source = "as runs here have shown" if speed.is_measured else "estimated from the speed of matrix products"
+    source = "measured by runs on this machine" if speed.is_measured else "predicted from its matrix product speed"
     return (
-        f"Times are of exact scores on {speed.device}, {source}; a sketch takes about r / K of them "
-        "(r: its probes; K: outputs of the encoder)."
+        f"Estimated time for exact scores on {speed.device}, {source}. A sketch of r passes takes about r / K of that "
+        "(K: embedding dimension)."
     )
 
 
 def theory_text(is_jepa: bool | None, note: str = "") -> str:
-    """Why a backbone's scores are not to be read as densities; "" for JEPA-type encoders."""
+    """Say why a backbone's scores are not densities; "" for JEPA-type encoders."""
     if is_jepa:
         return ""
     if is_jepa is None:
-        return _UNKNOWN
-    return note if "theory does not hold" in note else _NOT_JEPA
+        return UNKNOWN_OBJECTIVE
+    return note if "theory does not hold" in note else NOT_JEPA
 
 
 def theory_note(info: BackboneInfo) -> str:

@@ -124,8 +124,8 @@ def _find_sample(store: Store, dataset: DatasetRecord, key_or_content_id: str) -
         if rows:
             return _sample(rows[0])
     raise UnknownNameError(
-        f"The dataset {dataset.name!r} has no sample {key_or_content_id!r}. It may have gone when the dataset was "
-        "indexed again: choose another sample."
+        f"The dataset {dataset.name!r} has no sample {key_or_content_id!r}. It may have been removed when the "
+        "dataset was indexed again. Choose another sample."
     )
 
 

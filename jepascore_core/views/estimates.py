@@ -36,11 +36,11 @@ class Estimates:
         """The same in a sentence."""
         if self.half_width is None or self.points is None:
             return (
-                f"log-volumes of sketches of {plural(self.num_estimated, 'image')}. They order images, but are not the "
-                "score, and nobody knows their error"
+                f"sketch log-volumes of {plural(self.num_estimated, 'image')}. They rank images but are not the exact "
+                "score, and their error is unknown"
             )
         return (
-            f"{count_text(self.num_estimated)} of {plural(self.num_scored, 'score')} are estimates. The exact one is "
+            f"{count_text(self.num_estimated)} of {plural(self.num_scored, 'score')} are estimates. The exact score is "
             f"expected within ± {self.half_width:.1f} nats, or ± {self.points:.1f} percentile points (medians)"
         )
 

@@ -54,7 +54,7 @@ class Progress:
     """Counters and texts of a run (in distinct images), of a dataset's index or of an export (in samples).
 
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
-    `is_stale` says that its worker gave no sign of life for a while. Texts are "" where there is nothing to say.
+    `is_stale` says that its worker sent no heartbeat for a while. Texts are "" where there is nothing to say.
     `short_title` fits into a narrow column, `backbone` is what a run asked for, with its settings. `measured` is the
     key of the scores of a run whose backbone was loaded. `passed_over` tells of files that are no images; `error`
     why the index of a dataset, which stands, could not be made anew.
@@ -102,7 +102,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
     is_stale = is_running and _is_stale(run.heartbeat, now)
     is_stopping = run.cancel_requested and run.state.is_active
     is_moving = is_running and not is_stale
-    reused = f" ({run.num_reused:,} known before)" if run.num_reused else ""
+    reused = f" ({run.num_reused:,} already measured)" if run.num_reused else ""
     return Progress(
         identifier=run.run_id,
         dataset_id=run.dataset_id,
@@ -151,7 +151,7 @@ def _estimator(run: Run) -> str:
     """How a run measures, where that is not exactly."""
     if run.plan is not None:
         return "cascade" if run.plan.is_cascade else "calibrated"
-    return "" if run.spec.is_exact else f"{run.spec.estimator} of {run.spec.probes} passes"
+    return "" if run.spec.is_exact else f"{run.spec.estimator}, {run.spec.probes} passes"
 
 
 def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:
@@ -162,7 +162,7 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
     is_stopping = is_indexing and dataset.cancel_requested
     done = dataset.num_processed
     is_unfinished = dataset.state is DatasetState.CANCELLED and dataset.version is not None
-    state = "Ready, reading it again was cancelled" if is_unfinished else _DATASET_STATES[dataset.state]
+    state = "Ready, rescan cancelled" if is_unfinished else _DATASET_STATES[dataset.state]
     return Progress(
         identifier=dataset.dataset_id,
         dataset_id=dataset.dataset_id,
@@ -189,7 +189,7 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
         elapsed_text="",
         message=dataset.message,
         passed_over=passed_over_text(dataset.ignored),
-        error=f"{dataset.error} The dataset stays what it was." if dataset.error else "",
+        error=f"{dataset.error} The dataset is unchanged." if dataset.error else "",
     )
 
 
@@ -256,7 +256,7 @@ def _is_stale(heartbeat: float | None, now: float) -> bool:
 def _state_text(state: str, is_stale: bool, is_stopping: bool) -> str:
     if is_stopping:
         return "Cancelling"
-    return f"{state}, no sign of life from the worker" if is_stale else state
+    return f"{state}, no heartbeat from the worker" if is_stale else state
 
 
 def _fraction(done: int, total: int, is_complete: bool) -> float:

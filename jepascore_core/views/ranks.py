@@ -35,8 +35,8 @@ def _warning(counts: tuple[tuple[int, int], ...]) -> str:
     others = [rank for rank, _ in counts[1:]]
     span = str(others[0]) if len(others) == 1 else f"{min(others)} to {max(others)}"
     return (
-        f"The numerical rank is not the same for all samples: {usual} for {percent_text(num_usual / total)}, "
-        f"{span} for {plural(total - num_usual, 'sample')}. A score sums over the directions that count, so scores of "
-        "different ranks differ by what was counted, too. Look at the per-dimension scores, or switch to the paper's "
-        "definition, and see whether the picture stays the same."
+        f"The numerical rank differs between samples: {usual} for {percent_text(num_usual / total)}, {span} for "
+        f"{plural(total - num_usual, 'sample')}. A score sums one term per rank, so part of the difference between "
+        "scores may be rank alone. Check whether the ranking stays the same with the score variant Paper (under "
+        "Advanced)."
     )

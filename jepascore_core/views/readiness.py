@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.formatting import PERCENT, count_text, percent_text, plural
+from jepascore_core.formatting import count_text, percent_text, plural
 from jepascore_core.scores.memo import remembered
 from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
 from jepascore_core.scores.titles import measured_titles
@@ -25,7 +25,7 @@ from jepascore_core.views.ranks import rank_check
 
 Level = Literal["reference", "familiar", "less", "foreign", "higher", "unclear"]
 
-#: With fewer scored samples nothing is said.
+#: Fewest scored samples for a verdict.
 MIN_SAMPLES = 30
 #: With fewer the interval is wide enough to be said.
 FEW_SAMPLES = 200
@@ -35,12 +35,12 @@ LESS, FOREIGN = 0.6, 0.9
 OVERLAP_BINS = 60
 
 HEADLINES: dict[Level, str] = {
-    "reference": "The reference",
+    "reference": "Reference",
     "familiar": "As familiar as the reference",
     "less": "Less familiar",
-    "foreign": "Foreign",
+    "foreign": "Out of distribution",
     "higher": "Scores above the reference",
-    "unclear": "Too early to say",
+    "unclear": "Not enough images",
 }
 
 Floats = npt.NDArray[np.float64]
@@ -97,12 +97,12 @@ def _judge(store: Store, scores: ScoreSet, reference: str, backbone_title: str) 
         "caveats": _caveats(store, scores, against, numbers),
     }
     if scores == against:
-        verdict = f"Familiarity is measured against {home}: choose data that this encoder is known to be good at."
+        verdict = f"Familiarity is measured against {home}: choose data known to be in-distribution for this encoder."
         return Readiness(**common, level="reference", verdict=verdict)
     if min(numbers.num_scored, numbers.num_reference) < MIN_SAMPLES:
         verdict = (
             f"{plural(numbers.num_scored, 'sample')} of {name} and {count_text(numbers.num_reference)} of {home} are "
-            f"scored under this encoder; a verdict takes {MIN_SAMPLES} of each."
+            f"scored under this encoder; a verdict needs at least {MIN_SAMPLES} of each."
         )
         return Readiness(**common, level="unclear", verdict=verdict)
     level = _level(numbers.auroc, numbers.interval)
@@ -186,18 +186,18 @@ def _level(area: float, interval: tuple[float, float]) -> Level:
 
 
 def _verdict(level: Level, home: str, numbers: _Numbers) -> str:
-    below = f"{percent_text(numbers.below)} of it score below all but 5{PERCENT} of {home}"
+    below = f"{percent_text(numbers.below)} of its samples score below the 5th percentile of {home}"
     shared = f"the histograms share {percent_text(numbers.overlap)} of their area"
     return {
-        "familiar": f"This encoder scores it as it scores {home}: {shared}.",
-        "less": f"This encoder finds it less likely than {home}, with a large common part: {below}; {shared}.",
+        "familiar": f"This encoder scores it like {home}: {shared}.",
+        "less": f"This encoder finds it less likely than {home}, but they overlap widely: {below}; {shared}.",
         "foreign": (
-            f"This encoder hardly knows data like it: {below}; {shared}. Expect its features to be weaker here than on "
-            f"{home}, and scores within this dataset to say more about oddity than about quality."
+            f"This data is out of distribution for the encoder: {below}; {shared}. Expect weaker features here than on "
+            f"{home}; within this dataset, low scores indicate oddity rather than poor quality."
         ),
         "higher": (
-            f"It scores higher than {home}: {shared}. That is not more familiarity than home: plain or smooth images "
-            "often score high. Look at the most likely samples before you conclude anything."
+            f"It scores higher than {home}: {shared}. That does not mean more familiar: plain or smooth images often "
+            "score high. Inspect the most likely samples before you draw conclusions."
         ),
     }[level]
 
@@ -217,12 +217,12 @@ def _caveats(store: Store, scores: ScoreSet, against: ScoreSet, numbers: _Number
             name = store.catalogue.dataset(item.dataset_id).name
             found.append(f"Only {percent_text(scored / samples)} of {name} is scored so far.")
     if MIN_SAMPLES <= min(numbers.num_scored, numbers.num_reference) < FEW_SAMPLES:
-        found.append(f"Fewer than {FEW_SAMPLES} samples: mind the interval.")
+        found.append(f"Fewer than {FEW_SAMPLES} samples: the interval is wide.")
     return tuple(found)
 
 
 def readiness_rows(found: Sequence[Readiness]) -> list[dict[str, Any]]:
-    """The numbers as a table."""
+    """Return the numbers as rows of a table."""
     return [
         {
             "Dataset": item.title,

@@ -38,19 +38,19 @@ class ReadingText:
 
 
 def reading_text(report: ReadingReport) -> ReadingText:
-    """A report in sentences."""
+    """Return a report as sentences."""
     return ReadingText(_what(report), _names(report), _left(report), tuple(map(_warning, report.questions)))
 
 
 def named_text(items: Sequence[Named], number: int | None = None) -> str:
-    """The largest few with their counts: "cat 4, dog 2 and 10 more"."""
+    """Name the largest few with their counts: "cat 4, dog 2 and 10 more"."""
     total = len(items) if number is None else number
     named = ", ".join(f"{item.name} {item.count:,}" for item in items[:MAX_NAMED])
     return f"{named} and {total - MAX_NAMED:,} more" if total > MAX_NAMED else named
 
 
 def left_text(left: Left) -> str:
-    """One reason with its number and example: "4 .txt (labels/0.txt)"."""
+    """Return one reason with its number and example: "4 .txt (labels/0.txt)"."""
     example = f" ({left.example})" if left.example else ""
     return f"{left.count:,} {left.reason}{example}"
 
@@ -58,7 +58,7 @@ def left_text(left: Left) -> str:
 def _what(report: ReadingReport) -> str:
     found = plural(report.num_samples, "sample")
     if report.is_beginning:
-        found = f"the first {found} (the rest was not looked at)"
+        found = f"the first {found} (the rest was not read)"
     tables = ""
     if report.tables:
         names = ", ".join(Path(table.path).name for table in report.tables[:MAX_NAMED])
@@ -86,7 +86,7 @@ def _left(report: ReadingReport) -> str:
     parts = []
     if report.passed_over:
         some = "; ".join(map(left_text, report.passed_over[:MAX_NAMED]))
-        parts.append(f"Passed over: {some}.")
+        parts.append(f"Skipped: {some}.")
     for path, reason in report.unused_tables[:MAX_NAMED]:
         parts.append(f"Table {Path(path).name} is not used: {reason.rstrip('.')}.")
     if report.num_without_row:
@@ -95,8 +95,8 @@ def _left(report: ReadingReport) -> str:
         some = "; ".join(
             f"{left.count:,}, such as {left.example}: {left.reason}" for left in report.failures[:MAX_NAMED]
         )
-        parts.append(f"Known to fail: {some}.")
-    return " ".join(parts) or "Nothing is passed over."
+        parts.append(f"Unreadable: {some}.")
+    return " ".join(parts) or "No files are skipped."
 
 
 def _failing(left: Left) -> str:
@@ -104,24 +104,24 @@ def _failing(left: Left) -> str:
 
 
 def reading_rows(report: ReadingReport) -> tuple[tuple[str, str], ...]:
-    """A report as titles and texts, without those that say nothing."""
+    """Return a report as pairs of title and text, without empty ones."""
     number = plural(report.num_samples, "sample")
     rows = (
         ("Read as", _KINDS[report.kind]),
-        ("Samples", f"the first {number}, the rest was not looked at" if report.is_beginning else number),
+        ("Samples", f"the first {number}, the rest was not read" if report.is_beginning else number),
         ("First", ", ".join(report.first_keys)),
         ("Paths", "; ".join(f"column {table.path_column} of {Path(table.path).name}" for table in report.tables)),
         ("Labels", _labels(report)),
         ("Splits", f"{report.splits_from}: {named_text(report.splits)}" if report.splits else report.splits_from),
         ("Without a row", plural(report.num_without_row, "image") if report.num_without_row else ""),
         ("Encoding", report.encoding or ""),
-        ("Passed over", "; ".join(map(left_text, report.passed_over[:MAX_NAMED]))),
+        ("Skipped", "; ".join(map(left_text, report.passed_over[:MAX_NAMED]))),
         ("Tables not used", "; ".join(f"{Path(path).name}: {reason}" for path, reason in report.unused_tables)),
-        ("Known to fail", "; ".join(map(_failing, report.failures[:MAX_NAMED]))),
+        ("Unreadable", "; ".join(map(_failing, report.failures[:MAX_NAMED]))),
     )
     return tuple((title, text) for title, text in rows if text)
 
 
 def _warning(question: Question) -> str:
     choices = ", ".join(question.choices[: MAX_NAMED + 1])
-    return f"{question.text} If that is wrong, say it with {question.flag} (such as {choices})."
+    return f"{question.text} If that is wrong, set {question.flag} (one of {choices})."

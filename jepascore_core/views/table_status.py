@@ -1,4 +1,4 @@
-"""Large datasets whose scores are not laid out for looking yet: what a page says while it is slow."""
+"""Report the progress of the score table of a large dataset, which makes its pages fast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jepascore_core.scores.score_set import ScoreSet, table_of
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
-#: Before so much of it is done, nobody knows how long the rest takes.
+#: Progress from which the remaining time is estimated.
 TELLING_FRACTION, TELLING_SECONDS = 0.05, 2.0
 
 
@@ -28,7 +28,7 @@ class Preparing:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; None while nobody knows."""
+        """Remaining seconds at the pace so far; None while unknown."""
         if not self.seconds or not self.fraction:
             return None
         if self.fraction < TELLING_FRACTION or self.seconds < TELLING_SECONDS:
@@ -37,20 +37,20 @@ class Preparing:
 
     @property
     def text(self) -> str:
-        """The same in a sentence."""
-        what = f"The scores of {self.name} ({count_text(self.num_samples)} samples)"
+        """The progress as a sentence, without its full stop."""
+        what = f"the score table for {self.name} ({count_text(self.num_samples)} samples)"
         if self.failure is not None:
-            return f"{what} could not be laid out for looking: {self.failure}. It is tried again in some minutes"
+            return f"Preparing {what} failed: {self.failure}. It will be retried in a few minutes"
         if self.seconds is None or self.fraction is None:
-            return f"{what} are not laid out for looking yet; that is about to begin"
+            return f"Preparing {what}; starting soon"
         left = self.seconds_left
         times = [f"{100 * self.fraction:.0f}{PERCENT}", f"{duration_text(self.seconds)} so far"]
         times += [] if left is None else [f"about {duration_text(left)} left"]
-        return f"{what} are being laid out for looking: {', '.join(times)}"
+        return f"Preparing {what}: {', '.join(times)}"
 
 
 def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Preparing | None:
-    """What a page has to wait for; None where there is a score table, or no need of one. Asking starts the work."""
+    """Return what a page waits for; None where a score table exists or is not needed. Calling it starts the work."""
     dataset = store.catalogue.dataset(scores.dataset_id)
     size = score_tables.num_samples(store, dataset)
     if size < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:

@@ -22,6 +22,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Error, Page, expect, sync_playwright
 
 from jepascore_core.jobs.process import worker_pid
+from pages.ui.widgets import texts as widget_texts
 from tests.browser.pressing import NOTE, journal, not_pressed
 from tests.browser.traffic import Traffic
 from tests.browser.truth import lies, look
@@ -307,6 +308,13 @@ def click_segment(page: Page, name: str, parameter: str) -> None:
     at_rest(page)
     segment.click()
     page.wait_for_url(f"**{parameter}*")
+
+
+def choose_variant(page: Page, title: str, parameter: str) -> None:
+    """Choose a score variant among the advanced choices, and wait until the URL has it."""
+    page.get_by_role("button", name=re.compile(f"{widget_texts.ADVANCED}|{widget_texts.SCORE_VARIANT}")).click()
+    click_segment(page, title, parameter)
+    page.keyboard.press("Escape")
 
 
 def choose(

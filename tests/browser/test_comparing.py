@@ -17,6 +17,9 @@ from playwright.sync_api import Locator, Page, expect
 from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.storage.store import Store
+from pages.ui.compare import texts as compare_texts
+from pages.ui.distributions import texts as distributions_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, click_segment, screenshot, serve
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 
@@ -90,7 +93,7 @@ def test_compare_in_both_themes(visit: Callable[..., Visit], app: Compared, them
     for key in ("agreement", "overlap", "scatter"):
         plot(page, key)
     expect(page.get_by_text("of each class's 10 least likely")).to_be_visible()
-    expect(page.get_by_text("Largest disagreements")).to_be_visible()
+    expect(page.get_by_text(compare_texts.LARGEST)).to_be_visible()
     page.wait_for_load_state("networkidle")
     screenshot(page, f"compare-{theme}")
     by_menu(page, "Distributions", "Compare")
@@ -132,7 +135,7 @@ def test_a_lasso_shows_its_samples(visit: Callable[..., Visit], app: Compared) -
 def test_a_drag_along_a_line_shows_its_samples(visit: Callable[..., Visit], app: Compared) -> None:
     page = visit(f"{app.server.url}/distributions?shape=density", width=1500, height=1200).page
     drag(page, plot(page, "histograms"), (0.1, 0.3), (0.5, 0.6))
-    expect(page.get_by_text("between the chosen scores").first).to_be_visible()
+    expect(page.get_by_text(distributions_texts.IN_RANGE).first).to_be_visible()
     screenshot(page, "distributions-selected")
 
 
@@ -143,10 +146,10 @@ def test_a_click_on_a_bar_shows_its_samples(visit: Callable[..., Visit], app: Co
     bar = figure.locator(".bars .point path").nth(10).bounding_box()
     assert bar is not None
     page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] - 2)
-    expect(page.get_by_text("between the chosen scores").first).to_be_visible()
+    expect(page.get_by_text(distributions_texts.IN_RANGE).first).to_be_visible()
     page.wait_for_url(re.compile(r"bars=0-[01]-10-10"))
     again = visit(page.url, width=1500, height=1200).page
-    expect(again.get_by_text("between the chosen scores").first).to_be_visible()
+    expect(again.get_by_text(distributions_texts.IN_RANGE).first).to_be_visible()
 
 
 def test_a_decision_among_the_samples_of_a_bar(visit: Callable[..., Visit], app: Compared) -> None:
@@ -162,7 +165,7 @@ def test_least_and_most_likely_stand_side_by_side_where_there_is_room(
     visit: Callable[..., Visit], app: Compared, width: int, beside: bool
 ) -> None:
     page = visit(f"{app.server.url}/compare?dataset={app.home_id}&n=8", width=width).page
-    rows = page.get_by_role("group", name="Extremes under each backbone")
+    rows = page.get_by_role("group", name=compare_texts.ROWS)
     rows.locator(".tile").first.wait_for()
     tops = rows.locator(".group").evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")
     assert len(tops) == 4
@@ -173,7 +176,7 @@ def test_least_and_most_likely_stand_side_by_side_where_there_is_room(
 
 def test_the_same_image_is_marked_under_the_other_backbone(visit: Callable[..., Visit], app: Compared) -> None:
     page = visit(f"{app.server.url}/compare?dataset={app.home_id}", width=1500, height=1200).page
-    rows = page.get_by_role("group", name="Extremes under each backbone")
+    rows = page.get_by_role("group", name=compare_texts.ROWS)
     rows.locator(".tile").first.wait_for()
     keys = rows.locator(".tile").evaluate_all("all => all.map(e => e.dataset.key)")
     (place, key) = next((place, key) for place, key in enumerate(keys) if keys.count(key) > 1)
@@ -190,13 +193,13 @@ def test_figures_are_saved_as_pictures_pages_and_tables(
     figure = plot(page, "histograms")
     open_downloads(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV of its data").click()
+        page.get_by_role("button", name=widget_texts.DATA_AS_CSV).click()
     assert download.value.suggested_filename == "jepascore-Scores-under-DINOv2-ViT-S-14.csv"
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
     assert len(rows) == 40, "20 bins of each dataset"
     assert sum(float(row["Share of samples (%)"]) for row in rows) == pytest.approx(200)
     with page.expect_download() as download:
-        page.get_by_role("button", name="HTML of the figure").click()
+        page.get_by_role("button", name=widget_texts.FIGURE_AS_HTML).click()
     shown = visit(Path(download.value.path()).rename(tmp_path / "figure.html").as_uri())
     expect(shown.page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     assert shown.errors == []
@@ -221,7 +224,7 @@ def open_downloads(page: Page) -> None:
     at_rest(page)
     page.get_by_role("button", name="Download", exact=True).first.click()
     screenshot(page, "downloads-opening")
-    expect(page.get_by_role("button", name="CSV of its data")).to_be_visible()
+    expect(page.get_by_role("button", name=widget_texts.DATA_AS_CSV)).to_be_visible()
     screenshot(page, "downloads")
 
 

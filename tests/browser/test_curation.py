@@ -19,6 +19,8 @@ from jepascore_core import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
 from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.storage.store import Store
+from pages.ui.curate import texts as curate_texts
+from pages.ui.duplicates import texts as duplicates_texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, screenshot, serve
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 
@@ -128,14 +130,14 @@ def test_a_folder_is_written_by_the_worker_whatever_happens_to_the_page(
     page = tab.page
     kept_shown(page, 40)
     choose(page, "Format", "Folder of images")
-    field = page.get_by_label("New folder on this computer", exact=True)
+    field = page.get_by_label(curate_texts.path_on_server(True), exact=True)
     field.fill(str(out))
     field.press("Enter")
     page.get_by_text(f"ImageFolder('{out}')").wait_for()
     write_until_listed(page, "Write Folder of images", "curated")
     page.reload()
     expect(page.get_by_text("40 samples written to")).to_be_visible(timeout=120_000)
-    page.get_by_role("button", name="Forget").scroll_into_view_if_needed()
+    page.get_by_role("button", name=curate_texts.REMOVE_FROM_LIST).scroll_into_view_if_needed()
     screenshot(page, "curate-written")
     dataset = ImageFolder(out)
     assert len(dataset) == 40
@@ -150,7 +152,7 @@ def write_until_listed(page: Page, button: str, name: str) -> None:
         with suppress(Error):
             page.get_by_role("button", name=button).click(timeout=5000)
         with suppress(Error):
-            page.get_by_text("Written on this computer").wait_for(timeout=5000)
+            page.get_by_text(curate_texts.WRITTEN).wait_for(timeout=5000)
             page.get_by_text(name, exact=True).wait_for(timeout=5000)
             return
     raise AssertionError(f"{name} is not listed")
@@ -210,14 +212,14 @@ def test_choosing_keepers_of_duplicates(visit: Callable[..., Visit], curating: C
     tab = visit(curating.address("duplicates", who=who), theme=theme)
     page = tab.page
     page.get_by_text("6 groups").wait_for()
-    tiles = page.get_by_role("group", name="Groups of duplicates").locator(".tile")
+    tiles = page.get_by_role("group", name=duplicates_texts.GROUPS).locator(".tile")
     expect(tiles).to_have_count(2 * NUM_COPIES)
     tiles.nth(1).click()
     page.get_by_role("button", name="Undo (1)").wait_for()
     expect(tiles.filter(has_text="✓ keep")).to_have_count(1)
     expect(tiles.filter(has_text="✕ drop")).to_have_count(1)
     at_rest(page)
-    page.get_by_role("button", name="Accept all").click()
+    page.get_by_role("button", name=duplicates_texts.ACCEPT_ALL).click()
     page.get_by_role("button", name="Undo (2)").wait_for()
     expect(tiles.filter(has_text="✓ keep")).to_have_count(NUM_COPIES)
     page.wait_for_load_state("networkidle")

@@ -18,7 +18,8 @@ from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.storage.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, click_segment, screenshot, serve
+from pages.ui.widgets import texts as widget_texts
+from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, choose_variant, screenshot, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -121,7 +122,7 @@ def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], ap
     settled(first, "Extremes")
     choose(first, "Class", "digit 7")
     expect(first.locator(".section .title")).to_have_text(["digit 7"])
-    click_segment(first, "Paper", "definition=paper")
+    choose_variant(first, "Paper", "definition=paper")
     second = visit(first.url).page
     settled(second, "Extremes")
     expect(second.locator(".section .title")).to_have_text(["digit 7"])
@@ -129,7 +130,7 @@ def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], ap
     assert second.locator(".tile").evaluate_all(keys) == first.locator(".tile").evaluate_all(keys)
     by_menu(first, "Review", "Explore")
     settled(first, "Extremes")
-    expect(first.get_by_role("radio", name="Paper")).to_have_attribute("aria-checked", "true")
+    expect(first.get_by_role("button", name=widget_texts.score_variant("Paper"))).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -140,7 +141,7 @@ def test_all_about_a_sample(visit: Callable[..., Visit], app: Server, theme: str
     page = tab.page
     settled(page, "Neighbours")
     picture = page.get_by_alt_text("Most sensitive, number 1")
-    ask = page.get_by_role("button", name="Work them out")
+    ask = page.get_by_role("button", name=widget_texts.COMPUTE)
     expect(ask.or_(picture).first).to_be_visible()
     if ask.is_visible():  # the other theme may have asked before
         ask.click()
@@ -164,9 +165,9 @@ def test_the_figures_of_a_sample_are_to_be_had_as_files(visit: Callable[..., Vis
         at_rest(page)
         button.click()
         with page.expect_download() as download:
-            page.get_by_role("button", name="CSV of its data").click()
+            page.get_by_role("button", name=widget_texts.DATA_AS_CSV).click()
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
         assert all(float(row[column]) >= 0 for row in rows)
         page.keyboard.press("Escape")
-        expect(page.get_by_role("button", name="CSV of its data")).to_be_hidden()
+        expect(page.get_by_role("button", name=widget_texts.DATA_AS_CSV)).to_be_hidden()
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -23,6 +23,9 @@ from jepascore_core.jobs.process import worker_pid
 from jepascore_core.jobs.requests import DEMO_BACKBONE, DEMO_BACKBONES
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.store import Store
+from pages.ui.app import texts as app_texts
+from pages.ui.home import texts as home_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -92,7 +95,7 @@ def go(page: Page, name: str) -> None:
 
 
 def under_way(page: Page) -> Locator:
-    return sidebar(page).get_by_text("Under way")
+    return sidebar(page).get_by_text(app_texts.IN_PROGRESS)
 
 
 def field(page: Page, label: str) -> Locator:
@@ -135,7 +138,7 @@ def card_of(page: Page, run: Run) -> Locator:
 def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
     tab = visit(app.server.url)
     page = tab.page
-    page.get_by_role("button", name="Add the demo").click()
+    page.get_by_role("button", name=home_texts.ADD_DEMO).click()
     expect(under_way(page)).to_be_visible(timeout=PATIENCE)
     go(page, "Explore")
     tiles = page.get_by_role("group", name="Extremes").locator(".tile")
@@ -153,7 +156,7 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     screenshot(page, "journey-explore")
     tiles.first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Counted from the least likely: 1 of").first).to_be_visible()
+    expect(dialog.get_by_text("1st lowest of").first).to_be_visible()
     picture = dialog.locator("img").first
     picture.evaluate("image => image.decode()")
     assert picture.evaluate("image => image.naturalWidth") == 32
@@ -233,7 +236,7 @@ def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, t
 
 def test_two_tabs_see_the_same(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
     first, second = visit(f"{app.server.url}/runs"), visit(f"{app.server.url}/explore")
-    expect(second.page.get_by_text("There is no dataset yet.")).to_be_visible()
+    expect(second.page.get_by_text(widget_texts.NO_DATASET)).to_be_visible()
     add_folder(first.page, "digits", write_digits(tmp_path / "digits"))
     expect(second.page.get_by_text("digits has no scores yet. Start a run")).to_be_visible(timeout=PATIENCE)
 
@@ -281,7 +284,7 @@ def test_an_upload_with_a_broken_file(visit: Callable[..., Visit], app: App, tmp
     page.get_by_text("1 unreadable file").click()
     expect(page.get_by_text("broken.png:")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="All failures as CSV").click()
+        page.get_by_role("button", name=widget_texts.ALL_FAILURES).click()
     (failure,) = csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8")))
     assert (failure["sample_key"], failure["stage"]) == ("digit 0/broken.png", "decode")
 

@@ -11,7 +11,18 @@ from playwright.sync_api import Page, expect
 from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import CostProbe, ProbeState
 from jepascore_core.storage.store import Store
-from tests.browser.conftest import ROOT, Server, Visit, at_rest, choose, click_segment, screenshot, serve
+from pages.ui.trust import texts as trust_texts
+from tests.browser.conftest import (
+    ROOT,
+    Server,
+    Visit,
+    at_rest,
+    choose,
+    choose_variant,
+    click_segment,
+    screenshot,
+    serve,
+)
 from tests.conftest import SPEC
 from tests.pages.situations import Found, measure_again, put
 
@@ -142,8 +153,8 @@ def test_trust_and_home(visit: Callable[..., Visit], app: Server, measured: Foun
         choose(page, "Backbone", title)
         settled(page)
     page.wait_for_url("**backbone=*")
-    click_segment(page, "Paper", "definition=")
-    click_segment(page, "Within a component", "correlation=")
+    choose_variant(page, "Paper", "definition=")
+    click_segment(page, trust_texts.MEASURES["within"], "correlation=")
     screenshot(page, "link-trust")
     assert_opens_the_same(visit, page)
     page.get_by_test_id("stSidebar").get_by_role("link", name="Home").click()

@@ -11,6 +11,9 @@ from playwright.sync_api import expect
 from jepascore_core.curation.precompute.requests import preparations
 from jepascore_core.jobs.process import worker_lock
 from jepascore_core.storage.store import Store
+from pages.ui.curate import texts as curate_texts
+from pages.ui.duplicates import texts as duplicates_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Visit, screenshot, serve
 from tests.trust.conftest import put_embeddings
 
@@ -31,26 +34,26 @@ def test_two_tabs_a_reload_a_cancellation_and_the_result(visit: Callable[..., Vi
         with worker_lock(store.home):
             tabs = [visit(address), visit(address)]
             first, second = (tab.page for tab in tabs)
-            expect(second.get_by_text(f"{title} comes first, once.")).to_be_visible()
-            first.get_by_role("button", name="Do it now").click()
+            expect(second.get_by_text(widget_texts.must_be_computed(title))).to_be_visible()
+            first.get_by_role("button", name=widget_texts.COMPUTE).click()
             for page in (first, second):
                 expect(page.get_by_text(f"{title} · Waiting")).to_be_visible()
             first.reload()
-            expect(first.get_by_text("Waiting for the worker", exact=True)).to_be_visible()
+            expect(first.get_by_text(curate_texts.WAITING, exact=True)).to_be_visible()
             screenshot(first, "preparation-waiting")
             (asked,) = preparations(store)
             second.get_by_role("button", name="Cancel").click()
             for page in (first, second):
-                expect(page.get_by_role("button", name="Do it now")).to_be_visible()
+                expect(page.get_by_role("button", name=widget_texts.COMPUTE)).to_be_visible()
             assert preparations(store) == ()
-            second.get_by_role("button", name="Do it now").click()
+            second.get_by_role("button", name=widget_texts.COMPUTE).click()
             expect(first.get_by_text(f"{title} · Waiting")).to_be_visible()
             assert [item.identifier for item in preparations(store)] == [asked.identifier]
         # Who looks starts a worker where none lives, and sees what it has found without doing anything.
         for page in (first, second):
             found = page.get_by_text(f"flat index over {NUM_IMAGES:,} images")
             expect(found).to_be_visible(timeout=DONE_MILLISECONDS)
-            expect(page.get_by_text("Click the one to keep.")).to_be_visible()
+            expect(page.get_by_text(duplicates_texts.CLICK_TO_KEEP)).to_be_visible()
         screenshot(second, "preparation-done")
         assert preparations(store) == ()
         # Nothing has these images' names.

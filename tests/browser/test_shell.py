@@ -15,6 +15,7 @@ from PIL import Image
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from pages.ui.app.routes import FOREVER
+from pages.ui.home import texts as home_texts
 from tests.browser.conftest import ROOT, Server, Visit, by_menu, screenshot, serve
 
 pytestmark = pytest.mark.browser
@@ -70,7 +71,7 @@ def test_the_first_visit_to_a_deep_link_gets_the_whole_page(visit: Callable[...,
         assert tab.page.url == f"{server.url}/newcomer?dataset=abc"
         assert not tab.page.get_by_test_id("stSidebarNav").count()
         menu.get_by_role("link", name="Home").click()
-        tab.page.get_by_role("heading", name="Nothing here yet").wait_for()
+        tab.page.get_by_role("heading", name=home_texts.EMPTY_TITLE).wait_for()
         assert tab.page.url == f"{server.url}/?dataset=abc"
         assert tab.errors == []
 
@@ -90,7 +91,7 @@ def test_every_page_opens_by_its_address(visit: Callable[..., Visit], app: Serve
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_home_asks_nothing_of_other_machines(visit: Callable[..., Visit], app: Server, theme: str) -> None:
     tab = visit(app.url, theme=theme)
-    tab.page.get_by_role("button", name="Add the demo").wait_for()
+    tab.page.get_by_role("button", name=home_texts.ADD_DEMO).wait_for()
     tab.page.wait_for_load_state("networkidle")
     foreign = [url for url in tab.requests if urlsplit(url).hostname != "127.0.0.1" and not url.startswith("data:")]
     assert [url for url in foreign if not url.startswith("blob:")] == []
@@ -136,7 +137,7 @@ def test_a_base_path_is_honoured_by_page_and_images(visit: Callable[..., Visit],
         found, data = put_thumbnail(server.home)
         assert status_of(server, f"/deep/er/images/thumb/{found}.webp")[::2] == (200, data)
         tab = visit(f"{server.url}/deep/er/")
-        tab.page.get_by_role("heading", name="Nothing here yet").wait_for()
+        tab.page.get_by_role("heading", name=home_texts.EMPTY_TITLE).wait_for()
         size = tab.page.evaluate(
             "async (address) => { const i = new Image(); i.src = address; await i.decode(); return i.naturalWidth }",
             f"images/thumb/{found}.webp",

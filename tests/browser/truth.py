@@ -17,39 +17,36 @@ from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.storage.store import Store
 from pages.ui.app import state
-from pages.ui.compare import disagreement
-from pages.ui.compare import page as comparison
-from pages.ui.distributions import page as histograms
-from pages.ui.duplicates import page as duplicates
-from pages.ui.explore import extremes
-from pages.ui.explore import page as exploring
-from pages.ui.explore import search as searching
+from pages.ui.compare import texts as compare_texts
+from pages.ui.distributions import texts as distributions_texts
+from pages.ui.duplicates import texts as duplicates_texts
+from pages.ui.explore import texts as explore_texts
 from pages.ui.review import page as review
 from pages.ui.runs import add_data, estimators, new_run
-from pages.ui.sample import sensitivity as closeup
-from pages.ui.trust import density_check as trust_density
+from pages.ui.sample import texts as sample_texts
+from pages.ui.trust import texts as trust_texts
 from pages.ui.widgets.choose_scores import measured_id
-from pages.ui.widgets.titles import KEEPER_TITLES
+from pages.ui.widgets.texts import KEEPER_TITLES
 
 #: Parameters that one widget chooses, by page where pages offer different things: identifier -> words.
 TITLES: Mapping[str, Mapping[str, str]] = {
     state.DEFINITION: DEFINITION_SHORT,
-    state.VIEW: exploring.VIEW_TITLES,
-    state.ORDER: extremes.ORDER_TITLES,
+    state.VIEW: explore_texts.VIEW_TITLES,
+    state.ORDER: explore_texts.CLASS_ORDER_TITLES,
     state.REVIEW: review.KIND_TITLES,
-    state.RADIUS: duplicates.RADII,
+    state.RADIUS: duplicates_texts.RADII,
     state.KEEPER: KEEPER_TITLES,
-    f"compare/{state.CORRELATION}": comparison.MEASURES,
-    f"trust/{state.CORRELATION}": trust_density.MEASURES,
-    state.WITHIN: disagreement.WITHIN_TITLES,
-    state.GROUP_BY: histograms.GROUP_TITLES,
-    state.SHAPE: histograms.SHAPE_TITLES,
-    state.UNIT: histograms.UNIT_TITLES,
-    state.SCALE: histograms.SCALE_TITLES,
-    state.LOOK: closeup.LOOK_TITLES,
-    f"explore/{state.ACROSS}": searching.ORDER_TITLES,
-    state.DECIDED: searching.DECISION_TITLES,
-    state.PER_PAGE: searching.PAGE_SIZES,
+    f"compare/{state.CORRELATION}": compare_texts.MEASURES,
+    f"trust/{state.CORRELATION}": trust_texts.MEASURES,
+    state.WITHIN: compare_texts.WITHIN_TITLES,
+    state.GROUP_BY: distributions_texts.GROUP_TITLES,
+    state.SHAPE: distributions_texts.SHAPE_TITLES,
+    state.UNIT: distributions_texts.UNIT_TITLES,
+    state.SCALE: distributions_texts.SCALE_TITLES,
+    state.LOOK: sample_texts.LOOK_TITLES,
+    f"explore/{state.ACROSS}": explore_texts.SEARCH_ORDER_TITLES,
+    state.DECIDED: explore_texts.DECISION_TITLES,
+    state.PER_PAGE: explore_texts.PAGE_SIZES,
     state.ESTIMATOR: estimators.TITLES,
     state.WAY_IN: add_data.WAYS,
     state.POOLING: new_run.POOLINGS,

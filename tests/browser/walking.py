@@ -15,6 +15,7 @@ from playwright.sync_api import Error, Locator, Page, expect
 from jepascore_core.curation.decisions import current_decisions
 from jepascore_core.storage.store import Store
 from pages.ui.app import state
+from pages.ui.duplicates import texts as duplicates_texts
 from tests.browser.conftest import EXPECT_MILLISECONDS, Server, Visit, at_rest, choose, errors_of, wait_for_truth
 from tests.browser.truth import OWN_PARTS, look
 from tests.conftest import wait_until
@@ -320,7 +321,7 @@ def note(walk: Walk, sample_key: str, verdict: str) -> None:
 
 def choose_a_keeper(walk: Walk) -> str | None:
     """On Duplicates a click keeps one of a group and drops the others."""
-    groups = walk.page.get_by_role("group", name="Groups of duplicates").get_by_role("listbox")
+    groups = walk.page.get_by_role("group", name=duplicates_texts.GROUPS).get_by_role("listbox")
     if look(walk.page).page != "duplicates" or not groups.count():
         return None
     group = walk.random.choice(groups.all())

@@ -28,10 +28,10 @@ def test_a_dry_run_says_what_would_be_read_and_adds_nothing(cli: Cli, pets: Path
     assert lines[:3] == [
         f"Reads {pets} as a folder of images in folders (imagefolder): 3 samples; first odd/dog/2.png.",
         "Labels: the folders' names, 2 classes: train 2, odd 1. Splits: none.",
-        "Passed over: 1 .txt (notes.txt).",
+        "Skipped: 1 .txt (notes.txt).",
     ]
     assert lines[3].startswith("Warning: The folder train is named like a split, odd beside it is not")
-    assert "--folders (such as splits, classes)" in lines[3]
+    assert "--folders (one of splits, classes)" in lines[3]
     assert "odd/dog/2.png" in answer.out
     report = cli("add", "--dry-run", "pets", pets, "--folders", "splits", "--json").json
     assert [(item["name"], item["count"]) for item in report["labels"]] == [("dog", 2), ("cat", 1)]

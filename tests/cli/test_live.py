@@ -139,7 +139,7 @@ def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_dataset(liv
     folder = write_noise(tmp_path / "images", 4)
     for name in ("a.txt", "b.txt", "c.json", "README"):
         (folder / name).write_text("no image")
-    assert "4 other files passed over (e.g. .txt, .json).\n" in live("add", "going", folder).err
+    assert "4 other files skipped (e.g. .txt, .json).\n" in live("add", "going", folder).err
     for path in folder.rglob("*.png"):
         path.unlink()
     answer = live("add", "going", folder, "--kind", "imagefolder", "--json")

@@ -76,7 +76,7 @@ def test_the_table_names_licence_cost_and_theory(cli: Cli):
     for word in ("cc-by-nc-4.0 (non-commercial)", "to fetch", "MetaCLIP", "projection", "130"):
         assert word in answer.out
     assert "theory does not hold" in answer.err
-    assert "3 backbones. Times are of exact scores on cpu" in answer.err
+    assert "3 backbones. Estimated time for exact scores on cpu" in answer.err
     assert "theory" not in cli("backbones", "dinov2").err
 
 
@@ -97,4 +97,4 @@ def test_a_recorded_pace_is_used(cli: Cli):
     (cli.home / "speed.json").write_text(json.dumps(speed))
     answer = cli("backbones", "vit_small_patch14_dinov2")
     assert "instant, 0.1 s" in answer.out
-    assert "on cuda:0, as runs here have shown" in answer.err
+    assert "on cuda:0, measured by runs on this machine" in answer.err

@@ -41,7 +41,7 @@ def test_a_folder(pets: Path):
     assert reading_text(report).lines == (
         f"Reads {pets} as a folder of images in folders (imagefolder): 4 samples; first train/cat/0.png.",
         "Labels: the folders' names, 2 classes: cat 2, dog 2. Splits: the folders' names: train 3, val 1.",
-        "Passed over: 1 .txt (notes/a.txt).",
+        "Skipped: 1 .txt (notes/a.txt).",
     )
 
 
@@ -67,7 +67,7 @@ def test_a_table_its_columns_and_what_is_left(tmp_path: Path):
 def test_questions_name_the_option_that_settles_them(tmp_path: Path):
     make(tmp_path, "train/0.png", "val/1.png", "odd/2.png")
     (warning,) = reading_text(reading_report(tmp_path)).warnings
-    assert warning.endswith("If that is wrong, say it with --folders (such as splits, classes).")
+    assert warning.endswith("If that is wrong, set --folders (one of splits, classes).")
     settled = reading_report(tmp_path, SourceOptions(folders="classes"))
     assert (settled.questions, settled.splits) == ((), ())
     assert (
@@ -106,7 +106,7 @@ def test_of_a_large_source_only_the_beginning_is_looked_at(tmp_path: Path):
     report = reading_report(tmp_path / "t.csv", max_items=10_000)
     assert time.process_time() - started < 10
     assert (report.num_samples, report.is_beginning) == (10_000, True)
-    assert "the first 10,000 samples (the rest was not looked at)" in reading_text(report).what
+    assert "the first 10,000 samples (the rest was not read)" in reading_text(report).what
     assert "that were looked up" in report.failures[0].reason
     assert reading_report(tmp_path / "t.csv", max_items=10_000, seconds=0).is_beginning
 

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.jobs.indexing import leave_unfinished
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.storage.store import Store
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_dataset, make_samples
 from tests.pages.reading import labels, one, said
 from tests.pages.situations import put
@@ -186,7 +187,7 @@ def test_a_check_says_how_a_folder_would_be_read_and_names_it(
     assert "**Read as** · a folder of images in folders" in words
     assert "**Samples** · 2 samples" in words
     assert "cat 1" in words and "dog 1" in words
-    assert "**Passed over** · 1 " in words
+    assert "**Skipped** · 1 " in words
     assert home_store.catalogue.datasets() == []
     assert one(app, "text_input", "Name").value == "photographs"
     one(app, "button", "Add").click().run()
@@ -319,7 +320,7 @@ def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: S
     open_failures(app, f"dataset-{found.dataset.dataset_id}")
     assert "**1** while decoding (OSError)" in said(app)
     assert "cat/broken.png: The file is truncated." in said(app)
-    assert labels(app, "download_button") == ["All failures as CSV"]
+    assert labels(app, "download_button") == [widget_texts.ALL_FAILURES]
     one(app, "button", "Look for changes").click().run()
     assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
 
@@ -335,8 +336,8 @@ def test_an_index_stands_although_the_next_one_failed(open_page: Callable[..., A
     home_store.catalogue.update_dataset(found.dataset.dataset_id, **changes)
     app = open_page(PAGE)
     assert "**digits** · Ready" in said(app)
-    assert "36 samples · 3 classes · 3 other files passed over (e.g. .txt, .json)\n" in said(app)
-    assert "The folder is gone: check the path. The dataset stays what it was." in said(app)
+    assert "36 samples · 3 classes · 3 other files skipped (e.g. .txt, .json)\n" in said(app)
+    assert "The folder is gone: check the path. The dataset is unchanged." in said(app)
     one(app, "button", "Look for changes").click().run()
     assert "The folder is gone" not in said(app)
 
@@ -345,7 +346,7 @@ def test_reading_again_that_was_cancelled(open_page: Callable[..., AppTest], hom
     found = put(home_store, "finished")
     leave_unfinished(home_store, found.dataset)
     app = open_page(PAGE)
-    assert "**digits** · Ready, reading it again was cancelled" in said(app)
+    assert "**digits** · Ready, rescan cancelled" in said(app)
     assert "Cancelled: it is as it was before, and what was read is kept. Resume goes on from there." in said(app)
     assert "36 samples · 3 classes\n" in said(app)
     assert "files indexed" not in said(app)

@@ -44,9 +44,9 @@ def captions(app: AppTest) -> str:
 
 def test_options_say_licence_cost_and_where_the_weights_are(app: AppTest) -> None:
     (label,) = [option for option in one(app, "multiselect", "Backbones").options if option.startswith(f"{DINO} ")]
-    for part in ("DINOv2", "K = 384", "an image", "weights", "apache-2.0"):
+    for part in ("DINOv2", "K = 384", "per image", "weights", "apache-2.0"):
         assert part in label
-    assert "Times are of exact scores on cpu" in captions(app)
+    assert "Estimated time for exact scores on cpu" in captions(app)
 
 
 def test_what_to_beware_of_is_said_of_those_that_were_chosen(app: AppTest) -> None:

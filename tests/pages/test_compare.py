@@ -9,6 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import decide
 from jepascore_core.storage.store import Store
+from pages.ui.compare import texts as compare_texts
+from pages.ui.explore import texts as explore_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import SPEC, add_backbone, add_measurements
 from tests.pages.reading import figure, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import Situation, estimate, measure_again, put, score_of
@@ -19,13 +22,13 @@ PAGE = "pages/compare.py"
 @pytest.mark.parametrize(
     ("situation", "sentence"),
     [
-        (None, "There is no dataset yet."),
+        (None, widget_texts.NO_DATASET),
         ("indexing", "digits is being indexed."),
-        ("index failed", "digits has no index (failed)."),
-        ("waiting", "digits has no scores yet. A run is under way"),
+        ("index failed", widget_texts.not_indexed("digits", "failed")),
+        ("waiting", widget_texts.no_scores_yet("digits", is_running=True)),
         ("failed", "digits has no scores yet. Start a run on the Runs page"),
-        ("running", "digits is measured with 1 backbone; comparing takes 2. Start another run."),
-        ("finished", "digits is measured with 1 backbone; comparing takes 2. Start another run."),
+        ("running", widget_texts.too_few_measured("digits", 1, 2)),
+        ("finished", widget_texts.too_few_measured("digits", 1, 2)),
     ],
 )
 def test_nothing_to_compare_yet(
@@ -47,7 +50,7 @@ def test_a_second_backbone_fills_the_page(open_page: Callable[..., AppTest], hom
     app = open_page(PAGE, backbones=[found.measured, SPEC.key(second.backbone_id).text])
     assert [section["title"] for section in sections(app, "backbone-rows")] == ["ViT-Ti/16 (timm)", "ResNet-18 (timm)"]
     assert "**27 of 36 images scored**" in said(app)
-    assert "need at least 30 images with a score under all that is compared: 27 have one." in said(app)
+    assert "; 27 are so far." in said(app)
 
 
 def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -65,13 +68,13 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
         {
             "Pair": r"ViT\-Ti\/16 \(timm\) and ResNet\-18 \(timm\)",
             "Shared among the 8 least likely": "50.0 %",
-            "Among the 8 most likely": "50.0 %",
+            compare_texts.shared_most(8): "50.0 %",
             "By chance": "66.6 %",
         }
     ]
     assert len(figure(app, "scatter")["data"][0]["customdata"]) == 36
     (pairs,) = sections(app, "pairs")
-    assert (pairs["title"], len(pairs["tiles"])) == ("Largest disagreements", 24)
+    assert (pairs["title"], len(pairs["tiles"])) == (compare_texts.LARGEST, 24)
     assert pairs["subtitle"] == "percentile under ViT-Ti/16 (timm) on the left, ResNet-18 (timm) on the right"
     first = pairs["tiles"][0]
     assert (first["sample_key"], first["caption"], first["badge"]) == ("cat/0000.png", "1.4 %", "98.6 %")
@@ -83,7 +86,7 @@ def test_choosing_a_class_and_how_many(open_page: Callable[..., AppTest], home_s
     app = open_page(PAGE)
     assert one(app, "selectbox", "Class").options == ["cat", "dog", "emu"]
     one(app, "selectbox", "Class").set_value("class emu").run()
-    one(app, "slider", "Samples in each group").set_value(1).run()
+    one(app, "slider", explore_texts.PER_GROUP).set_value(1).run()
     emus = [sample.sample_key for sample in found.samples[24:]]
     assert keys_of(sections(app, "backbone-rows")[0], "least") == emus[:1]
     assert table(app)[0]["Shared among the 1 least likely"] == "0.0 %"
@@ -110,8 +113,8 @@ def test_three_backbones(open_page: Callable[..., AppTest], home_store: Store) -
         "ResNet-50 (timm)",
     ]
     assert len(table(app)) == 3
-    one(app, "selectbox", "Across").set_value(chosen[2]).run()
-    one(app, "selectbox", "Up").set_value(chosen[1]).run()
+    one(app, "selectbox", compare_texts.X_AXIS).set_value(chosen[2]).run()
+    one(app, "selectbox", compare_texts.Y_AXIS).set_value(chosen[1]).run()
     titles = [figure(app, "scatter")["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis")]
     assert titles[0].startswith("Percentile under ResNet-50")
     assert titles[1].startswith("Percentile under ResNet-18")
@@ -123,7 +126,7 @@ def test_classes_that_are_not_measured_by_both(open_page: Callable[..., AppTest]
     some = {key: score for key, score in score_of(found.samples).items() if key.startswith("emu")}
     add_measurements(home_store, found.dataset, backbone, some, samples=found.samples)
     app = open_page(PAGE, backbones=[found.measured, SPEC.key(backbone.backbone_id).text])
-    assert "need at least 30 images with a score under all that is compared: 12 have one." in said(app)
+    assert "; 12 are so far." in said(app)
 
 
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -141,8 +144,8 @@ def test_the_claim_that_they_pick_the_same_extremes_in_numbers(
     measure_again(home_store, found)
     app = open_page(PAGE)
     # In opposite order, the ten of either end of twelve share eight.
-    assert "They share 80.0 % of each class's 10 least likely and 80.0 % of its 10 most likely samples" in said(app)
-    assert "mean of 3 classes; unrelated scores would share 83.3 %." in said(app)
+    assert "They share 80.0 % of the 10 least likely and 80.0 % of the 10 most likely samples of a class" in said(app)
+    assert "(mean of 3 classes); unrelated scores would share 83.3 %." in said(app)
     names = [trace["name"] for trace in figure(app, "overlap")["data"]]
     assert [name.rpartition(": ")[2] for name in names] == ["least likely", "most likely", "by chance"]
     assert figure(app, "overlap")["data"][0]["x"] == [1, 2, 5, 10]
@@ -152,10 +155,10 @@ def test_kendall_instead_of_spearman(open_page: Callable[..., AppTest], home_sto
     found = put(home_store, "finished")
     measure_again(home_store, found)
     app = open_page(PAGE)
-    one(app, "button_group", "Rank correlation").set_value("kendall").run()
+    one(app, "button_group", compare_texts.CORRELATION).set_value("kendall").run()
     assert figure(app, "agreement")["data"][0]["colorbar"]["title"]["text"] == "Kendall's τ"
     assert app.query_params["correlation"] == "kendall"
-    assert "Kendall's rests on 36 drawn at random" in said(app)
+    assert "Kendall's τ uses 36 drawn at random" in said(app)
 
 
 def test_percentiles_within_the_class(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -178,7 +181,7 @@ def test_every_class_is_listed_where_they_agree_least_first(
     app.query_params["open"] = "every-overlap"
     app.run()
     rows = app.dataframe[0].value.to_dict("records")
-    assert [(row["Class"], row["n"], row["Least likely in common (%)"]) for row in rows] == [
+    assert [(row["Class"], row["n"], row[compare_texts.LEAST_IN_COMMON]) for row in rows] == [
         ("cat", 8, 50.0),
         ("dog", 8, 50.0),
         ("emu", 8, 50.0),
@@ -189,7 +192,7 @@ def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_
     found = put(home_store, "finished")
     estimate(home_store, found)
     app = open_page(PAGE)
-    assert "36 of 36 scores are estimates. The exact one is expected within ± 2.0 nats" in said(app)
+    assert "36 of 36 scores are estimates. The exact score is expected within ± 2.0 nats" in said(app)
     tiny, small = sections(app, "backbone-rows")
     assert small["title"] == "ViT-S/16 (timm) calibrated"
     assert (small["tiles"][0]["caption"], small["tiles"][0]["note"]) == ("≈−11.0", "−13.0 to −9.0")
@@ -204,7 +207,7 @@ def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_
 def test_what_lies_within_the_error_is_said(open_page: Callable[..., AppTest], home_store: Store) -> None:
     estimate(home_store, put(home_store, "finished"), half_width=100.0)
     (pairs,) = sections(open_page(PAGE), "pairs")
-    assert {tile["note"] for tile in pairs["tiles"]} == {"within the error"}
+    assert {tile["note"] for tile in pairs["tiles"]} == {compare_texts.WITHIN_THE_ERROR}
 
 
 def test_every_gallery_takes_decisions(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -225,9 +228,9 @@ def test_a_link_selects_a_part_of_the_scatter(open_page: Callable[..., AppTest],
     (pairs,) = sections(app, "pairs")
     assert pairs["title"] == "4 selected"
     assert keys_of(pairs) == ["emu/0035.png", "emu/0034.png", "emu/0033.png", "emu/0032.png"]
-    one(app, "button", "Select nothing").click().run()
+    one(app, "button", widget_texts.CLEAR_SELECTION).click().run()
     assert "area" not in app.query_params
-    assert sections(app, "pairs")[0]["title"] == "Largest disagreements"
+    assert sections(app, "pairs")[0]["title"] == compare_texts.LARGEST
     app.query_params["area"] = "89:-1_101:-1_101:11_89:11"
-    one(app.run(), "button_group", "Percentile within").set_value("class").run()
+    one(app.run(), "button_group", compare_texts.WITHIN).set_value("class").run()
     assert "area" not in app.query_params, "other axes have other points"

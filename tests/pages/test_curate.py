@@ -18,6 +18,7 @@ from jepascore_core.jobs.queue import JobKind
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
+from pages.ui.curate import texts as curate_texts
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.pages.situations import measure_again, put
 
@@ -41,7 +42,7 @@ def test_without_rules_everything_is_kept(open_page: Callable[..., AppTest], hom
     app = open_page(PAGE, dataset=found.dataset.dataset_id)
     assert not app.exception
     assert metrics(app) == {
-        "Kept": "36", "Dropped": "0", "Not measured": "0", "Decided by people": "0", "Unreadable files": "1",
+        "Kept": "36", "Dropped": "0", "Not measured": "0", curate_texts.MANUAL: "0", curate_texts.UNREADABLE: "1",
     }  # fmt: skip
     assert chips(app) == []
 
@@ -82,7 +83,7 @@ def test_a_mistyped_rule_leaves_what_the_last_right_ones_came_to(
         assert not app.exception
         assert app.text_input(key="query-bar").value == app.query_params["rules"] == typed
         assert (metrics(app)["Kept"], len(chips(app))) == ("27", 1)
-        assert "What follows is of the last valid rules: class" in app.warning[0].value
+        assert curate_texts.shown_instead("class") in app.warning[0].value
         assert app.button(key="add-Score") and app.get("download_button")
     # A link to it says the same, on Review as well.
     copied = {name: str(app.query_params[name]) for name in ("dataset", "rules", "last-rules")}
@@ -146,13 +147,13 @@ def test_columns_of_a_table_and_splits_are_a_form(open_page: Callable[..., AppTe
     field(app, "multiselect", "Splits to keep").set_value(["train"]).run()
     app.button(key="add-Columns").click().run()
     app.selectbox(key="column-name").set_value("year").run()
-    field(app, "checkbox", "It is a number").check().run()
+    field(app, "checkbox", curate_texts.IS_NUMBER).check().run()
     app.number_input(key="column-low").set_value(2003).run()
     app.button(key="add-Columns").click().run()
     assert metrics(app)["Kept"] == "2"
     app.selectbox(key="column-name").set_value("sample key").run()
-    field(app, "text_input", "Text, or a pattern").set_value("5*").run()
-    field(app, "checkbox", "Leave out instead of keep").check().run()
+    field(app, "text_input", curate_texts.PATTERN).set_value("5*").run()
+    field(app, "checkbox", curate_texts.NEGATE).check().run()
     app.button(key="add-Columns").click().run()
     assert app.query_params["rules"] == 'split = "train" and meta["year"] >= 2003 and not key like "5*"'
     assert metrics(app)["Kept"] == "1"
@@ -167,7 +168,7 @@ def test_rules_that_no_address_can_carry_are_refused(open_page: Callable[..., Ap
     assert app.query_params["rules"] == rules
     app.button(key="add-Score").click().run()
     assert app.query_params["rules"] == rules
-    assert "longer than 4,096 letters" in app.warning[0].value.replace("\\", "")
+    assert app.warning[0].value == curate_texts.too_long(4096)
 
 
 def test_decisions_of_people_count(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -175,17 +176,17 @@ def test_decisions_of_people_count(open_page: Callable[..., AppTest], home_store
     first = found.samples[0]
     decide(home_store, found.dataset.dataset_id, [(first.sample_key, first.content_id)], "keep", "ada")
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="class_percentile >= 25")
-    assert (metrics(app)["Kept"], metrics(app)["Decided by people"]) == ("28", "1")
+    assert (metrics(app)["Kept"], metrics(app)[curate_texts.MANUAL]) == ("28", "1")
 
 
 def test_a_companion_is_added_by_the_form_and_worked_out(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id)
-    assert not any("Companions are cheap scores" in item.value for item in app.caption)
-    next(item for item in app.selectbox if item.label == "Which score").set_value("knn").run()
-    assert any("Companions are cheap scores" in item.value for item in app.caption)
+    assert not any(curate_texts.BASELINES_ABOUT in item.value for item in app.caption)
+    next(item for item in app.selectbox if item.label == curate_texts.SCORE).set_value("knn").run()
+    assert any(curate_texts.BASELINES_ABOUT in item.value for item in app.caption)
     app.button(key="add-Score").click().run()
-    assert app.query_params["rules"] == "class_percentile[knn] >= 5"
+    assert app.query_params["rules"] == curate_texts.RULES_HELP
     # Every embedding of these tests is the same, so all are as typical.
     assert metrics(app)["Kept"] == "36"
     app.text_input(key="query-bar").set_value("percentile[mahalanobis] >= 60").run()
@@ -197,20 +198,20 @@ def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[...
     found = put(home_store, "finished")
     dataset_id = found.dataset.dataset_id
     app = open_page(PAGE, dataset=dataset_id, rules="class_percentile >= 25")
-    next(item for item in app.text_input if item.label == "Save these rules as").set_value("mine").run()
+    next(item for item in app.text_input if item.label == curate_texts.SAVE_AS).set_value("mine").run()
     press(app, "Save")
     assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine"]
-    assert any("27 of 36 kept when it was saved" in item.value for item in app.markdown)
+    assert any(curate_texts.kept_when_saved(27, 36) in item.value for item in app.markdown)
     press(app, "Duplicate")
     assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine (2)", "mine"]
-    press(app, "What changed since?")
+    press(app, curate_texts.WHAT_CHANGED)
     assert "27 samples kept, as then" in app.success[0].value.replace("\\", "")
     app.text_input(key="query-bar").set_value("").run()
     press(app, "Open")
     assert metrics(app)["Kept"] == "27"
-    press(app, "Which samples differ?")
-    assert any("27 samples are kept by both" in item.value for item in app.markdown)
-    name = next(item for item in app.text_input if item.label == "Save these rules as")
+    press(app, curate_texts.SHOW_DIFFERENCES)
+    assert any("Both keep 27 samples" in item.value for item in app.markdown)
+    name = next(item for item in app.text_input if item.label == curate_texts.SAVE_AS)
     name.set_value("mine").run()
     press(app, "Save")
     assert "already" in app.error[0].value
@@ -227,7 +228,7 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask_for_a_tree(open_page: Callable[..., AppTest], dataset_id: str, path: Path) -> AppTest:
     app = open_page(PAGE, dataset=dataset_id, rules="class_percentile >= 25")
     next(item for item in app.selectbox if item.label == "Format").set_value("tree").run()
-    next(item for item in app.text_input if item.label == "New folder on this computer").set_value(str(path)).run()
+    next(item for item in app.text_input if item.label == curate_texts.path_on_server(True)).set_value(str(path)).run()
     assert any(f"ImageFolder('{path}')" in item.value for item in app.code)
     return press(app, "Write Folder of images")
 
@@ -251,15 +252,15 @@ def test_folders_are_written_by_the_worker(
     press(app, "Cancel")
     assert home_store.catalogue.export(request.export_id).state is RunState.CANCELLED, "no worker lives"
     app = open_page(PAGE, dataset=dataset_id)
-    assert any("Nothing of it was left behind" in item.value for item in app.caption)
+    assert any(curate_texts.NOTHING_LEFT in item.value for item in app.caption)
     press(app, "Try again")
     # The images of this situation do not exist: all or nothing.
     Worker(home_store).handle(JobKind.EXPORT, request.export_id)
     app.run()
     assert "Nothing was exported" in app.error[0].value.replace("\\", "")
-    assert "Nothing of it was left behind" in app.error[0].value.replace("\\", "")
+    assert curate_texts.NOTHING_LEFT in app.error[0].value.replace("\\", "")
     assert not (tmp_path / "out").exists()
-    press(app, "Forget")
+    press(app, curate_texts.REMOVE_FROM_LIST)
     assert home_store.catalogue.exports() == []
     assert not app.exception
 
@@ -282,7 +283,7 @@ def test_large_lists_are_written_by_the_worker(
     assert not [item for item in app.button if item.label == "Write Text list"]
     monkeypatch.setattr("jepascore_core.exporters.sizes.DOWNLOAD_ROWS", 35)
     app.run()
-    next(item for item in app.text_input if item.label == "New file on this computer").set_value(
+    next(item for item in app.text_input if item.label == curate_texts.path_on_server(False)).set_value(
         str(tmp_path / "kept.txt")
     ).run()
     press(app, "Write Text list")

@@ -9,6 +9,9 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
+from jepascore_core.views.readiness import HEADLINES
+from pages.ui.distributions import texts as distributions_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import figure, gallery_data, links, one, said, sections, table
 from tests.pages.situations import Found, estimate, measure_again, put, score_of
@@ -37,20 +40,20 @@ def put_two(store: Store) -> Found:
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page(PAGE)
-    assert "There is no dataset yet. Add images on the Runs page, or the demo on the Home page." in said(app)
+    assert widget_texts.NO_DATASET in said(app)
     assert links(app) == [("Go to Runs", ""), ("Go to Home", "")]
 
 
 def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "indexing")
     app = open_page(PAGE)
-    assert "Nothing is measured yet. Start a run on the Runs page" in said(app)
+    assert distributions_texts.NOTHING_MEASURED in said(app)
     assert links(app) == [("Go to Runs", "")]
 
 
 def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "failed")
-    assert "Nothing is measured yet." in said(open_page(PAGE))
+    assert distributions_texts.NOTHING_MEASURED in said(open_page(PAGE))
 
 
 def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
@@ -58,7 +61,7 @@ def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
 ) -> None:
     found = put(home_store, "waiting")
     app = open_page(PAGE)
-    assert "Nothing is measured yet." in said(app)
+    assert distributions_texts.NOTHING_MEASURED in said(app)
     add_measurements(home_store, found.dataset, found.backbone, score_of(found.samples), samples=found.samples)
     assert table(app.run())[0]["Samples"] == "36"
 
@@ -79,7 +82,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     ]
     assert table(app)[1] | {"Least likely": "0.0", "Most likely": "70.0"} == table(app)[1]
     assert names(app) == ["digits (n = 36, median 17.5)", "more digits (n = 8, median 35.0)"]
-    assert "Click a bar, or drag with the box tool of the figure, to see the samples there." in said(app)
+    assert distributions_texts.CLICK_A_BAR in said(app)
 
 
 def test_choosing_datasets(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -99,20 +102,20 @@ def test_choosing_a_backbone_and_a_definition(open_page: Callable[..., AppTest],
     identifier = SPEC.key(measured.backbone_id).text
     one(app, "multiselect", "Backbones").set_value([identifier]).run()
     assert [(row["Scores"], row["Median"]) for row in table(app)] == [("digits", "−17.5")]
-    one(app, "button_group", "Definition").set_value("paper").run()
+    one(app, "button_group", widget_texts.SCORE_VARIANT).set_value("paper").run()
     assert table(app)[0]["Median"] == "−45.1"
 
 
 def test_splitting_up_by_class(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
     app = open_page(PAGE)
-    one(app, "button_group", "Split up").set_value("label").run()
+    one(app, "button_group", distributions_texts.GROUP_BY).set_value("label").run()
     assert [(row["Scores"], row["Median"]) for row in table(app)] == [
         ("cat", "5.5"),
         ("dog", "17.5"),
         ("emu", "29.5"),
     ]
-    one(app, "button_group", "Split up").set_value("split").run()
+    one(app, "button_group", distributions_texts.GROUP_BY).set_value("split").run()
     assert [(row["Scores"], row["Samples"]) for row in table(app)] == [("test", "9"), ("train", "27")]
 
 
@@ -120,7 +123,7 @@ def test_counts_instead_of_shares(open_page: Callable[..., AppTest], home_store:
     put(home_store, "finished")
     app = open_page(PAGE)
     assert round(total_height(app)) == 100
-    one(app, "button_group", "Height of a bar").set_value("count").run()
+    one(app, "button_group", distributions_texts.Y_AXIS).set_value("count").run()
     assert total_height(app) == 36
 
 
@@ -167,20 +170,22 @@ def test_readiness_in_words(open_page: Callable[..., AppTest], home_store: Store
     )
     app = open_page(PAGE, reference=found.dataset.dataset_id)
     text = said(app)
-    assert "**Foreign** · far" in text
-    assert "This encoder hardly knows data like it: 100 % of it score below all but 5 % of digits" in text
+    assert f"**{HEADLINES['foreign']}** · far" in text
+    assert "100 % of its samples score below the 5th percentile of digits; the histograms share 0.0 %" in text
     assert "AUROC 1.00 (95 %: 1.00 to 1.00) · shared area 0.0 % · n = 40" in text
-    assert "**Too early to say** · more digits" in text
-    assert "8 samples of more digits and 36 of digits are scored under this encoder; a verdict takes 30" in text
+    assert f"**{HEADLINES['unclear']}** · more digits" in text
+    assert "8 samples of more digits and 36 of digits are scored under this encoder" in text
     assert not app.dataframe
     app.query_params["open"] = "readiness-numbers"
     app.run()
-    assert list(app.dataframe[0].value["Verdict"]) == ["The reference", "Foreign", "Too early to say"]
+    assert list(app.dataframe[0].value["Verdict"]) == [
+        HEADLINES[level] for level in ("reference", "foreign", "unclear")
+    ]
 
 
 def test_readiness_asks_for_a_second_dataset(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
-    assert "Choose, or measure, a second dataset under this backbone" in said(open_page(PAGE))
+    assert distributions_texts.SECOND_DATASET in said(open_page(PAGE))
 
 
 def test_downloads_are_made_when_they_are_opened(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -190,9 +195,9 @@ def test_downloads_are_made_when_they_are_opened(open_page: Callable[..., AppTes
     app.session_state["histograms-downloads"] = True
     app.run()
     html, data = app.get("download_button")
-    assert (html.label, data.label) == ("HTML of the figure", "CSV of its data")
-    assert "jepascore-Scores-under-ViT-Ti-16-timm.png: move over the figure" in said(app)
-    one(app, "button_group", "The camera on the figure saves").set_value("svg").run()
+    assert (html.label, data.label) == (widget_texts.FIGURE_AS_HTML, widget_texts.DATA_AS_CSV)
+    assert widget_texts.camera_hint("jepascore-Scores-under-ViT-Ti-16-timm.png") in said(app)
+    one(app, "button_group", widget_texts.CAMERA_FORMAT).set_value("svg").run()
     (found,) = [item for item in app.get("plotly_chart") if item.key == "histograms"]
     assert '"format": "svg"' in found.proto.config.replace('":"', '": "')
 
@@ -202,10 +207,10 @@ def test_estimates_show_their_intervals(open_page: Callable[..., AppTest], home_
     scores = estimate(home_store, found)
     calibrated = scores.key.text
     app = open_page(PAGE)
-    assert "Interval of one score" not in table(app)[0]
+    assert distributions_texts.INTERVAL not in table(app)[0]
     one(app, "multiselect", "Backbones").set_value([found.measured, calibrated]).run()
-    assert "36 of 36 scores are estimates. The exact one is expected within ± 2.0 nats" in said(app)
-    assert [row["Interval of one score"] for row in table(app)] == ["exact", "± 2.0"]
+    assert "36 of 36 scores are estimates. The exact score is expected within ± 2.0 nats" in said(app)
+    assert [row[distributions_texts.INTERVAL] for row in table(app)] == ["exact", "± 2.0"]
     assert [shape["y0"] for shape in figure(app, "histograms-1")["layout"]["shapes"]][-1] == 0.97
 
 
@@ -219,7 +224,7 @@ def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], hom
     app = open_page(PAGE, bars=["0-0-0-11", "0-1-11-11", "0-9-0-1", "7-0-0-1", "0-0-3-1", "0-0-0-999", "x"])
     first, second = home_store.catalogue.datasets()
     (shown,) = sections(app, f"bar-samples-{first.dataset_id}")
-    assert (shown["title"], shown["subtitle"]) == ("digits", "24 of 36 samples between the chosen scores, 0.0 to 35.0")
+    assert (shown["title"], shown["subtitle"]) == ("digits", distributions_texts.bar_samples(24, 36, "0.0 to 35.0"))
     (shown,) = sections(app, f"bar-samples-{second.dataset_id}")
     assert (shown["title"], len(shown["tiles"])) == ("more digits", 1)
     assert gallery_data(app, f"bar-samples-{second.dataset_id}")["can_decide"]
@@ -231,8 +236,8 @@ def test_a_link_shows_the_samples_of_bars(open_page: Callable[..., AppTest], hom
 def test_a_part_without_samples_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_two(home_store)
     app = open_page(PAGE, bars="0-1-2-2")
-    assert "There is no sample in the chosen part." in said(app)
-    one(app, "button", "Select nothing").click().run()
+    assert distributions_texts.EMPTY_BARS in said(app)
+    one(app, "button", widget_texts.CLEAR_SELECTION).click().run()
     assert "bars" not in app.query_params
 
 

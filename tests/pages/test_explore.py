@@ -19,7 +19,11 @@ from jepascore_core.scores import tables as score_tables
 from jepascore_core.sensitivity import requests as closeups
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 from jepascore_core.storage.store import Store
+from pages.ui.app import texts as app_texts
 from pages.ui.app.text import plain
+from pages.ui.explore import texts as explore_texts
+from pages.ui.sample import texts as sample_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
 from tests.pages.reading import decide_in, gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
@@ -29,19 +33,19 @@ PAGE = "pages/explore.py"
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page(PAGE)
-    assert "There is no dataset yet. Add images on the Runs page" in said(app)
+    assert widget_texts.NO_DATASET in said(app)
     assert links(app) == [("Go to Runs", ""), ("Go to Home", "")]
     assert not app.get("bidi_component")
 
 
 def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "indexing")
-    assert "digits is being indexed. The Runs page shows how far it is." in said(open_page(PAGE))
+    assert widget_texts.being_indexed("digits") in said(open_page(PAGE))
 
 
 def test_an_index_that_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "index failed")
-    assert "digits has no index (failed). Resume it on the Runs page." in said(open_page(PAGE))
+    assert widget_texts.not_indexed("digits", "failed") in said(open_page(PAGE))
 
 
 def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
@@ -49,7 +53,7 @@ def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
 ) -> None:
     found = put(home_store, "waiting")
     app = open_page(PAGE)
-    assert "digits has no scores yet. A run is under way; this page fills as it goes on." in said(app)
+    assert widget_texts.no_scores_yet("digits", is_running=True) in said(app)
     add_measurements(home_store, found.dataset, found.backbone, score_of(found.samples), samples=found.samples)
     assert len(sections(app.run(), "extremes")) == 3
 
@@ -60,7 +64,7 @@ def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert one(app, "multiselect", "Backbones").options == [f"ViT-Ti/16 (timm) · 75.0{PERCENT} scored"]
     shown = sections(app, "extremes")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
-    assert shown[0]["subtitle"].startswith("12 samples, 9 scored · median 4.0 nats")
+    assert shown[0]["subtitle"].startswith("12 samples, 9 scored · median 4.0, middle half spans 4.0 nats")
 
 
 def test_a_first_visit_sees_a_dataset_that_can_be_looked_at(
@@ -89,7 +93,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert len(keys_of(shown[0], "random")) == 6
     first = shown[0]["tiles"][0]
     assert (first["caption"], first["badge"]) == ("0.0", "4.2 %")
-    assert first["tooltip"] == "cat/0000.png\nscore 0.0 nats, higher is more likely\n4.2 % of its class score lower"
+    assert first["tooltip"] == "cat/0000.png\nscore 0.0 nats, higher is more likely\npercentile 4.2 % within its class"
     assert "higher is more likely" in said(app)
     assert not app.warning
 
@@ -99,7 +103,7 @@ def test_choosing_one_class_and_how_many(open_page: Callable[..., AppTest], home
     app = open_page(PAGE)
     assert one(app, "selectbox", "Class").options == ["All 3 classes", "cat", "dog", "emu"]
     one(app, "selectbox", "Class").set_value("class dog").run()
-    one(app, "slider", "Samples in each group").set_value(2).run()
+    one(app, "slider", explore_texts.PER_GROUP).set_value(2).run()
     (shown,) = sections(app, "extremes")
     assert shown["title"] == "dog"
     dogs = [sample.sample_key for sample in found.samples[12:24]]
@@ -113,7 +117,7 @@ def test_classes_in_another_order(open_page: Callable[..., AppTest], home_store:
     measured = measure_again(home_store, found)
     app = open_page(PAGE, backbone=SPEC.key(measured.backbone_id).text)
     assert one(app, "multiselect", "Backbones").value == [SPEC.key(measured.backbone_id).text]
-    one(app, "selectbox", "Order of classes").set_value("median").run()
+    one(app, "selectbox", explore_texts.CLASS_ORDER).set_value("median").run()
     assert [section["title"] for section in sections(app, "extremes")] == ["emu", "dog", "cat"]
 
 
@@ -122,7 +126,7 @@ def test_other_random_samples(open_page: Callable[..., AppTest], home_store: Sto
     app = open_page(PAGE)
     before = [keys_of(section, "random") for section in sections(app, "extremes")]
     assert [keys_of(section, "random") for section in sections(app.run(), "extremes")] == before
-    one(app, "button", "Other random ones").click().run()
+    one(app, "button", explore_texts.SHUFFLE).click().run()
     assert app.query_params["seed"] == "1"
     assert [keys_of(section, "random") for section in sections(app, "extremes")] != before
 
@@ -130,7 +134,7 @@ def test_other_random_samples(open_page: Callable[..., AppTest], home_store: Sto
 def test_the_papers_definition(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
     app = open_page(PAGE)
-    one(app, "button_group", "Definition").set_value("paper").run()
+    one(app, "button_group", widget_texts.SCORE_VARIANT).set_value("paper").run()
     assert app.query_params["definition"] == "paper"
     # Two of eight singular values are null: the listing clips them to 1e-6, which adds 2 log 1e-6.
     assert sections(app, "extremes")[0]["tiles"][0]["caption"] == "−27.6"
@@ -143,8 +147,8 @@ def test_ranks_that_differ_are_said(open_page: Callable[..., AppTest], home_stor
     scores = {sample.sample_key: 1.0 for sample in samples}
     add_measurements(home_store, dataset, found.backbone, scores, samples=samples, ranks={samples[0].sample_key: 5})
     app = open_page(PAGE, dataset=dataset.dataset_id)
-    assert "The numerical rank is not the same for all samples" in said(app)
-    one(app, "button_group", "Definition").set_value("paper").run()
+    assert "numerical rank differs" in said(app)
+    one(app, "button_group", widget_texts.SCORE_VARIANT).set_value("paper").run()
     assert not app.warning
 
 
@@ -179,7 +183,7 @@ def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Sto
     assert "**cat/0003.png**" in said(app)
     assert "**3.0** nats under ViT-Ti/16 (timm)" in said(app)
     assert "**−3.0** nats under ResNet-18 (timm)" in said(app)
-    assert "Counted from the least likely: 4 of 12 in its class (29.2 %), 4 of 36 in the dataset; rank 6" in said(app)
+    assert "4th lowest of 12 in its class (percentile 29.2 %), 4th lowest of 36 in the dataset; rank 6" in said(app)
     assert "64 × 48 pixels, 1.0 kB" in said(app)
     assert "/images/cat/0003.png" in said(app)
     assert [chart.key for chart in app.get("plotly_chart")] == ["detail-spectrum", "detail-place"]
@@ -190,7 +194,7 @@ def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Sto
 def test_a_sample_that_failed_has_no_scores(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
     app = open_page(PAGE, sample="cat/0011.png")
-    assert "This sample was not measured under the chosen backbone." in said(app)
+    assert sample_texts.NO_SCORE in said(app)
     assert not app.get("plotly_chart")
 
 
@@ -206,16 +210,16 @@ def test_a_link_to_what_is_gone_shows_what_is_there(open_page: Callable[..., App
     parameters = {"dataset": "01gone", "backbone": "gone@gone", "class": "class zebra", "definition": "magic", "n": "x"}
     app = open_page(PAGE, **parameters)
     assert len(sections(app, "extremes")) == 3
-    assert one(app, "button_group", "Definition").value == "rank"
+    assert one(app, "button_group", widget_texts.SCORE_VARIANT).value == "rank"
 
 
 def test_a_run_in_another_tab_is_seen(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE)
-    assert "Under way" not in said(app)
+    assert app_texts.IN_PROGRESS not in said(app)
     assert found.run is not None
     home_store.catalogue.update_run(found.run.run_id, state=RunState.RUNNING)
-    assert "Under way" in said(app.run())
+    assert app_texts.IN_PROGRESS in said(app.run())
 
 
 def test_a_row_a_backbone(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -262,13 +266,13 @@ def test_search(open_page: Callable[..., AppTest], home_store: Store) -> None:
     app = open_page(PAGE, view="search")
     assert search(app) == keys
     assert "36 samples found." in said(app)
-    one(app, "text_input", "Key or label").set_value("DOG/").run()
+    one(app, "text_input", explore_texts.SEARCH_TEXT).set_value("DOG/").run()
     assert search(app) == keys[12:24]
     one(app, "slider", "Percentile (%)").set_range(0, 50).run()
     assert search(app) == keys[12:18]
     assert (app.query_params["q"], app.query_params["span"]) == ("DOG/", "0:50")
-    one(app, "text_input", "Key or label").set_value("nobody").run()
-    assert "No measured sample is like that." in said(app)
+    one(app, "text_input", explore_texts.SEARCH_TEXT).set_value("nobody").run()
+    assert explore_texts.NOTHING_FOUND in said(app)
 
 
 def test_search_by_decision(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -314,7 +318,7 @@ def in_dialog(app: AppTest, label: str) -> Any:
 def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, sample="cat/0003.png", who="ada")
-    assert "Decisions are made by ada" in said(app)
+    assert sample_texts.decided_by("ada") in said(app)
     decide_in(app, "detail-desk", "drop")
     data = gallery_data(app, "detail-desk")
     assert (data["marks"], data["cards"][0]["decided_by"]) == ({"cat/0003.png": "drop"}, "ada")
@@ -345,8 +349,8 @@ def test_a_closeup_is_asked_for_once_and_shown(
     monkeypatch.setattr(closeups, "start_worker", lambda *_: False)
     found = put(home_store, "finished")
     app = open_page(PAGE, sample="cat/0003.png")
-    in_dialog(app, "Work them out").click().run()
-    assert "A worker is being started." in said(app)
+    in_dialog(app, widget_texts.COMPUTE).click().run()
+    assert sample_texts.STARTING in said(app)
     (identifier,) = closeups.unfinished_closeups(home_store)
     wanted = closeups.wanted_closeup(home_store, identifier)
     assert wanted is not None
@@ -385,7 +389,7 @@ def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
     found = put(home_store, "finished")
     assert found.scores is not None
     app = open_page(PAGE)
-    assert "The scores of digits under ViT-Ti/16 (timm) (36 samples) are not laid out for looking yet" in said(app)
+    assert "Preparing the score table for digits under ViT-Ti/16 (timm) (36 samples); starting" in said(app)
     assert len(sections(app, "extremes")) == 3
     score_tables.prepare_score_table(home_store, found.dataset, found.scores.key)
-    assert "laid out" not in said(app.run())
+    assert "score table" not in said(app.run())

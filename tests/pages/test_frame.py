@@ -15,6 +15,7 @@ from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from pages.ui.app.frame import MENU, ROOT
+from pages.ui.home import texts as home_texts
 
 
 def test_the_menu_names_the_pages_that_exist(open_page: Callable[..., AppTest]) -> None:
@@ -28,7 +29,7 @@ def test_the_menu_names_the_pages_that_exist(open_page: Callable[..., AppTest]) 
 def test_an_empty_home_says_what_to_do(open_page: Callable[..., AppTest]) -> None:
     app = open_page()
     assert app.title[0].value == "Home"
-    assert "Nothing here yet" in [item.value for item in app.subheader]
+    assert home_texts.EMPTY_TITLE in [item.value for item in app.subheader]
     assert not app.sidebar.caption
 
 
@@ -36,7 +37,7 @@ def test_home_lists_datasets_and_escapes_their_names(open_page: Callable[..., Ap
     home_store.catalogue.add_dataset("![x](http://evil.example)", "/data", "folder", {})
     app = open_page()
     assert not app.exception
-    assert "Nothing here yet" not in [item.value for item in app.subheader]
+    assert home_texts.EMPTY_TITLE not in [item.value for item in app.subheader]
     assert not any("![x](" in item.value for item in app.markdown)
 
 
@@ -109,4 +110,4 @@ def test_the_demo_is_one_click_away(open_page: Callable[..., AppTest], home_stor
     assert [dataset.name for dataset in home_store.catalogue.datasets()] == [DEMO_NAME]
     asked = reversed(home_store.catalogue.runs(active_only=True))
     assert tuple(run.backbone.name for run in asked) == DEMO_BACKBONES, "the first is measured first"
-    assert "Nothing here yet" not in [item.value for item in app.subheader]
+    assert home_texts.EMPTY_TITLE not in [item.value for item in app.subheader]

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import SPEC
 from tests.pages.reading import one
 from tests.pages.situations import measure_again, put
@@ -26,7 +27,7 @@ def test_a_choice_goes_along_to_the_next_page(
     assert one(app, "selectbox", "Backbone").value == chosen
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
-    assert one(app, "button_group", "Definition").value == DEFINITION
+    assert one(app, "button_group", widget_texts.SCORE_VARIANT).value == DEFINITION
     if page in ("review", "trust", "duplicates"):
         assert one(app, "selectbox", "Backbone").value == chosen
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
+from pages.ui.app import texts as app_texts
 from pages.ui.app.frame import MENU
+from pages.ui.home import texts as home_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.pages.reading import labels, links, said
 from tests.pages.situations import measure_again, put
 from tests.pages.test_runs import open_failures
@@ -15,8 +18,8 @@ from tests.pages.test_runs import open_failures
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page()
-    assert "look around with 1,797 handwritten digits" in said(app)
-    assert labels(app, "button") == ["Add the demo"]
+    assert home_texts.EMPTY in said(app)
+    assert labels(app, "button") == [home_texts.ADD_DEMO]
     assert [label for label, _ in links(app)] == [label for _, label, _ in MENU[1:]]
 
 
@@ -25,7 +28,7 @@ def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
     app = open_page()
     assert "**digits**\n" in said(app)
     assert "Indexing\n" in said(app)
-    assert "Under way\n" in said(app)
+    assert f"{app_texts.IN_PROGRESS}\n" in said(app)
     assert "digits · 6.0 s left" in said(app)
     assert links(app)[0] == ("Runs", f"dataset={found.dataset.dataset_id}")
 
@@ -43,7 +46,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     measure_again(home_store, found)
     app = open_page()
     assert "Scores: ViT-Ti/16 (timm), ResNet-18 (timm)\n" in said(app)
-    assert "Under way" not in said(app)
+    assert app_texts.IN_PROGRESS not in said(app)
     here = f"dataset={found.dataset.dataset_id}"
     assert links(app)[:2] == [("Explore", here), ("Curate", here)]
 
@@ -55,13 +58,13 @@ def test_unreadable_files_are_one_click_away(open_page: Callable[..., AppTest], 
     assert "cat/broken.png" not in said(app)
     app = open_failures(app, f"dataset-{found.dataset.dataset_id}")
     assert "cat/broken.png: The file is truncated." in said(app)
-    assert labels(app, "download_button") == ["All failures as CSV"]
+    assert labels(app, "download_button") == [widget_texts.ALL_FAILURES]
 
 
 def test_a_dataset_that_could_not_be_read_again(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     home_store.catalogue.update_dataset(found.dataset.dataset_id, error="The folder is gone: check the path.")
-    assert "The folder is gone: check the path. The dataset stays what it was." in said(open_page())
+    assert "The folder is gone: check the path. The dataset is unchanged." in said(open_page())
 
 
 def test_more_backbones_than_a_line_holds(open_page: Callable[..., AppTest], home_store: Store) -> None:

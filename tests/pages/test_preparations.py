@@ -16,6 +16,8 @@ from jepascore_core.storage.store import Store
 from jepascore_core.views.choices import shown_first
 from jepascore_core.worker.loop import Worker
 from pages.ui.app import lifespan
+from pages.ui.curate import texts as curate_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.pages.reading import figure, labels, said
 from tests.pages.situations import put
 from tests.trust.conftest import put_embeddings
@@ -45,14 +47,14 @@ def work(store: Store) -> None:
 def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store: Store) -> None:
     dataset_id = put(home_store, "finished").dataset.dataset_id
     app = open_page(CURATE, dataset=dataset_id, rules=RULES)
-    assert "Finding near duplicates among 36 images (flat index) comes first, once." in app.info[0].value
+    assert widget_texts.must_be_computed("Finding near duplicates among 36 images (flat index)") in app.info[0].value
     assert (TITLE in said(app), "Kept" in said(app)) == (False, False)
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     assert f"{TITLE} · Waiting" in said(app)
     assert not app.info
     # As after a reload, and in the sidebar of another page.
     app = open_page(CURATE, dataset=dataset_id, rules=RULES)
-    assert (f"{TITLE} · Waiting" in said(app), "Do it now" in labels(app, "button")) == (True, False)
+    assert (f"{TITLE} · Waiting" in said(app), widget_texts.COMPUTE in labels(app, "button")) == (True, False)
     assert "near duplicates within 0.1 · Waiting for the worker" in said(open_page(TRUST, dataset=dataset_id))
     (item,) = preparations(home_store)
     folder = home_store.dataset_folder(dataset_id) / "preparations"
@@ -72,17 +74,17 @@ def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store
 def test_taken_back(open_page: Callable[..., AppTest], home_store: Store) -> None:
     dataset_id = put(home_store, "finished").dataset.dataset_id
     app = open_page("pages/duplicates.py", dataset=dataset_id, radius="0.05")
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     press(app, "Cancel")
     assert preparations(home_store) == ()
     assert not list((home_store.dataset_folder(dataset_id) / "preparations").iterdir())
-    assert "Do it now" in labels(app.run(), "button")
+    assert widget_texts.COMPUTE in labels(app.run(), "button")
 
 
 def test_a_failure_says_why_and_is_tried_again(open_page: Callable[..., AppTest], home_store: Store) -> None:
     dataset_id = put(home_store, "finished").dataset.dataset_id
     app = open_page(CURATE, dataset=dataset_id, rules="percentile[knn] >= 5 and near_duplicate(0.1)")
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     obstacle = home_store.dataset_folder(dataset_id) / "neighbours"
     obstacle.write_text("")
     work(home_store)
@@ -101,24 +103,24 @@ def test_recipes_wait_for_it_too(
 ) -> None:
     dataset_id = put(home_store, "finished").dataset.dataset_id
     app = open_page(CURATE, dataset=dataset_id, rules=RULES)
-    name = next(item for item in app.text_input if item.label == "Save these rules as")
+    name = next(item for item in app.text_input if item.label == curate_texts.SAVE_AS)
     name.set_value("mine").run()
     press(app, "Save")
-    assert "comes first, once." in app.warning[0].value
-    press(app, "Let the worker do it")
+    assert widget_texts.must_be_computed("") in app.warning[0].value
+    press(app, widget_texts.RUN_IN_BACKGROUND)
     assert [item.state for item in preparations(home_store)] == ["waiting"]
     work(home_store)
     press(app.run(), "Save")
-    for added in ("Duplicate", "What changed since?", "Which samples differ?"):
+    for added in ("Duplicate", curate_texts.WHAT_CHANGED, curate_texts.SHOW_DIFFERENCES):
         press(app, added)
         assert not app.warning
     # As after more was measured: what was found belongs to what there was.
     for path in home_store.dataset_folder(dataset_id).glob("neighbours/*/*.parquet"):
         path.unlink()
-    for asked in ("What changed since?", "Which samples differ?"):
+    for asked in (curate_texts.WHAT_CHANGED, curate_texts.SHOW_DIFFERENCES):
         press(app, asked)
-        assert "comes first, once." in app.warning[0].value
-        assert "Let the worker do it" in labels(app, "button")
+        assert widget_texts.must_be_computed("") in app.warning[0].value
+        assert widget_texts.RUN_IN_BACKGROUND in labels(app, "button")
     assert not app.exception
 
 
@@ -134,7 +136,7 @@ def test_what_is_drawn_by_embeddings(
 ) -> None:
     dataset_id = put(home_store, "finished").dataset.dataset_id
     app = open_page(CURATE, dataset=dataset_id, rules=rules)
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     assert f"{title} · Waiting" in said(app)
     # Another browser sees the same request.
     assert f"{title} · Waiting" in said(open_page(CURATE, dataset=dataset_id, rules=rules))
@@ -148,7 +150,7 @@ def test_what_is_not_wanted_any_more_can_be_taken_back(open_page: Callable[..., 
     dataset_id = put(home_store, "finished").dataset.dataset_id
     for number in (8, 9):
         app = open_page(CURATE, dataset=dataset_id, rules=f"all | budget {number} diverse")
-        press(app, "Do it now")
+        press(app, widget_texts.COMPUTE)
     assert ["Choosing 8 of" in said(app), "Choosing 9 of" in said(app)] == [True, True]
     (former, _) = preparations(home_store)
     next(button for button in app.main.get("button") if button.key == f"cancel-{former.identifier}").click().run()
@@ -161,10 +163,10 @@ def test_a_diverse_choice_comes_after_the_rest(open_page: Callable[..., AppTest]
     app = open_page(CURATE, dataset=dataset_id, rules='near_duplicate(0.1) and label != "a" | budget 3 diverse')
     assert "near duplicates" in app.info[0].value
     assert "far from each other" not in app.info[0].value
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     work(home_store)
     assert "images far from each other" in app.run().info[0].value
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     work(home_store)
     assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["3"]
 
@@ -174,13 +176,13 @@ def test_companions_on_trust(open_page: Callable[..., AppTest], home_store: Stor
     app = open_page(TRUST, dataset=scores.dataset_id)
     assert figure(app, "companions")["data"][0]["y"] == ["norm"]
     assert "nearest neighbours of 120 images" in app.info[0].value
-    press(app, "Do it now")
+    press(app, widget_texts.COMPUTE)
     assert [item.work.companion for item in preparations(home_store)] == ["knn", "mahalanobis"]
     assert len([button for button in labels(app, "button") if button == "Cancel"]) == 2
     work(home_store)
     app.run()
     assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
-    assert (preparations(home_store), "Do it now" in labels(app, "button")) == ((), False)
+    assert (preparations(home_store), widget_texts.COMPUTE in labels(app, "button")) == ((), False)
 
 
 def test_the_app_starts_with_the_scores_that_a_first_visit_shows(
@@ -204,7 +206,7 @@ def test_one_that_waits_when_the_app_starts_gets_a_worker(
     lifespan.resume_work(home_store)
     assert started == []
     dataset_id = put(home_store, "finished").dataset.dataset_id
-    press(open_page(CURATE, dataset=dataset_id, rules=RULES), "Do it now")
+    press(open_page(CURATE, dataset=dataset_id, rules=RULES), widget_texts.COMPUTE)
     lifespan.resume_work(home_store)
     assert started == [home_store.home]
     assert start_worker(home_store.home) is False

@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
 from jepascore_core.storage.store import Store
+from pages.ui.duplicates import texts as duplicates_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.pages.reading import decide_in, gallery_data, links, report, said
 from tests.pages.situations import put
@@ -109,7 +111,7 @@ def test_a_decision_is_about_the_image_that_was_on_the_screen(
     action = {"token": "a" * 32, "kind": "drop", "samples": [*samples, *odd], "who": "ada"}
     report(app, "deck", "acted", {"actions": [action, {**action, "token": "?"}, "x"], "at": ["x"]})
     assert standing(home_store, dataset_id) == {found.samples[9].sample_key: "drop"}
-    assert "1 of 2 images are not in the dataset any more" in app.toast[0].value
+    assert app.toast[0].value == widget_texts.NOT_THERE.format(1, 2)
 
 
 def test_a_new_visit_goes_on_where_the_last_one_ended(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -250,7 +252,7 @@ def test_duplicates_are_accepted_and_taken_back(open_page: Callable[..., AppTest
     app = open_page(DUPLICATES, dataset=twins.dataset_id, who="ada", keeper="first")
     assert not app.exception
     assert any("**3 groups** of 9 samples: 6 go" in item.value for item in app.markdown)
-    press(app, "Accept all")
+    press(app, duplicates_texts.ACCEPT_ALL)
     decided = decisions_of(home_store, twins.dataset_id)
     assert sorted(key for (key, _), verdict in decided.items() if verdict == "keep") == ["0.png", "3.png", "6.png"]
     assert len(decided) == 9

@@ -13,6 +13,7 @@ from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import ProbeResult, ProbeState, RunState
 from jepascore_core.storage.store import Store
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_run
 from tests.pages.reading import labels, links, one, said
 from tests.pages.situations import MESSAGE, failure_of, put
@@ -249,7 +250,7 @@ def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     open_failures(app, f"run-{found.run.run_id}")
     assert "**1** while measuring (SampleError)" in said(app)
     assert f"{found.samples[0].sample_key}: The embedding is not finite." in said(app)
-    assert labels(app, "download_button") == ["All failures as CSV"]
+    assert labels(app, "download_button") == [widget_texts.ALL_FAILURES]
     one(app, "button", "Retry failures").click().run()
     assert home_store.catalogue.run_failures(found.run.run_id) == []
     assert home_store.catalogue.run(found.run.run_id).state is RunState.QUEUED

@@ -10,6 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
 from pages.ui.app.frame import ROOT
+from pages.ui.curate import texts as curate_texts
+from pages.ui.distributions import texts as distributions_texts
+from pages.ui.duplicates import texts as duplicates_texts
+from pages.ui.home import texts as home_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.pages.reading import links, said
 from tests.pages.situations import BACKBONE, MESSAGE, Situation, estimate, put
 
@@ -18,29 +23,29 @@ PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pages").gl
 SCORE_PAGES = ("pages/explore.py", "pages/curate.py")
 SENTENCES = {
     "indexing": "digits is being indexed.",
-    "index failed": "digits has no index (failed). Resume it on the Runs page.",
-    "waiting": "digits has no scores yet. A run is under way; this page fills as it goes on.",
-    "failed": "digits has no scores yet. Start a run on the Runs page; this page fills as it goes on.",
+    "index failed": widget_texts.not_indexed("digits", "failed"),
+    "waiting": widget_texts.no_scores_yet("digits", is_running=True),
+    "failed": widget_texts.no_scores_yet("digits", is_running=False),
 }
 
-NO_DATASET, NO_SCORES = "There is no dataset yet.", "digits has no scores yet. Start a run on the Runs page"
+NO_DATASET, NO_SCORES = widget_texts.NO_DATASET, widget_texts.no_scores_yet("digits", is_running=False)
 UNDER_WAY = "digits, ViT-Ti/16 (timm) · 3.0 s left"
 #: What each page says when there is nothing, while a run goes on, when it is finished and when it failed.
 STATES: dict[str | None, tuple[str, str, str, str]] = {
-    None: ("Nothing here yet", "75.0 % scored", "Scores: ViT-Ti/16 (timm)", "No scores yet"),
-    "pages/compare.py": (NO_DATASET, UNDER_WAY, "digits is measured with 1 backbone", NO_SCORES),
-    "pages/curate.py": (NO_DATASET, UNDER_WAY, "Nothing is dropped yet.", NO_SCORES),
+    None: (home_texts.EMPTY_TITLE, "75.0 % scored", "Scores: ViT-Ti/16 (timm)", "No scores yet"),
+    "pages/compare.py": (NO_DATASET, UNDER_WAY, widget_texts.too_few_measured("digits", 1, 2), NO_SCORES),
+    "pages/curate.py": (NO_DATASET, UNDER_WAY, curate_texts.NOTHING_DROPPED, NO_SCORES),
     "pages/distributions.py": (
         NO_DATASET,
         "27 of 36 images scored",
         "Click a bar",
-        "Nothing is measured",
+        distributions_texts.NOTHING_MEASURED,
     ),
-    "pages/duplicates.py": (NO_DATASET, UNDER_WAY, "There are no duplicates", NO_SCORES),
+    "pages/duplicates.py": (NO_DATASET, UNDER_WAY, duplicates_texts.NONE_FOUND, NO_SCORES),
     "pages/explore.py": (NO_DATASET, UNDER_WAY, "higher is more likely", NO_SCORES),
     "pages/review.py": (NO_DATASET, UNDER_WAY, "Rules (from the Curate page): none yet", NO_SCORES),
     "pages/runs.py": ("Detected automatically", "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
-    "pages/trust.py": (NO_DATASET, "not in 27", "not in 36", NO_SCORES),
+    "pages/trust.py": (NO_DATASET, "27 so far", "36 so far", NO_SCORES),
 }
 NEED_SCORES = [page for page in STATES if page not in (None, "pages/runs.py")]
 EVERY = [(page, situation) for page in STATES for situation in (None, *get_args(Situation))]
@@ -88,9 +93,9 @@ def test_every_page_says_what_estimates_cannot_tell(
     estimated = scores.key.text
     chosen = {"backbone": estimated, "backbones": [found.measured, estimated] if "compare" in page else [estimated]}
     app = open_page(page, definition=definition, **chosen)
-    assert f"{title} is known of the 0 samples measured exactly, not of the 36 estimates" in said(app)
+    assert widget_texts.spectrum_missing(title, 0, 36) in said(app)
     app.query_params["definition"] = "paper"
-    assert "not of the 36 estimates" not in said(app.run())
+    assert widget_texts.spectrum_missing(title, 0, 36) not in said(app.run())
     assert "36 of 36 scores are estimates" in said(app)
 
 

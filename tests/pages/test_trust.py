@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.density_check import results as density
 from jepascore_core.density_check.results import DensityCell, Langevin, cells_json, langevin_json
 from jepascore_core.storage.store import Store
+from pages.ui.trust import texts as trust_texts
+from pages.ui.widgets import texts as widget_texts
 from tests.pages.reading import figure, links, one, said, table
 from tests.pages.situations import put
 from tests.trust.conftest import put_embeddings
@@ -39,9 +41,9 @@ def put_density(store: Store, cells: Sequence[DensityCell]) -> None:
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page(PAGE)
     text = said(app)
-    assert "There is no dataset yet." in text
-    assert "Not run yet: `jepascore density --quick`" in text
-    assert "Not run yet: `jepascore langevin`" in text
+    assert widget_texts.NO_DATASET in text
+    assert trust_texts.DENSITY_MISSING in text
+    assert trust_texts.WALK_MISSING in text
     assert ("Go to Runs", "") in links(app)
 
 
@@ -51,13 +53,13 @@ def test_without_scores_the_check_is_shown_all_the_same(
 ) -> None:
     put(home_store, situation)
     text = said(open_page(PAGE))
-    assert "Does the score measure density?" in text
-    assert "Are the embeddings Gaussian?" not in text
+    assert trust_texts.DENSITY in text
+    assert trust_texts.GAUSSIANITY not in text
 
 
 def test_too_few_images_say_how_many_are_needed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
-    assert "64 measured images or more, not in 27" in said(open_page(PAGE))
+    assert "64 scored images (27 so far)" in said(open_page(PAGE))
 
 
 def test_gaussian_embeddings_with_companions_and_named_defects(
@@ -66,13 +68,13 @@ def test_gaussian_embeddings_with_companions_and_named_defects(
     put_embeddings(home_store, ["a", "b"] * 60, defects=["torn", "", ""] * 40)
     app = open_page(PAGE)
     text = said(app)
-    assert "Near Gaussian" in text
-    assert "120 images, the 8 widest of 8 dimensions" in text
-    assert "What cheaper scores say" in text
+    assert trust_texts.VERDICTS["near"][1] in text
+    assert "120 images; the 8 principal axes of largest variance of 8" in text
+    assert trust_texts.BASELINES in text
     assert {trace["name"] for trace in figure(app, "projections")["data"]} >= {"median projection", "standard normal"}
     assert [trace["name"] for trace in figure(app, "lengths")["data"]] == ["embeddings", "", "true Gaussian"]
     assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
-    assert [row["What"] for row in table(app)][-1] == "Spread of the lengths"
+    assert [row[trust_texts.QUANTITY] for row in table(app)][-1] == trust_texts.SPREAD
     (defect,) = app.table[1].value.to_dict("records")
     assert (defect["Defect"], defect["Samples"]) == ("torn", "40")
 
@@ -82,7 +84,7 @@ def test_the_check_shows_both_heat_maps_and_the_walk(open_page: Callable[..., Ap
     app = open_page(PAGE)
     assert figure(app, "density")["data"][0]["text"] == [["0.91"]]
     assert figure(app, "density-control")["data"][0]["text"] == [["−0.30"]]
-    assert "from −9.2 to −3.0 nats; the mixture's own samples have −2.5" in said(app)
+    assert "from −9.2 to −3.0 nats; samples of the mixture have −2.5" in said(app)
     assert len(figure(app, "langevin")["frames"]) == 2
     one(app, "segmented_control" if app.main.get("segmented_control") else "button_group", "Correlation")
     app = open_page(PAGE, correlation="within")
@@ -91,7 +93,7 @@ def test_the_check_shows_both_heat_maps_and_the_walk(open_page: Callable[..., Ap
 
 def test_without_a_control_it_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_density(home_store, [CELL])
-    assert "Not run." in said(open_page(PAGE))
+    assert trust_texts.CONTROL_MISSING in said(open_page(PAGE))
 
 
 def test_a_damaged_file_does_not_take_the_page_down(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -31,7 +31,7 @@ def test_half_of_the_interval_in_nats_and_in_percentile_points(store, found):
     # Three of twenty scores lie within 1.5 of one that is not at the edge: 15 points, half of that to either side.
     assert view.points == pytest.approx(7.5)
     assert view.text == (
-        "16 of 20 scores are estimates. The exact one is expected within ± 1.5 nats, or ± 7.5 percentile points "
+        "16 of 20 scores are estimates. The exact score is expected within ± 1.5 nats, or ± 7.5 percentile points "
         "(medians)"
     )
 
@@ -44,7 +44,7 @@ def test_a_sketch_has_no_interval(store, found):
     view = estimates(store, add_measurements(store, dataset, backbone, scores, samples=samples, spec=spec))
     assert view is not None
     assert (view.num_estimated, view.half_width, view.points) == (20, None, None)
-    assert "nobody knows their error" in view.text
+    assert "their error is unknown" in view.text
 
 
 def test_percentiles_of_the_ends_of_an_interval(store, found):

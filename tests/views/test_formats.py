@@ -109,10 +109,10 @@ def test_intervals(ends, text):
     ("ignored", "text"),
     [
         ({}, ""),
-        ({".txt": 1}, "1 other file passed over (e.g. .txt)"),
-        ({".json": 1, ".txt": 2}, "3 other files passed over (e.g. .txt, .json)"),
-        ({"(other)": 1200}, "1,200 other files passed over"),
-        ({".d": 1, ".a": 1, ".c": 1, ".b": 1, "(other)": 9}, "13 other files passed over (e.g. .a, .b, .c)"),
+        ({".txt": 1}, "1 other file skipped (e.g. .txt)"),
+        ({".json": 1, ".txt": 2}, "3 other files skipped (e.g. .txt, .json)"),
+        ({"(other)": 1200}, "1,200 other files skipped"),
+        ({".d": 1, ".a": 1, ".c": 1, ".b": 1, "(other)": 9}, "13 other files skipped (e.g. .a, .b, .c)"),
     ],
 )
 def test_files_passed_over(ignored, text):

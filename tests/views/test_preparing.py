@@ -1,4 +1,4 @@
-"""What a page says while the scores of a large dataset are not laid out yet."""
+"""What a page says while a large dataset has no score table yet."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_a_small_dataset_needs_nothing(store, scores, monkeypatch):
 def test_what_has_not_begun_is_said(store, scores):
     found = preparing(store, scores)
     assert (found.num_samples, found.seconds, found.fraction, found.seconds_left) == (12, None, None, None)
-    assert found.text.startswith("The scores of large under ViT-Ti/16 (timm) (12 samples) are not laid out for looking")
+    assert found.text.startswith("Preparing the score table for large under ViT-Ti/16 (timm) (12 samples); ")
 
 
 def put_report(store, scores, began, fraction):
@@ -50,7 +50,7 @@ def test_what_is_being_made_says_how_far_it_is(store, scores):
     put_report(store, scores, 1000.0, 0.25)
     found = preparing(store, scores, 1012.0)
     assert (found.seconds, found.fraction, found.seconds_left) == (12.0, 0.25, pytest.approx(36.0))
-    assert found.text.endswith(f"are being laid out for looking: 25{PERCENT}, 12 s so far, about 36 s left")
+    assert found.text.endswith(f": 25{PERCENT}, 12 s so far, about 36 s left")
 
 
 @pytest.mark.parametrize(("seconds", "fraction"), [(1.0, 0.5), (60.0, 0.04), (60.0, 0.0)])
@@ -98,7 +98,7 @@ def test_a_failure_is_said(store, scores, monkeypatch):
             thread.join()
     found = preparing(store, scores)
     assert "nowhere does not exist" in found.failure
-    assert "could not be laid out for looking: " in found.text
+    assert " failed: " in found.text
 
 
 def test_a_table_ends_it(store, scores):

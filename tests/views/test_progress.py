@@ -44,7 +44,7 @@ def test_a_running_run(store, dataset):
     assert (shown.state_text, shown.is_active, shown.is_stale) == ("Running", True, False)
     assert shown.num_done + shown.num_failed + shown.num_pending == shown.num_total
     assert shown.fraction == 0.41
-    assert shown.counts_text == "400 of 1,000 images measured (100 known before), 10 failed"
+    assert shown.counts_text == "400 of 1,000 images measured (100 already measured), 10 failed"
     assert (shown.rate_text, shown.time_left_text, shown.elapsed_text) == (
         "2.0 images/s",
         "4 min 55 s left",
@@ -58,7 +58,7 @@ def test_a_run_whose_worker_is_silent(store, dataset, heartbeat, is_stale):
     shown = run_progress(store, run, NOW)
     assert shown.is_stale == is_stale
     assert (shown.time_left_text == "") == is_stale
-    assert ("no sign of life" in shown.state_text) == is_stale
+    assert ("no heartbeat" in shown.state_text) == is_stale
 
 
 def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
@@ -67,7 +67,7 @@ def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
     assert run_progress(store, run, NOW).backbone == "timm:test_vit · mine.safetensors · avg · 32 px"
     for spec, plan, expected in (
         (SPEC, None, "timm:test_vit"),
-        (MeasurementSpec("sketch", probes=8), None, "timm:test_vit · sketch of 8 passes"),
+        (MeasurementSpec("sketch", probes=8), None, "timm:test_vit · sketch, 8 passes"),
         (MeasurementSpec("calibrated"), ApproximationPlan(), "timm:test_vit · calibrated"),
         (MeasurementSpec("calibrated"), ApproximationPlan(top=5), "timm:test_vit · cascade"),
     ):
@@ -113,7 +113,7 @@ def test_index(store, dataset):
     assert (shown.state_text, shown.fraction, shown.counts_text) == ("Ready", 1.0, "3 of 5 files indexed, 2 failed")
     store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.CANCELLED)
     cancelled = index_progress(store.catalogue.dataset("digits"), NOW)
-    assert (cancelled.state_text, cancelled.fraction) == ("Ready, reading it again was cancelled", 1.0)
+    assert (cancelled.state_text, cancelled.fraction) == ("Ready, rescan cancelled", 1.0)
     new = store.catalogue.add_dataset("new", "/new", "flat", {})
     assert index_failures(store, new) == []
     waiting = index_progress(new, NOW)

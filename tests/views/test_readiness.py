@@ -73,13 +73,13 @@ def judged(store, offset, count=300, **changes):
     [
         (0, "familiar", "This encoder scores it as it scores home"),
         (-8, "less", "finds it less likely than home"),
-        (-30, "foreign", "hardly knows data like it"),
+        (-30, "foreign", "out of distribution"),
         (12, "higher", "plain or smooth images often score high"),
     ],
 )
 def test_verdicts(store, offset, level, words):
     home, other = judged(store, offset)
-    assert (home.level, home.auroc, home.headline) == ("reference", None, "The reference")
+    assert (home.level, home.auroc, home.headline) == ("reference", None, "Reference")
     assert other.level == level
     assert words in other.verdict
     assert other.caveats == ()
@@ -92,12 +92,15 @@ def test_verdicts(store, offset, level, words):
 def test_few_samples_get_no_verdict_or_a_warning(store):
     _, other = judged(store, -30, count=MIN_SAMPLES - 1)
     assert (other.level, other.auroc) == ("unclear", None)
-    assert "29 samples of other and 300 of home are scored under this encoder; a verdict takes 30" in other.verdict
+    assert (
+        "29 samples of other and 300 of home are scored under this encoder; a verdict needs at least 30"
+        in other.verdict
+    )
 
 
 def test_caveats_name_what_is_wrong(store):
     _, other = judged(store, -30, count=100, ranks=[6] * 99 + [5])
-    assert any("numerical rank is not the same" in caveat for caveat in other.caveats)
+    assert any("numerical rank differs" in caveat for caveat in other.caveats)
     assert any("Fewer than 200 samples" in caveat for caveat in other.caveats)
 
 

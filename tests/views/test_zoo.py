@@ -51,13 +51,15 @@ def test_an_option_says_what_a_choice_rests_on(fast):
     found = option(fast, DINO)
     assert (found.tflop, found.seconds) == (pytest.approx(5.18, abs=0.01), pytest.approx(1.036, abs=0.001))
     assert (found.cost, found.weights, found.cautions) == ("moderate", "to fetch", ())
-    assert found.label == f"{DINO} · DINOv2 · K = 384 · 1.0 s an image (moderate) · weights to fetch · apache-2.0"
-    assert cost_basis(fast).startswith("Times are of exact scores on cuda:0, as runs here have shown; a sketch")
+    assert found.label == f"{DINO} · DINOv2 · K = 384 · 1.0 s per image (moderate) · weights to download · apache-2.0"
+    assert cost_basis(fast).startswith(
+        "Estimated time for exact scores on cuda:0, measured by runs on this machine. A sketch"
+    )
 
 
 def test_without_runs_the_cost_is_a_guess_about_the_processor(store):
     assert option(store, DINO).seconds > 0
-    assert "on cpu, estimated from the speed of matrix products;" in cost_basis(store)
+    assert "on cpu, predicted from its matrix product speed." in cost_basis(store)
 
 
 @pytest.mark.usefixtures("empty_caches")
@@ -102,7 +104,7 @@ def test_only_jepa_encoders_have_scores_that_are_densities(store):
     supervised = info_of(store, is_jepa=False, note="Supervised: the score's theory does not hold. Resampled.")
     assert theory_note(supervised) == "Supervised: the score's theory does not hold. Resampled."
     assert theory_note(info_of(store, is_jepa=False)) == "Not a JEPA-type encoder: the score's theory does not hold."
-    assert theory_note(info_of(store, is_jepa=None)).startswith("Its training objective is not known")
+    assert theory_note(info_of(store, is_jepa=None)).startswith("Its training objective is unknown")
 
 
 def test_notes_of_the_scores_that_are_shown(store):

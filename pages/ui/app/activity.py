@@ -1,4 +1,4 @@
-"""What is under way, a line each in the sidebar; and the page is run again when that changes, whoever changed it."""
+"""Show running work in the sidebar, one line each, and rerun the page when it changes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from jepascore_core.views.progress import Progress, describe_run, export_progres
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.app.texts import IN_PROGRESS
 
 POLL_SECONDS = 2.0
-#: Nothing is under way: another tab, or a command in a terminal, may start something.
+#: While nothing is running: another tab, or a command in a terminal, may start something.
 IDLE_SECONDS = 5.0
 
-#: Identifier and state of each piece of work, whether under way or not: a short run may begin and end unseen.
+#: Identifier and state of each task, running or not: a short run may begin and end between two polls.
 Snapshot = tuple[tuple[str, str], ...]
-#: How far a piece of work is, 0 to 1, and what is said about it.
+#: Progress of a task, 0 to 1, and its text.
 Line = tuple[float, str]
 
 
 def draw_activity() -> None:
-    """Draw what is under way, if anything, and keep it up to date.
+    """Draw running work, if any, and keep it up to date.
 
-    A worker that died is replaced while somebody looks; if none can be started, that is said.
+    A worker that died is replaced while the page is open; a warning says so if none can be started.
     """
     lines, snapshot = _look()
     st.fragment(_draw, run_every=POLL_SECONDS if lines else IDLE_SECONDS)(WorkerWatch(store()), snapshot)
@@ -37,18 +38,18 @@ def draw_activity() -> None:
 def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
     lines, snapshot = _look()
     if snapshot != seen:
-        st.rerun()  # of the whole page: something began or ended, and every page says something else then
+        st.rerun()  # the whole page: something started or ended, which changes every page
     if not lines:
         return
     with st.container(gap="xsmall"):
-        st.caption("Under way")
+        st.caption(IN_PROGRESS)
         for fraction, text in lines:
             st.progress(fraction, text=plain(text))
     watch.look()
 
 
 def _look() -> tuple[list[Line], Snapshot]:
-    """What is under way, and the whole of what there is."""
+    """Return the lines of running work, and a snapshot of all work."""
     datasets, runs, exports = store().catalogue.datasets(), store().catalogue.runs(), store().catalogue.exports()
     asked = preparations(store())
     snapshot = [(dataset.dataset_id, f"{dataset.state} {dataset.version}") for dataset in datasets]

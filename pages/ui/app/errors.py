@@ -1,4 +1,4 @@
-"""The boundary where errors become sentences."""
+"""Show expected errors as sentences."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def show_error(error: Exception) -> bool:
 
 
 def do_asked(form: str, asked: Hashable, do: Callable[[], object] | None) -> None:
-    """Do what a button of a form was pressed for, if it was, and show why that cannot be done.
+    """Run the action of a form whose button was pressed, and show why it failed.
 
-    The page runs again whenever work elsewhere begins or ends, so the error stays as long as the form has the same
+    The page reruns whenever work starts or ends elsewhere, so the error stays as long as the form has the same
     choices, which `asked` stands for.
     """
     key = f"{state.WHY_NOT}-{form}"

@@ -1,4 +1,4 @@
-"""The frame around every page: page settings, menu, what is running, and the error boundary."""
+"""Draw the frame around every page: page settings, menu, running work, and the error boundary."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pages.ui.app import state
 from pages.ui.app.activity import draw_activity
 from pages.ui.app.address import begin_page
 from pages.ui.app.errors import errors_shown
+from pages.ui.app.texts import ABOUT, APP_NAME, PURPOSES
 
-APP_NAME = "JEPA-SCORE"
 SIDEBAR_PIXELS = 244
 #: Streamlit leaves 5rem to both sides and 7rem above the title, a sixth of what a laptop has for pictures. A name too
-#: long for its list ends in an ellipsis, and a table's heads and numbers keep to one line.
+#: long for its list ends in an ellipsis; headings and numbers of a table stay on one line.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 2.75rem 2.5rem 4rem; }
 [data-testid="stHeader"], [data-testid="stSidebarHeader"] { height: 2.5rem; min-height: 2.5rem; }
@@ -41,12 +41,11 @@ MENU = (
     ("pages/review.py", "Review", ":material/rate_review:"),
     ("pages/duplicates.py", "Duplicates", ":material/content_copy:"),
 )
-ABOUT = f"**{APP_NAME}**: how likely is each image of a dataset under a vision backbone? Higher is more typical."
 
 
 @contextmanager
 def frame(title: str) -> Iterator[None]:
-    """Everything a page shares with the others; the first statement of every page, around all the rest of it.
+    """Draw what all pages share; the first statement of every page, around all the rest of it.
 
     A page that a visitor opens first runs without app.py, so nothing that a page needs may be left to be done there.
     """
@@ -58,13 +57,15 @@ def frame(title: str) -> Iterator[None]:
         draw_menu()
         draw_activity()
     st.html(STYLE)
-    st.title(title, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="page-title"):
+        st.title(title, anchor=False, width="content")
+        st.caption(PURPOSES[title], width="content")
     with errors_shown():
         yield
 
 
 def draw_menu() -> None:
-    """Links to the pages that exist; they take along what the visitor is looking at."""
+    """Draw links to the pages that exist; they carry along what the visitor is looking at."""
     for path, label, icon in MENU:
         if (ROOT / path).is_file():
             st.page_link(path, label=label, icon=icon, query_params=state.carried())

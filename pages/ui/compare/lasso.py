@@ -1,4 +1,4 @@
-"""Parts of a scatter of percentiles that somebody selected, as text in the URL: a copied link selects them, too."""
+"""Store the selected areas of a scatter plot in the URL, so that a copied link selects them, too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _POLYGON = re.compile(rf"{_NUMBER}:{_NUMBER}(?:_{_NUMBER}:{_NUMBER}){{2,{MAX_COR
 
 
 def keep_area(key: str) -> None:
-    """Put what is selected in the scatter `key` into the URL; for a callback, which runs before the page."""
+    """Write the selection of the scatter plot `key` to the URL; for a callback, which runs before the page."""
     found = st.session_state[key].selection
     polygons: list[Corners] = [list(zip(lasso["x"], lasso["y"], strict=True)) for lasso in found.lasso]
     polygons += [_square(box["x"], box["y"]) for box in found.box]
@@ -44,7 +44,7 @@ def _to_text(corners: Corners) -> str:
 
 
 def is_in_area(points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which of the points [N, 2] lie in the parts that the URL names, [N]."""
+    """Return which of the points [N, 2] lie in the areas of the URL, [N]."""
     inside = np.zeros(len(points), dtype=bool)
     for text in (state.read_text(state.AREA) or "").split("!"):
         if _POLYGON.fullmatch(text):
@@ -54,7 +54,7 @@ def is_in_area(points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 
 def _is_inside(points: npt.NDArray[np.float64], corners: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Whether a ray to the right crosses the outline an odd number of times."""
+    """Return which points see an odd number of crossings of the outline to their right."""
     inside = np.zeros(len(points), dtype=bool)
     x, y = points.T
     for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

@@ -1,4 +1,4 @@
-"""Two or more backbones on one dataset: the same class's extremes, how far they agree, and where they do not."""
+"""Draw Compare: the extremes of a class under each backbone, their agreement, and their disagreements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.figures.agreement import agreement_figure, overlap_figure
-from jepascore_core.formatting import class_title, count_text, percent_text, plural
+from jepascore_core.formatting import class_title, percent_text
 from jepascore_core.scores.measured import MeasuredChoice
 from jepascore_core.scores.memo import look_ahead
 from jepascore_core.scores.score_set import Label, ScoreSet
@@ -20,6 +20,7 @@ from jepascore_core.views.overlaps import OverlapCurve, overlap_curves
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.compare import texts
 from pages.ui.compare.disagreement import draw_scatter, open_sample, scatter_views
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.charts import chart
@@ -30,26 +31,17 @@ from pages.ui.widgets.url_widgets import pick_int, pick_one, pick_open
 
 PER_GROUP = 8
 MAX_PER_GROUP = 20
-MEASURES = {"spearman": "Spearman's ρ", "kendall": "Kendall's τ"}
-MEASURES_HELP = (
-    "How alike two backbones order the samples: 1 is the same order, 0 unrelated, below 0 the opposite. Spearman's "
-    "correlates ranks; Kendall's is the surplus of pairs that both put in the same order."
-)
-OVERLAP_HELP = (
-    "The paper claims that all JEPA-type encoders pick the same least and most likely samples. Here: of the n extremes "
-    "of a class under one backbone, the share that are also among the n extremes under the other."
-)
 
 
 def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet]) -> None:
-    """Everything of Compare below the choice of backbones."""
+    """Draw Compare below the choice of backbones."""
     classes = class_choices(store(), dataset_id)
     columns = st.columns([3, 4, 4])
     with columns[0]:
         by_id = {label_id(choice.label): choice for choice in classes}
-        picked = pick_one("Class", state.LABEL, {name: choice.title for name, choice in by_id.items()})
+        picked = pick_one(texts.CLASS, state.LABEL, {name: choice.title for name, choice in by_id.items()})
     with columns[1]:
-        per_group = pick_int("Samples in each group", state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
+        per_group = pick_int(texts.PER_GROUP, state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     label = by_id[picked].label if picked else None
     look_ahead(partial(extreme_overlaps, store(), score_sets, per_group, [label]))
     look_ahead(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
@@ -64,7 +56,7 @@ def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet],
         (found,) = class_extremes(store(), scores, [label], n)
         sections.append(Section([*to_tiles(found.least, "least"), *to_tiles(found.most, "most")], choice.title))
     event = gallery(
-        sections, "backbone-rows", label="Extremes under each backbone", size=88, layout="row", tools=SCORE_TOOLS,
+        sections, "backbone-rows", label=texts.ROWS, size=88, layout="row", tools=SCORE_TOOLS,
         dataset_id=score_sets[0].dataset_id, who=reviewer(),
     )  # fmt: skip
     if event is not None:
@@ -72,8 +64,8 @@ def _draw_rows(chosen: Sequence[MeasuredChoice], score_sets: Sequence[ScoreSet],
 
 
 def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> bool:
-    """How alike they are in numbers; whether enough samples are common to say so."""
-    st.subheader("Agreement", anchor=False)
+    """Draw how similar they are in numbers; return whether enough samples are common."""
+    st.subheader(texts.AGREEMENT, anchor=False)
     try:
         found = agreement(store(), score_sets)
     except TooFewImagesError as error:
@@ -81,74 +73,67 @@ def _draw_agreement(score_sets: Sequence[ScoreSet], label: Label, n: int) -> boo
         return False
     left, right = st.columns([2, 3], gap="large")
     with left:
-        measure = pick_one("Rank correlation", state.CORRELATION, MEASURES, segments=True, help=MEASURES_HELP)
-        figure = agreement_figure(found, "kendall" if measure == "kendall" else "spearman")
-        chart(figure, "agreement", f"{MEASURES[measure or '']} between backbones")
-        part = f"; Kendall's rests on {count_text(found.num_kendall)} drawn at random" if measure == "kendall" else ""
-        st.caption(
-            f"Over {count_text(found.num_common)} samples that all of them measured{part}. Raw scores of two backbones "
-            "are never comparable; ranks are."
+        measure = pick_one(
+            texts.CORRELATION, state.CORRELATION, texts.MEASURES, segments=True, help=texts.MEASURES_HELP
         )
+        figure = agreement_figure(found, "kendall" if measure == "kendall" else "spearman")
+        chart(figure, "agreement", texts.agreement_figure(texts.MEASURES[measure or ""]))
+        st.caption(texts.common_samples(found.num_common, found.num_kendall if measure == "kendall" else None))
     with right:
-        st.markdown("**Do they pick the same extremes?**", help=OVERLAP_HELP)
+        st.markdown(f"**{texts.SAME_EXTREMES}**", help=texts.OVERLAP_HELP)
         curves = overlap_curves(store(), score_sets)
         if curves[0].sizes:
-            chart(overlap_figure(curves), "overlap", "Overlap of the extremes of each class")
+            chart(overlap_figure(curves), "overlap", texts.OVERLAP_FIGURE)
             st.caption(_overlap_sentence(curves))
         else:
-            st.caption("Every class has too few common samples to compare its extremes.")
+            st.caption(texts.TOO_FEW_COMMON)
     _draw_overlap_table(score_sets, dict(zip(score_sets, found.titles, strict=True)), label, n)
     return True
 
 
 def _overlap_sentence(curves: Sequence[OverlapCurve]) -> str:
-    """The claim in numbers, at the size nearest to 10, of the pair that agrees least."""
+    """State the overlap at the size nearest to 10, for the pair that agrees least."""
     place = min(range(len(curves[0].sizes)), key=lambda i: abs(curves[0].sizes[i] - 10))
     worst = min(curves, key=lambda curve: curve.least[place] + curve.most[place])
-    n, chance = worst.sizes[place], worst.by_chance[place]
-    pair = plain(worst.title) if len(curves) > 1 else "They"
-    prefix = "The pair that agrees least, " if len(curves) > 1 else ""
-    verb = ", shares" if len(curves) > 1 else " share"
-    return (
-        f"{prefix}{pair}{verb} {percent_text(worst.least[place])} of each class's {n} least likely and "
-        f"{percent_text(worst.most[place])} of its {n} most likely samples, mean of "
-        f"{plural(worst.num_classes[place], 'class')}; unrelated scores would share {percent_text(chance)}."
-    )
+    return texts.overlap(
+        plain(worst.title) if len(curves) > 1 else None, worst.sizes[place], worst.least[place], worst.most[place],
+        worst.num_classes[place], worst.by_chance[place],
+    )  # fmt: skip
 
 
 def _draw_overlap_table(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, str], label: Label, n: int) -> None:
     rows = [
         {
-            "Pair": plain(f"{titles[item.first]} and {titles[item.second]}"),
-            f"Shared among the {item.n} least likely": percent_text(item.least),
-            f"Among the {item.n} most likely": percent_text(item.most),
-            "By chance": percent_text(item.by_chance),
+            texts.PAIR: plain(texts.pair_title(titles[item.first], titles[item.second])),
+            texts.shared_least(item.n): percent_text(item.least),
+            texts.shared_most(item.n): percent_text(item.most),
+            texts.BY_CHANCE: percent_text(item.by_chance),
         }
         for item in extreme_overlaps(store(), score_sets, n, [label])
     ]
     if not rows:
-        st.caption("No sample of this class is measured by all of them yet.")
+        st.caption(texts.NO_COMMON)
         return
-    st.caption("This class's extremes in common, as in the rows above")
+    st.caption(texts.OVERLAP_TABLE)
     st.table(rows)
-    box = pick_open("Every class", "every-overlap", ":material/table_rows:")
+    box = pick_open(texts.EVERY_CLASS, "every-overlap", ":material/table_rows:")
     if box is not None:
         with box:
             _draw_every_class(score_sets, titles, n)
 
 
 def _draw_every_class(score_sets: Sequence[ScoreSet], titles: dict[ScoreSet, str], n: int) -> None:
-    """Where they agree least on the extremes, first."""
+    """Draw the overlap of every class, smallest first."""
     found = sorted(extreme_overlaps(store(), score_sets, n), key=lambda item: item.least + item.most)
     alone = len({item.label for item in found}) == 1
     rows = [
         {
             "Class": class_title(item.label, alone),
-            **({"Pair": f"{titles[item.first]} and {titles[item.second]}"} if len(score_sets) > 2 else {}),
+            **({texts.PAIR: texts.pair_title(titles[item.first], titles[item.second])} if len(score_sets) > 2 else {}),
             "Samples": item.num_common,
             "n": item.n,
-            "Least likely in common (%)": 100 * item.least,
-            "Most likely in common (%)": 100 * item.most,
+            texts.LEAST_IN_COMMON: 100 * item.least,
+            texts.MOST_IN_COMMON: 100 * item.most,
             "By chance (%)": 100 * item.by_chance,
         }
         for item in found

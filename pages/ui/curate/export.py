@@ -1,4 +1,4 @@
-"""Taking the result away: a download, or a folder on this computer; and how to read it."""
+"""Export the result as a download or to a folder on the server, and show how to read it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,15 @@ from jepascore_core.exporters import (
     snippet,
     suggested_name,
 )
-from jepascore_core.formatting import bytes_text, plural
 from pages.ui.app.errors import do_asked
 from pages.ui.app.store import store
+from pages.ui.curate import texts
 from pages.ui.curate.export_list import draw_export_list
-
-WHICH_TITLES: dict[Which, str] = {
-    "kept": "Kept",
-    "dropped": "Dropped",
-    "unscored": "Not measured",
-    "all": "All, with a verdict",
-}
 
 
 def draw_exports(evaluation: Evaluation) -> None:
-    """Format, options, button, snippet; below, what the worker writes and wrote."""
-    st.subheader("Take it away", anchor=False)
+    """Draw format, options, button and snippet; below, the exports of the worker."""
+    st.subheader(texts.EXPORT, anchor=False)
     dataset = evaluation.dataset
     left, right = st.columns(2, gap="large")
     with left:
@@ -51,12 +44,12 @@ def draw_exports(evaluation: Evaluation) -> None:
             _download(evaluation, chosen, options, name)
         else:
             path = _write_here(evaluation, chosen, options, name)
-        st.caption(f"{_size_text(chosen, options, size)} Source images are only read, never changed.")
+        st.caption(f"{_size_text(chosen, options, size)} {texts.SOURCE_UNCHANGED}")
     with right:
-        st.caption("Read it in Python")
+        st.caption(texts.READ_IN_PYTHON)
         code = snippet(chosen.name, path, dataset.source, dataset.kind, dataset.name)
         st.code(code, language="python", wrap_lines=True)
-        st.caption("The same without the app")
+        st.caption(texts.COMMAND)
         command = _command(evaluation, path, chosen.name, options)
         st.code(command, language="shell", wrap_lines=True)
     draw_export_list(dataset.dataset_id)
@@ -64,25 +57,26 @@ def draw_exports(evaluation: Evaluation) -> None:
 
 def _choose() -> tuple[FormatSpec, ExportOptions]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which: Which = st.selectbox("Samples", list(WHICH_TITLES), format_func=WHICH_TITLES.__getitem__, width=180)
+        which: Which = st.selectbox(
+            texts.SAMPLES, list(texts.WHICH_TITLES), format_func=texts.WHICH_TITLES.__getitem__, width=220
+        )
         formats = [name for name in FORMATS if which != "all" or SPECS[name].has_verdicts]
-        name: ExportFormat = st.selectbox("Format", formats, format_func=lambda item: SPECS[item].title, width=260)
-        link = st.selectbox("Images by", LINKS, width=130) if SPECS[name].links else "copy"
-    root = st.text_input("Paths relative to", placeholder="a folder; empty for sample keys and whole paths") or None
+        name: ExportFormat = st.selectbox(texts.FORMAT, formats, format_func=lambda item: SPECS[item].title, width=260)
+        link = st.selectbox(texts.COPY_OR_LINK, LINKS, width=130) if SPECS[name].links else "copy"
+    root = st.text_input(texts.RELATIVE_TO, placeholder=texts.RELATIVE_TO_HINT) or None
     return SPECS[name], ExportOptions(which, root, link)
 
 
 def _is_download(spec: FormatSpec, size: ListSize) -> bool:
-    """Whether the browser is to get it; asks where there is a choice."""
+    """Return whether the browser downloads it; ask where there is a choice."""
     if not size.fits_download(spec.name):
         return False
-    places = ("Download", "This computer")
-    return st.segmented_control("Where to", places, default=places[0], required=True) == places[0]
+    places = (texts.BROWSER, texts.SERVER)
+    return st.segmented_control(texts.SAVE_TO, places, default=places[0], required=True) == places[0]
 
 
 def _size_text(spec: FormatSpec, options: ExportOptions, size: ListSize) -> str:
-    text = plural(size.num_rows, "sample")
-    return f"{text}, {bytes_text(size.num_bytes)}." if spec.has_images and options.link == "copy" else f"{text}."
+    return texts.export_size(size.num_rows, size.num_bytes if spec.has_images and options.link == "copy" else None)
 
 
 def _download(shown: Evaluation, spec: FormatSpec, options: ExportOptions, name: str) -> None:
@@ -94,7 +88,7 @@ def _download(shown: Evaluation, spec: FormatSpec, options: ExportOptions, name:
 
     with st.container(horizontal=True):
         st.download_button(
-            f"Download {spec.title}",
+            texts.download(spec.title),
             lambda: made().data,
             name,
             spec.mime,
@@ -103,27 +97,26 @@ def _download(shown: Evaluation, spec: FormatSpec, options: ExportOptions, name:
             on_click="ignore",
         )
         st.download_button(
-            "Provenance",
+            texts.PROVENANCE,
             lambda: made().provenance,
             f"{name}.provenance.json",
             "application/json",
             icon=":material/receipt_long:",
             on_click="ignore",
-            help="How it came about: dataset fingerprint, backbones, measurement specs, rules, decisions, counts.",
+            help=texts.PROVENANCE_HELP,
         )
 
 
 def _write_here(evaluation: Evaluation, spec: FormatSpec, options: ExportOptions, name: str) -> str:
-    """Have the worker write it on the computer that the app runs on; returns the path."""
-    kind = "folder" if spec.is_folder else "file"
-    path = st.text_input(f"New {kind} on this computer", str(Path.home() / name))
+    """Request an export by the worker on the computer that the app runs on; return the path."""
+    path = st.text_input(texts.path_on_server(spec.is_folder), str(Path.home() / name))
 
     def write() -> None:
         recipe = make_recipe(store(), evaluation, name[:100])
         request_export(store(), evaluation.dataset.dataset_id, recipe, Path(path).expanduser(), spec.name, options)
         st.rerun()
 
-    pressed = st.button(f"Write {spec.title}", type="primary", icon=":material/drive_folder_upload:")
+    pressed = st.button(texts.write(spec.title), type="primary", icon=":material/drive_folder_upload:")
     do_asked("export", (evaluation.scores, evaluation.curation, path, spec.name, options), write if pressed else None)
     return path
 

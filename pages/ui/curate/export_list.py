@@ -1,4 +1,4 @@
-"""Exports that the worker writes, as cards: how far they are, how they ended, and what can be done with them."""
+"""Draw the exports of the worker as cards with progress, outcome and actions."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from jepascore_core.exporters import cancel_export, repeat_export
 from jepascore_core.views.progress import Progress, export_progress
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
+from pages.ui.curate import texts
 from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.task_card import task_card
 
 POLL_SECONDS = 1.0
-#: Ended exports that are shown beside those under way.
+#: Ended exports shown beside running ones.
 MAX_ENDED = 5
-NOTHING_LEFT = "Nothing of it was left behind."
 
 
 def draw_export_list(dataset_id: str) -> None:
-    """The exports of a dataset, again every second while one is under way."""
+    """Draw the exports of a dataset, every second while one is running."""
     shown = _exports(dataset_id)
     if shown:
         every = POLL_SECONDS if any(item.is_active for item in shown) else None
@@ -35,7 +35,7 @@ def _exports(dataset_id: str) -> list[Progress]:
 
 
 def _draw_list(dataset_id: str) -> None:
-    st.markdown("**Written on this computer**")
+    st.markdown(f"**{texts.WRITTEN}**")
     for item in _exports(dataset_id):
         _draw_one(item)
 
@@ -44,28 +44,28 @@ def _draw_one(item: Progress) -> None:
     task_card(
         f"export-{item.identifier}", item.state, item.short_title, item.state_text,
         item.fraction if item.is_active else None, [_facts(item)], partial(_draw_actions, item),
-        f"{item.message} {NOTHING_LEFT}" if item.state == "failed" else "",
+        f"{item.message} {texts.NOTHING_LEFT}" if item.state == "failed" else "",
     )  # fmt: skip
 
 
 def _facts(item: Progress) -> list[str]:
     if item.is_active:
         facts = [item.counts_text or item.message, item.rate_text, item.time_left_text]
-        return facts if any(facts) else ["Waiting for the worker"]
+        return facts if any(facts) else [texts.WAITING]
     if item.state == "finished":
-        return [item.message, f"took {item.elapsed_text}" if item.elapsed_text else ""]
-    return [item.title, NOTHING_LEFT if item.state == "cancelled" else ""]
+        return [item.message, texts.took(item.elapsed_text) if item.elapsed_text else ""]
+    return [item.title, texts.NOTHING_LEFT if item.state == "cancelled" else ""]
 
 
 def _draw_actions(item: Progress) -> None:
     key, arguments = item.identifier, (store(), item.identifier)
     if item.is_active:
-        st.button("Cancel", key=f"cancel-{key}", on_click=cancel_export, args=arguments, disabled=item.is_stopping)
+        st.button(texts.CANCEL, key=f"cancel-{key}", on_click=cancel_export, args=arguments, disabled=item.is_stopping)
         return
     if item.state != "finished":
         st.button(
-            "Try again", key=f"again-{key}", on_click=discard_result(repeat_export), args=arguments,
+            texts.TRY_AGAIN, key=f"again-{key}", on_click=discard_result(repeat_export), args=arguments,
             icon=":material/replay:",
         )  # fmt: skip
-    st.button("Forget", key=f"forget-{key}", on_click=store().catalogue.remove_export, args=(item.identifier,),
-              help="Takes it off this list; what was written stays.")  # fmt: skip
+    remove = store().catalogue.remove_export
+    st.button(texts.REMOVE_FROM_LIST, key=f"forget-{key}", on_click=remove, args=(key,), help=texts.REMOVE_HELP)

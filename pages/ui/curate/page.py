@@ -1,4 +1,4 @@
-"""What rules come to: before and after, what goes and what was narrowly kept."""
+"""Draw the result of rules: counts, previews of dropped and borderline samples, before and after."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_
 from jepascore_core.curation.evaluation.evaluate import prepare_changes
 from jepascore_core.curation.named import asked_scores
 from jepascore_core.figures.scores import before_after_figure, class_balance_figure
-from jepascore_core.formatting import count_text, percent_text
+from jepascore_core.formatting import count_text
 from jepascore_core.scores.memo import look_ahead
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.curation import CurationPreview, before_after, most_changed, preview
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.curate import texts
 from pages.ui.curate.export import draw_exports
 from pages.ui.curate.recipes import draw_recipes
 from pages.ui.curate.rule_bar import choose_curation, draw_chips
@@ -31,14 +32,10 @@ from pages.ui.widgets.precompute import prepared
 from pages.ui.widgets.reviewer import reviewer
 
 PREVIEW_SAMPLES = 12
-UNMEASURED = (
-    "They have no score under this backbone, or under one that a rule names. A rule that needs one leaves them out of "
-    "the list; other rules keep or drop them."
-)
 
 
 def draw_curation(scores: ScoreSet) -> None:
-    """Everything of Curate below the choice of scores."""
+    """Draw Curate below the choice of scores."""
     look_ahead(partial(load_columns, store(), scores))
     curation = choose_curation()
     draw_adders(scores, curation)
@@ -64,14 +61,14 @@ def draw_curation(scores: ScoreSet) -> None:
 
 def _draw_counts(result: CurationResult) -> None:
     counts = result.counts
-    share = f"{percent_text(counts.kept / counts.total)} of all" if counts.total else None
-    left_out = f"{count_text(counts.unscored)} left out by a rule" if counts.unscored else None
+    share = texts.share_of_all(counts.kept / counts.total) if counts.total else None
+    left_out = texts.excluded(counts.unscored) if counts.unscored else None
     shown = (
-        ("Kept", counts.kept, share, None),
-        ("Dropped", counts.dropped, None, None),
-        ("Not measured", counts.unmeasured, left_out, UNMEASURED),
-        ("Decided by people", counts.decided, None, "Decisions override rules."),
-        ("Unreadable files", counts.num_unreadable, None, "The Runs page says why."),
+        (texts.KEPT, counts.kept, share, None),
+        (texts.DROPPED, counts.dropped, None, None),
+        (texts.NOT_MEASURED, counts.unmeasured, left_out, texts.NOT_MEASURED_HELP),
+        (texts.MANUAL, counts.decided, None, texts.MANUAL_HELP),
+        (texts.UNREADABLE, counts.num_unreadable, None, texts.UNREADABLE_HELP),
     )
     with st.container(horizontal=True):
         for title, number, note, help_text in shown:
@@ -81,17 +78,17 @@ def _draw_counts(result: CurationResult) -> None:
 
 
 def _draw_previews(evaluation: Evaluation, result: CurationResult) -> None:
-    st.subheader("What goes, and what only just stays", anchor=False)
+    st.subheader(texts.PREVIEW, anchor=False)
     if not evaluation.curation.chips and not evaluation.decisions:
-        st.info("Nothing is dropped yet. Add a rule above, or type one.")
+        st.info(texts.NOTHING_DROPPED)
         return
     seed = state.read_int(state.SEED, 0, 0, 10**6)
     found = preview(store(), evaluation, PREVIEW_SAMPLES, seed)
     shown = [section for section in _sections(found, result) if section.tiles]
     if not shown:
-        st.info("These rules drop nothing.")
+        st.info(texts.RULES_DROP_NOTHING)
     elif gallery(
-        shown, "preview", label="Preview", size=88, remember=state.SAMPLE, tools=SCORE_TOOLS,
+        shown, "preview", label=texts.PREVIEW_GALLERY, size=88, remember=state.SAMPLE, tools=SCORE_TOOLS,
         dataset_id=evaluation.dataset.dataset_id, who=reviewer(),
     ):  # fmt: skip
         st.rerun()
@@ -99,26 +96,26 @@ def _draw_previews(evaluation: Evaluation, result: CurationResult) -> None:
 
 def _sections(found: CurationPreview, result: CurationResult) -> list[Section]:
     chips = [
-        Section(to_tiles(found.by_chip[position]), "Dropped by one rule", chip.text)
+        Section(to_tiles(found.by_chip[position]), texts.DROPPED_BY_ONE, chip.text)
         for position, chip in enumerate(result.chips)
         if len(result.chips) > 1
     ]
     return [
-        Section(to_tiles(found.narrowly_kept), "Narrowly kept"),
-        Section(to_tiles(found.nearest), "Dropped: nearest to a limit"),
-        Section(to_tiles(found.extreme), "Dropped: furthest beyond the limits"),
-        Section(to_tiles(found.random), "Dropped: at random"),
+        Section(to_tiles(found.narrowly_kept), texts.BORDERLINE_KEPT),
+        Section(to_tiles(found.nearest), texts.BORDERLINE_DROPPED),
+        Section(to_tiles(found.extreme), texts.FURTHEST),
+        Section(to_tiles(found.random), texts.RANDOM_DROPPED),
         *chips,
     ]
 
 
 def _draw_before_after(evaluation: Evaluation, result: CurationResult) -> None:
-    st.subheader("Before and after", anchor=False)
+    st.subheader(texts.BEFORE_AFTER, anchor=False)
     found = before_after(store(), evaluation)
     if found.series:
-        chart(before_after_figure(found), "before-after", "Scores before and after the rules")
+        chart(before_after_figure(found), "before-after", texts.BEFORE_AFTER_FIGURE)
     balance = most_changed(result.balance)
-    st.subheader("Class balance", anchor=False)
+    st.subheader(texts.BALANCE, anchor=False)
     if len(balance) < len(result.balance):
-        st.caption(f"The {len(balance)} of {len(result.balance)} classes that lose the largest share")
-    chart(class_balance_figure(balance), "balance", "Class balance before and after the rules")
+        st.caption(texts.most_changed(len(balance), len(result.balance)))
+    chart(class_balance_figure(balance), "balance", texts.BALANCE_FIGURE)

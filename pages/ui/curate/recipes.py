@@ -1,4 +1,4 @@
-"""Recipes: saved, opened, duplicated, compared, and as files."""
+"""Save, open, duplicate, compare, download and upload recipes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from jepascore_core.curation.saved_recipes import (
 )
 from jepascore_core.errors import JepaScoreError, RuleError
 from jepascore_core.exporters import differing_csv
-from jepascore_core.formatting import count_text
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app import state
 from pages.ui.app.errors import show_error
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.curate import texts
 from pages.ui.curate.rule_bar import set_curation
 from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.precompute import is_ready
@@ -34,13 +34,13 @@ _MESSAGE = "recipe-message"
 
 
 def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
-    """Everything about recipes, folded away."""
+    """Draw all about recipes in a closed expander."""
     message = st.session_state.pop(_MESSAGE, None)
     if message:
         st.success(plain(message))
     saved = saved_recipes(store(), scores.dataset_id)
-    # With a key it stays open although its title changes.
-    with st.expander(f"Recipes ({len(saved)})", icon=":material/menu_book:", key="recipes"):
+    # The key keeps it open when its title changes.
+    with st.expander(texts.recipes(len(saved)), icon=":material/menu_book:", key="recipes"):
         _draw_save(scores, curation)
         for item in saved:
             _draw_one(item)
@@ -51,8 +51,8 @@ def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
 
 def _draw_save(scores: ScoreSet, curation: Curation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Save these rules as", max_chars=100, width=280)
-        is_wanted = st.button("Save", disabled=not name.strip(), icon=":material/save:")
+        name = st.text_input(texts.SAVE_AS, max_chars=100, width=280)
+        is_wanted = st.button(texts.SAVE, disabled=not name.strip(), icon=":material/save:")
     decisions = decisions_of(store(), scores.dataset_id)
     if not (is_wanted and is_ready(scores, curation, decisions, "saved")):
         return
@@ -62,33 +62,33 @@ def _draw_save(scores: ScoreSet, curation: Curation) -> None:
     except RuleError as error:
         show_error(error)
         return
-    st.session_state[_MESSAGE] = f"Saved {recipe.name}."
+    st.session_state[_MESSAGE] = texts.saved(recipe.name)
     st.rerun()
 
 
 def _draw_one(saved: SavedRecipe) -> None:
     with st.container(border=True):
         recipe = saved.recipe
-        kept = f"{count_text(recipe.result.get('kept', 0))} of {count_text(recipe.num_samples)} kept when it was saved"
+        kept = texts.kept_when_saved(recipe.result.get("kept", 0), recipe.num_samples)
         st.markdown(f"**{plain(saved.name)}** · {kept}, {plain(saved.changed_at[:16].replace('T', ' '))} UTC")
         missing = missing_scores(store(), saved.dataset_id, recipe)
         if missing:
             st.warning(plain(missing), icon=":material/hourglass_bottom:")
-        st.code(to_text(saved.recipe.curation) or "all", language=None, wrap_lines=True)
+        st.code(to_text(saved.recipe.curation) or texts.EVERYTHING, language=None, wrap_lines=True)
         with st.container(horizontal=True):
-            st.button("Open", key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))
+            st.button(texts.OPEN, key=f"open-{saved.recipe_id}", on_click=_open, args=(saved.recipe,))
             st.button(
-                "Duplicate",
+                texts.DUPLICATE,
                 key=f"copy-{saved.recipe_id}",
                 on_click=discard_result(duplicate_recipe),
                 args=(store(), saved),
             )
             st.download_button(
-                "YAML", to_yaml(saved.recipe), f"{saved.name}.yaml", "application/yaml",
+                texts.YAML, to_yaml(saved.recipe), f"{saved.name}.yaml", "application/yaml",
                 key=f"yaml-{saved.recipe_id}", on_click="ignore",
             )  # fmt: skip
-            st.button("Remove", key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved))
-            is_wanted = st.button("What changed since?", key=f"diff-{saved.recipe_id}")
+            st.button(texts.REMOVE, key=f"del-{saved.recipe_id}", on_click=remove_recipe, args=(store(), saved))
+            is_wanted = st.button(texts.WHAT_CHANGED, key=f"diff-{saved.recipe_id}")
         if is_wanted and _is_ready(saved, "changes"):
             changes = recipe_changes(store(), saved.dataset_id, saved.recipe)
             st.session_state[_MESSAGE] = f"{saved.name}: {describe_changes(changes)}"
@@ -101,7 +101,7 @@ def _is_ready(saved: SavedRecipe, key: str) -> bool:
 
 
 def _open(recipe: Recipe) -> None:
-    """Go to the rules and scores of a recipe."""
+    """Switch to the rules and scores of a recipe."""
     first = recipe.scores[0]
     state.write(state.BACKBONE, first.key.text)
     state.write(state.DEFINITION, recipe.definition)
@@ -112,22 +112,20 @@ def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
     names = {item.recipe_id: item for item in saved}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         ids = list(names)
-        first = st.selectbox("Compare", ids, 0, format_func=lambda item: names[item].name, width=240)
-        second = st.selectbox("with", ids, 1, format_func=lambda item: names[item].name, width=240)
-        is_wanted = st.button("Which samples differ?")
+        first = st.selectbox(texts.COMPARE, ids, 0, format_func=lambda item: names[item].name, width=240)
+        second = st.selectbox(texts.WITH, ids, 1, format_func=lambda item: names[item].name, width=240)
+        is_wanted = st.button(texts.SHOW_DIFFERENCES)
     if not is_wanted or not all([_is_ready(names[first], "first"), _is_ready(names[second], "second")]):
         return
     found = compare_recipes(store(), dataset_id, names[first].recipe, names[second].recipe)
-    st.markdown(
-        f"{count_text(found.both)} samples are kept by both, {count_text(found.only_first.count)} only by "
-        f"{plain(names[first].name)}, {count_text(found.only_second.count)} only by {plain(names[second].name)}."
-    )
+    one, two = plain(names[first].name), plain(names[second].name)
+    st.markdown(texts.differences(found.both, one, found.only_first.count, two, found.only_second.count))
     for part in (found.only_first, found.only_second):
         if part.examples:
             st.code("\n".join(part.examples), language=None)
     if found.only_first.count or found.only_second.count:
         st.download_button(
-            "All that differ as CSV",
+            texts.DIFFERENCES_AS_CSV,
             differing_csv(store(), dataset_id, names[first].recipe, names[second].recipe),
             "differing.csv",
             "text/csv",
@@ -137,15 +135,15 @@ def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:
 
 
 def _draw_upload() -> None:
-    uploaded = st.file_uploader("Open a recipe file", type=["yaml", "yml"])
+    uploaded = st.file_uploader(texts.OPEN_FILE, type=["yaml", "yml"])
     if uploaded is None:
         return
     try:
         recipe = from_yaml(uploaded.getvalue().decode("utf-8"))
     except UnicodeDecodeError:
-        show_error(RuleError("This file is no text: choose a recipe in YAML."))
+        show_error(RuleError(texts.NOT_TEXT))
         return
     except JepaScoreError as error:
         show_error(error)
         return
-    st.button(f"Open {plain(recipe.name)}", on_click=_open, args=(recipe,), type="primary")
+    st.button(texts.open_recipe(plain(recipe.name)), on_click=_open, args=(recipe,), type="primary")

@@ -1,4 +1,4 @@
-"""Rules as chips that can be removed, and as text that can be typed."""
+"""Draw rules as chips that can be removed, and as text that can be typed."""
 
 from __future__ import annotations
 
@@ -6,47 +6,43 @@ import streamlit as st
 
 from jepascore_core.curation import ChipCount, Curation, parse, to_text
 from jepascore_core.errors import RuleSyntaxError
-from jepascore_core.formatting import count_text
 from pages.ui.app import state
 from pages.ui.app.text import plain
+from pages.ui.curate import texts
 
 _BAR = "query-bar"
 _TOO_LONG = "rules-too-long"
 
 
 def choose_curation() -> Curation:
-    """The rules of the URL, and the bar to type them; see `curation_of_url` for a text that is not a rule."""
+    """Draw the bar to type rules, and return the rules of the URL; see `curation_of_url` for invalid ones."""
     text = state.read_text(state.RULES) or ""
     if st.session_state.get(_BAR) is None or st.session_state.get(f"{_BAR}-seen") != text:
         st.session_state[_BAR] = st.session_state[f"{_BAR}-seen"] = text
     st.text_input(
-        "Rules",
+        texts.RULES,
         key=_BAR,
         on_change=_typed,
-        placeholder="class_percentile >= 5 and not leak | one per exact | budget 1000 balanced",
-        help="What to keep. Combine with and, or, not and brackets; after | come steps. Higher is more likely. "
-        "Companions of the score go into square brackets (knn, mahalanobis, norm): class_percentile[knn] >= 5.",
+        placeholder=texts.RULES_EXAMPLE,
+        help=texts.RULES_HELP,
         max_chars=state.MAX_TEXT,
     )
     if st.session_state.pop(_TOO_LONG, False):
-        st.warning(
-            f"These rules would be longer than {state.MAX_TEXT:,} letters, which an address cannot carry. "
-            "Save them as a recipe file and use `jepascore export --recipe`."
-        )
+        st.warning(texts.too_long(state.MAX_TEXT))
     return curation_of_url()
 
 
 def curation_of_url() -> Curation:
-    """The rules of the URL. Where its text is not a rule, it is shown with the place of its error, and the last rules
-    that were right are gone by instead."""
+    """Return the rules of the URL. Invalid ones are shown with the position of the error, and the last valid rules
+    are returned instead."""
     try:
         found = parse(state.read_text(state.RULES) or "")
     except RuleSyntaxError as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.code(error.pointer, language=None)
         last = _parsed(state.read_text(state.LAST_RULES) or "") or Curation()
-        rules = f"the last valid rules: {plain(to_text(last))}" if last.chips else "no rules, which keeps everything"
-        st.warning(f"What follows is of {rules}", icon=":material/history:")
+        rules = plain(to_text(last)) if last.chips else ""
+        st.warning(texts.shown_instead(rules), icon=":material/history:")
         return last
     state.write(state.LAST_RULES, None)
     return found
@@ -69,7 +65,7 @@ def _typed() -> None:
 
 
 def set_curation(curation: Curation) -> None:
-    """Put rules into the URL; for callbacks, which run before the page. Too long ones change nothing but say so."""
+    """Write rules to the URL; for callbacks, which run before the page. Too long ones only cause a warning."""
     text = to_text(curation)
     if len(text) > state.MAX_TEXT:
         st.session_state[_TOO_LONG] = True
@@ -78,20 +74,19 @@ def set_curation(curation: Curation) -> None:
 
 
 def draw_chips(curation: Curation, counts: tuple[ChipCount, ...]) -> None:
-    """One button a rule or step, with what it removes alone; a click removes it."""
+    """Draw one button per rule or step, with the number that it drops alone; a click removes it."""
     if not counts:
         return
     with st.container(horizontal=True, gap="small"):
         for position, item in enumerate(counts):
             label = item.text if len(item.text) <= 70 else f"{item.text[:69]}…"
             st.button(
-                f"{plain(label)} · drops {count_text(item.alone)}",
+                texts.chip(plain(label), item.alone),
                 key=f"chip-{position}-{item.text}",
                 icon=":material/close:",
                 on_click=set_curation,
                 args=(curation.without(position),),
-                help=f"Alone it drops {count_text(item.alone)} samples; {count_text(item.only)} are dropped by nothing "
-                "else. Click to remove it.",
+                help=texts.chip_help(item.alone, item.only),
             )
         if len(counts) > 1:
-            st.button("Remove all", type="tertiary", on_click=set_curation, args=(Curation(),))
+            st.button(texts.REMOVE_ALL, type="tertiary", on_click=set_curation, args=(Curation(),))

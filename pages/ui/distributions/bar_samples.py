@@ -1,4 +1,4 @@
-"""The samples behind parts of histograms: which bars are selected is in the URL, and each dataset has a gallery."""
+"""Draw the samples of selected bars of histograms; the URL holds the selection, and each dataset has a gallery."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from jepascore_core.formatting import count_text, plural
 from jepascore_core.views.bins import span_text
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range, samples_between
 from pages.ui.app import state
 from pages.ui.app.store import store
+from pages.ui.distributions import texts
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery
 from pages.ui.widgets.reviewer import reviewer
+from pages.ui.widgets.texts import CLEAR_SELECTION
 
 SAMPLES_SHOWN = 48
 MIN_SHOWN = 6
@@ -26,7 +27,7 @@ Chosen = tuple[Histograms, HistogramSeries, list[int]]
 
 
 def keep_bars(key: str, panel: int) -> None:
-    """Put what is selected in the figure `key` into the URL; for a callback, which runs before the page."""
+    """Write the selection of the figure `key` to the URL; for a callback, which runs before the page."""
     places: dict[int, list[int]] = {}
     for point in st.session_state[key].selection.points:
         if point.get("customdata"):
@@ -39,18 +40,20 @@ def keep_bars(key: str, panel: int) -> None:
 
 
 def draw_bar_samples(views: Sequence[Histograms]) -> bool:
-    """Samples of the selected bars, a block for each series that has any there; False where nothing is selected."""
+    """Draw the samples of the selected bars, a block for each series with any; return False where none is selected."""
     selected = [found for item in state.read_ids(state.BARS) if (found := _read(item, views)) is not None]
     if not selected:
         return False
     chosen = [item for item in selected if any(item[1].counts[place] for place in item[2])]
     if not chosen:
-        st.caption("There is no sample in the chosen part.")
+        st.caption(texts.EMPTY_BARS)
     limit = max(MIN_SHOWN, SAMPLES_SHOWN // max(1, len(chosen)))
     # Decisions are about one dataset: each has a gallery of its own.
     for dataset_id in dict.fromkeys(series.scores.dataset_id for _, series, _ in chosen):
         _draw_samples(dataset_id, [item for item in chosen if item[1].scores.dataset_id == dataset_id], limit)
-    st.button("Select nothing", type="tertiary", icon=":material/close:", on_click=state.write, args=(state.BARS, None))
+    st.button(
+        CLEAR_SELECTION, type="tertiary", icon=":material/close:", on_click=state.write, args=(state.BARS, None)
+    )  # fmt: skip
     return True
 
 
@@ -66,7 +69,7 @@ def _read(item: str, views: Sequence[Histograms]) -> Chosen | None:
 
 def _draw_samples(dataset_id: str, chosen: Sequence[Chosen], limit: int) -> None:
     sections = [_section(*item, limit) for item in chosen]
-    label = f"Samples of the chosen bars, {store().catalogue.dataset(dataset_id).name}"
+    label = texts.bar_gallery(store().catalogue.dataset(dataset_id).name)
     event = gallery(
         sections, f"bar-samples-{dataset_id}", label=label, tools=SCORE_TOOLS, dataset_id=dataset_id, who=reviewer()
     )
@@ -91,6 +94,5 @@ def _section(view: Histograms, series: HistogramSeries, places: list[int], limit
         standard=series.standard,
     )
     total = sum(series.counts[places[0] : places[-1] + 1])
-    shown = f"{count_text(len(found))} of " if len(found) < total else ""
     span = span_text(view, series, places[0], places[-1])
-    return Section(to_tiles(found), series.title, f"{shown}{plural(total, 'sample')} between the chosen scores, {span}")
+    return Section(to_tiles(found), series.title, texts.bar_samples(len(found), total, span))

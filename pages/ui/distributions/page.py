@@ -1,4 +1,4 @@
-"""Scores of many datasets under many backbones as distributions, and the samples behind a part of them."""
+"""Draw the score distributions of many datasets under many backbones, and the samples of a selected range."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from jepascore_core.figures.scores import Shape, histogram_figure
-from jepascore_core.formatting import count_text, plural, score_text, z_text
+from jepascore_core.formatting import count_text, score_text, z_text
 from jepascore_core.score import Definition
 from jepascore_core.scores.measured import BackboneChoice, backbone_choices, offered
 from jepascore_core.scores.score_set import ScoreSet
@@ -28,10 +28,11 @@ from pages.ui.app import state
 from pages.ui.app.live import await_change
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.distributions import texts
 from pages.ui.distributions.bar_samples import draw_bar_samples, keep_bars
+from pages.ui.widgets import texts as widget_texts
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.choose_scores import (
-    NO_DATASET,
     choose_definition,
     marked_title,
     measured_id,
@@ -41,50 +42,38 @@ from pages.ui.widgets.choose_scores import (
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.url_widgets import pick_many, pick_one
 
-GROUP_TITLES: dict[GroupBy, str] = {"none": "Whole", "label": "By class", "split": "By split"}
-UNIT_TITLES = {"share": "Share", "count": "Count"}
-SHAPE_TITLES: dict[Shape, str] = {"histogram": "Histogram", "density": "Density", "ecdf": "Cumulative"}
-SCALE_TITLES = {"raw": "Nats", "reference": "Reference"}
-SCALE_HELP = (
-    "In nats scores of two backbones cannot be compared. Against the reference they can: 0 is the reference dataset's "
-    "median, 1 its spread (the standard deviation of a normal distribution with its quartiles)."
-)
-REFERENCE_HELP = (
-    "A dataset that the encoder is known to be at home with, such as a part of what it was trained on. Readiness below "
-    "is judged against it. Unless you choose: what a bundled encoder was trained on, else the dataset with most scores."
-)
 MAX_DATASETS = 6
-#: Another figure has other bars.
+#: Parameters that lose their meaning with another figure.
 RESETS = (state.BARS,)
-#: Backbones whose panels stand side by side.
+#: Panels, one per backbone, side by side.
 PANELS_IN_A_ROW = 2
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the page is about: score sets by backbone, and the id of the reference dataset."""
+    """What the page shows: score sets by backbone, and the id of the reference dataset."""
 
     panels: tuple[tuple[str, tuple[ScoreSet, ...]], ...]
     reference: str
 
     @property
     def score_sets(self) -> list[ScoreSet]:
-        """All of them."""
+        """All score sets."""
         return [scores for _, sets in self.panels for scores in sets]
 
 
 def choose_score_sets() -> Chosen | None:
-    """Datasets, backbones and a definition; says what to do where nothing was measured."""
+    """Return datasets, backbones and score variant; say what to do where nothing was measured."""
     choices = {measured_id(choice): choice for choice in offered(store(), backbone_choices(store()))}
     if not choices:
         if store().catalogue.datasets():
-            nothing_yet("Nothing is measured yet. Start a run on the Runs page; this page fills as it goes on.")
+            nothing_yet(texts.NOTHING_MEASURED)
         else:
-            nothing_yet(NO_DATASET, home=True)
+            nothing_yet(widget_texts.NO_DATASET, home=True)
         say_what_failed()
         await_change(lambda: len(store().measured_keys()))
         return None
-    columns = st.columns([6, 6, 5, 9])
+    columns = st.columns([6, 6, 5, 3], vertical_alignment="bottom")
     with columns[0]:
         carried = state.read_id(state.BACKBONE)
         first = carried if carried in choices else next(iter(choices))
@@ -98,7 +87,7 @@ def choose_score_sets() -> Chosen | None:
         dataset_ids = pick_many("Datasets", state.DATASETS, options, shown, resets=RESETS) or shown
     with columns[2]:
         reference = (
-            pick_one("Reference", state.REFERENCE, options, default=home, help=REFERENCE_HELP, resets=RESETS)
+            pick_one(texts.REFERENCE, state.REFERENCE, options, default=home, help=texts.REFERENCE_HELP, resets=RESETS)
             or dataset_ids[0]
         )
     with columns[3]:
@@ -112,8 +101,8 @@ def choose_score_sets() -> Chosen | None:
 def _shown_first(
     chosen: Sequence[BackboneChoice], dataset_ids: Sequence[str], reference: str | None
 ) -> tuple[str, ...]:
-    """Datasets that are shown unless a person chooses: those of which no backbone measured only a part, else any; the
-    reference is among them."""
+    """Return the datasets shown by default: those measured completely by every backbone, else any; always with the
+    reference."""
     parts = {item.dataset_id for choice in chosen for item in choice.datasets if item.dataset_id not in choice.complete}
     complete = [name for name in dataset_ids if name not in parts or name == reference]
     first_ones = sorted(complete or dataset_ids, key=lambda name: name != reference)[:MAX_DATASETS]
@@ -126,11 +115,11 @@ def _score_sets(choice: BackboneChoice, dataset_ids: Sequence[str], definition: 
 
 
 def draw_histograms(chosen: Chosen) -> None:
-    """The figures, their numbers as a table, and the samples of the parts that are selected."""
+    """Draw the figures, their numbers as a table, and the samples of the selected ranges."""
     shape, share, options = _choose_options(chosen)
     views = _views(chosen, options)
     if not any(view.series for _, view in views):
-        st.info("None of these datasets has a score yet.")
+        st.info(texts.NO_SCORES)
         return
     for first in range(0, len(views), PANELS_IN_A_ROW):
         row = views[first : first + PANELS_IN_A_ROW]
@@ -139,28 +128,29 @@ def draw_histograms(chosen: Chosen) -> None:
             with column:
                 _draw_panel(title, view, shape, share, position, alone=len(views) == 1)
     if not draw_bar_samples([view for _, view in views]):
-        how = (
-            "Click a bar, or drag with the box tool of the figure," if shape == "histogram" else "Drag across a figure"
-        )
-        st.caption(f"{how} to see the samples there.")
+        st.caption(texts.CLICK_A_BAR if shape == "histogram" else texts.DRAG_ACROSS)
     _draw_table(views)
 
 
 def _choose_options(chosen: Chosen) -> tuple[Shape, bool, HistogramOptions]:
     with st.container(horizontal=True, gap="medium"):
-        grouping = pick_one("Split up", state.GROUP_BY, GROUP_TITLES, segments=True, resets=RESETS)
-        shape: Shape = pick_one("Shape", state.SHAPE, SHAPE_TITLES, segments=True, resets=RESETS) or "histogram"
+        grouping = pick_one(texts.GROUP_BY, state.GROUP_BY, texts.GROUP_TITLES, segments=True, resets=RESETS)
+        shape: Shape = (
+            pick_one(texts.SHAPE, state.SHAPE, texts.SHAPE_TITLES, segments=True, resets=RESETS) or "histogram"
+        )
         unit = "share"
         if shape == "histogram":
-            unit = pick_one("Height of a bar", state.UNIT, UNIT_TITLES, segments=True) or unit
-        scale = pick_one("Scale", state.SCALE, SCALE_TITLES, segments=True, help=SCALE_HELP, resets=RESETS)
+            unit = pick_one(texts.Y_AXIS, state.UNIT, texts.UNIT_TITLES, segments=True) or unit
+        scale = pick_one(
+            texts.X_AXIS, state.SCALE, texts.SCALE_TITLES, segments=True, help=texts.X_AXIS_HELP, resets=RESETS
+        )
     group_by: GroupBy = grouping or GROUPINGS[0]
     options = HistogramOptions(group_by=group_by, reference=chosen.reference if scale == "reference" else None)
     return shape, unit == "share", options if shape == "histogram" else replace(options, bins=FINE_BINS)
 
 
 def _views(chosen: Chosen, options: HistogramOptions) -> list[tuple[str, Histograms]]:
-    """One for each backbone, on one axis where scores are on a common scale."""
+    """Return a view for each backbone, on one axis where scores are on a common scale."""
     if options.reference is not None and len(chosen.panels) > 1:
         everything = histograms(store(), chosen.score_sets, options)
         options = replace(options, edges=everything.edges or None)
@@ -171,25 +161,25 @@ def _draw_panel(title: str, view: Histograms, shape: Shape, share: bool, positio
     if not alone:
         st.markdown(f"**{plain(title)}**")
     if not view.series:
-        st.caption("Nothing to show: this backbone did not measure the reference, or all its scores are equal.")
+        st.caption(texts.NOTHING_TO_SHOW)
         return
     figure = histogram_figure(view, share=share, shape=shape, half_widths=[_half_width(item) for item in view.series])
-    # While a drag selects, Streamlit takes no click for a choice: bars are clicked, along lines one drags.
+    # While dragging selects, Streamlit ignores clicks: bars are clicked, lines are dragged along.
     figure.update_layout(dragmode=False if shape == "histogram" else "select", selectdirection="h")
-    # Of a line only its markers can be selected: they are there, unseen.
+    # Only the markers of a line can be selected: they are transparent.
     unseen = {"size": 7, "color": "rgba(0,0,0,0)"}
     figure.update_traces(mode="lines+markers", marker=unseen, selector={"type": "scatter"})
     key = "histograms" if position == 0 else f"histograms-{position}"
     keep = partial(keep_bars, key, position)
-    chart(figure, key, f"Scores under {title}", selects=("points", "box"), on_select=keep)
+    chart(figure, key, texts.figure_title(title), selects=("points", "box"), on_select=keep)
     if view.num_hidden:
-        st.caption(f"{plural(view.num_hidden, 'smaller group')} not shown.")
+        st.caption(texts.groups_hidden(view.num_hidden))
     if view.num_without_reference:
-        st.caption(f"{plural(view.num_without_reference, 'dataset')} not shown: no scores of the reference.")
+        st.caption(texts.without_reference(view.num_without_reference))
 
 
 def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
-    """The numbers of every series; on the scale of a reference they have no unit."""
+    """Draw the numbers of every series; relative to a reference they have no unit."""
     on_scale = any(view.reference is not None for _, view in panels)
     has_estimates = any(_half_width(series) is not None for _, view in panels for series in view.series)
     show = z_text if on_scale else score_text
@@ -206,23 +196,21 @@ def _draw_table(panels: Sequence[tuple[str, Histograms]]) -> None:
             }
             shown = {name: show(value) for name, value in numbers.items()}
             if has_estimates:
-                shown["Interval of one score"] = _interval_cell(series, show)
+                shown[texts.INTERVAL] = _interval_cell(series, show)
             rows.append({"Scores": plain(series.title)} | backbone | {"Samples": count_text(series.num_scored)} | shown)
     st.table(rows)
-    unit = "the spread of the reference, from its median" if on_scale else "nats"
-    st.caption(f"Scores in {unit}; higher is more likely.")
+    st.caption(texts.unit(on_scale))
 
 
 def _interval_cell(series: HistogramSeries, show: Callable[[float], str]) -> str:
     if estimates(store(), series.scores) is None:
-        return "exact"
+        return texts.EXACT
     half_width = _half_width(series)
-    return "not known" if half_width is None else f"± {show(half_width)}"
+    return texts.UNKNOWN if half_width is None else f"± {show(half_width)}"
 
 
 def _half_width(series: HistogramSeries) -> float | None:
-    """Of the interval of an estimated score, on the scale of the figure; None where scores are exact, or no interval is
-    known."""
+    """Return the half width of an estimate's interval, on the scale of the figure; None if exact or unknown."""
     found = estimates(store(), series.scores)
     if found is None or found.half_width is None:
         return None

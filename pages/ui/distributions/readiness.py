@@ -1,4 +1,4 @@
-"""Readiness: in words, how familiar each encoder is with each dataset."""
+"""Draw readiness: how familiar each encoder is with each dataset, in words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from jepascore_core.formatting import PERCENT, count_text, percent_text
+from jepascore_core.formatting import count_text
 from jepascore_core.views.readiness import Level, Readiness, readiness, readiness_rows
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.distributions import texts
 from pages.ui.distributions.page import Chosen
 from pages.ui.widgets.url_widgets import pick_open
 
-#: Shapes as well as colours, for readers who do not tell these apart.
+#: Shapes as well as colours, for colour-blind readers.
 ICONS: dict[Level, str] = {
     "reference": ":material/home:",
     "familiar": ":material/check_circle:",
@@ -22,43 +23,30 @@ ICONS: dict[Level, str] = {
     "higher": ":material/arrow_circle_up:",
     "unclear": ":material/hourglass_empty:",
 }
-HELP = (
-    "AUROC: the chance that a sample of the reference scores higher than one of this dataset;"
-    " 0.5 means that the score does not tell them apart. Shared area: how much of the two histograms coincides."
-)
-CAVEAT = (
-    "A verdict is about these samples under this encoder and this score, not about accuracy on a task. Independent "
-    "tests found the score inverted for some encoders (a foreign dataset scored above the home one): the Trust page "
-    "compares it with cheap companions on your data. Images that are small, smooth or enlarged shift all scores of a "
-    "dataset."
-)
 
 
 def draw_readiness(chosen: Chosen) -> None:
-    """A card for each dataset under each backbone, and the numbers as a table."""
-    st.subheader("Readiness", anchor=False, help=HELP)
+    """Draw a card for each dataset under each backbone, and the numbers as a table."""
+    st.subheader(texts.READINESS, anchor=False, help=texts.READINESS_HELP)
     found = readiness(store(), chosen.score_sets, chosen.reference)
     others = [item for item in found if item.level != "reference"]
     if not others:
-        st.caption(
-            "How familiar is the encoder with a dataset? Choose, or measure, a second dataset under this backbone: "
-            "verdicts compare it with the reference."
-        )
+        st.caption(texts.SECOND_DATASET)
         return
     for first in range(0, len(others), 2):
         columns = st.columns(2)
         for column, item in zip(columns, others[first : first + 2], strict=False):
             with column:
                 _draw_card(item, several=len(chosen.panels) > 1)
-    st.caption(CAVEAT)
-    box = pick_open("The numbers", "readiness-numbers", ":material/table_rows:")
+    st.caption(texts.CAVEAT)
+    box = pick_open(texts.NUMBERS, "readiness-numbers", ":material/table_rows:")
     if box is not None:
         with box:
             st.dataframe(readiness_rows(found), hide_index=True, column_config=_columns())
 
 
 def _columns() -> dict[str, Any]:
-    """Short heads, whose full name is their help: all columns stand side by side on a laptop."""
+    """Return short column heads with the full name as help, so that all columns fit on a laptop."""
     column = st.column_config
     numbers = {
         "AUROC against the reference": ("AUROC", "%.3f"),
@@ -88,8 +76,4 @@ def _draw_card(item: Readiness, several: bool) -> None:
 def _numbers(item: Readiness) -> str:
     if item.auroc is None or item.interval is None or item.overlap is None:
         return f"n = {count_text(item.num_scored)}"
-    low, high = item.interval
-    return (
-        f"AUROC {item.auroc:.2f} (95{PERCENT}: {low:.2f} to {high:.2f}) · shared area {percent_text(item.overlap)} · "
-        f"n = {count_text(item.num_scored)}"
-    )
+    return texts.numbers(item.auroc, item.interval, item.overlap, item.num_scored)

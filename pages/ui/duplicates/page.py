@@ -1,4 +1,4 @@
-"""Groups of duplicates as rows: click the one to keep, or accept what is proposed."""
+"""Draw groups of duplicates as rows: click the image to keep, or accept the proposals."""
 
 from __future__ import annotations
 
@@ -8,37 +8,31 @@ from jepascore_core.curation import Deduplicate, curation_of
 from jepascore_core.curation.columns.near_duplicates import NearGroups, describe_search, known_near_groups
 from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
 from jepascore_core.curation.rules.model import KEEPERS, NEAR_RADIUS, Keeper
-from jepascore_core.formatting import count_text, plural, score_text
+from jepascore_core.formatting import plural, score_text
 from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app import state
 from pages.ui.app.store import store
+from pages.ui.duplicates import texts
 from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.deck import decision_bar
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.precompute import prepared
 from pages.ui.widgets.reviewer import choose_reviewer
-from pages.ui.widgets.titles import KEEPER_TITLES
+from pages.ui.widgets.texts import KEEPER_TITLES
 from pages.ui.widgets.url_widgets import pick_one, pick_page
 
 GROUPS_PER_PAGE = 24
-RADII_HELP = (
-    "Same bytes: files that are identical. Within a distance: images whose embeddings are so near (cosine distance: 0 "
-    "is the same direction, 1 unrelated); a larger one finds more, and more that are none. Several labels: the copies "
-    "disagree about the class; several splits: one of them leaks into another split."
-)
-RADII = {
-    "exact": "Same bytes",
-    **{f"{radius:g}": f"Within {radius:g}" for radius in (0.01, 0.02, NEAR_RADIUS, 0.1)},
-}
 
 
 def draw_duplicates(scores: ScoreSet) -> None:
-    """Everything of Duplicates below the choice of scores."""
-    picked = pick_one("Duplicates", state.RADIUS, RADII, segments=True, resets=(state.PAGE,), help=RADII_HELP)
+    """Draw Duplicates below the choice of scores."""
+    picked = pick_one(
+        texts.DUPLICATES, state.RADIUS, texts.RADII, segments=True, resets=(state.PAGE,), help=texts.RADII_HELP
+    )
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
-        keep = pick_one("Propose to keep", state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS}) or KEEPERS[0]
+        keep = pick_one(texts.PROPOSE, state.KEEPER, {name: KEEPER_TITLES[name] for name in KEEPERS}) or KEEPERS[0]
     with right:
         who = choose_reviewer()
     radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
@@ -53,52 +47,49 @@ def _draw_groups(scores: ScoreSet, radius: float | None, keep: Keeper, who: str,
     if found is not None:
         st.caption(f"{describe_search(found)}{_left_out_text(scores)}")
     if not counts.num_groups:
-        st.info("There are no duplicates of this kind.")
+        st.info(texts.NONE_FOUND)
         return
-    st.markdown(
-        f"**{plural(counts.num_groups, 'group')}** of {plural(counts.num_samples, 'sample')}: "
-        f"{count_text(counts.num_surplus)} go if one of each stays. Click the one to keep."
-    )
+    st.markdown(texts.summary(counts.num_groups, counts.num_samples, counts.num_surplus))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _draw_actions(scores, radius, keep, who)
         page = pick_page(-(-counts.num_groups // GROUPS_PER_PAGE))
     shown = duplicate_groups(store(), scores, radius, keep, (page - 1) * GROUPS_PER_PAGE, GROUPS_PER_PAGE)
     sections = [_section(group) for group in shown.groups]
-    event = gallery(sections, "duplicates", label="Groups of duplicates", size=104, layout="flow")
+    event = gallery(sections, "duplicates", label=texts.GROUPS, size=104, layout="flow")
     if event is not None:
         choose_keeper(store(), scores, radius, shown.groups[event.section].group_id, event.sample_key, who)
         st.rerun()
 
 
 def _left_out_text(scores: ScoreSet) -> str:
-    """How many samples a search by embeddings does not cover, "" if it covers all."""
+    """Say how many samples a search by embeddings does not cover, "" if it covers all."""
     scored, samples = coverage(store(), scores)
     if scored == samples:
         return ""
-    return f" {count_text(samples - scored)} of {plural(samples, 'sample')} are not scored: they were not compared."
+    return texts.not_compared(samples - scored, samples)
 
 
 def _draw_actions(scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> None:
     st.button(
-        "Accept all", type="primary", icon=":material/done_all:", on_click=discard_result(accept_all),
+        texts.ACCEPT_ALL, type="primary", icon=":material/done_all:", on_click=discard_result(accept_all),
         args=(store(), scores, radius, keep, who),
-        help="In every group that nobody decided about, keep the proposed one and drop the others.",
+        help=texts.ACCEPT_ALL_HELP,
     )  # fmt: skip
     decision_bar("duplicates-desk", scores.dataset_id, who)
 
 
 def _section(group: DuplicateGroup) -> Section:
     notes = [plural(group.size, "sample")]
-    notes += ["several labels"] if group.num_labels > 1 else []
-    notes += ["several splits"] if group.num_splits > 1 else []
-    notes += ["decided"] if group.is_decided else []
+    notes += [texts.SEVERAL_LABELS] if group.num_labels > 1 else []
+    notes += [texts.SEVERAL_SPLITS] if group.num_splits > 1 else []
+    notes += [texts.DECIDED] if group.is_decided else []
     tiles = [
         Tile(
             sample.sample_key,
             sample.content_id,
             caption=_caption(group, sample.sample_key),
             badge=score_text(sample.score) if sample.score == sample.score else "",
-            tooltip=f"{sample.sample_key}\n{sample.label or 'no label'}, {sample.split or 'no split'}",
+            tooltip=f"{sample.sample_key}\n{sample.label or texts.NO_LABEL}, {sample.split or texts.NO_SPLIT}",
         )
         for sample in group.samples
     ]
@@ -108,5 +99,5 @@ def _section(group: DuplicateGroup) -> Section:
 def _caption(group: DuplicateGroup, sample_key: str) -> str:
     decided = group.verdicts.get(sample_key)
     if decided in ("keep", "drop"):
-        return "✓ keep" if decided == "keep" else "✕ drop"
-    return "keep?" if sample_key == group.keeper else "drop?"
+        return texts.KEEP if decided == "keep" else texts.DROP
+    return texts.KEEPS if sample_key == group.keeper else texts.DROPS

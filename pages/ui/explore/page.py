@@ -1,4 +1,4 @@
-"""Explore: a set of backbones on one dataset, and three ways to look at it."""
+"""Draw Explore: a set of backbones on one dataset, in three views."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from jepascore_core.views.ranks import rank_check
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.explore import texts
 from pages.ui.explore.extremes import draw_class_list, draw_extremes
 from pages.ui.explore.search import draw_search
-from pages.ui.widgets.choose_scores import choose_dataset, choose_definition, measured_by_id, plain_title
+from pages.ui.widgets.choose_scores import (
+    COLUMNS,
+    choose_dataset,
+    choose_definition,
+    measured_by_id,
+    plain_title,
+)
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.url_widgets import pick_many, pick_one
-
-VIEW_TITLES = {"extremes": "Extremes", "classes": "Classes", "search": "Search"}
 
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """The backbones that are looked at, in the order of choice: what the URL calls each, its title and its scores."""
+    """The chosen backbones, in the order of choice: name in the URL, title and scores of each."""
 
     names: tuple[str, ...]
     titles: tuple[str, ...]
@@ -31,14 +36,14 @@ class Explored:
 
     @property
     def open(self) -> ScoreSet:
-        """The scores that a sample is shown under: those of the gallery that it was chosen in, else the first."""
+        """The scores for the sample window: those of the gallery that was clicked, else the first."""
         found = dict(zip(self.names, self.score_sets, strict=True))
         return found.get(state.read_id(state.BACKBONE) or "", self.score_sets[0])
 
 
 def choose_explored() -> Explored | None:
-    """One dataset under any set of the backbones that measured it; says what to do where nothing was measured."""
-    columns = st.columns([3, 5, 5])
+    """Return one dataset under any of the backbones that measured it; say what to do where nothing was measured."""
+    columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
     if dataset is None:
         return None
@@ -58,11 +63,11 @@ def choose_explored() -> Explored | None:
 
 
 def draw_explored(explored: Explored) -> None:
-    """Everything of Explore below the choice of scores."""
+    """Draw Explore below the choice of scores."""
     _draw_warnings(explored.score_sets, explored.titles)
     columns = st.columns([5, 5, 5, 4])
     with columns[0]:
-        view = pick_one("View", state.VIEW, VIEW_TITLES, segments=True, resets=(state.PAGE,))
+        view = pick_one(texts.VIEW, state.VIEW, texts.VIEW_TITLES, segments=True, resets=(state.PAGE,))
     if view == "search":
         draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1:])
     elif view == "classes":

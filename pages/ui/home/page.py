@@ -1,4 +1,4 @@
-"""What the home page shows."""
+"""Draw Home: the datasets, and where to go."""
 
 from __future__ import annotations
 
@@ -10,32 +10,20 @@ from pages.ui.app import state
 from pages.ui.app.frame import MENU, ROOT
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.app.texts import INTRO, PURPOSES
+from pages.ui.home import texts
 from pages.ui.widgets.choose_scores import describe_dataset, plain_title
 from pages.ui.widgets.failures import draw_unreadable
 
-PURPOSES = {
-    "pages/runs.py": "Add images, pick backbones, start measuring and watch it.",
-    "pages/explore.py": "The least and most likely images of every class.",
-    "pages/compare.py": "The same class under two or more backbones.",
-    "pages/distributions.py": "Score histograms across datasets.",
-    "pages/trust.py": "May the score be read as a density on your data? And cheaper scores beside it.",
-    "pages/curate.py": "Choose what to keep, preview what is dropped, export the list.",
-    "pages/review.py": "Decide sample by sample, with the keyboard.",
-    "pages/duplicates.py": "Exact and near duplicates, group by group.",
-}
-
-RUNS_PAGE = "pages/runs.py"
-#: Where the card of a dataset with scores leads.
+HOME_PAGE, RUNS_PAGE = "app.py", "pages/runs.py"
+#: Links on the card of a dataset with scores.
 RESULT_PAGES = ("pages/explore.py", "pages/curate.py")
 MAX_TITLES = 3
 
 
 def draw_home(overview: Overview) -> None:
-    """One line of what this is, what is here, and where to go."""
-    st.markdown(
-        "How likely is each image of a dataset under a vision backbone? "
-        "The higher its JEPA-SCORE, the more typical it is."
-    )
+    """Draw the introduction, a card for each dataset, and links to all pages."""
+    st.markdown(INTRO)
     if overview.is_empty:
         _draw_nothing_yet()
     for dataset in overview.datasets:
@@ -45,10 +33,10 @@ def draw_home(overview: Overview) -> None:
 
 def _draw_nothing_yet() -> None:
     with st.container(border=True):
-        st.subheader("Nothing here yet", anchor=False)
-        st.markdown("Add images of your own on the Runs page, or look around with 1,797 handwritten digits first.")
-        if st.button("Add the demo", type="primary", icon=":material/add_photo_alternate:"):
-            with st.spinner("Making the demo's images"):
+        st.subheader(texts.EMPTY_TITLE, anchor=False)
+        st.markdown(texts.EMPTY)
+        if st.button(texts.ADD_DEMO, type="primary", icon=":material/add_photo_alternate:"):
+            with st.spinner(texts.ADDING_DEMO):
                 request_demo(store())
             st.rerun()
 
@@ -71,17 +59,17 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
 
 
 def _scores_text(dataset: DatasetOverview) -> str:
-    """What it was measured with, or why it has no index."""
+    """Say which backbones measured it, or why it has no index."""
     if dataset.measured:
         titles = [plain_title(choice) for choice in dataset.measured[:MAX_TITLES]]
         more = len(dataset.measured) - len(titles)
-        return f"Scores: {', '.join(titles)}{f' and {more} more' if more else ''}"
-    return "No scores yet" if dataset.choice.has_index else dataset.index.message
+        return texts.scores(titles, more)
+    return texts.NO_SCORES if dataset.choice.has_index else dataset.index.message
 
 
 def _draw_pages() -> None:
     for path, label, icon in MENU:
-        if path in PURPOSES and (ROOT / path).is_file():
+        if path != HOME_PAGE and (ROOT / path).is_file():
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.page_link(path, label=label, icon=icon, query_params=state.carried(), width=150)
-                st.caption(PURPOSES[path])
+                st.caption(PURPOSES[label])

@@ -1,4 +1,4 @@
-"""Everything about one sample: image, decision, scores, spectrum, place, neighbours, and what encoders see in it."""
+"""Draw the details of one sample: image, decision, scores, spectrum, neighbours and sensitivity."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ import streamlit as st
 from jepascore_core.curation.decisions import decisions_about
 from jepascore_core.curation.rules.model import NEAR_RADIUS
 from jepascore_core.figures.scores import place_figure, spectrum_figure
-from jepascore_core.formatting import bytes_text, count_text, estimate_text, percentile_text, score_text
+from jepascore_core.formatting import count_text, estimate_text, percentile_text, score_text
 from jepascore_core.records.datasets import Sample
 from jepascore_core.score import ESTIMATED
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import DEFINITION_SHORT, DEFINITION_TITLES
-from jepascore_core.views.detail import SampleDetail, SampleScore, scores_by_definition
+from jepascore_core.views.detail import SampleDetail, scores_by_definition
 from jepascore_core.views.neighbours import Neighbour, nearest_samples
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.sample import texts
 from pages.ui.sample.picture import picture
 from pages.ui.sample.sensitivity import draw_closeup
 from pages.ui.sample.tiles import to_tile
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.deck import Card, decision_bar
-from pages.ui.widgets.estimate_notes import NO_SPECTRUM
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.reviewer import reviewer
-
-RANK_HELP = "Rank: how many singular values of the Jacobian are not null, up to rounding; the score sums their logs."
+from pages.ui.widgets.texts import NO_SPECTRUM
 
 
 def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
-    """Large image, decision and facts; then figures, scores of every kind, neighbours and singular vectors."""
+    """Draw image, decision and facts, then figures, all scores, neighbours and singular vectors."""
     sample = detail.sample
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -49,17 +48,15 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
         draw_closeup(scores, sample)
     _draw_link(scores, sample)
     if detail.chosen is not None:
-        # Last, because it takes longest: everything else is there to be looked at while it is searched for.
+        # Last, because the search takes longest: everything else is visible meanwhile.
         with place:
             _draw_neighbours(detail, scores)
 
 
 def _why_no_score(scores: ScoreSet) -> str:
     if scores.key.is_calibrated and scores.definition not in ESTIMATED:
-        return (
-            f"This sample was not measured exactly, hence has no {DEFINITION_SHORT[scores.definition]}. {NO_SPECTRUM}"
-        )
-    return "This sample was not measured under the chosen backbone. The Runs page lists failures."
+        return texts.no_exact_score(DEFINITION_SHORT[scores.definition], NO_SPECTRUM)
+    return texts.NO_SCORE
 
 
 def _draw_decision(sample: Sample, dataset_id: str) -> None:
@@ -67,7 +64,7 @@ def _draw_decision(sample: Sample, dataset_id: str) -> None:
     decided = decisions_about(store(), dataset_id, {sample.sample_key: sample.content_id}).get(sample.sample_key)
     card = Card(sample.sample_key, sample.content_id, decided_by="" if decided is None else decided.who)
     decision_bar("detail-desk", dataset_id, who, [card])
-    st.caption(f"Decisions are made by {plain(who)}")
+    st.caption(texts.decided_by(plain(who)))
 
 
 def _draw_scores(detail: SampleDetail) -> None:
@@ -75,7 +72,9 @@ def _draw_scores(detail: SampleDetail) -> None:
         with st.container(gap="xxsmall"):
             st.markdown(f"**{score_text(score.score, score.is_exact)}** nats under {plain(score.title)}")
             estimate = estimate_text(score.lower, score.upper, score.is_exact)
-            st.caption(plain(". ".join(part for part in (estimate, _standing(score)) if part)), help=RANK_HELP)
+            st.caption(
+                plain(". ".join(part for part in (estimate, texts.standing(score)) if part)), help=texts.RANK_HELP
+            )
 
 
 def _draw_facts(detail: SampleDetail) -> None:
@@ -83,7 +82,7 @@ def _draw_facts(detail: SampleDetail) -> None:
     facts = [
         ("Class", detail.class_title),
         ("Split", sample.split or ""),
-        ("Size", f"{sample.width} × {sample.height} pixels, {bytes_text(sample.num_bytes)}"),
+        ("Size", texts.size(sample.width, sample.height, sample.num_bytes)),
         *((name, str(value)) for name, value in sample.metadata.items()),
         ("File", sample.uri),
     ]
@@ -93,30 +92,23 @@ def _draw_facts(detail: SampleDetail) -> None:
                 st.markdown(f":gray[{plain(name)}]  {plain(value)}")
 
 
-def _standing(score: SampleScore) -> str:
-    in_class = f"{count_text(score.class_place)} of {count_text(score.num_scored_in_class)} in its class"
-    in_dataset = f"{count_text(score.place)} of {count_text(score.num_scored)} in the dataset"
-    share = percentile_text(score.class_percentile)
-    return f"Counted from the least likely: {in_class} ({share}), {in_dataset}; rank {score.rank}"
-
-
 def _draw_figures(detail: SampleDetail) -> None:
     one, two = st.columns(2)
     with one:
         if detail.spectrum is None:
-            st.caption("An estimated score has no spectrum: measure exactly to see the singular values.")
+            st.caption(texts.NO_SPECTRUM_TO_SHOW)
         else:
-            st.caption("Singular values of its Jacobian; the band is 5 to 95 % of its class")
-            chart(spectrum_figure(detail.spectrum), "detail-spectrum", f"Singular values of {detail.sample.sample_key}")
+            st.caption(texts.SPECTRUM_ABOUT)
+            chart(spectrum_figure(detail.spectrum), "detail-spectrum", texts.spectrum_figure(detail.sample.sample_key))
     with two:
         if detail.place is not None:
-            st.caption("Its score among those of its class and of the dataset")
-            chart(place_figure(detail.place), "detail-place", f"Score of {detail.sample.sample_key} among others")
+            st.caption(texts.PLACE_ABOUT)
+            chart(place_figure(detail.place), "detail-place", texts.place_figure(detail.sample.sample_key))
 
 
 def _draw_all_scores(detail: SampleDetail, scores: ScoreSet) -> None:
-    """Every backbone down, every definition across; the share of the class that scores lower beside each."""
-    st.markdown("**Under every backbone and definition**")
+    """Draw a table of scores and percentiles: a row per backbone, a column per definition."""
+    st.markdown(f"**{texts.ALL_SCORES}**")
     rows = [
         {
             "Backbone": plain(title),
@@ -129,32 +121,32 @@ def _draw_all_scores(detail: SampleDetail, scores: ScoreSet) -> None:
         for title, by_definition in scores_by_definition(store(), scores, detail.sample).items()
     ]
     st.table(rows)
-    st.caption("In nats, higher = more likely; then the share of its class that scores lower. Only shares compare.")
+    st.caption(texts.ALL_SCORES_ABOUT)
 
 
 def _draw_neighbours(detail: SampleDetail, scores: ScoreSet) -> None:
-    st.markdown("**Nearest images in embedding space, and duplicates**")
-    with st.spinner("Searching the embeddings"):
+    st.markdown(f"**{texts.NEIGHBOURS}**")
+    with st.spinner(texts.SEARCHING):
         found = nearest_samples(store(), scores, detail.sample.content_id)
     num_near = sum(item.distance <= NEAR_RADIUS for item in found)
     sections = [
         Section(
             [
-                Tile(twin.sample_key, twin.content_id, "same bytes", tooltip=twin.sample_key)
+                Tile(twin.sample_key, twin.content_id, texts.SAME_BYTES, tooltip=twin.sample_key)
                 for twin in detail.duplicates
             ],
-            "Exact duplicates",
+            texts.EXACT_DUPLICATES,
             count_text(detail.num_duplicates),
         ),
         Section(
             [_neighbour_tile(item) for item in found],
-            "Nearest",
-            f"their scores, and the cosine distance · {count_text(num_near)} within {NEAR_RADIUS:g}: near duplicates",
+            texts.NEAREST,
+            texts.nearest(num_near, NEAR_RADIUS),
         ),
     ]
     sections = [section for section in sections if section.tiles]
     if not sections:
-        st.caption("There is no other image to compare it with.")
+        st.caption(texts.NOTHING_TO_COMPARE)
         return
     event = gallery(
         sections, "detail-neighbours", label="Neighbours", size=84, layout="row", remember=state.SAMPLE, tools=(),
@@ -175,13 +167,13 @@ def _neighbour_tile(item: Neighbour) -> Tile:
         tile.percentile,
         tooltip=f"{tile.tooltip}\ncosine distance {item.distance:.4f}",
         label=tile.label,
-        note="near duplicate" if is_near else tile.note,
+        note=texts.NEAR_DUPLICATE if is_near else tile.note,
     )
 
 
 def _draw_link(scores: ScoreSet, sample: Sample) -> None:
     base = (st.context.url or "").partition("?")[0]
-    st.caption("Permanent link to this sample")
+    st.caption(texts.PERMALINK)
     st.code(
         base + state.link(scores.dataset_id, scores.key.text, scores.definition, sample.sample_key),
         language=None,

@@ -1,4 +1,4 @@
-"""The sample that the URL names, in a window over the page."""
+"""Show the sample that the URL names in a dialog."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from jepascore_core.views.neighbours import nearest_samples
 from pages.ui.app import state
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
+from pages.ui.sample import texts
 from pages.ui.sample.detail import draw_detail
 from pages.ui.sample.tiles import to_tiles
 
@@ -22,9 +23,9 @@ __all__ = ["begin_chosen_sample", "show_chosen_sample", "to_tiles"]
 
 
 def begin_chosen_sample(scores: ScoreSet) -> None:
-    """Begin to read what `show_chosen_sample` will wait for, while the page behind it is drawn."""
+    """Start reading what `show_chosen_sample` needs, while the page behind it is drawn."""
     key = state.read_text(state.SAMPLE)
-    with suppress(UnknownNameError):  # which the window says
+    with suppress(UnknownNameError):  # the dialog says so
         sample = find_sample(store(), scores.dataset_id, key) if key is not None else None
         if sample is not None:
             look_ahead(
@@ -34,7 +35,7 @@ def begin_chosen_sample(scores: ScoreSet) -> None:
 
 
 def show_chosen_sample(scores: ScoreSet) -> None:
-    """Open the detail of the sample that the URL names, if any; closing it takes it out of the URL."""
+    """Open the details of the sample that the URL names, if any; closing removes it from the URL."""
     key = state.read_text(state.SAMPLE)
     if key is not None:
         _dialog(scores, key)
@@ -44,7 +45,7 @@ def _forget_sample() -> None:
     state.write(state.SAMPLE, None)
 
 
-@st.dialog("Sample", width="large", on_dismiss=_forget_sample)
+@st.dialog(texts.WINDOW, width="large", on_dismiss=_forget_sample)
 def _dialog(scores: ScoreSet, key: str) -> None:
     with errors_shown():
         draw_detail(sample_detail(store(), scores, key), scores)

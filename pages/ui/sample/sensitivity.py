@@ -1,4 +1,4 @@
-"""The singular vectors of one sample as pictures, and the way there."""
+"""Draw the singular vectors of one sample as pictures, or a button to compute them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pages.ui.app import state
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.sample import texts
+from pages.ui.widgets.texts import COMPUTE, TRY_AGAIN
 from pages.ui.widgets.url_widgets import pick_one
 
-LOOK_TITLES: dict[Look, str] = {"over": "Over the image", "alone": "Alone"}
-STARTING = "A worker is being started. If this stays, `jepascore worker run` in a terminal starts one and says why."
 POLL_SECONDS = 1.5
 
 
 def draw_closeup(scores: ScoreSet, sample: Sample) -> None:
-    """Pictures if they are there, else a button or how far they are; looks again by itself while they are made."""
-    st.markdown("**What the encoder is most and least sensitive to**")
+    """Draw the pictures if they exist, else a button or the progress; poll while they are computed."""
+    st.markdown(f"**{texts.SENSITIVITY}**")
     is_waiting = read_closeup(store().home, scores.backbone_id, sample.content_id).state == "waiting"
     watch = WorkerWatch(store()) if is_waiting else None
     st.fragment(errors_shown()(_draw), run_every=POLL_SECONDS if is_waiting else None)(scores, sample, watch)
@@ -34,25 +34,22 @@ def draw_closeup(scores: ScoreSet, sample: Sample) -> None:
 def _draw(scores: ScoreSet, sample: Sample, watch: WorkerWatch | None) -> None:
     found = read_closeup(store().home, scores.backbone_id, sample.content_id)
     if watch is not None and found.state != "waiting":
-        # The whole page anew, so that nothing asks every second any more.
+        # Rerun the whole page to stop polling.
         st.rerun()
     if found.state == "done":
         _draw_pictures(found, scores.backbone_id, sample.content_id)
         return
     if found.state == "waiting":
         alive = worker_is_alive(store().home)
-        st.info("Being worked out: one pass for each dimension of the embedding." if alive else STARTING)
+        st.info(texts.COMPUTING if alive else texts.STARTING)
         if watch is not None:
-            # One that died is replaced while somebody looks, as for runs; if none can be started, that is said.
+            # As for runs: a worker that died is replaced while the page is open, or a warning says why not.
             watch.look()
         return
     if found.state == "failed":
         st.warning(plain(found.message), icon=":material/error:")
-    st.caption(
-        "Right singular vectors of the Jacobian: the changes of the pixels that move the embedding most, and least. "
-        "The worker computes them, about as long as one exact score."
-    )
-    _draw_button("Work them out" if found.state == "none" else "Try again", scores, sample)
+    st.caption(texts.SENSITIVITY_ABOUT)
+    _draw_button(COMPUTE if found.state == "none" else TRY_AGAIN, scores, sample)
 
 
 def _draw_button(title: str, scores: ScoreSet, sample: Sample) -> None:
@@ -62,17 +59,19 @@ def _draw_button(title: str, scores: ScoreSet, sample: Sample) -> None:
 
 
 def _draw_pictures(found: Closeup, backbone_id: str, content_id: str) -> None:
-    look = pick_one("Shown", state.LOOK, {str(name): title for name, title in LOOK_TITLES.items()}, segments=True)
+    look = pick_one(
+        texts.SHOWN, state.LOOK, {str(name): title for name, title in texts.LOOK_TITLES.items()}, segments=True
+    )
     st.html(closeup_html(found, backbone_id, content_id, "alone" if look == "alone" else "over"))
-    st.caption("Orange: a brighter pixel moves it one way, blue: the other; the sign of a vector is arbitrary.")
+    st.caption(texts.COLOURS)
 
 
 def closeup_html(found: Closeup, backbone_id: str, content_id: str, look: Look) -> str:
-    """Two rows of pictures with their singular values."""
+    """Return two rows of pictures with their singular values."""
     base = f"images/closeup/{quote(backbone_id, safe='')}/{quote(content_id, safe='')}/"
     rows: tuple[tuple[Literal["leading", "trailing"], str, tuple[float, ...]], ...] = (
-        ("leading", "Most sensitive", found.leading),
-        ("trailing", "Least sensitive", found.trailing),
+        ("leading", texts.MOST_SENSITIVE, found.leading),
+        ("trailing", texts.LEAST_SENSITIVE, found.trailing),
     )
     parts = []
     for end, title, values in rows:
@@ -83,6 +82,6 @@ def closeup_html(found: Closeup, backbone_id: str, content_id: str, look: Look) 
             for place, value in enumerate(values, start=1)
         )
         grid = f"display:grid;grid-template-columns:repeat({max(1, len(values))},minmax(0,9rem));gap:0.625rem"
-        parts.append(f'<div style="font-size:0.875rem;margin:0.25rem 0">{title}, with the singular value</div>')
+        parts.append(f'<div style="font-size:0.875rem;margin:0.25rem 0">{texts.with_values(title)}</div>')
         parts.append(f'<div style="{grid}">{cells}</div>')
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Scored samples as tiles of a gallery."""
+"""Convert scored samples to tiles of a gallery."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterable
 
 from jepascore_core.formatting import estimate_text, interval_text, percentile_text, score_text
 from jepascore_core.scores.score_set import ScoredSample
+from pages.ui.sample import texts
 from pages.ui.widgets.gallery import Tile, Tone
 
 
 def to_tiles(samples: Iterable[ScoredSample], tone: Tone | None = None) -> list[Tile]:
-    """Score below on the left, within-class percentile on the right."""
+    """Return tiles with the score below on the left, the percentile within the class on the right."""
     return [to_tile(sample, tone) for sample in samples]
 
 
 def to_tile(sample: ScoredSample, tone: Tone | None = None) -> Tile:
-    """The same for one sample."""
+    """Return the tile of one sample."""
     return Tile(
         sample_key=sample.sample_key,
         content_id=sample.content_id,
@@ -32,8 +33,8 @@ def to_tile(sample: ScoredSample, tone: Tone | None = None) -> Tile:
 def _tooltip(sample: ScoredSample) -> str:
     lines = [
         sample.sample_key,
-        f"score {score_text(sample.score, sample.is_exact)} nats, higher is more likely",
-        f"{percentile_text(sample.class_percentile)} of its class score lower",
+        texts.score(sample.score, sample.is_exact),
+        texts.percentile(sample.class_percentile),
         estimate_text(sample.lower, sample.upper, sample.is_exact),
     ]
     return "\n".join(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""Every figure of the app: drawn in one way, and to be had as PNG, SVG, HTML and CSV."""
+"""Draw a figure of the app, with downloads as PNG, SVG, HTML and CSV."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import streamlit as st
 from jepascore_core.figures.files import PictureKind, figure_csv, figure_html, file_name, picture_config
 from pages.ui.app import state
 from pages.ui.app.text import plain
+from pages.ui.widgets import texts
 from pages.ui.widgets.hold import hold_key
 
 _KINDS: tuple[PictureKind, ...] = ("png", "svg")
@@ -27,8 +28,8 @@ def chart(
     """Draw a figure with its downloads below it, and return plotly's event where something can be selected.
 
     `title` says what it shows; files are named after it. HTML and CSV are made once the downloads are opened, as data:
-    what a function would yield is lost when the figure is drawn anew between the click and its request. `on_select` is
-    called before the page runs, when the selection has changed.
+    what a function returns is lost when the figure is redrawn between the click and its request. `on_select` is called
+    before the page runs, when the selection has changed.
     """
     name = file_name("jepascore", title)
     modes = tuple(selects)
@@ -48,14 +49,14 @@ def _kind() -> PictureKind:
 
 def _draw_downloads(figure: go.Figure, key: str, title: str, name: str) -> None:
     opened = st.popover(
-        "Download", icon=":material/download:", type="tertiary", key=f"{key}-downloads", on_change="rerun"
+        texts.DOWNLOAD, icon=":material/download:", type="tertiary", key=f"{key}-downloads", on_change="rerun"
     )
     if not opened.open:
         return
     with opened:
         st.markdown(plain(title))
         picked = st.segmented_control(
-            "The camera on the figure saves",
+            texts.CAMERA_FORMAT,
             _KINDS,
             format_func=str.upper,
             key=hold_key(f"{key}-kind", _kind()),
@@ -63,15 +64,15 @@ def _draw_downloads(figure: go.Figure, key: str, title: str, name: str) -> None:
             on_change=_keep_kind,
             args=(f"{key}-kind",),
         )
-        st.caption(f"{name}.{picked or _kind()}: move over the figure and press the camera.")
+        st.caption(texts.camera_hint(f"{name}.{picked or _kind()}"))
         with st.container(horizontal=True):
             files = (
-                ("HTML", "html", "text/html", figure_html(figure, title)),
-                ("CSV", "csv", "text/csv", figure_csv(figure)),
+                (texts.FIGURE_AS_HTML, "html", "text/html", figure_html(figure, title)),
+                (texts.DATA_AS_CSV, "csv", "text/csv", figure_csv(figure)),
             )
             for label, suffix, kind, data in files:
                 st.download_button(
-                    f"{label} of the figure" if suffix == "html" else f"{label} of its data",
+                    label,
                     data,
                     f"{name}.{suffix}",
                     kind,

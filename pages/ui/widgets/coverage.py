@@ -1,4 +1,4 @@
-"""The banner of pages that show a part: how many images are scored, and how the rest gets its scores."""
+"""Draw the banner of partial results: how many images are scored, and how to score the rest."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from pages.ui.app import state
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.widgets import texts
 
 POLL_SECONDS = 2.0
 
 
 def draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
-    """Say which sets of a page are not complete, with a button that resumes the run, or the bar of one under way.
+    """Say which sets of a page are incomplete, with a button that resumes the run, or the progress of a running one.
 
-    Nothing where all are complete.
+    Draws nothing where all are complete.
     """
     found = partial_scores(store(), score_sets)
     if found:
@@ -55,7 +56,9 @@ def _draw_one(item: PartialScores, title: str) -> None:
         st.markdown(f":material/hourglass_bottom: {name}**{item.text}**", width="content")
         if item.run is None:
             link = {state.DATASET: item.scores.dataset_id}
-            st.page_link("pages/runs.py", label="Measure the rest", icon=":material/play_circle:", query_params=link)
+            st.page_link(
+                "pages/runs.py", label=texts.MEASURE_THE_REST, icon=":material/play_circle:", query_params=link
+            )
         elif st.button("Resume", key=f"coverage-{item.run.run_id}", icon=":material/play_arrow:"):
             resume_run(store(), item.run.run_id)
             st.rerun()

@@ -1,4 +1,4 @@
-"""Decisions that a component reports: each is made once, however often it is sent."""
+"""Record the decisions that a component reports: each once, however often it is sent."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from jepascore_core.errors import JepaScoreError
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.widgets import texts
 from pages.ui.widgets.keys import KEYS
 
 #: Of how many next undos and redos the browser knows which sample they are about.
 NUM_TURNS = 60
 MAX_NAME, MAX_WHY = 60, 200
-NOT_THERE = "{} of {} images are not in the dataset any more: nothing was decided about them. Reload the page."
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _CONTENT_ID = re.compile(r"[0-9a-f]{32}")
 #: Streamlit may begin a visitor's next run while a callback of the last one is still at work: without this, one could
@@ -42,8 +42,7 @@ Samples = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a component's decisions go: whose they are (without a name there are none to come), and the content ids of
-    the samples that it shows."""
+    """Where a component's decisions go: the reviewer (None: read only), and the content ids of the samples it shows."""
 
     key: str
     dataset_id: str
@@ -63,7 +62,7 @@ class ReportedAction:
 
 
 def read_actions(reported: Any) -> Iterator[ReportedAction]:
-    """The actions of a report, in order. Anything could come in over the socket: what is no action is left out."""
+    """Yield the actions of a report, in order. The socket is not trusted: anything that is not an action is skipped."""
     for item in reported if isinstance(reported, list) else ():
         match item:
             case {
@@ -85,7 +84,7 @@ def _pairs(samples: list[Any]) -> Samples:
 
 
 def act(desk: Desk, reported: Any) -> Action | None:
-    """Do what a component reported; says so where that is not possible, and does not try again.
+    """Record what a component reported; show why where that fails, and do not retry.
 
     Returns what the last action undid or redid, None if it was a verdict.
     """
@@ -108,14 +107,14 @@ def _do(desk: Desk, action: ReportedAction) -> Action | None:
         return redo(store(), desk.dataset_id, action.who, action.token)
     there = _those_there(desk, action.samples)
     if len(there) < len(action.samples):
-        st.toast(NOT_THERE.format(len(action.samples) - len(there), len(action.samples)), icon=":material/error:")
+        st.toast(texts.NOT_THERE.format(len(action.samples) - len(there), len(action.samples)), icon=":material/error:")
     if there:
         decide(store(), desk.dataset_id, there, action.kind, action.who, action.why, action.token)
     return None
 
 
 def _those_there(desk: Desk, samples: Samples) -> Samples:
-    """Those of some samples that the dataset has. What came from a page before need not be on this one."""
+    """Return the samples that the dataset has. What an earlier page reported need not be on this one."""
     if all(desk.content_ids.get(key) == content for key, content in samples):
         return samples
     known = known_samples(store(), desk.dataset_id, samples)
@@ -124,7 +123,7 @@ def _those_there(desk: Desk, samples: Samples) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class DeskState:
-    """What is decided about a component's samples, what its visitor can undo, and the tokens that this includes."""
+    """The decisions on a component's samples, what its visitor can undo, and the tokens of recorded actions."""
 
     marks: dict[str, DecisionVerdict]
     turns: UndoState
@@ -132,7 +131,7 @@ class DeskState:
 
 
 def desk_state(desk: Desk | None) -> DeskState:
-    """The same as of now; without a desk there is nothing."""
+    """Return the current state; empty without a desk."""
     if desk is None:
         return DeskState({}, UndoState(0, 0), ())
     with _one_at_a_time:
@@ -142,7 +141,7 @@ def desk_state(desk: Desk | None) -> DeskState:
 
 
 def desk_data(desk: Desk | None) -> dict[str, Any]:
-    """What the script of a desk is told."""
+    """Return what the script of a desk needs."""
     found = desk_state(desk)
     return {
         "keys": KEYS,

@@ -1,4 +1,4 @@
-"""Where scores are shown: which of them are estimates, how far they are to be trusted, and what they cannot tell."""
+"""Note which scores of a page are estimates, and how large their errors are."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from dataclasses import replace
 
 import streamlit as st
 
-from jepascore_core.formatting import count_text, plural
 from jepascore_core.score import ESTIMATED
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.views.estimates import Estimates, estimates
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
-
-NO_SPECTRUM = (
-    "An estimate is of the sum over the whole spectrum: it has no singular values of its own to leave some out. Rank "
-    "and Paper show every image; an exact run of this backbone measures the others."
-)
+from pages.ui.widgets import texts
 
 
 def draw_estimate_notes(score_sets: Sequence[ScoreSet]) -> None:
-    """One line for each set that is not exact; several datasets under one backbone have one each."""
+    """Draw one line for each set that is not exact; several datasets under one backbone have one each."""
     for scores in score_sets:
         found = estimates(store(), scores)
         if found is not None:
@@ -30,7 +25,7 @@ def draw_estimate_notes(score_sets: Sequence[ScoreSet]) -> None:
         elif scores.definition not in ESTIMATED:
             of_sums = estimates(store(), replace(scores, definition=ESTIMATED[0]))
             if of_sums is not None:
-                _draw_note(scores, of_sums, _left_out_text(scores, of_sums), NO_SPECTRUM)
+                _draw_note(scores, of_sums, _left_out_text(scores, of_sums), texts.NO_SPECTRUM)
 
 
 def _draw_note(scores: ScoreSet, found: Estimates, text: str, help: str | None = None) -> None:
@@ -39,8 +34,5 @@ def _draw_note(scores: ScoreSet, found: Estimates, text: str, help: str | None =
 
 
 def _left_out_text(scores: ScoreSet, found: Estimates) -> str:
-    known = plural(found.num_scored - found.num_estimated, "sample")
-    return (
-        f"{DEFINITION_SHORT[scores.definition]} is known of the {known} measured exactly, not of the "
-        f"{count_text(found.num_estimated)} estimates: those are of the whole sum. Rank and Paper show all"
-    )
+    num_exact = found.num_scored - found.num_estimated
+    return texts.spectrum_missing(DEFINITION_SHORT[scores.definition], num_exact, found.num_estimated)

@@ -1,4 +1,4 @@
-"""Files that could not be read, images that could not be measured: how many, and once it is opened which, and why."""
+"""List unreadable files and images that could not be measured: how many, and once opened, which and why."""
 
 from __future__ import annotations
 
@@ -14,19 +14,12 @@ from jepascore_core.views.failures import failures_csv
 from jepascore_core.views.progress import Progress, failure_groups, index_failures
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.widgets import texts
 from pages.ui.widgets.url_widgets import pick_open
-
-STAGES = {
-    "scan": "looking for images",
-    "read": "reading",
-    "decode": "decoding",
-    "preprocess": "preprocessing",
-    "measure": "measuring",
-}
 
 
 def draw_unreadable(choice: DatasetChoice) -> None:
-    """Files of a dataset that got no row, if there are any."""
+    """Draw the files of a dataset that could not be read, if any."""
     if not choice.has_index or not choice.num_failed:
         return
     read = partial(_read_index, choice.dataset_id)
@@ -34,10 +27,10 @@ def draw_unreadable(choice: DatasetChoice) -> None:
 
 
 def draw_unmeasured(run: Progress) -> None:
-    """Images that a run could not measure, if there are any."""
+    """Draw the images that a run could not measure, if any."""
     if run.num_failed:
         read = partial(store().catalogue.run_failures, run.identifier)
-        _draw(f"{run.num_failed:,} failed", read, f"run-{run.identifier}")
+        _draw(texts.num_failed(run.num_failed), read, f"run-{run.identifier}")
 
 
 def _read_index(dataset_id: str) -> list[SampleFailure]:
@@ -51,16 +44,16 @@ def _draw(title: str, read: Callable[[], list[SampleFailure]], key: str) -> None
     failures = read()
     with box:
         for group in failure_groups(failures):
-            stage = STAGES.get(group.stage, group.stage)
+            stage = texts.STAGES.get(group.stage, group.stage)
             st.markdown(f"**{group.count:,}** while {plain(stage)} ({plain(group.error_class)})")
             with st.container(gap="xxsmall"):
                 for example in group.examples:
                     st.caption(plain(f"{example.sample_key}: {example.message}"))
                 if group.count > len(group.examples):
-                    st.caption(f"and {group.count - len(group.examples):,} more")
-        # As data: what a function would yield is lost when the list is drawn anew between the click and its request.
+                    st.caption(texts.more_failures(group.count - len(group.examples)))
+        # As data: what a function returns is lost when the list is redrawn between the click and its request.
         st.download_button(
-            "All failures as CSV",
+            texts.ALL_FAILURES,
             failures_csv(failures),
             f"failures-{key}.csv",
             "text/csv",

@@ -1,4 +1,4 @@
-"""What has to be worked out before a page can show what is asked of it: at once, or by the worker and then as cards."""
+"""Compute what a page needs before it can show a result: immediately, or in the worker, shown as cards."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_wor
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
+from pages.ui.widgets import texts
 from pages.ui.widgets.task_card import task_card
 
 POLL_SECONDS = 1.0
 
 
 def prepared(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
-    """Whether rules can be worked out at once. What takes a moment is done first; for more the worker is asked."""
+    """Return whether rules can be applied now, after quick computations; offer the worker for slow ones."""
     slow = _slow_work(scores, curation, decisions)
     draw_preparations(scores, slow)
     return not slow
 
 
 def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: str) -> bool:
-    """Whether rules can be worked out at once; offers to ask the worker where not. `key` names the button."""
+    """Return whether rules can be applied now; offer the worker where not. `key` names the button."""
     slow = _slow_work(scores, curation, decisions)
     if slow:
-        st.warning(" ".join(f"{work.title} comes first, once." for work in slow))
+        st.warning(" ".join(texts.must_be_computed(work.title) for work in slow))
         st.button(
-            "Let the worker do it", key=f"prepare-{key}", icon=":material/play_arrow:",
+            texts.RUN_IN_BACKGROUND, key=f"prepare-{key}", icon=":material/play_arrow:",
             on_click=_request, args=(scores, slow),
         )  # fmt: skip
     return not slow
 
 
 def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> list[PrecomputeStep]:
-    """What the worker has to do, after what takes a moment was done here; a diverse choice follows the rest."""
+    """Do the quick computations and return the slow ones; a diverse choice depends on the rest, hence two rounds."""
     for _ in range(2):
         pending = pending_work(store(), scores, curation, decisions)
         slow = [work for work in pending if not work.is_quick]
         for work in pending:
             if work.is_quick:
-                with st.spinner(f"{work.title}, once"):
+                with st.spinner(texts.computing(work.title)):
                     prepare(store(), scores, work)
         if slow or not pending:
             return slow
@@ -58,9 +59,9 @@ def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None
 
 
 def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
-    """A button for what nobody asked for, a card for what is under way or failed; the page again once one is done.
+    """Draw a button for computations not requested, cards for running or failed ones; rerun the page once one is done.
 
-    Beside these stand cards of what else the dataset waits for.
+    Other computations of the dataset have cards beside these.
     """
     found = [preparation_of(store(), scores, work) for work in works]
     asked = [item for item in found if item.state != "none"]
@@ -70,12 +71,9 @@ def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None
         draw(scores, [item.work for item in asked], is_active)
     rest = [item.work for item in found if item.state == "none"]
     if rest:
-        st.info(
-            " ".join(f"{work.title} comes first, once." for work in rest)
-            + " The worker does it, also when this page is closed; later it is there at once."
-        )
+        st.info(" ".join([*(texts.must_be_computed(work.title) for work in rest), texts.CONTINUES_IN_BACKGROUND]))
         st.button(
-            "Do it now", type="primary", icon=":material/play_arrow:", on_click=_request, args=(scores, rest),
+            texts.COMPUTE, type="primary", icon=":material/play_arrow:", on_click=_request, args=(scores, rest),
         )  # fmt: skip
 
 
@@ -87,9 +85,9 @@ def _request(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
 def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool) -> None:
     found = [preparation_of(store(), scores, work) for work in works]
     if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
-        st.rerun()  # of the whole page: one is done or taken back, or from now on nothing more is to be expected
+        st.rerun()  # the whole page: one is done or cancelled, or no more updates will come
     own = {item.identifier for item in found}
-    # What the dataset was asked for otherwise, as with other rules: it may come first, and not be wanted any more.
+    # Requested earlier, for instance for other rules: may run first, and may no longer be wanted.
     others = [item for item in preparations(store()) if item.dataset_id == scores.dataset_id and item.is_active]
     for item in [*found, *(item for item in others if item.identifier not in own)]:
         _draw_one(scores, item)
@@ -109,4 +107,4 @@ def _draw_actions(scores: ScoreSet, item: Preparation) -> None:
         st.button("Cancel", key=f"cancel-{key}", on_click=cancel_preparation, args=(store(), key))
     else:
         again = (scores, [item.work])
-        st.button("Try again", key=f"again-{key}", on_click=_request, args=again, icon=":material/replay:")
+        st.button(texts.TRY_AGAIN, key=f"again-{key}", on_click=_request, args=again, icon=":material/replay:")

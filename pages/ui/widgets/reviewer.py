@@ -1,4 +1,4 @@
-"""Who decides: a name that goes with every decision."""
+"""Ask for the name that is recorded with every decision."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import streamlit as st
 
 from jepascore_core.curation.decisions import user_name
 from pages.ui.app import state
+from pages.ui.widgets import texts
 from pages.ui.widgets.hold import hold
 
 
 def choose_reviewer() -> str:
-    """The visitor's name, kept in the URL; that of the computer's user until another one is given."""
+    """Return the visitor's name, kept in the URL; the name of the operating system's user by default."""
     name = reviewer()
     st.text_input(
-        "Your name",
+        texts.YOUR_NAME,
         key=hold(state.WHO, name),
         max_chars=60,
         on_change=_to_url,
-        help="Goes with every decision that you make.",
+        help=texts.YOUR_NAME_HELP,
     )
     return name
 
 
 def reviewer() -> str:
-    """The same name, without asking for it."""
+    """Return the same name without asking for it."""
     return state.read_text(state.WHO) or user_name()
 
 

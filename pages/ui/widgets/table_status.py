@@ -1,4 +1,4 @@
-"""Why a page of a large dataset is slow just now, how far that is, and the page again once it need not be."""
+"""Show the progress of a score table under construction, and rerun the page once it is ready."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from jepascore_core.views.table_status import preparing
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.widgets import texts
 
 POLL_SECONDS = 1.0
-UNTIL_THEN = "Until then this page reads the measurements one by one, and is slow; it is drawn anew when that is done."
 
 
 def draw_preparing(score_sets: Sequence[ScoreSet]) -> None:
-    """A bar for each set whose scores are not laid out for looking; before anything that takes long."""
+    """Draw a progress bar for each set without a score table; call it before anything slow."""
     waiting = [scores for scores in score_sets if preparing(store(), scores) is not None]
     if waiting:
         st.fragment(_draw, run_every=POLL_SECONDS)(waiting)
@@ -34,4 +34,4 @@ def _draw(waiting: list[ScoreSet]) -> None:
                 st.warning(plain(f"{item.text}."), icon=":material/error:")
             else:
                 st.progress(item.fraction or 0.0, text=plain(item.text))
-        st.caption(UNTIL_THEN)
+        st.caption(texts.SLOW_UNTIL_THEN)

@@ -1,4 +1,4 @@
-"""A piece of work of the worker, or what came of it, as a card: what it is, how far, and what can be done with it."""
+"""Draw a task of the worker as a card: title, progress or outcome, and actions."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def task_card(
     error: str = "",
     widths: tuple[int, int] = WIDTHS,
 ) -> DeltaGenerator:
-    """Draw a card and return it, for what belongs below.
+    """Draw a card and return its container, for more content.
 
-    `fraction` is how far it is, 0 to 1, None for no bar; of a line of `lines` the parts that are "" are left out.
+    `fraction` is the progress, 0 to 1, None for no bar; empty parts of a line of `lines` are omitted.
     """
     card = st.container(border=True, key=key)
     with card:

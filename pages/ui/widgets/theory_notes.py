@@ -1,4 +1,4 @@
-"""Where scores are shown: which of their backbones the theory does not cover, and why."""
+"""Note which backbones of a page the theory does not cover, and why."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from pages.ui.app.text import plain
 
 
 def draw_theory_notes(score_sets: Sequence[ScoreSet]) -> None:
-    """One line for each backbone whose scores are not to be read as densities; nothing for JEPA-type encoders."""
+    """Draw one line for each backbone whose scores are not densities; nothing for JEPA-type encoders."""
     for note in theory_notes(store(), score_sets):
         st.caption(f":material/info: **{plain(note.title)}**: {plain(note.text)}")

@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from pages.ui.app import state
+from pages.ui.widgets import texts
 from pages.ui.widgets.hold import hold, hold_key, range_to_url, to_url
 
 Choice = TypeVar("Choice", bound=str)
@@ -30,8 +31,8 @@ def pick_one(
     default: Choice | None = None,
     help: str | None = None,
 ) -> Choice | None:
-    """One identifier of `options` (identifier -> label); `default`, else the first, unless chosen otherwise; None if
-    there are none.
+    """Return one identifier of `options` (identifier -> label); by default `default`, else the first; None if there are
+    no options.
 
     `resets` are parameters that lose their meaning with another choice, such as the class when the dataset changes.
     """
@@ -54,7 +55,7 @@ def pick_one(
 def pick_many(
     label: str, name: str, options: Mapping[str, str], default: Sequence[str], *, resets: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Any identifiers of `options` in the order of choice; `default` until something was chosen."""
+    """Return identifiers of `options` in the order of choice; `default` until something was chosen."""
     known = [identifier for identifier in state.read_ids(name) if identifier in options]
     value = known or [identifier for identifier in default if identifier in options]
     st.multiselect(
@@ -71,7 +72,7 @@ def pick_many(
 
 
 def pick_int(label: str, name: str, default: int, low: int, high: int, step: int = 1) -> int:
-    """A whole number from `low` to `high`."""
+    """Return a whole number from `low` to `high`, chosen with a slider."""
     value = state.read_int(name, default, low, high)
     key = hold(name, value, label, low, high, step)
     st.slider(label, low, high, step=step, key=key, on_change=to_url, args=_changed(name))
@@ -81,7 +82,7 @@ def pick_int(label: str, name: str, default: int, low: int, high: int, step: int
 def pick_number(
     label: str, name: str, default: float, low: float, high: float, step: float, *, help: str | None = None
 ) -> float:
-    """A number from `low` to `high`, typed in."""
+    """Return a typed number from `low` to `high`."""
     value = state.read_number(name, default, low, high)
     key = hold(name, value, label, low, high, step)
     digits = "%.3f" if step < 0.01 else "%.2f"
@@ -94,7 +95,7 @@ def pick_number(
 def pick_count(
     label: str, name: str, default: int | None, low: int, high: int, *, placeholder: str = "", help: str | None = None
 ) -> int | None:
-    """A whole number from `low` to `high`, typed in; None where nothing is, if that is the default."""
+    """Return a typed whole number from `low` to `high`; None if empty and the default is None."""
     chosen = state.read_int(name, low - 1, low - 1, high)
     value = default if chosen < low else chosen
     key = hold(name, value, label, low, high)
@@ -106,7 +107,7 @@ def pick_count(
 
 
 def pick_flag(label: str, name: str, *, help: str | None = None) -> bool:
-    """Yes or no; no until chosen otherwise."""
+    """Return yes or no; no by default."""
     value = state.read_flag(name)
     st.checkbox(label, key=hold(name, value, label), help=help, on_change=to_url, args=_changed(name))
     return value
@@ -115,7 +116,7 @@ def pick_flag(label: str, name: str, *, help: str | None = None) -> bool:
 def pick_or_type(
     label: str, name: str, options: Mapping[str, str], placeholder: str, *, identify: Callable[[str], str], help: str
 ) -> tuple[str, ...]:
-    """Any of `options` (identifier -> label), and whatever else is typed; in the order of choice.
+    """Return any of `options` (identifier -> label), and anything else that is typed, in the order of choice.
 
     A label that has changed since it was chosen comes back as if it were typed: `identify` finds what it stands for.
     """
@@ -145,7 +146,7 @@ def pick_or_type(
 def pick_words(
     label: str, name: str, placeholder: str, *, resets: Sequence[str] = (), longest: int = 200, help: str | None = None
 ) -> str:
-    """Free text; "" until something was typed."""
+    """Return free text; "" by default."""
     value = (state.read_text(name) or "")[:longest]
     st.text_input(
         label,
@@ -162,7 +163,7 @@ def pick_words(
 def pick_range(
     label: str, name: str, low: float, high: float, step: float, *, resets: Sequence[str] = ()
 ) -> tuple[float, float]:
-    """A range within [low, high]; the whole of it until chosen otherwise."""
+    """Return a range within [low, high]; by default all of it."""
     value, whole = state.read_range(name, low, high), (low, high)
     key = hold(name, value, label, low, high, step)
     args = (name, state.shown_page(), resets, whole)
@@ -171,29 +172,29 @@ def pick_range(
 
 
 def pick_page(num_pages: int) -> int:
-    """The page to show, from 1; asks only where there is more than one."""
+    """Return the page to show, from 1; ask only where there is more than one."""
     if num_pages <= 1:
         return 1
-    label, value = f"Page of {num_pages}", state.read_int(state.PAGE, 1, 1, num_pages)
+    label, value = texts.page_of(num_pages), state.read_int(state.PAGE, 1, 1, num_pages)
     key = hold(state.PAGE, value, label)
     st.number_input(label, 1, num_pages, key=key, on_change=to_url, args=_changed(state.PAGE), width=160)
     return value
 
 
 def pick_open(label: str, name: str, icon: str) -> DeltaGenerator | None:
-    """A part of the page that is worked out only where it is opened: the place to draw it, None while it is closed."""
+    """Return the place to draw a part of the page that is computed only while open; None while closed."""
     box = pick_expander(label, name, icon)
     return box if box.open else None
 
 
 def pick_expander(label: str, name: str, icon: str | None = None) -> ExpanderContainer:
-    """A part of the page that is there while it is closed, too."""
+    """Return an expander whose content exists while it is closed, too."""
     key = hold_key(name, name in state.read_ids(state.OPENED), label, icon)
     return st.expander(label, key=key, icon=icon, on_change=_opened_to_url, args=(name, state.shown_page()))
 
 
 def close(name: str) -> None:
-    """Close a part of the page from the next run on."""
+    """Close a part of the page in the next run."""
     state.write(state.OPENED, _others(name))
 
 
@@ -208,5 +209,5 @@ def _others(name: str) -> list[str]:
 
 
 def _changed(name: str, resets: Sequence[str] = (), known: tuple[str, ...] | None = None) -> tuple[Any, ...]:
-    """What `to_url` is told of a widget."""
+    """Return the arguments of `to_url` for a widget."""
     return name, state.shown_page(), resets, known

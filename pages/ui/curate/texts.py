@@ -1,0 +1,248 @@
+"""Texts of Curate."""
+
+from __future__ import annotations
+
+from jepascore_core.embeddings.companions import Companion
+from jepascore_core.exporters import Which
+from jepascore_core.formatting import bytes_text, count_text, percent_text, plural
+
+# The rules as text and as chips
+
+RULES = "Rules"
+RULES_EXAMPLE = "class_percentile >= 5 and not leak | one per exact | budget 1000 balanced"
+RULES_HELP = (
+    "Which samples to keep. Combine rules with and, or, not and parentheses; steps follow after |. Higher is more "
+    "likely. Baseline scores (knn, mahalanobis, norm) go in square brackets: class_percentile[knn] >= 5."
+)
+REMOVE_ALL = "Remove all"
+
+
+def too_long(limit: int) -> str:
+    """Say why rules were not applied."""
+    return (
+        f"These rules are longer than {limit:,} characters, the limit of the URL. Save them as a recipe file and use "
+        "`jepascore export --recipe`."
+    )
+
+
+def shown_instead(rules: str) -> str:
+    """Say what the page shows while the typed rules are not valid."""
+    what = f"the last valid rules: {rules}" if rules else "no rules, so everything is kept"
+    return f"The results below are for {what}"
+
+
+def chip(rule: str, num_dropped: int) -> str:
+    """Title of a chip."""
+    return f"{rule} · drops {count_text(num_dropped)}"
+
+
+def chip_help(num_alone: int, num_only: int) -> str:
+    """Explain the counts of a chip."""
+    return (
+        f"Alone it drops {plural(num_alone, 'sample')}; {count_text(num_only)} of them no other rule drops. Click to "
+        "remove it."
+    )
+
+
+# Forms for rules
+
+ADD = "Add"
+COMBINE = "Combine"
+AND_ALSO = "AND (both must hold)"
+NO_LIMIT = "no limit"
+AT_LEAST, AT_MOST = "At least", "At most"
+COLUMN = "Column"
+SCORE = "Score"
+UNDER = "Backbone"
+KEEP = "Keep"
+KEEP_FROM, KEEP_UP_TO = "Keep from", "Keep up to"
+HIGHER = "Higher is more likely."
+PERCENTILES = {
+    "class_percentile": "Percentile in its class",
+    "percentile": "Percentile in the dataset",
+    "split_percentile": "Percentile in its split",
+    "score": "Raw value",
+}
+#: What percentiles and values may be of; None = the score variant of the page.
+SCORE_TITLES: dict[Companion | None, str] = {
+    None: "JEPA-SCORE (nats)",
+    "knn": "Baseline: proximity of the 10th nearest image (k-NN)",
+    "mahalanobis": "Baseline: proximity to the mean (Mahalanobis)",
+    "norm": "Baseline: norm of the embedding",
+}
+BASELINES_ABOUT = (
+    "Baseline scores are cheap scores of the same embeddings: they say what is typical of this dataset, not of the "
+    "data that the backbone learned from. No image is its own neighbour or is judged by statistics it contributed to. "
+    "No score is best on all data: inspect both tails under each before you cut."
+)
+SECOND_BACKBONE = "Measure the dataset with a second backbone first: then you can drop what several find unlikely."
+BACKBONES = "Backbones"
+CHOOSE_TWO = "Choose at least two."
+UNLIKELY_BELOW, UNLIKELY_HELP = "Count as unlikely below", "A percentile."
+DROP_WHEN = "Drop when unlikely under at least N backbones"
+KIND = "Kind"
+EXACT, NEAR, LEAKS, CONFLICTS = (
+    "exact duplicates",
+    "near duplicates",
+    "samples in several splits",
+    "same image, different labels",
+)
+COUNT_NEAR = "Include near duplicates"
+RADIUS = "Within a cosine distance of"
+ACTION, KEEP_ONLY, LEAVE_OUT = "Action", "Keep only", "Drop"
+CLASSES = "Classes"
+SPLIT, SAMPLE_KEY = "split", "sample key"
+SPLITS_TO_KEEP = "Splits to keep"
+IS_NUMBER = "Treat as number"
+NEGATE = "Drop instead of keep"
+PATTERN, PATTERN_HELP = "Text or pattern", "* matches any characters, ? exactly one."
+PROPERTY = "Property"
+COLOURS, COLOURED, GREY = "colours", "coloured images", "grey images"
+DRAW = "Draw"
+RANDOM, BALANCED, PER_CLASS, DIVERSE, CLUSTERS = (
+    "at random",
+    "balanced over classes",
+    "N per class",
+    "as diverse as possible",
+    "balanced over clusters",
+)
+SAMPLES, SAMPLES_PER_CLASS, NUM_CLUSTERS, SEED = "Samples", "Samples per class", "Clusters", "Seed"
+
+
+def or_rule(rule: str) -> str:
+    """Offer the new rule as an alternative to another."""
+    return f"OR {rule}"
+
+
+# Counts and previews
+
+KEPT, DROPPED, NOT_MEASURED = "Kept", "Dropped", "Not measured"
+NOT_MEASURED_HELP = (
+    "They have no score under this backbone, or under one that a rule names. A rule that needs one excludes them from "
+    "the list; other rules keep or drop them."
+)
+MANUAL, MANUAL_HELP = "Manual decisions", "Decisions override rules."
+UNREADABLE, UNREADABLE_HELP = "Unreadable files", "The Runs page says why."
+PREVIEW = "Preview: dropped and borderline"
+PREVIEW_GALLERY = "Preview"
+NOTHING_DROPPED = "Nothing is dropped yet. Add a rule above, or type one."
+RULES_DROP_NOTHING = "These rules drop nothing."
+DROPPED_BY_ONE = "Dropped by one rule"
+BORDERLINE_KEPT = "Kept: nearest to a limit"
+BORDERLINE_DROPPED = "Dropped: nearest to a limit"
+FURTHEST = "Dropped: furthest beyond the limits"
+RANDOM_DROPPED = "Dropped: at random"
+BEFORE_AFTER, BEFORE_AFTER_FIGURE = "Before and after", "Scores before and after the rules"
+BALANCE, BALANCE_FIGURE = "Class balance", "Class balance before and after the rules"
+
+
+def share_of_all(share: float) -> str:
+    """Share of the dataset that is kept."""
+    return f"{percent_text(share)} of all"
+
+
+def excluded(count: int) -> str:
+    """Count the unscored samples that a rule excludes."""
+    return f"{count_text(count)} excluded by a rule"
+
+
+def most_changed(num_shown: int, num_classes: int) -> str:
+    """Say which classes the figure shows."""
+    return f"The {num_shown} of {num_classes} classes that lose the largest share"
+
+
+# Recipes
+
+SAVE_AS, SAVE = "Save these rules as", "Save"
+OPEN, DUPLICATE, YAML, REMOVE = "Open", "Duplicate", "YAML", "Remove"
+WHAT_CHANGED = "Show changes since saving"
+COMPARE, WITH, SHOW_DIFFERENCES = "Compare", "with", "Show different samples"
+DIFFERENCES_AS_CSV = "All differences as CSV"
+OPEN_FILE = "Open a recipe file"
+NOT_TEXT = "The recipe file cannot be read: it is not text. Choose a recipe in YAML."
+EVERYTHING = "all"
+
+
+def recipes(count: int) -> str:
+    """Title of the list of recipes."""
+    return f"Recipes ({count})"
+
+
+def saved(name: str) -> str:
+    """Say that a recipe was saved."""
+    return f"Saved {name}."
+
+
+def kept_when_saved(num_kept: int, num_samples: int) -> str:
+    """Count what a recipe kept."""
+    return f"{count_text(num_kept)} of {count_text(num_samples)} kept when saved"
+
+
+def differences(num_both: int, first: str, num_first: int, second: str, num_second: int) -> str:
+    """Count what two recipes keep."""
+    return (
+        f"Both keep {plural(num_both, 'sample')}; only {first} keeps {count_text(num_first)}, only {second} "
+        f"{count_text(num_second)}."
+    )
+
+
+def open_recipe(name: str) -> str:
+    """Title of the button that opens an uploaded recipe."""
+    return f"Open {name}"
+
+
+# Export
+
+EXPORT = "Export"
+WHICH_TITLES: dict[Which, str] = {
+    "kept": "Kept",
+    "dropped": "Dropped",
+    "unscored": "Not measured",
+    "all": "All, with keep/drop column",
+}
+FORMAT = "Format"
+COPY_OR_LINK = "Copy or link"
+RELATIVE_TO, RELATIVE_TO_HINT = "Paths relative to", "Folder (empty: sample keys and absolute paths)"
+SAVE_TO, BROWSER, SERVER = "Save to", "Browser download", "Folder on the server"
+READ_IN_PYTHON = "Read it in Python"
+COMMAND = "Command-line equivalent"
+SOURCE_UNCHANGED = "Source images are only read, never changed."
+PROVENANCE = "Provenance"
+PROVENANCE_HELP = (
+    "How this export was produced: dataset fingerprint, backbones, measurement specs, rules, decisions, counts."
+)
+
+
+def export_size(num_rows: int, num_bytes: int | None) -> str:
+    """Size of an export; None for the bytes of a list."""
+    text = plural(num_rows, "sample")
+    return f"{text}." if num_bytes is None else f"{text}, {bytes_text(num_bytes)}."
+
+
+def download(title: str) -> str:
+    """Title of the button that downloads an export."""
+    return f"Download {title}"
+
+
+def path_on_server(is_folder: bool) -> str:
+    """Label of the field for the path of an export."""
+    return f"New {'folder' if is_folder else 'file'} on the server"
+
+
+def write(title: str) -> str:
+    """Title of the button that writes an export."""
+    return f"Write {title}"
+
+
+# The list of exports
+
+WRITTEN = "Exports on the server"
+NOTHING_LEFT = "No partial files were left behind."
+WAITING = "Waiting for the worker"
+CANCEL, TRY_AGAIN, REMOVE_FROM_LIST = "Cancel", "Try again", "Remove from list"
+REMOVE_HELP = "The exported files stay."
+
+
+def took(elapsed: str) -> str:
+    """Say how long an export took."""
+    return f"took {elapsed}"

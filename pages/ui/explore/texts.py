@@ -1,0 +1,88 @@
+"""Texts of Explore."""
+
+from __future__ import annotations
+
+from jepascore_core.formatting import count_text, plural, score_text
+from jepascore_core.views.extremes import ClassSummary, ScoreSpan
+
+VIEW = "View"
+VIEW_TITLES = {"extremes": "Extremes", "classes": "Classes", "search": "Search"}
+
+# Extremes and classes
+
+CLASS_ORDER = "Order of classes"
+CLASS_ORDER_TITLES = {
+    "name": "Name",
+    "median": "Lowest median first",
+    "spread": "Widest spread first",
+    "worst": "Least likely sample first",
+}
+CLASS_ORDER_HELP = "Spread: the middle half of a class's scores, from lower to upper quartile, in nats."
+PER_GROUP = "Images per row"
+SCORE_AND_PERCENTILE = "Score in nats, and percentile within the class: higher is more likely."
+SHUFFLE = "Shuffle random images"
+AT_RANDOM = "At random"
+CLASSES_AS_FIGURE = "These classes in one figure"
+SPREAD_FIGURE = "Spread of the scores of each class"
+
+
+def under(title: str) -> str:
+    """Say which backbone a row of random samples is scored by."""
+    return f"scores under {title}"
+
+
+def class_list(title: str, span: ScoreSpan) -> str:
+    """Explain the list of classes; `title` is the backbone, where there are several."""
+    return (
+        f"{f'Under {title}. ' if title else ''}Boxes show quartiles and median; lines reach from the least to the most "
+        f"likely sample, on an axis from {score_text(span.low)} to {score_text(span.high)} nats. Click a class to see "
+        "more of it."
+    )
+
+
+def all_classes(count: int) -> str:
+    """Title of the choice of no single class."""
+    return f"All {plural(count, 'class')}"
+
+
+def class_subtitle(summary: ClassSummary) -> str:
+    """Counts and scores of a class in one line."""
+    text = plural(summary.num_samples, "sample")
+    if summary.num_scored != summary.num_samples:
+        text += f", {summary.num_scored:,} scored"
+    if summary.median is not None and summary.spread is not None:
+        text += f" · median {score_text(summary.median)}, middle half spans {score_text(summary.spread)} nats"
+    return text
+
+
+def class_box(low: float, lower: float, median: float, upper: float, high: float) -> str:
+    """Read out the box of a class."""
+    return (
+        f"Least likely {score_text(low)}, middle half {score_text(lower)} to {score_text(upper)}, "
+        f"median {score_text(median)}, most likely {score_text(high)} nats"
+    )
+
+
+# Search
+
+SEARCH_ORDER_TITLES = {"least": "Least likely first", "most": "Most likely first", "key": "Key", "random": "Random"}
+DECISION_TITLES = {"any": "Any", "keep": "Keep", "drop": "Drop", "open": "Undecided"}
+PAGE_SIZES = {str(number): f"{number} per page" for number in (48, 24, 96)}
+SEARCH_TEXT = "File name or class"
+SEARCH_TEXT_HINT = "contains"
+NO_CLASS_CHOSEN = "All classes"
+PERCENTILE = "Percentile (%)"
+NOTHING_FOUND = "No scored samples match. Remove a filter."
+PERCENTILE_WITHIN_CLASS = "Percentile within class."
+
+
+def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> str:
+    """Count what was found, of how many, and what could not be searched; `title` is the backbone, or ""."""
+    of_all = f"{count_text(num_found)} of " if num_found < num_samples else ""
+    text = f"{of_all}{plural(num_samples, 'sample')} found{f' under {title}' if title else ''}"
+    return f"{text}; {count_text(num_unscored)} not scored yet" if num_unscored else text
+
+
+def download_keys(count: int) -> str:
+    """Title of the button that downloads the keys of the selected samples."""
+    return f"Download keys of {plural(count, 'selected sample')}"

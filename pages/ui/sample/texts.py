@@ -1,0 +1,100 @@
+"""Texts of the sample window."""
+
+from __future__ import annotations
+
+from jepascore_core.formatting import bytes_text, count_text, percentile_text, score_text
+from jepascore_core.sensitivity.requests import Look
+from jepascore_core.views.detail import SampleScore
+
+WINDOW = "Sample"
+ORIGINAL_FILE = "Original file"
+RANK_HELP = "How many of the Jacobian's singular values are above the numerical tolerance; the score sums their logs."
+NO_SCORE = "This sample has no score under the chosen backbone. The Runs page lists failures."
+NO_SPECTRUM_TO_SHOW = "An estimated score has no spectrum. Measure it exactly to see the singular values."
+SPECTRUM_ABOUT = "Singular values of its Jacobian; the band is 5 to 95 % of its class"
+PLACE_ABOUT = "Its score among those of its class and of the dataset"
+ALL_SCORES = "Under every backbone and score variant"
+ALL_SCORES_ABOUT = (
+    "Score in nats (higher is more likely) and percentile within the class. Only percentiles are comparable."
+)
+NEIGHBOURS = "Nearest images in embedding space, and duplicates"
+SEARCHING = "Searching the embeddings"
+SAME_BYTES = "same bytes"
+EXACT_DUPLICATES = "Exact duplicates"
+NEAREST = "Nearest"
+NEAR_DUPLICATE = "near duplicate"
+NOTHING_TO_COMPARE = "There is no other image to compare it with."
+PERMALINK = "Permanent link to this sample"
+
+
+def no_exact_score(definition: str, reason: str) -> str:
+    """Say why an estimated sample has no score of a definition."""
+    return f"This sample was not measured exactly, so it has no {definition} score. {reason}"
+
+
+def decided_by(who: str) -> str:
+    """Say whose decisions the keys make."""
+    return f"You decide as {who}"
+
+
+def score(value: float, is_exact: bool) -> str:
+    """Score of a sample in its tooltip."""
+    return f"score {score_text(value, is_exact)} nats, higher is more likely"
+
+
+def percentile(value: float) -> str:
+    """Percentile of a sample in its tooltip."""
+    return f"percentile {percentile_text(value)} within its class"
+
+
+def size(width: int, height: int, num_bytes: int) -> str:
+    """Size of an image and of its file."""
+    return f"{width} × {height} pixels, {bytes_text(num_bytes)}"
+
+
+def standing(score: SampleScore) -> str:
+    """Rank of a sample in its class and its dataset, from the least likely, and the rank of its Jacobian."""
+    in_class = f"{ordinal(score.class_place)} lowest of {count_text(score.num_scored_in_class)} in its class"
+    in_dataset = f"{ordinal(score.place)} lowest of {count_text(score.num_scored)} in the dataset"
+    return f"{in_class} (percentile {percentile_text(score.class_percentile)}), {in_dataset}; rank {score.rank}"
+
+
+def ordinal(number: int) -> str:
+    """1 -> "1st", 12 -> "12th", 1023 -> "1,023rd"."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{count_text(number)}{ending}"
+
+
+def spectrum_figure(sample_key: str) -> str:
+    """Title of the figure of singular values."""
+    return f"Singular values of {sample_key}"
+
+
+def place_figure(sample_key: str) -> str:
+    """Title of the figure of scores."""
+    return f"Score of {sample_key} among others"
+
+
+def nearest(num_near: int, radius: float) -> str:
+    """Say what the numbers below the neighbours are."""
+    return f"score and cosine distance · {count_text(num_near)} within {radius:g} (near duplicates)"
+
+
+# Sensitivity
+
+SENSITIVITY = "What the encoder is most and least sensitive to"
+SENSITIVITY_ABOUT = (
+    "Right singular vectors of the Jacobian: the pixel changes that move the embedding most, and least. Computed in "
+    "the background; takes about as long as one exact score."
+)
+STARTING = "Starting a worker. If this message stays, run `jepascore worker run` in a terminal to see why."
+COMPUTING = "Computing: one backward pass per embedding dimension."
+SHOWN = "Show"
+LOOK_TITLES: dict[Look, str] = {"over": "Over the image", "alone": "Alone"}
+COLOURS = "Orange: brighter pixels move the embedding one way; blue: the other way. The sign of a vector is arbitrary."
+MOST_SENSITIVE, LEAST_SENSITIVE = "Most sensitive", "Least sensitive"
+
+
+def with_values(title: str) -> str:
+    """Title of a row of pictures."""
+    return f"{title}, with the singular value"

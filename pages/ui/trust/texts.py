@@ -1,0 +1,115 @@
+"""Texts of Trust."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jepascore_core.figures.trust import DensityMeasure
+from jepascore_core.formatting import PERCENT, percent_text, plural
+from jepascore_core.trust.gaussianity import Gaussianity
+
+# Gaussianity
+
+GAUSSIANITY = "Are the embeddings Gaussian?"
+#: Verdict -> whether it is good news, and what it means.
+VERDICTS = {
+    "near": (
+        True,
+        "Near Gaussian, as far as this test can tell: the score of a JEPA-type encoder may be read as a density.",
+    ),
+    "some way off": (False, "Moderately non-Gaussian: use the score for ranking, not as a density."),
+    "far": (
+        False,
+        "Far from Gaussian: even the ranking may be unreliable. Inspect both tails and the baseline scores.",
+    ),
+}
+PROJECTIONS_FIGURE = "Projections of the embeddings"
+LENGTHS_FIGURE = "Norms of the embeddings"
+QUANTITY = "Quantity"
+OBSERVED = "These embeddings"
+EXPECTED = "Gaussian sample of this size"
+DISTANCE = "Distance of random projections from normal"
+AXIS_DISTANCE = "Distance of the worst principal axis"
+SPREAD = "Spread of the norms"
+
+
+def gaussianity(view: Gaussianity, is_sampled: bool, num_scored: int, num_samples: int) -> str:
+    """Explain the numbers of the test."""
+    drawn = " drawn at random" if is_sampled else ""
+    part = f" ({num_scored:,} of {plural(num_samples, 'sample')} are scored)" if num_scored < num_samples else ""
+    return (
+        f"{plural(view.num_images, 'image')}{drawn}{part}; the {view.num_directions:,} principal axes of largest "
+        f"variance of {view.dimension:,}, whitened: a linear map of the embedding shifts all scores equally, so only "
+        "the shape matters. A Gaussian in many dimensions lies near a sphere: its norms are nearly all 1. Isotropy "
+        f"before whitening: {percent_text(view.isotropy)} (100{PERCENT}: equal variance in all directions). The "
+        "thresholds come from simulations: a true Gaussian was always called near, but two clusters two standard "
+        "deviations apart were not detected. They are a convention, not a test of the density. Distances are "
+        "Kolmogorov-Smirnov; other data of the same backbone may differ."
+    )
+
+
+# Baseline scores
+
+BASELINES = "What simpler scores say"
+BASELINES_ABOUT = (
+    "Baseline scores come from the embeddings alone: proximity to other images, proximity to the mean, and norm. If "
+    "one finds what you want to drop and the score does not, cut by that one: rules on Curate take baseline scores by "
+    "name."
+)
+BASELINES_FIGURE = "Score and baseline scores"
+DEFECT = "Defect"
+DEFECTS_ABOUT = (
+    "This dataset names its defects (column contaminant). The table shows how often one of them scores below a clean "
+    "sample (AUROC): 1 finds all of them, 0.5 is chance, 0 means inverted."
+)
+
+
+def too_few_images(least: int, num_images: int) -> str:
+    """Say why there are no correlations."""
+    return f"Rank correlations need at least {least} scored images ({num_images:,} so far)."
+
+
+def overlaps(shares: Sequence[tuple[str, float]]) -> str:
+    """State the overlap of each baseline score with the score; a name and its share stay on one line."""
+    named = ", ".join(f"{name} {percent_text(share)}".replace(" ", "\N{NO-BREAK SPACE}") for name, share in shares)
+    return f"Overlap with the score's lowest 5{PERCENT} (chance: 5{PERCENT}): {named}."
+
+
+def missing(names: Sequence[str]) -> str:
+    """Name the baseline scores that are not there."""
+    return f"Not computed (too few images): {', '.join(names)}."
+
+
+# The check on known densities
+
+DENSITY = "Does the score measure density?"
+DENSITY_ABOUT = (
+    "Where the true density is known, you can check: small encoders trained with the bundled encoders' objective on "
+    "mixtures of Gaussians, and the correlation of their JEPA-SCORE with the true log density of new points (Figure 2 "
+    "of the paper)."
+)
+DENSITY_MISSING = "Not run yet: `jepascore density --quick` takes a few minutes, `jepascore density` about an hour."
+CORRELATION = "Correlation"
+MEASURES: dict[DensityMeasure, str] = {"pearson": "Pearson", "spearman": "Spearman", "within": "Within a component"}
+TRAINED, TRAINED_FIGURE = "Trained with the Gaussianity loss", "Score and density, trained"
+CONTROL, CONTROL_FIGURE = "Control: without it", "Score and density, control"
+CONTROL_MISSING = "Not run."
+OWN_RESULTS = "Computed on this machine."
+SHIPPED_RESULTS = "Shipped results; run `jepascore density` to recompute."
+DENSITY_READING = (
+    "1 is the true order of densities. In high dimensions most variation is between components of different width; "
+    "within a component the correlation drops as the dimension grows. Hover for details."
+)
+WALK = "Samples from the learned score"
+WALK_MISSING = "Not run yet: `jepascore langevin` takes a minute."
+WALK_FIGURE = "Langevin dynamics on the score"
+
+
+def walk(first: float, last: float, truth: float) -> str:
+    """Explain the animation; mean true log densities in nats."""
+    text = (
+        "Points follow the score's gradient plus noise (Langevin dynamics). If the score is the log density, they end "
+        f"up as samples of the mixture: their mean true log density goes from {first:.1f} to {last:.1f} nats; samples "
+        f"of the mixture have {truth:.1f}."
+    )
+    return text.replace("-", "−")
