@@ -20,6 +20,7 @@ from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from pages.ui.curate import texts as curate_texts
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.pages.reading import said
 from tests.pages.situations import measure_again, put
 
 PAGE = "pages/curate.py"
@@ -186,7 +187,7 @@ def test_a_companion_is_added_by_the_form_and_worked_out(open_page: Callable[...
     next(item for item in app.selectbox if item.label == curate_texts.SCORE).set_value("knn").run()
     assert any(curate_texts.BASELINES_ABOUT in item.value for item in app.caption)
     app.button(key="add-Score").click().run()
-    assert app.query_params["rules"] == curate_texts.RULES_HELP
+    assert app.query_params["rules"] == "class_percentile[knn] >= 5"
     # Every embedding of these tests is the same, so all are as typical.
     assert metrics(app)["Kept"] == "36"
     app.text_input(key="query-bar").set_value("percentile[mahalanobis] >= 60").run()
@@ -252,7 +253,7 @@ def test_folders_are_written_by_the_worker(
     press(app, "Cancel")
     assert home_store.catalogue.export(request.export_id).state is RunState.CANCELLED, "no worker lives"
     app = open_page(PAGE, dataset=dataset_id)
-    assert any(curate_texts.NOTHING_LEFT in item.value for item in app.caption)
+    assert curate_texts.NOTHING_LEFT in said(app)
     press(app, "Try again")
     # The images of this situation do not exist: all or nothing.
     Worker(home_store).handle(JobKind.EXPORT, request.export_id)

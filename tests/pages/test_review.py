@@ -251,7 +251,7 @@ def twins(home_store: Store):
 def test_duplicates_are_accepted_and_taken_back(open_page: Callable[..., AppTest], home_store: Store, twins) -> None:
     app = open_page(DUPLICATES, dataset=twins.dataset_id, who="ada", keeper="first")
     assert not app.exception
-    assert any("**3 groups** of 9 samples: 6 go" in item.value for item in app.markdown)
+    assert duplicates_texts.summary(3, 9, 6) in said(app)
     press(app, duplicates_texts.ACCEPT_ALL)
     decided = decisions_of(home_store, twins.dataset_id)
     assert sorted(key for (key, _), verdict in decided.items() if verdict == "keep") == ["0.png", "3.png", "6.png"]

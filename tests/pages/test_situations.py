@@ -104,4 +104,4 @@ def test_a_sample_without_a_spectrum_says_why_it_has_no_score(
 ) -> None:
     scores = estimate(home_store, put(home_store, "finished"))
     chosen = {"backbones": scores.key.text, "sample": "cat/0000.png", "definition": "top"}
-    assert "was not measured exactly, hence has no Top 32" in said(open_page("pages/explore.py", **chosen))
+    assert "was not measured exactly, so it has no Top 32" in said(open_page("pages/explore.py", **chosen))
