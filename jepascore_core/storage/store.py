@@ -7,25 +7,21 @@ number of processes read while one writes.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from jepascore_core.atomic import write_atomically
-from jepascore_core.errors import DatasetNotReadyError, StoreError
+from jepascore_core.errors import DatasetNotReadyError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
-from jepascore_core.score import RANK_TOLERANCE, Definition
+from jepascore_core.score import Definition
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.catalogue import Catalogue, new_id
 from jepascore_core.storage.home import home_folder
 from jepascore_core.storage.measurement_sql import (
@@ -38,20 +34,19 @@ from jepascore_core.storage.measurement_sql import (
     with_other_definitions,
 )
 from jepascore_core.storage.parquet import write_parquet
+from jepascore_core.storage.queries import QueryEngine
 from jepascore_core.storage.ties import comparable, midrank
 from jepascore_core.storage.uploaded_files import forget_upload
 
 
-class Store:
+class Store(QueryEngine):
     """One home folder. Cheap to make; safe to share between threads."""
 
     def __init__(self, home: Path | None = None) -> None:
+        super().__init__()
         self.home = home or home_folder()
         self.home.mkdir(parents=True, exist_ok=True)
         self.catalogue = Catalogue(self.home / "catalogue.sqlite")
-        self._duckdb = duckdb.connect(":memory:", config={"threads": str(max(1, os.cpu_count() or 1))})
-        # Footers of shards and tables are read once, not by every query, which saves half of the shorter ones' time.
-        self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
 
     # Where things are
 
@@ -107,9 +102,10 @@ class Store:
 
     def measured_keys(self) -> list[MeasurementKey]:
         """All measurements that are scores. Nested sketches serve calibrations; they are not."""
-        return [key for key in self._stored_keys() if key.is_score]
+        return [key for key in self.stored_keys() if key.is_score]
 
-    def _stored_keys(self) -> list[MeasurementKey]:
+    def stored_keys(self) -> list[MeasurementKey]:
+        """Return the keys of all shards, also those that only serve calibrations."""
         parts = (self.home / "measurements").glob("*/*/part-*.parquet")
         return sorted({MeasurementKey(part.parent.parent.name, part.parent.name) for part in parts})
 
@@ -126,51 +122,7 @@ class Store:
         ).to_pylist()
         return np.exp(np.asarray(rows[0]["log_singular_values"], dtype=np.float64)) if rows else None
 
-    # Reading with SQL
-
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Run one DuckDB query, from any thread.
-
-        Raises:
-            StoreError: if a file of the home folder cannot be read.
-        """
-        try:
-            return self._duckdb.cursor().sql(sql, params=list(parameters)).to_arrow_table()
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
-
-    def stream(self, sql: str, parameters: Sequence[Any] = (), rows: int = 16_384) -> Iterator[pa.RecordBatch]:
-        """Like `query`, but batch by batch: for results that need not be in memory as a whole.
-
-        Raises:
-            StoreError: if a file of the home folder cannot be read.
-        """
-        try:
-            yield from self._duckdb.cursor().sql(sql, params=list(parameters)).to_arrow_reader(rows)
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
-
-    def hold(self, name: str, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Keep the result of a query in this process's memory, as a table that further queries may name.
-
-        Raises:
-            StoreError: if a file of the home folder cannot be read.
-        """
-        try:
-            self._duckdb.cursor().execute(f"CREATE OR REPLACE TABLE {name} AS {sql}", list(parameters))
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise StoreError(f"The store cannot be read: {error}. Run `jepascore doctor` to find the file.") from error
-
-    def hold_table(self, name: str, table: pa.Table) -> None:
-        """Keep an Arrow table in this process's memory under a name; see `hold`."""
-        cursor = self._duckdb.cursor()
-        cursor.register(f"{name}_arrow", table)
-        cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_arrow")
-        cursor.unregister(f"{name}_arrow")
-
-    def let_go(self, name: str) -> None:
-        """Free a table that was held."""
-        self._duckdb.cursor().execute(f"DROP TABLE IF EXISTS {name}")
+    # SQL over shards and manifests
 
     def manifest_sql(self, dataset: DatasetRecord) -> str:
         """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
@@ -261,46 +213,5 @@ class Store:
         return str(rows[0]["uri"]) if rows else None
 
     def check(self) -> list[str]:
-        """Audit the home folder; returns one sentence for each thing that is wrong."""
-        problems = []
-        for key in self._stored_keys():
-            where = f"measurements/{key.backbone_id}/{key.spec_id}"
-            unreadable = [
-                part.name for part in self.measurement_folder(key).glob("part-*.parquet") if not _is_readable(part)
-            ]
-            if unreadable:
-                problems += [
-                    f"{where}/{name} is damaged: delete it, and its images are measured again." for name in unreadable
-                ]
-                continue
-            shards = self.shards_sql(key)
-            repeated = self.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
-            if repeated:
-                problems.append(f"{where} holds {repeated} repeated measurements.")
-            spec = self.spec(key)
-            if spec == replace(spec, engine_version=0) and (noisy := self._count_noisy(shards)):
-                problems.append(
-                    f"{where} holds {noisy} scores of an earlier release that count rounding noise: they have fewer "
-                    "singular values than the architecture allows. Delete the folder: its images are measured again."
-                )
-        for dataset in self.catalogue.datasets():
-            if dataset.version is not None and not self.index_folder(dataset).is_dir():
-                problems.append(
-                    f"The index of dataset {dataset.name!r} is gone: run `jepascore add {dataset.name}` again."
-                )
-        return problems
-
-    def _count_noisy(self, shards: str) -> int:
-        """Rows whose rank is larger than their spectrum tells."""
-        least = f"log_singular_values[1] + ln({RANK_TOLERANCE['float32']:g}) - 0.01"
-        counted = f"len(list_filter(log_singular_values, lambda value: value > {least}))"
-        sql = f"SELECT count(*) AS n FROM ({shards}) WHERE log_singular_values IS NOT NULL AND rank > {counted}"
-        return int(self.query(sql)["n"][0].as_py())
-
-
-def _is_readable(part: Path) -> bool:
-    try:
-        pq.read_metadata(part)
-    except (OSError, pa.ArrowInvalid):
-        return False
-    return True
+        """Audit the home folder; return one sentence for each problem."""
+        return audit(self)

@@ -78,7 +78,7 @@ class Columns:
         name = _name(about)
         with self._lock:
             if name not in self._used:
-                self._store.hold(name, sql.replace("{name}", name), parameters)
+                self._store.cache_query(name, sql.replace("{name}", name), parameters)
                 self._forget_some()
             self._used[name] = time.monotonic()
         return name
@@ -93,7 +93,7 @@ class Columns:
         if name not in self._used:
             table = make()
             with self._lock:
-                self._store.hold_table(name, table)
+                self._store.cache_table(name, table)
                 self._forget_some()
         self._used[name] = time.monotonic()
         return name
@@ -110,7 +110,7 @@ class Columns:
         idle = sorted((used, name) for name, used in self._used.items() if now - used > BUSY_SECONDS)
         for _, name in idle[: max(0, len(self._used) - MAX_COLUMNS)]:
             del self._used[name]
-            self._store.let_go(name)
+            self._store.evict(name)
 
     def base(self, dataset: DatasetRecord) -> str:
         """Table of the samples: row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes
@@ -181,7 +181,7 @@ class Columns:
         if self._num_rows(name) != self._num_rows(base):
             with self._lock:
                 self._used.pop(name, None)
-                self._store.let_go(name)
+                self._store.evict(name)
             raise StoreError("The store holds repeated measurements. Run `jepascore doctor` to find them.")
         return name
 
