@@ -97,6 +97,17 @@ def test_backbones_are_named_by_their_ids(store, scores):
         make_recipe(store, evaluate(store, scores, parse("")), "  ")
 
 
+def test_a_name_with_an_at_sign_is_read_as_a_name(store, scores):
+    name, samples = "hf:somebody/model@v2", make_samples(["a"] * 10 + ["b"] * 10)
+    dataset, backbone = store.catalogue.dataset(scores.dataset_id), add_backbone(store, name)
+    add_measurements(store, dataset, backbone, {item.sample_key: 1.0 for item in samples}, samples=samples)
+    key = SPEC.key(backbone.backbone_id)
+    for said in (name, key.text):
+        recipe = make_recipe(store, evaluate(store, scores, parse(f'percentile["{said}"] >= 5')), "x")
+        assert recipe.curation.rules[0].column.backbone == key.text
+        assert [item.key for item in recipe.scores] == [scores.key, key]
+
+
 def test_the_same_list_in_another_home(store, scores, tmp_path):
     """Same images and measurements, other ids, paths, order and machine folder: the same bytes."""
     recipe = make_recipe(store, evaluate(store, scores, parse(f"{RULES} | budget 9 balanced")), "mine")
