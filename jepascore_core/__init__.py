@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jepascore_core.api.curating import CuratedDataset, curate
     from jepascore_core.api.datasets import open_dataset
     from jepascore_core.api.expressions import (
         ColumnExpression,
@@ -38,11 +39,13 @@ _WHERE = {
     "ApproximationPlan": "jepascore_core.records.approximation",
     "Backbone": "jepascore_core.backbones.backbone",
     "ColumnExpression": "jepascore_core.api.expressions",
+    "CuratedDataset": "jepascore_core.api.curating",
     "Expression": "jepascore_core.api.expressions",
     "Measurements": "jepascore_core.measuring.estimators",
     "at_least": "jepascore_core.api.expressions",
     "budget": "jepascore_core.api.expressions",
     "col": "jepascore_core.api.expressions",
+    "curate": "jepascore_core.api.curating",
     "flag": "jepascore_core.api.expressions",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
@@ -59,11 +62,13 @@ __all__ = [
     "ApproximationPlan",
     "Backbone",
     "ColumnExpression",
+    "CuratedDataset",
     "Expression",
     "Measurements",
     "at_least",
     "budget",
     "col",
+    "curate",
     "flag",
     "jepa_score",
     "load_backbone",

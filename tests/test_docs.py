@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbclient
+import nbformat
 import pytest
 
 import jepascore_core as js
+from jepascore_core.api import curating
 from jepascore_core.datasets.candidates import Candidate
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.records.datasets import SampleFailure
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+NOTEBOOK = DOCS / "from-folder-to-list.ipynb"
+JEPASCORE = str(Path(sys.executable).parent / "jepascore")
 SOURCES = [*(ROOT / "jepascore_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
 #: Words that guides name and that are not ours.
 EXTERNAL = {"make", "jepascore", "list", "datasets"}
@@ -41,6 +49,7 @@ def test_the_site_asks_nothing_of_other_machines(site: Path):
     assert len(pages) > len(list(DOCS.glob("*.md")))
     fetched = {(page.name, found) for page in pages for found in FETCHED.findall(page.read_text(encoding="utf-8"))}
     assert fetched == set()
+    assert [page.name for page in pages if "```" in page.read_text(encoding="utf-8")] == []
     styles = " ".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
     assert not re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", styles)
 
@@ -49,6 +58,66 @@ def test_the_site_asks_nothing_of_other_machines(site: Path):
 def test_every_public_name_has_a_reference(site: Path):
     page = (site / "api.html").read_text(encoding="utf-8")
     assert {name for name in js.__all__ if f"jepascore_core.{name}</" not in page} == set()
+
+
+@pytest.mark.slow
+def test_the_notebook_is_a_page_and_can_be_downloaded(site: Path):
+    page = (site / "from-folder-to-list.html").read_text(encoding="utf-8")
+    assert "class_percentile" in page
+    assert '<a href="from-folder-to-list.ipynb" download>' in page
+    assert (site / "from-folder-to-list.ipynb").read_bytes() == NOTEBOOK.read_bytes()
+    assert 'href="from-folder-to-list.html"' in (site / "index.html").read_text(encoding="utf-8").partition("<h2")[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home, whose worker ends with the test."""
+    monkeypatch.setenv("JEPASCORE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path / "home"
+    subprocess.run([JEPASCORE, "worker", "stop"], check=True)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_python_api_work_on_the_demo(home: Path):
+    """Blocks and docstrings, as they stand; what comments say is printed."""
+    subprocess.run([JEPASCORE, "demo", "--json"], check=True, capture_output=True)
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python run\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    done = subprocess.run([sys.executable, "-c", "".join(blocks)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = [line.partition("  # ")[2] for line in "".join(blocks).splitlines() if line.startswith("print")]
+    exact = [words for words in said if words and "..." not in words and re.match(r"class_|\d", words)]
+    assert len(exact) == 2
+    assert [words for words in exact if words not in done.stdout.splitlines()] == []
+    assert len(Path("kept.csv").read_text(encoding="utf-8").splitlines()) > 1600
+    Path("kept.csv").unlink()
+    Path("kept.csv.provenance.json").unlink()
+    found = doctest.testmod(curating)
+    assert found.attempted > 10
+    assert found.failed == 0
+
+
+@pytest.mark.slow
+def test_the_notebook_goes_from_a_folder_to_a_list(home: Path):
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.source for cell in cells if cell.outputs or cell.execution_count] == []
+    nbclient.NotebookClient(notebook, timeout=500, kernel_name="python3").execute()
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert {output.output_type for output in outputs} == {"stream", "execute_result"}, outputs
+    shown = "\n".join(str(output.get("text") or output.data) for output in outputs)
+    assert all(f"{number:02d}07.png" in shown for number in range(5)), "the inverted digits come first"
+    assert "<td>one per exact</td>" in shown
+    (listed,) = re.findall(r"^(\d+) of 500 images listed", shown, re.MULTILINE)
+    assert 470 < int(listed) < 500
+    (folder,) = re.findall(r"^500 images in (.*)$", shown, re.MULTILINE)
+    kept = (Path(folder).parent / "kept.txt").read_text(encoding="utf-8").splitlines()
+    assert len(kept) == int(listed)
+    assert all((Path(folder) / name).is_file() for name in kept)
+    shutil.rmtree(Path(folder).parent)
 
 
 def test_the_reference_lists_the_public_names():

@@ -27,8 +27,17 @@ def open_dataset(name_or_source: str | Path, options: SourceOptions | None = Non
     return Dataset(store.index_folder(index_source(store, name_or_source, options)))
 
 
-def index_source(store: Store, name_or_source: str | Path, options: SourceOptions | None = None) -> DatasetRecord:
-    """The dataset of this name, or of this source, which is indexed if need be; errors as `open_dataset`."""
+def index_source(
+    store: Store, name_or_source: str | Path | Dataset, options: SourceOptions | None = None
+) -> DatasetRecord:
+    """The dataset of this name, or of this source, which is indexed if need be, or that was opened.
+
+    Raises:
+        UnknownNameError: for a dataset that was opened and is gone or has a new index since.
+        UnknownNameError, DatasetNotReadyError, SourceError: as `open_dataset`.
+    """
+    if isinstance(name_or_source, Dataset):
+        return _opened(store, name_or_source)
     known = store.catalogue.find_dataset(str(name_or_source))
     if known is not None:
         return known
@@ -39,6 +48,13 @@ def index_source(store: Store, name_or_source: str | Path, options: SourceOption
         except UnknownNameError as error:
             raise UnknownNameError(f"{error} It is not a file or folder, either.") from None
     return _index_now(store, source, (options or SourceOptions()).located())
+
+
+def _opened(store: Store, dataset: Dataset) -> DatasetRecord:
+    for record in store.catalogue.datasets():
+        if record.version is not None and store.index_folder(record) == dataset.folder:
+            return record
+    raise UnknownNameError("This dataset was indexed again or removed since it was opened: open it again.")
 
 
 def _index_now(store: Store, source: Path, options: SourceOptions) -> DatasetRecord:

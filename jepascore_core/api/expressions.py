@@ -155,8 +155,8 @@ class ColumnExpression:
         numbers = [self._is(value) for value in listed if not (value is None or isinstance(value, str))]
         if numbers and not texts:
             return _any_of(numbers)
-        among = Expression(IsIn(self._column, texts))
-        return _any_of([among, *numbers])
+        is_in = Expression(IsIn(self._column, texts))
+        return _any_of([is_in, *numbers])
 
     def like(self, pattern: str) -> Expression:
         """The text matches a pattern in which * stands for any letters and ? for one.

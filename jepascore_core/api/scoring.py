@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 
 from jepascore_core.api.datasets import index_source
+from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.errors import JepaScoreError, one_of
 from jepascore_core.jobs.requests import follow, request_run
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
@@ -35,7 +37,7 @@ class DatasetScores:
 
 
 def score_dataset(
-    dataset: str,
+    dataset: str | Path | Dataset,
     backbone: str | BackboneRef,
     estimator: str = "exact",
     precision: str = "auto",
@@ -49,7 +51,7 @@ def score_dataset(
     """Measure what is not measured yet of a dataset, and return all its scores. Waits for the worker.
 
     Args:
-        dataset: name of a dataset that was added, or where one is.
+        dataset: name of a dataset that was added, where one is, or what `open_dataset` returned.
         backbone: "timm:<name>", "open_clip:<name>:<tag>", "bundled:<name>", or a `BackboneRef` with own weights.
         estimator: "exact"; "sketch": log-volumes of `probes` output combinations; "calibrated": estimates with
             intervals; "cascade": like calibrated, and exact wherever a list or cut of the plan depends on it.

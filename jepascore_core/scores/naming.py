@@ -12,11 +12,18 @@ from jepascore_core.scores.measured import MeasuredChoice, measured_choices
 from jepascore_core.storage.store import Store
 
 
-def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None, option: str) -> MeasuredChoice:
+def find_measured(
+    store: Store,
+    dataset: DatasetRecord,
+    backbone: str | None,
+    *,
+    option: str = "--backbone",
+    command: str = "`jepascore score`",
+) -> MeasuredChoice:
     """Find what a dataset was measured with: the only one, or the one of this name, id ("id" or "id@spec"), title, path
     or part of a title, whichever of these fits first. One that is measured in part has to be named, unless all are.
 
-    `option` is what messages call the argument that names a backbone.
+    Messages name the `option` that names a backbone and the `command` that measures.
 
     Raises:
         UnknownNameError: if nothing fits.
@@ -40,7 +47,7 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None, op
     listed = ", ".join(_shortest(choice, choices, known) for choice in found or choices)
     if not found:
         raise UnknownNameError(
-            f"{dataset.name} was not measured with {asked}. Measure it first with `jepascore score`"
+            f"{dataset.name} was not measured with {asked}. Measure it first with {command}"
             + (f", or choose one of: {listed}." if listed else ".")
         )
     if len(found) > 1:

@@ -1,0 +1,32 @@
+"""A curated dataset in a notebook: a small table of counts, and one of what each rule drops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from jepascore_core.curation.summary import CurationResult
+
+
+def summary_html(title: str, result: CurationResult) -> str:
+    """HTML of the counts of a curation, every text escaped."""
+    counts = result.counts
+    rows = [("kept", counts.kept), ("dropped", counts.dropped), ("not measured", counts.unscored)]
+    rows += [("decided by a person", counts.decided)] if counts.decided else []
+    rows += [("unreadable files", counts.num_unreadable)] if counts.num_unreadable else []
+    by_verdict = _table(("", "samples", "share"), ((name, f"{n:,}", _share(n, counts.total)) for name, n in rows))
+    by_chip = _table(
+        ("rule or step", "drops alone", "only it drops"),
+        ((chip.text, f"{chip.alone:,}", f"{chip.only:,}") for chip in result.chips),
+    )
+    return f"<p><b>{escape(title)}</b></p>{by_verdict}{by_chip if result.chips else ''}"
+
+
+def _share(number: int, total: int) -> str:
+    return f"{100 * number / total:.1f} %" if total else ""
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
