@@ -17,7 +17,7 @@ from jepascore_core.curation.decisions import DecisionVerdict, decide, decisions
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
 from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare_all
 from jepascore_core.curation.recipes import Recipe, make_recipe, with_ids_of_paths
-from jepascore_core.curation.rules.model import Budget, Chip, Curation, Deduplicate, Step, curation_of
+from jepascore_core.curation.rules.model import Budget, Clause, Curation, Deduplicate, Step, curation_of
 from jepascore_core.curation.rules.parser import parse, parse_rule
 from jepascore_core.curation.rules.printer import rule_text, to_text
 from jepascore_core.curation.saved_recipes import save_recipe
@@ -106,7 +106,7 @@ def curation_from(rules: RuleLike | Sequence[RuleLike]) -> Curation:
     return curation
 
 
-def _chips(item: object) -> tuple[Chip, ...]:
+def _chips(item: object) -> tuple[Clause, ...]:
     match item:
         case Expression():
             return (item.rule,)

@@ -6,7 +6,7 @@ from jepascore_core.curation.rules.model import (
     AtLeast,
     Between,
     Budget,
-    Chip,
+    Clause,
     Column,
     Curation,
     Deduplicate,
@@ -21,16 +21,16 @@ from jepascore_core.curation.rules.model import (
 )
 from jepascore_core.curation.rules.parser import parse, parse_chip
 from jepascore_core.curation.rules.printer import chip_text, to_text
-from jepascore_core.curation.summary import ChipCount, ClassBalance, CurationCounts, CurationResult, summarize
+from jepascore_core.curation.summary import ClassBalance, ClauseCount, CurationCounts, CurationResult, summarize
 
 __all__ = [
     "And",
     "AtLeast",
     "Between",
     "Budget",
-    "Chip",
-    "ChipCount",
     "ClassBalance",
+    "Clause",
+    "ClauseCount",
     "Column",
     "Curation",
     "CurationCounts",

@@ -22,7 +22,7 @@ from jepascore_core.curation.rules.model import (
     AtLeast,
     Between,
     Budget,
-    Chip,
+    Clause,
     Curation,
     Deduplicate,
     Flag,
@@ -322,7 +322,7 @@ def from_dict(values: Any) -> Recipe:
         raise RuleError(f"This recipe is not complete or has something at a wrong place: {error}.") from error
 
 
-def _chips(texts: list[Any]) -> list[Chip]:
+def _chips(texts: list[Any]) -> list[Clause]:
     return [parse_chip(str(text)) for text in texts]
 
 

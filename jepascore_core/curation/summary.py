@@ -9,7 +9,7 @@ from typing import Any
 from jepascore_core.curation.columns.cache import columns as columns_of
 from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict, count_dropped
 from jepascore_core.curation.named import asked_scores
-from jepascore_core.curation.rules.model import Chip
+from jepascore_core.curation.rules.model import Clause
 from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.formatting import class_title, natural_key
 from jepascore_core.scores.score_set import Label, ScoredSample, to_scored_samples
@@ -58,13 +58,13 @@ class ClassBalance:
 
 
 @dataclass(frozen=True, slots=True)
-class ChipCount:
+class ClauseCount:
     """One rule or step: how many samples it would drop if it were the only one, and how many only it drops now.
 
     For a step the latter are those that it dropped of what the rules and steps before had left.
     """
 
-    chip: Chip
+    chip: Clause
     text: str
     alone: int
     only: int
@@ -76,7 +76,7 @@ class CurationResult:
 
     counts: CurationCounts
     balance: tuple[ClassBalance, ...]
-    chips: tuple[ChipCount, ...] = ()
+    chips: tuple[ClauseCount, ...] = ()
 
 
 def summarize(store: Store, evaluation: Evaluation) -> CurationResult:
@@ -126,7 +126,7 @@ def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassB
     )
 
 
-def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ChipCount, ...]:
+def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]:
     """What each rule and step of an evaluation removes."""
     rules, steps = evaluation.curation.rules, evaluation.curation.steps
     columns = []
@@ -142,7 +142,7 @@ def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ChipCount, ...]:
     for position, step in enumerate(steps, start=len(rules)):
         row[f"alone{position}"] = count_dropped(store, evaluation, step)
     return tuple(
-        ChipCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
+        ClauseCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
         for position, chip in enumerate(evaluation.curation.chips)
     )
 

@@ -253,7 +253,7 @@ class Budget:
 
 
 Step = Deduplicate | Budget
-Chip = Rule | Step
+Clause = Rule | Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ class Curation:
         object.__setattr__(self, "steps", tuple(steps))
 
     @property
-    def chips(self) -> tuple[Chip, ...]:
+    def chips(self) -> tuple[Clause, ...]:
         """Rules, then steps."""
         return (*self.rules, *self.steps)
 
@@ -292,7 +292,7 @@ class Curation:
         joined = Or((*(old.rules if isinstance(old, Or) else (old,)), rule))
         return curation_of([*self.rules[:position], joined, *self.rules[position + 1 :], *self.steps])
 
-    def plus(self, *chips: Chip) -> Curation:
+    def plus(self, *chips: Clause) -> Curation:
         """The same with more chips; a new budget takes the place of the old one."""
         old = self.chips
         if any(isinstance(chip, Budget) for chip in chips):
@@ -300,7 +300,7 @@ class Curation:
         return curation_of([*old, *chips])
 
 
-def curation_of(chips: Iterable[Chip]) -> Curation:
+def curation_of(chips: Iterable[Clause]) -> Curation:
     """Rules and steps, told apart."""
     listed = list(chips)
     return Curation(

@@ -27,7 +27,7 @@ from jepascore_core.curation.rules.model import (
     AtLeast,
     Between,
     Budget,
-    Chip,
+    Clause,
     Column,
     Curation,
     Deduplicate,
@@ -62,7 +62,7 @@ def parse(text: str) -> Curation:
     return _Parser(text).curation()
 
 
-def parse_chip(text: str) -> Chip:
+def parse_chip(text: str) -> Clause:
     """One rule, or one step.
 
     Raises:

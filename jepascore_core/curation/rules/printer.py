@@ -14,7 +14,7 @@ from jepascore_core.curation.rules.model import (
     AtLeast,
     Between,
     Budget,
-    Chip,
+    Clause,
     Column,
     Condition,
     Curation,
@@ -36,7 +36,7 @@ def to_text(curation: Curation) -> str:
     return " | ".join([*([rules or "all"] if rules or curation.steps else []), *map(step_text, curation.steps)])
 
 
-def chip_text(chip: Chip) -> str:
+def chip_text(chip: Clause) -> str:
     """A rule or step as text."""
     return step_text(chip) if isinstance(chip, Deduplicate | Budget) else rule_text(chip)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation import ChipCount, Curation, parse, to_text
+from jepascore_core.curation import ClauseCount, Curation, parse, to_text
 from jepascore_core.errors import RuleSyntaxError
 from pages.ui.app import state
 from pages.ui.app.text import plain
@@ -73,7 +73,7 @@ def set_curation(curation: Curation) -> None:
         state.write(state.RULES, text or None)
 
 
-def draw_chips(curation: Curation, counts: tuple[ChipCount, ...]) -> None:
+def draw_chips(curation: Curation, counts: tuple[ClauseCount, ...]) -> None:
     """Draw one button per rule or step, with the number that it drops alone; a click removes it."""
     if not counts:
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from jepascore_core.curation import Chip, Curation, chip_text
+from jepascore_core.curation import Clause, Curation, chip_text
 from jepascore_core.curation.columns.names import metadata_names, split_names
 from jepascore_core.curation.rules.model import (
     KEEPERS,
@@ -38,7 +38,7 @@ from pages.ui.widgets.texts import KEEPER_TITLES
 
 def draw_adders(scores: ScoreSet, curation: Curation) -> None:
     """Draw a form for each kind of rule."""
-    forms: tuple[tuple[str, str, Callable[[ScoreSet], Chip | None]], ...] = (
+    forms: tuple[tuple[str, str, Callable[[ScoreSet], Clause | None]], ...] = (
         ("Score", ":material/percent:", _score_form),
         ("Agreement", ":material/how_to_vote:", _agreement_form),
         ("Duplicates", ":material/content_copy:", _duplicate_form),
@@ -53,7 +53,7 @@ def draw_adders(scores: ScoreSet, curation: Curation) -> None:
                 _adder(title, form, scores, curation)
 
 
-def _adder(title: str, form: Callable[[ScoreSet], Chip | None], scores: ScoreSet, curation: Curation) -> None:
+def _adder(title: str, form: Callable[[ScoreSet], Clause | None], scores: ScoreSet, curation: Curation) -> None:
     try:
         chip = form(scores)
         added = curation if chip is None else _with(curation, chip, title)
@@ -65,7 +65,7 @@ def _adder(title: str, form: Callable[[ScoreSet], Chip | None], scores: ScoreSet
     )
 
 
-def _with(curation: Curation, chip: Chip, title: str) -> Curation:
+def _with(curation: Curation, chip: Clause, title: str) -> Curation:
     if isinstance(chip, Deduplicate | Budget):
         return curation.plus(chip)
     place = _place(title, curation)
@@ -81,7 +81,7 @@ def _place(title: str, curation: Curation) -> int | None:
     return chosen - 1 if chosen else None
 
 
-def _score_form(scores: ScoreSet) -> Chip | None:
+def _score_form(scores: ScoreSet) -> Clause | None:
     name = st.selectbox(texts.COLUMN, list(texts.PERCENTILES), format_func=texts.PERCENTILES.__getitem__)
     companion = st.selectbox(texts.SCORE, list(texts.SCORE_TITLES), format_func=texts.SCORE_TITLES.__getitem__)
     if companion is not None:
@@ -99,7 +99,7 @@ def _score_form(scores: ScoreSet) -> Chip | None:
     return None if low is None and high is None else Between(column, low, high)
 
 
-def _agreement_form(scores: ScoreSet) -> Chip | None:
+def _agreement_form(scores: ScoreSet) -> Clause | None:
     measured = {measured_id(item): item for item in measured_choices(store(), scores.dataset_id)}
     choices = {name: plain_title(item) for name, item in measured.items()}
     if len(choices) < 2:
@@ -118,7 +118,7 @@ def _agreement_form(scores: ScoreSet) -> Chip | None:
     return Not(AtLeast(int(m), tuple(Not(Between(Column(name, backbone), cut)) for backbone in chosen)))
 
 
-def _duplicate_form(_scores: ScoreSet) -> Chip | None:
+def _duplicate_form(_scores: ScoreSet) -> Clause | None:
     kind = st.selectbox(texts.KIND, [texts.EXACT, texts.NEAR, texts.LEAKS, texts.CONFLICTS])
     near = kind == texts.NEAR or (kind != texts.EXACT and st.checkbox(texts.COUNT_NEAR))
     radius = st.number_input(texts.RADIUS, 0.001, 1.0, NEAR_RADIUS, 0.01, "%.3f") if near else None
@@ -128,7 +128,7 @@ def _duplicate_form(_scores: ScoreSet) -> Chip | None:
     return Not(Flag("leak" if kind == texts.LEAKS else "label_conflict", radius))
 
 
-def _class_form(scores: ScoreSet) -> Chip | None:
+def _class_form(scores: ScoreSet) -> Clause | None:
     titles = {item.title: item.label for item in class_choices(store(), scores.dataset_id)}
     what = st.segmented_control(texts.ACTION, [texts.KEEP_ONLY, texts.LEAVE_OUT], default=texts.KEEP_ONLY)
     chosen = st.multiselect(texts.CLASSES, list(titles))
@@ -138,7 +138,7 @@ def _class_form(scores: ScoreSet) -> Chip | None:
     return Not(rule) if what == texts.LEAVE_OUT else rule
 
 
-def _column_form(scores: ScoreSet) -> Chip | None:
+def _column_form(scores: ScoreSet) -> Clause | None:
     """Draw conditions on the split, the sample key and the columns of a table."""
     splits = split_names(store(), scores.dataset_id)
     own = metadata_names(store(), scores.dataset_id)
@@ -166,7 +166,7 @@ def _pattern_of(column: Column) -> Rule | None:
     return Like(column, text) if "*" in text or "?" in text else IsIn(column, (text,))
 
 
-def _image_form(_scores: ScoreSet) -> Chip | None:
+def _image_form(_scores: ScoreSet) -> Clause | None:
     name = st.selectbox(texts.PROPERTY, [*PROPERTIES, texts.COLOURS])
     if name == texts.COLOURS:
         what = st.segmented_control(texts.KEEP, [texts.COLOURED, texts.GREY], default=texts.COLOURED)
@@ -176,7 +176,7 @@ def _image_form(_scores: ScoreSet) -> Chip | None:
     return None if low is None and high is None else Between(Column(name), low, high)
 
 
-def _budget_form(_scores: ScoreSet) -> Chip | None:
+def _budget_form(_scores: ScoreSet) -> Clause | None:
     kinds: dict[str, tuple[Draw, str]] = {
         texts.RANDOM: ("random", ""),
         texts.BALANCED: ("balanced", ""),
