@@ -18,7 +18,7 @@ import pyarrow as pa
 from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
 from jepascore_core.exporters.folders import place_of, rows_of
 from jepascore_core.exporters.images import fetch_image
-from jepascore_core.exporters.places import Places, file_name
+from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
 from jepascore_core.records.canonical import short_hash
 
@@ -32,7 +32,7 @@ ARROW_ROWS = 256
 
 def write_zip(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """Images (stored, since they are compressed already) under the names of a tree, and `metadata.jsonl`."""
-    places = Places()
+    places = PathAllocator()
     with (
         zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive,
         tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as lines,
@@ -144,7 +144,7 @@ def _records(batches: Batches, context: ExportContext, schema: pa.Schema) -> Ite
     waiting: list[dict[str, Any]] = []
     for row in rows_of(batches):
         found = fetch_image(row)
-        name = Places().of(file_name(row["sample_key"], row["uri"], context.base), None, found.suffix)
+        name = PathAllocator().of(file_name(row["sample_key"], row["uri"], context.base), None, found.suffix)
         image = {"bytes": found.data, "path": name}
         waiting.append({**_columns(row), "image": image, "label": numbers.get(row["label"])})
         if len(waiting) >= ARROW_ROWS:

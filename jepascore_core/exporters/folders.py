@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
 from jepascore_core.exporters.images import Fetched, fetch_image, place_image
-from jepascore_core.exporters.places import Places, file_name
+from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import json_line
 from jepascore_core.storage.spreadsheets import write_csv
 
@@ -28,13 +28,13 @@ def write_tree(target: Path, batches: Batches, context: ExportContext) -> None:
     An export of all samples has the folders kept, dropped and unscored above.
     """
     target.mkdir()
-    places = Places()
+    places = PathAllocator()
     for row in rows_of(batches):
         image = fetch_image(row, context.link)
         place_image(image, target / place_of(image, places, context), context.link)
 
 
-def place_of(image: Fetched, places: Places, context: ExportContext) -> str:
+def place_of(image: Fetched, places: PathAllocator, context: ExportContext) -> str:
     """Where an image goes in a tree or zip."""
     row = image.row
     above = VERDICT_FOLDERS[row["verdict"]] if context.which == "all" else ""

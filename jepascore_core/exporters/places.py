@@ -59,7 +59,7 @@ def with_suffix(name: str, suffix: str) -> str:
     return name if any({found.lower(), suffix} <= family for family in _FAMILIES) else stem + suffix
 
 
-class Places:
+class PathAllocator:
     """Gives every sample its own place; two that would share one (also where case does not count) get numbers."""
 
     def __init__(self) -> None:

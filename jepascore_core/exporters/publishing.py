@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters.staging import alone, backup_path, new_token, remove, temporary_path, twin_path
+from jepascore_core.exporters.staging import backup_path, exclusive, new_token, remove, staging_link, temporary_path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -31,7 +31,7 @@ def staged(targets: list[Path], overwrite: bool = False, token: str | None = Non
     temporary = [temporary_path(target, token) for target in targets]
     try:
         _check_folders(targets)
-        with alone(targets):
+        with exclusive(targets):
             check_targets(targets, overwrite)
             try:
                 for path in temporary:
@@ -159,7 +159,7 @@ def _give_name(temporary: Path, target: Path) -> None:
 
 def _replace(temporary: Path, target: Path) -> None:
     """Put it in the place of a file. Where hard links are known it keeps its temporary name: it tells whose it is."""
-    twin = twin_path(temporary)
+    twin = staging_link(temporary)
     try:
         os.link(temporary, twin)
     except OSError:

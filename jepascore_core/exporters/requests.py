@@ -19,7 +19,7 @@ from jepascore_core.errors import ExportError
 from jepascore_core.exporters.export import export
 from jepascore_core.exporters.options import ExportOptions, checked_format
 from jepascore_core.exporters.publishing import check_targets, targets_of
-from jepascore_core.exporters.staging import put_right, remove, temporary_path
+from jepascore_core.exporters.staging import recover, remove, temporary_path
 from jepascore_core.jobs.process import start_worker, worker_is_alive
 from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.records.exports import ExportRequest
@@ -44,7 +44,7 @@ def request_export(
         raise ExportError(f"{path} is no whole path: begin with /, or with ~ for your own folder.")
     if any(item.path == str(path) for item in store.catalogue.exports(active_only=True)):
         raise ExportError(f"{path} is being written already. Wait for it, or cancel it.")
-    put_right(targets_of(path))
+    recover(targets_of(path))
     check_targets(list(targets_of(path)))
     body = json.dumps(to_dict(recipe))
     request = store.catalogue.add_export(dataset_id, body, str(path), chosen, dataclasses.asdict(options))
@@ -71,7 +71,7 @@ def cancel_export(store: Store, export_id: str) -> None:
     store.catalogue.update_export(export_id, cancel_requested=1)
     if request.state is RunState.QUEUED or not worker_is_alive(store.home):
         with contextlib.suppress(ExportError):  # somebody else writes there, and tidies up
-            put_right(targets_of(Path(request.path)))
+            recover(targets_of(Path(request.path)))
         store.catalogue.update_export(export_id, state=RunState.CANCELLED, message="Cancelled")
 
 
@@ -130,7 +130,7 @@ def _written_before(path: Path, export_id: str) -> int | None:
     """
     temporary = temporary_path(path, export_id)
     is_named = path.exists() and (not temporary.exists() or temporary.samefile(path))
-    put_right(targets_of(path))
+    recover(targets_of(path))
     _, provenance_path = targets_of(path)
     try:
         found = json.loads(provenance_path.read_text(encoding="utf-8"))

@@ -35,7 +35,7 @@ def temporary_path(target: Path, token: str) -> Path:
     return target.with_name(f".{target.name}.{token}.tmp")
 
 
-def twin_path(temporary: Path) -> Path:
+def staging_link(temporary: Path) -> Path:
     """A second name of what is written, which is moved onto a file that is to be replaced."""
     return temporary.with_suffix(".new")
 
@@ -46,7 +46,7 @@ def backup_path(temporary: Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(targets: Sequence[Path]) -> Iterator[None]:
+def exclusive(targets: Sequence[Path]) -> Iterator[None]:
     """Be the only one that writes these targets, whose folders exist; what a killed process left is put right before.
 
     Raises:
@@ -79,7 +79,7 @@ def alone(targets: Sequence[Path]) -> Iterator[None]:
         lock.release()
 
 
-def put_right(targets: Sequence[Path]) -> None:
+def recover(targets: Sequence[Path]) -> None:
     """Remove what a killed process left of these targets: of several either all or none have their names afterwards.
 
     The first target is named last, so that its name says that all have theirs.
@@ -89,7 +89,7 @@ def put_right(targets: Sequence[Path]) -> None:
     """
     if _lock_path(targets[0]).exists():
         # Where nothing may be written, nothing can be put right.
-        with contextlib.suppress(OSError), alone(targets):
+        with contextlib.suppress(OSError), exclusive(targets):
             pass
 
 
@@ -122,7 +122,7 @@ def _put_right(targets: Sequence[Path]) -> None:
             for temporary, target in zip(hidden, targets, strict=True):
                 _take_back(temporary, target)
         for temporary, target in zip(hidden, targets, strict=True):
-            remove(twin_path(temporary))
+            remove(staging_link(temporary))
             if os.path.lexists(target):  # else it is the only copy
                 remove(backup_path(temporary))
             remove(temporary)

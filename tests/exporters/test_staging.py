@@ -15,7 +15,7 @@ import pytest
 from jepascore_core.curation import parse
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.publishing import staged
-from jepascore_core.exporters.staging import put_right
+from jepascore_core.exporters.staging import recover
 from tests.conftest import wait_until
 from tests.exporters.exporting import export
 from tests.exporters.images import index, make_source
@@ -62,7 +62,7 @@ def test_kill_9_of_an_export_on_the_command_line(store, tmp_path, monkeypatch, f
         with pytest.raises(ExportError, match="x is being written by another process"):
             export(store, scores, parse(""), target, file_format=file_format)
         with pytest.raises(ExportError, match="being written"):
-            put_right([target])
+            recover([target])
         assert names(target.parent) == before, "nothing of a living process is touched"
         process.kill()
     assert names(target.parent) == before
@@ -113,7 +113,7 @@ def test_killed_at_any_moment_both_have_their_names_or_none(tmp_path, kind, link
                 path.write_text(old)
         if not killed_at(call, lambda targets=targets: _write_new(targets, kind), links):
             break
-        put_right(targets)
+        recover(targets)
         seen.add(_texts(targets))
         assert len(names(folder)) == 2 - _texts(targets).count(None), "nothing is left behind"
     assert 4 < call < 49
@@ -143,7 +143,7 @@ def test_a_folder_in_which_no_file_can_be_made_is_not_taken_for_a_busy_one():
     with pytest.raises(ExportError, match=r"list.txt cannot be written \(No such file") as raised, staged([target]):
         pass
     assert "another process" not in str(raised.value)
-    put_right([target])
+    recover([target])
 
 
 def test_what_a_person_made_is_not_touched(tmp_path):
@@ -152,12 +152,12 @@ def test_what_a_person_made_is_not_touched(tmp_path):
     for name in theirs:
         (tmp_path / name).write_text("mine")
     (tmp_path / ".x.0123abcd.tmp").write_text("of a process without a lock")
-    put_right([target])
+    recover([target])
     with staged([target]) as (temporary,):
         temporary.write_text("new")
     assert ".x.0123abcd.tmp" in names(tmp_path)
     assert (tmp_path / ".x.jepascore.lock").exists(), "something is left"
-    put_right([target])
+    recover([target])
     assert names(tmp_path) == sorted([*theirs, "x"])
 
 
@@ -172,7 +172,7 @@ def test_one_that_was_killed_while_it_put_right_is_followed_by_another(tmp_path)
 
     assert killed_at(10**6, leave, links=True)
     for call in range(10):
-        if not killed_at(call, lambda: put_right([target]), links=True):
+        if not killed_at(call, lambda: recover([target]), links=True):
             break
         assert (tmp_path / ".x.jepascore.lock").exists()
     assert 0 < call < 9

@@ -8,7 +8,7 @@ from PIL import Image
 from jepascore_core.curation import parse
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters import FORMATS, SPECS, ExportOptions
-from jepascore_core.exporters.places import Places, safe_name
+from jepascore_core.exporters.places import PathAllocator, safe_name
 from tests.exporters.exporting import export, export_bytes
 from tests.exporters.images import ALL, KEPT, index, make_source, snapshot
 
@@ -108,7 +108,7 @@ def test_options_that_cannot_be(store, scores, tmp_path):
 )
 def test_no_name_leads_out_of_the_export(tmp_path, key):
     for label in (None, "..", "a/b", ""):
-        found = Places().of(key, label, ".png")
+        found = PathAllocator().of(key, label, ".png")
         path = (tmp_path / found).resolve()
         assert path.is_relative_to(tmp_path)
         assert path != tmp_path
@@ -117,7 +117,7 @@ def test_no_name_leads_out_of_the_export(tmp_path, key):
 
 
 def test_places_are_never_shared():
-    places = Places()
+    places = PathAllocator()
     found = [places.of(key, "l", ".png") for key in ("a.png", "A.png", "./a.png", "l/a.png", "b", "b.png")]
     assert len({path.casefold() for path in found}) == 6
     assert safe_name("a:b*") == "a_b_"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings
+from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
 from jepascore_core.embeddings.companions import COMPANIONS_VERSION, Companion, companion_scores
 from jepascore_core.embeddings.files import count_vectors
 from jepascore_core.embeddings.index import Progress, unheard
@@ -53,7 +53,7 @@ def companion_values(store: Store, scores: ScoreSet, companion: Companion, progr
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
     # Of a run that goes on, and of former versions of the dataset, nobody asks again.
-    forget_former(path, f"{companion}-*.parquet", 1)
+    prune_old(path, f"{companion}-*.parquet", 1)
     return table
 
 
@@ -86,4 +86,4 @@ def _about(store: Store, scores: ScoreSet, companion: Companion) -> list[str | i
 
 def _path(store: Store, scores: ScoreSet, companion: Companion) -> Path:
     name = f"{companion}-{short_hash(_about(store, scores, companion), 20)}.parquet"
-    return kept_folder(store, scores, "companions") / name
+    return cache_folder(store, scores, "companions") / name

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import forget_former, kept_folder, stored_embeddings
+from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
 from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.embeddings.selection import Integers, clusters, k_center
 from jepascore_core.errors import RuleError
@@ -154,13 +154,13 @@ def _about_clusters(store: Store, scores: ScoreSet, num_clusters: int, seed: int
 
 def _clusters_path(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> Path:
     name = short_hash(_about_clusters(store, scores, num_clusters, seed), 20)
-    return kept_folder(store, scores, "clusters") / f"clusters-{name}.parquet"
+    return cache_folder(store, scores, "clusters") / f"clusters-{name}.parquet"
 
 
 def _diverse_path(store: Store, scores: ScoreSet, candidates: Candidates, n: int) -> Path:
     digest = hashlib.sha256(candidates.flags.tobytes()).hexdigest()
     name = short_hash(["diverse", *_about(store, scores), candidates.version, digest, n], 20)
-    return kept_folder(store, scores, "diverse") / f"diverse-{name}.parquet"
+    return cache_folder(store, scores, "diverse") / f"diverse-{name}.parquet"
 
 
 def _about(store: Store, scores: ScoreSet) -> list[Any]:
@@ -170,4 +170,4 @@ def _about(store: Store, scores: ScoreSet) -> list[Any]:
 def _keep(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
-    forget_former(path, f"{path.stem.partition('-')[0]}-*.parquet", MAX_KEPT)
+    prune_old(path, f"{path.stem.partition('-')[0]}-*.parquet", MAX_KEPT)

@@ -248,15 +248,15 @@ def _components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
     about = [freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
-    return kept_folder(store, scores, "neighbours") / f"near-{short_hash(about, 20)}.parquet"
+    return cache_folder(store, scores, "neighbours") / f"near-{short_hash(about, 20)}.parquet"
 
 
-def kept_folder(store: Store, scores: ScoreSet, kind: str) -> Path:
+def cache_folder(store: Store, scores: ScoreSet, kind: str) -> Path:
     """Where results that took long are kept: with the dataset, so that they go when it goes."""
     return store.dataset_folder(scores.dataset_id) / kind / scores.key.text
 
 
-def forget_former(newest: Path, pattern: str, limit: int) -> None:
+def prune_old(newest: Path, pattern: str, limit: int) -> None:
     """Delete all but the `limit` youngest files of a pattern beside a file that was just written."""
     with contextlib.suppress(OSError):
         found = [(path.stat().st_mtime, path) for path in newest.parent.glob(pattern) if path != newest]
@@ -269,4 +269,4 @@ def _write(path: Path, found: NearGroups) -> None:
     table = found.groups.replace_schema_metadata({b"near": json.dumps(facts).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
-    forget_former(path, "near-*.parquet", MAX_KEPT)
+    prune_old(path, "near-*.parquet", MAX_KEPT)
