@@ -56,7 +56,7 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
     figure.add_trace(_line(centres, view.normal_lengths, "", HALO, width=3.5, hover=False, showlegend=False))
     figure.add_trace(_line(centres, view.normal_lengths, "true Gaussian", PALETTE[1], dash="dash"))
     figure.update_layout(bargap=0)
-    figure.update_xaxes(title=f"Length / √{view.num_directions} (1 = on the sphere)")
+    figure.update_xaxes(title=f"Norm / √{view.num_directions} (1 = on the sphere)")
     figure.update_yaxes(title="Share of images (%)", rangemode="tozero")
     return figure
 

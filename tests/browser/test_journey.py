@@ -25,6 +25,7 @@ from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.store import Store
 from pages.ui.app import texts as app_texts
 from pages.ui.home import texts as home_texts
+from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
 
@@ -120,7 +121,7 @@ def choose_backbone(page: Page, name: str) -> None:
 def start_slow_run(app: App, page: Page) -> Run:
     """Through the form, as a person would; returns once something is measured."""
     choose_backbone(page, "timm:test_vit")
-    page.get_by_text("Own weights, pooling, size, device and precision").click()
+    page.get_by_text(runs_texts.ADVANCED).click()
     fields = {"Checkpoint": str(app.checkpoint), "Image size": str(SLOW_SIZE), "Mean": "0.5, 0.5, 0.5"}
     for label, text in {**fields, "Std": "0.5, 0.5, 0.5"}.items():
         field(page, label).fill(text)

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import CostProbe, ProbeState
 from jepascore_core.storage.store import Store
+from pages.ui.runs import texts as runs_texts
 from pages.ui.trust import texts as trust_texts
 from tests.browser.conftest import (
     ROOT,
@@ -111,10 +112,10 @@ def test_runs(visit: Callable[..., Visit], app: Server, measured: Found) -> None
     page = visit(f"{app.url}/runs?probes={probe.probe_id}", height=2400).page
     settled(page)
     choose(page, "Dataset", "zoo", taken=lambda: page.wait_for_url("**dataset=*"))
-    open_part(page, "Add data", "add-data")
+    open_part(page, runs_texts.ADD_IMAGES, "add-data")
     click_segment(page, "Upload a zip", "from=")
     choose(page, "Backbones", "bundled:digits-vit", types=True, taken=lambda: page.wait_for_url("**with=*"))
-    open_part(page, "Own weights", "new-run-details")
+    open_part(page, runs_texts.ADVANCED, "new-run-details")
     for label, text, parameter in (
         ("Checkpoint", "/weights/my encoder.safetensors", "checkpoint"),
         ("Image size", "96", "image-size"),
@@ -124,15 +125,15 @@ def test_runs(visit: Callable[..., Visit], app: Server, measured: Found) -> None
         enter(page, label, text, parameter)
     for label, option in (("Pooling", "avg"), ("Device", "cpu"), ("Precision", "float64")):
         choose(page, label, option, taken=lambda option=option: page.wait_for_url(f"**={option}*"))  # type: ignore[misc]
-    page.get_by_text("Offline: never try").click()
+    page.get_by_text(runs_texts.OFFLINE).click()
     page.wait_for_url("**offline=1*")
     click_segment(page, "Cascade", "estimator=")
     for label, text, parameter in (
         ("Target fidelity", "0.97", "fidelity"),
-        ("Calibration images", "120", "calibration"),
-        ("Interval coverage", "0.8", "coverage"),
-        ("Settle the top", "7", "top"),
-        ("Confidence of a list", "0.99", "confidence"),
+        (runs_texts.IMAGES, "120", "calibration"),
+        (runs_texts.COVERAGE, "0.8", "coverage"),
+        (runs_texts.TOP, "7", "top"),
+        (runs_texts.CONFIDENCE, "0.99", "confidence"),
     ):
         enter(page, label, text, parameter)
     open_part(page, "1 failed", "failures-run")
@@ -140,7 +141,7 @@ def test_runs(visit: Callable[..., Visit], app: Server, measured: Found) -> None
     screenshot(page, "link-runs")
     assert_opens_the_same(visit, page)
     # Back to front: the form's details are closed, and what they hold is said.
-    page.locator("summary").filter(has_text="Own weights").click()
+    page.locator("summary").filter(has_text=runs_texts.ADVANCED).click()
     expect(page.get_by_text("With checkpoint /weights/my encoder.safetensors")).to_be_visible()
     assert_opens_the_same(visit, page)
 

@@ -16,6 +16,7 @@ from jepascore_core import open_dataset
 from jepascore_core.curation.decisions import current_decisions, history
 from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.storage.store import Store
+from pages.ui.review import texts as review_texts
 from pages.ui.review.page import QUEUE_SIZE
 from pages.ui.widgets.keys import KEYS
 from tests.browser.conftest import ROOT, Server, Visit, free_port, screenshot, serve
@@ -250,7 +251,7 @@ def test_the_undone_image_is_shown_wherever_it_is(visit: Callable[..., Visit], d
     deck_of(page)
     page.keyboard.press(KEYS["undo"])
     expect(deck_of(page).locator(".name")).to_have_text(seen[-4])
-    expect(page.get_by_text("Not in this list" if "digit 3" not in seen[-4] else "of ")).to_be_visible()
+    expect(page.get_by_text(review_texts.NOT_IN_QUEUE if "digit 3" not in seen[-4] else "of ")).to_be_visible()
     page.keyboard.press("d")
     wait_until(lambda: desk.standing().get(seen[-4]) == "drop", PATIENCE)
 
@@ -349,7 +350,7 @@ def test_the_end_of_a_queue_is_said_and_decides_nothing(visit: Callable[..., Vis
     number = deck.locator(".stop").count()
     assert 2 < number < QUEUE_SIZE
     seen = press_each(page, "k", number, random.Random(8))
-    expect(deck.get_by_text("End of the queue")).to_be_visible()
+    expect(deck.get_by_text(review_texts.END_OF_QUEUE)).to_be_visible()
     for _ in range(3):
         page.keyboard.press("d")
     wait_until(lambda: len(desk.journal()) == number, PATIENCE)

@@ -21,8 +21,9 @@ from pages.ui.compare import texts as compare_texts
 from pages.ui.distributions import texts as distributions_texts
 from pages.ui.duplicates import texts as duplicates_texts
 from pages.ui.explore import texts as explore_texts
-from pages.ui.review import page as review
-from pages.ui.runs import add_data, estimators, new_run
+from pages.ui.review import texts as review_texts
+from pages.ui.runs import add_data, new_run
+from pages.ui.runs import texts as runs_texts
 from pages.ui.sample import texts as sample_texts
 from pages.ui.trust import texts as trust_texts
 from pages.ui.widgets.choose_scores import measured_id
@@ -33,7 +34,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.DEFINITION: DEFINITION_SHORT,
     state.VIEW: explore_texts.VIEW_TITLES,
     state.ORDER: explore_texts.CLASS_ORDER_TITLES,
-    state.REVIEW: review.KIND_TITLES,
+    state.REVIEW: review_texts.KIND_TITLES,
     state.RADIUS: duplicates_texts.RADII,
     state.KEEPER: KEEPER_TITLES,
     f"compare/{state.CORRELATION}": compare_texts.MEASURES,
@@ -47,9 +48,9 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     f"explore/{state.ACROSS}": explore_texts.SEARCH_ORDER_TITLES,
     state.DECIDED: explore_texts.DECISION_TITLES,
     state.PER_PAGE: explore_texts.PAGE_SIZES,
-    state.ESTIMATOR: estimators.TITLES,
-    state.WAY_IN: add_data.WAYS,
-    state.POOLING: new_run.POOLINGS,
+    state.ESTIMATOR: runs_texts.ESTIMATORS,
+    state.WAY_IN: runs_texts.WAYS,
+    state.POOLING: runs_texts.POOLINGS,
     state.DEVICE: new_run.DEVICES,
     state.PRECISION: new_run.PRECISION_TITLES,
 }

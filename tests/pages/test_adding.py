@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.jobs.indexing import leave_unfinished
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.storage.store import Store
+from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_dataset, make_samples
 from tests.pages.reading import labels, one, said
@@ -46,9 +47,9 @@ def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
 @pytest.mark.parametrize(
     ("name", "path", "sentence"),
     [
-        ("", "", "Give a path or a zip."),
-        ("photographs", "", "Give a path or a zip."),
-        ("", "/", "/ has no last part to call the dataset by: give a name."),
+        ("", "", runs_texts.GIVE_SOURCE),
+        ("photographs", "", runs_texts.GIVE_SOURCE),
+        ("", "/", runs_texts.no_name("/")),
         ("photographs", "/there/is/nothing", "/there/is/nothing does not exist or cannot be reached: check the path."),
     ],
 )
@@ -89,7 +90,7 @@ def test_options_of_a_table(open_page: Callable[..., AppTest], home_store: Store
         "Path": str(table),
         "Path column": "where",
         "Label column": "what",
-        "Root of relative paths": str(photographs),
+        runs_texts.ROOT: str(photographs),
     }.items():
         one(app, "text_input", label).set_value(text)
     one(app, "selectbox", "Kind").set_value("table")
@@ -145,7 +146,7 @@ def test_an_upload_replaces_nothing_unasked(open_page: Callable[..., AppTest], h
     assert "There is a dataset named 'digits' already" in said(app)
     assert home_store.catalogue.dataset("digits") == before
     assert list((home_store.home / "uploads").iterdir()) == []
-    one(app, "checkbox", "Replace the images of the dataset of this name, if there is one").check()
+    one(app, "checkbox", runs_texts.REPLACE).check()
     one(app, "button", "Add").click().run()
     wanted = home_store.catalogue.dataset("digits").wanted or {}
     assert Path(wanted["source"]).parent == home_store.home / "uploads"
@@ -170,7 +171,7 @@ def test_an_upload_needs_a_file(open_page: Callable[..., AppTest], home_store: S
     app.button_group[0].set_value("Upload a zip").run()
     one(app, "text_input", "Name").set_value("uploaded")
     one(app, "button", "Add").click().run()
-    assert "Give a path or a zip." in said(app)
+    assert runs_texts.GIVE_SOURCE in said(app)
 
 
 # Said before it is done
@@ -247,11 +248,11 @@ def test_a_guess_is_a_question_and_the_answer_is_an_option(
     one(app, "text_input", "Path").set_value(str(photographs))
     one(app, "button", "Check").click().run()
     assert "is named like a split" in said(app)
-    assert one(app, "selectbox", "These folders are").value == "classes"
-    one(app, "selectbox", "These folders are").set_value("splits").run()
+    assert one(app, "selectbox", runs_texts.QUESTIONS["folders"]).value == "classes"
+    one(app, "selectbox", runs_texts.QUESTIONS["folders"]).set_value("splits").run()
     assert "**Splits** · the folders' names: dog 1, train 1" in said(app)
-    assert one(app, "selectbox", "These folders are").value == "splits"
-    assert "You chose splits. Else: The folder train is named like a split" in said(app)
+    assert one(app, "selectbox", runs_texts.QUESTIONS["folders"]).value == "splits"
+    assert runs_texts.you_chose("splits", "The folder train is named like a split") in said(app)
     one(app, "button", "Add").click().run()
     assert home_store.catalogue.dataset("photographs").options["folders"] == "splits"
 
@@ -321,7 +322,7 @@ def test_an_index_that_is_there(open_page: Callable[..., AppTest], home_store: S
     assert "**1** while decoding (OSError)" in said(app)
     assert "cat/broken.png: The file is truncated." in said(app)
     assert labels(app, "download_button") == [widget_texts.ALL_FAILURES]
-    one(app, "button", "Look for changes").click().run()
+    one(app, "button", runs_texts.RESCAN).click().run()
     assert home_store.catalogue.dataset(found.dataset.dataset_id).state is DatasetState.INDEXING
 
 
@@ -338,7 +339,7 @@ def test_an_index_stands_although_the_next_one_failed(open_page: Callable[..., A
     assert "**digits** · Ready" in said(app)
     assert "36 samples · 3 classes · 3 other files skipped (e.g. .txt, .json)\n" in said(app)
     assert "The folder is gone: check the path. The dataset is unchanged." in said(app)
-    one(app, "button", "Look for changes").click().run()
+    one(app, "button", runs_texts.RESCAN).click().run()
     assert "The folder is gone" not in said(app)
 
 
@@ -347,7 +348,7 @@ def test_reading_again_that_was_cancelled(open_page: Callable[..., AppTest], hom
     leave_unfinished(home_store, found.dataset)
     app = open_page(PAGE)
     assert "**digits** · Ready, rescan cancelled" in said(app)
-    assert "Cancelled: it is as it was before, and what was read is kept. Resume goes on from there." in said(app)
+    assert runs_texts.cancelled("Cancelled: it is as it was before, and what was read is kept") in said(app)
     assert "36 samples · 3 classes\n" in said(app)
     assert "files indexed" not in said(app)
     one(app, "button", "Resume").click().run()
@@ -360,17 +361,17 @@ def test_a_first_reading_that_was_cancelled(open_page: Callable[..., AppTest], h
     app = open_page(PAGE)
     assert "**digits** · Cancelled" in said(app)
     assert "400 of 1,000 files indexed" in said(app)
-    assert "Cancelled. Resume goes on from there." in said(app)
+    assert runs_texts.cancelled("Cancelled") in said(app)
 
 
 def test_a_dataset_is_forgotten(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id)
-    one(app, "button", "Forget it").click().run()
+    one(app, "button", runs_texts.REMOVE_DATASET).click().run()
     assert home_store.catalogue.datasets() == []
     assert "dataset" not in app.query_params
     assert "New run" not in said(app)
-    assert home_store.measured_keys(), "measurements are kept"
+    assert home_store.measured_keys(), runs_texts.REMOVE_ABOUT
 
 
 def test_a_dataset_is_not_forgotten_while_it_is_measured(open_page: Callable[..., AppTest], home_store: Store) -> None:

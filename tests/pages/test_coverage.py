@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
+from pages.ui.runs import texts as runs_texts
 from tests.conftest import SPEC, add_backbone, add_measurements, add_run
 from tests.pages.reading import one, said
 from tests.pages.situations import put, score_of
@@ -68,7 +69,7 @@ def test_the_run_card_deletes_the_scores_after_saying_what_goes(
     app.session_state[f"delete-{run_id}"] = True
     app.run()
     assert "This deletes 4 measurements of digits." in said(app)
-    one(app, "button", "Delete these scores").click().run()
+    one(app, "button", runs_texts.DELETE_SCORES).click().run()
     assert [run.run_id for run in home_store.catalogue.runs()] and run_id not in [
         run.run_id for run in home_store.catalogue.runs()
     ]

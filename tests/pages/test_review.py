@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
 from jepascore_core.storage.store import Store
 from pages.ui.duplicates import texts as duplicates_texts
+from pages.ui.review import texts as review_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 from tests.pages.reading import decide_in, gallery_data, links, report, said
@@ -155,7 +156,7 @@ def test_what_the_rules_say_and_what_comes_next(
         assert shown_key(app) in seen
     assert len(seen) == 3
     beyond = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="dropped", page="4")
-    assert "That was all" in beyond.info[0].value
+    assert review_texts.END_OF_QUEUE in beyond.info[0].value
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, rules=RULES, review="kept", who="ada")
     assert lines(app).endswith("The rules keep it | open")
 
@@ -176,7 +177,7 @@ def test_undo_leads_to_its_image_wherever_that_is(
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, who="ada", rules=RULES, review="kept")
     act(app, "undo")
     assert shown_key(app) == first
-    assert lines(app).startswith("Not in this list · ")
+    assert lines(app).startswith(f"{review_texts.NOT_IN_QUEUE} · ")
     act(app, "keep")
     assert standing(home_store, found.dataset.dataset_id) == {first: "keep"}
 
@@ -199,7 +200,7 @@ def test_without_rules_the_least_likely_of_each_class_are_looked_at(
 def test_what_only_rules_make_leads_to_them(open_page: Callable[..., AppTest], home_store: Store, kind: str) -> None:
     found = put(home_store, "finished")
     app = open_page(REVIEW, dataset=found.dataset.dataset_id, review=kind)
-    assert "There are no rules yet" in said(app)
+    assert review_texts.NO_RULES in said(app)
     assert ("Go to Curate", f"dataset={found.dataset.dataset_id}") in links(app)
     assert not app.info
 

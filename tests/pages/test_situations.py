@@ -14,6 +14,7 @@ from pages.ui.curate import texts as curate_texts
 from pages.ui.distributions import texts as distributions_texts
 from pages.ui.duplicates import texts as duplicates_texts
 from pages.ui.home import texts as home_texts
+from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.pages.reading import links, said
 from tests.pages.situations import BACKBONE, MESSAGE, Situation, estimate, put
@@ -44,7 +45,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     "pages/duplicates.py": (NO_DATASET, UNDER_WAY, duplicates_texts.NONE_FOUND, NO_SCORES),
     "pages/explore.py": (NO_DATASET, UNDER_WAY, "higher is more likely", NO_SCORES),
     "pages/review.py": (NO_DATASET, UNDER_WAY, "Rules (from the Curate page): none yet", NO_SCORES),
-    "pages/runs.py": ("Detected automatically", "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
+    "pages/runs.py": (runs_texts.OPTIONS_ABOUT, "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
     "pages/trust.py": (NO_DATASET, "27 so far", "36 so far", NO_SCORES),
 }
 NEED_SCORES = [page for page in STATES if page not in (None, "pages/runs.py")]

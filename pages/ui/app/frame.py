@@ -57,7 +57,7 @@ def frame(title: str) -> Iterator[None]:
         draw_menu()
         draw_activity()
     st.html(STYLE)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="page-title"):
+    with st.container(horizontal=True, vertical_alignment="center", key="page-title"):
         st.title(title, anchor=False, width="content")
         st.caption(PURPOSES[title], width="content")
     with errors_shown():

@@ -1,4 +1,4 @@
-"""Going through samples with the keyboard: keep, drop, undo, redo; and what others decide meanwhile."""
+"""Draw Review: keep or drop samples with the keyboard, undo and redo, and see what others decide."""
 
 from __future__ import annotations
 
@@ -28,37 +28,19 @@ from jepascore_core.curation.review import (
     reviewed_sample,
     rule_opinions,
 )
-from jepascore_core.formatting import class_title, count_text, percentile_text, score_text
+from jepascore_core.formatting import class_title, percentile_text, score_text
 from jepascore_core.scores.score_set import ScoredSample, ScoreSet
 from pages.ui.app import state
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate.rule_bar import curation_of_url
+from pages.ui.review import texts
 from pages.ui.widgets.deck import Card, deck
 from pages.ui.widgets.precompute import prepared
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.url_widgets import pick_one
 
-KIND_TITLES: dict[ReviewKind, str] = {
-    "unlikely": "Least likely",
-    "borderline": "Borderline",
-    "dropped": "Dropped",
-    "kept": "Kept",
-    "unscored": "Not measured",
-}
-#: Why a queue is empty.
-NOTHING: dict[ReviewKind, str] = {
-    "unlikely": "No sample has a score yet.",
-    "borderline": "None of the rules has a limit that a sample could be near to.",
-    "dropped": "The rules drop nothing.",
-    "kept": "The rules keep nothing.",
-    "unscored": "Every sample has the scores that the rules ask for.",
-}
-NO_RULES = (
-    "There are no rules yet, so nothing is dropped, and nothing is near a limit. Make rules on the Curate page, or "
-    "look at the least likely samples of each class."
-)
 QUEUE_SIZE = 60
 MAX_PAGES = 100_000
 JOURNAL_SECONDS = 4.0
@@ -83,14 +65,14 @@ class Shown:
 
 
 def draw_review(scores: ScoreSet) -> None:
-    """Everything of Review below the choice of scores."""
+    """Draw Review below the choice of scores."""
     curation = curation_of_url()
     left, right = st.columns([3, 2])
     with left:
         kind = _choose_kind(curation)
     with right:
         who = choose_reviewer()
-    st.caption(f"Rules (from the Curate page): {plain(to_text(curation)) or 'none yet'}")
+    st.caption(texts.rules(plain(to_text(curation))))
     if not prepared(scores, curation):
         return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
@@ -123,9 +105,9 @@ def draw_review(scores: ScoreSet) -> None:
 
 def _choose_kind(curation: Curation) -> ReviewKind:
     picked = pick_one(
-        "Look at",
+        texts.QUEUE,
         state.REVIEW,
-        {kind: KIND_TITLES[kind] for kind in REVIEW_KINDS},
+        {kind: texts.KIND_TITLES[kind] for kind in REVIEW_KINDS},
         segments=True,
         resets=(state.AT, state.PAGE),
         default="borderline" if curation.rules else "unlikely",
@@ -167,17 +149,20 @@ def _what_is_shown(evaluation: Evaluation, kind: ReviewKind, seed: int, decision
 
 def _draw_nothing(curation: Curation, shown: Shown) -> None:
     if shown.page > 1:
-        st.info("That was all.")
+        st.info(texts.END_OF_QUEUE)
         _draw_pages(shown)
     elif not curation.chips and shown.kind in ("borderline", "dropped"):
         with st.container(border=True):
-            st.markdown(NO_RULES)
+            st.markdown(texts.NO_RULES)
             with st.container(horizontal=True):
                 st.page_link(
-                    "pages/curate.py", label="Go to Curate", icon=":material/checklist:", query_params=state.carried()
+                    "pages/curate.py",
+                    label=texts.GO_TO_CURATE,
+                    icon=":material/checklist:",
+                    query_params=state.carried(),
                 )
     else:
-        st.info(NOTHING[shown.kind])
+        st.info(texts.NOTHING[shown.kind])
 
 
 def _position(shown: Shown, decisions: Mapping[str, Decision]) -> str:
@@ -202,20 +187,19 @@ def _cards(evaluation: Evaluation, shown: Shown, decisions: Mapping[str, Decisio
         lines = [f"{place} · class {class_title(item.label)}"]
         if item.score == item.score:
             share = percentile_text(item.class_percentile)
-            lines.append(f"{score_text(item.score, item.is_exact)} nats · {share} of its class score lower")
+            lines.append(texts.score(score_text(item.score, item.is_exact), share))
         lines += [_opinion_text(opinion)] if opinion is not None else []
         return Card(item.sample_key, item.content_id, tuple(lines), "" if decision is None else decision.who)
 
-    of = f"of {count_text(shown.length)}"
-    return [card(item, "Not in this list") for item in guests] + [
-        card(item, f"{count_text(shown.first + number + 1)} {of}") for number, item in enumerate(shown.samples)
+    return [card(item, texts.NOT_IN_QUEUE) for item in guests] + [
+        card(item, texts.place(shown.first + number + 1, shown.length)) for number, item in enumerate(shown.samples)
     ]
 
 
 def _opinion_text(opinion: RuleOpinion) -> str:
     if opinion.verdict == "drop":
-        return f"The rules drop it: {opinion.reason}"
-    return "The rules keep it" if opinion.verdict == "keep" else "The rules need a score it does not have"
+        return texts.rules_drop(opinion.reason)
+    return texts.RULES_KEEP if opinion.verdict == "keep" else texts.NEEDS_SCORE
 
 
 def _keep_place(queue: str) -> None:
@@ -244,12 +228,12 @@ def _lead(queue: str, sample_key: str | None) -> None:
 
 
 def _draw_pages(shown: Shown) -> None:
-    """The way to the samples behind these, and back."""
+    """Draw buttons to the previous and the next samples."""
     page = shown.page
     with st.container(horizontal=True):
         for title, target, inside in (
-            (f"Previous {QUEUE_SIZE}", page - 1, page > 1),
-            (f"Next {QUEUE_SIZE}", page + 1, page * QUEUE_SIZE < shown.length and page < MAX_PAGES),
+            (texts.previous_page(QUEUE_SIZE), page - 1, page > 1),
+            (texts.next_page(QUEUE_SIZE), page + 1, page * QUEUE_SIZE < shown.length and page < MAX_PAGES),
         ):
             if inside:
                 st.button(title, on_click=_to_page, args=(target,))
@@ -262,19 +246,19 @@ def _to_page(page: int) -> None:
 
 
 def _draw_journal(dataset_id: str, seen: int) -> None:
-    """The last actions of everybody; once somebody else has decided, the whole page shows it."""
+    """Draw the latest actions of all reviewers; rerun the page when another one has decided."""
     if journal_state(store(), dataset_id) != seen:
         st.rerun()
-    st.subheader("Decisions", anchor=False)
+    st.subheader(texts.DECISIONS, anchor=False)
     actions = history(store(), dataset_id, 12)
     if not actions:
-        st.caption("No decisions yet.")
+        st.caption(texts.NO_DECISIONS)
     for action in actions:
         st.markdown(_action_text(action))
 
 
 def _action_text(action: Action) -> str:
-    turn = {"decide": "", "undo": "undid: ", "redo": "redid: "}[action.kind]
+    turn = texts.TURNS[action.kind]
     why = f" ({plain(action.why)})" if action.why else ""
     when = action.decided_at[:16].replace("T", " ")
     return f":gray[{plain(when)} UTC] {plain(action.who)} {turn}{plain(action.what)}{why}"

@@ -1,4 +1,4 @@
-"""Adding a dataset: a path on this machine, or an uploaded zip."""
+"""Add a dataset from a path on this machine or an uploaded zip."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ from pages.ui.app import state
 from pages.ui.app.errors import do_asked
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.runs import texts
 from pages.ui.runs.add_preview import answered, draw_preview, forget_reports
 from pages.ui.widgets.url_widgets import close, pick_expander, pick_one
 
-WAYS = {"path": "A path on this machine", "zip": "Upload a zip"}
-NAME_HINT = "The last part of the path, unless you give one"
 FILE_ENDINGS = (*TABLE_EXTENSIONS, ".zip", ".gz")
 OPENED = "add-data"
-TITLE, ICON = "Add data", ":material/add_photo_alternate:"
+ICON = ":material/add_photo_alternate:"
 
 
 def draw_add_data(is_open: bool) -> None:
-    """The form; what it asks for is indexed in the background."""
-    # Once something is added the form begins anew, closed and empty: the number in its keys makes it another one.
+    """Draw the form; the dataset is indexed in the background."""
+    # After adding, the form is closed and empty: the number in its keys makes it another one.
     number = st.session_state.get(state.NUM_ADDED, 0)
     with _box(is_open):
-        way = pick_one("Where are the images?", state.WAY_IN, WAYS, segments=True)
+        way = pick_one(texts.WHERE, state.WAY_IN, texts.WAYS, segments=True)
         with st.form(f"add-data-form-{number}", border=False):
             source, upload = (None, _draw_upload(number)) if way == "zip" else (_draw_path(number), None)
-            name = st.text_input("Name", placeholder=NAME_HINT, max_chars=100, key=f"add-name-{number}")
+            name = st.text_input(texts.NAME, placeholder=texts.NAME_HINT, max_chars=100, key=f"add-name-{number}")
             replace = way == "zip" and _draw_replace(number)
             given = _draw_options(number)
             options = answered(given, number)
             with st.container(horizontal=True):
                 # Enter presses the first.
-                st.form_submit_button("Check", icon=":material/fact_check:", on_click=_check, args=(number,))
-                pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
+                st.form_submit_button(texts.CHECK, icon=":material/fact_check:", on_click=_check, args=(number,))
+                pressed = st.form_submit_button(texts.ADD, type="primary", icon=":material/add:")
             if _is_filled_in(name, number):
                 name = _name_of(source, upload)
             name = name.strip()
@@ -57,7 +56,7 @@ def draw_add_data(is_open: bool) -> None:
 
 
 def _check(number: int) -> None:
-    """Before the page runs: look at the source anew, and call the dataset after it unless it has a name."""
+    """Before the page runs: preview the source again, and name the dataset after it unless it has a name."""
     st.session_state[state.CHECKED] = number
     forget_reports(number)
     if _is_filled_in(st.session_state.get(f"add-name-{number}", ""), number):
@@ -78,69 +77,68 @@ def _name_of(source: str | None, upload: IO[bytes] | None) -> str:
 
 
 def _box(is_open: bool) -> DeltaGenerator:
-    return st.expander(TITLE, True, icon=ICON) if is_open else pick_expander(TITLE, OPENED, ICON)
+    return st.expander(texts.ADD_IMAGES, True, icon=ICON) if is_open else pick_expander(texts.ADD_IMAGES, OPENED, ICON)
 
 
 def _draw_path(number: int) -> str:
     return st.text_input(
-        "Path",
-        placeholder="/data/photographs",
-        help="A folder (a sub-folder for each class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a "
-        "zip, or MNIST idx files.",
+        texts.PATH,
+        placeholder=texts.PATH_HINT,
+        help=texts.PATH_HELP,
         key=f"add-path-{number}",
     ).strip()
 
 
 def _draw_upload(number: int) -> UploadedFile | None:
-    return st.file_uploader("Zip with images", type="zip", key=f"add-zip-{number}")
+    return st.file_uploader(texts.ZIP, type="zip", key=f"add-zip-{number}")
 
 
 def _draw_replace(number: int) -> bool:
     return st.checkbox(
-        "Replace the images of the dataset of this name, if there is one",
-        help="Decisions go along with the images that are in both archives. Without this no dataset is replaced.",
+        texts.REPLACE,
+        help=texts.REPLACE_HELP,
         key=f"add-replace-{number}",
     )
 
 
 def _draw_options(number: int) -> SourceOptions:
-    with st.popover("Options", icon=":material/tune:"):
-        st.caption("Detected automatically; override here. Columns apply to tables; `none` means that there is none.")
+    with st.popover(texts.OPTIONS, icon=":material/tune:"):
+        st.caption(texts.OPTIONS_ABOUT)
         kind = st.selectbox(
-            "Kind", [None, *KINDS], format_func=lambda item: item or "auto-detect", key=f"add-kind-{number}"
+            texts.KIND, [None, *KINDS], format_func=lambda item: item or texts.AUTO, key=f"add-kind-{number}"
         )
         path, label, split = (
-            st.text_input(f"{what} column", key=f"add-{what.lower()}-column-{number}").strip() or None
+            st.text_input(texts.column(what), key=f"add-{what.lower()}-column-{number}").strip() or None
             for what in ("Path", "Label", "Split")
         )
         root = st.text_input(
-            "Root of relative paths",
-            help="Also allows a table to list images below this folder.",
+            texts.ROOT,
+            help=texts.ROOT_HELP,
             key=f"add-root-{number}",
         ).strip()
         folders = st.selectbox(
-            "Folders are", [None, *FOLDER_MEANINGS], format_func=lambda item: item or "auto-detect",
+            texts.FOLDERS, [None, *FOLDER_MEANINGS], format_func=lambda item: item or texts.AUTO,
             key=f"add-folders-{number}",
         )  # fmt: skip
-        table = st.text_input("Table of the folder", key=f"add-table-{number}").strip()
-        encoding = st.text_input("Encoding", placeholder="auto-detect", key=f"add-encoding-{number}").strip()
+        table = st.text_input(texts.TABLE, key=f"add-table-{number}").strip()
+        encoding = st.text_input(texts.ENCODING, placeholder=texts.AUTO, key=f"add-encoding-{number}").strip()
     return SourceOptions(kind, path, label, split, root or None, folders, encoding or None, table or None)
 
 
 def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> None:
     if not (source or upload):
-        raise SourceError("Give a path or a zip.")
+        raise SourceError(texts.GIVE_SOURCE)
     if not name:
-        raise SourceError(f"{source} has no last part to call the dataset by: give a name.")
+        raise SourceError(texts.no_name(source))
     dataset = request_dataset(store(), name, source, options) if source else _add_upload(name, upload, options, replace)
     state.write(state.DATASET, dataset.dataset_id)
     close(OPENED)
     st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
-    st.toast(plain(f"{name} is added; it is indexed in the background."), icon=":material/check_circle:")
+    st.toast(plain(texts.added(name)), icon=":material/check_circle:")
     st.rerun()
 
 
 def _add_upload(name: str, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> DatasetRecord:
     if upload is None:
-        raise SourceError("The upload is gone. Choose the zip again.")
+        raise SourceError(texts.UPLOAD_GONE)
     return request_upload(store(), name, upload, options, replace)

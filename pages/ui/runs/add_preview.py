@@ -1,4 +1,4 @@
-"""How a source would be read, before it is added: what is found, and selects for what was guessed."""
+"""Preview how a source would be read, with select boxes for uncertain guesses."""
 
 from __future__ import annotations
 
@@ -17,23 +17,16 @@ from pages.ui.app import state
 from pages.ui.app.errors import show_error
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
-
-TITLES = {
-    "folders": "These folders are",
-    "table": "Table that describes the images",
-    "path_column": "Column of paths",
-    "label_column": "Column of labels",
-    "encoding": "Encoding of the names",
-}
+from pages.ui.runs import texts
 
 
 def answered(options: SourceOptions, number: int) -> SourceOptions:
-    """The options with what was answered to the questions of the last check."""
+    """Return the options with the answers to the questions of the last check."""
     return replace(options, **st.session_state.get(f"{state.ANSWERS}-{number}", {}))
 
 
 def draw_preview(source: str | None, upload: IO[bytes] | None, options: SourceOptions, number: int) -> None:
-    """What the source would be read as, with a select for each guess that may be wrong."""
+    """Draw how the source would be read, with a select box for each uncertain guess."""
     asked = (source, getattr(upload, "file_id", None), tuple(options.to_dict().items()))
     try:
         guessed = _report("guessed", asked, source, upload, options)
@@ -60,15 +53,15 @@ def _draw_question(question: Question, number: int) -> None:
         answers[question.option] = st.session_state[key]
 
     answer_now = answers.get(question.option, question.chosen)
-    text = question.text if answer_now == question.chosen else f"You chose {answer_now}. Else: {question.text}"
+    text = question.text if answer_now == question.chosen else texts.you_chose(answer_now, question.text)
     st.warning(plain(text), icon=":material/help:")
-    st.selectbox(TITLES[question.option], question.choices, key=key, on_change=answer)
+    st.selectbox(texts.QUESTIONS[question.option], question.choices, key=key, on_change=answer)
 
 
 def _report(
     which: str, asked: Hashable, source: str | None, upload: IO[bytes] | None, options: SourceOptions
 ) -> ReadingReport:
-    """The report, made once for the same source and options until Check is pressed again."""
+    """Return the report, cached for the same source and options until Check is pressed again."""
     key = f"{state.REPORT}-{which}"
     known: Hashable
     report: ReadingReport | None
@@ -83,7 +76,7 @@ def _report(
 
 
 def forget_reports(number: int) -> None:
-    """Check anew: what was found and answered before is dropped."""
+    """Discard the report and the answers of the last check."""
     for which in ("guessed", "told"):
         st.session_state.pop(f"{state.REPORT}-{which}", None)
     st.session_state.pop(f"{state.ANSWERS}-{number}", None)

@@ -1,4 +1,4 @@
-"""Choosing backbones: searchable, with licence, cost on this machine, where the weights are, and what to beware of."""
+"""Choose backbones by name, licence, cost on this machine and location of the weights, with cautions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from jepascore_core.views.backbones import SEPARATOR, BackboneOption, backbone_o
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.runs import texts
 from pages.ui.widgets.url_widgets import pick_or_type
-
-BACKBONES_HELP = (
-    "What each says: name, family, K (the length of the embedding: an exact score takes so many reverse passes), time "
-    "of an exact score on this machine, where its weights are, and their licence."
-)
 
 
 def pick_backbones() -> list[str]:
@@ -25,12 +21,12 @@ def pick_backbones() -> list[str]:
     """
     options = {option.name: option for option in backbone_options(store())}
     chosen = pick_or_type(
-        "Backbones",
+        texts.BACKBONES,
         state.MEASURE_WITH,
         {name: option.label for name, option in options.items()},
-        "Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path",
+        texts.BACKBONES_HINT,
         # A label changes when a cost was measured meanwhile.
-        help=BACKBONES_HELP,
+        help=texts.BACKBONES_HELP,
         identify=lambda text: text.partition(SEPARATOR)[0],
     )
     names = list(dict.fromkeys(map(backbone_name, chosen)))

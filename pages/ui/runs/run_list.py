@@ -1,4 +1,4 @@
-"""Datasets and runs as cards: how far they are, and what can be done with them."""
+"""Draw datasets and runs as cards with progress and actions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pages.ui.app import state
 from pages.ui.app.errors import do_asked, errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
+from pages.ui.runs import texts
 from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.choose_scores import describe_dataset
 from pages.ui.widgets.failures import draw_unmeasured, draw_unreadable
@@ -29,13 +30,10 @@ from pages.ui.widgets.task_card import task_card
 POLL_SECONDS = 1.0
 #: Up to four buttons stand beside the texts.
 WIDTHS = (5, 3)
-FORGET = "Takes it off this list; it measured nothing."
-DELETE = "Deletes the scores of this run, and the run."
-BUSY = "A run of this dataset is under way: cancel it first."
 
 
 def draw_lists(shown: Overview) -> None:
-    """Draw both lists, and draw them again every second while something is under way."""
+    """Draw both lists, and redraw them every second while something is running."""
     st.fragment(_draw_lists, run_every=POLL_SECONDS if shown.active else None)()
 
 
@@ -43,10 +41,10 @@ def draw_lists(shown: Overview) -> None:
 def _draw_lists() -> None:
     shown = overview(store())
     if shown.runs:
-        st.subheader("Runs", anchor=False)
+        st.subheader(texts.RUNS, anchor=False)
     for run in shown.runs:
         _draw_run(run)
-    st.subheader("Datasets", anchor=False)
+    st.subheader(texts.DATASETS, anchor=False)
     busy = {run.dataset_id for run in shown.runs if run.is_active}
     for dataset in shown.datasets:
         _draw_dataset(dataset, is_busy=dataset.choice.dataset_id in busy)
@@ -70,7 +68,7 @@ def _fraction(item: Progress) -> float | None:
 def _facts(item: Progress) -> list[str]:
     elapsed = item.elapsed_text
     if elapsed:
-        elapsed = f"{elapsed} so far" if item.is_active else f"took {elapsed}"
+        elapsed = texts.elapsed(elapsed, item.is_active)
     return [item.counts_text, item.rate_text, item.time_left_text, elapsed]
 
 
@@ -88,23 +86,28 @@ def _draw_run_actions(run: Progress) -> None:
         st.button("Cancel", key=f"cancel-{key}", on_click=cancel_run, args=(store(), key), disabled=run.is_stopping)
         return
     if run.num_failed:
-        st.button("Retry failures", key=f"retry-{key}", on_click=_resume, args=(key, True), icon=":material/replay:")
+        st.button(texts.RETRY, key=f"retry-{key}", on_click=_resume, args=(key, True), icon=":material/replay:")
     if run.state != "finished":
         st.button("Resume", key=f"resume-{key}", on_click=_resume, args=(key,), icon=":material/play_arrow:")
     if run.measured is not None and (run.num_done or run.state == "cancelled"):
         _draw_deletion(key)
     if run.can_be_forgotten:
-        st.button("Forget", key=f"forget-{key}", on_click=forget_run, args=(store(), key), help=FORGET)
+        st.button(
+            texts.REMOVE_FROM_LIST, key=f"forget-{key}", on_click=forget_run, args=(store(), key),
+            help=texts.REMOVE_FROM_LIST_HELP,
+        )  # fmt: skip
 
 
 def _draw_deletion(run_id: str) -> None:
-    """What goes with the scores is counted when somebody asks, since that reads them."""
-    box = st.popover("Delete", key=f"delete-{run_id}", icon=":material/delete:", help=DELETE, on_change="rerun")
+    """Draw what would be deleted; it is counted only when opened, since that reads the scores."""
+    box = st.popover(
+        texts.DELETE, key=f"delete-{run_id}", icon=":material/delete:", help=texts.DELETE_HELP, on_change="rerun"
+    )
     with box:
         if box.open:
             st.markdown(plain(plan_deletion(store(), run_id).text))
             confirmed = f"delete-{run_id}-confirmed"
-            st.button("Delete these scores", key=confirmed, on_click=_delete, args=(run_id,), type="primary")
+            st.button(texts.DELETE_SCORES, key=confirmed, on_click=_delete, args=(run_id,), type="primary")
 
 
 def _delete(run_id: str) -> None:
@@ -120,7 +123,7 @@ def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
     lines = [
         _facts(item) if item.fraction < 1 else [],
         [item.message] if item.is_active else [],
-        [f"{item.message}. Resume goes on from there."] if item.state == "cancelled" else [],
+        [texts.cancelled(item.message)] if item.state == "cancelled" else [],
         [describe_dataset(choice), item.passed_over] if choice.has_index else [],
         [dataset.source],
     ]
@@ -142,30 +145,31 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
         return
     is_ready = item.state == "ready"
     st.button(
-        "Look for changes" if is_ready else "Resume",
+        texts.RESCAN if is_ready else "Resume",
         key=f"index-{dataset_id}",
         on_click=discard_result(resume_dataset),
         args=arguments,
         icon=":material/sync:",
-        help=plain(f"Reads only what is new or changed. Last time: {item.message}") if is_ready else None,
+        help=plain(texts.rescan_help(item.message)) if is_ready else None,
     )
-    with st.popover("Move", icon=":material/drive_file_move:", disabled=is_busy, help=BUSY if is_busy else None):
+    with st.popover(
+        texts.MOVE, icon=":material/drive_file_move:", disabled=is_busy, help=texts.BUSY if is_busy else None
+    ):
         _draw_move(dataset_id)
-    with st.popover("Remove", icon=":material/delete:", disabled=is_busy, help=BUSY if is_busy else None):
-        st.markdown("Forget this dataset and its runs? The images stay where they are, and measurements are kept.")
-        st.button("Forget it", key=f"remove-{dataset_id}", on_click=_remove, args=(dataset_id,), type="primary")
+    with st.popover(texts.REMOVE, icon=":material/delete:", disabled=is_busy, help=texts.BUSY if is_busy else None):
+        st.markdown(texts.REMOVE_ABOUT)
+        st.button(
+            texts.REMOVE_DATASET, key=f"remove-{dataset_id}", on_click=_remove, args=(dataset_id,), type="primary"
+        )
 
 
 def _draw_move(dataset_id: str) -> None:
-    """A form for where the images are now; a form, so that nothing is asked for while somebody types."""
+    """Draw a form for the new path; a form, so that nothing is requested while typing."""
     with st.form(f"move-form-{dataset_id}", border=False):
-        st.markdown(
-            "The images lie elsewhere now? Keys, decisions, recipes and scores stay. Every image is compared before "
-            "the new path takes over."
-        )
-        source = st.text_input("New path", key=f"move-path-{dataset_id}").strip()
-        anyway = st.checkbox("Also if most images are not there", key=f"move-anyway-{dataset_id}")
-        pressed = st.form_submit_button("Move", type="primary")
+        st.markdown(texts.MOVE_ABOUT)
+        source = st.text_input(texts.NEW_PATH, key=f"move-path-{dataset_id}").strip()
+        anyway = st.checkbox(texts.MOVE_ANYWAY, key=f"move-anyway-{dataset_id}")
+        pressed = st.form_submit_button(texts.MOVE, type="primary")
         asked = (dataset_id, source, anyway)
         do = partial(move_dataset, store(), dataset_id, source, anyway=anyway) if pressed else None
         do_asked(f"move-{dataset_id}", asked, do)

@@ -1,0 +1,185 @@
+"""Texts of Runs."""
+
+from __future__ import annotations
+
+from jepascore_core.formatting import bytes_text, count_text, duration_text, plural
+from jepascore_core.records.runs import ProbeResult
+
+# Adding images
+
+ADD_IMAGES = "Add images"
+WHERE = "Where are the images?"
+WAYS = {"path": "A path on this machine", "zip": "Upload a zip"}
+NAME, NAME_HINT = "Name", "Default: the last part of the path"
+CHECK, ADD = "Check", "Add"
+PATH, PATH_HINT = "Path", "/data/photographs"
+PATH_HELP = (
+    "A folder (one sub-folder per class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a zip, or "
+    "MNIST idx files."
+)
+ZIP = "Zip with images"
+REPLACE = "Replace the images of the dataset with this name, if it exists"
+REPLACE_HELP = "Decisions carry over to images that are in both archives. Otherwise no dataset is replaced."
+OPTIONS = "Options"
+OPTIONS_ABOUT = "Detected automatically; override here. Columns apply to tables; `none` means that there is none."
+KIND, AUTO = "Kind", "auto-detect"
+ROOT, ROOT_HELP = "Root of relative paths", "Also allows a table to list images below this folder."
+FOLDERS, TABLE, ENCODING = "Folders are", "Table of the folder", "Encoding"
+GIVE_SOURCE = "No images were given: enter a path or upload a zip."
+UPLOAD_GONE = "The upload is gone: choose the zip again."
+QUESTIONS = {
+    "folders": "These folders are",
+    "table": "Table that describes the images",
+    "path_column": "Column of paths",
+    "label_column": "Column of labels",
+    "encoding": "Encoding of the names",
+}
+
+
+def column(what: str) -> str:
+    """Label of the field for the name of a column."""
+    return f"{what} column"
+
+
+def no_name(source: str | None) -> str:
+    """Say why a name is needed."""
+    return f"{source} has no last part to name the dataset after: enter a name."
+
+
+def added(name: str) -> str:
+    """Confirm that a dataset was added."""
+    return f"{name} is added; it is being indexed in the background."
+
+
+def you_chose(answer: str, question: str) -> str:
+    """Repeat a question that was answered."""
+    return f"You chose {answer}. Otherwise: {question}"
+
+
+# A new run
+
+NEW_RUN = "New run"
+BACKBONES = "Backbones"
+BACKBONES_HINT = "Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path"
+BACKBONES_HELP = (
+    "Each line shows name, family, K (embedding dimension: an exact score takes K backward passes), estimated time of "
+    "an exact score on this machine, where the weights are, and their licence."
+)
+ADVANCED = "Advanced: custom weights, pooling, image size, device, precision"
+DEFAULT = "default"
+CHECKPOINT, CHECKPOINT_HINT = "Checkpoint", "/weights/encoder.safetensors, a weights-only .pth, or a folder"
+IMAGE_SIZE, MEAN, STD = "Image size", "Mean", "Std"
+IMAGE_SIZE_HELP = "Input resolution in pixels. Default: the encoder's training resolution."
+CHANNELS_HINT = "default, e.g. 0.5, 0.5, 0.5"
+CHANNELS_HELP = "One number, or one per channel, for values from 0 to 1: the input is (value − mean) / std."
+POOLING = "Pooling"
+POOLINGS = {"own": DEFAULT, "token": "token", "avg": "avg", "projection": "projection"}
+POOLING_HELP = (
+    "What the embedding is: the class token, the mean of the patch tokens, or the projection into the space shared "
+    "with text. Default: what the encoder was trained for."
+)
+PREPROCESSING = "Preprocessing"
+PREPROCESSINGS = {"own": DEFAULT, "timm": "timm's"}
+PREPROCESSING_HELP = (
+    "How images are preprocessed, position embeddings resized, and DINOv3's tokens pooled. Default: as the authors "
+    "evaluate their encoder; timm's reproduces the scores of earlier versions."
+)
+DEVICE, DEVICE_HELP = "Device", "auto: all local GPUs, or the CPU if there is none."
+PRECISION = "Precision"
+PRECISION_HELP = (
+    "Precision of the backward passes (spectra are always float64). auto tries faster ones on a few images, and uses "
+    "one only if scores stay as accurate as with float32."
+)
+OFFLINE = "Offline: never download weights"
+FIX_FIRST = "Fix the errors above first."
+CHOOSE_FIRST = "Choose a backbone first."
+START, PREDICT = "Start", "Predict cost"
+PREDICT_HELP = "Times a few images on the worker's device."
+
+
+def changed(settings: str) -> str:
+    """Name settings that are not the default, on the closed form."""
+    return f"With {settings}"
+
+
+def not_numbers(text: str) -> str:
+    """Say that a mean or a std cannot be read."""
+    return f"Mean and std must be numbers separated by commas, got {text!r}. Enter for instance 0.5, 0.5, 0.5."
+
+
+def timing(backbone: str) -> str:
+    """Say that a cost probe is waiting or running."""
+    return f"**{backbone}**: timing a few images on the worker's device"
+
+
+def cost(found: ProbeResult) -> str:
+    """State the predicted cost of a run."""
+    if not found.num_pending:
+        return f"all {count_text(found.num_total)} images are already measured"
+    each = f"{duration_text(found.seconds_per_image)} each (K = {found.dimension}"
+    memory = f", {bytes_text(found.peak_bytes)} of memory" if found.peak_bytes else ""
+    faster = ", or less: the run first tries a faster precision on a few images" if found.may_be_faster else ""
+    some = f"{count_text(found.num_pending)} of " if found.num_pending < found.num_total else ""
+    return (
+        f"about **{duration_text(found.seconds_total)}** on {found.device} for {some}"
+        f"{plural(found.num_total, 'image')}, {each}{memory}) in {found.precision}{faster}"
+    )
+
+
+# Estimators
+
+ESTIMATOR = "Estimator"
+ESTIMATORS = {"exact": "Exact", "sketch": "Sketch", "calibrated": "Calibrated", "cascade": "Cascade"}
+MEANINGS = {
+    "exact": "Exact score. Slowest: one backward pass per embedding dimension.",
+    "sketch": "Log-volume of a random projection of the Jacobian: ranks images but is not the exact score.",
+    "calibrated": "Some images exactly, the rest estimated from a sketch, each with an interval. The number of passes "
+    "is chosen for the target rank correlation, which is checked on held-out images.",
+    "cascade": "Calibrated first, then exactly every image that could be among the least or most likely of its class, "
+    "until those lists are correct with the chosen confidence.",
+}
+PASSES = "Passes"
+PASSES_HELP = "Backward passes per image, one per random projection. More passes, higher fidelity."
+FIDELITY, FIDELITY_HELP = "Target fidelity", "Spearman's rank correlation of the estimates with exact scores."
+IMAGES, IMAGES_HELP = (
+    "Calibration images",
+    "Measured exactly: the estimates are fitted on some of them and checked on the others.",
+)
+COVERAGE, COVERAGE_HELP = "Interval coverage", "Share of intervals that contain the exact score (0–1)."
+TOP = "Exact extremes per class"
+TOP_HELP = "Keep measuring until the N lowest and N highest of each class are exact."
+CONFIDENCE, CONFIDENCE_HELP = "Confidence", "Confidence required for each list (0–1)."
+
+# Lists
+
+RUNS, DATASETS = "Runs", "Datasets"
+REMOVE_FROM_LIST, REMOVE_FROM_LIST_HELP = "Remove from list", "No measurements were made."
+DELETE, DELETE_HELP = "Delete", "Deletes this run and its scores."
+DELETE_SCORES = "Delete these scores"
+BUSY = "A run of this dataset is in progress: cancel it first."
+RETRY = "Retry failures"
+RESCAN = "Rescan"
+MOVE, REMOVE = "Move", "Remove"
+REMOVE_ABOUT = "Remove this dataset and its runs? The images stay where they are, and measurements are kept."
+REMOVE_DATASET = "Remove dataset"
+MOVE_ABOUT = (
+    "Have the images moved? Keys, decisions, recipes and scores stay. Every image is compared before the new path "
+    "takes effect."
+)
+NEW_PATH = "New path"
+MOVE_ANYWAY = "Move even if most images are missing"
+
+
+def elapsed(text: str, is_active: bool) -> str:
+    """Say how long a task has been running, or ran."""
+    return f"{text} so far" if is_active else f"took {text}"
+
+
+def cancelled(message: str) -> str:
+    """Say how to continue."""
+    return f"{message}. Resume continues from there."
+
+
+def rescan_help(message: str) -> str:
+    """Explain a rescan."""
+    return f"Reads only what is new or changed. Last time: {message}"
