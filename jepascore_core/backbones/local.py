@@ -234,7 +234,7 @@ def require_preprocessing(ref: BackboneRef, hint: str) -> None:
     missing = [option for option, value in options.items() if value is None]
     if ref.checkpoint is not None and missing:
         raise PreprocessingError(
-            "A checkpoint needs the mean, std and image size that it was trained with (in the app under Own weights); "
+            "A checkpoint needs the mean, std and image size that it was trained with (in the app under Advanced); "
             f"missing: {', '.join(missing)}. {hint}"
         )
 

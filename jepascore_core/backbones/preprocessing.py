@@ -12,7 +12,7 @@ from jepascore_core.errors import PreprocessingError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 #: How a person states what a training used.
-STATED_AS = "--mean, --std and --image-size (in the app under Own weights)"
+STATED_AS = "--mean, --std and --image-size (in the app under Advanced)"
 
 #: Pillow's numbers of its filters, as transformers writes them.
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}

@@ -178,7 +178,7 @@ def test_weights_of_another_architecture_are_an_error(vit_file):
 def test_a_checkpoint_without_preprocessing_is_an_error_with_timms_values_as_hint(vit_file):
     with pytest.raises(
         PreprocessingError,
-        match=r"under Own weights.*missing: --mean.*mean 0\.5 0\.5 0\.5.*image size 224",
+        match=r"under Advanced.*missing: --mean.*mean 0\.5 0\.5 0\.5.*image size 224",
     ):
         load_backbone(f"timm:{TINY}", vit_file, image_size=32, device="cpu")
 
