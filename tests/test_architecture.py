@@ -40,7 +40,7 @@ jobs  density_check
 measuring  scores  training
 backbones  embeddings
 datasets  jacobian  storage
-records  errors  score  formatting  atomic
+records  errors  score  formatting  atomic  rendering
 """
 #: Entry points, which may name anything.
 DOORS = {"__init__", "__main__"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jepascore_core.datasets import demo
+from jepascore_core.datasets import demo, demo_folder
 from jepascore_core.datasets.demo import KINDS, PER_KIND, build_demo, load_digit_images
 from jepascore_core.errors import SourceError
 
@@ -113,7 +113,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo.csv, "writer", interrupt)
+    monkeypatch.setattr(demo_folder.csv, "writer", interrupt)
     with pytest.raises(KeyboardInterrupt):
         build_demo(tmp_path / "demo")
     assert list(tmp_path.iterdir()) == []

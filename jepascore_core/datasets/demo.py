@@ -6,32 +6,25 @@ that no name tells a contaminant from a digit; `digits.csv` beside them says whi
 
 from __future__ import annotations
 
-import csv
 import gzip
 import importlib.util
-import json
-import shutil
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from jepascore_core.atomic import put_in_place
+from jepascore_core.datasets.demo_folder import DemoRecipe, Entry, Pixels, build_folder, to_pixels
 from jepascore_core.errors import SourceError
 
 DEMO_NAME = "digits-demo"
 TABLE_NAME = "digits.csv"
-MARKER_NAME = "demo.json"
 #: Raised when the same seed gives other files: an older demo folder is then built anew.
 RECIPE_VERSION = 1
 #: Side of a rendered digit in pixels: 8 x 8 cells of 3 pixels and a margin of 4.
 IMAGE_SIZE = 32
 #: 8 kinds of 12 are 5 % of the digits.
 PER_KIND = 12
-TEST_SHARE = 0.2
 KINDS = (
     "inverted", "noise", "occluded", "blended", "rotated", "wrong_label", "exact_duplicate", "near_duplicate",
 )  # fmt: skip
@@ -39,18 +32,6 @@ KINDS = (
 VISIBLE_ROTATIONS = {label: (90, 180) if label in (3, 4, 7) else (90,) for label in range(1, 10)}
 #: Creators of the digits, for the marker file.
 SOURCE = "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998), as shipped by scikit-learn"
-
-Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One file to be. `source` is the row of the scikit-learn digit that it shows."""
-
-    pixels: Pixels
-    label: int
-    source: int
-    contaminant: str = ""
 
 
 def load_digit_images() -> tuple[Pixels, npt.NDArray[np.int64]]:
@@ -78,51 +59,15 @@ def render_digit(cells: npt.NDArray[np.int64]) -> Pixels:
 
 
 def build_demo(folder: Path, seed: int = 0) -> Path:
-    """Write the demo into `folder` and return the path of its table, ready to be added as a dataset.
+    """Write the demo into `folder` and return the path of its table, as `build_folder`.
 
-    The same seed gives the same bytes. A folder that already holds this demo is left as it is; one that is cut short is
-    never seen, because the files are written elsewhere and the whole folder is renamed. Raises SourceError for a folder
-    that holds something else.
+    The same seed gives the same bytes.
     """
-    folder = Path(folder)
-    if _is_complete(folder, seed):
-        return folder / TABLE_NAME
-    if folder.exists() and not (folder / MARKER_NAME).is_file() and any(folder.iterdir()):
-        raise SourceError(f"{folder} holds other files: choose a new or an empty folder for the demo.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _write(staging / "new", _plan(seed), seed)
-        _swap(staging, folder, seed)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return folder / TABLE_NAME
+    marker: dict[str, object] = {"name": DEMO_NAME, "recipe_version": RECIPE_VERSION, "seed": seed, "source": SOURCE}
+    return build_folder(folder, DemoRecipe(marker, TABLE_NAME, "digits", seed, lambda: _plan(seed)))
 
 
-def _is_complete(folder: Path, seed: int) -> bool:
-    try:
-        found = json.loads((folder / MARKER_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(found == _marker(seed) and (folder / TABLE_NAME).is_file())
-
-
-def _marker(seed: int) -> dict[str, object]:
-    return {"name": DEMO_NAME, "recipe_version": RECIPE_VERSION, "seed": seed, "source": SOURCE}
-
-
-def _swap(staging: Path, folder: Path, seed: int) -> None:
-    """Put the finished folder in its place; an older demo is moved aside first, a racing builder's is accepted."""
-    try:
-        if folder.exists():
-            put_in_place(folder, staging / "old")
-        put_in_place(staging / "new", folder)
-    except OSError:
-        if not _is_complete(folder, seed):
-            raise
-
-
-def _plan(seed: int) -> list[_Entry]:
+def _plan(seed: int) -> list[Entry]:
     """Every file of the demo, in the order in which the numbers within a class are given."""
     images, labels = load_digit_images()
     rng = np.random.default_rng(seed)
@@ -132,15 +77,16 @@ def _plan(seed: int) -> list[_Entry]:
     sources["rotated"] = np.array([index for index in others if int(labels[index]) in VISIBLE_ROTATIONS][:PER_KIND])
 
     wrong = {int(index) for index in sources["wrong_label"]}
-    entries = [_Entry(images[i], int(labels[i]), i) for i in range(len(images)) if i not in wrong]
+    entries = [Entry(images[i], str(labels[i]), i) for i in range(len(images)) if i not in wrong]
     for kind, indices in sources.items():
         for index in map(int, indices):
             label = int(labels[index])
             if kind == "wrong_label":
-                entries.append(_Entry(images[index], (label + int(rng.integers(1, 10))) % 10, index, kind))
+                entries.append(Entry(images[index], str((label + int(rng.integers(1, 10))) % 10), index, kind))
                 continue
             other = images[rng.choice(np.flatnonzero(labels != label))]
-            entries.append(_Entry(_contaminate(kind, images[index], label, other, rng), label, index, kind))
+            damaged = _contaminate(kind, images[index], label, other, rng)
+            entries.append(Entry(damaged, str(label), index, kind))
     return [entries[i] for i in rng.permutation(len(entries))]
 
 
@@ -149,39 +95,16 @@ def _contaminate(kind: str, image: Pixels, label: int, other: Pixels, rng: np.ra
     if kind == "inverted":
         return 255 - image
     if kind == "noise":
-        return _to_pixels(0.5 * image + rng.normal(64, 80, image.shape))
+        return to_pixels(0.5 * image + rng.normal(64, 80, image.shape))
     if kind == "occluded":
         damaged, (top, left) = image.copy(), rng.integers(6, 13, size=2)
         damaged[top : top + 14, left : left + 14] = rng.integers(90, 200)
         return damaged
     if kind == "blended":
-        return _to_pixels(0.5 * image + 0.5 * other)
+        return to_pixels(0.5 * image + 0.5 * other)
     if kind == "rotated":
         return np.rot90(image, rng.choice(VISIBLE_ROTATIONS[label]) // 90).copy()
     if kind == "near_duplicate":
         shift = (int(rng.choice((-1, 1))), int(rng.integers(-1, 2)))
-        return _to_pixels(0.92 * np.roll(image, shift, axis=(0, 1)))
+        return to_pixels(0.92 * np.roll(image, shift, axis=(0, 1)))
     return image
-
-
-def _to_pixels(values: npt.NDArray[np.floating]) -> Pixels:
-    return np.clip(np.round(values), 0, 255).astype(np.uint8)
-
-
-def _write(folder: Path, entries: list[_Entry], seed: int) -> None:
-    counters = [0] * 10
-    rows = []
-    is_test = np.random.default_rng([seed, 1]).random(len(entries)) < TEST_SHARE
-    for entry, test in zip(entries, is_test, strict=True):
-        path = f"digits/{entry.label}/{counters[entry.label]:04d}.png"
-        counters[entry.label] += 1
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Stored, not deflated: the bytes, and so the content ids, are then the same with every build of zlib.
-        Image.fromarray(entry.pixels).save(target, compress_level=0)
-        rows.append((path, entry.label, "test" if test else "train", entry.contaminant, entry.source))
-    with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("path", "label", "split", "contaminant", "source_index"))
-        writer.writerows(sorted(rows))
-    (folder / MARKER_NAME).write_text(json.dumps(_marker(seed), indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Pictures of rendered things: what there is, how it is drawn, and how likely each picture is."""
