@@ -5,6 +5,7 @@ A multiplication and an addition are two operations. Norms, activations and soft
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -96,6 +97,14 @@ class ConvShape:
     def passes(self, image_size: int) -> Passes:
         """Operations grow with the area of the image."""
         return Passes(self.forward * (image_size / self.image_size) ** 2)
+
+
+def mlp_shape(arguments: Mapping[str, Any]) -> ConvShape:
+    """The shape that `small_mlp.PooledMlp` has with these arguments; it takes images of one size only."""
+    side = arguments["img_size"]
+    inputs = arguments["in_chans"] * (side // arguments["pool"]) ** 2
+    sizes = [inputs, *arguments["hidden"], arguments["num_classes"]]
+    return ConvShape(2.0 * sum(before * after for before, after in itertools.pairwise(sizes)), side)
 
 
 def score_flop(shape: Shape, image_size: int, dimension: int) -> float:

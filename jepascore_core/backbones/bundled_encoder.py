@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jepascore_core.backbones.arithmetic import vit_shape
+from jepascore_core.backbones.arithmetic import Shape, mlp_shape, vit_shape
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.errors import CheckpointError, JepaScoreError, UnknownNameError, unknown
 from jepascore_core.records.backbones import Preprocessing
@@ -116,21 +116,33 @@ def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from jepascore_core.backbones.small_vit import build_vit
-
     prefix = TRAINED if name.startswith(TRAINED) else PREFIX
     name = name.removeprefix(prefix)
     sidecar = _read_sidecar(name, prefix)
     folder, stem = _split(name, prefix)
     try:
         facts = {key: sidecar[key] for key in _FACTS}
-        encoder = build_vit(sidecar["architecture"])
+        encoder = _build(sidecar["architecture_name"], sidecar["architecture"])
         encoder.load_state_dict(load_file(folder / f"{stem}.safetensors"), strict=True)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AssertionError) as error:
         raise CheckpointError(
             f"The weights of {prefix}{name} cannot be loaded; {_REMEDIES[prefix]}. {error}"
         ) from error
     return encoder.eval().requires_grad_(False), facts
+
+
+def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
+    if name == "mlp":
+        from jepascore_core.backbones.small_mlp import PooledMlp
+
+        return PooledMlp(**arguments)
+    from jepascore_core.backbones.small_vit import build_vit
+
+    return build_vit(arguments)
+
+
+def _shape(name: str, arguments: dict[str, Any]) -> Shape:
+    return mlp_shape(arguments) if name == "mlp" else vit_shape(arguments)
 
 
 def _read_sidecar(name: str, prefix: str = PREFIX) -> dict[str, Any]:
@@ -161,5 +173,5 @@ def _spec(name: str, prefix: str = PREFIX) -> BackboneSpec:
         is_jepa=sidecar["is_jepa"],
         note=sidecar["note"],
         preprocessing=Preprocessing.from_dict(sidecar["preprocessing"]),
-        shape=vit_shape(sidecar["architecture"]),
+        shape=_shape(sidecar["architecture_name"], sidecar["architecture"]),
     )

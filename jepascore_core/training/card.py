@@ -45,8 +45,8 @@ def card_text(name: str, facts: dict[str, Any]) -> str:
         f"| data | {card['data']} |",
         f"| images | {card['num_images']:,} of {shape['img_size']} x {shape['img_size']} pixels, "
         f"{shape['in_chans']} channel{'s' if shape['in_chans'] > 1 else ''} |",
-        f"| architecture | ViT, patch {shape['patch_size']}, width {shape['embed_dim']}, depth {shape['depth']}, "
-        f"{shape['num_heads']} heads; K = {shape['num_classes']}; {card['num_parameters']:,} parameters |",
+        f"| architecture | {_architecture_text(facts['architecture_name'], shape)}; K = {shape['num_classes']}; "
+        f"{card['num_parameters']:,} parameters |",
         f"| objective | two views agree, embeddings are N(0, I): LeJEPA, weight {card['gaussian_weight']} |",
         f"| training | {_training_text(card)} |",
         f"| linear probe | {_accuracy(card['probe_accuracy'])} |",
@@ -69,12 +69,23 @@ def card_text(name: str, facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _architecture_text(name: str, shape: dict[str, Any]) -> str:
+    if name == "mlp":
+        layers = ", ".join(map(str, shape["hidden"]))
+        return f"averages of {shape['pool']} x {shape['pool']} pixels, layers of {layers} units, onto the sphere"
+    return (
+        f"ViT, patch {shape['patch_size']}, width {shape['embed_dim']}, depth {shape['depth']}, "
+        f"{shape['num_heads']} heads"
+    )
+
+
 def _training_text(card: dict[str, Any]) -> str:
     if not card["curve"]:
         return "see the limits below"
+    seconds = f", {card['seconds']:,} s of one processor core" if "seconds" in card else ""
     return (
         f"{card['epochs']:,} epochs, {card['num_steps']:,} steps of {card['batch_size']} images, learning rate "
-        f"{card['learning_rate']:g}, seed {card['seed']}"
+        f"{card['learning_rate']:g}, seed {card['seed']}{seconds}"
     )
 
 

@@ -19,6 +19,8 @@ from jepascore_core.errors import CheckpointError, UnknownNameError
 from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.records.backbones import Preprocessing
+from jepascore_core.rendering.draw import render_pixels
+from jepascore_core.rendering.products import draw_latents
 
 NAMES = [spec.name for spec in list_bundled()]
 
@@ -28,6 +30,15 @@ def digits(name: str, count: int = 16) -> torch.Tensor:
     preprocessing = Preprocessing.from_dict(load_bundled(name)[1]["preprocessing"])
     images = torch.from_numpy(load_digit_images()[0][:count]).unsqueeze(1) / 255
     return (images - preprocessing.mean[0]) / preprocessing.std[0]
+
+
+def own_images(name: str) -> torch.Tensor:
+    """Sixteen preprocessed images of the kind that a bundled encoder was trained on."""
+    if "digits" in name:
+        return digits(name)
+    pixels = torch.from_numpy(render_pixels(draw_latents(16, 3)[0])).permute(0, 3, 1, 2)
+    preprocessing = Preprocessing.from_dict(load_bundled(name)[1]["preprocessing"])
+    return (pixels / 255 - preprocessing.mean[0]) / preprocessing.std[0]
 
 
 @pytest.fixture()
@@ -62,7 +73,7 @@ def test_a_loaded_encoder_is_what_its_row_says(name):
     assert facts["is_jepa"] is spec.is_jepa is True
     assert not any(module.training for module in encoder.modules())
     assert not any(value.requires_grad for value in encoder.parameters())
-    inputs = digits(name)
+    inputs = own_images(name)
     assert inputs.shape[-1] == spec.image_size
     assert encoder(inputs).shape == (16, spec.dimension)
 

@@ -1,0 +1,30 @@
+"""The encoder of the rendered pictures: averaged pixels, a GELU network, the sphere. Smooth in every pixel."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class OntoSphere(nn.Module):
+    """Rows scaled to length sqrt(K): [N, K] -> [N, K]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[N, K] -> [N, K]."""
+        scaled: Tensor = values * (math.sqrt(values.shape[-1]) / values.norm(dim=-1, keepdim=True))
+        return scaled
+
+
+class PooledMlp(nn.Sequential):
+    """Images [B, C, S, S] -> embeddings [B, K] of length sqrt(K).
+
+    Blocks of `pool` x `pool` pixels are averaged first: what is finer than that cannot move the embedding.
+    """
+
+    def __init__(self, img_size: int, in_chans: int, pool: int, hidden: Sequence[int], num_classes: int) -> None:
+        sizes = [in_chans * (img_size // pool) ** 2, *hidden, num_classes]
+        layers = [layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), nn.GELU())]
+        super().__init__(nn.AvgPool2d(pool), nn.Flatten(), *layers[:-1], OntoSphere())
