@@ -20,8 +20,9 @@ from jepascore_core.cli.app_script import app_script
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say, work_json
 from jepascore_core.cli.runs import report_end
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
-from jepascore_core.errors import JepaScoreError
+from jepascore_core.errors import JepaScoreError, one_of
 from jepascore_core.formatting import bytes_text
+from jepascore_core.jobs.demos import DEFAULT_DEMO, DEMOS
 from jepascore_core.jobs.process import worker_pid
 from jepascore_core.jobs.requests import cancel_run, request_demo
 from jepascore_core.records.runs import Run, RunState
@@ -41,12 +42,15 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
+    which: Annotated[str, typer.Argument(help=f"{' or '.join(DEMOS)}; else the one that the app opens on.")] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Add the embedded demo, 1,797 digits with planted contaminants, and measure it with both bundled encoders."""
+    """Add an embedded demo and measure it with both of its encoders: 1,797 digits, or rendered pictures whose true
+    density is known, with planted contaminants."""
+    demo = DEMOS[one_of(which, DEMOS, "demo")] if which else DEFAULT_DEMO
     store = Store()
-    asked = request_demo(store)
+    asked = request_demo(store, demo)
     if not detach:
         conclude(wait_for_index(store, asked[0].dataset_id))
     ends = asked if detach else _wait_for_all(store, asked)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacfwd, vmap
 
+from jepascore_core.backbones.small_mlp import OntoSphere
 from jepascore_core.density_check.mixtures import Mixture, make_mixture
 from jepascore_core.density_check.results import CellKey, DensityCell, Langevin
 from jepascore_core.training.objective import lejepa_loss
@@ -84,14 +85,6 @@ def recipe_for(dimension: int, control: bool = False, steps: int = 600, seed: in
     )
 
 
-class _OntoSphere(nn.Module):
-    """Rows scaled to length sqrt(K): [N, K] -> [N, K]."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        scaled: Tensor = values * (math.sqrt(values.shape[-1]) / values.norm(dim=-1, keepdim=True))
-        return scaled
-
-
 class PointEncoder(nn.Module):
     """Points [N, D] -> embeddings [N, K] on the sphere: standardised, then a GELU network."""
 
@@ -100,7 +93,7 @@ class PointEncoder(nn.Module):
         self.gain = recipe.gain
         sizes = [dimension] + [recipe.width] * recipe.depth
         layers = [layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), nn.GELU())]
-        self.layers = nn.Sequential(*layers, nn.Linear(recipe.width, recipe.embedding_dimension), _OntoSphere())
+        self.layers = nn.Sequential(*layers, nn.Linear(recipe.width, recipe.embedding_dimension), OntoSphere())
         self.centre = nn.Buffer(torch.zeros(dimension))
         self.scale = nn.Buffer(torch.ones(()))
 

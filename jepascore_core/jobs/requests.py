@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from jepascore_core.datasets.demo import DEMO_NAME, build_demo
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.jobs import process
+from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO, Demo
 from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.measuring.specs import resolve_request
 from jepascore_core.records.backbones import BackboneRef
@@ -22,9 +22,9 @@ from jepascore_core.records.runs import CostProbe, Run, RunState
 from jepascore_core.storage.catalogue import new_id
 from jepascore_core.storage.store import Store
 
-#: What measures the demo, one after the other: pages show the latest of what is complete, so the one to show is last.
-DEMO_BACKBONE = "bundled:digits-vit"
-DEMO_BACKBONES = ("bundled:digits-small", DEMO_BACKBONE)
+#: Those of the digits demo; the last one is shown.
+DEMO_BACKBONES = DIGITS_DEMO.backbones
+DEMO_BACKBONE = DEMO_BACKBONES[-1]
 
 
 class _State(Protocol):
@@ -240,25 +240,25 @@ def request_probe(store: Store, request: MeasurementRequest) -> CostProbe:
     return probe
 
 
-def request_demo(store: Store) -> tuple[Run, ...]:
-    """Make the embedded demo, add it, and measure it with each of the bundled encoders; nothing is asked for twice.
+def request_demo(store: Store, demo: Demo = DEFAULT_DEMO) -> tuple[Run, ...]:
+    """Make an embedded demo, add it, and measure it with each of its encoders; nothing is asked for twice.
 
     The runs are in the order in which they are measured.
 
     Raises:
         JepaScoreError: if the home folder cannot be written.
     """
-    table = build_demo(store.home / "demo")
-    known = store.catalogue.find_dataset(DEMO_NAME)
+    table = demo.build(store.home / demo.folder)
+    known = store.catalogue.find_dataset(demo.name)
     if known is None or known.version is None:
-        known = _register_dataset(store, DEMO_NAME, str(table))
+        known = _register_dataset(store, demo.name, str(table))
     oldest_first = reversed(store.catalogue.runs(known.dataset_id))
     earlier: dict[str, Run] = {}
     for run in oldest_first:
         earlier.setdefault(run.backbone.name, run)
     runs = tuple(
-        earlier.get(name) or _queue_run(store, MeasurementRequest(DEMO_NAME, BackboneRef(name)))
-        for name in DEMO_BACKBONES
+        earlier.get(name) or _queue_run(store, MeasurementRequest(demo.name, BackboneRef(name)))
+        for name in demo.backbones
     )
     # Once: a worker that has just been started holds no lock yet, so that each request would start another.
     if known.state.is_active or any(run.state.is_active for run in runs):

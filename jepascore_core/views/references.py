@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from jepascore_core.datasets.demo import DEMO_NAME
+from jepascore_core.datasets.rendered_demo import RENDERED_NAME
 from jepascore_core.scores.measured import BackboneChoice
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.choices import coverage
 
 #: What bundled encoders were trained on, by how their names begin.
-_OWN_DOMAINS = {"bundled:digits-": DEMO_NAME}
+_OWN_DOMAINS = {"bundled:digits-": DEMO_NAME, "bundled:rendered-": RENDERED_NAME}
 
 
 def default_reference(store: Store, choice: BackboneChoice) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.jobs import process
+from jepascore_core.jobs.demos import DEFAULT_DEMO, DEMOS
 from jepascore_core.jobs.requests import DEMO_BACKBONES, follow, request_demo, request_probe, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
@@ -75,3 +76,13 @@ def test_what_ended_before_is_seen_once(store: Store, started: list[Path]) -> No
     store.catalogue.update_run(run.run_id, state=RunState.CANCELLED)
     assert [work.run_id for work in follow(store, lambda: store.catalogue.run(run.run_id))] == [run.run_id]
     assert started == [store.home]
+
+
+def test_demos_stand_beside_each_other(store: Store, started: list[Path]) -> None:
+    asked = {name: request_demo(store, demo) for name, demo in DEMOS.items()}
+    for name, runs in asked.items():
+        assert tuple(run.backbone.name for run in runs) == DEMOS[name].backbones
+    datasets = {dataset.name: Path(dataset.source) for dataset in store.catalogue.datasets()}
+    assert set(datasets) == {demo.name for demo in DEMOS.values()}
+    assert all(path.is_file() for path in datasets.values())
+    assert DEFAULT_DEMO in DEMOS.values()

@@ -1,0 +1,92 @@
+"""What encoders of rendered pictures tell of their true density.
+
+Records without torch, which the web process may read. `density_check.pictures_experiment` measures them; the result
+comes with the package.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jepascore_core.density_check.results import SHIPPED
+from jepascore_core.errors import StoreError
+
+PICTURES_NAME = "pictures.json"
+#: Two trainings that differ in nothing but the seed.
+RENDERED_ENCODERS = ("bundled:rendered-a", "bundled:rendered-b")
+
+
+@dataclass(frozen=True, slots=True)
+class DensityOnPictures:
+    """Scores of one encoder against the true log density of fresh pictures.
+
+    `spearman` and `pearson` are those of the score (rank definition), `slope` is the change of the log density for a
+    nat of score. `within` is Spearman's correlation within one product, the mean over those of at least 5 %, where it
+    does not help to know which products are rare; `by_product` is what the mean log density of a picture's product
+    would reach, which knows nothing else. `spearman_top` maps a number of largest singular values to the
+    correlation of the sum of their logarithms; `tangent` is that of the volume along the pictures' manifold, which
+    only a renderer can tell. `unrounded` is `spearman` for pictures that are not rounded to 8 bits. `points` are pairs
+    (true log density, score), for a figure.
+    """
+
+    backbone: str
+    num_pictures: int
+    seed: int
+    spearman: float
+    pearson: float
+    slope: float
+    within: float
+    by_product: float
+    spearman_top: dict[str, float]
+    tangent: float
+    unrounded: float
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class DefectsFound:
+    """How well one order of the rendered demo finds planted contaminants: AUROC for each kind, 0.5 is chance.
+
+    `order` is a definition of the score, a baseline, or "lowest": the lowest percentile among score, knn and
+    mahalanobis. AUROCs are means over the demos of `seeds`.
+    """
+
+    backbone: str
+    order: str
+    seeds: list[int]
+    auroc: dict[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean over all kinds."""
+        return sum(self.auroc.values()) / len(self.auroc)
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesReport:
+    """Density for each encoder, agreement of both (Spearman's correlation of their scores), and what finds defects."""
+
+    density: tuple[DensityOnPictures, ...]
+    agreement: float
+    defects: tuple[DefectsFound, ...]
+
+
+def load_pictures_report(path: Path = SHIPPED / PICTURES_NAME) -> PicturesReport:
+    """The report that comes with the package.
+
+    Raises:
+        StoreError: if the file is missing or damaged.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        density = tuple(DensityOnPictures(**row) for row in values["density"])
+        return PicturesReport(density, values["agreement"], tuple(DefectsFound(**row) for row in values["defects"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path} cannot be read ({error}): reinstall jepascore.") from error
+
+
+def report_json(report: PicturesReport) -> bytes:
+    """The file that `load_pictures_report` reads."""
+    return (json.dumps(asdict(report), separators=(",", ":")) + "\n").encode()
