@@ -86,6 +86,24 @@ def companion_scores(
     return values[back]
 
 
+def companion_scores_against(companion: Companion, embeddings: npt.NDArray[Any], reference: npt.NDArray[Any]) -> Values:
+    """One companion of images [N, K] that are judged by other ones [M, K] -> [N] float64, higher = more typical.
+
+    Raises:
+        TooFewImagesError: for fewer different images to judge by than `MIN_IMAGES`.
+    """
+    if companion == "norm":
+        return norm(embeddings)
+    _check_enough(companion, len(reference))
+    if companion == "mahalanobis":
+        return -_squared_distance(embeddings, *_fit(reference[:MAX_FITTED]))
+    units, k, values = unit(reference), min(NUM_NEIGHBOURS, len(reference)), np.empty(len(embeddings))
+    for first in range(0, len(embeddings), BLOCK):
+        cosines = unit(embeddings[first : first + BLOCK]) @ units.T  # [n, M]
+        values[first : first + BLOCK] = np.partition(cosines, -k, axis=1)[:, -k] - 1.0
+    return values
+
+
 def norm(embeddings: npt.NDArray[Any]) -> Values:
     """Length of each embedding, [N, K] -> [N]."""
     blocks = [embeddings[first : first + BLOCK] for first in range(0, len(embeddings), BLOCK)]

@@ -82,7 +82,7 @@ def delete_scores(store: Store, run_id: str) -> Deletion:
     """
     run = _checked(store, run_id)
     deletion, doomed = _plan(store, run)
-    is_quiet = not store.catalogue.runs(active_only=True)
+    is_quiet = not store.catalogue.runs(active_only=True, hidden=True)
     for key, content_ids in doomed.items():
         _forget_derived(store, key)
         if content_ids:
@@ -213,6 +213,6 @@ def _delete_rows(folder: Path, content_ids: Sequence[str], may_go: bool) -> None
 
 def _forget_derived(store: Store, key: MeasurementKey) -> None:
     """Delete what was laid out or worked out of these scores, for whatever dataset: it is made anew when asked for."""
-    for dataset in store.catalogue.datasets():
+    for dataset in store.catalogue.datasets(hidden=True):
         for folder in store.dataset_folder(dataset.dataset_id).glob(f"**/{key.text}"):
             shutil.rmtree(folder, ignore_errors=True)

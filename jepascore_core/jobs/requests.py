@@ -17,7 +17,7 @@ from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.measuring.specs import resolve_request
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
-from jepascore_core.records.requests import MeasurementRequest
+from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 from jepascore_core.records.runs import CostProbe, Run, RunState
 from jepascore_core.storage.catalogue import new_id
 from jepascore_core.storage.store import Store
@@ -177,6 +177,13 @@ def request_run(store: Store, request: MeasurementRequest) -> Run:
         DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
     """
     run = _queue_run(store, request)
+    _wake_worker(store)
+    return run
+
+
+def start_run(store: Store, request: ResolvedRequest) -> Run:
+    """Queue a run of which every question is settled; one that is queued or running already is returned."""
+    run = store.catalogue.add_run(request)
     _wake_worker(store)
     return run
 

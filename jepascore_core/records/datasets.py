@@ -61,6 +61,9 @@ class DatasetRecord(Counted):
 
     Where there is an index, what is asked for the next one is in `wanted` ("kind" and "options") until that is
     complete; if it fails the dataset stays what it was, and `error` says why.
+
+    A dataset with a `purpose` ("planted") serves a check of the dataset `parent_id`: it is hidden from every list and
+    is removed with that one.
     """
 
     dataset_id: str
@@ -81,6 +84,8 @@ class DatasetRecord(Counted):
     ignored: dict[str, int]
     error: str | None = None
     wanted: dict[str, Any] | None = None
+    purpose: str = ""
+    parent_id: str | None = None
 
     @property
     def num_processed(self) -> int:

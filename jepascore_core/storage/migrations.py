@@ -235,6 +235,10 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
     )
     """,
     follow_former_renames,
+    """
+    ALTER TABLE datasets ADD COLUMN purpose TEXT NOT NULL DEFAULT '';
+    ALTER TABLE datasets ADD COLUMN parent_id TEXT REFERENCES datasets (dataset_id) ON DELETE CASCADE
+    """,
 )
 
 

@@ -73,8 +73,14 @@ class Store(QueryEngine):
         return self.dataset_folder(dataset.dataset_id) / dataset.version
 
     def remove_dataset(self, dataset: DatasetRecord) -> None:
-        """Forget a dataset: its catalogue rows, index and unpacked archive. Source images are not touched."""
+        """Remove a dataset with the hidden ones that serve it: catalogue rows, index and unpacked archive.
+
+        Source images are not touched.
+        """
+        hidden = [item for item in self.catalogue.datasets(hidden=True) if item.parent_id == dataset.dataset_id]
         self.catalogue.remove_dataset(dataset.dataset_id)
+        for item in hidden:
+            shutil.rmtree(self.dataset_folder(item.dataset_id), ignore_errors=True)
         shutil.rmtree(self.dataset_folder(dataset.dataset_id), ignore_errors=True)
         forget_upload(self.home, dataset.source, self.catalogue.datasets())
 

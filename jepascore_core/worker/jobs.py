@@ -25,6 +25,8 @@ from jepascore_core.scores.tables import prepare_score_table
 from jepascore_core.sensitivity.requests import Closeup, unfinished_closeups, wanted_closeup, write_closeup
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.planted.build import build_planted
+from jepascore_core.trust.planted.plan import PLANTED
 from jepascore_core.trust.prepare import prepare_trust
 from jepascore_core.worker.heartbeat import Heartbeat, Outcome, run_guarded
 
@@ -72,8 +74,9 @@ def _do_index(store: Store, dataset_id: str, stop: threading.Event) -> None:
         catalogue.update_dataset(dataset_id, heartbeat=now)
         return catalogue.dataset(dataset_id).cancel_requested
 
+    build = build_planted if dataset.purpose == PLANTED else build_dataset_index
     with Heartbeat(beat, stop) as heartbeat:
-        outcome, message = run_guarded(lambda: build_dataset_index(store, dataset, heartbeat.check))
+        outcome, message = run_guarded(lambda: build(store, dataset, heartbeat.check))
     if dataset.version is not None:
         with contextlib.suppress(StoreError):  # the former index is damaged, too
             if outcome is Outcome.FAILED:
@@ -209,7 +212,9 @@ def _materialize_scores(store: Store, run: Run) -> None:
 #: In the order in which they are begun where several wait.
 JOB_TYPES = {
     JobKind.INDEX: JobType(
-        lambda store: (item.dataset_id for item in store.catalogue.datasets() if item.state is DatasetState.INDEXING),
+        lambda store: (
+            item.dataset_id for item in store.catalogue.datasets(hidden=True) if item.state is DatasetState.INDEXING
+        ),
         _do_index,
     ),
     JobKind.PROBE: JobType(lambda store: (probe.probe_id for probe in store.catalogue.queued_probes()), _do_probe),
@@ -221,6 +226,6 @@ JOB_TYPES = {
         lambda store: (item.export_id for item in reversed(store.catalogue.exports(active_only=True))), _do_export
     ),
     JobKind.RUN: JobType(
-        lambda store: (run.run_id for run in reversed(store.catalogue.runs(active_only=True))), _do_run
+        lambda store: (run.run_id for run in reversed(store.catalogue.runs(active_only=True, hidden=True))), _do_run
     ),
 }

@@ -44,7 +44,7 @@ def former(store: Store) -> str:
 
 def step_back(home: Path) -> None:
     with sqlite3.connect(home / "catalogue.sqlite") as connection:
-        for column in ("ignored", "error", "wanted"):
+        for column in ("ignored", "error", "wanted", "purpose", "parent_id"):
             connection.execute(f"ALTER TABLE datasets DROP COLUMN {column}")
         for table in ("decision_tokens", "sample_moves", "changed_files"):
             connection.execute(f"DROP TABLE {table}")

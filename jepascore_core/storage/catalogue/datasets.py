@@ -22,8 +22,12 @@ class DatasetTable(Database):
         kind: str,
         options: dict[str, Any],
         state: DatasetState = DatasetState.INDEXING,
+        purpose: str = "",
+        parent_id: str | None = None,
     ) -> DatasetRecord:
         """Register a dataset whose index is still to be built; by a worker if `state` is INDEXING.
+
+        One with a `purpose` is hidden, and is removed with the dataset `parent_id`.
 
         Raises:
             StoreError: if the name is taken, or would not be seen as it is.
@@ -36,9 +40,9 @@ class DatasetTable(Database):
         dataset_id = new_id()
         try:
             self._execute(
-                "INSERT INTO datasets (dataset_id, name, source, kind, options, state, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                *(dataset_id, name, source, kind, canonical_json(options), state, utc_now()),
+                "INSERT INTO datasets (dataset_id, name, source, kind, options, state, created_at, purpose, parent_id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(dataset_id, name, source, kind, canonical_json(options), state, utc_now(), purpose, parent_id),
             )
         except StoreError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
@@ -46,13 +50,20 @@ class DatasetTable(Database):
             raise
         return self.dataset(dataset_id)
 
-    def datasets(self) -> list[DatasetRecord]:
-        """All datasets, oldest first."""
-        return [_dataset(row) for row in self._rows("SELECT * FROM datasets ORDER BY dataset_id")]
+    def datasets(self, hidden: bool = False) -> list[DatasetRecord]:
+        """All datasets, oldest first; with `hidden` also those that serve a check of another one."""
+        sql = "SELECT * FROM datasets WHERE ? OR purpose = '' ORDER BY dataset_id"
+        return [_dataset(row) for row in self._rows(sql, hidden)]
+
+    def hidden_datasets(self, parent_id: str, purpose: str) -> list[DatasetRecord]:
+        """Return the hidden datasets that serve one purpose for a dataset, newest first."""
+        sql = "SELECT * FROM datasets WHERE parent_id = ? AND purpose = ? ORDER BY dataset_id DESC"
+        return [_dataset(row) for row in self._rows(sql, parent_id, purpose)]
 
     def find_dataset(self, name_or_id: str) -> DatasetRecord | None:
-        """The dataset of this name or id, or None."""
-        rows = self._rows("SELECT * FROM datasets WHERE name = ?1 OR dataset_id = ?1", name_or_id)
+        """The dataset of this name or id, or None; a hidden one only by its id."""
+        sql = "SELECT * FROM datasets WHERE (name = ?1 AND purpose = '') OR dataset_id = ?1"
+        rows = self._rows(sql, name_or_id)
         return _dataset(rows[0]) if rows else None
 
     def dataset(self, name_or_id: str) -> DatasetRecord:

@@ -39,13 +39,15 @@ class RunTable(Database):
                 )
         return self.run(twin["run_id"] if twin else run_id)
 
-    def runs(self, dataset_id: str | None = None, active_only: bool = False) -> list[Run]:
-        """Runs, newest first."""
+    def runs(self, dataset_id: str | None = None, active_only: bool = False, hidden: bool = False) -> list[Run]:
+        """Runs, newest first; with `hidden`, or by the id of one, also those of hidden datasets."""
         sql = (
             "SELECT * FROM runs WHERE (?1 IS NULL OR dataset_id = ?1)"
-            " AND (NOT ?2 OR state IN ('queued', 'running')) ORDER BY run_id DESC"
+            " AND (NOT ?2 OR state IN ('queued', 'running'))"
+            " AND (?3 OR ?1 IS NOT NULL OR dataset_id IN (SELECT dataset_id FROM datasets WHERE purpose = ''))"
+            " ORDER BY run_id DESC"
         )
-        return [_run(row) for row in self._rows(sql, dataset_id, active_only)]
+        return [_run(row) for row in self._rows(sql, dataset_id, active_only, hidden)]
 
     def run(self, run_id: str) -> Run:
         """The run of this id.

@@ -1,0 +1,1 @@
+"""Planted defects: which score finds which kind of defect on these images, measured rather than assumed."""

@@ -1,0 +1,183 @@
+"""Kinds of defects, each a pure function of an image, a random generator and some other images.
+
+Strengths are those at which a person notices the defect in a gallery; a defect that nobody sees says nothing about a
+score. The sizes of blur, border, text and noise are relative to the image, so that a thumbnail and a photograph look
+equally damaged.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
+
+Others = Sequence[Image.Image]
+Apply = Callable[[Image.Image, np.random.Generator, Others], Image.Image]
+#: Which other images a kind needs: none, more of the same dataset, or images that are foreign to it.
+Needs = Literal["nothing", "same", "foreign"]
+
+#: Images beside the original in the largest collage.
+NUM_OTHERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A named kind of defect.
+
+    Attributes:
+        name: its identifier, in options and files.
+        title: the same for people.
+        apply: make the defective image, RGB, of an RGB image; equal generators give equal images.
+        needs: which images `apply` gets as its third argument.
+        keeps_original: whether the original stays in the dataset, since the defect is that it is there as well.
+        swaps_label: whether the image gets the label of another class.
+    """
+
+    name: str
+    title: str
+    apply: Apply
+    needs: Needs = "nothing"
+    keeps_original: bool = False
+    swaps_label: bool = False
+
+
+def unchanged(image: Image.Image, _rng: np.random.Generator, _others: Others) -> Image.Image:
+    """The image as it is."""
+    return image
+
+
+def foreign(_image: Image.Image, _rng: np.random.Generator, others: Others) -> Image.Image:
+    """An image that does not belong to the dataset."""
+    return others[0]
+
+
+def noise(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """Gaussian noise of 12 to 22 % of the range of values."""
+    pixels = np.asarray(image, dtype=np.float32)
+    noisy = pixels + rng.normal(0.0, 255 * rng.uniform(0.12, 0.22), pixels.shape)
+    return Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
+
+
+def blur(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """Gaussian blur with a radius of 2 to 4 % of the shorter side, one pixel at least."""
+    return image.filter(ImageFilter.GaussianBlur(max(1.0, rng.uniform(0.02, 0.04) * min(image.size))))
+
+
+def occlusion(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """A box of one grey over 20 to 40 % of the area."""
+    share = np.sqrt(rng.uniform(0.2, 0.4))
+    width, height = (max(1, round(share * side)) for side in image.size)
+    left, top = (int(rng.integers(0, side - size + 1)) for side, size in zip(image.size, (width, height), strict=True))
+    covered = image.copy()
+    covered.paste((int(rng.integers(96, 160)),) * 3, (left, top, left + width, top + height))
+    return covered
+
+
+def strong_jpeg(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """What JPEG of quality 4 to 10 leaves."""
+    return _through_jpeg(image, int(rng.integers(4, 11)))
+
+
+def inverted(image: Image.Image, _rng: np.random.Generator, _others: Others) -> Image.Image:
+    """Each colour by its complement."""
+    return ImageOps.invert(image)
+
+
+def rotation(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """A quarter, half or three quarters of a turn."""
+    turns = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+    return image.transpose(turns[int(rng.integers(len(turns)))])
+
+
+def collage(image: Image.Image, rng: np.random.Generator, others: Others) -> Image.Image:
+    """Two images side by side, or four in a square, at the size of the first."""
+    columns, rows = (2, 1) if rng.random() < 0.5 else (2, 2)
+    made = Image.new("RGB", image.size)
+    xs, ys = (
+        np.linspace(0, side, n + 1).round().astype(int) for side, n in zip(image.size, (columns, rows), strict=True)
+    )
+    cells = [(int(xs[x]), int(ys[y]), int(xs[x + 1]), int(ys[y + 1])) for y in range(rows) for x in range(columns)]
+    for cell, part in zip(cells, [image, *others], strict=False):
+        made.paste(ImageOps.fit(part, (cell[2] - cell[0], cell[3] - cell[1])), cell[:2])
+    return made
+
+
+def border(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """A white or black frame of 8 to 15 % of the shorter side, over the image."""
+    width = max(1, round(rng.uniform(0.08, 0.15) * min(image.size)))
+    colour = (255,) * 3 if rng.random() < 0.5 else (0,) * 3
+    inner = image.crop((width, width, max(width + 1, image.width - width), max(width + 1, image.height - width)))
+    return ImageOps.expand(inner, width, colour)
+
+
+def watermark(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """The word SAMPLE across the image, half transparent, tilted."""
+    large = 8 * max(image.size)
+    font = ImageFont.load_default(size=large / 5)
+    mask = Image.new("L", (large, large))
+    ImageDraw.Draw(mask).text((large / 2, large / 2), "SAMPLE", fill=160, font=font, anchor="mm")
+    tilted = mask.rotate(float(rng.uniform(20, 40))).resize((max(image.size),) * 2, Image.Resampling.BOX)
+    left, top = ((tilted.width - side) // 2 for side in image.size)
+    alpha = tilted.crop((left, top, left + image.width, top + image.height))
+    return Image.composite(Image.new("RGB", image.size, (255, 255, 255)), image, alpha)
+
+
+def overexposed(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """2.2 to 3 times as bright, cut off at white."""
+    return ImageEnhance.Brightness(image).enhance(float(rng.uniform(2.2, 3.0)))
+
+
+def underexposed(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """15 to 25 % of the brightness."""
+    return ImageEnhance.Brightness(image).enhance(float(rng.uniform(0.15, 0.25)))
+
+
+def crop(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
+    """A random part of 35 to 50 % of each side, two pixels at least."""
+    share = rng.uniform(0.35, 0.5)
+    width, height = (max(2, round(share * side)) for side in image.size)
+    left, top = (int(rng.integers(0, side - size + 1)) for side, size in zip(image.size, (width, height), strict=True))
+    return image.crop((left, top, left + width, top + height))
+
+
+def near_duplicate(image: Image.Image, _rng: np.random.Generator, _others: Others) -> Image.Image:
+    """The same image without its first row and column, through JPEG of quality 90."""
+    return _through_jpeg(image.crop((1, 1, image.width, image.height)), 90)
+
+
+def _through_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
+
+
+#: In the order in which they are shown. To add a kind, add its row.
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("foreign", "Foreign image", foreign, needs="foreign"),
+        Kind("noise", "Noise", noise),
+        Kind("blur", "Blur", blur),
+        Kind("occlusion", "Occlusion", occlusion),
+        Kind("jpeg", "Strong JPEG", strong_jpeg),
+        Kind("inverted", "Inverted colours", inverted),
+        Kind("rotation", "Rotation", rotation),
+        Kind("collage", "Collage", collage, needs="same"),
+        Kind("border", "Border", border),
+        Kind("watermark", "Watermark", watermark),
+        Kind("overexposed", "Overexposure", overexposed),
+        Kind("underexposed", "Underexposure", underexposed),
+        Kind("crop", "Crop", crop),
+        Kind("near_duplicate", "Near duplicate", near_duplicate, keeps_original=True),
+        Kind("swapped_label", "Swapped label", unchanged, swaps_label=True),
+    )
+}
+
+
+def folder_kind(name: str) -> Kind:
+    """A kind whose defective images lie in a folder: they take the place of the originals as they are."""
+    return Kind(name, name, foreign, needs="foreign")

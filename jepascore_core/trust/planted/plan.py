@@ -1,0 +1,201 @@
+"""Which images are drawn for planted defects: clean ones, and originals that become defective; all by one seed."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from jepascore_core.errors import TooFewImagesError, UnknownNameError, one_of
+from jepascore_core.records.canonical import JsonRecord, short_hash
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.storage.store import Store
+from jepascore_core.trust.planted.kinds import KINDS, Kind, folder_kind
+
+#: Purpose of the hidden datasets with planted defects.
+PLANTED = "planted"
+
+#: Raised when the same options give other images.
+RECIPE_VERSION = 1
+#: Images that baseline scores judge by, at least: what Mahalanobis needs, in each fold.
+MIN_REFERENCE = 25
+#: At these the 95 % interval of an AUROC of 0.8 is about 0.73 to 0.87 (Hanley and McNeil 1982).
+PER_KIND, CLEAN = 40, 200
+#: Of fewer an interval says nothing.
+MIN_PER_KIND, MIN_CLEAN = 5, 20
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class PlantOptions(JsonRecord):
+    """What is planted: `per_kind` defects of each of the `kinds`, beside `clean` images.
+
+    `folders` are kinds of one's own, pairs of a name and a folder with defective images.
+    """
+
+    kinds: tuple[str, ...] = tuple(KINDS)
+    per_kind: int = PER_KIND
+    clean: int = CLEAN
+    seed: int = 0
+    folders: tuple[tuple[str, str], ...] = ()
+    recipe_version: int = RECIPE_VERSION
+
+    def __post_init__(self) -> None:
+        for name in self.kinds:
+            one_of(name, KINDS, "kind of defect")
+        for name, folder in self.folders:
+            if name in KINDS or not _NAME.fullmatch(name):
+                raise UnknownNameError(
+                    f"{name!r} cannot name a kind of defect: a name has letters, digits, - and _, and is not one of "
+                    "the built-in ones. Choose another."
+                )
+            if not Path(folder).is_dir():
+                raise UnknownNameError(f"The folder of the kind {name} does not exist: {folder}. Check the path.")
+        if self.per_kind < MIN_PER_KIND or self.clean < MIN_CLEAN:
+            raise TooFewImagesError(
+                f"{self.per_kind} defects of a kind beside {self.clean} clean images say nothing: take at least "
+                f"{MIN_PER_KIND} and {MIN_CLEAN}."
+            )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`, also from JSON."""
+        folders = tuple((str(name), str(folder)) for name, folder in values["folders"])
+        return cls(**{**values, "kinds": tuple(values["kinds"]), "folders": folders})
+
+    @property
+    def all_kinds(self) -> tuple[Kind, ...]:
+        """Built-in kinds and those of folders."""
+        return (*(KINDS[name] for name in self.kinds), *(folder_kind(name) for name, _ in self.folders))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One image of a dataset, of all samples with its bytes the first by key."""
+
+    content_id: str
+    sample_key: str
+    uri: str
+    label: str | None
+    split: str | None
+    width: int
+    height: int
+    num_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlantPlan:
+    """Images of a dataset by what becomes of them; no image has two roles.
+
+    Attributes:
+        clean: stay as they are, to be compared with.
+        originals: become defective, one of each kind, and are taken out of what baseline scores judge by.
+        copied: get near duplicates, and stay in the dataset.
+        others: parts of collages.
+        labels: all classes, sorted.
+    """
+
+    clean: tuple[Drawn, ...]
+    originals: tuple[Drawn, ...]
+    copied: tuple[Drawn, ...]
+    others: tuple[Drawn, ...]
+    labels: tuple[str, ...]
+
+
+def fitting_options(num_images: int) -> PlantOptions:
+    """The default options, smaller for a dataset of few images: at most half of it is drawn.
+
+    Raises:
+        TooFewImagesError: if it has too few images for any.
+    """
+    share = min(1.0, num_images / 2 / (CLEAN + 3 * PER_KIND))
+    return PlantOptions(per_kind=int(PER_KIND * share), clean=int(CLEAN * share))
+
+
+def kinds_of(dataset_has_classes: bool, options: PlantOptions) -> tuple[Kind, ...]:
+    """Kinds that make sense: without two classes no label can be swapped."""
+    return tuple(kind for kind in options.all_kinds if dataset_has_classes or not kind.swaps_label)
+
+
+def make_plan(store: Store, dataset: DatasetRecord, options: PlantOptions) -> PlantPlan:
+    """Draw the images of a dataset; the same for equal options and an equal index.
+
+    Raises:
+        DatasetNotReadyError: if it has no index.
+        TooFewImagesError: if it has too few images; says how many would do.
+    """
+    manifest = store.manifest_sql(dataset)
+    ids = np.array(
+        store.query(f"SELECT DISTINCT content_id FROM ({manifest}) ORDER BY content_id")["content_id"].to_pylist()
+    )
+    check_enough(dataset.name, len(ids), options)
+    sizes = (options.clean, options.per_kind, options.per_kind, options.per_kind)
+    chosen = np.random.default_rng(options.seed).permutation(ids)[: sum(sizes)].tolist()
+    columns = ", ".join(f"arg_min({name}, sample_key) AS {name}" for name in Drawn.__slots__[2:])
+    sql = f"""SELECT content_id, min(sample_key) AS sample_key, {columns} FROM ({manifest})
+        WHERE content_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY content_id"""
+    drawn = {row["content_id"]: Drawn(**row) for row in store.query(sql, [chosen]).to_pylist()}
+    ends = np.cumsum(sizes).tolist()
+    clean, originals, copied, others = (
+        tuple(drawn[item] for item in chosen[end - size : end]) for size, end in zip(sizes, ends, strict=True)
+    )
+    found = store.query(f"SELECT DISTINCT label FROM ({manifest}) WHERE label IS NOT NULL ORDER BY label")
+    return PlantPlan(clean, originals, copied, others, tuple(found["label"].to_pylist()))
+
+
+def check_enough(name: str, num_images: int, options: PlantOptions) -> None:
+    """Refuse to draw more images than there are, with some left to judge by.
+
+    Raises:
+        TooFewImagesError: says how many would do.
+    """
+    needed = options.clean + 3 * options.per_kind + MIN_REFERENCE
+    if num_images >= needed:
+        return
+    share = max(0.0, (num_images - MIN_REFERENCE) / (needed - MIN_REFERENCE))
+    per_kind, clean = int(options.per_kind * share), int(options.clean * share)
+    advice = (
+        f"Take fewer, for example `--clean {clean} --per-kind {per_kind}`."
+        if per_kind >= MIN_PER_KIND and clean >= MIN_CLEAN
+        else "A dataset this small is better looked through image by image."
+    )
+    raise TooFewImagesError(
+        f"{name} has {num_images:,} different images; {options.clean} clean ones and three times {options.per_kind} "
+        f"for defects need {needed:,}. {advice}"
+    )
+
+
+def generator(options: PlantOptions, kind: str, index: int) -> np.random.Generator:
+    """The generator of one defective image: it does not depend on which other kinds are planted."""
+    return np.random.default_rng([options.seed, zlib.crc32(kind.encode()), index])
+
+
+def other_label(label: str | None, labels: Sequence[str], rng: np.random.Generator) -> str:
+    """The label of another class, drawn at random."""
+    rest = [item for item in labels if item != label]
+    return rest[int(rng.integers(len(rest)))]
+
+
+def identity(dataset: DatasetRecord, options: PlantOptions) -> dict[str, Any]:
+    """What identifies planted defects of a dataset, as the catalogue keeps it: options, index, files of folders."""
+    files = [_files_of(folder) for _, folder in options.folders]
+    facts = {"options": options.to_dict(), "version": dataset.version, "files": short_hash(files)}
+    values: dict[str, Any] = json.loads(json.dumps(facts))
+    return values
+
+
+def options_of(planted: DatasetRecord) -> PlantOptions:
+    """Return the options in the identity of planted defects."""
+    return PlantOptions.from_dict(planted.options["options"])
+
+
+def _files_of(folder: str) -> list[list[str | int]]:
+    return sorted([str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in Path(folder).rglob("*") if p.is_file())
