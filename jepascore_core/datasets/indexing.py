@@ -21,13 +21,14 @@ import pyarrow as pa
 from jepascore_core.datasets.candidates import Candidate, ScanPlan, SourceOptions
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode_noted
-from jepascore_core.datasets.known import FinishedRows, PreviousRows
+from jepascore_core.datasets.known import FinishedRows, PreviousRows, has_quality
 from jepascore_core.datasets.ledger import IndexProgress, Ledger, Outcome
 from jepascore_core.datasets.manifest import manifest_parts, write_empty_part
+from jepascore_core.datasets.quality import measure_quality
 from jepascore_core.datasets.reading import file_state, read_content
 from jepascore_core.datasets.sources import scan
 from jepascore_core.datasets.spool import append_items, read_items
-from jepascore_core.datasets.thumbnails import ensure_thumbnail, thumbnail_path
+from jepascore_core.datasets.thumbnails import ensure_thumbnail, small_copy, thumbnail_path
 from jepascore_core.errors import SampleError, SourceError
 from jepascore_core.records.datasets import Sample, SampleFailure
 
@@ -185,7 +186,8 @@ def _examine(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Outc
     except SampleError as error:
         cause = type(error.__cause__ or error).__name__
         return Outcome(SampleFailure(item.sample_key, item.uri, error.stage, cause, str(error), identifier))
-    ensure_thumbnail(thumbs_root, identifier, image)
+    small = small_copy(image)
+    ensure_thumbnail(thumbs_root, identifier, small)
     return Outcome(
         Sample(
             item.sample_key,
@@ -197,11 +199,14 @@ def _examine(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Outc
             image.height,
             *content.state,
             metadata={NOTE_COLUMN: note_text, **item.metadata} if note_text else item.metadata,
+            quality=measure_quality(small),
         )
     )
 
 
 def _is_current(earlier: Sample, thumbs_root: Path) -> bool:
-    """Whether the file is as it was and its preview is there."""
+    """Whether the file is as it was, its quality was measured as it is now, and its preview is there."""
+    if not has_quality(earlier):
+        return False
     unchanged = file_state(earlier.uri) == (earlier.num_bytes, earlier.modified_ns)
     return unchanged and thumbnail_path(thumbs_root, earlier.content_id).exists()

@@ -20,6 +20,7 @@ from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import SampleError
 from jepascore_core.records.canonical import canonical_json
 from jepascore_core.records.datasets import Sample, SampleFailure
+from jepascore_core.records.quality import QUALITY_VERSION
 
 _PARTS_KEPT = 4
 
@@ -57,8 +58,9 @@ class PreviousRows:
 class FinishedRows:
     """What an interrupted attempt at the same index has finished already.
 
-    A sample counts as finished only if the scan still says the same of it (uri, label, split and user columns) and its
-    file has the same size and time; a failure, if nothing was done to its file since it was written down.
+    A sample counts as finished only if the scan still says the same of it (uri, label, split and user columns), its
+    file has the same size and time, and its quality was measured; a failure, if nothing was done to its file since it
+    was written down.
     """
 
     def __init__(self, folder: Path, metadata_names: Iterable[str], distrusted: Collection[str] = ()) -> None:
@@ -109,7 +111,8 @@ class FinishedRows:
         for row in to_samples(table):
             metadata = {name: value for name, value in row.metadata.items() if name in self._names}
             state = row.num_bytes, row.modified_ns
-            yield _digest(row.sample_key, row.uri, row.label, row.split, metadata, *state)
+            outdated = () if has_quality(row) else ("quality",)
+            yield _digest(row.sample_key, row.uri, row.label, row.split, metadata, *state, *outdated)
 
 
 class _Rows:
@@ -142,6 +145,11 @@ class _Rows:
         if mark:
             self.seen[positions[found]] = True
         return positions
+
+
+def has_quality(row: Sample) -> bool:
+    """Whether the image quality of a sample is there, and of the version that would be measured now."""
+    return row.quality is not None and row.quality.quality_version == QUALITY_VERSION
 
 
 def _changed_since(uri: str, nanoseconds: int) -> bool:

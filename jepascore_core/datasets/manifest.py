@@ -1,7 +1,8 @@
 """The manifest at rest: Parquet parts of samples and failures in one folder, and the index that opens them.
 
 A part is written under a temporary name, flushed and renamed: a reader sees all of it or none. The columns are the
-fields of `records.Sample`; user columns are `meta.<name>`, typed, and null where a sample does not have them.
+fields of `records.Sample` and of `records.ImageQuality`, which parts of earlier releases lack; user columns are
+`meta.<name>`, typed, and null where a sample does not have them.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import DatasetNotReadyError, FileChangedError, StoreError, unknown
 from jepascore_core.records.datasets import Sample, SampleFailure
+from jepascore_core.records.quality import QUALITY_NUMBERS, ImageQuality
 
 META = "meta."
 _ROWS_AT_ONCE = 4096
 
-MANIFEST_SCHEMA = pa.schema(
+_SAMPLE_SCHEMA = pa.schema(
     [
         ("sample_key", pa.string()),
         ("uri", pa.string()),
@@ -41,6 +43,15 @@ MANIFEST_SCHEMA = pa.schema(
         ("modified_ns", pa.int64()),
     ]
 )
+#: Image quality, null in all columns or in none.
+QUALITY_SCHEMA = pa.schema(
+    [
+        *((name, pa.float32()) for name in QUALITY_NUMBERS),
+        ("phash", pa.uint64()),
+        ("quality_version", pa.int16()),
+    ]
+)
+MANIFEST_SCHEMA = pa.schema([*_SAMPLE_SCHEMA, *QUALITY_SCHEMA])
 
 FAILURES_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("sample_key", "uri", "stage", "error_class", "message", "content_id")]
@@ -154,12 +165,19 @@ def to_samples(table: pa.Table) -> Iterator[Sample]:
     names = [name.removeprefix(META) for name in table.column_names if name.startswith(META)]
     for first in range(0, len(table), _ROWS_AT_ONCE):
         rows = table.slice(first, _ROWS_AT_ONCE)
-        fields = [rows[name].to_pylist() for name in MANIFEST_SCHEMA.names]
+        fields = [rows[name].to_pylist() for name in _SAMPLE_SCHEMA.names]
         cells = [rows[META + name].to_pylist() for name in names]
         metadata = zip(*cells, strict=True) if cells else ((),) * len(rows)
-        for *values, extra in zip(*fields, metadata, strict=True):
+        for *values, extra, quality in zip(*fields, metadata, _qualities(rows), strict=True):
             present = {name: value for name, value in zip(names, extra, strict=True) if value is not None}
-            yield Sample(**dict(zip(MANIFEST_SCHEMA.names, values, strict=True)), metadata=present)
+            yield Sample(**dict(zip(_SAMPLE_SCHEMA.names, values, strict=True)), metadata=present, quality=quality)
+
+
+def _qualities(rows: pa.Table) -> list[ImageQuality | None]:
+    if not set(QUALITY_SCHEMA.names) <= set(rows.column_names):
+        return [None] * len(rows)
+    columns = [rows[name].to_pylist() for name in QUALITY_SCHEMA.names]
+    return [None if values[-1] is None else ImageQuality(*values) for values in zip(*columns, strict=True)]
 
 
 class Dataset:
@@ -221,8 +239,10 @@ class Dataset:
 
 def _to_table(samples: Sequence[Sample], metadata_types: Mapping[str, pa.DataType] | None) -> pa.Table:
     columns = {
-        field.name: pa.array([getattr(row, field.name) for row in samples], field.type) for field in MANIFEST_SCHEMA
+        field.name: pa.array([getattr(row, field.name) for row in samples], field.type) for field in _SAMPLE_SCHEMA
     }
+    for field in QUALITY_SCHEMA:
+        columns[field.name] = pa.array([getattr(row.quality, field.name, None) for row in samples], field.type)
     names = metadata_types or dict.fromkeys(name for row in samples for name in row.metadata)
     for name in names:
         values = [row.metadata.get(name) for row in samples]

@@ -30,13 +30,16 @@ def thumbnail_bytes(image: Image.Image) -> bytes:
         enlarged = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
         enlarged.save(buffer, "WEBP", lossless=True, quality=25, method=0)
     else:
-        small = image if longest <= THUMBNAIL_SIDE else _reduced(image)
-        small.save(buffer, "WEBP", quality=80, method=2)
+        small_copy(image).save(buffer, "WEBP", quality=80, method=2)
     return buffer.getvalue()
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    scale = THUMBNAIL_SIDE / max(image.size)
+def small_copy(image: Image.Image) -> Image.Image:
+    """The image scaled down to a longest side of 256 pixels, or itself where it is not larger."""
+    longest = max(image.size)
+    if longest <= THUMBNAIL_SIDE:
+        return image
+    scale = THUMBNAIL_SIDE / longest
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 

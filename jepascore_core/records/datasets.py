@@ -8,6 +8,7 @@ from typing import Any
 
 from jepascore_core.records.canonical import JsonRecord
 from jepascore_core.records.counted import Counted
+from jepascore_core.records.quality import ImageQuality
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,10 @@ class SampleFailure(JsonRecord):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row of a manifest. `content_id` is the xxh3-128 of the encoded bytes; `metadata` holds the user's columns."""
+    """One row of a manifest. `content_id` is the xxh3-128 of the encoded bytes; `metadata` holds the user's columns.
+
+    `quality` is None in an index made before image quality was measured.
+    """
 
     sample_key: str
     uri: str
@@ -36,6 +40,7 @@ class Sample:
     num_bytes: int
     modified_ns: int
     metadata: dict[str, Any] = field(default_factory=dict)
+    quality: ImageQuality | None = None
 
 
 class DatasetState(StrEnum):

@@ -51,7 +51,7 @@ ROW_GROUP = 16_384
 #: What is sorted does not fit into this, and is sorted on disk: the interface stays small.
 MEMORY_LIMIT = "600MB"
 #: Raised when the columns or what they hold change.
-LAYOUT = 3
+LAYOUT = 4
 #: How often the making of a table says how far it is; one that has been silent for so long was killed.
 REPORT_SECONDS = 1.0
 SILENT_SECONDS = 60.0

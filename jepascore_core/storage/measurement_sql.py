@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from jepascore_core.records.quality import QUALITY_NUMBERS
 from jepascore_core.score import TAIL_DROPS_ONE_IN, TOP_K, Definition
 
 MEASUREMENT_SCHEMA = pa.schema(
@@ -58,6 +59,12 @@ NO_SHARDS = (
     "SELECT NULL::VARCHAR AS content_id, NULL::FLOAT[] AS log_singular_values, NULL::INTEGER AS rank, "
     "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds, "
     "NULL::FLOAT[] AS features WHERE false"
+)
+
+#: Manifests of earlier releases lack these columns.
+NO_QUALITY = (
+    f"SELECT {', '.join(f'NULL::FLOAT AS {name}' for name in QUALITY_NUMBERS)}, "
+    "NULL::UBIGINT AS phash, NULL::SMALLINT AS quality_version WHERE false"
 )
 
 

@@ -27,6 +27,7 @@ from jepascore_core.storage.home import home_folder
 from jepascore_core.storage.measurement_sql import (
     INTERVAL_COLUMNS,
     MEASUREMENT_SCHEMA,
+    NO_QUALITY,
     NO_SHARDS,
     SCORE_COLUMN,
     calibrated_sql,
@@ -131,8 +132,10 @@ class Store(QueryEngine):
     # SQL over shards and manifests
 
     def manifest_sql(self, dataset: DatasetRecord) -> str:
-        """SELECT over the dataset's manifest: the fields of `records.Sample`, user columns as `meta.<name>`."""
-        return parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
+        """SELECT over the dataset's manifest: the fields of `records.Sample` and `records.ImageQuality` (NULL where an
+        earlier release made the index), user columns as `meta.<name>`."""
+        parts = parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
+        return f"{parts} UNION ALL BY NAME {NO_QUALITY}"
 
     def shards_sql(self, key: MeasurementKey) -> str:
         """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""

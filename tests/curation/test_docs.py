@@ -35,6 +35,6 @@ def test_every_command_is_one(line):
 
 def test_everything_is_named():
     prose = re.sub(r"^```.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL)
-    words = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", prose))))
+    words = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", prose))))
     assert {*SCORES, *PROPERTIES, *TEXTS, *FLAGS, *FORMATS, *LINKS, *WHICH} <= words
     assert {*KEEPERS, *DRAWS} - {"random"} <= set(re.findall(r"[a-z_]+", TEXT))

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ def test_a_sample_gets_everything(place: Place):
     expected = Sample(
         "c1/001.png", str(path), "c1", None, content_id(data), 32, 24, len(data), path.stat().st_mtime_ns, {}
     )
-    assert row == expected
+    assert row.quality is not None
+    assert replace(row, quality=None) == expected
     assert thumbnail_path(place.thumbs, row.content_id).is_file()
     assert {Path(failure.sample_key).stem[-1] for failure in failures} == {"9"}
 

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from jepascore_core.curation.columns.names import metadata_names
+from jepascore_core.curation.columns.quality import quality_sql
 from jepascore_core.embeddings.files import NORM_DECIMALS, norms_sql
 from jepascore_core.errors import RuleError, StoreError, unknown
 from jepascore_core.records.canonical import short_hash
@@ -227,6 +228,15 @@ class Columns:
         sql = f"""SELECT CAST("{quoted}" AS VARCHAR) AS "{{name}}", TRY_CAST("{quoted}" AS DOUBLE) AS "{{name}}_number"
             FROM ({manifest}) ORDER BY sample_key, uri"""
         return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)
+
+    def quality(self, dataset: DatasetRecord, name: str) -> str:
+        """A column of `QUALITIES`, or "quality_issue"; NULL where an earlier release made the index.
+
+        Raises:
+            DatasetNotReadyError: if the dataset has no index yet.
+        """
+        sql = quality_sql(self._store.manifest_sql(dataset), name)
+        return self.hold(["quality", dataset.dataset_id, dataset.version, name], sql)
 
     def exact_groups(self, dataset: DatasetRecord) -> str:
         """Which samples have the same bytes: the row of the first of them, NULL where there is one only."""

@@ -13,6 +13,7 @@ from jepascore_core.curation.columns.cache import Columns, columns
 from jepascore_core.curation.columns.companions import FITTED, companion_column
 from jepascore_core.curation.columns.greyscale import known_grey
 from jepascore_core.curation.columns.near_duplicates import near_groups
+from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
 from jepascore_core.curation.rules.model import (
     META,
     SCORES,
@@ -112,7 +113,8 @@ class Compiler:
             case Like(column, pattern):
                 # Brackets mean something to GLOB, which they do not here.
                 text = self._parameter(pattern.replace("[", "[[]"), "VARCHAR")
-                return _by_itself(f"coalesce({self._text(column)} GLOB {text}, false)")
+                matches = f"({self._text(column)} GLOB {text})"
+                return _by_itself(matches if column.name == QUALITY_ISSUE else f"coalesce({matches}, false)")
             case Flag():
                 return _by_itself(self._flag(rule))
             case Not(inner):
@@ -173,6 +175,8 @@ class Compiler:
             if column.is_score:
                 margins.append(self._distance(column, value, limit, sign))
         holds = f"({' AND '.join(tests)})"
+        if column.name in QUALITIES:
+            return _by_itself(holds)
         if not column.is_score:
             return _by_itself(f"coalesce({holds}, false)")
         return CompiledRule(holds, f"least({', '.join(margins)})" if len(margins) > 1 else margins[0])
@@ -195,6 +199,8 @@ class Compiler:
             if column.name == "score":
                 return self.use(score)
             return self.use(self.columns.percentile(self.dataset, score, _WITHIN[column.name]))
+        if column.name in QUALITIES:
+            return self.use(self.columns.quality(self.dataset, column.name))
         if column.name == META:
             name = self.columns.metadata(self.dataset, column.key or "")
             self.use(name)
@@ -204,12 +210,15 @@ class Compiler:
     def _text(self, column: Column) -> str:
         if column.name == META:
             return self.use(self.columns.metadata(self.dataset, column.key or ""))
+        if column.name == QUALITY_ISSUE:
+            return self.use(self.columns.quality(self.dataset, column.name))
         return _PROPERTY_SQL[column.name]
 
     def _among(self, column: Column, values: Sequence[str | None]) -> str:
         text = self._text(column)
         named = self._parameter([value for value in values if value is not None], "VARCHAR[]")
-        missing = "true" if None in values else "false"
+        # Where quality was not measured nobody knows which issue it would be; a missing label is like no other.
+        missing = "true" if None in values else "NULL" if column.name == QUALITY_ISSUE else "false"
         return f"(CASE WHEN {text} IS NULL THEN {missing} ELSE list_contains({named}, {text}) END)"
 
     def _flag(self, flag: Flag) -> str:

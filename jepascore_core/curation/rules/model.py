@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
 from jepascore_core.embeddings.companions import COMPANIONS
 from jepascore_core.errors import RuleError, one_of, unknown
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
 
 SCORES = ("score", "percentile", "class_percentile", "split_percentile")
-PROPERTIES = ("width", "height", "pixels", "aspect", "bytes")
-TEXTS = ("label", "split", "key")
+PROPERTIES = ("width", "height", "pixels", "aspect", "bytes", *QUALITIES)
+TEXTS = ("label", "split", "key", QUALITY_ISSUE)
 META = "meta"
 
 Flagged = Literal["grey", "exact_duplicate", "near_duplicate", "leak", "label_conflict", "measured"]

@@ -1,0 +1,34 @@
+"""What an image looks like as a picture, in numbers that need no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+#: Raised when a number is computed in another way: images indexed under another version are read again.
+QUALITY_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuality:
+    """Numbers about one image; `datasets.quality.measure_quality` defines them.
+
+    `brightness`, its percentiles `brightness_p5` and `brightness_p99`, `contrast`, `edge_density` and `border` lie
+    between 0 and 1; `entropy` is in bits, 0 to 8; `sharpness` and `colourfulness` are at least 0. `phash` is a 64-bit
+    perceptual hash.
+    """
+
+    brightness: float
+    brightness_p5: float
+    brightness_p99: float
+    contrast: float
+    entropy: float
+    colourfulness: float
+    sharpness: float
+    edge_density: float
+    border: float
+    phash: int
+    quality_version: int = QUALITY_VERSION
+
+
+#: The numbers among the fields, in order: columns of a manifest and of rules.
+QUALITY_NUMBERS = tuple(field.name for field in fields(ImageQuality) if field.type == "float")
