@@ -238,7 +238,7 @@ def store(tmp_path: Path) -> Iterable[Store]:
     assert store.check() == []
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
     """Look again and again until something holds that another process or thread does."""
     deadline = time.monotonic() + seconds
     while not condition():

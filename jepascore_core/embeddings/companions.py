@@ -131,7 +131,7 @@ def knn(
     k = min(k, n - 1)
     units, lengths, values = unit(embeddings), norm(embeddings), np.empty(n)
     kind = index or choose_knn_index(n)
-    searched = _index(units, kind, part_of(progress, 0.0, BUILD_SHARE[kind]))
+    searched = knn_index(units, kind, part_of(progress, 0.0, BUILD_SHARE[kind]))
     searching = part_of(progress, BUILD_SHARE[kind], 1.0)
     for first in range(0, n, BLOCK):
         rows = np.arange(first, min(first + BLOCK, n))
@@ -146,7 +146,8 @@ def knn(
     return values
 
 
-def _index(units: Floats, kind: IndexKind, progress: Progress) -> Any:
+def knn_index(units: Floats, kind: IndexKind, progress: Progress) -> Any:
+    """A faiss index of rows [N, K] of equal length, with as many lists searched as a k-NN distance needs."""
     index = build_index(units, kind, progress=progress)
     if kind == "ivf":
         index.nprobe = max(MIN_PROBES, index.nlist // PROBED_SHARE)

@@ -69,10 +69,10 @@ def test_kill_9_in_mid_run_then_completion_with_every_image_measured_once(live_s
     run = request_run(store, MeasurementRequest("toy", checkpoint, precision="float64"))
     for _ in range(2):
         known = len(measured_ids(store))
-        wait_until(lambda: len(measured_ids(store)) > known, 60.0)  # noqa: B023 - read at once
+        wait_until(lambda: len(measured_ids(store)) > known)  # noqa: B023 - read at once
         pid = worker_pid(store.home)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not worker_is_alive(store.home), 60.0)
+        wait_until(lambda: not worker_is_alive(store.home))
         assert store.catalogue.run(run.run_id).state is RunState.RUNNING
         assert start_worker(store.home)
     ended = list(follow(store, partial(store.catalogue.run, run.run_id)))[-1]
@@ -93,9 +93,9 @@ def test_a_cascade_killed_in_every_stage_ends_as_an_undisturbed_one(live_store, 
     request_dataset(live_store, "toy", str(folder))
     run = request_run(live_store, MeasurementRequest("toy", checkpoint, **options))
     for stage in ("Calibrating", "Sketching", "Confirming"):
-        wait_until(lambda: stage in (live_store.catalogue.run(run.run_id).message or ""), 60.0)  # noqa: B023 - read at once
+        wait_until(lambda: stage in (live_store.catalogue.run(run.run_id).message or ""))  # noqa: B023 - read at once
         os.kill(worker_pid(live_store.home), signal.SIGKILL)
-        wait_until(lambda: not worker_is_alive(live_store.home), 60.0)
+        wait_until(lambda: not worker_is_alive(live_store.home))
         assert live_store.catalogue.run(run.run_id).state is RunState.RUNNING
         assert start_worker(live_store.home)
     ended = list(follow(live_store, partial(live_store.catalogue.run, run.run_id)))[-1]
@@ -123,17 +123,17 @@ def test_a_cascade_killed_in_every_stage_ends_as_an_undisturbed_one(live_store, 
 def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store):
     home = live_store.home
     assert start_worker(home)
-    wait_until(lambda: worker_pid(home) is not None, 60.0)
+    wait_until(lambda: worker_pid(home) is not None)
     command = [sys.executable, "-m", "jepascore_core", "worker", "run"]
     second = subprocess.run(command, env={**os.environ, "JEPASCORE_HOME": str(home)}, capture_output=True, check=False)
     assert second.returncode == 1
     assert b"Another worker" in second.stderr
     os.kill(worker_pid(home), signal.SIGTERM)
-    wait_until(lambda: not worker_is_alive(home), 60.0)
+    wait_until(lambda: not worker_is_alive(home))
 
 
 @pytest.mark.slow
 def test_an_idle_worker_ends(live_store):
     assert start_worker(live_store.home, idle_seconds=0.5)
-    wait_until(lambda: worker_is_alive(live_store.home), 60.0)
-    wait_until(lambda: not worker_is_alive(live_store.home), 60.0)
+    wait_until(lambda: worker_is_alive(live_store.home))
+    wait_until(lambda: not worker_is_alive(live_store.home))
