@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.sample.picture import picture_html
 from pages.ui.widgets.decisions import ReportedAction, read_actions
 from pages.ui.widgets.gallery import GalleryEvent, Section, Tile, _event
+from pages.ui.widgets.keys import KEYS
 
 SECTIONS = [Section([Tile("a.png", "0" * 32)]), Section([Tile("b.png", "1" * 32), Tile("a.png", "0" * 32)], "second")]
 
@@ -65,6 +66,7 @@ def test_the_component_gets_everything_it_shows() -> None:
         "marks": {},
         "turns": {"num_undo": 0, "num_redo": 0, "next_undo": [], "next_redo": []},
         "done": [],
+        "keys": KEYS,
         "sections": [
             {
                 "tiles": [
