@@ -7,6 +7,7 @@ from jepascore_core.trust.agreement import companion_view
 from pages.ui.app.frame import frame
 from pages.ui.app.live import live
 from pages.ui.app.store import store
+from pages.ui.trust.confounds import draw_confounds
 from pages.ui.trust.density_check import draw_density_check
 from pages.ui.trust.page import draw_companions, draw_gaussianity, draw_slow_companions
 from pages.ui.widgets.choose_scores import choose_scores
@@ -20,6 +21,7 @@ with frame("Trust"):
         draw_theory_notes([scores])
         draw_estimate_notes([scores])
         live(partial(draw_gaussianity, scores), scores.dataset_id)
+        live(partial(draw_confounds, scores), scores.dataset_id)
         live(partial(draw_companions, scores), scores.dataset_id)
         draw_slow_companions(scores)
     draw_density_check()

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from jepascore_core.cli import backbones as zoo
 from jepascore_core.cli import (
+    confounds,
     data,
     decisions,
     duplicates,
@@ -83,7 +84,22 @@ def jepascore(
     """JEPA-SCORE for image datasets: measure, look, curate, export."""
 
 
-rooms = (data, measuring, runs, exports, recipes, decisions, duplicates, figure, zoo, training, trust, system, worker)
+rooms = (
+    confounds,
+    data,
+    measuring,
+    runs,
+    exports,
+    recipes,
+    decisions,
+    duplicates,
+    figure,
+    zoo,
+    training,
+    trust,
+    system,
+    worker,
+)
 for room in rooms:
     room.register(app)
 

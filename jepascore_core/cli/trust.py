@@ -1,4 +1,7 @@
-"""`jepascore density` and `jepascore langevin`: is the score the log density where that is known?"""
+"""`jepascore density` and `jepascore langevin`: is the score the log density where that is known?
+
+Here is also the group `trust`, whose commands ask what scores are worth on one's own images.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,12 @@ Seed = Annotated[int, typer.Option(help="Of the encoder's first weights and of t
 Html = Annotated[Path | None, typer.Option("--html", help="Write the figure as a page that needs no network, too.")]
 
 
+trust_app = typer.Typer(no_args_is_help=True, help="Check on a dataset's own images what its scores are worth.")
+
+
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add this module's commands, and the group to which other modules add theirs."""
+    app.add_typer(trust_app, name="trust")
     app.command("density")(density)
     app.command("langevin")(langevin)
 

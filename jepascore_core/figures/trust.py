@@ -16,6 +16,7 @@ from jepascore_core.density_check.results import DensityCell, Langevin
 from jepascore_core.figures.scores import HALO, bar_marker
 from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
 from jepascore_core.trust.agreement import CompanionAgreement
+from jepascore_core.trust.confounds import PROPERTY_TITLES, WARN_FROM, Confound
 from jepascore_core.trust.gaussianity import Gaussianity
 
 #: Correlation of the score with the true log density, which a heat map shows.
@@ -127,14 +128,28 @@ def langevin_figure(walk: Langevin) -> go.Figure:
 
 def companions_figure(rows: Sequence[CompanionAgreement]) -> go.Figure:
     """A bar for each companion: its rank correlation with the JEPA-SCORE."""
+    return _correlation_bars([(row.title, row.spearman) for row in rows])
+
+
+def confounds_figure(rows: Sequence[Confound]) -> go.Figure:
+    """A bar for each property of the images: its rank correlation with the JEPA-SCORE, and where warnings begin."""
+    figure = _correlation_bars([(PROPERTY_TITLES[row.image_property], row.spearman) for row in rows])
+    for limit in (-WARN_FROM, WARN_FROM):
+        figure.add_vline(limit, line={"color": NEUTRAL, "width": 1, "dash": "dash"})
+    return figure
+
+
+def _correlation_bars(rows: Sequence[tuple[str, float | None]]) -> go.Figure:
+    """Named rank correlations with the JEPA-SCORE; None is a dash."""
     figure = empty_figure(height=110 + 36 * max(2, len(rows)))
+    values = [value or 0.0 for _, value in rows]
     figure.add_trace(
         go.Bar(
-            x=[row.spearman for row in rows],
-            y=[shown(row.title) for row in rows],
+            x=values,
+            y=[shown(title) for title, _ in rows],
             orientation="h",
-            marker={"color": [PALETTE[0] if row.spearman >= 0 else PALETTE[1] for row in rows]},
-            text=[_number(row.spearman) for row in rows],
+            marker={"color": [PALETTE[0] if value >= 0 else PALETTE[1] for value in values]},
+            text=[_number(value) for _, value in rows],
             # Within a short bar plotly turns a number on its side.
             textposition="outside",
             hoverinfo="skip",

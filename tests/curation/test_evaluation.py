@@ -1,7 +1,6 @@
 """What rules and steps come to, case by case; test_laws.py has what holds for all."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 

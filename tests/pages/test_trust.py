@@ -17,6 +17,7 @@ from pages.ui.widgets import texts as widget_texts
 from tests.pages.reading import figure, links, one, said, table
 from tests.pages.situations import put
 from tests.trust.conftest import put_embeddings
+from tests.trust.test_confounds import put_measured
 
 PAGE = "pages/trust.py"
 CELL = DensityCell(2, 1000, 64, 0.1, 600, 0, 1500, 0.91, 0.88, 0.7, 1.01, 12.5)
@@ -100,3 +101,16 @@ def test_a_damaged_file_does_not_take_the_page_down(open_page: Callable[..., App
     put_density(home_store, [CELL])
     (home_store.home / density.FOLDER / density.GRID_NAME).write_text("{")
     assert "run jepascore density again" in said(open_page(PAGE)).replace("`", "")
+
+
+def test_a_confounded_score_is_named_with_its_command(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_measured(home_store)
+    app = open_page(PAGE)
+    assert "This score mostly orders your images by brightness" in said(app)
+    assert "brightness" in figure(app, "confounds")["data"][0]["y"]
+    assert any(block.value.startswith("jepascore trust confounds toy -b") for block in app.code)
+
+
+def test_images_without_quality_say_how_to_get_it(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_measured(home_store, has_quality=False)
+    assert trust_texts.quality_missing(200) in said(open_page(PAGE))

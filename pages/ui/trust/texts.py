@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from jepascore_core.figures.trust import DensityMeasure
 from jepascore_core.formatting import PERCENT, percent_text, plural
+from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.gaussianity import Gaussianity
 
 # Gaussianity
@@ -78,6 +80,31 @@ def overlaps(shares: Sequence[tuple[str, float]]) -> str:
 def missing(names: Sequence[str]) -> str:
     """Name the baseline scores that are not there."""
     return f"Not computed (too few images): {', '.join(names)}."
+
+
+# Confounds
+
+CONFOUNDS = "Does the score follow something simple?"
+CONFOUNDS_ABOUT = (
+    "If the score mostly orders your images by brightness or resolution, a cut by it removes dark or small images, not "
+    "unusual ones: a rule on that property does the same and says so. Rank correlation (Spearman) over distinct "
+    f"images; a warning from {WARN_FROM:g}."
+)
+NO_CONFOUNDS = f"No: no correlation reaches {WARN_FROM:g}."
+CONFOUNDS_FIGURE = "Score and simple properties"
+
+
+def quality_missing(num_images: int) -> str:
+    """Say how images of an index of an earlier release get their numbers."""
+    return (
+        f"{plural(num_images, 'image')} have no image quality: they were indexed by an earlier release. Rescan the "
+        "dataset on Runs; scores stay."
+    )
+
+
+def confounds_command(dataset: str, backbone: str) -> str:
+    """Return the command that prints these numbers."""
+    return shlex.join(["jepascore", "trust", "confounds", dataset, "-b", backbone])
 
 
 # The check on known densities

@@ -1,0 +1,174 @@
+"""Whether a score mostly orders images by something simple: brightness, contrast, resolution, file format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.companions import companion_column, count_measured, is_known
+from jepascore_core.embeddings.companions import COMPANIONS, MIN_IMAGES, Companion
+from jepascore_core.errors import TooFewImagesError
+from jepascore_core.scores.coverage import MIN_COMMON
+from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.storage.store import Store
+from jepascore_core.trust.agreement import COMPANION_TITLES, SCORE_TITLE
+
+Values = npt.NDArray[np.float64]
+
+#: From this rank correlation on, half of the variance of the ranks is the property's: a convention.
+WARN_FROM = 0.7
+#: Properties that a score should not merely repeat: column of rules -> what a sentence calls it.
+PROPERTY_TITLES = {
+    "brightness": "brightness",
+    "contrast": "contrast",
+    "edge_density": "edge density",
+    "sharpness": "sharpness",
+    "colourfulness": "colourfulness",
+    "bytes_per_pixel": "bytes per pixel",
+    "pixels": "resolution",
+    "aspect": "aspect ratio",
+    "format": "file format",
+}
+_OF_BASE = {
+    "pixels": "width::DOUBLE * height",
+    "aspect": "width::DOUBLE / greatest(height, 1)",
+    "format": "nullif(lower(regexp_extract(sample_key, '\\.([A-Za-z0-9]{1,5})$', 1)), '')",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Confound:
+    """Rank correlation of one score with one property over `num_images` images.
+
+    `spearman` is None where the property or the score is the same for all. For the file format, which has no order, it
+    is the correlation ratio of the ranks (0 to 1): the root of the share of their variance that formats explain.
+    """
+
+    score: str
+    image_property: str
+    spearman: float | None
+    num_images: int
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the score mostly orders images by this property."""
+        return self.spearman is not None and abs(self.spearman) >= WARN_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Confounds:
+    """All scores against all properties. `num_unmeasured` images have no image quality, from an earlier release."""
+
+    num_images: int
+    num_unmeasured: int
+    rows: tuple[Confound, ...]
+
+    @property
+    def warnings(self) -> tuple[Confound, ...]:
+        """The strong ones, strongest first."""
+        found = [row for row in self.rows if row.is_warning]
+        return tuple(sorted(found, key=lambda row: -abs(row.spearman or 0.0)))
+
+
+def confounds(store: Store, scores: ScoreSet) -> Confounds:
+    """Correlate the score, and the baseline scores that are computed, with simple properties of the images.
+
+    Each distinct image counts once.
+
+    Raises:
+        TooFewImagesError: for fewer than `MIN_COMMON` measured images.
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    about = ("confounds", scores, freshness(store, scores), tuple(_known_baselines(store, scores)))
+    return remembered(store, about, lambda: _confounds(store, scores))
+
+
+def confound_sentence(row: Confound) -> str:
+    """Say what a strong correlation means."""
+    title = PROPERTY_TITLES[row.image_property]
+    subject = "This score" if row.score == SCORE_TITLE else f"The baseline score {row.score}"
+    symbol = "eta" if row.image_property == "format" else "rho"
+    return f"{subject} mostly orders your images by {title} ({symbol} = {row.spearman:.2f}, n = {row.num_images:,})."
+
+
+def spearman(first: Values, second: Values) -> float | None:
+    """Rank correlation, ties sharing their mean rank; None where one of them is constant."""
+    ranks, others = (np.asarray(rankdata(values)) for values in (first, second))
+    ranks, others = ranks - ranks.mean(), others - others.mean()
+    norm = math.sqrt(float((ranks * ranks).sum() * (others * others).sum()))
+    return float((ranks * others).sum()) / norm if norm else None
+
+
+def correlation_ratio(groups: Sequence[str], values: Values) -> float | None:
+    """Root of the share of the variance of ranks that lies between groups, 0 to 1; None for a single group."""
+    ranks = np.asarray(rankdata(values))
+    ranks = ranks - ranks.mean()
+    total = float((ranks * ranks).sum())
+    names, codes = np.unique(np.asarray(groups, np.str_), return_inverse=True)
+    if len(names) < 2 or not total:
+        return None
+    sums, sizes = np.bincount(codes, ranks), np.bincount(codes)
+    return math.sqrt(float((sums * sums / sizes).sum()) / total)
+
+
+def _known_baselines(store: Store, scores: ScoreSet) -> list[Companion]:
+    """Those that are read off at once: waiting for the others is the business of the baseline section."""
+    num_images = count_measured(store, scores)
+    return [
+        name
+        for name in COMPANIONS
+        if num_images >= MIN_IMAGES[name] and (name == "norm" or is_known(store, scores, name))
+    ]
+
+
+def _confounds(store: Store, scores: ScoreSet) -> Confounds:
+    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base = held.base(dataset)
+    named = {SCORE_TITLE: held.score(dataset, scores)}
+    for baseline in _known_baselines(store, scores):
+        is_norm = baseline == "norm"
+        column = held.score(dataset, scores, baseline) if is_norm else companion_column(store, scores, baseline)
+        named[COMPANION_TITLES[baseline]] = column
+    measured = {name: held.quality(dataset, name) for name in PROPERTY_TITLES if name not in _OF_BASE}
+    selected = [
+        "content_id",
+        *(f'"{column}" AS "{title}"' for title, column in named.items()),
+        *(f'"{column}" AS {name}' for name, column in measured.items()),
+        *(f"{sql} AS {name}" for name, sql in _OF_BASE.items()),
+    ]
+    relation = " POSITIONAL JOIN ".join([base, *named.values(), *measured.values()])
+    score = named[SCORE_TITLE]
+    rows = store.query(f"""
+        SELECT * EXCLUDE (content_id) FROM (
+            SELECT {", ".join(selected)}, row_number() OVER (PARTITION BY content_id ORDER BY row_id) AS copy
+            FROM {relation} WHERE "{score}" IS NOT NULL
+        ) WHERE copy = 1
+    """)
+    if len(rows) < MIN_COMMON:
+        raise TooFewImagesError(
+            f"Rank correlations need at least {MIN_COMMON} scored images ({len(rows):,} so far): measure more."
+        )
+    values = {title: rows[title].to_numpy().astype(np.float64) for title in named}
+    numbers = {name: rows[name].to_numpy().astype(np.float64) for name in PROPERTY_TITLES if name != "format"}
+    formats = ["jpeg" if name == "jpg" else name or "" for name in rows["format"].to_pylist()]
+    found = []
+    for title, of_score in values.items():
+        for name, of_property in numbers.items():
+            known = np.isfinite(of_score) & np.isfinite(of_property)
+            found.append(_confound(title, name, of_score[known], of_property[known]))
+        known = np.isfinite(of_score)
+        kinds = [kind for kind, is_known_score in zip(formats, known, strict=True) if is_known_score]
+        found.append(Confound(title, "format", correlation_ratio(kinds, of_score[known]), len(kinds)))
+    unmeasured = int(np.isnan(numbers["brightness"]).sum())
+    return Confounds(len(rows), unmeasured, tuple(found))
+
+
+def _confound(title: str, name: str, score: Values, values: Values) -> Confound:
+    return Confound(title, name, spearman(score, values) if len(score) >= MIN_COMMON else None, len(score))
