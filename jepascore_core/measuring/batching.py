@@ -32,7 +32,7 @@ class BatchPlan:
     growing: bool = True
 
     def after(self, num_images: int, seconds: float) -> BatchPlan:
-        """The plan after a batch of `num_images` took `seconds`."""
+        """Return the plan after a batch of `num_images` took `seconds`."""
         if not self.growing or num_images < self.batch:
             return self
         each = seconds / num_images
@@ -42,7 +42,7 @@ class BatchPlan:
         return replace(self, batch=doubled, best_seconds=each, growing=doubled > self.batch)
 
     def smaller(self) -> BatchPlan | None:
-        """The plan after memory ran out: half the images, then half the cotangents; None when nothing is left."""
+        """Return the plan after memory ran out: half the images, then half the cotangents; None if nothing is left."""
         if self.batch > 1:
             return replace(self, batch=self.batch // 2, limit=self.batch // 2, growing=False)
         if self.chunk > 1:

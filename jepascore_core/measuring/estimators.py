@@ -116,7 +116,7 @@ def build_engine(backbone: Backbone, spec: MeasurementSpec) -> Engine:
 
 
 def _in_dtype(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The encoder in this precision; a copy unless it has that precision already."""
+    """Return the encoder in this precision: itself if it has it already, else a copy."""
     floating = [parameter.dtype for parameter in encoder.parameters() if parameter.is_floating_point()]
     # What was made in inference mode cannot be differentiated through; its copies can.
     is_inference = any(value.is_inference() for value in (*encoder.parameters(), *encoder.buffers()))

@@ -81,7 +81,7 @@ def choose_precision(
     images: Sequence[Tensor],
     on_chunk: Callable[[int], None] | None = None,
 ) -> tuple[str, tuple[PrecisionTrial, ...]]:
-    """The precision for exact scores of a backbone on its device, and what the trial found.
+    """Choose the precision for exact scores of a backbone on its device, and return what the trial found.
 
     Measures `images` (each [C, H, W], preprocessed) in float32 and in each coarse precision until one is good. With
     fewer than two images, an architecture without structured passes, or an encoder that a CPU is fast with as it is,
@@ -113,7 +113,7 @@ def choose_precision(
 
 
 def promising_precisions(backbone: Backbone) -> tuple[str, ...]:
-    """What a trial would compare with float32: nothing, if only the generic passes know the architecture."""
+    """List what a trial would compare with float32: nothing, if only the generic passes know the architecture."""
     return coarse_precisions(backbone.device) if _is_structured(backbone) else ()
 
 
@@ -144,7 +144,7 @@ def _scores(
 
 
 def known_precision(store: Store, backbone: Backbone) -> str | None:
-    """What an earlier trial chose for this backbone on this kind of device, so that all its datasets compare."""
+    """Return what an earlier trial chose for this backbone on this kind of device, so that its datasets compare."""
     try:
         found = json.loads(_record(store, backbone).read_text(encoding="utf-8"))
     except (OSError, ValueError):

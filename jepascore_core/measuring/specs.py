@@ -38,13 +38,13 @@ def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedReq
 def resolve_spec(
     estimator: str = "exact", precision: str = "auto", probes: int | None = None, seed: int = 0
 ) -> MeasurementSpec:
-    """A measurement spec; it names the shards that the results go to.
+    """Return a measurement spec, which names the shards that the results go to.
 
-    That of a calibrated run or a cascade leaves open what the run finds out: the number of probes unless it is given,
-    and the calibration.
+    The spec of a calibrated run or a cascade leaves open what the run determines: the number of probes unless it is
+    given, and the calibration.
 
     Raises:
-        UnknownNameError: for an unknown estimator or precision, or a number of probes that makes no sense.
+        UnknownNameError: for an unknown estimator or precision, or an invalid number of probes or seed.
     """
     one_of(estimator, ESTIMATORS, "estimator")
     one_of(precision, ("auto", *PRECISIONS), "precision")

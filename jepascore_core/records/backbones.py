@@ -11,9 +11,11 @@ from jepascore_core.records.canonical import JsonRecord
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing(JsonRecord):
-    """How a decoded image becomes the encoder's input; part of the backbone id. `resize` is the shorter side before the
-    crop, in pixels; `fit` is "crop" (resize, then centre crop), "squash" (both sides resized regardless of aspect) or
-    "pad" (longer side resized, rest filled)."""
+    """How a decoded image becomes the encoder's input; part of the backbone id.
+
+    `resize` is the shorter side before the crop, in pixels; `fit` is "crop" (resize, then centre crop), "squash" (both
+    sides resized regardless of aspect) or "pad" (longer side resized, rest filled).
+    """
 
     height: int
     width: int

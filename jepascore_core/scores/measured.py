@@ -65,7 +65,7 @@ class MeasuredChoice:
         return self.num_scored / self.num_samples if self.num_samples else 0.0
 
     def scores(self, dataset_id: str, definition: Definition = "rank") -> ScoreSet:
-        """The score set that this choice stands for."""
+        """Return the score set that this choice stands for."""
         return ScoreSet(dataset_id, self.key, definition)
 
 
@@ -125,15 +125,15 @@ def _counts(store: Store, record: DatasetRecord) -> dict[str, int]:
 
 
 def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
-    """What a dataset was measured with, the one that pages show unless a person chooses first.
+    """List what a dataset was measured with; the first one is what pages show until a person chooses.
 
-    Complete ones before incomplete ones, those of the dataset's own runs before those that only share images with
-    another dataset's, the best of each backbone before its others, exact ones before others, then the latest. Of
-    incomplete ones that which covers most leads.
+    Complete ones precede incomplete ones, those of the dataset's own runs those that only share images with another
+    dataset's, the best of each backbone its others, exact ones others, and later ones earlier ones. Of incomplete ones
+    the one that covers most leads.
 
     Raises:
         UnknownNameError: if there is no such dataset.
-        DatasetNotReadyError: if it has no index yet.
+        DatasetNotReadyError: if it is not indexed yet.
     """
     dataset = store.catalogue.dataset(dataset_id)
     store.index_folder(dataset)
@@ -188,7 +188,7 @@ def _num_complete(choice: MeasuredChoice | BackboneChoice) -> int:
 
 
 def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
-    """What pickers offer: all but the sketches that calibrated scores among the choices were worked out from."""
+    """Return what pickers offer: all but the sketches that calibrated scores among the choices were computed from."""
     used = {
         store.spec(choice.key).sketch().key(choice.key.backbone_id) for choice in choices if choice.key.is_calibrated
     }
@@ -196,8 +196,9 @@ def offered(store: Store, choices: Sequence[Choice]) -> tuple[Choice, ...]:
 
 
 def backbone_choices(store: Store) -> tuple[BackboneChoice, ...]:
-    """Everything that any dataset was measured with, in the order of `measured_choices`: what is complete for most
-    datasets first.
+    """List everything that any dataset was measured with, in the order of `measured_choices`.
+
+    What is complete for most datasets comes first.
     """
     found: dict[tuple[MeasurementKey, str], list[tuple[DatasetChoice, MeasuredChoice]]] = {}
     for dataset in dataset_choices(store):

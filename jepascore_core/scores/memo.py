@@ -23,9 +23,9 @@ _lock = threading.Lock()
 
 
 def remembered(store: Store, key: Hashable, make: Callable[[], T]) -> T:
-    """The result of `make`, or the one that was made for the same key. The key names everything that it depends on.
+    """Return the result of `make`, or the cached one for the same key, which must name everything that it depends on.
 
-    Whoever asks while another thread makes it waits for that.
+    A caller that asks while another thread computes the result waits for that thread.
     """
     with _lock:
         results, making = _kept.setdefault(store, OrderedDict()), _making.setdefault(store, {})

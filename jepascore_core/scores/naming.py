@@ -20,13 +20,14 @@ def find_measured(
     option: str = "--backbone",
     command: str = "`jepascore score`",
 ) -> MeasuredChoice:
-    """Find what a dataset was measured with: the only one, or the one of this name, id ("id" or "id@spec"), title, path
-    or part of a title, whichever of these fits first. One that is measured in part has to be named, unless all are.
+    """Find what a dataset was measured with: the only one, or the one that `backbone` names.
 
-    Messages name the `option` that names a backbone and the `command` that measures.
+    `backbone` is a name, id ("id" or "id@spec"), title, path or part of a title, whichever of these matches first. Of
+    several, one that is measured in part must be named, unless all are. Messages name the `option` that names a
+    backbone and the `command` that measures.
 
     Raises:
-        UnknownNameError: if nothing fits.
+        UnknownNameError: if nothing matches.
         JepaScoreError: if several do.
         CheckpointError: if the encoder at the path cannot be loaded.
     """
@@ -56,7 +57,7 @@ def find_measured(
 
 
 def _shortest(choice: MeasuredChoice, choices: Sequence[MeasuredChoice], known: Mapping[str, BackboneInfo]) -> str:
-    """The backbone's name where that is enough, else id and spec."""
+    """Return the backbone's name where that is enough, else id and spec."""
     name = known[choice.key.backbone_id].name if choice.key.backbone_id in known else choice.title
     alike = [other for other in choices if name in _names(other, known)]
     return name if len(alike) == 1 else f"{choice.key.text} ({choice.title})"

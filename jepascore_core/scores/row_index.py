@@ -20,9 +20,10 @@ _Index = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]
 
 
 def content_rows_sql(store: Store, dataset: DatasetRecord, table: Path | None, content_ids: Sequence[str]) -> str:
-    """SQL condition on a score table's rows that those with these content ids meet, few others; all without a table.
+    """Return an SQL condition on a score table's rows that those with these content ids meet, and few others.
 
-    Tables of one version of a dataset have the same rows in the same order, so one index serves all of them.
+    Without a table, all rows meet it. Tables of one version of a dataset have the same rows in the same order, so one
+    index serves all of them.
     """
     if table is None:
         return "true"

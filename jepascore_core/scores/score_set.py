@@ -84,7 +84,7 @@ def to_scored_samples(rows: Iterable[dict[str, Any]]) -> tuple[ScoredSample, ...
 
 
 def freshness(store: Store, scores: ScoreSet) -> str:
-    """Changes whenever the index or the shards behind a score set change: the part of a cache key that says so."""
+    """Return the part of a cache key that changes whenever the index or the shards behind a score set change."""
     return content_version(store, store.catalogue.dataset(scores.dataset_id), scores.key)
 
 
@@ -95,7 +95,7 @@ def what_is_read(store: Store, scores: ScoreSet) -> str:
 
 
 def table_of(store: Store, scores: ScoreSet) -> Path | None:
-    """The score table that the SELECTs below read, if they do not read the shards."""
+    """Return the score table that the SELECTs below read; None if they read the shards."""
     dataset = store.catalogue.dataset(scores.dataset_id)
     return score_table(store, dataset, scores.key)
 
@@ -122,8 +122,10 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
 
 
 def covered_sql(store: Store, scores: ScoreSet) -> str:
-    """SELECT of all samples, measured or not: manifest columns, `rank`, `score` and its interval (NULL where not
-    measured)."""
+    """Return a SELECT of all samples, measured or not.
+
+    Its columns are those of the manifest, `rank`, `score` and its interval, NULL where not measured.
+    """
     table = table_of(store, scores)
     if table is not None:
         return table_sql(table, scores.definition)
@@ -156,9 +158,9 @@ def has_labels(store: Store, dataset_id: str) -> bool:
 def label_filter(
     labels: Sequence[Label] | None, first: int = 1, column: Literal["label", "split", "grp"] = "label"
 ) -> tuple[str, list[Any]]:
-    """SQL condition "label is one of `labels`", never NULL, with its parameters from `first` on; None = every class.
+    """Return an SQL condition "label is one of `labels`", never NULL, with its parameters from `first` on.
 
-    The same for splits, or groups of either, with that `column`.
+    None means every class. With `column`, the same for splits, or groups of either.
     """
     if labels is None:
         return "true", []

@@ -73,12 +73,14 @@ class Making:
 
 
 def content_version(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str:
-    """Changes whenever the index or the shards behind scores change."""
+    """Return a text that changes whenever the index or the shards behind scores change."""
     return short_hash([dataset.version, store.shard_names(key)])
 
 
 def num_samples(store: Store, dataset: DatasetRecord) -> int:
-    """Samples of the current index, 0 without one. The catalogue's counters are those of an attempt at the next one.
+    """Count the samples of the current index, 0 without one.
+
+    The catalogue's counters belong to the latest attempt at indexing, which may not have succeeded.
 
     Raises:
         StoreError: if the index is damaged.
@@ -90,10 +92,10 @@ def num_samples(store: Store, dataset: DatasetRecord) -> int:
 
 
 def score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
-    """The table to read; None where the shards are to be read, because there are few samples or no table yet.
+    """Return the table to read; None where the shards are to be read, because there are few samples or no table yet.
 
-    A table that is missing is made in a thread of its own, so nobody waits. While a run goes on, a table that does not
-    know the newest shards serves, and is made anew once a minute.
+    A missing table is built in a background thread, so no caller waits. During a run, a table without the newest shards
+    is used, and rebuilt once a minute.
     """
     path = _table_path(store, dataset, key)
     if path is None:
@@ -173,7 +175,7 @@ def _lacks_vectors(store: Store, dataset: DatasetRecord, path: Path) -> bool:
 
 
 def any_table(store: Store, dataset: DatasetRecord) -> Path | None:
-    """A table of this version of a dataset, whatever its scores: for what it says of the samples themselves."""
+    """Return any table of this version of a dataset, for what it says of the samples, whatever its scores."""
     folder = store.dataset_folder(dataset.dataset_id) / "scores" / str(dataset.version)
     return next((table for table in map(_newest, sorted(folder.glob("*"))) if table), None)
 
@@ -260,7 +262,7 @@ def _reported(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[N
 
 
 def _remove_silent(folder: Path) -> None:
-    """What a killed process left while it sorted, which may be large."""
+    """Remove temporary files of killed processes, which may be large."""
     for report in folder.glob(f"{_SORTING}*/{_REPORT}"):
         if _is_silent(report):
             shutil.rmtree(report.parent, ignore_errors=True)
@@ -295,8 +297,11 @@ def _midrank(column: str, partition: str) -> str:
 
 
 def table_sql(path: Path, definition: Definition) -> str:
-    """SELECT of all rows: row_id, manifest columns, `rank`, `is_exact`, and under this definition `score`, `lower`,
-    `upper`, `percentile` and `class_percentile`, NULL where there is no score."""
+    """Return a SELECT of all rows of a score table under one definition.
+
+    Columns: row_id, those of the manifest, `rank`, `is_exact`, and `score`, `lower`, `upper`, `percentile` and
+    `class_percentile`, which are NULL where there is no score.
+    """
     made = [f"{kind}_{name}" for name in DEFINITIONS for kind in ("percentile", "class_percentile")]
     lower, upper = INTERVAL_COLUMNS[definition]
     return f"""
@@ -308,8 +313,10 @@ def table_sql(path: Path, definition: Definition) -> str:
 
 
 def every_definition_sql(path: Path) -> str:
-    """SELECT of all rows: label, sample_key, is_exact, and under each definition `score_<name>` and
-    `class_percentile_<name>`."""
+    """Return a SELECT of all rows of a score table under every definition.
+
+    Columns: label, sample_key, is_exact, and for each definition `score_<name>` and `class_percentile_<name>`.
+    """
     scores = "".join(f", {SCORE_COLUMN[name]} AS score_{name}, class_percentile_{name}" for name in DEFINITIONS)
     return f"SELECT label, sample_key, is_exact{scores} FROM read_parquet({_quoted(path)})"
 

@@ -60,7 +60,7 @@ def backbone_title(info: BackboneInfo) -> str:
 
 
 def asked_title(name: str) -> str:
-    """The same for a name that a person asked for, before its weights are loaded: "ViT-Ti/16 (supervised)"."""
+    """Return the title of a requested name, before its weights are loaded: "ViT-Ti/16 (supervised)"."""
     spec = find_spec(name)
     if spec is not None:
         return _title(spec.name, spec.library, spec.architecture, spec.family)
@@ -102,7 +102,7 @@ _DETAILS: tuple[Callable[[_Item], str], ...] = (
 
 
 def distinct_titles(items: Mapping[MeasurementKey, _Item]) -> dict[MeasurementKey, str]:
-    """A title for each item; those that would share one say what they differ in."""
+    """Return a title for each item; those that would share one say what they differ in."""
     titles = {measured: _estimator_title(*item) for measured, item in items.items()}
     for detail in _DETAILS:
         for twins in _shared(titles):
@@ -134,7 +134,7 @@ def measured_titles(store: Store) -> dict[MeasurementKey, str]:
 def score_titles(
     store: Store, score_sets: Sequence[ScoreSet], about: Literal["dataset", "backbone"]
 ) -> dict[ScoreSet, str]:
-    """A title for each of some score sets: what they are `about`, and whatever else is not the same for all."""
+    """Return a title for each score set: what it is `about`, and whatever else is not the same for all."""
     titles = measured_titles(store)
     parts = {
         scores: (

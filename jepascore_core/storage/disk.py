@@ -18,5 +18,5 @@ def is_full(folder: Path) -> bool:
 
 
 def full_disk_remedy(folder: Path) -> str:
-    """A sentence to add to an error about a file in this folder; empty where the disk has space."""
+    """Return a sentence to append to an error about a file in this folder; empty where the disk has space."""
     return f" There is no space left on the disk of {folder}: free some." if is_full(folder) else ""

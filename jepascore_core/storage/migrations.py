@@ -23,8 +23,10 @@ _DIGITS = "[0-9a-f]" * 20
 
 
 def settle_former_files(connection: sqlite3.Connection, home: Path) -> None:
-    """What former versions kept in the home folder itself: snapshots of saved recipes are moved to their datasets; what
-    can be worked out again is deleted, and snapshots that no saved recipe has. Anything else that lies there stays.
+    """Tidy up files that previous versions kept in the home folder itself.
+
+    Snapshots of saved recipes are moved to their datasets; snapshots without a saved recipe, and whatever can be
+    computed again, are deleted. Other files stay.
     """
     _forget(home / "companions", f"*-{_DIGITS}.parquet")
     _forget(home / "neighbours", f"near-{_DIGITS}.parquet")
@@ -54,8 +56,10 @@ def _keep_snapshots(connection: sqlite3.Connection, home: Path) -> None:
 
 
 def follow_former_renames(connection: sqlite3.Connection, home: Path) -> None:
-    """Decisions about files that were renamed before moves were written down: each goes to the only sample of the
-    dataset that has its bytes, provided that its file has the same name. What is less certain is left to a person.
+    """Reassign decisions about files that were renamed before the catalogue recorded renames.
+
+    Each goes to the only sample of the dataset that has its bytes, provided that its file has the same name. What is
+    less certain is left to a person.
     """
     pairs = connection.execute(
         """SELECT DISTINCT dataset_id, version, sample_key, content_id FROM decisions

@@ -21,7 +21,7 @@ def mark_changed(catalogue: Catalogue, dataset_id: str, uris: Iterable[str]) -> 
 
 
 def mark_failures(catalogue: Catalogue, dataset_id: str, failures: Iterable[SampleFailure]) -> None:
-    """The same for those failures of a run whose reason is that the file changed."""
+    """Mark those failures of a run whose reason is that the file changed."""
     changed = [failure.uri for failure in failures if failure.error_class == FileChangedError.__name__]
     if changed:
         mark_changed(catalogue, dataset_id, changed)

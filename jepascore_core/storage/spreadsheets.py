@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def neutralised(text: str) -> str:
-    """The same text, with an apostrophe wherever a spreadsheet would begin a formula; a number stays what it is."""
+    """Return the text with an apostrophe wherever a spreadsheet would begin a formula; numbers are unchanged."""
     return text if _NUMBER.fullmatch(text) else _BEGINNING.sub(r"\1'", text)
 
 
@@ -56,7 +56,7 @@ def _cells(column: pa.Array, for_spreadsheets: bool) -> list[object]:
 
 
 def table_csv(table: pa.Table) -> bytes:
-    """A table as CSV that is safe in a spreadsheet."""
+    """Return a table as CSV that is safe in a spreadsheet."""
     sink = io.BytesIO()
     write_csv(sink, table.column_names, table.to_batches())
     return sink.getvalue()

@@ -117,7 +117,7 @@ class Store(QueryEngine):
         return sorted({MeasurementKey(part.parent.parent.name, part.parent.name) for part in parts})
 
     def spec(self, key: MeasurementKey) -> MeasurementSpec:
-        """The measurement spec of a folder of shards."""
+        """Return the measurement spec of a folder of shards."""
         path = self.measurement_folder(key) / "spec.json"
         return MeasurementSpec.from_dict(json.loads(path.read_text()))
 
@@ -151,7 +151,7 @@ class Store(QueryEngine):
         return [part.name for read in self._read_keys(key) for part in self._parts(read)]
 
     def _read_keys(self, key: MeasurementKey) -> list[MeasurementKey]:
-        """The key itself; of calibrated scores also the exact ones and the sketches that their rows rest on."""
+        """Return the key itself and, of calibrated scores, the exact ones and the sketches that their rows rest on."""
         if not key.is_calibrated or not self._parts(key):
             return [key]
         spec = self.spec(key)
@@ -208,7 +208,7 @@ class Store(QueryEngine):
         """)
 
     def count_images(self, dataset: DatasetRecord) -> int:
-        """Number of distinct images (content ids) of a dataset."""
+        """Count the distinct images (content ids) of a dataset."""
         sql = f"SELECT count(DISTINCT content_id) AS n FROM ({self.manifest_sql(dataset)})"
         return int(self.query(sql)["n"][0].as_py())
 

@@ -12,20 +12,22 @@ TIE_DECIMALS = 4
 
 
 def comparable(score: str) -> str:
-    """SQL: a score as it is compared with others; the name of a column, or an expression in nats."""
+    """Return SQL of a score as it is compared with others, from a column's name or an expression in nats."""
     return f"round({score}, {TIE_DECIMALS})"
 
 
 def midrank(value: str, partition: str = "") -> str:
-    """SQL: the mid-rank percentile in (0, 100) of a value in its partition: the share below and half of equals."""
+    """Return SQL of a value's mid-rank percentile (0 to 100) in its partition: the share below plus half of equals."""
     group = f"PARTITION BY {partition}" if partition else ""
     ordered = f"OVER ({group} ORDER BY {value})"
     return f"50.0 * ((rank() {ordered} - 1) / count(*) OVER ({group}) + cume_dist() {ordered})"
 
 
 def standing(score: str, own: str) -> str:
-    """SQL aggregates of a column of scores: how many are `below` and `equal` to another score, and how many there are,
-    `n`; see `percentile_of`."""
+    """Return SQL aggregates that place a score in a column of scores; see `percentile_of`.
+
+    They are `below` and `equal` (how many of the others are) and `n` (how many there are).
+    """
     value, other = comparable(score), comparable(own)
     return f"count(*) FILTER ({value} < {other}) AS below, count(*) FILTER ({value} = {other}) AS equal, count(*) AS n"
 

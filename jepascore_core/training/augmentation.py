@@ -44,7 +44,7 @@ def _uniform(images: Tensor, columns: int, generator: torch.Generator) -> Tensor
 
 
 def _random_grid(images: Tensor, config: ViewConfig, generator: torch.Generator) -> Tensor:
-    """Sampling positions [B, H, W, 2] of a random affine map and a smooth random warp."""
+    """Return sampling positions [B, H, W, 2] of a random affine map and a smooth random warp."""
     draw = _uniform(images, 6, generator).unbind(dim=1)
     angle, shear = math.radians(config.rotation) * draw[0], math.radians(config.shear) * draw[1]
     scale, stretch = 1 + config.scale * draw[2], 1 + config.stretch * draw[3]

@@ -20,7 +20,7 @@ def encoders_folder() -> Path:
 
 
 def checked_name(name: str) -> str:
-    """The name itself.
+    """Return the name itself, if it can be a file's name on every system.
 
     Raises:
         UnknownNameError: if it could not be a file's name on every system.
@@ -33,7 +33,7 @@ def checked_name(name: str) -> str:
 
 
 def card_text(name: str, facts: dict[str, Any]) -> str:
-    """The model card in Markdown, from the fields of the JSON file beside the weights."""
+    """Return the model card in Markdown, from the fields of the JSON file beside the weights."""
     card, shape = facts["card"], facts["architecture"]
     lines = [
         f"# {name}",
@@ -94,7 +94,7 @@ def _accuracy(value: float | None) -> str:
 
 
 def _curve_table(curve: Sequence[Sequence[float]]) -> list[str]:
-    """A dozen rows of the curve, the first and last among them."""
+    """Return a dozen rows of the curve, the first and last among them."""
     if not curve:
         return ["The curve of this training was not kept."]
     last = len(curve) - 1

@@ -121,7 +121,7 @@ def fit_encoder(
 
 
 def write_card(folder: Path, name: str, facts: dict[str, Any]) -> None:
-    """The card, then the JSON file that makes the encoder known."""
+    """Write the card, then the JSON file that registers the encoder."""
     write_atomically(folder / f"{name}.md", card_text(name, facts).encode())
     write_atomically(folder / f"{name}.json", (json.dumps(facts, indent=2) + "\n").encode())
 
@@ -154,7 +154,7 @@ def _facts(
 
 
 def card_facts(pictures: Pictures, config: TrainingConfig, encoder: nn.Module, data: str) -> dict[str, Any]:
-    """What the card says of data and training."""
+    """Return what the card says of data and training."""
     return {
         "data": data,
         "num_images": len(pictures.pixels),

@@ -36,14 +36,14 @@ def load_pictures(
     most: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Pictures:
-    """The distinct images of a dataset, shorter side resized to `size` and cropped, at most `most` of them.
+    """Load at most `most` distinct images of a dataset, shorter side resized to `size` and cropped.
 
-    Those come first whose content id does, a hash: a fair sample. `progress` is told how many are done, and of how
-    many. Greyscale if the first 64 are.
+    They come in order of their content id, a hash, so they are a fair sample. `progress` is called with the number of
+    images done and their total. Images are greyscale if the first 64 are.
 
     Raises:
         TooFewImagesError: for fewer than 16 readable images.
-        DatasetNotReadyError: if it has no index yet.
+        DatasetNotReadyError: if the dataset is not indexed yet.
     """
     import numpy as np
     import torch

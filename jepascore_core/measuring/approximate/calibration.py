@@ -146,7 +146,7 @@ def _intervals(calibration: Calibration, all_fits: Array, coverage: float) -> tu
 
 
 def bounds(calibration: Calibration, score: Array, level: float) -> tuple[Array, Array]:
-    """Ends that an exact score lies below, and above, with a probability of about `level` each. [m] -> [m], [m].
+    """Return ends that an exact score lies below, and above, with a probability of about `level` each. [m] -> [m], [m].
 
     A ridge shrinks towards the mean, so the most extreme images are predicted too tame: whoever looks for them must
     undo that. These ends hold given the exact score, in the tails too; those of `predict` hold on average over all
@@ -167,7 +167,7 @@ def bounds(calibration: Calibration, score: Array, level: float) -> tuple[Array,
 
 
 def _upper_quantile(ordered: Array, share: float) -> float:
-    """What a further value exceeds with a probability of at most `share`, given n others in ascending order.
+    """Return what a further value exceeds with a probability of at most `share`, given n others in ascending order.
 
     The conformal quantile where n is large enough for one; beyond the largest value, an exponential tail through the
     mean excess of the upper tenth, which is conservative for normal errors.
@@ -197,7 +197,7 @@ def fidelity(probes: int, volumes: Array, calibration: Calibration) -> Fidelity:
 
 
 def choose_probes(curve: Sequence[Fidelity], target: float) -> tuple[int, bool]:
-    """The smallest sketch from which on every size reaches the target fidelity, and True.
+    """Return the smallest sketch from which on every size reaches the target fidelity, and True.
 
     If not even the largest does: the smallest one that is as good as the best within its standard error, and False.
     """

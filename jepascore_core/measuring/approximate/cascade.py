@@ -18,19 +18,21 @@ _CUT_SHARE = 0.25
 
 
 def needed_for_lists(lower: Array, upper: Array, known: Mask, groups: Codes, n: int) -> Mask:
-    """Samples that no method could leave unmeasured, given these bounds: [N] each, `groups` are class numbers from 0.
+    """Find samples that no method could leave unmeasured, given these bounds.
 
-    A list is settled when its n smallest lower ends (largest upper ends) all belong to exact scores: then nothing else
+    `lower`, `upper`, `known` and `groups` (class numbers from 0) are [N] each.
+
+    A list is final when its n smallest lower ends (largest upper ends) all belong to exact scores: then nothing else
     can be on it. Until then those among them that are not exact are needed whatever the others turn out to be, so a
-    cascade that measures just them, round by round, measures the least that settles its lists. A group of n samples
-    or fewer is all on its lists: nothing to settle.
+    cascade that measures just them, round by round, measures the least that its lists require. A group of n samples or
+    fewer is all on its lists: nothing to decide.
     """
     smallest = _smallest_of_each(lower, groups, n) | _smallest_of_each(-upper, groups, n)
     return smallest & ~known & (np.bincount(groups)[groups] > n)
 
 
 def _smallest_of_each(values: Array, groups: Codes, n: int) -> Mask:
-    """The n smallest values of each group, ties in the order of the rows."""
+    """Mark the n smallest values of each group, ties in the order of the rows."""
     order = np.lexsort((np.arange(len(values)), values, groups))
     sizes = np.bincount(groups)
     place = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -45,9 +47,9 @@ def num_below(percentile: float, size: int) -> int:
 
 
 def needed_for_cut(lower: Array, upper: Array, known: Mask, below: int) -> Mask:
-    """Samples to measure next, so that it gets settled which `below` of all have the lowest scores. [N] each.
+    """Find samples to measure next, until it is certain which `below` of all have the lowest scores. [N] each.
 
-    Each of them may still lie on either side. All are returned that no method could leave unmeasured; where there is
+    Each of them may still lie on either side. All are returned that no method could leave unmeasured; where there are
     none, the open ones nearest to the cut.
     """
     chosen = np.zeros(len(lower), dtype=bool)

@@ -87,7 +87,7 @@ def _read(context: Context, fits: Fits) -> Samples:
 
 
 def _num_lists(samples: Samples, plan: ApproximationPlan) -> int:
-    """Lists that hold less than their whole group: those of the dataset and, where there are several, of each class."""
+    """Count lists that hold less than their whole group: the dataset's and, with several classes, each class's."""
     sizes = [len(samples.score), *(np.bincount(samples.classes) if samples.classes.any() else ())]
     lists = 2 * sum(int(size) > plan.top for size in sizes) if plan.top is not None else 0
     return lists + (plan.cut is not None)
@@ -115,7 +115,7 @@ def _bounds(samples: Samples, fits: Fits, level: float) -> tuple[Array, Array]:
 
 
 def _learn(context: Context, samples: Samples, spec: MeasurementSpec, asked: set[str]) -> tuple[Samples, int, set[str]]:
-    """The samples with the exact scores of a round, how many of them lay inside their interval, and whose they are."""
+    """Return the samples with a round's exact scores, how many of those were in their interval, and whose they are."""
     shards = context.store.shards_sql(spec.key(context.backbone_id))
     rows = context.store.query(
         f"SELECT content_id, score FROM ({shards}) WHERE content_id IN (SELECT unnest($1))", [sorted(asked)]

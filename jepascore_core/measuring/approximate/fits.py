@@ -67,7 +67,7 @@ class Fits:
 
 
 def _table(logs: Any, features: Sequence[Any], num_features: int) -> Array:
-    """What the ridges take: log spectra [m, r] and forward features [m, F] side by side."""
+    """Put log spectra [m, r] and forward features [m, F] side by side, as the ridges take them."""
     extra = [() if num_features == 0 or row is None else row for row in features]
     if any(len(row) != num_features for row in extra):
         raise JepaScoreError(
@@ -153,7 +153,7 @@ def _read(context: Context, chosen: Sequence[str]) -> _Data:
 
 
 def _num_features(context: Context, data: _Data) -> int:
-    """Number of forward features that all images have, those that were sketched before included; 0 if they differ."""
+    """Count the forward features that all images have, previously sketched ones included; 0 if they differ."""
     lengths = {0 if row is None else len(row) for row in data.features}
     probes = context.spec.probes or (context.progress.approximation.probes if context.progress.approximation else None)
     if probes is not None:
@@ -173,7 +173,7 @@ def _curve(data: _Data, sizes: Sequence[int], num_features: int) -> tuple[Fideli
 
 
 def _probes(context: Context, curve: Sequence[Fidelity]) -> tuple[int, bool]:
-    """Number of probes and whether it reaches the target. A run keeps what it has chosen once."""
+    """Return the number of probes and whether it reaches the target; a run keeps its first choice."""
     target, before = context.plan.target_fidelity, context.progress.approximation
     chosen = context.spec.probes or (before.probes if before and before.probes < context.dimension else None)
     if chosen is None:

@@ -156,7 +156,7 @@ def _conclude(context: Context) -> str:
 
 
 def sentences(report: ApproximationReport, plan: ApproximationPlan, num_scored: int, num_failed: int) -> list[str]:
-    """What a run found, for people."""
+    """Describe what a run found, a sentence or clause per item."""
     parts = [f"{num_scored:,} images scored, {report.num_exact:,} of them exactly"]
     if num_scored > report.num_exact:
         parts[0] += f" and the others from {report.probes} of {report.dimension} passes"
@@ -177,7 +177,7 @@ def sentences(report: ApproximationReport, plan: ApproximationPlan, num_scored: 
 
 
 def _promise(cascade: CascadeReport, plan: ApproximationPlan) -> str:
-    """What a cascade has confirmed, and how surely."""
+    """Say what a cascade has confirmed, and with what confidence."""
     what, sure = [], f"{100 * plan.confidence:g} %"
     if plan.top is not None:
         num_lists = cascade.num_lists - (plan.cut is not None)

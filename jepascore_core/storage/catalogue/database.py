@@ -21,7 +21,7 @@ BUSY_TIMEOUT = 30.0
 
 
 def new_id() -> str:
-    """A fresh identifier that sorts by time of creation."""
+    """Return a new identifier that sorts by time of creation."""
     return str(ULID()).lower()
 
 
@@ -58,7 +58,7 @@ class Database:
             connection.close()
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A connection whose changes are committed together at the end of the block, or not at all if it raises."""
+        """Open a connection whose changes are committed together when the block ends, or rolled back if it raises."""
         return self._connect()
 
     def _rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:

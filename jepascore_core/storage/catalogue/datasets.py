@@ -61,13 +61,13 @@ class DatasetTable(Database):
         return [_dataset(row) for row in self._rows(sql, parent_id, purpose)]
 
     def find_dataset(self, name_or_id: str) -> DatasetRecord | None:
-        """The dataset of this name or id, or None; a hidden one only by its id."""
+        """Return the dataset with this name or id, or None; a hidden one only by its id."""
         sql = "SELECT * FROM datasets WHERE (name = ?1 AND purpose = '') OR dataset_id = ?1"
         rows = self._rows(sql, name_or_id)
         return _dataset(rows[0]) if rows else None
 
     def dataset(self, name_or_id: str) -> DatasetRecord:
-        """The dataset of this name or id.
+        """Return the dataset with this name or id.
 
         Raises:
             UnknownNameError: if there is none; lists near matches.

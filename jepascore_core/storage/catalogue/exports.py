@@ -42,7 +42,7 @@ class ExportTable(Database):
         return self.export(export_id)
 
     def exports(self, dataset_id: str | None = None, active_only: bool = False) -> list[ExportRequest]:
-        """Exports that were asked for, newest first."""
+        """List requested exports, newest first."""
         sql = (
             f"SELECT {_EXPORT} FROM exports WHERE (?1 IS NULL OR dataset_id = ?1)"
             " AND (NOT ?2 OR state IN ('queued', 'running')) ORDER BY export_id DESC"
@@ -50,7 +50,7 @@ class ExportTable(Database):
         return [_export(row) for row in self._rows(sql, dataset_id, active_only)]
 
     def export(self, export_id: str) -> ExportRequest:
-        """The export of this id.
+        """Return the export with this id.
 
         Raises:
             UnknownNameError: if there is none.
@@ -61,7 +61,7 @@ class ExportTable(Database):
         return _export(rows[0])
 
     def export_recipe(self, export_id: str) -> str:
-        """What an export is to keep, as it was asked for."""
+        """Return the recipe of an export, as it was requested."""
         return str(self._rows("SELECT recipe FROM exports WHERE export_id = ?", export_id)[0]["recipe"])
 
     def update_export(self, export_id: str, **changes: Any) -> None:

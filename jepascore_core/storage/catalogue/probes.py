@@ -28,7 +28,7 @@ class ProbeTable(Database):
         return self.probe(probe_id)
 
     def probe(self, probe_id: str) -> CostProbe:
-        """The probe of this id.
+        """Return the cost probe with this id.
 
         Raises:
             UnknownNameError: if there is none.

@@ -40,7 +40,7 @@ class RunTable(Database):
         return self.run(twin["run_id"] if twin else run_id)
 
     def runs(self, dataset_id: str | None = None, active_only: bool = False, hidden: bool = False) -> list[Run]:
-        """Runs, newest first; with `hidden`, or by the id of one, also those of hidden datasets."""
+        """List runs, newest first; with `hidden`, or by the id of one, also those of hidden datasets."""
         sql = (
             "SELECT * FROM runs WHERE (?1 IS NULL OR dataset_id = ?1)"
             " AND (NOT ?2 OR state IN ('queued', 'running'))"
@@ -50,7 +50,7 @@ class RunTable(Database):
         return [_run(row) for row in self._rows(sql, dataset_id, active_only, hidden)]
 
     def run(self, run_id: str) -> Run:
-        """The run of this id.
+        """Return the run with this id.
 
         Raises:
             UnknownNameError: if there is none.
@@ -78,7 +78,7 @@ class RunTable(Database):
             connection.executemany("INSERT OR REPLACE INTO run_failures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def run_failures(self, run_id: str) -> list[SampleFailure]:
-        """Recorded failures of a run, by sample key."""
+        """Return the recorded failures of a run, by sample key."""
         rows = self._rows("SELECT * FROM run_failures WHERE run_id = ? ORDER BY sample_key", run_id)
         return [SampleFailure(**{key: row[key] for key in row.keys() if key != "run_id"}) for row in rows]  # noqa: SIM118
 
