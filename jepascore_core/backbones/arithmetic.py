@@ -74,7 +74,7 @@ class VitShape:
 
 
 def vit_shape(arguments: Mapping[str, Any]) -> VitShape:
-    """The shape that timm's `VisionTransformer` has with these arguments."""
+    """Return the shape that timm's `VisionTransformer` has with these arguments."""
     width = arguments["embed_dim"]
     return VitShape(
         depth=arguments["depth"],
@@ -100,7 +100,7 @@ class ConvShape:
 
 
 def mlp_shape(arguments: Mapping[str, Any]) -> ConvShape:
-    """The shape that `small_mlp.PooledMlp` has with these arguments; it takes images of one size only."""
+    """Return the shape that `small_mlp.PooledMlp` has with these arguments; it takes images of one size only."""
     side = arguments["img_size"]
     inputs = arguments["in_chans"] * (side // arguments["pool"]) ** 2
     sizes = [inputs, *arguments["hidden"], arguments["num_classes"]]

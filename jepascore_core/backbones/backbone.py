@@ -39,7 +39,7 @@ class Backbone:
     device: torch.device
 
     def preprocess(self, image: Image.Image) -> Tensor:
-        """A decoded RGB image -> [C, H, W] float32 on the CPU.
+        """Convert a decoded RGB image to the encoder's input [C, H, W], float32 on the CPU.
 
         Raises:
             PreprocessingError: for a wrapped encoder without mean, std and image size.
@@ -64,7 +64,7 @@ class Backbone:
 
 
 def dtype_of(encoder: nn.Module) -> torch.dtype:
-    """The floating dtype of the encoder's parameters; float32 if it has none."""
+    """Return the floating dtype of the encoder's parameters; float32 if it has none."""
     return next((value.dtype for value in encoder.parameters() if value.is_floating_point()), torch.float32)
 
 

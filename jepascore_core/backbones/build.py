@@ -30,8 +30,10 @@ def load_backbone(
     offline: bool = False,
     preprocessing: str | None = None,
 ) -> Backbone:
-    """Load a backbone by name: `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>`,
-    `trained:<name>`, a release's, such as `ijepa:<model>.<tag>`, or the path of what `jepascore train` wrote.
+    """Load a backbone by name or by path.
+
+    Names are `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>`, `trained:<name>`, and
+    those of releases, such as `ijepa:<model>.<tag>`; a path is that of a folder or file that `jepascore train` wrote.
 
     Args:
         name: `jepascore backbones` lists the known ones; any name of timm and open_clip works, and any repository in
@@ -75,8 +77,9 @@ def load_ref(ref: BackboneRef, device: str | torch.device = "auto") -> Backbone:
 
 
 def id_at_path(text: str) -> str:
-    """The id of the backbone at a path that `jepascore train` wrote, also behind "trained:", loaded to tell; any other
-    text as it is.
+    """Return the backbone id at a path that `jepascore train` wrote; any other text unchanged.
+
+    The path may follow "trained:". The encoder is loaded, since the id hashes its weights.
 
     Raises:
         UnknownNameError, CheckpointError: as `load_backbone`.
@@ -182,7 +185,7 @@ def _load_bundled(ref: BackboneRef) -> LoadedEncoder:
 
 
 def _finish(loaded: LoadedEncoder, device: torch.device, shape: tuple[int, int, int] | None = None) -> Backbone:
-    """Evaluation mode, no parameter gradients, device, K by a real pass (if an input shape is known), and the id."""
+    """Set evaluation mode, device and no parameter gradients; measure K by a real pass if the input shape is known."""
     from jepascore_core.backbones.backbone import Backbone, check_contract
     from jepascore_core.backbones.transforms import build_transform
     from jepascore_core.backbones.weights import hash_weights

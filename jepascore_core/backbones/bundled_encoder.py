@@ -35,12 +35,12 @@ _FACTS = ("preprocessing", "pooling", "family", "licence", "note", "is_jepa")
 
 @functools.cache
 def list_bundled() -> tuple[BackboneSpec, ...]:
-    """The rows of all bundled encoders, by name."""
+    """List the rows of all bundled encoders, by name."""
     return tuple(_spec(path.stem) for path in sorted(WEIGHTS_FOLDER.glob("*.json")))
 
 
 def list_trained() -> tuple[BackboneSpec, ...]:
-    """The rows of all encoders that were trained in this home folder, by name; files that make no sense are no rows."""
+    """List the rows of all encoders trained in this home folder, by name; invalid files are left out."""
     specs = []
     for path in sorted(_folder(TRAINED).glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -49,7 +49,7 @@ def list_trained() -> tuple[BackboneSpec, ...]:
 
 
 def spec_at(name: str) -> BackboneSpec | None:
-    """The row of `trained:<path>`, or None if there is no such encoder; it is called by its file's name."""
+    """Return the row of `trained:<path>`, named after its file, or None if there is no such encoder."""
     path = Path(name.removeprefix(TRAINED))
     if not (name.startswith(TRAINED) and path.is_absolute()):
         return None
@@ -59,7 +59,7 @@ def spec_at(name: str) -> BackboneSpec | None:
 
 
 def backbone_name(text: str) -> str:
-    """What a person gave as a backbone: a path becomes the encoder's name, which any process can load; others stay.
+    """Replace a path by the encoder's name, which any process can load; return any other text unchanged.
 
     Raises:
         UnknownNameError: as `name_of_path`.
@@ -71,7 +71,7 @@ def backbone_name(text: str) -> str:
 
 
 def name_of_path(path: str | Path) -> str:
-    """The name of an encoder that `jepascore train` wrote: of its folder, if there is no other in it, or of one file.
+    """Return the name of an encoder that `jepascore train` wrote, from its file, or its folder if it is the only one.
 
     One in the home folder goes by its short name.
 
@@ -107,7 +107,7 @@ def _split(name: str, prefix: str) -> tuple[Path, str]:
 
 
 def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
-    """A bundled or trained encoder [B, C, H, W] -> [B, K] in eval mode, without gradients, and what is known of it.
+    """Load a bundled or trained encoder [B, C, H, W] -> [B, K], in eval mode without gradients, and its facts.
 
     A `name` without "bundled:" or "trained:" is a bundled one's. The dictionary has the keys preprocessing (fields of
     `records.Preprocessing`), pooling, family, licence, note and is_jepa. Raises UnknownNameError with near matches, and

@@ -20,7 +20,7 @@ def available_devices() -> list[str]:
 
 
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
-    """The device of this name: "auto", "cpu", "cuda", "cuda:1" or "mps".
+    """Return the device with this name: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
         UnknownNameError: if this machine does not have it; it never falls back silently.
@@ -40,7 +40,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def resolve_devices(names: str = "auto") -> tuple[torch.device, ...]:
-    """The devices of a run, a process each: "auto" is every CUDA device, "cuda:0,cuda:1" are those two.
+    """Return the devices of a run, one process each: "auto" is every CUDA device, "cuda:0,cuda:1" are those two.
 
     Raises:
         UnknownNameError: if this machine does not have one of them.

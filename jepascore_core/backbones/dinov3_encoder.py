@@ -36,7 +36,7 @@ class DinoV3File:
 
 
 def read_dinov3(state: Mapping[str, Tensor], architecture: str, source: str) -> DinoV3File:
-    """What a file needs under one of timm's DINOv3 architectures; any other architecture's file as it is.
+    """Adapt a file to one of timm's DINOv3 architectures; files of other architectures are unchanged.
 
     Raises:
         CheckpointError: for a bias of keys, which timm has no place for.
@@ -67,7 +67,7 @@ def read_dinov3(state: Mapping[str, Tensor], architecture: str, source: str) -> 
 
 
 def _masked(state: dict[str, Tensor], name: str) -> Tensor:
-    """A joint bias, times its mask if it has one; both are taken out of the state."""
+    """Remove a joint bias and its mask from the state, and return the bias times its mask if it has one."""
     bias, mask = state.pop(name), state.pop(f"{name}_mask", None)
     return bias if mask is None else bias * mask
 

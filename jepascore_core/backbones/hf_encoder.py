@@ -65,7 +65,7 @@ def load_hf(ref: BackboneRef) -> LoadedEncoder:
 
 
 def _given(checkpoint: Path) -> tuple[Path, Path]:
-    """The folder and the weights file that the person named, either of which leads to the other."""
+    """Return the folder and the weights file of a given checkpoint, which is either of the two."""
     folder = checkpoint.parent if checkpoint.is_file() else checkpoint
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"There is no config.json in {folder}; a folder in transformers' format has one.")
@@ -73,7 +73,7 @@ def _given(checkpoint: Path) -> tuple[Path, Path]:
 
 
 def _fetched(ref: BackboneRef) -> tuple[Path, Path]:
-    """The same of the hub's repository, from its cache if it is there."""
+    """Return the folder and the weights file of the hub's repository, from its cache if possible."""
     repository = ref.name.removeprefix("hf:")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", repository):
         raise unknown_backbone(ref.name)
@@ -100,7 +100,7 @@ def _preprocessing(row: BackboneSpec | None, folder: Path, ref: BackboneRef) -> 
 
 
 def _derived(name: str, config: HfConfig, kind: Kind) -> BackboneSpec:
-    """What the kind of model tells of a name that is not in the table."""
+    """Derive the spec of a name that is not in the table from its kind of model."""
     return BackboneSpec(
         name=name,
         family=kind.family,

@@ -97,7 +97,7 @@ CLIP: Rules = (
 
 
 def renamed(state: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:
-    """The state with every rule applied to every name, in order."""
+    """Apply every rule to every name of the state, in order."""
     found = {}
     for name, value in state.items():
         for pattern, replacement in rules:

@@ -42,7 +42,7 @@ class Ledger:
     _accounted: dict[str, float] = field(default_factory=dict)
 
     def mark(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The same tensors (no copies), which from now on report what becomes of them."""
+        """Return the same tensors (no copies), marked so that their use is recorded."""
         self._shapes.update({name: list(value.shape) for name, value in state.items() if value.numel()})
         return {name: _Marked.of(value, {name: 1.0}, self) for name, value in state.items()}
 
@@ -79,7 +79,7 @@ def set_aside(values: Iterable[Tensor]) -> None:
 
 
 def unmarked(value: Tensor) -> Tensor:
-    """The tensor without its mark."""
+    """Return the tensor without its mark."""
     return value.as_subclass(Tensor) if isinstance(value, _Marked) else value
 
 
@@ -91,7 +91,7 @@ class _Marked(Tensor):
 
     @classmethod
     def of(cls, value: Tensor, shares: Mapping[str, float], ledger: Ledger) -> Self:
-        """The same values, marked."""
+        """Return the same values, marked."""
         with torch._C.DisableTorchFunctionSubclass():
             marked = value.as_subclass(cls)
         marked.shares, marked.ledger = shares, ledger
@@ -131,7 +131,7 @@ def _marked_in(value: Any) -> Iterator[_Marked]:
 
 
 def _passed_on(result: Any, sources: list[_Marked], func: Callable[..., Any]) -> Any:
-    """The function's result, its tensors marked with what their values come from."""
+    """Return the function's result, its tensors marked with the sources of their values."""
     if isinstance(result, Tensor):
         shares: dict[str, float] = {}
         for source in sources[:1] if func in _CUTS else sources:

@@ -64,7 +64,7 @@ class Fit:
         return not (self.missing or self.unexpected or self.reshaped)
 
     def describe(self, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-        """Counts, and the first ten with their shapes."""
+        """Describe the differences: counts, and the first ten with their shapes."""
         phrases = [
             *(f"missing {name} {list(expected[name].shape)}" for name in self.missing),
             *(f"unexpected {name} {list(state[name].shape)}" for name in self.unexpected),
@@ -101,7 +101,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
 
 
 def weights_file(folder: Path) -> Path:
-    """The file in a folder that holds the weights: that of a usual name, else the only one that may.
+    """Find the weights file in a folder: one with a usual name, else the only candidate.
 
     Raises:
         CheckpointError: if there is none, or it is not clear which one.
@@ -117,7 +117,7 @@ def weights_file(folder: Path) -> Path:
 
 
 def shard_names(index: Path) -> list[str]:
-    """The files that an index of shards names, which lie beside it: names never lead elsewhere.
+    """Return the files that an index of shards names, which must be in its own folder.
 
     Raises:
         CheckpointError: if it is no such index.
@@ -129,7 +129,7 @@ def shard_names(index: Path) -> list[str]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty if there is no such file.
+    """Read a JSON object; return an empty one if there is no such file.
 
     Raises:
         CheckpointError: for a file that is no JSON object.
@@ -146,7 +146,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def weights_of(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Tensor]:
-    """The named weights inside a checkpoint, without the wrappers of training programs.
+    """Return the named weights inside a checkpoint, without the wrappers of training programs.
 
     Raises:
         CheckpointError: if it is not clear which entry holds the weights.
@@ -163,7 +163,7 @@ def weights_of(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Tenso
 def unprefixed(
     state: Mapping[str, Tensor], expected: Iterable[str] = (), beside: Iterable[str] = listed(TRAINING_HEADS)
 ) -> dict[str, Tensor]:
-    """The weights without prefixes that all names share and the encoder's names have not; chunks of blocks as blocks.
+    """Strip prefixes that all names share and the encoder's names lack, and merge chunks of blocks.
 
     Weights and modules that are named in `beside` may lack the prefix, and are set aside then.
     """
@@ -177,7 +177,7 @@ def unprefixed(
 
 
 def entry_of(checkpoint: Mapping[str, Any], entries: Iterable[str], source: str) -> Mapping[str, Any]:
-    """The first of the named entries that a training checkpoint has; a file that holds only tensors is its own entry.
+    """Return the first of the named entries that a training checkpoint has; a file of tensors is its own entry.
 
     Raises:
         CheckpointError: listing the entries that it has instead.
@@ -214,7 +214,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
 
 
 def compare(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], heads: Iterable[str]) -> Fit:
-    """What of `state` does not fit the encoder's `expected` state; `heads` (weights or modules) may be left over."""
+    """Compare `state` with the encoder's `expected` state; `heads` (weights or modules) may be left over."""
     names = tuple(heads)
     return Fit(
         # Older files lack this counter of training steps; it plays no part in evaluation, and torch fills it in.
@@ -291,7 +291,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
 
 
 def _cause(error: BaseException) -> str:
-    """What torch says is wrong, without its advice to load the file unsafely."""
+    """Return torch's reason, without its advice to load the file unsafely."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[0].startswith("Weights only load failed"):
         lines = [line for line in lines[1:] if not line.startswith(("(1)", "(2)", "Please file", "Check the doc"))]
@@ -318,7 +318,7 @@ def _entries(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str], spare: tuple[str, ...]) -> str | None:
-    """A prefix that all names but those of `spare` modules share and the encoder does not have."""
+    """Return a prefix that all names but those of `spare` modules share and the encoder does not have."""
     body = [name for name in state if not is_listed(name, spare)]
     for prefix in _PREFIXES:
         if body and all(name.startswith(prefix) for name in body):
@@ -327,7 +327,7 @@ def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str], spare: tup
 
 
 def _unchunked(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights with their chunks of blocks taken off, if all blocks are in chunks and none is there twice."""
+    """Strip the chunks from the names of blocks, if all blocks are in chunks and no name occurs twice."""
     blocks = [name for name in state if name.startswith("blocks.")]
     renamed = {_CHUNKED.sub("blocks.", name): value for name, value in state.items()}
     return renamed if all(map(_CHUNKED.match, blocks)) and len(renamed) == len(state) else state

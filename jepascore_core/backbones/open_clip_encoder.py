@@ -79,7 +79,7 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
 
 
 def open_clip_spec(ref: BackboneRef) -> tuple[BackboneSpec, str, str]:
-    """The row of the table, or one derived from the name; model; tag ("" with a checkpoint and no tag).
+    """Return the table's row, or one derived from the name; model; tag ("" with a checkpoint and no tag).
 
     A checkpoint for a name with a tag is a copy of those published weights, with their preprocessing.
 

@@ -19,7 +19,7 @@ _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5
 
 
 def adjusted(published: Preprocessing, ref: BackboneRef) -> Preprocessing:
-    """The published preprocessing with the size, mean and std that were asked for.
+    """Return the published preprocessing with the requested size, mean and std.
 
     The shorter side before the crop keeps its proportion to the input.
     """
@@ -43,7 +43,7 @@ def resampling(own: Resampling, ref: BackboneRef) -> Resampling:
 
 
 def stated(ref: BackboneRef) -> Preprocessing:
-    """What was given for weights of one's own: the shorter side resized to the image size (bicubic), then cropped.
+    """Return the preprocessing given for custom weights: shorter side to the image size (bicubic), centre crop.
 
     Raises:
         PreprocessingError: if mean, std or image size is missing.
@@ -54,7 +54,7 @@ def stated(ref: BackboneRef) -> Preprocessing:
 
 
 def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
-    """What a transformers image processor does, from its `preprocessor_config.json`.
+    """Return the preprocessing of a transformers image processor, from its `preprocessor_config.json`.
 
     Raises:
         PreprocessingError: if it leaves the size or the normalisation open.
@@ -80,7 +80,7 @@ def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
 
 
 def _shorter_side(size: Any, crops: bool) -> int | None:
-    """The length that the shorter side is resized to; None where both sides are. A bare number means either."""
+    """Return the length that the shorter side is resized to; None where both are. A bare number means either."""
     if isinstance(size, Mapping):
         return size.get("shortest_edge")
     return size if crops and isinstance(size, int) else None

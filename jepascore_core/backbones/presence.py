@@ -10,7 +10,7 @@ from jepascore_core.backbones.specs import BackboneSpec, WeightSource
 
 
 def weights_path(source: WeightSource) -> Path | None:
-    """The file in the hub's or torch's cache that loading would take, or None if it would need the network."""
+    """Return the cached file that loading would take (of the hub or torch), or None if it needs the network."""
     if source.repository:
         return _in_hub_cache(source)
     if source.url:

@@ -17,7 +17,7 @@ def list_specs() -> tuple[BackboneSpec, ...]:
 
 
 def find_spec(name: str) -> BackboneSpec | None:
-    """The row with exactly this name, or of an encoder at a path; None: other names are known only to their library."""
+    """Return the row with exactly this name, or of an encoder at a path; None for names that only a library knows."""
     from jepascore_core.backbones.bundled_encoder import spec_at
 
     return next((spec for spec in list_specs() if spec.name == name), None) or spec_at(name)

@@ -78,7 +78,7 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
 
 
 def release_spec(ref: BackboneRef) -> BackboneSpec:
-    """The row of the table; for a checkpoint of one's own, what the release's name alone tells.
+    """Return the table's row, or for a custom checkpoint a spec derived from the release's name.
 
     Raises:
         UnknownNameError: for an architecture that cannot be built, or an unlisted name without a checkpoint.
@@ -112,7 +112,7 @@ def _config(architecture: str) -> Mapping[str, Any]:
 
 
 def _branch(state: Mapping[str, Tensor], branch: str, spare: Iterable[str], source: str) -> dict[str, Tensor]:
-    """The encoder's own weights, where the file holds more; all of them, where it holds the encoder alone.
+    """Return the encoder's own weights where the file holds more, else all of them.
 
     What lies beside the branch goes if it is `spare`; the rest is left to the ledger, which refuses it.
 

@@ -27,7 +27,7 @@ class Recipe:
     fit: str = "crop"
 
     def at(self, size: int) -> Preprocessing:
-        """The preprocessing for inputs of this side in pixels."""
+        """Return the preprocessing for square inputs of this size in pixels."""
         return Preprocessing(
             size, size, self.mean, self.std, math.floor(size / self.share), self.interpolation, self.fit
         )

@@ -14,7 +14,7 @@ POSITION_STD = 0.5
 
 
 def build_vit(kwargs: dict[str, Any]) -> VisionTransformer:
-    """A timm `VisionTransformer` [B, C, H, W] -> [B, num_classes]; its weights are arbitrary until they are set."""
+    """Build a timm `VisionTransformer` [B, C, H, W] -> [B, num_classes] with arbitrary initial weights."""
     with torch.random.fork_rng():
         return VisionTransformer(**kwargs)
 

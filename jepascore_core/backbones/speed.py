@@ -98,7 +98,7 @@ def _num_cores() -> int:
 
 
 def _device_rate(device: torch.device) -> float:
-    """The same of a device; on a GPU in PyTorch, with matrices that fill it."""
+    """Measure the rate of a device, in PyTorch; on a GPU with matrices that fill it."""
     import torch
 
     if device.type == "cpu":
@@ -113,7 +113,7 @@ def _device_rate(device: torch.device) -> float:
 
 
 def _best_rate(multiply: Callable[[], Any], flop: float) -> float:
-    """The best of many tries: on a busy machine most of them are interrupted."""
+    """Return the best rate of many trials: on a busy machine most of them are interrupted."""
     multiply()
     times: list[float] = []
     while len(times) < _MIN_TRIES or sum(times) < _MATMUL_SECONDS:

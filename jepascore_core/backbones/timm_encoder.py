@@ -102,7 +102,7 @@ class BuildPlan:
 
 
 def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
-    """The row of the table, or one derived from timm's configuration, and that configuration.
+    """Return the table's row, or one derived from timm's configuration, and that configuration.
 
     A checkpoint for a name with a tag is a copy of those published weights, with their preprocessing. One for a name
     without tag is nobody's published weights: its family, licence and preprocessing are unknown.
@@ -135,7 +135,7 @@ def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
 
 
 def _like_its_family(spec: BackboneSpec, tag: str, ref: BackboneRef) -> BackboneSpec:
-    """The spec with what the authors of an architecture of DINOv2 or DINOv3 evaluate with: files as tags."""
+    """Apply the evaluation settings of the authors of DINOv2 or DINOv3, for files as for tags."""
     architecture = spec.architecture.removesuffix("_qkvb")
     is_theirs = _NAMED.search(architecture) and (not tag or tag.startswith(("lvd", "sat")))
     row = next((row for row in TABLE if row.library == "timm" and row.architecture == architecture), None)
@@ -151,7 +151,7 @@ def _like_its_family(spec: BackboneSpec, tag: str, ref: BackboneRef) -> Backbone
 
 
 def timm_preprocessing(config: Mapping[str, Any], spec: BackboneSpec, ref: BackboneRef) -> Preprocessing:
-    """The authors' evaluation settings where the table has others than timm's, with whatever the person asked for.
+    """Return the authors' evaluation settings where they differ from timm's, adjusted to what was requested.
 
     The shorter side before the crop scales with the image size, as timm's crop share does.
     """
@@ -178,7 +178,7 @@ def _as_timm(config: Mapping[str, Any], size: int | None, ref: BackboneRef) -> P
 
 
 def hint(config: Mapping[str, Any]) -> str:
-    """What timm's own weights of an architecture use, for those who must say what theirs do."""
+    """State what timm's own weights of an architecture use, for users who must give their own values."""
     settings = resolve_data_config(pretrained_cfg=dict(config))
     mean, std = (" ".join(f"{value:g}" for value in settings[key]) for key in ("mean", "std"))
     size = settings["input_size"][1]
@@ -186,7 +186,7 @@ def hint(config: Mapping[str, Any]) -> str:
 
 
 def build_encoder(plan: BuildPlan) -> nn.Module:
-    """An encoder with timm's initial weights, without classes unless the plan wants them.
+    """Build an encoder with timm's initial weights, without classes unless the plan includes them.
 
     Raises:
         PreprocessingError: for channels or a size that the architecture cannot take.
@@ -264,7 +264,7 @@ def load_weights(
 
 
 def _convert(state: Mapping[str, Tensor], plan: BuildPlan) -> dict[str, Tensor] | None:
-    """The weights under timm's names and for this image size, by timm's own (strict) conversion; None if it refuses."""
+    """Convert the weights to timm's names and this image size by timm's own (strict) conversion; None if it refuses."""
     overlay = {
         "state_dict": dict(state),
         "num_classes": plan.num_classes,
@@ -286,7 +286,7 @@ def _convert(state: Mapping[str, Tensor], plan: BuildPlan) -> dict[str, Tensor] 
 
 
 def _resized(encoder: nn.Module, state: Mapping[str, Tensor], way: Resampling) -> tuple[Mapping[str, Tensor], str]:
-    """The weights with positions resampled in the authors' way, if that is not timm's, and a note that says so."""
+    """Resample positions in the authors' way, if that is not timm's; return the weights and a note."""
     own, grid = getattr(encoder, "pos_embed", None), getattr(getattr(encoder, "patch_embed", None), "grid_size", None)
     positions = state.get("pos_embed")
     if way == "timm" or own is None or grid is None or positions is None or positions.ndim != own.ndim:
@@ -307,7 +307,7 @@ def _resampled(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> s
 
 
 def _native_pooling(encoder: nn.Module) -> str:
-    """What the encoder does by itself, in our words."""
+    """Return the encoder's default pooling under our name."""
     pool = getattr(encoder, "global_pool", None) or getattr(getattr(encoder, "head", None), "global_pool", None)
     kind = pool if isinstance(pool, str) else getattr(pool, "pool_type", None)
     return kind if kind in ("token", "avg") else "native"

@@ -18,7 +18,7 @@ MAX_RESIZED_PIXELS = 1 << 27
 
 
 def build_transform(preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
-    """The function from an RGB image to the encoder's input [C, H, W] float32.
+    """Build the function from an RGB image to the encoder's input [C, H, W] float32.
 
     "crop": shorter side to `resize` (default: to cover the target), centre crop, black where the image is too small.
     "squash": both sides to `resize` (default: the target), centre crop. "pad": longer side to `resize` (default: to

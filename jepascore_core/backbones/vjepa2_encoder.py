@@ -54,7 +54,7 @@ _SIZES = {
 
 
 def vjepa2_size(library: str, architecture: str) -> VideoSize | None:
-    """The sizes of "vit_large_patch16_256" and its like under "vjepa2" or "vjepa2_1"; None for another name."""
+    """Return the sizes of names like "vit_large_patch16_256" under "vjepa2" or "vjepa2_1"; None for other names."""
     if library not in ("vjepa2", "vjepa2_1"):
         return None
     found = re.fullmatch(r"vit_([a-z]+)_patch(\d+)_(\d+)", architecture)
@@ -111,7 +111,7 @@ def _each_twice(values: Tensor) -> Tensor:
 
 
 def build_vjepa2(size: VideoSize, preprocessing: Preprocessing) -> Eva:
-    """The encoder for single images [B, 3, H, W] -> [B, width], the average of the normalised tokens.
+    """Build the encoder for single images [B, 3, H, W] -> [B, width], the average of the normalised tokens.
 
     Raises:
         PreprocessingError: for an image size that is no multiple of the patch.
@@ -140,7 +140,7 @@ def build_vjepa2(size: VideoSize, preprocessing: Preprocessing) -> Eva:
 
 
 def fold_frames(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights for one image shown as a whole tubelet of equal frames: the kernel summed over time.
+    """Sum the kernel over time: the weights for one image shown as a whole tubelet of equal frames.
 
     Raises:
         CheckpointError: if the patch embedding has no time.

@@ -116,7 +116,7 @@ def unpack(
 
 
 def content_root(folder: Path) -> Path:
-    """The folder where the dataset begins: below folders that only wrap others, as archive tools make them."""
+    """Return the folder where the dataset begins, below folders that only wrap others, as archive tools make them."""
     while True:
         entries = [entry for entry in folder.iterdir() if not is_skipped(entry.name)]
         if len(entries) != 1 or not entries[0].is_dir() or is_split_name(entries[0].name):

@@ -23,12 +23,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How a source is to be read; None means: as before, the first time: find out; an empty text: find out again.
-    A label or split column "none" means that there is none.
+    """How a source is read.
 
-    `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks
-    may lead to. `folders` says what the first level of folders is ("splits", "classes" or "none"), `encoding` how the
-    names in a zip or the text of a table are encoded, and `table` which table of a folder describes its images.
+    None means: as before, and detected the first time; an empty text: detect again; "none" for a label or split column:
+    there is none.
+
+    `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks may
+    lead to. `folders` says what the first level of folders is ("splits", "classes" or "none"), `encoding` how the names
+    in a zip or the text of a table are encoded, and `table` which table of a folder describes its images.
     """
 
     kind: str | None = None
@@ -45,15 +47,15 @@ class SourceOptions:
         return dataclasses.asdict(self)
 
     def told(self) -> tuple[str, ...]:
-        """The label and split columns that were given, if they are to be columns at all."""
+        """Return the given label and split columns, without "none"."""
         return tuple(name for name in (self.label_column, self.split_column) if name not in (None, NO_COLUMN))
 
     def located(self) -> Self:
-        """The same with a full root: the worker, who reads the source, stands in another folder."""
+        """Make the root absolute: the worker, which reads the source, has another current folder."""
         return dataclasses.replace(self, root=str(Path(self.root).expanduser().resolve())) if self.root else self
 
     def or_else(self, earlier: Self) -> Self:
-        """These options, and for what they leave out the earlier ones; what is an empty text is None."""
+        """Fill in what these options leave out from the earlier ones; an empty text becomes None."""
         chosen = {
             name: (before if value is None else value) or None
             for (name, value), before in zip(self.to_dict().items(), earlier.to_dict().values(), strict=True)
@@ -79,8 +81,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A guess that may be wrong: what was taken, in a sentence, and the option (a field of `SourceOptions`) with its
-    choices that settles it.
+    """A guess that may be wrong: what was taken, in a sentence.
+
+    `option` (a field of `SourceOptions`) with its choices settles it.
     """
 
     option: str

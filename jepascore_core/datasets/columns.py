@@ -33,7 +33,7 @@ def to_text(value: Any) -> str | None:
 
 
 def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
-    """The narrowest of the four types that holds all of `types`; string where they do not agree, or for none."""
+    """Return the narrowest of the four types that holds all of `types`; string where they do not agree, or for none."""
     found = {kind for kind in types if not pa.types.is_null(kind)}
     if len(found) == 1:
         return found.pop()
@@ -41,7 +41,7 @@ def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
 
 
 def from_values(values: Sequence[Any]) -> pa.Array:
-    """A column of Python values, in the narrowest type that holds them all."""
+    """Return a column of Python values in the narrowest type that holds them all."""
     kinds = {type(value) for value in values} - {type(None)}
     if kinds and not kinds <= {bool, int, float}:
         return pa.array([to_text(value) for value in values], pa.string())
@@ -60,7 +60,7 @@ def as_type(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
 
 
 def cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """A column of one of the four types (or null) as another."""
+    """Convert a column of one of the four types (or null) to another."""
     if column.type == wanted:
         return column
     if wanted == pa.string() and not pa.types.is_null(column.type):
@@ -69,7 +69,7 @@ def cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
 
 
 def from_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of text in the type that its cells spell; empty cells become null."""
+    """Convert a column of text to the type that its cells spell; empty cells become null."""
     column = pc.if_else(pc.equal(column, ""), None, column)
     trimmed = pc.utf8_trim_whitespace(column)
     for pattern, wanted in ((_INTEGER, pa.int64()), (_BOOLEAN, pa.bool_()), (_DECIMAL, pa.float64())):
@@ -80,7 +80,7 @@ def from_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def from_arrow(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """A column of any Arrow type as one of the four types; None for bytes, which are left out."""
+    """Convert a column of any Arrow type to one of the four types; None for bytes, which are left out."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return from_arrow(column.cast(kind.value_type))

@@ -29,7 +29,7 @@ _STAMP = (
 
 
 def _foreign(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """A handwritten digit, which has nothing to do with the dataset."""
+    """Draw a handwritten digit, which has nothing to do with the dataset."""
     digits = load_digit_images()[0]
     digit = Image.fromarray(digits[rng.integers(len(digits))])
     grey = np.asarray(digit.resize(picture.shape[1::-1], Image.Resampling.BICUBIC), dtype=np.float64)
@@ -37,7 +37,7 @@ def _foreign(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _background(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """The same thing before a coloured checkerboard: what is like the corner is taken for background."""
+    """Put the same thing before a coloured checkerboard: pixels like those in the corner are background."""
     height, width = picture.shape[:2]
     distance = np.abs(picture - picture[0, 0]).sum(axis=2, keepdims=True)
     cover = np.clip(distance / 120, 0, 1)
@@ -48,7 +48,7 @@ def _background(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _cropped(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """A quarter of the area, enlarged: the thing is cut off."""
+    """Enlarge a quarter of the area: the thing is cut off."""
     side = picture.shape[0] // 2
     top, left = rng.choice((0, side)), rng.choice((0, side))
     part = Image.fromarray(to_pixels(picture[top : top + side, left : left + side]))
@@ -90,7 +90,7 @@ def _noise(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _occluded(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """A block of one grey over the middle."""
+    """Put a grey block over the middle."""
     covered, side = picture.copy(), int(rng.integers(9, 13))
     top, left = rng.integers(4, picture.shape[0] - side - 3, size=2)
     covered[top : top + side, left : left + side] = rng.uniform(60, 200)
@@ -106,7 +106,7 @@ def _grey(picture: Floats, _other: Floats, _rng: Generator) -> Floats:
 
 
 def _near_duplicate(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """The picture a pixel to the side and slightly darker."""
+    """Return the picture a pixel to the side and slightly darker."""
     top, left = rng.choice((0, 2)), rng.integers(3)
     padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
     return 0.96 * padded[top : top + picture.shape[0], left : left + picture.shape[1]]
@@ -133,7 +133,7 @@ UNCHANGED = ("", "wrong_label")
 
 
 def contaminate(kind: str, picture: Pixels, other: Pixels, rng: Generator) -> Pixels:
-    """A copy of a picture [S, S, 3] with a defect of this kind; `other` is a picture of another class.
+    """Return a copy of a picture [S, S, 3] with a defect of this kind; `other` is a picture of another class.
 
     Raises:
         UnknownNameError: for a kind that changes no picture.

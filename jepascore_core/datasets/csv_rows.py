@@ -115,7 +115,7 @@ def _is_open(cells: list[str]) -> bool:
 
 
 def _continued(line: str, number: int, pending: _Lines, separator: str, width: int | None) -> CsvRow | BadLine:
-    """The row that a line with an open quote begins, if the quote is closed as it should be; else a bad line."""
+    """Read on from a line with an open quote: a row if the quote is closed as it should be, else a bad line."""
     parts, distance = [line], 0
     is_open = True
     while is_open and len(parts) <= MAX_LINES:

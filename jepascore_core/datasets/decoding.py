@@ -109,7 +109,7 @@ def _check_size(size: tuple[int, int], max_pixels: int, min_side: int) -> None:
 
 
 def _explain(data: bytes, error: Exception) -> str:
-    """What is wrong with the bytes, and what to do about it."""
+    """Explain what is wrong with the bytes, and what to do about it."""
     if isinstance(error, Image.DecompressionBombError):
         return f"The image declares more pixels than the limit of {MAX_PIXELS}: scale it down, or remove it."
     if isinstance(error, MemoryError):

@@ -91,7 +91,7 @@ def _plan(seed: int) -> list[Entry]:
 
 
 def _contaminate(kind: str, image: Pixels, label: int, other: Pixels, rng: np.random.Generator) -> Pixels:
-    """A damaged copy uint8 [32, 32] of `image`; `other` is a digit of another class."""
+    """Return a damaged copy uint8 [32, 32] of `image`; `other` is a digit of another class."""
     if kind == "inverted":
         return 255 - image
     if kind == "noise":

@@ -79,7 +79,7 @@ def find_tables(folder: Path, layout: Layout, allowed: Roots, options: SourceOpt
 
 
 def given_table(path: Path, allowed: Roots, options: SourceOptions) -> TableSearch:
-    """The table that is a source by itself, even if none of its paths leads to an image.
+    """Search a table that is itself the source, even if none of its paths leads to an image.
 
     Raises:
         SourceError: if it cannot be read, or has no such columns.
@@ -97,7 +97,7 @@ def given_table(path: Path, allowed: Roots, options: SourceOptions) -> TableSear
 
 
 def options_root(options: SourceOptions) -> str | None:
-    """The root that was given, absolute."""
+    """Return the given root, absolute."""
     return str(Path(options.root).expanduser().absolute()) if options.root else None
 
 
@@ -120,7 +120,7 @@ def _tables(folder: Path, layout: Layout, allowed: Roots, options: SourceOptions
 
 
 def image_table(path: Path, tree: ImageTree, allowed: Roots, options: SourceOptions) -> ImageTable:
-    """A table with the column that leads to images.
+    """Read a table with the column that leads to images.
 
     Raises:
         SourceError: if none does, or the columns that were given are not there.
@@ -136,7 +136,7 @@ def image_table(path: Path, tree: ImageTree, allowed: Roots, options: SourceOpti
 def _leading_table(
     path: Path, sample: TableSample, tree: ImageTree, allowed: Roots, options: SourceOptions
 ) -> ImageTable | None:
-    """The table with the first column that leads to images; None if none does."""
+    """Return the table with the first column that leads to images; None if none does."""
     locator = Locator(options_root(options) or str(path.parent), allowed, tree)
     strong, weak = _path_columns(sample, options)
     num_rows = max(1, len(sample.rows))

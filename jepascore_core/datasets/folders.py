@@ -82,7 +82,7 @@ def _unlisted(root: str, error: OSError) -> SourceError:
 def _children(
     folder: _Folder, listing: Listing, walk: _Walk
 ) -> Generator[Candidate | SampleFailure, None, list[_Folder]]:
-    """Yields what sub-folders and symlinks amount to; returns the folders to list next."""
+    """Yield images and failures of sub-folders and symlinks; return the folders to list next."""
     children: list[tuple[str, str]] = []
     for name in listing.folders:
         path = f"{folder.path}/{name}"
@@ -105,7 +105,7 @@ def _pass_over(folder: _Folder, name: str, walk: _Walk) -> None:
 
 
 def _follow(folder: _Folder, name: str, walk: _Walk) -> Candidate | SampleFailure | str | None:
-    """What a symlink stands for: an image, a failure, a folder (its path), or nothing of interest."""
+    """Resolve a symlink to an image, a failure, a folder (its path), or None if it is irrelevant."""
     target = os.path.realpath(f"{folder.path}/{name}")
     if not walk.allowed.contain(target):
         message = f"The symlink leads out of the source, to {clean_text(target)}"

@@ -39,7 +39,7 @@ class PreviousRows:
         self._lock = threading.Lock()
 
     def find(self, candidates: Sequence[Candidate]) -> list[Sample | None]:
-        """The earlier row of each candidate, or None."""
+        """Return the earlier row of each candidate, or None."""
         positions = self._rows.find([_digest(item.sample_key, item.uri) for item in candidates])
         return [
             self._row(int(position)) if position >= 0 and item.uri not in self._distrusted else None
@@ -130,7 +130,7 @@ class _Rows:
         self._sorted = values[self._order]
 
     def part_of(self, position: int) -> int:
-        """Number of the file that holds a row."""
+        """Return the number of the file that holds a row."""
         return int(np.searchsorted(self.starts, position, side="right")) - 1
 
     def find(self, wanted: Sequence[bytes], mark: bool = False) -> np.ndarray:

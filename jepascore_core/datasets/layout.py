@@ -62,7 +62,7 @@ class Layout:
     questions: tuple[Question, ...] = field(default=(), compare=False)
 
     def of(self, relative: str) -> Said:
-        """What is said about an image, by its path from the root."""
+        """Return what the layout says about an image, by its path from the root."""
         if not relative.startswith(self.prefix):
             return NOTHING_SAID
         folders = relative[len(self.prefix) :].split("/")[:-1]
@@ -88,13 +88,13 @@ def is_split_name(name: str) -> bool:
 
 
 def split_word(stem: str) -> str | None:
-    """The split that a table's name stands for: "train" for `labels_train`."""
+    """Return the split in a table's name: "train" for `labels_train`."""
     found = {word.casefold() for word in re.split(r"[^A-Za-z]+", stem) if _SPLIT.fullmatch(word)}
     return found.pop() if len(found) == 1 else None
 
 
 def layout_of_paths(paths: Iterable[str]) -> Layout:
-    """The splits that paths say by themselves: where all lie in folders named like splits, below common ones."""
+    """Return the splits that paths imply: where all lie in folders named like splits, below common ones."""
     folders = {path.rpartition("/")[0] for path in paths}
     prefix = ""
     while True:
@@ -117,7 +117,7 @@ def are_splits(names: Iterable[str]) -> bool:
 
 
 def find_layout(root: str, allowed: Roots, meaning: str | None = None) -> Layout:
-    """What the folders below a root mean; looks into folders until each has shown an image, and opens none.
+    """Find out what the folders below a root mean, without opening a file; each is listed until it shows an image.
 
     `meaning` is what a person says that they are: splits, classes, none; None finds it out.
 
@@ -161,7 +161,7 @@ def _folders(root: str, prefix: str, allowed: Roots) -> list[str]:
 def _as_splits(
     root: str, prefix: str, names: Sequence[str], allowed: Roots, meaning: str | None
 ) -> Layout | tuple[Question, ...]:
-    """The layout, if the folders at a place are splits; else what to ask about them."""
+    """Return the layout, if the folders in this folder are splits; else questions about them."""
     like_splits = [name for name in names if is_split_name(name)]
     if meaning == "classes" or (meaning is None and not like_splits):
         return ()
@@ -192,7 +192,7 @@ def _splits(root: str, prefix: str, names: Sequence[str], allowed: Roots, questi
 
 
 def _only(root: str, prefix: str, names: Sequence[str], allowed: Roots) -> str | None:
-    """The folder that holds images, if there is exactly one."""
+    """Return the folder that holds images, if there is exactly one."""
     found: list[str] = []
     for name in names:
         if has_images(f"{root}/{prefix}{name}", allowed):

@@ -106,13 +106,13 @@ class ImageTree:
 
 
 def split_cell(cell: str) -> list[str]:
-    """The parts of a path as it may be written on any system."""
+    """Split a path into parts, as it may be written on any system."""
     parts = [part for part in cell.strip().replace("\\", "/").split("/") if part not in ("", ".")]
     return parts[1:] if parts and _DRIVE.fullmatch(parts[0]) else parts
 
 
 def common_folders(cells: Iterable[str]) -> list[str]:
-    """The folders that all cells begin with."""
+    """Return the folders that all cells begin with."""
     paths = [[_folded(part) for part in split_cell(cell)[:-1]] for cell in cells]
     if not paths:
         return []
@@ -153,7 +153,7 @@ class Locator:
         self._parents: dict[str, str] = {}
 
     def locate(self, text: str | None) -> Located:
-        """The file that a cell leads to; one that is not there is found out when it is read.
+        """Return the file that a cell leads to, which may not exist: that is checked when it is read.
 
         Raises:
             SampleError: stage "scan", for an empty cell, a web address, a path that leaves the allowed roots, or one

@@ -98,17 +98,17 @@ def write_empty_part(folder: Path, metadata_types: Mapping[str, pa.DataType]) ->
 
 
 def manifest_parts(folder: Path) -> list[Path]:
-    """The manifest files of an index, in the order in which they were written."""
+    """List the manifest files of an index, in the order in which they were written."""
     return sorted(folder.glob("manifest-*.parquet"))
 
 
 def failure_parts(folder: Path) -> list[Path]:
-    """The failure files of an index, in the order in which they were written."""
+    """List the failure files of an index, in the order in which they were written."""
     return sorted(folder.glob("failures-*.parquet"))
 
 
 def count_rows(folder: Path) -> tuple[int, int]:
-    """Samples and failures of an index, without reading them.
+    """Count samples and failures of an index, without reading them.
 
     Raises:
         StoreError: if a file of the index is damaged.
@@ -161,7 +161,7 @@ def _num_rows(parts: Sequence[Path]) -> int:
 
 
 def to_samples(table: pa.Table) -> Iterator[Sample]:
-    """The rows of a manifest as records; null user cells are left out."""
+    """Convert the rows of a manifest to records; null user cells are left out."""
     names = [name.removeprefix(META) for name in table.column_names if name.startswith(META)]
     for first in range(0, len(table), _ROWS_AT_ONCE):
         rows = table.slice(first, _ROWS_AT_ONCE)
@@ -202,7 +202,7 @@ class Dataset:
             yield from to_samples(read_part(path))
 
     def sample(self, sample_key: str) -> Sample:
-        """The sample of that key.
+        """Return the sample with this key.
 
         Raises:
             UnknownNameError: if there is none.
@@ -213,7 +213,7 @@ class Dataset:
         return next(to_samples(self.table().slice(position, 1)))
 
     def image(self, sample: Sample | str) -> Image.Image:
-        """Decoded RGB image of a sample, or of a sample key.
+        """Read the decoded RGB image of a sample, or of a sample key.
 
         Raises:
             SampleError: stage "read" or "decode", if its file is not what was indexed.
@@ -225,11 +225,11 @@ class Dataset:
         return decode(data)
 
     def failures(self) -> list[SampleFailure]:
-        """What could not be read, and why."""
+        """List what could not be read, and why."""
         return [SampleFailure(**row) for row in read_failures(self.folder).to_pylist()]
 
     def table(self) -> pa.Table:
-        """The whole manifest."""
+        """Return the whole manifest."""
         return self._table
 
     @cached_property

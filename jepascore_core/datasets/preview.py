@@ -243,7 +243,7 @@ def _named(counts: Counter[str | None]) -> tuple[Named, ...]:
 def _plan_of_zip(
     archive: Path | IO[bytes], path: Path, options: SourceOptions, workspace: Path
 ) -> tuple[ScanPlan, bool]:
-    """The plan of an archive without unpacking it: of a folder with empty files for its images, and its tables."""
+    """Plan an archive without unpacking it, as a folder with empty files for its images, and its tables."""
     try:
         with zipfile.ZipFile(archive) as opened:
             names, ignored = zip_names(opened.infolist(), str(path), options.encoding), PassedOver()
@@ -273,7 +273,7 @@ def _inside(path: str, root: Path) -> str:
 
 
 def _sketch(opened: zipfile.ZipFile, member: ArchiveMember, workspace: Path) -> None:
-    """A member as a file: the beginning of an image, the whole of a table."""
+    """Write a member as a file: the beginning of an image, the whole of a table."""
     target = workspace / member.path
     name = member.path.name
     if has_image_name(name):

@@ -44,7 +44,7 @@ def idx_uri(path: str, index: int) -> str:
 
 
 def read_bytes(uri: str) -> bytes:
-    """Encoded bytes of one image.
+    """Read the encoded bytes of one image.
 
     Raises:
         SampleError: stage "read", if there is no such file, it may not be read, is no regular file or is too large.

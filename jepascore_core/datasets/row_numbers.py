@@ -11,7 +11,7 @@ from jepascore_core.errors import SourceError
 
 
 def row_numbers(source: Path, options: SourceOptions) -> tuple[Path, dict[str, int]]:
-    """The table that a source is, or that describes the images of a folder, and the row of each of its sample keys.
+    """Return the table that a source is, or that describes a folder's images, and the row of each sample key.
 
     Lines that are not rows are not counted.
 

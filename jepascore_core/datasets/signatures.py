@@ -67,7 +67,7 @@ def suffix_of_content(data: bytes) -> str | None:
 
 
 def foreign_content(data: bytes) -> str | None:
-    """What the bytes are, and what to do, if they are a known thing that is no image for us; else None."""
+    """Name the content, and what to do, if the bytes are a known format that is not a supported image; else None."""
     if not data.strip(b"\0"):
         return "The file holds nothing but zero bytes, as an unfinished copy leaves it: copy or download it again."
     beginning = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -134,7 +134,7 @@ def _scan_folder(path: Path, options: SourceOptions, found: _Folder) -> ScanPlan
 
 
 def _as_told(items: Iterable[Candidate | SampleFailure], options: SourceOptions) -> Iterator[Candidate | SampleFailure]:
-    """The items of folders without the labels and splits that are not wanted."""
+    """Remove the folders' labels and splits where the options exclude them."""
     has_labels, has_splits = options.label_column != NO_COLUMN, options.split_column != NO_COLUMN
     for item in items:
         if isinstance(item, Candidate) and not (has_labels and has_splits):
@@ -198,7 +198,7 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
 
 
 def table_search(path: Path, options: SourceOptions) -> TableSearch:
-    """The tables that a source of the kind table is, or is described by.
+    """Search the tables that a source of kind table is, or is described by.
 
     Raises:
         SourceError: if it cannot be read.

@@ -64,11 +64,10 @@ class SplitMetadata:
         return dict(zip(self.columns.column_names, self.columns.schema.types, strict=True))
 
     def describe(self, items: Iterable[Item], tally: Counter[str]) -> Iterator[Item]:
-        """The items of a walk, with label and columns where an image has a row, and failures for rows without an image.
-        `tally` counts images without a row.
+        """Yield a walk's items with label and columns where an image has a row, and failures for rows without an image.
 
-        Where a table has labels, they are the only ones: an image without a row, or with a row without a label, has
-        none, whatever its folder is called.
+        `tally` counts images without a row. Where a table has labels, they are the only ones: an image without a row,
+        or with a row without a label, has none, whatever its folder's name.
         """
         iterator = iter(items)
         is_used = np.zeros(len(self.labels), dtype=bool)
@@ -96,7 +95,7 @@ class SplitMetadata:
         return self._by_plain.get(plain[: -len(ending)]) if place is None and ending else place
 
     def _known_once(self, item: Item, is_used: np.ndarray) -> Item:
-        """The item, or a failure for a further image that the same row could mean."""
+        """Return the item, or a failure for a further image that the same row could mean."""
         place = self._place(item.sample_key)
         if place is None:
             return item
@@ -128,7 +127,7 @@ def _plain(key: str) -> str:
 
 
 def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: SourceOptions) -> SplitMetadata | None:
-    """The metadata of split folders; None where none of them has a table with a column of image paths.
+    """Read the metadata of split folders; None where none of them has a table with a column of image paths.
 
     Raises:
         SourceError: if such a table cannot be read, a folder has several, or none has the label column that was given.

@@ -20,7 +20,7 @@ def append_items(path: Path, items: Iterable[Candidate | SampleFailure]) -> None
 
 
 def read_items(path: Path) -> Iterator[Candidate | SampleFailure]:
-    """The items in the order in which they were added."""
+    """Read the items in the order in which they were added."""
     with path.open(encoding="ascii") as lines:
         for line in lines:
             kind, *values = json.loads(line)

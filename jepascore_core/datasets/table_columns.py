@@ -33,7 +33,7 @@ class Columns:
 
 
 def find_columns(names: Sequence[str], options: SourceOptions, where: object, embedded: Sequence[str] = ()) -> Columns:
-    """The path, label and split columns: those given, else those found by their usual names.
+    """Return the path, label and split columns: those given, else those with usual names.
 
     Raises:
         SourceError: listing the columns there are, if a given one is missing or no path column is found; `embedded`
@@ -81,19 +81,19 @@ def usual_names(names: Sequence[str], usual: Sequence[str]) -> list[str]:
 
 
 def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text; empty text is null."""
+    """Convert a column to text; empty text is null."""
     column = cast(column, pa.string())
     return pc.if_else(pc.equal(column, ""), None, column)
 
 
 def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of labels or splits as text without blanks around it; what is empty or not a number (nan) is null."""
+    """Convert labels or splits to text without surrounding blanks; what is empty or not a number (nan) is null."""
     column = pc.utf8_trim_whitespace(texts(column))
     return pc.if_else(pc.is_in(column, pa.array(("", "nan", "NaN"))), None, column)
 
 
 def label_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The words of a column, with whole numbers as "3" even where missing cells had made them "3.0"."""
+    """Convert labels to text, with whole numbers as "3" even where missing cells had made them "3.0"."""
     if pa.types.is_float64(column.type):
         numbers = [None if value is None or value != value else value for value in column.to_pylist()]
         cells = [str(int(value)) if value is not None and value.is_integer() else value for value in numbers]

@@ -67,7 +67,7 @@ def read_table(path: Path, encoding: str | None = None, max_rows: int | None = N
 
 
 def table_beginning(path: Path, encoding: str | None = None) -> TableFile:
-    """The first hundred rows of a table.
+    """Read the first hundred rows of a table.
 
     Raises:
         SourceError: if the file is no readable table, or is empty.
@@ -103,7 +103,7 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
 
 
 def open_text(path: Path, encoding: str | None = None) -> TextIO:
-    """A table's text, with its line ends as they are.
+    """Open a table's text, with its line ends unchanged.
 
     Raises:
         SourceError: if it is in UTF-16 and nobody said so.
@@ -117,7 +117,7 @@ def open_text(path: Path, encoding: str | None = None) -> TextIO:
 
 
 def csv_separator(path: Path, first_line: str) -> str:
-    """A tab in TSV, else the commonest separator of the first line."""
+    """Return the separator: a tab in TSV, else the commonest candidate in the first line."""
     return "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first_line.count)
 
 
@@ -169,7 +169,7 @@ def _read_parquet(path: Path, max_rows: int | None) -> TableFile:
 
 
 def json_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | BadLine]:
-    """The objects of JSON lines, and lines that are none."""
+    """Parse JSON lines into objects, and into bad lines where they are not objects."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -35,11 +35,11 @@ class TableSample:
     whole: TableFile | None = None
 
     def cells(self, column: str) -> list[str]:
-        """The cells of a column that are not empty."""
+        """List the cells of a column that are not empty."""
         return [cell for row in self.rows if (cell := row.get(column))]
 
     def all_cells(self, column: str) -> Iterator[str]:
-        """The cells of a column of the whole table, as far as it is known."""
+        """Iterate over the cells of a column of the whole table, as far as it is known."""
         if self.whole is not None:
             yield from filter(None, texts(self.whole.table[column]).to_pylist())
 
@@ -77,8 +77,9 @@ def _parquet_places(path: Path, names: list[str]) -> Iterator[dict[str, str | No
 
 
 def _text_places(path: Path, sample: TableSample) -> Iterator[dict[str, str | None]]:
-    """Rows that begin after evenly spaced places of a file. In the middle of a quoted cell they make no sense: those
-    with another number of cells are left out.
+    """Yield rows that begin after evenly spaced positions of a file.
+
+    In the middle of a quoted cell rows are garbled: those with another number of cells are left out.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:

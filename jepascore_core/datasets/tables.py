@@ -191,7 +191,7 @@ def _keys(rows: _Rows, places: Sequence[Located | SampleError], root: str) -> li
 
 
 def _inside(places: Sequence[Located | SampleError], root: str) -> list[str | None]:
-    """The path from the root of each row's image; None for one that lies elsewhere."""
+    """Return the path from the root of each row's image; None for one that lies elsewhere."""
     real = os.path.realpath(root)
     return [(place.relative or _below(place.path, real)) if isinstance(place, Located) else None for place in places]
 
@@ -244,7 +244,7 @@ def _row_items(
 
 
 def unique_keys(keys: list[str]) -> list[str]:
-    """The same keys, with `#2`, `#3`... behind those that occurred before."""
+    """Return the same keys, with `#2`, `#3`... appended to those that occurred before."""
     taken = set(keys)
     if len(taken) == len(keys):
         return keys

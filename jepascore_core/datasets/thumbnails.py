@@ -35,7 +35,7 @@ def thumbnail_bytes(image: Image.Image) -> bytes:
 
 
 def small_copy(image: Image.Image) -> Image.Image:
-    """The image scaled down to a longest side of 256 pixels, or itself where it is not larger."""
+    """Return the image scaled down to a longest side of 256 pixels, or itself where it is not larger."""
     longest = max(image.size)
     if longest <= THUMBNAIL_SIDE:
         return image

@@ -24,7 +24,7 @@ def is_text(name: str) -> bool:
 
 
 def clean_text(text: str) -> str:
-    r"""The same text with bytes that are not UTF-8 shown as `\xff`; unchanged if there are none."""
+    r"""Show bytes that are not UTF-8 as `\xff`; other text is unchanged."""
     if is_text(text):
         return text
     try:
@@ -35,12 +35,12 @@ def clean_text(text: str) -> str:
 
 
 def path_to_uri(path: str) -> str:
-    """The uri of an absolute local path; `uri_to_path` is its exact inverse."""
+    """Return the uri of an absolute local path; `uri_to_path` is its exact inverse."""
     return path if is_text(path) else FILE_PREFIX + urllib.parse.quote(os.fsencode(path))
 
 
 def uri_to_path(uri: str) -> str:
-    """The local path that a uri stands for."""
+    """Return the local path that a uri stands for."""
     if uri.startswith(FILE_PREFIX):
         return os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix(FILE_PREFIX)))
     return uri

@@ -57,7 +57,7 @@ def zip_names(infos: Sequence[zipfile.ZipInfo], where: str, encoding: str | None
 
 
 def known_encoding(name: str) -> str:
-    """The name of an encoding as Python spells it.
+    """Return the name of an encoding as Python spells it.
 
     Raises:
         SourceError: if there is none of that name.

@@ -58,7 +58,7 @@ _TINY = 1e-30
 
 
 def choose_knn_index(num_images: int) -> IndexKind:
-    """flat up to 50,000 images, ivf above."""
+    """Flat up to 50,000 images, ivf above."""
     return "flat" if num_images <= FLAT_LIMIT else "ivf"
 
 
@@ -147,7 +147,7 @@ def knn(
 
 
 def knn_index(units: Floats, kind: IndexKind, progress: Progress) -> Any:
-    """A faiss index of rows [N, K] of equal length, with as many lists searched as a k-NN distance needs."""
+    """Build a faiss index of rows [N, K] of equal length, with as many lists searched as a k-NN distance needs."""
     index = build_index(units, kind, progress=progress)
     if kind == "ivf":
         index.nprobe = max(MIN_PROBES, index.nlist // PROBED_SHARE)

@@ -48,7 +48,7 @@ def vector_folder(table: Path) -> Path:
 
 
 def find_vectors(table: Path | None) -> Path | None:
-    """The embeddings behind a score table, or else those of a former one, which lack the newest images; None without.
+    """Find the embeddings of a score table, or else those of a previous one, which lack the newest images; or None.
 
     `table` itself need not be there.
     """
@@ -113,7 +113,7 @@ def norms_sql(folder: Path) -> str:
 
 
 def count_vectors(folder: Path) -> int:
-    """Number of images whose embeddings are laid out.
+    """Count the images whose embeddings are materialized.
 
     Raises:
         OSError: if the file cannot be read.

@@ -39,7 +39,7 @@ def unit(vectors: npt.NDArray[Any]) -> Floats:
 
 
 def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0, progress: Progress = unheard) -> Any:
-    """A faiss index of unit embeddings [N, K] by inner product."""
+    """Build a faiss index of unit embeddings [N, K] by inner product."""
     import faiss
 
     n, k = embeddings.shape

@@ -81,7 +81,7 @@ def clusters(embeddings: npt.NDArray[Any], num_clusters: int, seed: int = 0, pro
 
 
 def _nearest(points: Points, centres: Points, progress: Progress) -> Integers:
-    """The most similar centre of each point, the first one of several."""
+    """Return the most similar centre of each point, the first one of ties."""
     found = np.empty(len(points), np.int64)
     across = centres.T.astype(np.float32)
     for rows in _blocks(len(points), max(1, min(BLOCK, SIMILARITIES // len(centres)))):

@@ -61,7 +61,7 @@ TILES = (
 
 
 def fused_operations(tiles: Tiles) -> Operations:
-    """The operations of the reverse pass as kernels with these tiles."""
+    """Return the operations of the backward pass as kernels with these tiles."""
     name = f"fused, {tiles.queries} and {tiles.keys}"
     return Operations(name, partial(_heads_pull_back, tiles), _scale_hidden, _add_norm_pull_back)
 
@@ -94,7 +94,7 @@ def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, hea
 
 
 def _launch(tile: Tile, channels: int) -> dict[str, Any]:
-    """A tile as its kernel and its launch want it."""
+    """Return a tile as keyword arguments of its kernel and launch."""
     return {
         "rows_at_once": tile.rows,
         "keys_at_once": tile.keys,

@@ -20,7 +20,7 @@ GPU_CHUNK = 64
 
 
 def default_chunk(device_type: str) -> int:
-    """Number of cotangents propagated at once on this kind of device."""
+    """Return the number of cotangents propagated at once on this kind of device."""
     return DEFAULT_CHUNK.get(device_type, GPU_CHUNK)
 
 
@@ -77,7 +77,7 @@ def callers_modes_off(device_type: str) -> Iterator[None]:
 
 @contextmanager
 def math_attention(allow_tf32: bool = False) -> Iterator[None]:
-    """Settings of all passes: fused attention lacks batching rules for its backward pass, and TF32 is to be chosen."""
+    """Set what all passes need: unfused attention, as its backward pass has batching rules, and a choice of TF32."""
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = allow_tf32
     try:

@@ -56,7 +56,7 @@ def check_encoder(encoder: nn.Module, images: Tensor) -> None:
 
 
 def _encode(encoder: nn.Module, images: Tensor) -> Tensor:
-    """The first pass of all: what fails here fails for the size of the images, most of the time."""
+    """Run the very first pass: an error here mostly means that the images have the wrong size."""
     try:
         embeddings: Tensor = encoder(images)
     except torch.OutOfMemoryError:

@@ -38,7 +38,7 @@ def fused_candidates(device: torch.device, products: torch.dtype) -> tuple[list[
 
 
 def fastest_operations(run: Callable[[Operations], Tensor], candidates: Iterable[Operations]) -> tuple[Operations, str]:
-    """The fastest of the plain operations and the candidates that agree with them.
+    """Return the fastest of the plain operations and the candidates that agree with them.
 
     Args:
         run: does some work by the operations that it is given -> rows, on the device.

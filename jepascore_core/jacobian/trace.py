@@ -26,8 +26,9 @@ class NormTrace:
 
 @dataclass(frozen=True, eq=False)
 class AttentionTrace:
-    """Of each head: attention [B, H, N, N]; values and outputs [B, H, N, head size]; queries and keys, each times the
-    scale of the logits, as the derivative by the other one wants them.
+    """Attention of each head [B, H, N, N], with values and outputs [B, H, N, head size].
+
+    Queries and keys are each scaled like the logits, as the derivative by the other one needs them.
     """
 
     attention: Tensor
@@ -52,8 +53,10 @@ class BlockTrace:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Everything of a forward pass; `tokens` [B, N, d] enter the head. `log_scales` [B, number of norms] tell, for each
-    norm, the mean log reciprocal standard deviation of the tokens: by-products that go with the score.
+    """Everything of a forward pass that the backward pass needs; `tokens` [B, N, d] enter the head.
+
+    `log_scales` [B, number of norms] are, for each norm, the mean log reciprocal standard deviation of the tokens:
+    by-products that predict the score.
     """
 
     norm_pre: NormTrace | None
@@ -83,14 +86,14 @@ def run_forward(architecture: Architecture, images: Tensor, dtype: torch.dtype) 
 
 
 def normalise(values: Tensor, norm: Norm) -> NormTrace:
-    """The part of LayerNorm before its gain and bias."""
+    """Compute LayerNorm up to, but without, its gain and bias."""
     variance, mean = torch.var_mean(values, dim=-1, keepdim=True, correction=0)
     scale = (variance + norm.eps).rsqrt()
     return NormTrace((values - mean) * scale, scale)
 
 
 def turn(values: Tensor, half: bool) -> Tensor:
-    """The quarter turn of rotary embeddings; its transpose is its negative."""
+    """Rotate rotary embeddings by a quarter turn; its transpose is its negative."""
     if half:
         first, second = values.chunk(2, dim=-1)
         return torch.cat([-second, first], dim=-1)
@@ -166,7 +169,7 @@ def _run_mlp(mlp: Mlp, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def value_and_slope(activation: Callable[[Tensor], Tensor], values: Tensor) -> tuple[Tensor, Tensor]:
-    """An elementwise function and its derivative, whatever the function."""
+    """Return an elementwise function's value and derivative, whatever the function."""
     with torch.enable_grad():
         inputs = values.detach().requires_grad_(True)
         outputs = activation(inputs)

@@ -29,7 +29,7 @@ def pull_back_queries(
     keys_at_once: tl.constexpr,
     channels: tl.constexpr,
 ):
-    """Queries' cotangents of one head. Rows of all cotangents share the keys, so tiles go across cotangents."""
+    """Compute the queries' cotangents of one head. Rows of all cotangents share the keys, so tiles span cotangents."""
     head = tl.program_id(1)
     image, position = head // num_heads, head % num_heads
     row = tl.program_id(0) * rows_at_once + tl.arange(0, rows_at_once)

@@ -181,7 +181,7 @@ def _groups(num_products: int, count: int, device: torch.device) -> int:
 
 
 def _by_group(values: Tensor, groups: int) -> Tensor:
-    """[B, H, N, .] -> [B H G, N, .]"""
+    """Fold heads, and groups if there are any, into the first axis: [B, H, N, .] -> [B H G, N, .]."""
     if groups == 1:
         return values.flatten(0, 1)
     return values[:, :, None].expand(-1, -1, groups, -1, -1).flatten(0, 2)
@@ -225,12 +225,12 @@ def project_back(gradients: Tensor, kept: AttentionTrace, norm: NormTrace | None
 
 
 def _by_token(table: Tensor) -> Tensor:
-    """A table [N, size] or [H, N, size] beside [B, G, R / G, N, H, size]."""
+    """Reshape a table [N, size] or [H, N, size] to broadcast with [B, G, R / G, N, H, size]."""
     return table[:, None] if table.ndim == 2 else table.transpose(0, 1)
 
 
 def _norm_pull_back(gradients: Tensor, norm: NormTrace) -> Tensor:
-    """Derivative of LayerNorm without its gain, for cotangents that are centred: [B, R, n, d] -> the same, in place."""
+    """Apply LayerNorm's derivative without its gain to centred cotangents: [B, R, n, d] -> same shape, in place."""
     values, scale = norm.values[:, None], norm.scale[:, None]
     along = (gradients * values).mean(dim=-1, keepdim=True)
     return gradients.addcmul_(values, along, value=-1.0).mul_(scale)

@@ -39,7 +39,7 @@ class _InFlight:
 
 
 def is_overlapping(device: torch.device) -> bool:
-    """Whether spectra are computed while the next batch passes: where the device is not the processor itself."""
+    """Return whether spectra are computed while the next batch passes: only a GPU leaves the CPU free for it."""
     return device.type == "cuda"
 
 
@@ -52,7 +52,7 @@ class BatchRunner:
         self._engine = task.engine or build_engine(backbone, task.spec)
         self._plan = first_plan(backbone, self._engine)
         self._is_overlapping = is_overlapping(backbone.device)
-        # These threads only wait: for the GPU, and for the threads that compute eigenvalues.
+        # These threads mostly wait on the GPU and the eigenvalue pool.
         self._finishers = ThreadPoolExecutor(EIGEN_THREADS, thread_name_prefix="finish")
         self._eigen_threads = eigen_threads()
         self._stream = torch.cuda.Stream(backbone.device) if backbone.device.type == "cuda" else None
@@ -112,12 +112,12 @@ class BatchRunner:
             )
         except (torch.OutOfMemoryError, MemoryError) as error:
             if self._in_flight:
-                # Batches in flight hold memory: the same again without the oldest of them.
+                # Queued batches hold GPU memory: finish the oldest one, then retry this batch.
                 finished, again = self._finish_batch(self._in_flight.popleft())
                 return finished, again + part
             self._shrink(error)
             return FinishedBatch(), part
-        # While the batch size is still sought, batches are timed one by one.
+        # While the batch size is being tuned, batches are timed one by one.
         if not self._is_overlapping or self._plan.growing:
             return self._finish_batch(_InFlight(part, started, lambda: finish(backward)))
         future = self._finishers.submit(finish, backward, self._stream, self._eigen_threads)
@@ -131,7 +131,9 @@ class BatchRunner:
         try:
             result = batch.result()
         except NonFiniteError as error:
-            reason = SampleError("The embedding or Jacobian is not finite.", "measure")
+            reason = SampleError(
+                "The encoder's output is not finite: its embedding or Jacobian contains NaN or infinity.", "measure"
+            )
             failures = [to_failure(batch.images[index][0], reason) for index in error.positions]
             again = [each for index, each in enumerate(batch.images) if index not in error.positions]
             return FinishedBatch(failures=failures), again
@@ -147,7 +149,7 @@ class BatchRunner:
         device, smaller = self._task.backbone.device, self._plan.smaller()
         if smaller is None:
             raise OutOfMemoryError(
-                f"One image and one cotangent at a time do not fit in the memory of {device}. "
+                f"Out of memory: {device} cannot hold even one image and one cotangent. "
                 "Choose a smaller backbone or image size, or another device."
             ) from error
         self._plan = smaller

@@ -1,4 +1,4 @@
-"""How many images and cotangents at once: found by trying, within the memory of the device, halved when it runs out."""
+"""Numbers of images and cotangents at once: tuned by trial, within the device's memory, halved when it runs out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jepascore_core.jacobian.engine import Engine
 #: A larger batch must be faster per image by this factor to be worth its memory.
 WORTHWHILE = 0.95
 
-#: Share of a device's free memory that the Jacobians of one batch may take; those that wait for their spectra may take
+#: Share of a device's free memory that the Jacobians of one batch may take; those queued for their spectra may take
 #: as much again, and the passes need the rest.
 JACOBIAN_SHARE = 0.2
 CPU_JACOBIAN_BYTES = 1 << 30
@@ -57,12 +57,12 @@ def plan_batches(dimension: int, num_pixels: int, chunk: int, memory: int, large
 
 
 def images_that_fit(dimension: int, num_pixels: int, memory: int) -> int:
-    """How many images' Jacobians of [dimension, num_pixels] float32 values `memory` bytes hold."""
+    """Return how many Jacobians of [dimension, num_pixels] float32 values fit in `memory` bytes."""
     return memory // (4 * dimension * num_pixels)
 
 
 def most_images(backbone: Backbone) -> int:
-    """How many images' Jacobians the memory of the backbone's device holds."""
+    """Return how many images' Jacobians fit in the memory of the backbone's device."""
     return images_that_fit(backbone.info.dimension, _num_pixels(backbone), jacobian_bytes(backbone.device))
 
 
@@ -77,7 +77,7 @@ def first_plan(backbone: Backbone, engine: Engine) -> BatchPlan:
 
 def gpu_plan(dimension: int, num_pixels: int, chunk: int, memory: int) -> BatchPlan:
     """Make the plan to start with on a GPU where Jacobians may take `memory` bytes."""
-    # The chunk is what the memory holds of a single image: several images share it.
+    # The chunk is the maximum for a single image: several images share it.
     return plan_batches(dimension, num_pixels, chunk, memory, max(1, chunk // max(1, dimension)))
 
 

@@ -50,7 +50,7 @@ class Measurements:
     score: Tensor  # [B] float64
     embedding: Tensor  # [B, K], dtype of the passes
     spec: MeasurementSpec
-    features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that tell of the score
+    features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that predict the score
     nested: Tensor | None = None  # [B, sum of sizes] float64, log spectra of nested sketches one after the other
     note: str = ""  # why the passes were not the fastest ones, or not of this precision, if so
 
@@ -80,13 +80,13 @@ def measure(
         on_chunk: called with the number of finished cotangents; may raise to stop.
 
     Raises:
-        EncoderError: if the images are no batch, or the encoder breaks its contract or returns non-finite values.
+        EncoderError: if the images are not a batch, or the encoder breaks its contract or returns non-finite values.
         UnknownNameError: for an unknown estimator or precision.
     """
     spec = resolve_spec(estimator, precision, probes, seed)
     if estimator not in BATCH_ESTIMATORS:
         raise UnknownNameError(
-            f"A {estimator} score takes a whole dataset to calibrate on: use js.score_dataset, or `jepascore score`."
+            f"A {estimator} score needs a whole dataset to calibrate on: use js.score_dataset or `jepascore score`."
         )
     return measure_with(build_engine(backbone, spec), backbone.device, images, spec, chunk=chunk, on_chunk=on_chunk)
 
@@ -101,7 +101,7 @@ def build_engine(backbone: Backbone, spec: MeasurementSpec) -> Engine:
     """
     precision = PASSES[spec.precision]
     if precision.allow_tf32 and backbone.device.type != "cuda":
-        raise UnknownNameError(f"tf32 is a precision of CUDA devices, not of {backbone.device}. Choose another one.")
+        raise UnknownNameError(f"Precision tf32 needs a CUDA device, not {backbone.device}: choose another one.")
     with callers_modes_off(backbone.device.type):
         encoder = _in_dtype(backbone.encoder, precision.trace)
         try:
@@ -111,7 +111,7 @@ def build_engine(backbone: Backbone, spec: MeasurementSpec) -> Engine:
                 raise UnknownNameError(
                     f"{backbone.info.name} cannot be measured in {spec.precision}: {reason}. Choose float32 or auto."
                 ) from None
-            return GenericEngine(encoder, f"Measured by the generic passes, which are slower: {reason}")
+            return GenericEngine(encoder, f"Measured by the generic backward passes, which are slower: {reason}")
         return StructuredEngine(encoder, architecture, precision)
 
 
@@ -174,7 +174,7 @@ def run_backward(
     is_cuda = device.type == "cuda"
     with callers_modes_off(device.type):
         usable = images.clone() if images.is_inference() else images
-        # A copy from memory that may be paged out would wait for the passes that came before.
+        # A copy from pageable memory would block until the previous passes are done.
         movable = usable.pin_memory() if is_cuda and usable.device.type == "cpu" else usable
         inputs = movable.to(device=device, dtype=PASSES[spec.precision].trace, non_blocking=is_cuda)
         cotangents = None
@@ -212,7 +212,7 @@ def _finish(passes: BackwardPass, threads: ThreadPoolExecutor | None) -> Measure
     values = singular_values(found.rows, threads)
     rank = torch.from_numpy(measured_rank(values, passes.structural_rank, passes.is_coarse))
     if passes.is_coarse and passes.structural_rank is not None:
-        # What is known to be 0 comes out as noise.
+        # Singular values that are 0 by construction are computed as noise.
         values[:, passes.structural_rank :] = 0.0
     score = torch.from_numpy(jepa_score(values, "rank", rank=rank))
     features = None if found.features is None else found.features.cpu()
@@ -221,7 +221,7 @@ def _finish(passes: BackwardPass, threads: ThreadPoolExecutor | None) -> Measure
 
 
 def _nested(found: Pullback, spec: MeasurementSpec, by_product: MeasurementSpec | None) -> Tensor | None:
-    """Log spectra of nested sketches, where they were asked for."""
+    """Return log spectra of nested sketches, where requested."""
     wanted = spec if spec.estimator == "nested" else by_product
     if wanted is None or wanted.probes is None:
         return None

@@ -29,13 +29,13 @@ class PendingImage:
     uri: str
 
 
-#: An image with what became of it.
+#: An image and its tensor, or the error that loading raised.
 Loaded = tuple[PendingImage, Tensor | SampleError]
 
 
 @contextmanager
 def load_ahead(pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[Iterator[Loaded]]:
-    """Pending images in their order, a bounded number of them loaded ahead; at the end the others are let go."""
+    """Pending images in their order, a bounded number of them loaded ahead; at the end the others are cancelled."""
     with ThreadPoolExecutor(load_threads(os.cpu_count() or 1), thread_name_prefix="load") as pool:
         try:
             yield _load_in_order(pool, pending, backbone)
@@ -44,7 +44,7 @@ def load_ahead(pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[
 
 
 def load_threads(num_processors: int) -> int:
-    """Threads that read and decode images: a GPU's sketches take some hundred images a second."""
+    """Return the number of threads that read and decode images: a GPU sketches some hundred images a second."""
     return max(4, min(16, num_processors))
 
 
@@ -61,7 +61,7 @@ def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
     try:
         return backbone.preprocess(decoded)
     except (ValueError, OSError, RuntimeError) as error:
-        raise SampleError(f"The image could not be preprocessed: {error}.", "preprocess") from error
+        raise SampleError(f"The image cannot be preprocessed: {error}.", "preprocess") from error
 
 
 def _load_in_order(pool: ThreadPoolExecutor, pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[Loaded]:

@@ -127,7 +127,7 @@ def _measure_rest(task: MeasureTask, pending: Sequence[PendingImage], aggregator
     known = set(task.store.query(f"SELECT content_id FROM ({shards})")["content_id"].to_pylist())
     known |= aggregator.failed_ids
     left = [image for image in pending if image.content_id not in known]
-    logger.warning("a process died; the %d images that it has left are measured by this one", len(left))
+    logger.warning("a process died; this one measures its remaining %d images", len(left))
     aggregator.reset(len(pending) - len(left) - len(aggregator.failed_ids))
 
     def on_progress(progress: MeasureProgress, failures: Sequence[SampleFailure]) -> None:
@@ -194,7 +194,7 @@ class _Sender(ProgressListener):  # pragma: no cover - runs in a process of its 
     parent: int
 
     def check(self) -> None:
-        """Stop when told to, or when the parent process is gone."""
+        """Stop on request, or when the parent process has ended."""
         if self.stop.is_set() or os.getppid() != self.parent:
             raise RunCancelled
 

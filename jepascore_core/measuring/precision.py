@@ -27,10 +27,10 @@ LARGEST_ERROR_SHARE = 0.01
 #: A coarse precision must multiply faster than float32 by this factor to be worth its rounding.
 WORTHWHILE = 1.3
 
-#: Encoders that take a CPU less than so many seconds an image in float32 are left alone: there is nothing to gain.
+#: Seconds per image in float32 on a CPU below which no other precision is tried: there is nothing to gain.
 WORTH_SECONDS = 0.2
 
-#: Images that are measured in both precisions. Few are enough to tell 0.2 % from 1 %.
+#: Images that are measured in both precisions. Few are enough to distinguish 0.2 % from 1 %.
 TRIAL_IMAGES = 4
 
 
@@ -104,7 +104,7 @@ def choose_precision(
         try:
             error = float((_scores(backbone, images, precision, on_chunk) - reference).square().mean().sqrt())
         except JepaScoreError:
-            # It does not resolve the rank; whatever is wrong with the images themselves has shown in float32 already.
+            # It does not resolve the rank; errors of the images themselves have occurred in float32 already.
             continue
         trials.append(PrecisionTrial(precision, error, spread))
         if trials[-1].is_good:

@@ -22,7 +22,7 @@ class Stage:
     """A part of a run in which every image takes the same number of passes.
 
     Attributes:
-        message: what is being done, for people.
+        message: status message.
         passes: backward passes per image.
         later_passes: passes that the later stages are expected to take, over all of their images.
     """
@@ -66,7 +66,7 @@ class RunProgress(ProgressListener):
         self._before = MeasureProgress(self.measured, self.failed, None)
 
     def on_progress(self, progress: MeasureProgress, failures: Sequence[SampleFailure]) -> None:
-        """Add the counts of the stage to those before it; failures are recorded at once."""
+        """Add the counts of the stage to those before it, and record failures immediately."""
         self.measured = self._before.num_measured + progress.num_measured
         self.failed = self._before.num_failed + progress.num_failed
         if failures:
@@ -77,7 +77,7 @@ class RunProgress(ProgressListener):
             self.report(self._stage.message, self._mean_rate(progress))
 
     def report(self, message: str, rate: float | None = None) -> None:
-        """Write the counts to the catalogue, with a sentence for people."""
+        """Write the counts to the catalogue, with a status message."""
         self._written_at = time.monotonic()
         if self._num_reused is None:
             # What is measured before the first report was there before the run.
@@ -93,7 +93,7 @@ class RunProgress(ProgressListener):
         )
 
     def set_approximation(self, report: ApproximationReport) -> None:
-        """Record what was found so far."""
+        """Record the report of the approximation so far."""
         self.approximation = report
         self._catalogue.update_run(self._run.run_id, report=report.to_dict())
 

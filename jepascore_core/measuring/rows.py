@@ -33,7 +33,7 @@ def finished_batch(images: Sequence[PendingImage], result: Measurements, seconds
     batch = FinishedBatch()
     for index, row in enumerate(to_rows([image.content_id for image in images], result, seconds)):
         if row.rank == 0:
-            error = SampleError("The encoder's output does not depend on this image (its Jacobian is 0).", "measure")
+            error = SampleError("The Jacobian is 0: the encoder's output does not depend on this image.", "measure")
             batch.failures.append(to_failure(images[index], error))
             continue
         batch.rows.append(row)

@@ -1,4 +1,4 @@
-"""Finished rows become shards: seldom enough to be few, soon enough that a crash costs little."""
+"""Write finished rows as shards: rarely enough that they are few, often enough that a crash costs little."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from jepascore_core.measuring.rows import FinishedBatch
 from jepascore_core.measuring.task import MeasureTask
 from jepascore_core.records.measurements import Measurement
 
-#: A shard is written when it holds this many images, or when its time has come (`flush_interval`).
+#: A shard is written when it holds this many images, or when it is due (`flush_interval`).
 SHARD_IMAGES = 1024
 
 
 def flush_interval(elapsed: float) -> float:
-    """Seconds between shards after `elapsed` seconds of a run.
+    """Return the seconds between shards after `elapsed` seconds of a run.
 
     A young run shows its first results soon; a long one loses at most 2 % of its time to a crash, 5 minutes at most,
     and writes few files.
@@ -36,7 +36,7 @@ class ShardWriter:
         self._nested_rows += batch.nested_rows
 
     def flush_if_due(self) -> None:
-        """Write a shard if it is full or its time has come."""
+        """Write a shard if it is full or due."""
         now = time.monotonic()
         is_late = now - self._flushed >= flush_interval(now - self._started)
         if len(self._rows) >= SHARD_IMAGES or (self._rows and is_late):

@@ -20,7 +20,7 @@ PRECISIONS = ("bfloat16", "tf32", "float32", "float64")
 
 
 def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedRequest:
-    """Settle what a request leaves open; `dataset_id` is that of its dataset.
+    """Resolve what a request leaves open; `dataset_id` is that of its dataset.
 
     Raises:
         UnknownNameError: for an unknown estimator or precision, or options that make no sense.
@@ -49,9 +49,9 @@ def resolve_spec(
     one_of(estimator, ESTIMATORS, "estimator")
     one_of(precision, ("auto", *PRECISIONS), "precision")
     if probes is not None and (estimator == "exact" or probes < 1):
-        raise UnknownNameError("Only a sketch has a number of probes, and it needs at least 1.")
+        raise UnknownNameError("Invalid number of probes: only a sketch has one, and it must be at least 1.")
     if seed < 0:
-        raise UnknownNameError(f"A seed is 0 or more, not {seed}.")
+        raise UnknownNameError(f"The seed must be at least 0, got {seed}.")
     precision = "float32" if precision == "auto" else precision
     if estimator == "exact":
         return MeasurementSpec(estimator, precision)
@@ -61,25 +61,25 @@ def resolve_spec(
 
 
 def check_probes(spec: MeasurementSpec, dimension: int) -> None:
-    """Refuse a sketch that costs as much as the exact scores of an encoder with so many outputs, and tells less.
+    """Refuse a sketch that costs as much as exact scores of an encoder with that many outputs, and is less informative.
 
     Raises:
         JepaScoreError: saying so.
     """
     if spec.probes is not None and spec.probes >= dimension:
         raise JepaScoreError(
-            f"A sketch of {spec.probes} probes is no cheaper than the {dimension} passes of an exact score. "
-            "Ask for fewer, or measure exactly."
+            f"A sketch of {spec.probes} probes is not cheaper than the {dimension} passes of an exact score: "
+            "use fewer probes, or measure exactly."
         )
 
 
 def resolve_plan(estimator: str, plan: ApproximationPlan | None = None) -> ApproximationPlan | None:
-    """How a calibrated run or a cascade goes about it; None for the other estimators.
+    """Return the plan of a calibrated run or a cascade, with defaults; None for the other estimators.
 
-    A cascade that was not told what to settle settles the `DEFAULT_TOP` least and most likely samples of each class.
+    By default a cascade makes the `DEFAULT_TOP` lowest and highest scores of each class exact.
 
     Raises:
-        UnknownNameError: for a plan that makes no sense.
+        UnknownNameError: for an invalid plan.
     """
     if estimator in BATCH_ESTIMATORS:
         if plan is not None and plan != ApproximationPlan():
@@ -89,7 +89,7 @@ def resolve_plan(estimator: str, plan: ApproximationPlan | None = None) -> Appro
         return None
     plan = plan or ApproximationPlan()
     if estimator == "calibrated" and plan.is_cascade:
-        raise UnknownNameError("Lists and cuts are settled by the estimator cascade, not by calibrated.")
+        raise UnknownNameError("Options top and cut need the estimator cascade, not calibrated.")
     if estimator == "cascade" and not plan.is_cascade:
         plan = replace(plan, top=DEFAULT_TOP)
     _check_plan(plan)
@@ -103,12 +103,12 @@ def _check_plan(plan: ApproximationPlan) -> None:
         ("confidence", plan.confidence),
     ):
         if not 0 < value < 1:
-            raise UnknownNameError(f"The {name} lies between 0 and 1, without them; {value:g} does not.")
+            raise UnknownNameError(f"The {name} must be strictly between 0 and 1, got {value:g}.")
     if plan.num_calibration < LEAST_CALIBRATION:
         raise UnknownNameError(
-            f"A calibration takes at least {LEAST_CALIBRATION} images, not {plan.num_calibration}; 300 are usual."
+            f"A calibration needs at least {LEAST_CALIBRATION} images, got {plan.num_calibration}; 300 are usual."
         )
     if plan.top is not None and plan.top < 1:
-        raise UnknownNameError(f"A list has at least 1 sample, not {plan.top}.")
+        raise UnknownNameError(f"Option top must be at least 1, got {plan.top}.")
     if plan.cut is not None and not 0 < plan.cut < 100:
-        raise UnknownNameError(f"A cut is a percentile between 0 and 100, without them; {plan.cut:g} is none.")
+        raise UnknownNameError(f"Option cut must be a percentile strictly between 0 and 100, got {plan.cut:g}.")

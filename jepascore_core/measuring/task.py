@@ -1,4 +1,4 @@
-"""What to measure, and who hears of it: the one argument that every way of measuring takes."""
+"""What to measure, and the listener of its progress: the one argument that every way of measuring takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jepascore_core.storage.store import Store
 
 @dataclass(frozen=True)
 class MeasureProgress:
-    """Counts of one call, so far. `rate` in images per second, None until it is known."""
+    """Counts of one call, so far. `rate` in images per second, None until measured."""
 
     num_measured: int
     num_failed: int
@@ -24,7 +24,7 @@ class MeasureProgress:
 
 
 class ProgressListener(Protocol):
-    """Who hears of a measurement's progress and may stop it."""
+    """Listener of a measurement's progress, which may stop it."""
 
     def check(self) -> None:
         """Raise to stop; called often. What is finished by then is stored first."""

@@ -42,7 +42,7 @@ _Item = tuple[BackboneInfo, MeasurementSpec]
 
 
 def short_architecture(architecture: str) -> str:
-    """ "vit_small_patch14_reg4_dinov2" -> "ViT-S/14 reg4"; an unknown architecture as it is."""
+    """Shorten an architecture: "vit_small_patch14_reg4_dinov2" -> "ViT-S/14 reg4"; an unknown one is unchanged."""
     registers = re.search(r"_(reg\d+)_", architecture)
     suffix = f" {registers[1]}" if registers else ""
     if found := _TIMM_VIT.match(architecture):

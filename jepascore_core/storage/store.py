@@ -132,8 +132,10 @@ class Store(QueryEngine):
     # SQL over shards and manifests
 
     def manifest_sql(self, dataset: DatasetRecord) -> str:
-        """SELECT over the dataset's manifest: the fields of `records.Sample` and `records.ImageQuality` (NULL where an
-        earlier release made the index), user columns as `meta.<name>`."""
+        """SELECT over the dataset's manifest: fields of `records.Sample` and `records.ImageQuality`, and user columns.
+
+        Quality is NULL where an earlier release made the index; user columns are named `meta.<name>`.
+        """
         parts = parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
         return f"{parts} UNION ALL BY NAME {NO_QUALITY}"
 

@@ -1,4 +1,4 @@
-"""Train the encoders that come with the package again, from what every installation has:
+"""Train the encoders that come with the package from data that every installation has.
 
     python -m jepascore_core.training.bundled digits-small [folder]    scikit-learn's digits
     python -m jepascore_core.training.bundled rendered-a [folder]      rendered pictures, drawn while it trains

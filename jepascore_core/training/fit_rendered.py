@@ -36,7 +36,7 @@ def fit_rendered(
 
 
 def fresh_pictures(count: int, seed: int) -> Pictures:
-    """Rendered pictures [N, 3, S, S] with the names of their products as labels."""
+    """Return rendered pictures [N, 3, S, S] with the names of their products as labels."""
     latents, products = draw_latents(count, seed)
     pixels = torch.from_numpy(render_pixels(latents)).permute(0, 3, 1, 2).contiguous()
     return Pictures(pixels, tuple(PRODUCTS[number].name for number in products), tuple(map(str, range(count))), 0)

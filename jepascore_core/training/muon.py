@@ -41,7 +41,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix with singular values of 0.7 to 1.2 in place of its own, which may be anything: [M, N] -> [M, N]."""
+    """Return a matrix with singular values of 0.7 to 1.2 instead of its own, whatever they are: [M, N] -> [M, N]."""
     is_tall = matrix.shape[0] > matrix.shape[1]
     wide: Tensor = matrix.mT if is_tall else matrix
     wide = wide / (wide.norm() + 1e-7)

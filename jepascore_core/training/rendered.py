@@ -140,7 +140,7 @@ def _draw_pairs(recipe: RenderedRecipe, epoch: int) -> Tensor:
 
 
 def _views(pairs: Tensor, recipe: RenderedRecipe, generator: torch.Generator) -> Tensor:
-    """A batch of both drawings with pixel noise of its own strength for each: [2 * B, inputs]."""
+    """Return a batch of both drawings with pixel noise of its own strength for each: [2 * B, inputs]."""
     chosen = torch.randint(pairs.shape[1], (recipe.batch_size,), generator=generator)
     views = pairs[:, chosen].flatten(0, 1)
     # The average over a block has the noise of one pixel divided by the block's side.

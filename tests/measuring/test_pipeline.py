@@ -108,7 +108,7 @@ def test_an_output_that_does_not_depend_on_the_image_is_a_failure_of_the_fast_pa
     final = measure_pending(task, write_images(tmp_path / "images", 3))
     assert (final.num_measured, final.num_failed) == (0, 3)
     assert {failure.message for failure in failures} == {
-        "The encoder's output does not depend on this image (its Jacobian is 0)."
+        "The Jacobian is 0: the encoder's output does not depend on this image."
     }
 
 

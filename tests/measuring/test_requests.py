@@ -43,9 +43,9 @@ def test_defaults_depend_on_the_estimator() -> None:
     [
         ({"estimator": "guess"}, "guess"),
         ({"precision": "float8"}, "float8"),
-        ({"probes": 5}, "Only a sketch has a number of probes"),
+        ({"probes": 5}, "number of probes"),
         ({"estimator": "sketch", "probes": 0}, "at least 1"),
-        ({"seed": -1}, "A seed is 0 or more"),
+        ({"seed": -1}, "The seed must be at least 0"),
         ({"plan": ApproximationPlan(top=5)}, "not of exact"),
     ],
 )

@@ -111,7 +111,7 @@ def _read_custom_attention(attention: Any) -> Attention:
 
 
 def open_clip_with_timm(encoder: Any) -> Architecture:
-    """A tower from timm with a projection of open_clip's behind it; its rank is left to the numbers."""
+    """Return the architecture of a timm tower with open_clip's projection; its rank is found numerically."""
     readers = {TIMM_VIT: timm_vit, TIMM_EVA: timm_eva}
     trunk = full_name(encoder.trunk)
     require(trunk in readers, f"the trunk {type(encoder.trunk).__name__}")

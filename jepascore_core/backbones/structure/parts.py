@@ -68,19 +68,19 @@ def require_inert(*modules: Any) -> None:
 
 
 def read_norm(module: Any) -> Norm:
-    """A LayerNorm over the last axis."""
+    """Read a LayerNorm over the last axis."""
     require(full_name(module) in _LAYER_NORMS, f"{type(module).__name__} in place of LayerNorm")
     require(len(module.normalized_shape) == 1, "LayerNorm over several axes")
     return Norm(module.weight, module.bias, module.eps)
 
 
 def read_optional_norm(module: Any) -> Norm | None:
-    """A LayerNorm, or None for the identity."""
+    """Read a LayerNorm; None for the identity."""
     return None if isinstance(module, nn.Identity) or module is None else read_norm(module)
 
 
 def read_linear(module: Any) -> Linear:
-    """A linear layer."""
+    """Read a linear layer."""
     require(
         type(module) in (nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear), "a projection of its own kind"
     )
@@ -88,7 +88,7 @@ def read_linear(module: Any) -> Linear:
 
 
 def read_activation(module: Any) -> Callable[[Tensor], Tensor]:
-    """A known elementwise activation."""
+    """Read an elementwise activation with a known derivative."""
     require(full_name(module) in _ACTIVATIONS, f"the activation {type(module).__name__}")
     # In place it would overwrite what its slope is taken of.
     require(not getattr(module, "inplace", False), "an activation that works in place")
@@ -97,7 +97,7 @@ def read_activation(module: Any) -> Callable[[Tensor], Tensor]:
 
 
 def read_layer_scale(module: Any) -> Tensor | None:
-    """The factors of a LayerScale, or None for the identity."""
+    """Read the factors of a LayerScale; None for the identity."""
     if isinstance(module, nn.Identity):
         return None
     require(full_name(module) in _LAYER_SCALES, f"{type(module).__name__} in place of LayerScale")

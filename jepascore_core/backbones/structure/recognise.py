@@ -11,7 +11,7 @@ from jepascore_core.jacobian.architecture import Architecture
 
 
 def recognise(encoder: nn.Module) -> Architecture:
-    """The encoder's architecture.
+    """Return the encoder's architecture.
 
     Raises:
         UnknownStructure: naming the part that is not known.

@@ -45,7 +45,7 @@ def _finish(
     embed: Callable[[Tensor], tuple[Tensor, Sequence[Rotation | None]]],
     blocks: tuple[Block, ...],
 ) -> Architecture:
-    """What VisionTransformer and Eva share: norms, pooling and head."""
+    """Add what VisionTransformer and Eva share: norms, pooling and head."""
 
     def head(tokens: Tensor) -> Tensor:
         embedding: Tensor = vit.forward_head(vit.norm(tokens))

@@ -24,11 +24,11 @@ Array = npt.NDArray[np.float64]
 FIT_VERSION = 1
 
 FOLDS = 10
-#: Fewer calibration images than this tell nothing.
+#: Fewer calibration images than this predict nothing.
 MIN_IMAGES = 30
 
 _ALPHAS = np.logspace(-3, 5, 17)
-#: Votes [chunk, n] are held in memory for so many values at a time.
+#: Number of values of votes [chunk, n] in memory at a time.
 _VOTES = 4_000_000
 
 
@@ -148,7 +148,7 @@ def _intervals(calibration: Calibration, all_fits: Array, coverage: float) -> tu
 def bounds(calibration: Calibration, score: Array, level: float) -> tuple[Array, Array]:
     """Return ends that an exact score lies below, and above, with a probability of about `level` each. [m] -> [m], [m].
 
-    A ridge shrinks towards the mean, so the most extreme images are predicted too tame: whoever looks for them must
+    A ridge shrinks towards the mean, so predictions of the most extreme images are too moderate: a search for them must
     undo that. These ends hold given the exact score, in the tails too; those of `predict` hold on average over all
     images. They rest on errors that are about normal, as those of log-volumes were wherever we looked
     (benchmarks/estimators.py), and widen by the mean error that is left in the calibration's own tails.
@@ -182,7 +182,7 @@ def _upper_quantile(ordered: Array, share: float) -> float:
 
 
 def fidelity(probes: int, volumes: Array, calibration: Calibration) -> Fidelity:
-    """How well sketches of `probes` cotangents tell the exact scores; `volumes` [n] are their own log-volumes."""
+    """How well sketches of `probes` cotangents predict the exact scores; `volumes` [n] are their own log-volumes."""
     residuals, exact = calibration.residuals, calibration.exact
     correlation = spearman(calibration.out_of_fold, exact)
     return Fidelity(

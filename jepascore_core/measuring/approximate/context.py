@@ -1,4 +1,4 @@
-"""What a calibrated run is about: a dataset's images, and what is known of them."""
+"""Input of a calibrated run: a dataset's images, and their existing measurements."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class _Data:
 def fit(context: Context, chosen: Sequence[str]) -> tuple[Fits | None, ApproximationReport]:
     """Fit the calibration images and choose the number of probes, unless it was given or chosen before.
 
-    Returns None in the place of fits when every image is exact already.
+    Returns None instead of fits when every image is exact already.
 
     Raises:
         JepaScoreError: if too few images could be measured.

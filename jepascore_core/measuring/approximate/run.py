@@ -4,7 +4,7 @@ Calibrate: a stratified part of the images exactly, with sketches of every size 
 and the smallest that reaches the target is chosen. Sketch: all other images; every shard gets its predictions at once.
 Confirm (cascades): exactly those whose bounds leave open whether they are on a list, round by round.
 
-All that was measured is in ordinary shards, so a run that ended anywhere goes on where it was.
+All measurements are in ordinary shards, so a run can be resumed wherever it stopped.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 
-#: Share of K that a sketch is expected to take while that is not known.
+#: Expected size of a sketch as a share of K, until the calibration has chosen it.
 EXPECTED_SHARE = 1 / 6
 
 
 def run_approximation(
     task: MeasureTask, measure_images: Measure, progress: RunProgress, dataset: DatasetRecord, plan: ApproximationPlan
 ) -> str:
-    """Complete a calibrated run or a cascade, from where it stopped. Returns a sentence for people.
+    """Complete a calibrated run or a cascade, from where it stopped. Returns a status message.
 
     Args:
         task: the run's own; `progress` is its listener.
@@ -66,7 +66,7 @@ def expected_probes(spec: MeasurementSpec, dimension: int) -> int:
 
 
 def _open(context: Context, probes: int | None) -> set[str]:
-    """Count what is known, given the number of probes; returns the images without exact score and sketch."""
+    """Count existing measurements for this number of probes; return the images without exact score and sketch."""
     known = context.having(context.spec.exact)
     if probes is not None:
         known |= context.having(context.spec.sketch(probes))
@@ -113,7 +113,7 @@ def _sketch(context: Context, fits: Fits, report: ApproximationReport) -> None:
         table = fits.rows([row.content_id for row in rows], logs, features)
         context.store.write_shard(context.backbone_id, fits.spec, table)
 
-    reached = "" if report.is_reached else f"; the target of {report.target_fidelity:g} is not reached by any sketch"
+    reached = "" if report.is_reached else f"; no sketch reaches the target of {report.target_fidelity:g}"
     message = f"Sketching with {report.probes} of {report.dimension} passes on {context.backbone.device}{reached}"
     context.progress.report(message)
     task = replace(context.task, spec=context.spec.sketch(report.probes), on_shard=on_shard)
@@ -144,7 +144,7 @@ def _catch_up(context: Context, fits: Fits) -> None:
 
 
 def _conclude(context: Context) -> str:
-    """Complete the report; one sentence for people."""
+    """Complete the report, and return a status message."""
     progress = context.progress
     report = progress.approximation
     assert report is not None
@@ -166,8 +166,7 @@ def sentences(report: ApproximationReport, plan: ApproximationPlan, num_scored: 
         parts.append(f"{100 * report.coverage:g} % intervals of about ± {report.half_width:.1f} nats")
     if not report.is_reached:
         parts.append(
-            f"the target of {report.target_fidelity:g} was not reached by any sketch: measure exactly where the order "
-            "matters"
+            f"no sketch reached the target of {report.target_fidelity:g}: measure exactly where the order matters"
         )
     if report.cascade is not None:
         parts.append(_promise(report.cascade, plan))
