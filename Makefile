@@ -31,9 +31,11 @@ test: $(READY) ## Check style and types, then run every test; says what they cov
 test-fast: $(READY) ## Run the tests that take no browser and no patience
 	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
 
+# The floors are also constraints: without them uv installs newer versions where it settles a conflict of other packages.
 test-lowest: $(READY) ## Run the fast tests with the lowest versions that the requirements allow, on Python 3.11
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(LOWEST)
-	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	@sed -nE 's/^([A-Za-z_-]+)>=([0-9.]+).*/\1==\2/p' requirements.txt > $(LOWEST)/floors.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --constraints $(LOWEST)/floors.txt -e '.[dev]'
 	$(LOWEST)/bin/python -m pytest -n 3 --dist loadscope -m "not slow and not browser"
 
 lint: $(READY) ## Check style, dead code and what requirements name

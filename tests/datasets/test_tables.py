@@ -4,6 +4,7 @@ import datetime
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -190,7 +191,7 @@ def test_other_types_of_parquet_become_text_and_bytes_are_left_out(tmp_path: Pat
         "day": pa.array([datetime.date(2024, 2, 29)]),
         "tags": pa.array([["a", "b"]]),
         "small": pa.array([7], pa.uint8()),
-        "half": pa.array([0.5], pa.float16()),
+        "half": pa.array(np.array([0.5], np.float16)),
         "raw": pa.array([b"\0\1"]),
         "image": pa.array([{"bytes": b"png", "path": "x"}]),
         "nothing": pa.nulls(1),
