@@ -276,8 +276,8 @@ def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = N
 
     Args:
         name: grey: no colour in it; exact_duplicate: another sample has the same bytes; near_duplicate: another image
-            is within `radius`; leak: its group of duplicates reaches into another split; label_conflict: its group has
-            more than one label; measured: it has a score.
+            is within `radius`; perceptual_duplicate: another image looks alike; leak: its group of duplicates reaches
+            into another split; label_conflict: its group has more than one label; measured: it has a score.
         radius: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
         backbone: whose embeddings or scores are meant; None = those of `curate`.
 

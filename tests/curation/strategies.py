@@ -45,7 +45,7 @@ def conditions(backbones=NOWHERE, *more):
     )
     scores = st.builds(Column, st.just("score"), backbones, st.sampled_from([None, "rank", "paper"]))
     properties = st.sampled_from(PROPERTIES).map(Column)
-    flags = st.sampled_from(["exact_duplicate", "leak", "label_conflict", "measured"]).map(Flag)
+    flags = st.sampled_from(["exact_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"]).map(Flag)
     texts = st.sampled_from([Column("label"), Column("split"), Column("key")])
     return st.one_of(
         percentiles.flatmap(lambda column: between(column, st.floats(0, 100))),

@@ -160,7 +160,7 @@ def find_groups(
         searched = build_index(embeddings, kind, seed, part_of(progress, 0.0, built))
         pairs = _pairs(searched, embeddings, kind, radius, part_of(progress, built, 1.0))
     recall, num_queries = (1.0, n) if kind == "flat" else _recall(embeddings, pairs, radius, seed)
-    labels = _components(n, pairs)
+    labels = components(n, pairs)
     groups = pa.table({"content_id": content_ids.tolist(), "group_id": labels}, _SCHEMA).filter(pa.array(labels >= 0))
     return NearGroups(
         key="",
@@ -230,7 +230,7 @@ def _recall(embeddings: Floats, pairs: npt.NDArray[np.int64], radius: float, see
     return (float(hit.mean()) if len(true) else 1.0), len(queries)
 
 
-def _components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Group of each image [n], named by its first member; -1 for an image without a near one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -13,6 +13,7 @@ from jepascore_core.curation.columns.cache import Columns, columns
 from jepascore_core.curation.columns.companions import FITTED, companion_column
 from jepascore_core.curation.columns.greyscale import known_grey
 from jepascore_core.curation.columns.near_duplicates import near_groups
+from jepascore_core.curation.columns.perceptual_duplicates import perceptual_groups
 from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
 from jepascore_core.curation.rules.model import (
     META,
@@ -226,6 +227,10 @@ class Compiler:
             return f"({self.use(self.score(flag.backbone))} IS NOT NULL)"
         if flag.name == "grey":
             return self.use(self._grey())
+        if flag.name == "perceptual_duplicate":
+            alike = self.use(perceptual_groups(self.store, self.dataset))
+            known = self.use(self.columns.quality(self.dataset, "brightness"))
+            return f"(CASE WHEN {alike} IS NOT NULL THEN true WHEN {known} IS NOT NULL THEN false END)"
         groups = self.groups(flag.radius, flag.backbone)
         if flag.name in ("exact_duplicate", "near_duplicate"):
             found = f"({self.use(groups)} IS NOT NULL)"

@@ -23,7 +23,9 @@ PROPERTIES = ("width", "height", "pixels", "aspect", "bytes", *QUALITIES)
 TEXTS = ("label", "split", "key", QUALITY_ISSUE)
 META = "meta"
 
-Flagged = Literal["grey", "exact_duplicate", "near_duplicate", "leak", "label_conflict", "measured"]
+Flagged = Literal[
+    "grey", "exact_duplicate", "near_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"
+]
 Keeper = Literal["most_likely", "largest", "first"]
 Draw = Literal["random", "balanced", "diverse", "clusters"]
 Part = Literal["class", "split"]
@@ -136,9 +138,10 @@ class Flag:
     """Something that is so or not.
 
     grey: no colour in it; exact_duplicate: another sample has the same bytes; near_duplicate: another image is within
-    `radius` (cosine distance of embeddings); leak: its group reaches into another split; label_conflict: its group has
-    more than one label; measured: it has a score. A group is the samples with the same bytes, or, with a radius, those
-    connected by near embeddings of `backbone` (None = that of the page).
+    `radius` (cosine distance of embeddings); perceptual_duplicate: another image looks alike (perceptual hash); leak:
+    its group reaches into another split; label_conflict: its group has more than one label; measured: it has a score. A
+    group is the samples with the same bytes, or, with a radius, those connected by near embeddings of `backbone` (None
+    = that of the page).
     """
 
     name: Flagged

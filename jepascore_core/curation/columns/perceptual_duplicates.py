@@ -1,0 +1,68 @@
+"""Images that look alike: groups by the Hamming distance of their perceptual hashes, exact at any number of images."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.near_duplicates import components
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.storage.store import Store
+
+Hashes = npt.NDArray[np.uint64]
+
+#: Bits of 64 by which copies differ at most: rescaled and recompressed photographs were within 2 (docs/curating.md).
+MAX_BITS = 3
+#: Two hashes within `MAX_BITS` agree in one of as many parts and one more (Norouzi et al. 2012).
+_PART_BITS = 64 // (MAX_BITS + 1)
+
+
+def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
+    """The column of groups of images that look alike: the row of the first, NULL where there is none like it.
+
+    Raises:
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    held = columns(store)
+    about = ["perceptual", dataset.dataset_id, dataset.version, MAX_BITS]
+    sql = f"SELECT DISTINCT content_id, phash FROM ({store.manifest_sql(dataset)}) WHERE phash IS NOT NULL ORDER BY 1"
+
+    def find() -> pa.Table:
+        rows = store.query(sql)
+        labels = group_hashes(rows["phash"].to_numpy())
+        grouped = pa.table({"content_id": rows["content_id"], "group_id": pa.array(labels, pa.int64())})
+        return grouped.filter(pa.array(labels >= 0))
+
+    name = held.hold_made(about, find)
+    return held.groups(dataset, store.query(f"SELECT * FROM {name}"), about)
+
+
+def group_hashes(hashes: Hashes) -> npt.NDArray[np.int64]:
+    """Group of each hash [N] -> [N], of those connected by distances up to `MAX_BITS`; -1 where it is alone."""
+    distinct, inverse, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
+    labels = components(len(distinct), near_pairs(distinct))
+    repeated = (sizes > 1) & (labels < 0)
+    labels[repeated] = np.flatnonzero(repeated)
+    return labels[inverse]
+
+
+def near_pairs(hashes: Hashes) -> npt.NDArray[np.int64]:
+    """Pairs (i, j), i < j, of different hashes within `MAX_BITS`, each once, [P, 2]."""
+    found = [np.zeros((0, 2), np.int64)]
+    for part in range(MAX_BITS + 1):
+        parts = (hashes >> np.uint64(part * _PART_BITS)) & np.uint64(2**_PART_BITS - 1)
+        order = np.argsort(parts, kind="stable")
+        parts, ordered = parts[order], hashes[order]
+        first = np.arange(len(hashes))
+        for step in count(1):
+            first = first[first + step < len(hashes)]
+            first = first[parts[first] == parts[first + step]]
+            if not len(first):
+                break
+            near = first[np.bitwise_count(ordered[first] ^ ordered[first + step]) <= MAX_BITS]
+            found.append(np.sort(np.stack([order[near], order[near + step]], axis=1), axis=1))
+    return np.unique(np.concatenate(found), axis=0)
