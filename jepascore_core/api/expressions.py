@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from jepascore_core.curation.rules.model import (
     FLAGS,
+    LABEL_ISSUE,
     META,
     PROPERTIES,
     SCORES,
@@ -207,7 +208,9 @@ class ColumnExpression:
 
     @property
     def _example(self) -> str:
-        return f'({self!r} == "...")' if self._column.name in (*TEXTS, META) else f"({self!r} >= 5)"
+        if self._column.name in (*TEXTS, META):
+            return f'({self!r} == "...")'
+        return f"({self!r} >= {0.9 if self._column.name == LABEL_ISSUE else 5})"
 
     def _range(self, low: object, high: object) -> Expression:
         if self._column.name in TEXTS:
@@ -229,9 +232,9 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
     """Name a column: a score, an image property, or a text of the dataset.
 
     Args:
-        name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; label, split,
-            key; also with brackets as in a rule's text, `class_percentile[knn]`.
-        backbone: name, title or id of the backbone whose scores are meant; None = the one of `curate`.
+        name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; label_issue,
+            likely_label; label, split, key; also with brackets as in a rule's text, `class_percentile[knn]`.
+        backbone: name, title or id of the backbone whose scores or label issues are meant; None = the one of `curate`.
         definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
 
     Raises:
@@ -241,6 +244,8 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
         >>> import jepascore_core as js
         >>> print(js.col("class_percentile", definition="knn") >= 5)
         class_percentile[knn] >= 5
+        >>> print((js.col("label_issue") >= 0.9) & (js.col("likely_label") == "cat"))
+        label_issue >= 0.9 and likely_label = "cat"
     """
     if not isinstance(name, str):
         raise TypeError(f'A column is named by a text, as in js.col("class_percentile"), not {name!r}.')
@@ -250,7 +255,7 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
         return ColumnExpression(parse_column(name))
     if name in FLAGS:
         raise RuleError(f'{name} is a flag, which is so or not: write js.flag("{name}").')
-    known = (*SCORES, *PROPERTIES, *TEXTS)
+    known = (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS)
     if name == META:
         raise RuleError('A column of your own is js.meta("its name").')
     if not name.isidentifier():

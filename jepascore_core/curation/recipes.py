@@ -26,6 +26,8 @@ from jepascore_core.curation.rules.model import (
     Curation,
     Deduplicate,
     Flag,
+    IsIn,
+    Like,
     Not,
     Or,
     curation_of,
@@ -193,7 +195,7 @@ def _renamed(chip: Any, rename: Callable[[str], str]) -> Any:
             return type(chip)(tuple(_renamed(rule, rename) for rule in rules))
         case AtLeast(m, rules):
             return AtLeast(m, tuple(_renamed(rule, rename) for rule in rules))
-        case Between(column) if column.backbone is not None:
+        case Between(column) | IsIn(column) | Like(column) if column.backbone is not None:
             return replace(chip, column=replace(column, backbone=rename(column.backbone)))
         case Flag(backbone=str(backbone)) | Deduplicate(backbone=str(backbone)) | Budget(backbone=str(backbone)):
             return replace(chip, backbone=rename(backbone))

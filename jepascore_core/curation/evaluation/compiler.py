@@ -12,10 +12,13 @@ from typing import Any
 from jepascore_core.curation.columns.cache import Columns, columns
 from jepascore_core.curation.columns.companions import FITTED, companion_column
 from jepascore_core.curation.columns.greyscale import known_grey
+from jepascore_core.curation.columns.label_issues import label_issue_column
 from jepascore_core.curation.columns.near_duplicates import near_groups
 from jepascore_core.curation.columns.perceptual_duplicates import perceptual_groups
 from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
 from jepascore_core.curation.rules.model import (
+    LABEL_ISSUE,
+    LIKELY_LABEL,
     META,
     SCORES,
     And,
@@ -110,12 +113,14 @@ class Compiler:
             case Between(column, low, high):
                 return self._between(column, low, high)
             case IsIn(column, values):
-                return _by_itself(self._among(column, values))
+                return _by_itself(self._where_known(column, self._among(column, values)))
             case Like(column, pattern):
                 # Brackets mean something to GLOB, which they do not here.
                 text = self._parameter(pattern.replace("[", "[[]"), "VARCHAR")
                 matches = f"({self._text(column)} GLOB {text})"
-                return _by_itself(matches if column.name == QUALITY_ISSUE else f"coalesce({matches}, false)")
+                if column.name != QUALITY_ISSUE:
+                    matches = f"coalesce({matches}, false)"
+                return _by_itself(self._where_known(column, matches))
             case Flag():
                 return _by_itself(self._flag(rule))
             case Not(inner):
@@ -179,7 +184,7 @@ class Compiler:
         if column.name in QUALITIES:
             return _by_itself(holds)
         if not column.is_score:
-            return _by_itself(f"coalesce({holds}, false)")
+            return _by_itself(self._where_known(column, f"coalesce({holds}, false)"))
         return CompiledRule(holds, f"least({', '.join(margins)})" if len(margins) > 1 else margins[0])
 
     def _distance(self, column: Column, value: str, limit: float, sign: str) -> str:
@@ -202,13 +207,28 @@ class Compiler:
             return self.use(self.columns.percentile(self.dataset, score, _WITHIN[column.name]))
         if column.name in QUALITIES:
             return self.use(self.columns.quality(self.dataset, column.name))
+        if column.name == LABEL_ISSUE:
+            return self.use(self._label_issues(column))
         if column.name == META:
             name = self.columns.metadata(self.dataset, column.key or "")
             self.use(name)
             return f'"{name}_number"'
         return _PROPERTY_SQL[column.name]
 
+    def _label_issues(self, column: Column) -> str:
+        return label_issue_column(self.store, self.score_set(column.backbone))
+
+    def _where_known(self, column: Column, holds: str) -> str:
+        """Unknown where an image has no embedding yet; what has one but no value is like a missing number or text."""
+        return (
+            f'(CASE WHEN "{self._label_issues(column)}_embedded" THEN {holds} END)' if column.is_label_issue else holds
+        )
+
     def _text(self, column: Column) -> str:
+        if column.name == LIKELY_LABEL:
+            name = self._label_issues(column)
+            self.use(name)
+            return f'"{name}_likely"'
         if column.name == META:
             return self.use(self.columns.metadata(self.dataset, column.key or ""))
         if column.name == QUALITY_ISSUE:

@@ -16,10 +16,15 @@ from jepascore_core.curation.columns.embedding_draws import (
     is_diverse_known,
 )
 from jepascore_core.curation.columns.greyscale import count_unseen, look_at_colours
+from jepascore_core.curation.columns.label_issues import (
+    are_label_issues_known,
+    label_issue_seconds_of,
+    label_issue_values,
+)
 from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, diverse_candidates
-from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, walk
+from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, IsIn, Like, walk
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.embeddings.index import Progress, unheard
 from jepascore_core.errors import matching
@@ -29,6 +34,8 @@ from jepascore_core.storage.store import Store
 
 #: Whatever is done with the embeddings of up to so many images is done within a few seconds.
 QUICK_IMAGES = 5_000
+#: Up to so many predicted seconds on two cores nobody needs to be asked, either.
+QUICK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,10 @@ class PrecomputeStep:
     """One thing to be done once: `size` images to go through.
 
     Clusters have a number of them and a seed; a diverse choice has a number to choose, candidates as `Candidates.pack`
-    writes them, and the seconds that it may take.
+    writes them, and the seconds that it may take. Label issues have the number of classes, and the predicted seconds.
     """
 
-    kind: Literal["near", "colours", "companion", "clusters", "diverse"]
+    kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels"]
     size: int
     radius: float | None = None
     backbone: str | None = None
@@ -52,7 +59,8 @@ class PrecomputeStep:
     @property
     def is_quick(self) -> bool:
         """Whether nobody needs to be asked first."""
-        return self.kind != "colours" and self.size <= QUICK_IMAGES
+        is_slow = self.kind == "colours" or (self.kind == "labels" and self.seconds > QUICK_SECONDS)
+        return not is_slow and self.size <= QUICK_IMAGES
 
     @property
     def short_title(self) -> str:
@@ -64,6 +72,8 @@ class PrecomputeStep:
                 return f"{self.number:,} clusters"
             case "diverse":
                 return f"{self.number:,} diverse images"
+            case "labels":
+                return "label issues"
         return self.companion or f"near duplicates within {self.radius:g}"
 
     @property
@@ -76,6 +86,9 @@ class PrecomputeStep:
         if self.kind == "diverse":
             at_most = f" (up to {duration_text(self.seconds)} on two cores)" if not self.is_quick else ""
             return f"Choosing {self.number:,} of {self.size:,} images far from each other{at_most}"
+        if self.kind == "labels":
+            about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
+            return f"Judging the labels of {self.size:,} images of {self.number:,} classes{about}"
         if self.companion == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.companion is not None:
@@ -109,7 +122,23 @@ def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Pre
     for radius, backbone in dict.fromkeys((item.radius, item.backbone) for item in grouped):
         if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
             work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))
+    work += _pending_label_issues(compiler, curation)
     return (*work, *_pending_companions(compiler, curation), *_pending_clusters(compiler, curation))
+
+
+def _pending_label_issues(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
+    conditions = [item for rule in curation.rules for item in walk(rule) if isinstance(item, Between | IsIn | Like)]
+    named = [item.column.backbone for item in conditions if item.column.is_label_issue]
+    for backbone in dict.fromkeys(named):
+        yield from pending_label_issues(compiler.store, compiler.score_set(backbone), backbone)
+
+
+def pending_label_issues(store: Store, scores: ScoreSet, backbone: str | None = None) -> Iterator[PrecomputeStep]:
+    """Yield the work that label issues of the measured images still need; `backbone` is how a rule names theirs."""
+    if not are_label_issues_known(store, scores):
+        size = count_measured(store, scores)
+        classes, seconds = label_issue_seconds_of(store, scores, size)
+        yield PrecomputeStep("labels", size, backbone=backbone, number=classes, seconds=seconds)
 
 
 def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
@@ -176,13 +205,15 @@ def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Prog
     """Do one piece of work; what `progress` raises ends it.
 
     Raises:
-        TooFewImagesError: if a companion needs more images than are measured.
+        TooFewImagesError: if a companion or label issues need more images than are measured.
         RuleError: if the dataset has changed since a diverse choice was asked for.
     """
     compiler = Compiler(store, scores)
     named = compiler.score_set(work.backbone)
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
+    elif work.kind == "labels":
+        label_issue_values(store, named, progress)
     elif work.kind == "clusters":
         cluster_values(store, named, work.number, work.seed, progress)
     elif work.kind == "diverse":

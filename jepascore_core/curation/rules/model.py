@@ -20,7 +20,9 @@ from jepascore_core.scores.score_set import Label
 
 SCORES = ("score", "percentile", "class_percentile", "split_percentile")
 PROPERTIES = ("width", "height", "pixels", "aspect", "bytes", *QUALITIES)
-TEXTS = ("label", "split", "key", QUALITY_ISSUE)
+#: What embeddings say of a given label: how likely it is wrong, and which other one is likeliest.
+LABEL_ISSUE, LIKELY_LABEL = "label_issue", "likely_label"
+TEXTS = ("label", "split", "key", QUALITY_ISSUE, LIKELY_LABEL)
 META = "meta"
 
 Flagged = Literal[
@@ -46,8 +48,8 @@ class Column:
     """What a condition looks at: a score, an image property, a text of the manifest or (`meta`) a column of the user.
 
     `backbone` names one as "id@spec", by its name or title; None = the one that the page or command is about.
-    `definition` is a definition of the score or a companion; None = that of the page. `key` is the name of a `meta`
-    column.
+    `definition` is a definition of the score or a companion; None = that of the page. Label issues have a backbone and
+    no definition. `key` is the name of a `meta` column.
 
     Raises:
         RuleError: for a column that cannot be.
@@ -59,9 +61,11 @@ class Column:
     key: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in (*SCORES, *PROPERTIES, *TEXTS, META):
+        if self.name not in (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS, META):
             raise unknown("column", self.name, _names(), RuleError)
-        if self.name not in SCORES and (self.backbone or self.definition):
+        if self.is_label_issue and self.definition:
+            raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
+        if not (self.is_score or self.is_label_issue) and (self.backbone or self.definition):
             raise RuleError(f"{self.name} does not depend on a backbone: leave that out.")
         if self.definition is not None:
             one_of(self.definition, (*DEFINITIONS, *COMPANIONS), "definition", RuleError)
@@ -72,6 +76,11 @@ class Column:
     def is_score(self) -> bool:
         """Whether it needs a measurement."""
         return self.name in SCORES
+
+    @property
+    def is_label_issue(self) -> bool:
+        """Whether it needs the embeddings of all images and their labels."""
+        return self.name in (LABEL_ISSUE, LIKELY_LABEL)
 
     @property
     def is_percentile(self) -> bool:
@@ -103,6 +112,8 @@ class Between:
                 raise RuleError(f"A limit must be a finite number, not {limit!r}. Change it or leave it out.")
             if self.column.is_percentile and not 0 <= limit <= 100:
                 raise RuleError(f"A percentile is between 0 and 100, not {limit:g}. Change the limit.")
+            if self.column.name == LABEL_ISSUE and not 0 <= limit <= 1:
+                raise RuleError(f"{LABEL_ISSUE} is between 0 and 1, not {limit:g}. Change the limit.")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise RuleError(f"The lower limit {self.low:g} is above the upper limit {self.high:g}. Swap them.")
 
@@ -350,4 +361,4 @@ def _check_radius(radius: float) -> None:
 
 
 def _names() -> tuple[str, ...]:
-    return (*SCORES, *PROPERTIES, *TEXTS, 'meta["..."]')
+    return (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS, 'meta["..."]')

@@ -18,6 +18,7 @@ from jepascore_core.curation.rules.model import (
     DRAWS,
     FLAGS,
     KEEPERS,
+    LABEL_ISSUE,
     META,
     PARTS,
     PROPERTIES,
@@ -301,7 +302,7 @@ class _Parser:
         return self._built(lambda: Column(token.text, backbone, definition, key), token.at)
 
     def _check_name(self, token: Token) -> None:
-        known = (*SCORES, *PROPERTIES, *TEXTS, META, *FLAGS)
+        known = (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS, META, *FLAGS)
         if token.text in known:
             return
         hint = name_hint(token.text, self._text, known)

@@ -1,0 +1,101 @@
+"""Label issues of a dataset as columns for rules: computed once, then kept with the dataset and in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.companions import count_measured
+from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
+from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.label_issues import LABEL_ISSUES_VERSION, find_label_issues, label_issue_seconds
+from jepascore_core.records.canonical import short_hash
+from jepascore_core.scores.score_set import ScoreSet, manifest_sql
+from jepascore_core.storage.parquet import write_parquet
+from jepascore_core.storage.store import Store
+
+_VALUES = ("label_issue", "knn_margin", "probe_margin")
+_SCHEMA = pa.schema(
+    [("content_id", pa.string()), ("label", pa.string()), ("likely_label", pa.string())]
+    + [(name, pa.float64()) for name in _VALUES]
+)
+#: Of a backbone that the catalogue does not know.
+_USUAL_DIMENSION = 768
+
+
+def label_issue_column(store: Store, scores: ScoreSet) -> str:
+    """Name of the table of label issues, one row a sample in order of the keys, and of its column of values.
+
+    Beside it are `<name>_likely`, `<name>_knn`, `<name>_probe` and `<name>_embedded`, whether there is an embedding.
+
+    Raises:
+        TooFewImagesError: if fewer than two classes can be judged.
+        UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+    """
+    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base, about = held.base(dataset), _about(store, scores)
+    table = held.hold_made(["label issue values", *about], lambda: label_issue_values(store, scores))
+    measured = store.measurements_sql(scores.key)
+    sql = f"""SELECT label_issue AS "{{name}}", likely_label AS "{{name}}_likely", knn_margin AS "{{name}}_knn",
+            probe_margin AS "{{name}}_probe",
+            content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}_embedded"
+        FROM {base} LEFT JOIN {table} USING (content_id, label) ORDER BY row_id"""
+    return held.hold(["label issues", base, table], sql)
+
+
+def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = unheard) -> pa.Table:
+    """Rows (content_id, label, likely_label, label_issue, margins) of the labelled images that are measured, from disk
+    if they are known; NULL where nothing can be said.
+
+    Raises:
+        TooFewImagesError, UnknownNameError, DatasetNotReadyError: as `label_issue_column`.
+    """
+    path = _path(store, scores)
+    if path.is_file():
+        return pq.read_table(path)
+    content_ids, embeddings = stored_embeddings(store, scores, progress)
+    labelled = store.query(
+        f"""SELECT DISTINCT content_id, label FROM ({manifest_sql(store, scores.dataset_id)})
+        WHERE label IS NOT NULL ORDER BY content_id, label"""
+    )
+    names = np.array(labelled["content_id"].to_pylist(), dtype=np.str_)
+    rows = np.searchsorted(content_ids, names)
+    is_measured = rows < len(content_ids)
+    is_measured[is_measured] = content_ids[rows[is_measured]] == names[is_measured]
+    labelled, names, rows = labelled.filter(pa.array(is_measured)), names[is_measured], rows[is_measured]
+    found = find_label_issues(names, labelled["label"].to_pylist(), embeddings[rows], progress)
+    values = {name: pa.array(getattr(found, name), from_pandas=True) for name in _VALUES}
+    likely = pa.array(found.likely_label.tolist(), pa.string())
+    table = pa.table([*labelled.columns, likely, *values.values()], schema=_SCHEMA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(path, table)
+    prune_old(path, "labels-*.parquet", 1)
+    return table
+
+
+def are_label_issues_known(store: Store, scores: ScoreSet) -> bool:
+    """Whether the labels of what is measured now were judged."""
+    return _path(store, scores).is_file()
+
+
+def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> tuple[int, float]:
+    """Count the classes of a dataset, and predict how long judging the labels of so many images takes on two cores."""
+    sql = f"SELECT count(DISTINCT label) AS n FROM {columns(store).base(store.catalogue.dataset(scores.dataset_id))}"
+    classes = int(store.query(sql)["n"][0].as_py())
+    known = store.catalogue.backbones().get(scores.backbone_id)
+    return classes, label_issue_seconds(num_images, known.dimension if known else _USUAL_DIMENSION, classes)
+
+
+def _about(store: Store, scores: ScoreSet) -> list[str | int | None]:
+    """What the values depend on. An image is measured once, so the number of measured ones tells which they are."""
+    version = store.catalogue.dataset(scores.dataset_id).version
+    measured = count_measured(store, scores)
+    return [LABEL_ISSUES_VERSION, scores.dataset_id, version, scores.backbone_id, scores.spec_id, measured]
+
+
+def _path(store: Store, scores: ScoreSet) -> Path:
+    return cache_folder(store, scores, "label-issues") / f"labels-{short_hash(_about(store, scores), 20)}.parquet"
