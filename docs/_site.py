@@ -34,7 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def notebook_page(notebook: dict[str, Any]) -> str:
-    """The cells of a notebook as Markdown; below the title stands where the notebook itself is."""
+    """Return the cells of a notebook as Markdown, with a link to the notebook below the title."""
     texts = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     blocks = [text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in texts]
     title, _, rest = blocks[0].partition("\n")

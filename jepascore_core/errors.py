@@ -37,7 +37,7 @@ class SampleError(JepaScoreError):
 
 
 class FileChangedError(SampleError):
-    """A file whose bytes are not those that were indexed: it is to be read again, whatever its size and time say."""
+    """A file whose bytes are not those that were indexed: it has to be read again, even if its size and time match."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -51,7 +51,7 @@ class UnknownNameError(JepaScoreError):
 
 
 class DatasetNotReadyError(JepaScoreError):
-    """A dataset that is asked for before its index is complete."""
+    """A dataset that is used before its index is complete."""
 
 
 class WeightsUnavailableError(JepaScoreError):
@@ -63,7 +63,7 @@ class CheckpointError(JepaScoreError):
 
 
 class PreprocessingError(JepaScoreError):
-    """A backbone whose mean, std or image size is not known and was not given."""
+    """A backbone whose mean, std or image size is unknown and was not given."""
 
 
 class EncoderError(JepaScoreError):
@@ -71,7 +71,7 @@ class EncoderError(JepaScoreError):
 
 
 class NonFiniteError(EncoderError):
-    """Images whose embedding or Jacobian is not finite; `positions` are their places in the batch."""
+    """Images whose embedding or Jacobian is not finite; `positions` are their positions in the batch."""
 
     def __init__(self, positions: list[int]) -> None:
         super().__init__(
@@ -89,21 +89,23 @@ class StoreError(JepaScoreError):
     """A home folder that is damaged, locked or written by a newer version."""
 
 
-class RunCancelled(JepaScoreError):  # noqa: N818 - not a fault: somebody asked for it
-    """Raised inside the worker when a person cancelled what it is working on."""
+class RunCancelled(JepaScoreError):  # noqa: N818 - not a fault: a person asked for it
+    """Raised inside the worker when a person cancels its current job."""
 
 
-class WorkerStopped(JepaScoreError):  # noqa: N818 - not a fault: the work goes on at the worker's next start
-    """Raised inside the worker when its process was asked to end."""
+class WorkerStopped(JepaScoreError):  # noqa: N818 - not a fault: the job resumes at the worker's next start
+    """Raised inside the worker when its process is asked to stop."""
 
 
 class RuleError(JepaScoreError):
-    """A curation rule, or a saved set of them, that makes no sense."""
+    """A curation rule, or a saved set of them, that is invalid."""
 
 
 class RuleSyntaxError(RuleError):
-    """A text that is not a rule; `position` is the character of `text` (counted from 0) at which it stops making sense,
-    and `hint` says what may have been meant."""
+    """A text that is not a rule.
+
+    `position` is the index in `text` of the character at which parsing failed, `hint` says what may have been meant.
+    """
 
     def __init__(self, what: str, text: str, position: int, hint: str = "") -> None:
         super().__init__(f"{what.rstrip('.')} (character {position + 1}). {hint}".rstrip())
@@ -111,7 +113,7 @@ class RuleSyntaxError(RuleError):
 
     @property
     def pointer(self) -> str:
-        """The line of the text that is wrong, and below it a mark at the place."""
+        """The line of the text with the error, and below it a mark at the position."""
         before = self.text[: self.position]
         first = before.rfind("\n") + 1
         line = self.text[first:].partition("\n")[0]
@@ -119,7 +121,7 @@ class RuleSyntaxError(RuleError):
 
 
 class TooFewImagesError(JepaScoreError):
-    """A statistic over images that are too few for it."""
+    """A statistic over too few images."""
 
 
 class ExportError(JepaScoreError):
@@ -127,7 +129,7 @@ class ExportError(JepaScoreError):
 
 
 class ImageChangedError(ExportError):
-    """An export that ended because the image at `uri` is not what was indexed."""
+    """An export that failed because the image at `uri` is not what was indexed."""
 
     def __init__(self, message: str, uri: str) -> None:
         super().__init__(message)
@@ -142,23 +144,24 @@ def unknown(
     where: str = "",
     hint: str = "",
 ) -> _Error:
-    """Return the error for a name that does not exist: `Unknown column "percentil". Did you mean "percentile"?
-    Available: score, percentile.`
+    """Return the error for a name that does not exist, with near matches and the available names.
+
+    Its text is `Unknown column "percentil". Did you mean "percentile"? Available: score, percentile.`
 
     Args:
-        kind: what the name would be a name of, such as "column".
-        name: what was given.
+        kind: kind of thing that is named, such as "column".
+        name: the name that was given.
         known: the names that exist, the most usual first.
         error: class of the error.
-        where: what has no such name, such as a file.
-        hint: a sentence that says what else to do.
+        where: where the name was looked up, such as a file.
+        hint: a further sentence of advice.
     """
     what = f"Unknown {kind} {_quoted(name)}{f' in {where}' if where else ''}."
     return error(" ".join(filter(None, (what, suggestion(name, known), hint))))
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
-    """Return what may have been meant by a name, and the first of the available ones."""
+    """Return a suggestion for an unknown name, and the first of the available ones."""
     listed = list(dict.fromkeys(known))
     available = ", ".join(map(_printable, listed[:MAX_AVAILABLE])) or "none"
     more = f" and {len(listed) - MAX_AVAILABLE:,} more" if len(listed) > MAX_AVAILABLE else ""
@@ -168,7 +171,7 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return a question with the known names that are nearest to a name, "" if none is near.
 
-    Upper and lower case are alike. Where no name is spelled like it, those that contain it are near.
+    Case is ignored. Where no name is spelled similarly, those that contain it are near.
     """
     lowered = str(name).lower()
     by_lowered = {other.lower(): other for other in known}
@@ -194,7 +197,7 @@ def one_of(
     """Return the choice that equals a value, with its own type.
 
     Raises:
-        UnknownNameError, or `error`: if there is none; `kind` says what it would be.
+        UnknownNameError, or `error`: if there is none; the message names the `kind`.
     """
     known = tuple(choices)
     found = matching(value, known)
@@ -208,5 +211,5 @@ def _quoted(name: object) -> str:
 
 
 def _printable(name: str) -> str:
-    """A name without characters that move the cursor or that a terminal cannot encode."""
+    """Return a name without characters that move the cursor or that a terminal cannot encode."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

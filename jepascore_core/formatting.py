@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Format numbers for people."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import math
 import re
 from collections.abc import Mapping
 
-#: No line ends between a number and its sign.
+#: A number and its sign stay on one line.
 PERCENT = "\N{NO-BREAK SPACE}%"
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-#: Extensions that are named of files that are passed over, the most frequent ones.
+#: Extensions of skipped files that are named, the most frequent first.
 MAX_EXTENSIONS = 3
 
 
 def count_text(number: int) -> str:
-    """1797 -> "1,797"."""
+    """Return a number with thousands separators: 1797 -> "1,797"."""
     return f"{number:,}"
 
 
 def plural(number: int, noun: str) -> str:
-    """(1, "sample") -> "1 sample", (2000, "class") -> "2,000 classes"."""
+    """Return a counted noun: (1, "sample") -> "1 sample", (2000, "class") -> "2,000 classes"."""
     if number == 1:
         return f"1 {noun}"
     ending = "es" if noun.endswith(("s", "sh", "ch", "x")) else "s"
@@ -28,7 +28,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def passed_over_text(ignored: Mapping[str, int]) -> str:
-    """Files by extension that are no images: {".txt": 2, ".md": 1} -> "3 other files skipped (e.g. .txt, .md)"."""
+    """Return the skipped files by extension: {".txt": 2, ".md": 1} -> "3 other files skipped (e.g. .txt, .md)"."""
     number = sum(ignored.values())
     if not number:
         return ""
@@ -38,7 +38,7 @@ def passed_over_text(ignored: Mapping[str, int]) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Two units at most, as exact as a waiting person wants: "0.4 s", "40 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    """Return a duration in at most two units: "0.4 s", "40 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
     if seconds < 9.95:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)
@@ -60,7 +60,7 @@ def _two_units(value: int, ratio: int, large_unit: str, small_unit: str) -> str:
 
 
 def bytes_text(number: int) -> str:
-    """1234567 -> "1.2 MB" (decimal units)."""
+    """Return a size in decimal units: 1234567 -> "1.2 MB"."""
     value, unit = float(number), 0
     while value >= 999.5 and unit < len(_BYTE_UNITS) - 1:
         value, unit = value / 1000, unit + 1
@@ -68,7 +68,7 @@ def bytes_text(number: int) -> str:
 
 
 def percent_text(fraction: float) -> str:
-    """Rounded down, so that 100 % means all of it: 0.9996 -> "99.9 %", 1 -> "100 %"."""
+    """Return a percentage, rounded down so that 100 % means all: 0.9996 -> "99.9 %", 1 -> "100 %"."""
     if fraction >= 1:
         return f"100{PERCENT}"
     # The small term undoes the binary rounding of products such as 0.57 * 1000.
@@ -76,21 +76,21 @@ def percent_text(fraction: float) -> str:
 
 
 def rate_text(rate: float | None) -> str:
-    """Images per second, or seconds an image when it is slow; "" while it is not known."""
+    """Return images per second, or seconds per image when slow; "" while unknown."""
     if not rate or rate <= 0:
         return ""
     if rate >= 0.995:
         return f"{rate:,.0f} images/s" if rate >= 9.95 else f"{rate:.1f} images/s"
-    return f"{duration_text(1 / rate)} an image"
+    return f"{duration_text(1 / rate)} per image"
 
 
 def score_text(score: float, is_exact: bool = True) -> str:
-    """A score in nats with one decimal and a true minus sign; "≈" says that it is an estimate."""
+    """Return a score in nats with one decimal and a true minus sign; "≈" marks an estimate."""
     return ("" if is_exact else "≈") + f"{_unsigned_zero(score, 1):.1f}".replace("-", "−")
 
 
 def z_text(value: float) -> str:
-    """A standardised score, without a unit, with two decimals."""
+    """Return a standardized score, without a unit, with two decimals."""
     return f"{_unsigned_zero(value, 2):.2f}".replace("-", "−")
 
 
@@ -99,7 +99,7 @@ def _unsigned_zero(value: float, decimals: int) -> float:
 
 
 def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> str:
-    """How far a score is to be trusted, as a sentence; "" where it is exact."""
+    """Return a sentence about the accuracy of a score; "" where it is exact."""
     if is_exact:
         return ""
     if lower is None or upper is None:
@@ -108,24 +108,24 @@ def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> s
 
 
 def interval_text(lower: float | None, upper: float | None, is_exact: bool) -> str:
-    """Where the exact score is expected, "288.1 to 301.4"; "" where it is known, or nobody knows."""
+    """Return the prediction interval of an estimate, "288.1 to 301.4"; "" for exact scores and where it is unknown."""
     return "" if is_exact or lower is None or upper is None else f"{score_text(lower)} to {score_text(upper)}"
 
 
 def percentile_text(percentile: float) -> str:
-    """3.217 -> "3.2 %"; never "0.0 %" or "100.0 %", which no sample has."""
+    """Return a percentile: 3.217 -> "3.2 %"; never "0.0 %" or "100.0 %", which no sample has."""
     return f"{min(max(percentile, 0.1), 99.9):.1f}{PERCENT}"
 
 
 def class_title(label: str | None, alone: bool = False) -> str:
-    """What a class is called: "(all)" for the only class of an unlabelled dataset."""
+    """Return the name of a class: "(all)" for the only class of an unlabelled dataset."""
     if label is None:
         return "(all)" if alone else "(no label)"
     return label if label.strip() else "(empty label)"
 
 
 def natural_key(text: str | None) -> tuple[bool, list[tuple[int, int, str]]]:
-    """Sort key that puts "class 2" before "class 10", and None last."""
+    """Return a sort key that puts "class 2" before "class 10", and None last."""
     # Numbers are compared as text, by length first: a label may have more digits than int() accepts.
     pieces = [piece for piece in re.split(r"([0-9]+)", text or "") if piece]
     numbers = [piece.lstrip("0") if piece[0] in "0123456789" else None for piece in pieces]

@@ -11,7 +11,7 @@ Definition = Literal["rank", "paper", "tail", "top"]
 
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 
-#: Sums over the whole spectrum, which can be estimated without it; what the others leave out is not known then.
+#: Sums over the whole spectrum can be estimated without it; the other variants cannot.
 ESTIMATED: tuple[Definition, ...] = ("rank", "paper")
 
 #: The paper's appendix clips singular values at this value before the logarithm.
@@ -20,7 +20,7 @@ PAPER_CLIP = 1e-6
 #: "tail" leaves out the largest tenth of the singular values that count, rounded up.
 TAIL_DROPS_ONE_IN = 10
 
-#: "top" sums so many of the largest singular values, or all that count if there are fewer.
+#: "top" sums this many of the largest singular values, or all that count if there are fewer.
 TOP_K = 32
 
 #: Singular values are stored as logarithms, floored at this share of the largest one, or of 1 if that is larger, so
@@ -28,18 +28,19 @@ TOP_K = 32
 LOG_FLOOR = 1e-12
 
 #: A singular value counts towards the rank when it exceeds this share of the largest one. Null directions of float32
-#: passes come out at 4e-7 or less, the smallest real values of public encoders at 6e-6; weights, and with them what
-#: they make zero, are stored in float32, so that float64 passes resolve no more. The last two are for spectra from
-#: elsewhere: what this package measures in them counts as in float32, which its first image is compared with.
+#: passes come out at 4e-7 or less, the smallest real values of public encoders at 6e-6. Weights, and with them the
+#: directions that they make null, are stored in float32, so float64 passes resolve no more. The last two are for
+#: spectra from elsewhere: spectra that this package measures in them use the float32 value, because the first image
+#: of a run is compared with float32.
 RANK_TOLERANCE: dict[str, float] = {"float32": 2e-6, "float64": 2e-6, "tf32": 5e-5, "bfloat16": 1e-4}
 
-#: Where a direction is known to be null, its value is the rounding noise of this very pass: what counts exceeds so
-#: many times that.
+#: Where a direction is known to be null, its value is the rounding noise of that pass: values that count exceed it by
+#: this factor.
 NOISE_MARGIN = 10.0
 
 
 def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDArray[np.int64]:
-    """Number of singular values above the tolerance of `precision`. [..., K] -> [...].
+    """Return the number of singular values above the tolerance of `precision`. [..., K] -> [...].
 
     Raises:
         ValueError: for an unknown precision.
@@ -53,12 +54,12 @@ def numerical_rank(singular_values: Any, precision: str = "float32") -> npt.NDAr
 
 
 def measured_rank(singular_values: Any, most: int | None = None, is_coarse: bool = False) -> npt.NDArray[np.int64]:
-    """Rank of measured Jacobians: the number of singular values above noise, and at most what the structure allows.
+    """Return the rank of measured Jacobians: the singular values above noise, at most as many as the structure allows.
 
     Args:
         singular_values: [..., K], descending.
-        most: the structure's bound, None where it is unknown. Two directions or more beyond it are null for certain; of
-            a single one it may be LayerNorm's eps that tells.
+        most: the structure's bound, None where it is unknown. Two or more directions beyond it are certainly null; a
+            single one may be non-zero because of LayerNorm's eps.
         is_coarse: the passes rounded so much that the noise of null directions may exceed the smallest real values.
 
     Returns:
@@ -74,10 +75,10 @@ def measured_rank(singular_values: Any, most: int | None = None, is_coarse: bool
 
 
 def log_spectrum(singular_values: Any) -> npt.NDArray[np.float64]:
-    """Natural logarithms, floored (see `LOG_FLOOR`): the form in which spectra are stored. [..., K] -> [..., K]."""
+    """Return natural logarithms, floored (see `LOG_FLOOR`), as spectra are stored. [..., K] -> [..., K]."""
     values = as_array(singular_values)
     largest = values[..., :1]
-    # The smallest numbers have no logarithm of their share.
+    # The share of the smallest numbers underflows, and zero has no logarithm.
     scale = np.where(largest > 0, np.clip(largest, 1e-290, 1.0), 1.0)
     return np.log(np.maximum(values, LOG_FLOOR * scale))
 
@@ -85,7 +86,7 @@ def log_spectrum(singular_values: Any) -> npt.NDArray[np.float64]:
 def jepa_score(
     singular_values: Any, definition: Definition = "rank", *, rank: Any = None, precision: str = "float32"
 ) -> npt.NDArray[np.float64]:
-    """JEPA-SCORE in nats; higher = more likely under the encoder's implicit density.
+    """Compute the JEPA-SCORE in nats; higher = more likely under the encoder's implicit density.
 
     "rank": sum of the logs of the first `rank` singular values, the formula of the paper over the non-null directions.
     "paper": sum of the logs of all of them, clipped from below at 1e-6, the paper's appendix listing.
@@ -95,7 +96,7 @@ def jepa_score(
     Args:
         singular_values: [..., K], descending; array, nested list or tensor of any floating type.
         definition: "rank", "paper", "tail" or "top".
-        rank: [...], number of non-null directions; found with the tolerance of `precision` when not given.
+        rank: [...], number of non-null directions; computed with the tolerance of `precision` when not given.
         precision: precision of the passes that the values come from.
 
     Returns:
@@ -106,14 +107,14 @@ def jepa_score(
     """
     values = as_array(singular_values)
     _check_spectrum(values)
-    # Also for its check of the precision.
+    # Called for its check of the precision, too.
     found = numerical_rank(values, precision)
     counted = found if rank is None else _check_rank(as_array(rank), values)
     return score_of_log_spectrum(log_spectrum(values), counted, definition)
 
 
 def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "rank") -> npt.NDArray[np.float64]:
-    """Like `jepa_score`, from stored logarithms: [..., K] and [...] -> [...]."""
+    """Return the `jepa_score` of stored logarithms: [..., K] and [...] -> [...]."""
     score: npt.NDArray[np.float64]
     logs = as_array(log_values)
     if definition == "paper":
@@ -134,28 +135,28 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
 def _check_spectrum(values: npt.NDArray[np.float64]) -> None:
     if not values.ndim or not values.shape[-1]:
         raise ValueError(
-            f"Singular values are an array [..., K] with K of at least 1, not of shape {list(values.shape)}."
+            f"Singular values must be an array [..., K] with K of at least 1, not of shape {list(values.shape)}."
         )
     if not np.isfinite(values).all():
-        raise ValueError("Singular values are finite, but some are not a number or infinite. Leave such images out.")
+        raise ValueError("Singular values must be finite: some are NaN or infinite. Leave such images out.")
     if (values < 0).any():
-        raise ValueError("Singular values are 0 or more, but some are negative. Take them of J, not its eigenvalues.")
+        raise ValueError("Singular values must not be negative: some are. Pass those of J, not its eigenvalues.")
     if (values[..., 1:] > values[..., :-1]).any():
-        raise ValueError("Singular values are in descending order along the last axis, but these are not. Sort them.")
+        raise ValueError("Singular values must be in descending order along the last axis. Sort them.")
 
 
 def _check_rank(rank: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     size = values.shape[-1]
     if not ((rank >= 0) & (rank <= size) & (rank == np.floor(rank))).all():
-        raise ValueError(f"A rank is a whole number from 0 to the number of singular values, {size}.")
+        raise ValueError(f"A rank must be a whole number from 0 to the number of singular values, {size}.")
     if rank.ndim and rank.shape != values.shape[:-1]:
         raise ValueError(f"Give one rank, or one for each spectrum: {list(values.shape[:-1])}, not {list(rank.shape)}.")
     return rank
 
 
 def as_array(values: Any) -> npt.NDArray[np.float64]:
-    """Numbers as a float64 array, from whatever holds them."""
-    # A tensor may live on another device, carry gradients or be of a type that NumPy lacks; numpy.asarray refuses all.
+    """Return numbers as a float64 array, from a list, an array or a tensor."""
+    # A tensor may be on another device, carry gradients or have a type that NumPy lacks: numpy.asarray rejects them.
     if hasattr(values, "detach"):
         values = values.detach().cpu().double()
     return np.asarray(values, dtype=np.float64)

@@ -1,1 +1,1 @@
-"""What `import jepascore_core as js` offers about datasets: open, measure, curate."""
+"""The public functions and classes of `import jepascore_core as js`: open, measure and curate datasets."""

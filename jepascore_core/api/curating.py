@@ -1,4 +1,4 @@
-"""`js.curate`: apply rules to a measured dataset; look at what they keep, decide, save and export it."""
+"""`js.curate`: apply rules to a measured dataset; inspect what they keep, decide, save and export it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
-#: One rule or step, as an expression or as text; a text may hold several.
+#: One rule or step, as an expression or as text; a text may contain several.
 RuleLike = Expression | Step | Curation | str
 
-#: Rows that are read at a time.
+#: Rows read at a time.
 BATCH_ROWS = 65_536
 
-#: Called with what is being computed and the share that is done, 0 to 1.
+#: Called with a title and the share that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
 
@@ -54,21 +54,21 @@ def curate(
 ) -> CuratedDataset:
     """Apply rules to a measured dataset: the same rules, decisions and results as on the Curate page.
 
-    Decisions that were made about the dataset count, whoever made them, and override the rules. What rules need besides
-    scores (near duplicates, baseline scores, clusters) is computed first and kept.
+    Existing decisions about the dataset apply, whoever made them, and override the rules. What rules need besides
+    scores (near duplicates, baseline scores, clusters) is computed first and cached.
 
     Args:
-        dataset: name of a dataset, where one is, or what `open_dataset` returned.
-        rules: what to keep: expressions, steps (`one_per`, `budget`) and texts; all of a list must hold, and steps
-            choose among what the rules leave. Nothing = keep everything.
-        backbone: whose scores rules mean where they name none: name, id ("id" or "id@spec"), title or path; only needed
-            if the dataset was measured with several.
-        definition: of the score, where rules name none.
-        progress: called with a title and a share, 0 to 1, while something is computed that takes a while.
+        dataset: name of a dataset, its source path, or the result of `open_dataset`.
+        rules: what to keep: expressions, steps (`one_per`, `budget`) and texts. All rules of a list must hold; steps
+            choose among what the rules leave. Empty = keep everything.
+        backbone: whose scores rules use by default: name, id ("id" or "id@spec"), title or path; only needed if the
+            dataset was measured with several.
+        definition: score definition that rules use by default.
+        progress: called with a title and a share, 0 to 1, during long computations.
 
     Raises:
-        RuleError: for rules that make no sense, or that name a column that the dataset does not have.
-        UnknownNameError: for a dataset, backbone or definition that there is not; lists what there is.
+        RuleError: for invalid rules, or rules that name a column that the dataset does not have.
+        UnknownNameError: for an unknown dataset, backbone or definition; lists the available ones.
         JepaScoreError: if it was measured with several backbones and none is named.
         DatasetNotReadyError: if the dataset has no index yet.
 
@@ -91,15 +91,15 @@ def curate(
 
 
 def curation_from(rules: RuleLike | Sequence[RuleLike]) -> Curation:
-    """Return what expressions, steps and texts stand for together.
+    """Return the curation that expressions, steps and texts describe together.
 
     Raises:
-        RuleError: for a text that is not a rule, two budgets, or rules that are nested too deeply to be written down.
-        TypeError: for anything else than rules.
+        RuleError: for a text that is not a rule, two budgets, or rules nested too deeply to be saved.
+        TypeError: for anything other than rules.
     """
     listed = [rules] if isinstance(rules, Expression | Deduplicate | Budget | Curation | str) else rules
     if isinstance(listed, ColumnExpression) or not isinstance(listed, Iterable):
-        raise TypeError(f"Rules are expressions, steps, texts, or a list of these, not {rules!r}.")
+        raise TypeError(f"Rules must be expressions, steps, texts, or a list of these, not {rules!r}.")
     curation = curation_of(chip for item in listed for chip in _chips(item))
     for rule in curation.rules:
         parse_rule(rule_text(rule))  # recipes hold rules as text
@@ -117,12 +117,12 @@ def _chips(item: object) -> tuple[Clause, ...]:
         case str():
             return parse(item).chips
         case ColumnExpression():
-            raise TypeError(f"{item} is a column, not a rule: compare it first, as in js.col(...) >= 5.")
-    raise TypeError(f"Rules are expressions, steps or texts, not {item!r}.")
+            raise TypeError(f"{item} is a column, not a rule. Compare it first, as in js.col(...) >= 5.")
+    raise TypeError(f"Rules must be expressions, steps or texts, not {item!r}.")
 
 
 def _curated(store: Store, scores: ScoreSet, curation: Curation, progress: Progress | None) -> CuratedDataset:
-    """Compute what the curation needs, and evaluate it, so that what is wrong with it is said here."""
+    """Compute what a curation needs, and evaluate it, so that errors in it are raised here."""
     decisions = decisions_of(store, scores.dataset_id)
 
     def follow(work: PrecomputeStep) -> Callable[[float], None]:
@@ -134,15 +134,15 @@ def _curated(store: Store, scores: ScoreSet, curation: Curation, progress: Progr
 
 
 def _unheard(_title: str, _share: float) -> None:
-    """Nobody listens."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CuratedDataset:
-    """A dataset with the verdict of rules and decisions on every sample. Made by `curate`; it never changes.
+    """A dataset with the verdict of rules and decisions on every sample. Made by `curate`; immutable.
 
-    `decide` and `undo` are recorded in the home folder, as those on the Review page are, and return the curated dataset
-    that follows from them. Notebooks show it as a table of counts.
+    `decide` and `undo` are recorded in the home folder, like those on the Review page, and return a new curated
+    dataset. Notebooks show it as a table of counts.
     """
 
     store: Store
@@ -157,7 +157,7 @@ class CuratedDataset:
 
     @property
     def backbone(self) -> str:
-        """Title of the backbone whose scores rules mean where they name none."""
+        """Title of the backbone whose scores rules use by default."""
         return measured_titles(self.store)[self.scores.key]
 
     @property
@@ -167,37 +167,40 @@ class CuratedDataset:
 
     @cached_property
     def counts(self) -> CurationCounts:
-        """Samples by verdict: `kept`, `dropped` and `unscored` are all of them. `decided` is how many have theirs from
-        a person, `num_unreadable` how many files could not be read and are in none of these."""
+        """Samples by verdict.
+
+        `kept`, `dropped` and `unscored` add up to all samples; `decided` counts those decided by a person, and
+        `num_unreadable` the unreadable files, which are in none of these.
+        """
         return self._result.counts
 
     def kept(self) -> list[str]:
-        """Keys of the samples to keep, in order."""
+        """Return the keys of the samples to keep, in order."""
         return self._keys("kept")
 
     def dropped(self) -> list[str]:
-        """Keys of the samples to drop, in order."""
+        """Return the keys of the samples to drop, in order."""
         return self._keys("dropped")
 
     def unscored(self) -> list[str]:
-        """Keys of the samples that are neither, since a rule needs a measurement that is not there, in order."""
+        """Return the keys of the samples without a verdict, because a rule needs a missing measurement, in order."""
         return self._keys("unscored")
 
     def preview(self, n: int = 10, which: Which = "dropped") -> pd.DataFrame:
-        """Return n samples of a list, drawn at random but always the same ones, with the columns of `to_pandas`.
+        """Return a fixed random selection of n samples of a list, with the columns of `to_pandas`.
 
         Args:
-            n: how many, at most.
+            n: maximum number of samples.
             which: "kept", "dropped", "unscored" or "all".
 
         Raises:
-            UnknownNameError: for another list.
+            UnknownNameError: for any other list.
         """
         found = self._frame(one_of(which, WHICH, "list of samples"))
         return found.sample(min(n, len(found)), random_state=0).sort_index().reset_index(drop=True)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a sample, in order of the keys: what an export of all samples has.
+        """Return one row per sample, in order of the keys, as in an export of all samples.
 
         Columns: sample_key, uri, label, split, score (nats, higher = more likely), class_percentile, percentile,
         verdict ("keep", "drop" or "unscored"), and as reason the rule or step that drops it, or "decision".
@@ -205,7 +208,7 @@ class CuratedDataset:
         return self._frame("all")
 
     def with_rules(self, rules: RuleLike | Sequence[RuleLike], progress: Progress | None = None) -> CuratedDataset:
-        """Apply other rules to the same scores; faster than `curate`, since all that is in memory is used again.
+        """Apply other rules to the same scores; faster than `curate`, because it reuses what is in memory.
 
         Raises:
             RuleError, UnknownNameError: as `curate`.
@@ -217,18 +220,18 @@ class CuratedDataset:
 
         Args:
             samples: one sample key or content id, or several.
-            verdict: "keep", "drop", or "undecided" to leave them to the rules again.
-            why: a reason that is recorded.
+            verdict: "keep", "drop", or "undecided" to let the rules apply again.
+            why: a reason, which is recorded.
 
         Raises:
-            UnknownNameError: if any of them is not a sample of the dataset; then nothing is decided.
-            RuleError: for another verdict, or no samples.
+            UnknownNameError: if any of them is not a sample of the dataset; then nothing is recorded.
+            RuleError: for any other verdict, or no samples.
 
         Examples:
             >>> import jepascore_core as js
             >>> curated = js.curate("digits-demo", "class_percentile >= 5", backbone="bundled:digits-vit")
             >>> wanted = curated.dropped()[:2]
-            >>> decided = curated.decide(wanted, "keep", why="rare, but right")
+            >>> decided = curated.decide(wanted, "keep", why="rare but valid")
             >>> decided.counts.kept - curated.counts.kept
             2
             >>> decided.undo().counts == curated.counts
@@ -240,35 +243,35 @@ class CuratedDataset:
         return self._again()
 
     def undo(self) -> CuratedDataset:
-        """Undo your own last decision that still stands, wherever it was made.
+        """Undo your own last decision that is still in effect, wherever it was made.
 
         Raises:
             RuleError: if there is none.
         """
         if undo(self.store, self.scores.dataset_id, user_name()) is None:
-            raise RuleError(f"There is no decision of yours about {self.name} to undo.")
+            raise RuleError(f"You have no decision about {self.name} to undo.")
         return self._again()
 
     def redo(self) -> CuratedDataset:
-        """Redo what you undid last, unless you decided something since.
+        """Redo what you last undid, unless you have decided anything since.
 
         Raises:
-            RuleError: if there is nothing.
+            RuleError: if there is nothing to redo.
         """
         if redo(self.store, self.scores.dataset_id, user_name()) is None:
-            raise RuleError(f"There is no decision of yours about {self.name} to redo.")
+            raise RuleError(f"You have no decision about {self.name} to redo.")
         return self._again()
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Rules, decisions, backbones by id and the fingerprint of the dataset: all that makes the same list again."""
+        """Return the rules, decisions, backbone ids and dataset fingerprint, which reproduce the list."""
         return self._recipe(self.name)
 
     def save(self, name: str, *, overwrite: bool = False) -> Recipe:
         """Save the recipe under a name, for the app, `jepascore export --recipe` and `jepascore recipes`.
 
         Raises:
-            RuleError: if there is a recipe of this name and `overwrite` is not set.
+            RuleError: if a recipe with this name exists and `overwrite` is not set.
         """
         recipe = self._recipe(name)
         save_recipe(self.store, self.scores.dataset_id, recipe, overwrite)
@@ -285,19 +288,19 @@ class CuratedDataset:
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> ExportReport:
-        """Write a list or folder, and beside it how it came about; whole or not at all. Sources are only read.
+        """Write a list or folder with a provenance file beside it; all or nothing. Sources are only read.
 
         Args:
-            path: the file or folder; its parent exists.
-            format: one of those that [curating](curating.md#exports) lists; None = by the suffix of `path`.
+            path: the file or folder; its parent must exist.
+            format: one of those listed in [curating](curating.md#exports); None = from the suffix of `path`.
             which: "kept", "dropped", "unscored", or "all" with a verdict.
-            root: folder that paths are to be relative to.
-            link: how a folder gets its images: "copy", "symlink" or "hardlink".
-            overwrite: replace an existing file; never a folder.
-            progress: called with how many samples are written, and how many there are.
+            root: folder that paths are written relative to.
+            link: how images are placed in a folder: "copy", "symlink" or "hardlink".
+            overwrite: replace an existing file; folders are never replaced.
+            progress: called with the number of samples written and the total.
 
         Raises:
-            ExportError: if it cannot be written in whole; nothing of it is left behind.
+            ExportError: if it cannot be written completely; nothing is left behind.
 
         Examples:
             >>> import jepascore_core as js
@@ -339,7 +342,7 @@ class CuratedDataset:
         return summarize(self.store, self._evaluation())
 
     def _evaluation(self) -> Evaluation:
-        # Asked again each time: what is held in memory may have made room for others.
+        # Evaluated again each time: its columns in memory may have been evicted.
         return evaluate(self.store, self.scores, self.curation, self.decisions)
 
     def _recipe(self, name: str) -> Recipe:

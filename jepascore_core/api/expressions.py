@@ -1,7 +1,6 @@
 """Rules as Python expressions: `(js.col("class_percentile") >= 5) & ~js.flag("leak")`, the rule language without text.
 
-An expression holds a rule of `curation.rules.model` and nothing else: `str` of it is the rule's text, and `rule` of
-that text is the same expression.
+An expression wraps a rule of `curation.rules.model`: `str` of it is the rule's text, which `rule` parses again.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from jepascore_core.curation.rules.printer import column_text, rule_text
 from jepascore_core.errors import RuleError, one_of, unknown
 
 _NO_TRUTH = """\
-A rule has no truth value of its own: it is true or false of each sample. Write
+A rule has no truth value of its own: it is true or false for each sample. Write
   & for and, | for or, ~ for not, with parentheses around each comparison:
       (js.col("percentile") >= 5) & ~js.flag("leak")
   .between(5, 95) for a chained comparison such as 5 <= column <= 95
@@ -54,9 +53,9 @@ _PARENTHESES = (
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A rule: a condition that each sample meets or not, or that is unknown of it where a measurement is missing.
+    """A rule: a condition that is true, false or, where a measurement is missing, unknown for each sample.
 
-    Combine expressions with `&`, `|` and `~`. Two of them are equal if they are the same rule.
+    Combine expressions with `&`, `|` and `~`. Two of them are equal if their rules are.
 
     Examples:
         >>> import jepascore_core as js
@@ -95,16 +94,16 @@ class Expression:
 
 
 class ColumnExpression:
-    """A column of a dataset, as rules see it; comparing it makes an `Expression`. Made by `col` and `meta`.
+    """A column of a dataset in a rule; comparing it makes an `Expression`. Made by `col` and `meta`.
 
     Numbers are compared with `>=`, `>`, `<=`, `<`, `==`, `!=` and `between`; texts with `==`, `!=`, `is_in`, `like` and
     `is_missing`, where None stands for a missing text. Columns of your own (`meta`) can be compared either way.
     """
 
     __slots__ = ("_column",)
-    #: NumPy leaves comparisons with its scalars to this class.
+    #: Makes NumPy leave comparisons with its scalars to this class.
     __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment] # what == makes has no truth value
+    __hash__ = None  # type: ignore[assignment] # the result of == has no truth value
 
     def __init__(self, column: Column) -> None:
         self._column = column
@@ -128,7 +127,7 @@ class ColumnExpression:
         return ~self._is(value)
 
     def between(self, low: float, high: float) -> Expression:
-        """The value lies in [low, high], limits included.
+        """Require a value in [low, high], limits included.
 
         Examples:
             >>> import jepascore_core as js
@@ -138,7 +137,7 @@ class ColumnExpression:
         return self._range(low, high)
 
     def is_in(self, values: Iterable[str | float | None]) -> Expression:
-        """The value is one of these; None stands for a missing text.
+        """Require one of these values; None stands for a missing text.
 
         Raises:
             TypeError: for a single text instead of a list.
@@ -160,7 +159,7 @@ class ColumnExpression:
         return _any_of([is_in, *numbers])
 
     def like(self, pattern: str) -> Expression:
-        """The text matches a pattern in which * stands for any letters and ? for one.
+        """Require a text that matches a pattern, in which * stands for any characters and ? for one.
 
         Examples:
             >>> import jepascore_core as js
@@ -168,11 +167,11 @@ class ColumnExpression:
             not key like "batch-0?/*"
         """
         if not isinstance(pattern, str):
-            raise TypeError(f'A pattern is a text, such as "Canon*", not {pattern!r}.')
+            raise TypeError(f'A pattern must be a text, such as "Canon*", not {pattern!r}.')
         return Expression(Like(self._column, pattern))
 
     def is_missing(self) -> Expression:
-        """The text is missing; for a score use `~js.flag("measured")`.
+        """Require a missing text; for a score use `~js.flag("measured")`.
 
         Examples:
             >>> import jepascore_core as js
@@ -182,23 +181,23 @@ class ColumnExpression:
         return self._is(None)
 
     def __bool__(self) -> NoReturn:
-        raise TypeError(f"{self} is a column: compare it first, as in {self._example}.\n{_NO_TRUTH}")
+        raise TypeError(f"{self} is a column. Compare it first, as in {self._example}.\n{_NO_TRUTH}")
 
     def __contains__(self, value: object) -> NoReturn:
         raise TypeError(
-            f'"in" asks the wrong way round: write {self!r}.is_in([{value!r}]), or .like("*...*") for a part.'
+            f'"in" is not available for columns. Write {self!r}.is_in([{value!r}]), or .like("*...*") for a part.'
         )
 
     def __and__(self, _other: object) -> NoReturn:
-        raise TypeError(f"{self} is a column, not a rule: compare it first, as in {self._example}. {_PARENTHESES}")
+        raise TypeError(f"{self} is a column, not a rule. Compare it first, as in {self._example}. {_PARENTHESES}")
 
     __or__ = __rand__ = __ror__ = __and__
 
     def __invert__(self) -> NoReturn:
-        raise TypeError(f"{self} is a column, not a rule: compare it first, as in {self._example}.")
+        raise TypeError(f"{self} is a column, not a rule. Compare it first, as in {self._example}.")
 
     def __iter__(self) -> NoReturn:
-        raise TypeError(f"{self} has no values of its own: `js.curate(...).to_pandas()` has those of a dataset.")
+        raise TypeError(f"{self} only names a column. Get the values of a dataset with `js.curate(...).to_pandas()`.")
 
     def __str__(self) -> str:
         return column_text(self._column)
@@ -214,17 +213,17 @@ class ColumnExpression:
 
     def _range(self, low: object, high: object) -> Expression:
         if self._column.name in TEXTS:
-            raise RuleError(f"{self} is a text: compare it with ==, !=, is_in or like.")
+            raise RuleError(f"{self} is a text. Compare it with ==, !=, is_in or like.")
         return Expression(Between(self._column, _limit(low), _limit(high)))
 
     def _is(self, value: object) -> Expression:
         if value is None or isinstance(value, str):
             if self._column.is_score and value is None:
-                raise RuleError('Whether a sample has a score says js.flag("measured").')
+                raise RuleError('A score cannot be compared with None. Write js.flag("measured") to require one.')
             return Expression(IsIn(self._column, (value,)))
         number = _limit(value)
         if self._column.name in TEXTS:
-            raise RuleError(f'{self} is a text: compare it with one, as in {self!r} == "{value}".')
+            raise RuleError(f'{self} is a text. Compare it with a text, as in {self!r} == "{value}".')
         return Expression(Between(self._column, number, number))
 
 
@@ -233,12 +232,12 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
 
     Args:
         name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; label_issue,
-            likely_label; label, split, key; also with brackets as in a rule's text, `class_percentile[knn]`.
-        backbone: name, title or id of the backbone whose scores or label issues are meant; None = the one of `curate`.
+            likely_label; label, split, key; or with brackets as in a rule's text, `class_percentile[knn]`.
+        backbone: name, title or id of the backbone whose scores or label issues to use; None = the one of `curate`.
         definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
 
     Raises:
-        RuleError: for an unknown name, with the nearest ones, or a column that cannot be.
+        RuleError: for an unknown name, with similar ones, or an invalid column.
 
     Examples:
         >>> import jepascore_core as js
@@ -248,25 +247,26 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
         label_issue >= 0.9 and likely_label = "cat"
     """
     if not isinstance(name, str):
-        raise TypeError(f'A column is named by a text, as in js.col("class_percentile"), not {name!r}.')
+        raise TypeError(f'A column name must be a text, as in js.col("class_percentile"), not {name!r}.')
     if "[" in name:
         if backbone or definition:
-            raise RuleError(f"{name} says itself what is meant: leave backbone and definition out.")
+            raise RuleError(f"{name} already names them in brackets: leave backbone and definition out.")
         return ColumnExpression(parse_column(name))
     if name in FLAGS:
-        raise RuleError(f'{name} is a flag, which is so or not: write js.flag("{name}").')
+        raise RuleError(f'{name} is a flag, not a column. Write js.flag("{name}").')
     known = (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS)
     if name == META:
-        raise RuleError('A column of your own is js.meta("its name").')
+        raise RuleError('For a column of your own table write js.meta("its name").')
     if not name.isidentifier():
         raise RuleError(f"{name!r} is not a column. If it is a rule, write js.rule({json.dumps(name)}).")
     if name not in known:
-        raise unknown("column", name, (*known, *FLAGS), RuleError, hint='A column of your own is js.meta("its name").')
+        hint = 'For a column of your own table write js.meta("its name").'
+        raise unknown("column", name, (*known, *FLAGS), RuleError, hint=hint)
     return ColumnExpression(Column(name, backbone, definition))
 
 
 def meta(name: str) -> ColumnExpression:
-    """Name a column of your own table, which can be compared as text or as number.
+    """Name a column of your own table, which can be compared as text or as a number.
 
     Examples:
         >>> import jepascore_core as js
@@ -277,17 +277,17 @@ def meta(name: str) -> ColumnExpression:
 
 
 def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = None) -> Expression:
-    """Name something that is so of a sample or not.
+    """Name a property that a sample has or not.
 
     Args:
-        name: grey: no colour in it; exact_duplicate: another sample has the same bytes; near_duplicate: another image
-            is within `radius`; perceptual_duplicate: another image looks alike; leak: its group of duplicates reaches
-            into another split; label_conflict: its group has more than one label; measured: it has a score.
+        name: grey: the image has no colour; exact_duplicate: another sample has the same bytes; near_duplicate: another
+            image is within `radius`; perceptual_duplicate: another image looks alike; leak: its group spans several
+            splits; label_conflict: its group has more than one label; measured: it has a score.
         radius: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
-        backbone: whose embeddings or scores are meant; None = those of `curate`.
+        backbone: whose embeddings or scores to use; None = those of `curate`.
 
     Raises:
-        RuleError: for an unknown name, with the nearest ones, or one that does not go with a radius or backbone.
+        RuleError: for an unknown name, with similar ones, or one that takes no radius or backbone.
 
     Examples:
         >>> import jepascore_core as js
@@ -299,7 +299,7 @@ def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = N
 
 
 def at_least(m: int, expressions: Iterable[Expression]) -> Expression:
-    """At least `m` of some rules hold: for what several backbones agree on.
+    """Require at least `m` of some rules, for example what several backbones agree on.
 
     Examples:
         >>> import jepascore_core as js
@@ -311,10 +311,10 @@ def at_least(m: int, expressions: Iterable[Expression]) -> Expression:
 
 
 def rule(text: str) -> Expression:
-    """Read a rule from its text, as on the Curate page and the command line.
+    """Parse a rule from text, as on the Curate page and the command line.
 
     Raises:
-        RuleSyntaxError: with the position at which the text stops making sense, and what may be meant.
+        RuleSyntaxError: with the position of the error, and a suggestion.
 
     Examples:
         >>> import jepascore_core as js
@@ -329,8 +329,8 @@ def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone
 
     Args:
         near: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
-        keep: which one of a group: "most_likely", "largest" (pixels, then bytes), or "first" (by key).
-        backbone: whose embeddings are meant; None = those of `curate`.
+        keep: which sample of a group: "most_likely", "largest" (pixels, then bytes), or "first" (by key).
+        backbone: whose embeddings to use; None = those of `curate`.
 
     Examples:
         >>> import jepascore_core as js
@@ -351,12 +351,12 @@ def budget(
     """Keep `n` samples of what rules and `one_per` leave, or `n` of each class or split.
 
     Args:
-        n: how many.
-        draw: "random" (the default); "balanced": equally many of each class, the remainder of small classes goes to the
-            others; "diverse": far from each other; "clusters" (the default with `clusters`): equally many of each.
+        n: number of samples.
+        draw: "random" (the default); "balanced": equally many of each class, the shortfall of small classes spread
+            over the others; "diverse": far from each other; "clusters" (default with `clusters`): equally many of each.
         per: "class" or "split", for `n` of each.
         clusters: number of k-means clusters of the embeddings.
-        seed: fixes the draw.
+        seed: random seed.
         backbone: whose embeddings "diverse" and "clusters" use; None = those of `curate`.
 
     Examples:
@@ -375,26 +375,24 @@ def _parts(expression: Expression, kind: type[And] | type[Or]) -> tuple[Rule, ..
 
 
 def _operand(value: object, sign: str) -> Expression:
-    """The expression beside a sign; advice for what people write instead of one."""
+    """Return the expression beside an operator; raise TypeError with advice for anything else."""
     if isinstance(value, Expression):
         return value
     if isinstance(value, Deduplicate | Budget):
-        raise TypeError(
-            f"{sign} joins rules; steps stand beside them in a list: [rule, js.one_per(), js.budget(1000)]."
-        )
+        raise TypeError(f"{sign} joins rules, not steps. Put steps beside rules in a list: [rule, js.one_per()].")
     if isinstance(value, str):
-        raise TypeError(f"{sign} joins rules, not texts: write js.rule({value!r}) if this is one. {_PARENTHESES}")
+        raise TypeError(f"{sign} joins rules, not texts. If this is a rule, write js.rule({value!r}). {_PARENTHESES}")
     if isinstance(value, ColumnExpression):
-        raise TypeError(f"{value} is a column, not a rule: compare it first, as in {value._example}. {_PARENTHESES}")
+        raise TypeError(f"{value} is a column, not a rule. Compare it first, as in {value._example}. {_PARENTHESES}")
     raise TypeError(f"{sign} joins rules, not {value!r}. {_PARENTHESES}")
 
 
 def _limit(value: object) -> float | None:
-    """A number as Python's own, also from NumPy."""
+    """Return a limit as Python's own number, also from NumPy."""
     if value is None:
         return None
     if isinstance(value, ColumnExpression | Expression):
-        raise TypeError(f"A column is compared with a number or text, not with another one ({value}).")
+        raise TypeError(f"A column can be compared with a number or a text, not with another column ({value}).")
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"A limit is a number, not {value!r}.")
+        raise TypeError(f"A limit must be a number, not {value!r}.")
     return float(value)

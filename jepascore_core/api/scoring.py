@@ -24,11 +24,12 @@ _COLUMNS = "sample_key, uri, label, split, score, lower, upper, is_exact, rank, 
 
 @dataclass(frozen=True, eq=False)
 class DatasetScores:
-    """Scores of a dataset, one row a sample in the order of the keys; higher = more likely.
+    """Scores of a dataset, one row per sample in order of the keys; higher = more likely.
 
-    Columns: sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile. The exact
-    score lies between `lower` and `upper`, which are the score itself where it `is_exact`. `report` says what a
-    calibrated run or a cascade found, `message` the same in a sentence.
+    Columns: sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile. `lower`
+    and
+    `upper` are the prediction interval of an estimate, and the score itself where it `is_exact`. `report` holds what a
+    calibrated run or a cascade found, `message` the same as a sentence.
     """
 
     table: pa.Table
@@ -48,23 +49,24 @@ def score_dataset(
     plan: ApproximationPlan | None = None,
     definition: Definition = "rank",
 ) -> DatasetScores:
-    """Measure what is not measured yet of a dataset, and return all its scores. Waits for the worker.
+    """Measure the images of a dataset that are not measured yet, and return all its scores. Waits for the worker.
 
     Args:
-        dataset: name of a dataset that was added, where one is, or what `open_dataset` returned.
-        backbone: "timm:<name>", "open_clip:<name>:<tag>", "bundled:<name>", or a `BackboneRef` with own weights.
-        estimator: "exact"; "sketch": log-volumes of `probes` output combinations; "calibrated": estimates with
-            intervals; "cascade": like calibrated, and exact wherever a list or cut of the plan depends on it.
-        precision: of the passes.
+        dataset: name of a dataset, its source path, or the result of `open_dataset`.
+        backbone: "timm:<name>", "open_clip:<name>:<tag>", "bundled:<name>", or a `BackboneRef` with custom weights.
+        estimator: "exact"; "sketch": log-volumes of `probes` random projections; "calibrated": estimates with
+            prediction intervals; "cascade": like calibrated, but exact wherever a list or cut of the plan depends on
+            it.
+        precision: of the backward passes.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        probes: of a sketch; a calibrated run chooses by itself unless told.
-        seed: of a sketch's output combinations.
-        plan: how a calibrated run or a cascade goes about it.
+        probes: random projections of a sketch; a calibrated run chooses their number if it is not given.
+        seed: random seed of the sketch.
+        plan: options of a calibrated run or a cascade.
         definition: of the returned scores.
 
     Raises:
-        UnknownNameError: for unknown names, or options that make no sense.
-        JepaScoreError: if the run fails or somebody cancels it.
+        UnknownNameError: for unknown names or inconsistent options.
+        JepaScoreError: if the run fails or is cancelled.
     """
     one_of(definition, DEFINITIONS, "definition")
     store = Store()
@@ -75,7 +77,7 @@ def score_dataset(
     for state in follow(store, partial(store.catalogue.run, run.run_id)):
         run = state
     if run.state is not RunState.FINISHED or run.key is None:
-        raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
+        raise JepaScoreError(f"The run is {run.state}: {run.message}")
     sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.key, definition)
     table = store.query(f"SELECT {_COLUMNS} FROM ({sql}) ORDER BY sample_key, uri")
     return DatasetScores(table, run.message, run.report)

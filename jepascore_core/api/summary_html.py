@@ -1,4 +1,4 @@
-"""A curated dataset in a notebook: a small table of counts, and one of what each rule drops."""
+"""Show a curated dataset in a notebook: a table of counts, and one of what each rule drops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jepascore_core.curation.summary import CurationResult
 
 
 def summary_html(title: str, result: CurationResult) -> str:
-    """HTML of the counts of a curation, every text escaped."""
+    """Return the counts of a curation as HTML, with every text escaped."""
     counts = result.counts
     rows = [("kept", counts.kept), ("dropped", counts.dropped), ("not measured", counts.unscored)]
     rows += [("decided by a person", counts.decided)] if counts.decided else []

@@ -1,8 +1,8 @@
 """`jepascore ...`: everything that the app does, headless.
 
 Exit codes: 0 done (single failed images are counted, not fatal), 1 an error that the message explains, 2 wrong usage,
-130 cancelled, by Ctrl-C or by somebody else. With `--json`, standard output holds one JSON value and nothing else, also
-of work that ended with 1 or 130; bars and sentences go to standard error.
+130 cancelled. With `--json`, standard output holds one JSON value and nothing else, also for work that ended with 1 or
+130; bars and messages go to standard error.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CANCELLED = 130
 
 
 class _Commands(TyperGroup):
-    """An error for people is one sentence on standard error, never a traceback."""
+    """Report an error as one sentence on standard error, never as a traceback."""
 
     def invoke(self, context: Any) -> Any:
         """Run a command, and turn its errors into exit codes."""
@@ -53,10 +53,12 @@ class _Commands(TyperGroup):
             complain(error)
             raise typer.Exit(1) from error
         except UnicodeEncodeError as error:
-            complain(JepaScoreError(f"{clean_text(error.object)} is not UTF-8: rename it, or choose another name."))
+            complain(
+                JepaScoreError(f"{clean_text(error.object)} is not valid UTF-8. Rename it, or choose another name.")
+            )
             raise typer.Exit(1) from error
         except BrokenPipeError:
-            raise  # typer's own: somebody looked at the first lines only
+            raise  # typer's own: the reader closed the pipe early, as `head` does
         except OSError as error:
             complain(JepaScoreError(f"{error.filename or 'The system'}: {error.strerror or error}."))
             raise typer.Exit(1) from error
@@ -107,5 +109,5 @@ for room in rooms:
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the command line."""
     app()

@@ -16,9 +16,9 @@ def app_script(package: Path = PACKAGE) -> Path:
         JepaScoreError: if the installation has no pages.
     """
     for folder in (package / "_app", package.parent):
-        # Other projects, too, install a top-level app.py: ours has our pages beside it.
+        # Other projects install a top-level app.py, too: ours has our pages beside it.
         if (folder / "app.py").is_file() and (folder / "pages" / "ui").is_dir():
             return folder / "app.py"
     raise JepaScoreError(
-        f"Cannot open the app: the installation in {package} has no pages. Install the wheel, or clone the repository."
+        f"The app cannot be opened: {package} contains no pages. Install the wheel, or clone the repository."
     )

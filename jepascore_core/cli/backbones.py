@@ -1,4 +1,4 @@
-"""`jepascore backbones`: which encoders there are, what they cost here, and whether their weights are at hand."""
+"""`jepascore backbones`: available encoders, their cost on this machine, and whether their weights are downloaded."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ALL: dict[str, _Cell] = {
     "pixels": lambda option: option.image_size,
     "pooling": lambda option: option.pooling,
     "TFLOP": lambda option: _tflop(option),
-    "cost an image": lambda option: _cost(option),
+    "cost per image": lambda option: _cost(option),
     "weights": lambda option: option.weights,
     "JEPA": lambda option: _JEPA[option.is_jepa],
-    "licence of the weights": lambda option: option.licence,
+    "weights licence": lambda option: option.licence,
 }
-#: What a narrow terminal has room for, so that names stay whole.
+#: The columns that fit a narrow terminal without breaking names.
 _NARROW: dict[str, _Cell] = {
-    **{name: _ALL[name] for name in ("name", "K", "cost an image", "weights", "JEPA")},
+    **{name: _ALL[name] for name in ("name", "K", "cost per image", "weights", "JEPA")},
     "licence": lambda option: "non-commercial" if option.is_non_commercial else option.licence.partition(" (")[0],
 }
 _WIDE_COLUMNS = 180
@@ -48,15 +48,16 @@ def register(app: typer.Typer) -> None:
 
 def backbones(
     search: Annotated[
-        list[str] | None, typer.Argument(help="Words that name, family, licence or cost must contain, each of them.")
+        list[str] | None,
+        typer.Argument(help="Show only backbones whose name, family, licence or cost contains all these words."),
     ] = None,
     here: Annotated[bool, typer.Option("--here", help="Only those whose weights are on this machine.")] = False,
     jepa: Annotated[bool, typer.Option("--jepa", help="Only those that the score's theory covers.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """List the known backbones; looks into the caches only, never at the network.
+    """List the known backbones; reads local caches only, never the network.
 
-    Any other timm or open_clip name works too, and hf:<owner>/<name> of a known kind. `--checkpoint` of `jepascore
+    Any other timm or open_clip name works too, and hf:<owner>/<name> of a supported kind. `--checkpoint` of `jepascore
     score` loads a file or folder of your own under any of these names.
     """
     store = Store()
@@ -72,7 +73,7 @@ def backbones(
     print_table("Backbones", list(columns), [[cell(option) for cell in columns.values()] for option in options])
     say(f"{plural(len(options), 'backbone')}. {cost_basis(store)}")
     if any(option.is_jepa is False for option in options):
-        say("JEPA no: the score's theory does not hold for contrastive, supervised and reconstructing encoders.")
+        say("JEPA no: the score's theory does not hold for contrastive, supervised and reconstruction-based encoders.")
 
 
 def _cost(option: BackboneOption) -> str:

@@ -1,4 +1,4 @@
-"""`jepascore add`, `datasets`, `remove`: what there is to measure."""
+"""`jepascore add`, `datasets`, `remove`: manage the datasets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jepascore_core.views.progress import index_failures
 from jepascore_core.views.reading_text import reading_text
 
 datasets_app = typer.Typer(
-    cls=ListsByDefault, help="List the datasets, move one, cancel an index, and see what could not be read."
+    cls=ListsByDefault, help="List the datasets, move one, stop indexing, and list unreadable samples."
 )
 
 #: Classes that a dry run lists.
@@ -34,7 +34,7 @@ MAX_CLASSES = 20
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Write them to this CSV file.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Queue the job and return.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 
@@ -46,26 +46,30 @@ def register(app: typer.Typer) -> None:
 
 
 def add(
-    name: Annotated[str, typer.Argument(help="What to call the dataset.")],
+    name: Annotated[str, typer.Argument(help="Name of the dataset.")],
     source: Annotated[str, typer.Argument(help="Folder, CSV / TSV / JSONL / Parquet table, zip, or MNIST idx files.")],
-    kind: Annotated[Kind | None, typer.Option(help="How to read the source; found by itself.")] = None,
-    path_column: Annotated[str | None, typer.Option(help="Column of a table that holds the image paths.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column that holds the labels; none: no labels.")] = None,
-    split_column: Annotated[str | None, typer.Option(help="Column that holds the splits; none: no splits.")] = None,
-    table: Annotated[str | None, typer.Option(help="Which table of a folder describes its images; none: none.")] = None,
-    folders: Annotated[str | None, typer.Option(help="What folders are: splits, classes or none.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of names in a zip, or of a table: cp1252, gbk...")] = None,
-    root: Annotated[str | None, typer.Option(help="Folder that relative paths of a table start from.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Source type (default: auto-detect).")] = None,
+    path_column: Annotated[str | None, typer.Option(help="Table column with the image paths.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Table column with the labels; none: no labels.")] = None,
+    split_column: Annotated[str | None, typer.Option(help="Table column with the splits; none: no splits.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table in the folder that describes its images; none: ignore tables.")
+    ] = None,
+    folders: Annotated[str | None, typer.Option(help="What subfolders mean: splits, classes or none.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Text encoding of a table, or of file names in a zip: cp1252, gbk...")
+    ] = None,
+    root: Annotated[str | None, typer.Option(help="Folder that a table's relative paths start from.")] = None,
     reread: Annotated[
-        bool, typer.Option("--reread", help="Read every image again, also where size and time are as before.")
+        bool, typer.Option("--reread", help="Read every image again, even if its size and time are unchanged.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how the source would be read.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print how the source would be read, and exit.")] = False,
     detach: Detach = False,
     json: JsonFlag = False,
 ) -> None:
-    """Add a dataset, or pick up what changed in one: every image is read, checked and fingerprinted.
+    """Add a dataset, or re-scan one for changes: every image is read, checked and fingerprinted.
 
-    The second time, options that are left out are as before; an empty column or root ("") is found by itself again.
+    When re-scanning, omitted options keep their previous values; an empty column or root ("") is detected again.
     """
     options = SourceOptions(kind, path_column, label_column, split_column, root, folders, encoding, table)
     store = Store()
@@ -86,13 +90,13 @@ def add(
         if record.state is DatasetState.READY and record.ignored:
             say(f"{passed_over_text(record.ignored)}.")
         if record.state is DatasetState.READY and record.num_failed:
-            say(f"What failed, and why: `jepascore datasets failures {shlex.quote(record.name)}`.")
+            say(f"List the failures and their reasons: `jepascore datasets failures {shlex.quote(record.name)}`.")
         if record.state is DatasetState.READY and (lost := lost_decisions(store, record.dataset_id)):
             say(describe_lost(lost))
 
 
 def _say_reading(store: Store, name: str, source: str, options: SourceOptions, in_full: bool, json: bool) -> None:
-    """Say in three lines how a source is read; in full, with all splits and the largest classes, too."""
+    """Print in three lines how a source is read; in full, add all splits and the largest classes."""
     report = reading_report(source, effective_options(store.catalogue.find_dataset(name), options))
     if json:
         print_json(report.to_dict())
@@ -113,8 +117,8 @@ def _say_reading(store: Store, name: str, source: str, options: SourceOptions, i
 def _nothing_readable(store: Store, record: DatasetRecord) -> SourceError:
     first = index_failures(store, record)[0]
     return SourceError(
-        f"None of the {plural(record.num_failed, 'sample')} of {record.name} can be read. The first, "
-        f"{first.sample_key}: {first.message} All of them: `jepascore datasets failures {shlex.quote(record.name)}`."
+        f"No sample of {record.name} can be read: all {record.num_failed:,} failed. The first, "
+        f"{first.sample_key}: {first.message} List all: `jepascore datasets failures {shlex.quote(record.name)}`."
     )
 
 
@@ -133,25 +137,27 @@ def list_datasets(json: JsonFlag = False) -> None:
     )
     for item in records:
         if item.state is DatasetState.FAILED or item.error is not None:
-            say(f"{item.name} could not be read{' again' if item.error else ''}: {item.error or item.message}")
+            say(f"{item.name} could not be {'re-scanned' if item.error else 'read'}: {item.error or item.message}")
     unread = [item.name for item in records if item.version is not None and item.num_failed]
     if unread:
         name = shlex.quote(unread[0]) if len(unread) == 1 else "NAME"
-        say(f"What failed, and why: `jepascore datasets failures {name}`.")
+        say(f"List the failures and their reasons: `jepascore datasets failures {name}`.")
 
 
 @datasets_app.command("move")
 def move(
     name: NameArgument,
     source: Annotated[str, typer.Argument(help="Where its images are now.")],
-    root: Annotated[str | None, typer.Option(help="New root of a table's relative paths; found by itself.")] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Also if most images are not there.")] = False,
+    root: Annotated[
+        str | None, typer.Option(help="New root of a table's relative paths (default: auto-detect).")
+    ] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Move even if most images are missing there.")] = False,
     detach: Detach = False,
     json: JsonFlag = False,
 ) -> None:
-    """Say that a dataset's images lie elsewhere now: keys, decisions, recipes and scores stay.
+    """Point a dataset at the new location of its images: keys, decisions, recipes and scores are kept.
 
-    Every image is read there and compared first. If hardly any has the same bytes, nothing is changed.
+    Every image is read there and compared first. If too few have the same bytes, nothing is changed.
     """
     store = Store()
     record = move_dataset(store, name, source, root, anyway)
@@ -176,7 +182,7 @@ def failures(name: NameArgument, out: OutOption = None, overwrite: Overwrite = F
 
 @datasets_app.command("cancel")
 def cancel(name: NameArgument, json: JsonFlag = False) -> None:
-    """Stop reading a dataset; what was read is kept, and `jepascore add` goes on from there."""
+    """Stop indexing a dataset; what was read is kept, and `jepascore add` resumes."""
     store = Store()
     record = store.catalogue.dataset(name)
     if record.state is DatasetState.INDEXING:
@@ -185,9 +191,9 @@ def cancel(name: NameArgument, json: JsonFlag = False) -> None:
     if json:
         print_json(work_json(record))
     elif record.cancel_requested and record.state is DatasetState.INDEXING:
-        say(f"Asked the worker to stop reading {record.name}.")
+        say(f"Asked the worker to stop indexing {record.name}.")
     else:
-        say(f"{record.name} is not being read: it is {record.state}.")
+        say(f"{record.name} is not being indexed: it is {record.state}.")
 
 
 def show_failures(failures: list[SampleFailure], title: str, out: Path | None, overwrite: bool, json: bool) -> None:
@@ -209,16 +215,16 @@ def show_failures(failures: list[SampleFailure], title: str, out: Path | None, o
 
 def remove(
     name: NameArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Forget a dataset and its runs. Images are never touched; measurements stay, should the images come back."""
+    """Remove a dataset and its runs. Images are never touched; measurements are kept for identical images."""
     store = Store()
     record = store.catalogue.dataset(name)
-    if not yes and not typer.confirm(f"Forget the dataset {record.name} and its runs?", err=True):
+    if not yes and not typer.confirm(f"Remove the dataset {record.name} and its runs?", err=True):
         raise RunCancelled(f"{record.name} was not removed")
     store.remove_dataset(record)
     if json:
         print_json(work_json(record))
     else:
-        say(f"{record.name} is forgotten; its images at {record.source} are untouched.")
+        say(f"{record.name} is removed; its images at {record.source} are untouched.")

@@ -1,4 +1,4 @@
-"""`jepascore decisions`: what people decided about single samples; decisions override rules."""
+"""`jepascore decisions`: keep or drop single samples; decisions override rules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.store import Store
 
 decisions_app = typer.Typer(
-    cls=ListsByDefault, no_args_is_help=True, help="List what was decided about single samples, decide, undo and redo."
+    cls=ListsByDefault, no_args_is_help=True, help="List, make, undo and redo decisions about single samples."
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
@@ -38,8 +38,8 @@ Samples = Annotated[list[str] | None, typer.Argument(help="Sample keys or conten
 From = Annotated[
     Path | None, typer.Option("--from", help="File with a sample key or content id on each line; - is standard input.")
 ]
-Who = Annotated[str | None, typer.Option(help="Who decides; else the user of this computer.")]
-Why = Annotated[str, typer.Option(help="A reason that is kept with it.")]
+Who = Annotated[str | None, typer.Option(help="Reviewer (default: OS user).")]
+Why = Annotated[str, typer.Option(help="Reason, stored with the decision.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +53,9 @@ def list_decisions(
     verdict: Annotated[Literal["keep", "drop"] | None, typer.Option(help="Only these.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """List the present decision about every sample that has one. `jepascore decisions NAME` is the same.
+    """List the current decision of every sample that has one. `jepascore decisions NAME` is the same.
 
-    Decisions follow files that were renamed. Those that belong to no sample any more are named, too.
+    Decisions follow renamed files. Those whose sample no longer exists are listed, too.
     """
     store = Store()
     record = store.catalogue.dataset(dataset)
@@ -82,7 +82,7 @@ def show_history(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
     json: JsonFlag = False,
 ) -> None:
-    """List everything that was ever decided, undone and redone, newest first."""
+    """List all decisions ever made, undone and redone, newest first."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     found = history(store, record.dataset_id, limit)
@@ -91,7 +91,7 @@ def show_history(
         return
     columns = ("action_id", "kind", "what", "who", "why", "decided_at")
     rows = [[getattr(item, name) for name in columns] for item in found]
-    print_table(f"What was decided about {record.name}", ("action", *columns[1:]), rows)
+    print_table(f"Decision history of {record.name}", ("action", *columns[1:]), rows)
 
 
 @decisions_app.command("keep")
@@ -114,13 +114,13 @@ def drop(
 def clear(
     dataset: Name, samples: Samples = None, file: From = None, who: Who = None, why: Why = "", json: JsonFlag = False
 ) -> None:
-    """Leave samples to the rules again; one action, undone as a whole."""
+    """Clear decisions, so that the rules apply again; one action, undone as a whole."""
     _decide(dataset, samples, file, "undecided", who, why, json)
 
 
 @decisions_app.command("undo")
 def undo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
-    """Undo your own last action that still stands; without limit, also years later."""
+    """Undo your own last action that is still in effect; there is no limit in number or time."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     _report_turn(record, undo(store, record.dataset_id, who or user_name()), "Undid", "undo", json)
@@ -128,7 +128,7 @@ def undo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
 
 @decisions_app.command("redo")
 def redo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
-    """Redo what you undid last, unless you decided something since."""
+    """Redo what you last undid, unless you have decided anything since."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     _report_turn(record, redo(store, record.dataset_id, who or user_name()), "Redid", "redo", json)
@@ -147,7 +147,7 @@ def _decide(
     record = store.catalogue.dataset(dataset)
     names = [*(samples or ()), *(_names_of(file) if file else ())]
     if not names:
-        raise RuleError("Name at least one sample, by its key or content id, or --from a file of them.")
+        raise RuleError("No sample is given. Name at least one by its key or content id, or pass a list with --from.")
     found = find_samples(store, record.dataset_id, names)
     action_id = decide(store, record.dataset_id, found, verdict, who or user_name(), why)
     if json:
@@ -157,14 +157,14 @@ def _decide(
 
 
 def undoing(record: DatasetRecord) -> str:
-    """How a decision is taken back, as a sentence."""
-    return f"`jepascore decisions undo {shlex.quote(record.name)}` takes it back."
+    """Return a sentence that says how to undo a decision."""
+    return f"`jepascore decisions undo {shlex.quote(record.name)}` undoes it."
 
 
 def _names_of(file: Path) -> list[str]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        text = text.removeprefix("\ufeff")  # Windows marks UTF-8 with it
+        text = text.removeprefix("\ufeff")  # the byte order mark that Windows writes
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"{file} cannot be read as text ({error}).") from error
     return [line for line in text.split("\n") if line]
@@ -174,6 +174,6 @@ def _report_turn(record: DatasetRecord, action: Action | None, did: str, kind: s
     if json:
         print_json(None if action is None else dataclasses.asdict(action))
     elif action is None:
-        say(f"There is nothing of yours to {kind}.")
+        say(f"You have nothing to {kind}.")
     else:
         say(f"{did} a decision about {plural(action.num_samples, 'sample')} of {record.name}.")

@@ -1,4 +1,4 @@
-"""`jepascore duplicates`: groups of the same or nearly the same image, and which one of each to keep."""
+"""`jepascore duplicates`: groups of identical or nearly identical images, and which one of each to keep."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.spreadsheets import table_csv
 from jepascore_core.storage.store import Store
 
-#: Groups that a table for people shows unless they ask for more.
+#: Groups that a printed table shows by default.
 SHOWN = 20
 
 
@@ -38,20 +38,21 @@ def register(app: typer.Typer) -> None:
 def duplicates(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
     radius: Annotated[
-        float | None, typer.Option(help="Near duplicates within this cosine distance, such as 0.05; else same bytes.")
+        float | None,
+        typer.Option(help="Near duplicates within this cosine distance, such as 0.05; without it: identical files."),
     ] = None,
-    keep: Annotated[Keeper, typer.Option(help="Which one of a group to keep.")] = "most_likely",
+    keep: Annotated[Keeper, typer.Option(help="Which sample of a group to keep.")] = "most_likely",
     backbone: Backbone = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many groups, the largest.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show only the N largest groups.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all groups to this CSV file.")] = None,
     overwrite: Overwrite = False,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Decide as proposed wherever nobody decided; `decisions undo` takes back.")
+        bool, typer.Option("--accept", help="Apply the proposal where no decision exists; `decisions undo` undoes it.")
     ] = False,
-    who: Annotated[str | None, typer.Option(help="Who decides; else the user of this computer.")] = None,
+    who: Annotated[str | None, typer.Option(help="Reviewer (default: OS user).")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """List groups of duplicates, the largest first, and in each the one to keep first."""
+    """List groups of duplicates, the largest first, and in each the sample to keep first."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     step = Deduplicate(radius, keep)
@@ -59,7 +60,11 @@ def duplicates(
     prepare_with_bar(store, scores, Curation(steps=(step,)))
     if accept:
         number = accept_all(store, scores, radius, keep, who or user_name())
-        say(f"Decided about {plural(number, 'sample')}. {undoing(record)}" if number else "Nothing was left to decide.")
+        say(
+            f"Decided about {plural(number, 'sample')}. {undoing(record)}"
+            if number
+            else "Every duplicate already has a decision."
+        )
     rows = group_rows(store, scores, radius, keep, limit or (None if json or out else SHOWN))
     if out is not None:
         with staged([out], overwrite) as (temporary,):
@@ -74,7 +79,7 @@ def duplicates(
 
 
 def _scores(store: Store, record: DatasetRecord, step: Deduplicate, backbone: str | None) -> ScoreSet:
-    """Whose embeddings and scores count. The same bytes are found without any, and have the same score under all."""
+    """Return whose embeddings and scores to use; identical files need none, and score the same under any backbone."""
     if step.radius is None and backbone is None:
         choices = measured_choices(store, record.dataset_id)
         if len([choice for choice in choices if choice.is_complete] or choices) != 1:
@@ -106,8 +111,8 @@ def _summarise(store: Store, scores: ScoreSet, step: Deduplicate, has_limit: boo
     if has_limit and counts.num_groups > SHOWN:
         say(f"These are the {SHOWN} largest. --limit shows more, --out writes all.")
     say(
-        f"{plural(counts.num_groups, 'group')} of {plural(counts.num_samples, 'sample')}: {counts.num_surplus:,} go if "
-        "one of each stays."
+        f"{plural(counts.num_groups, 'group')} of {plural(counts.num_samples, 'sample')}: {counts.num_surplus:,} would "
+        "be dropped, keeping one per group."
     )
     found = known_near_groups(store, scores, step.radius) if step.radius is not None else None
     if found is not None:

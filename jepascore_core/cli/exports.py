@@ -1,4 +1,4 @@
-"""`jepascore export`: a curated list or folder, by rules or by a recipe."""
+"""`jepascore export`: write a curated list or folder, chosen by rules or a recipe."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from jepascore_core.curation.settling import describe_unsettled, settle
 from jepascore_core.errors import ExportError, JepaScoreError, RuleError
 from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
 from jepascore_core.exporters.publishing import check_targets, staged, targets_of
+from jepascore_core.formatting import plural
 from jepascore_core.jobs.requests import request_run
 from jepascore_core.measuring.specs import resolve_spec
 from jepascore_core.records.backbones import BackboneRef
@@ -48,26 +49,32 @@ def export_list(
         str | None, typer.Option("--recipe", "-r", help="A recipe: a YAML file, or the name of a saved one.")
     ] = None,
     rules: Annotated[
-        str | None, typer.Option(help="What to keep, as in the query bar: 'class_percentile >= 5 and label != \"x\"'.")
+        str | None,
+        typer.Option(help="Rules for what to keep, as in the query bar: 'class_percentile >= 5 and label != \"x\"'."),
     ] = None,
     backbone: Backbone = None,
-    definition: Annotated[Definition, typer.Option(help="How the score sums the spectrum.")] = "rank",
+    definition: Annotated[Definition, typer.Option(help="Score variant: how the spectrum is summed.")] = "rank",
     min_percentile: Annotated[
-        float | None, typer.Option(help="Drop what is less likely: 5 drops the least likely 5 %.")
+        float | None, typer.Option(help="Drop samples below this percentile: 5 drops the least likely 5 %.")
     ] = None,
-    max_percentile: Annotated[float | None, typer.Option(help="Drop what is more likely.")] = None,
-    within: Annotated[Within, typer.Option(help="Percentiles of the class or of the dataset.")] = "class",
+    max_percentile: Annotated[float | None, typer.Option(help="Drop samples above this percentile.")] = None,
+    within: Annotated[Within, typer.Option(help="Percentiles within the class or the dataset.")] = "class",
     min_score: Annotated[float | None, typer.Option(help="Drop scores below this, in nats.")] = None,
     max_score: Annotated[float | None, typer.Option(help="Drop scores above this, in nats.")] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="Cut only in this class (may be repeated); others are kept whole.")
+        list[str] | None,
+        typer.Option(help="Apply the limits only to this class (repeatable); other classes are kept whole."),
     ] = None,
     which: Annotated[Which, typer.Option(help="Which samples to list.")] = "kept",
-    file_format: Annotated[ExportFormat | None, typer.Option("--format", "-f", help="If not by the suffix.")] = None,
+    file_format: Annotated[
+        ExportFormat | None, typer.Option("--format", "-f", help="Export format (default: from the suffix).")
+    ] = None,
     root: Annotated[Path | None, typer.Option(help="Write paths relative to this folder.")] = None,
-    link: Annotated[Link, typer.Option(help="How a folder gets its images.")] = "copy",
+    link: Annotated[Link, typer.Option(help="How images are placed in a folder.")] = "copy",
     save_recipe: Annotated[Path | None, typer.Option(help="Write the recipe of this export to a YAML file.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file; never a folder.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file; folders are never replaced.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Write the samples to keep, and a provenance file beside them. No source image is touched."""
@@ -76,16 +83,22 @@ def export_list(
     options = ExportOptions(which, str(root.expanduser().resolve()) if root else None, link)
     limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
     if label and not limits:
-        raise RuleError("--label says in which classes limits hold: give one, such as --min-percentile 5.")
+        raise RuleError("--label needs a limit to apply: add one, such as --min-percentile 5.")
     if str(out) == "-":
-        raise ExportError("An export is a file or folder, never standard output: give a name, such as kept.txt.")
+        raise ExportError(
+            "Exports cannot go to standard output: they are files or folders. Give a name, such as kept.txt."
+        )
     if save_recipe is not None:
         check_targets([save_recipe], overwrite)
         if save_recipe.resolve() in [target.resolve() for target in targets_of(out)]:
-            raise ExportError(f"{save_recipe} is the export itself. Choose another name for the recipe.")
+            raise ExportError(
+                f"{save_recipe} cannot be both the export and the recipe. Choose another name for the recipe."
+            )
     if recipe is not None:
         if rules or limits or backbone or definition != "rank":
-            raise RuleError("A recipe says everything itself: leave rules, limits, backbone and definition out.")
+            raise RuleError(
+                "--recipe cannot be combined with rules, limits, --backbone or --definition: it sets them all."
+            )
         chosen = read_recipe(store, record, recipe)
         measure_missing(store, record, chosen)
         evaluation = evaluate_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation, chosen.decided)
@@ -113,7 +126,7 @@ def _limits(
     max_score: float | None,
     labels: tuple[str, ...],
 ) -> tuple[Rule, ...]:
-    """The rules that options stand for."""
+    """Return the rules that the options stand for."""
     percentile = Column("class_percentile" if within == "class" else "percentile")
     ranges: list[Rule] = [
         Between(column, low, high)
@@ -130,11 +143,11 @@ def _limits(
 
 
 def read_recipe(store: Store, dataset: DatasetRecord, recipe: str) -> Recipe:
-    """A recipe by its file, or by the name under which it was saved.
+    """Return a recipe by its file, or by the name under which it was saved.
 
     Raises:
         UnknownNameError: if there is neither.
-        RuleError: if the file is no recipe.
+            RuleError: if the file is not a recipe.
     """
     path = Path(recipe).expanduser()
     if not path.is_file():
@@ -146,7 +159,7 @@ def read_recipe(store: Store, dataset: DatasetRecord, recipe: str) -> Recipe:
 
 
 def measure_missing(store: Store, dataset: DatasetRecord, recipe: Recipe) -> None:
-    """Measure the images that a recipe needs and that were not measured yet.
+    """Measure the images that a recipe needs and that are not measured yet.
 
     Raises:
         JepaScoreError: if they cannot be measured in the same way here.
@@ -154,18 +167,18 @@ def measure_missing(store: Store, dataset: DatasetRecord, recipe: Recipe) -> Non
     for scores in recipe.scores:
         missing = len(store.pending_samples(dataset, scores.key))
         if missing:
-            say(f"{missing:,} images were not measured yet with {scores.name}.")
+            say(f"{plural(missing, 'image')} not yet measured with {scores.name}.")
             _measure(store, dataset, scores)
 
 
 def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None:
-    # Only here: measuring brings in what following a run on a terminal needs.
+    # Imported here only: following a run on a terminal needs more libraries.
     from jepascore_core.cli.waiting import wait_for_run
 
     estimator, precision = scores.spec["estimator"], scores.spec["precision"]
     if resolve_spec(estimator, precision).spec_id != scores.spec_id:
         raise JepaScoreError(
-            f"The recipe needs {scores.name} measured as {scores.spec_id}, which this command cannot ask for. "
+            f"The recipe needs {scores.name} measured as {scores.spec_id}, which this command cannot request. "
             "Measure it first with `jepascore score`."
         )
     request = MeasurementRequest(dataset.name, BackboneRef.from_dict(scores.request), estimator, precision)
@@ -178,13 +191,13 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
 
 
 def evaluate_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> Evaluation:
-    """Evaluate a curation, after computing with a bar what takes longer than a moment."""
+    """Evaluate a curation, computing first what it needs, with a progress bar."""
     prepare_with_bar(store, scores, curation, decisions)
     return evaluate(store, scores, curation, decisions)
 
 
 def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
-    """Do what takes longer than a moment, with a bar."""
+    """Compute what a curation needs, with a progress bar."""
 
     def follow(work: PrecomputeStep) -> Callable[[float], None]:
         return partial(_show_share, bar, bar.add_task(work.title, total=100, detail=""))
@@ -208,7 +221,7 @@ def _export(
     options: ExportOptions,
     overwrite: bool,
 ) -> ExportReport:
-    """Export with a bar; ending the program ends the export, of which nothing is left."""
+    """Export with a progress bar; an interrupted export leaves nothing behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with progress_bar() as bar:
         task = bar.add_task("Writing", total=None, detail="")

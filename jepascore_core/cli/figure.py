@@ -1,4 +1,4 @@
-"""`jepascore figure`: the paper's figures from what is measured, as files."""
+"""`jepascore figure`: write the paper's figures, drawn from stored scores, to files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jepascore_core.views.shapes import FINE_BINS
 if TYPE_CHECKING:
     from jepascore_core.figures.scores import Shape
 
-figure_app = typer.Typer(help="Write the paper's figures from what is measured.", no_args_is_help=True)
+figure_app = typer.Typer(help="Write the paper's figures, drawn from your scores.", no_args_is_help=True)
 
 SHAPES: tuple[Shape, ...] = ("histogram", "density", "ecdf")
 
@@ -43,8 +43,8 @@ def extremes(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
     out: Out = Path("extremes.png"),
     backbone: Backbone = None,
-    label: Annotated[list[str] | None, typer.Option(help="Only this class; may be given again.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=20, help="Samples in each block.")] = 6,
+    label: Annotated[list[str] | None, typer.Option(help="Only this class (repeatable).")] = None,
+    count: Annotated[int, typer.Option(min=1, max=20, help="Samples per block.")] = 6,
     overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
@@ -58,7 +58,7 @@ def extremes(
     check_classes(store, scores, label or ())
     wanted = [name for name in known if not label or name in label]
     if not wanted:
-        raise UnknownNameError(f"{dataset} has no measured class of that name: {', '.join(map(str, label or ()))}.")
+        raise UnknownNameError(f"{dataset} has no measured class with this name: {', '.join(map(str, label or ()))}.")
     check_new(out, overwrite)
 
     def picture(sample: ScoredSample) -> Any:
@@ -78,7 +78,7 @@ def extremes(
 
 @figure_app.command("histograms")
 def score_histograms(
-    datasets: Annotated[list[str], typer.Argument(help="Names of datasets that one backbone measured.")],
+    datasets: Annotated[list[str], typer.Argument(help="Datasets measured with the same backbone.")],
     out: Out = Path("histograms.html"),
     backbone: Backbone = None,
     shape: Annotated[str, typer.Option(help=f"One of: {', '.join(SHAPES)}.")] = SHAPES[0],
@@ -98,7 +98,7 @@ def score_histograms(
     check_new(out, overwrite)
     view = histograms(store, score_sets, HistogramOptions(bins=None if chosen == SHAPES[0] else FINE_BINS))
     if len(view.series) < len(records):
-        raise JepaScoreError(f"Not all of these datasets are measured with {first.title}.")
+        raise JepaScoreError(f"Not all of these datasets are measured with {first.title}. Choose another --backbone.")
     write_html([histogram_figure(view, shape=chosen)], out, overwrite)
     series = [
         {"dataset": record.name, "num_scored": item.num_scored, "median": item.median}
@@ -109,13 +109,15 @@ def score_histograms(
 
 def _check_suffix(out: Path, suffix: str) -> None:
     if out.suffix and out.suffix.lower() != suffix:
-        raise ExportError(f"{out} would be a {suffix} file under another name: end its name with {suffix}.")
+        raise ExportError(
+            f"{out} cannot be written: the figure is a {suffix} file. Give a name that ends with {suffix}."
+        )
 
 
 def _report(facts: dict[str, Any], json: bool) -> None:
     if json:
         print_json(facts)
         return
-    say(f"{facts['path']} is written ({facts['backbone']}).")
+    say(f"Wrote {facts['path']} ({facts['backbone']}).")
     for item in facts.get("series", ()):
         say(f"{item['dataset']}: median {item['median']:.1f} nats over {item['num_scored']:,} samples.")

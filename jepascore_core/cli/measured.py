@@ -1,4 +1,4 @@
-"""`--backbone` of commands about what is measured already: one way to name it, the same for all of them."""
+"""Resolve `--backbone` of commands that read stored measurements, in the same way for all of them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ Backbone = Annotated[
     typer.Option(
         "--backbone",
         "-b",
-        help="Name, id, part of the title, or path of what `jepascore train` wrote; only needed if there are several.",
+        help="Name, id, part of the title, or path of a trained encoder; needed only if there are several.",
     ),
 ]
 
 
 def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) -> MeasuredChoice:
-    """What a dataset was measured with: the only one, or the one of this name, id ("id" or "id@spec"), title, path or
-    part of a title, whichever of these fits first. One that is measured in part has to be named, unless all are.
+    """Return what a dataset was measured with: the only choice, or the first that fits `backbone`.
+
+    `backbone` is a name, an id ("id" or "id@spec"), a title, a path, or part of a title, tried in this order. A partly
+    measured choice has to be named, unless all are.
 
     Raises:
         UnknownNameError: if nothing fits.
@@ -46,10 +48,10 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
 
 
 def parse_rules(store: Store, text: str) -> Curation:
-    """Rules in words, in which a backbone may be named by its path, too.
+    """Parse rules as text, in which a backbone may also be named by its path.
 
     Raises:
-        RuleError: if the text is no rule.
+            RuleError: if the text is not a rule.
         UnknownNameError, CheckpointError: as `with_ids_of_paths`.
     """
     return with_ids_of_paths(store, parse(text))
@@ -59,7 +61,7 @@ def check_classes(store: Store, scores: ScoreSet, labels: Sequence[str]) -> None
     """Refuse labels that no sample of a dataset has.
 
     Raises:
-        UnknownNameError: if there are such; names near ones.
+            UnknownNameError: if there are such labels; lists similar ones.
     """
     classes = [summary.label for summary in class_summaries(store, scores) if summary.label is not None]
     for label in labels:

@@ -1,4 +1,4 @@
-"""`jepascore score`: measuring a dataset, or saying what it would cost."""
+"""`jepascore score`: measure a dataset, or estimate the cost."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def score(
     detach: options.Detach = False,
     json: JsonFlag = False,
 ) -> None:
-    """Measure every image of a dataset that was not measured yet under a backbone."""
+    """Measure every image of a dataset that is not measured yet under a backbone."""
     ref = BackboneRef(
         name=backbone,
         checkpoint=str(Path(checkpoint).expanduser().resolve()) if checkpoint else None,
@@ -75,7 +75,7 @@ def score(
 
 
 def parse_channels(text: str | None) -> tuple[float, ...] | None:
-    """Numbers separated by commas, one a channel."""
+    """Parse numbers separated by commas, one per channel."""
     if text is None:
         return None
     try:
@@ -85,10 +85,10 @@ def parse_channels(text: str | None) -> tuple[float, ...] | None:
 
 
 def wait_for_probe(store: Store, probe: CostProbe) -> CostProbe:
-    """Wait until the worker has answered.
+    """Wait until the worker has finished a cost probe.
 
     Raises:
-        JepaScoreError: if no worker takes it up.
+            JepaScoreError: if no worker is available.
     """
     with errors.status("Timing a few images"):
         *_, answered = follow(store, partial(store.catalogue.probe, probe.probe_id))
@@ -96,7 +96,7 @@ def wait_for_probe(store: Store, probe: CostProbe) -> CostProbe:
 
 
 def show_cost(probe: CostProbe, json: bool) -> None:
-    """Print the answer of a cost probe.
+    """Print the result of a cost probe.
 
     Raises:
         JepaScoreError: if the probe failed.
@@ -110,8 +110,8 @@ def show_cost(probe: CostProbe, json: bool) -> None:
     memory = f", {bytes_text(found.peak_bytes)} of its memory" if found.peak_bytes else ""
     faster = ", or less: the run first tries a faster precision on a few images" if found.may_be_faster else ""
     say(
-        f"{found.num_pending} of {found.num_total} images are still to be measured: about "
+        f"{found.num_pending:,} of {found.num_total:,} images remain to be measured: about "
         f"{duration_text(found.seconds_total)} on {found.device} "
-        f"({duration_text(found.seconds_per_image)} an image, K = {found.dimension}{memory}) in "
+        f"({duration_text(found.seconds_per_image)} per image, K = {found.dimension}{memory}) in "
         f"{found.precision}{faster}."
     )

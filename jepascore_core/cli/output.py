@@ -1,4 +1,4 @@
-"""How commands speak: tables and bars for people, one JSON value on standard output for programs."""
+"""Print the output of commands: tables and bars for people, one JSON value on standard output for programs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from jepascore_core.formatting import duration_text, rate_text
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.runs import Run
 
-#: What people read goes to standard error, so that standard output carries only results.
+#: Messages go to standard error, so that standard output carries only results.
 errors = Console(stderr=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output.")]
 
-#: Width of tables that go to a file or another program, where there is no edge to wrap at.
+#: Width of tables written to a file or a pipe, where there is no terminal edge to wrap at.
 _NO_EDGE = 10_000
 _SHORT = 12
-#: Characters that could command a terminal; file names and labels may hold any.
+#: Control characters could command a terminal; file names and labels may contain any.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -38,7 +38,7 @@ class ListsByDefault(TyperGroup):
     """A group whose command `list` need not be named: `jepascore runs --json`, `jepascore decisions NAME`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `list` before what does not begin with a command; a word does not unless `list` takes one."""
+        """Put `list` before arguments that do not start with a command; a plain word only if `list` takes one."""
         if args:
             takes_word = any(parameter.param_type_name == "argument" for parameter in self.commands["list"].params)
             is_list = args[0] != "--help" if args[0].startswith("-") else takes_word and args[0] not in self.commands
@@ -48,17 +48,17 @@ class ListsByDefault(TyperGroup):
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value; plain text, whatever the terminal or `FORCE_COLOR` would like."""
+    """Print one JSON value as plain text, whatever the terminal or `FORCE_COLOR` asks for."""
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
 def work_json(work: Run | DatasetRecord) -> dict[str, Any]:
-    """A run or dataset as its record, with what follows from it."""
+    """Return a run or dataset as its record, with derived values."""
     return {**dataclasses.asdict(work), "num_pending": work.num_pending, "seconds_left": work.seconds_left}
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as a table; cells are text, never markup. Short columns are never broken; the others give way."""
+    """Print rows as a table; cells are text, never markup. Short columns are never broken, the others wrap."""
     cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
@@ -71,23 +71,23 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def say(text: str) -> None:
-    """Print a sentence for people."""
+    """Print a message to standard error."""
     errors.print(Text(visible(text)), soft_wrap=not errors.is_terminal)
 
 
 def complain(error: Exception) -> None:
-    """Print what went wrong, as one sentence or two."""
+    """Print an error as one or two sentences."""
     sentence = Text.assemble(("Error: ", "bold red"), visible(str(error)))
     errors.print(sentence, soft_wrap=not errors.is_terminal)
 
 
 def visible(text: str) -> str:
-    r"""The same text with control characters shown as `\x1b`."""
+    r"""Return the text with control characters shown as `\x1b`."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def progress_bar() -> Progress:
-    """A bar with counts and a free text for rate and time left; on a narrow terminal the texts give way."""
+    """Return a bar with counts and a free text for rate and time left, which shrinks on a narrow terminal."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
@@ -99,7 +99,7 @@ def progress_bar() -> Progress:
 
 
 def describe_speed(work: Run | DatasetRecord) -> str:
-    """Rate and time left, or what it is doing while there is no rate."""
+    """Return rate and time left, or the current stage while there is no rate."""
     if work.rate is None or work.seconds_left is None:
         return work.message
     return f"{rate_text(work.rate)}, {duration_text(work.seconds_left)} left"

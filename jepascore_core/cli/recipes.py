@@ -1,4 +1,4 @@
-"""`jepascore recipes`: rules under a name; saved, shown, duplicated, compared."""
+"""`jepascore recipes`: save rules under a name; show, duplicate and compare them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from jepascore_core.curation.saved_recipes import (
 )
 from jepascore_core.exporters import differing_csv
 from jepascore_core.exporters.publishing import staged
+from jepascore_core.formatting import plural
 from jepascore_core.score import Definition
 from jepascore_core.storage.store import Store
 
@@ -68,14 +69,14 @@ def list_recipes(dataset: Name, json: JsonFlag = False) -> None:
 @recipes_app.command("save")
 def save(
     dataset: Name,
-    recipe: Annotated[str, typer.Argument(help="What to call it.")],
-    rules: Annotated[str, typer.Option(help="What to keep, as in the query bar.")],
+    recipe: Annotated[str, typer.Argument(help="Name of the recipe.")],
+    rules: Annotated[str, typer.Option(help="Rules for what to keep, as in the query bar.")],
     backbone: Backbone = None,
-    definition: Annotated[Definition, typer.Option(help="How the score sums the spectrum.")] = "rank",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the recipe of this name.")] = False,
+    definition: Annotated[Definition, typer.Option(help="Score variant: how the spectrum is summed.")] = "rank",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recipe with this name.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Save rules, with the decisions of the moment, under a name."""
+    """Save rules and the current decisions under a name."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
@@ -102,7 +103,7 @@ def show(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
 
 @recipes_app.command("duplicate")
 def duplicate(dataset: Name, recipe: SavedName, json: JsonFlag = False) -> None:
-    """Save a recipe once more, under "NAME (2)"."""
+    """Duplicate a saved recipe as "NAME (2)"."""
     store = Store()
     copy = duplicate_recipe(store, saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe))
     if json:
@@ -113,19 +114,19 @@ def duplicate(dataset: Name, recipe: SavedName, json: JsonFlag = False) -> None:
 
 @recipes_app.command("remove")
 def remove(dataset: Name, recipe: SavedName, json: JsonFlag = False) -> None:
-    """Forget a saved recipe."""
+    """Remove a saved recipe."""
     store = Store()
     found = saved_recipe(store, store.catalogue.dataset(dataset).dataset_id, recipe)
     remove_recipe(store, found)
     if json:
         print_json(to_dict(found.recipe))
     else:
-        say(f"{found.name} is forgotten.")
+        say(f"Removed {found.name}.")
 
 
 @recipes_app.command("changes")
 def changes(dataset: Name, recipe: RecipeName, json: JsonFlag = False) -> None:
-    """Say what is different in the dataset, and in what is kept, since a recipe was made."""
+    """Report what changed in the dataset, and in what is kept, since a recipe was made."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     found = read_recipe(store, record, recipe)
@@ -143,12 +144,12 @@ def compare(
     first: RecipeName,
     second: RecipeName,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write every sample that differs to this CSV file.")
+        Path | None, typer.Option("--out", "-o", help="Write the samples that differ to this CSV file.")
     ] = None,
     overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
-    """Say how many samples two recipes both keep, and which ones only one of them keeps."""
+    """Report how many samples two recipes both keep, and which ones only one of them keeps."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     one, two = (read_recipe(store, record, name) for name in (first, second))
@@ -162,7 +163,7 @@ def compare(
     if json:
         print_json(dataclasses.asdict(found))
         return
-    say(f"{found.both:,} samples are kept by both.")
+    say(f"{plural(found.both, 'sample')} kept by both.")
     for name, part in ((one.name, found.only_first), (two.name, found.only_second)):
         say(f"{part.count:,} only by {name}{': ' if part.count else ''}{', '.join(part.examples)}.")
 

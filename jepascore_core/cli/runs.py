@@ -1,4 +1,4 @@
-"""`jepascore runs`: what was asked for, how far it is, what failed."""
+"""`jepascore runs`: list, follow and manage runs and their failures."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from jepascore_core.jobs.requests import cancel_run, forget_run, resume_run
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.store import Store
 
-runs_app = typer.Typer(cls=ListsByDefault, help="List, follow, cancel, resume and delete runs, and see what failed.")
+runs_app = typer.Typer(
+    cls=ListsByDefault, help="List, follow, cancel, resume and delete runs, and list their failures."
+)
 
-#: Failed runs whose reason the list gives; there may be years of them.
+#: Failed runs whose reason the list prints; a home folder may hold years of them.
 EXPLAINED = 3
 
 RunArgument = Annotated[str, typer.Argument(help="Id of the run, or its first characters.")]
@@ -48,7 +50,7 @@ def list_runs(json: JsonFlag = False) -> None:
     for run in failed[:EXPLAINED]:
         say(f"{run.run_id[:length]} failed: {run.message}")
     if len(failed) > EXPLAINED:
-        say(f"{len(failed) - EXPLAINED} more failed: `jepascore runs follow ID` says why.")
+        say(f"{len(failed) - EXPLAINED} more failed: `jepascore runs follow ID` shows the reason.")
 
 
 def _row(run: Run, dataset: str) -> tuple[object, ...]:
@@ -58,13 +60,13 @@ def _row(run: Run, dataset: str) -> tuple[object, ...]:
 
 
 def _telling_length(run_ids: list[str]) -> int:
-    """How many first characters tell runs apart; ten are the millisecond in which a run was asked for."""
+    """Return how many leading characters distinguish the runs; the first ten encode the millisecond of the request."""
     return next(size for size in range(10, 27) if len({run_id[:size] for run_id in run_ids}) == len(run_ids))
 
 
 @runs_app.command("follow")
 def follow(run_id: RunArgument, json: JsonFlag = False) -> None:
-    """Show the bar of a run until it ends; Ctrl-C ends only the showing."""
+    """Show the progress of a run until it ends; Ctrl-C stops following, not the run."""
     store = Store()
     report_end(wait_for_run(store, find_run(store, run_id).run_id, cancel_on_interrupt=False), json)
 
@@ -79,7 +81,7 @@ def cancel(run_id: RunArgument, json: JsonFlag = False) -> None:
     if json:
         print_json(work_json(now))
     elif not run.state.is_active:
-        say(f"Run {run.run_id} has ended before: it is {run.state}.")
+        say(f"Run {run.run_id} is already {run.state}.")
     else:
         say(f"Asked run {run.run_id} to stop." if now.state.is_active else f"Run {run.run_id} is cancelled.")
 
@@ -88,7 +90,7 @@ def cancel(run_id: RunArgument, json: JsonFlag = False) -> None:
 def resume(
     run_id: RunArgument,
     retry_failures: Annotated[bool, typer.Option("--retry-failures", help="Try failed images again.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for it.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Queue the job and return.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Continue a run that was cancelled, failed, or has failures to retry."""
@@ -101,23 +103,23 @@ def resume(
 
 @runs_app.command("forget")
 def forget(run_id: RunArgument, json: JsonFlag = False) -> None:
-    """Take a run off the list that failed or was cancelled before it measured anything."""
+    """Remove a run from the list that failed or was cancelled before it measured anything."""
     store = Store()
     run = find_run(store, run_id)
     forget_run(store, run.run_id)
     if json:
         print_json(work_json(run))
     else:
-        say(f"Run {run.run_id} is forgotten.")
+        say(f"Run {run.run_id} is removed.")
 
 
 @runs_app.command("delete")
 def delete(
     run_id: RunArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Delete the scores of a run, and the run; measurements that another run needs are kept, and that is said."""
+    """Delete a run and its scores; measurements that other runs need are kept and counted."""
     store = Store()
     run = find_run(store, run_id)
     plan = plan_deletion(store, run.run_id)
@@ -129,7 +131,11 @@ def delete(
     if json:
         print_json(asdict(done))
     else:
-        kept = f" {plural(done.num_kept, 'image')} keep theirs: other runs need them." if done.num_kept else ""
+        kept = (
+            f" Those of {plural(done.num_kept, 'image')} are kept, because other runs need them."
+            if done.num_kept
+            else ""
+        )
         say(f"{plural(done.num_measurements, 'measurement')} of {done.dataset_name} deleted.{kept}")
 
 
@@ -143,11 +149,11 @@ def failures(run_id: RunArgument, out: OutOption = None, overwrite: Overwrite = 
 
 
 def report_end(run: Run, json: bool) -> None:
-    """Say how a run ended, or that it waits for the worker.
+    """Report how a run ended, or that it is queued.
 
     Raises:
         JepaScoreError: if it failed.
-        RunCancelled: if somebody cancelled it.
+            RunCancelled: if it was cancelled.
     """
     if json:
         print_json(work_json(run))
@@ -159,11 +165,11 @@ def report_end(run: Run, json: bool) -> None:
         return
     say(f"{run.message}.")
     if run.num_failed:
-        say(f"What failed, and why: `jepascore runs failures {run.run_id}`.")
+        say(f"List the failures and their reasons: `jepascore runs failures {run.run_id}`.")
 
 
 def find_run(store: Store, prefix: str) -> Run:
-    """The one run whose id begins with `prefix`.
+    """Return the one run whose id begins with `prefix`.
 
     Raises:
         UnknownNameError: if there is none.

@@ -1,4 +1,4 @@
-"""`jepascore demo`, `doctor`, `app`: what there is, and whether it works."""
+"""`jepascore demo`, `doctor`, `app`: try, check and open the application."""
 
 from __future__ import annotations
 
@@ -42,12 +42,14 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    which: Annotated[str, typer.Argument(help=f"{' or '.join(DEMOS)}; else the one that the app opens on.")] = "",
-    detach: Annotated[bool, typer.Option("--detach", help="Only ask for it; the worker does it.")] = False,
+    which: Annotated[str, typer.Argument(help=f"{' or '.join(DEMOS)} (default: the demo that the app opens).")] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Queue the job and return.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Add an embedded demo and measure it with both of its encoders: 1,797 digits, or rendered pictures whose true
-    density is known, with planted contaminants."""
+    """Add a built-in demo with planted contaminants, and measure it with both of its encoders.
+
+    The demos are 1,797 digits, and rendered pictures whose true density is known.
+    """
     demo = DEMOS[one_of(which, DEMOS, "demo")] if which else DEFAULT_DEMO
     store = Store()
     asked = request_demo(store, demo)
@@ -64,7 +66,7 @@ def demo(
 
 
 def _wait_for_all(store: Store, asked: Sequence[Run]) -> list[Run]:
-    """How runs end, one after the other, up to the first that does not finish. Ctrl-C cancels all that are left."""
+    """Wait for runs one after the other, up to the first that does not finish. Ctrl-C cancels all remaining ones."""
     ends: list[Run] = []
     try:
         for run in asked:
@@ -79,15 +81,15 @@ def _wait_for_all(store: Store, asked: Sequence[Run]) -> list[Run]:
 
 
 def doctor(json: JsonFlag = False) -> None:
-    """Check this installation and its home folder; ends with 1 if something is wrong."""
+    """Check this installation and its home folder; exits with status 1 if a check fails."""
     store = Store()
     devices, problems = _devices()
     versions = {name: _version(name) for name in PACKAGES}
-    problems += [f"{name} is not installed: install jepascore again." for name, found in versions.items() if not found]
+    problems += [f"{name} is not installed. Reinstall jepascore." for name, found in versions.items() if not found]
     problems += store.check()
     usage = shutil.disk_usage(store.home)
     if usage.free < LOW_DISK_BYTES:
-        problems.append(f"Only {bytes_text(usage.free)} are free on the disk of {store.home}.")
+        problems.append(f"The disk of {store.home} is almost full: {bytes_text(usage.free)} left. Free some space.")
     facts: dict[str, Any] = {
         "python": platform.python_version(),
         **versions,
@@ -101,7 +103,7 @@ def doctor(json: JsonFlag = False) -> None:
         print_json({**facts, "problems": problems})
     else:
         print_table("Installation", ("what", "found"), list(facts.items()))
-        say("\n".join(problems) or "Nothing is wrong.")
+        say("\n".join(problems) or "No problems found.")
     if problems:
         raise typer.Exit(1)
 
@@ -114,37 +116,36 @@ def _version(package: str) -> str | None:
 
 
 def _devices() -> tuple[list[str], list[str]]:
-    """Devices that torch can use, and what is wrong with it."""
+    """Return the devices that torch can use, and the problems with it."""
     try:
         import torch
 
-        importlib.import_module("torchvision")  # its operators are missing beside a torch of another build
+        importlib.import_module("torchvision")  # its operators are missing when torch is of another build
     except (ImportError, OSError, RuntimeError) as error:
-        return [], [f"PyTorch or torchvision cannot be loaded ({error}): install both from the same index."]
+        return [], [f"PyTorch or torchvision cannot be loaded: {error}. Install both from the same index."]
     found = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return [*found, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"], []
 
 
 def open_app(
-    demo: Annotated[bool, typer.Option("--demo", help="Add and measure the embedded demo if it is not there.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Add and measure the built-in demo unless it exists.")] = False,
     port: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=65535, help=f"Port on this machine; by default the first free one from {DEFAULT_PORT}."
-        ),
+        typer.Option(min=1, max=65535, help=f"Local port (default: the first free one from {DEFAULT_PORT})."),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
-    """Open the app in the browser; Ctrl-C or SIGTERM ends it, and the worker goes on with what is unfinished."""
+    """Open the app in the browser; Ctrl-C or SIGTERM stops it, and the worker continues unfinished work."""
     script = app_script()
     chosen = _checked_port(port) if port else _free_port()
     store = Store()
-    os.environ["JEPASCORE_HOME"] = str(store.home)  # the server runs in another folder, where "./home" is another one
+    # Absolute: the server runs in another folder, where a relative path would name another home.
+    os.environ["JEPASCORE_HOME"] = str(store.home)
     if demo and any(run.state.is_active for run in request_demo(store)):
-        say("The demo is being measured in the background: its pages fill while you watch, in a minute or two.")
-    say("Starting the app. Ctrl-C ends it; the worker goes on in the background (`jepascore worker stop` ends that).")
+        say("The demo is being measured in the background: its pages fill in within a minute or two.")
+    say("Starting the app. Ctrl-C stops it; the worker continues in the background (`jepascore worker stop` stops it).")
     command = [sys.executable, "-m", "pages.ui.app.serve", "run", str(script), "--server.port", str(chosen)]
-    # Without a display there is no browser to open; without a terminal nobody answers the question for an address.
+    # Without a display there is no browser to open; without a terminal, Streamlit's prompt for an address would block.
     has_display = sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
     headless = str(not (browser and has_display)).lower()
     command += ["--server.headless", headless, "--server.showEmailPrompt", "false"]
@@ -152,12 +153,12 @@ def open_app(
 
 
 def _become(command: list[str], folder: Path) -> NoReturn:
-    """Replace this process by the server: whatever signal ends one of them ends the only one there is."""
-    if os.name == "nt":  # where exec starts another process and ends this one at once
+    """Replace this process with the server, so that a signal to either stops both."""
+    if os.name == "nt":  # where exec starts another process and exits
         try:
             raise typer.Exit(subprocess.call(command, cwd=folder))
         except KeyboardInterrupt:
-            raise typer.Exit(0) from None  # the usual way to end it; the app has got the same signal
+            raise typer.Exit(0) from None  # the usual way to stop it; the app receives the same signal
     os.chdir(folder)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -166,20 +167,20 @@ def _become(command: list[str], folder: Path) -> NoReturn:
 
 def _checked_port(port: int) -> int:
     if not _is_free(port):
-        raise JepaScoreError(f"Port {port} is in use, perhaps by this app in another terminal: choose another --port.")
+        raise JepaScoreError(f"Port {port} is in use, perhaps by this app in another terminal. Choose another --port.")
     return port
 
 
 def _free_port() -> int:
     found = next((port for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED) if _is_free(port)), None)
     if found is None:
-        raise JepaScoreError(f"Ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are in use: choose a --port.")
+        raise JepaScoreError(f"Ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are in use. Choose a --port.")
     return found
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a port whose last connections are still closing can be listened on.
+        # As servers do: a port whose last connections are still closing is free to use.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

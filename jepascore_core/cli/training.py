@@ -1,4 +1,4 @@
-"""`jepascore train`: an encoder of one's own, trained on the images of a dataset."""
+"""`jepascore train`: train an encoder on the images of a dataset."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 MAX_IMAGES = 20_000
 _SHAPE, _TRAINING = {"rich_help_panel": "Encoder"}, {"rich_help_panel": "Training"}
 
-ImageSize = Annotated[int, typer.Option(min=8, max=512, help="Side of its input in pixels.", **_SHAPE)]
-PatchSize = Annotated[int, typer.Option(min=2, max=64, help="Side of a patch; divides the image size.", **_SHAPE)]
-Dimension = Annotated[int, typer.Option("--dimension", "-k", help="K, the size of its embedding.", **_SHAPE)]
-Size = Annotated[str, typer.Option(help="tiny, small or medium.", **_SHAPE)]
+ImageSize = Annotated[int, typer.Option(min=8, max=512, help="Input resolution in pixels.", **_SHAPE)]
+PatchSize = Annotated[
+    int, typer.Option(min=2, max=64, help="Patch size in pixels; must divide the image size.", **_SHAPE)
+]
+Dimension = Annotated[int, typer.Option("--dimension", "-k", help="Embedding dimension K.", **_SHAPE)]
+Size = Annotated[str, typer.Option(help="Encoder size: tiny, small or medium.", **_SHAPE)]
 Epochs = Annotated[int, typer.Option(min=1, help="Passes over the images.", **_TRAINING)]
-BatchSize = Annotated[int, typer.Option(min=2, help="Images in a batch.", **_TRAINING)]
-Rate = Annotated[float, typer.Option(min=1e-6, help="Largest learning rate.", **_TRAINING)]
-Weight = Annotated[float, typer.Option(min=0, max=1, help="Of the Gaussianity term.", **_TRAINING)]
-Most = Annotated[int, typer.Option(min=16, help="Train on a fair sample of so many images.", **_TRAINING)]
+BatchSize = Annotated[int, typer.Option(min=2, help="Images per batch.", **_TRAINING)]
+Rate = Annotated[float, typer.Option(min=1e-6, help="Peak learning rate.", **_TRAINING)]
+Weight = Annotated[float, typer.Option(min=0, max=1, help="Weight of the Gaussianity loss.", **_TRAINING)]
+Most = Annotated[int, typer.Option(min=16, help="Maximum number of training images (random sample).", **_TRAINING)]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset (see `jepascore datasets`).")],
-    name: Annotated[str | None, typer.Option(help="What to call the encoder; else after the dataset.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the encoder (default: name of the dataset).")] = None,
     image_size: ImageSize = 64,
     patch_size: PatchSize = 8,
     dimension: Dimension = 64,
@@ -51,14 +53,16 @@ def train(
     learning_rate: Rate = 2e-3,
     gaussian_weight: Weight = 0.05,
     max_images: Most = MAX_IMAGES,
-    seed: Annotated[int, typer.Option(help="Of weights, views and batches.", **_TRAINING)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", **_TRAINING)] = 0,
     device: Device = "auto",
-    again: Annotated[bool, typer.Option("--again", help="Start anew, also where it was finished or stopped.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Start over, even if a training is finished or was stopped.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Train a small encoder on a dataset's images; it then is the backbone trained:<name>, here and in the app.
+    """Train a small encoder on a dataset's images; it becomes the backbone trained:<name>, here and in the app.
 
-    After Ctrl-C, or if it is killed, the same command goes on after the last finished epoch.
+    After Ctrl-C or a crash, the same command resumes after the last finished epoch.
     """
     from jepascore_core.backbones.devices import resolve_device
     from jepascore_core.training.fit import EncoderRecipe
@@ -70,12 +74,12 @@ def train(
     chosen = checked_name(name or record.name.lower().replace(" ", "-"))
     folder = encoders_folder()
     if (folder / f"{chosen}.json").is_file() and not again:
-        raise StoreError(f"trained:{chosen} is there already: choose another --name, or give --again to replace it.")
+        raise StoreError(f"trained:{chosen} already exists. Choose another --name, or pass --again to replace it.")
     config = TrainingConfig(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, gaussian_weight=gaussian_weight, seed=seed
     )
     recipe = EncoderRecipe(image_size, patch_size, dimension, size, config)
-    recipe.architecture(3)  # refuses what cannot be before any image is read
+    recipe.architecture(3)  # rejects impossible shapes before any image is read
     target = resolve_device(device)
     folder.mkdir(parents=True, exist_ok=True)
     if again:
@@ -132,17 +136,17 @@ def _fit(pictures: Pictures, recipe: Any, name: str, data: str, device: Any, jso
             )
     except KeyboardInterrupt:
         done = losses[-1].epoch if losses else None
-        say("Stopped. What was finished is kept; the same command goes on with it.")
+        say("Stopped. Finished epochs are kept; the same command resumes.")
         if json:
             print_json({"name": f"trained:{name}", "state": "stopped", "epoch": done})
         raise
     except FloatingPointError as error:
-        raise JepaScoreError(f"The training failed: {error}.") from error
+        raise JepaScoreError(f"Training failed: {error}.") from error
 
 
 @contextmanager
 def _bar(title: str, total: int, losses: list[EpochLoss]) -> Iterator[Callable[[int], None]]:
-    """A bar over images seen, with rate, time left and the loss; a resumed training starts in the middle."""
+    """Yield the callback of a bar over images seen, with rate, time left and the loss; continued when resumed."""
     start, first = time.monotonic(), [0]
     with progress_bar() as bar:
         task = bar.add_task(title, total=total, detail="")
@@ -167,7 +171,7 @@ def _report(name: str, facts: dict[str, Any], json: bool) -> None:
     accuracy = card["probe_accuracy"]
     judged = f", linear probe {100 * accuracy:.1f} %" if accuracy is not None else ""
     say(
-        f"trained:{name} is ready: `jepascore score <dataset> -b trained:{name}`. Distance of projections to the "
-        f"normal {card['normal_distance']:.3f} ({card['expected_distance']:.3f} for a true Gaussian){judged}. "
-        f"Its card: {folder / f'{name}.md'}"
+        f"trained:{name} is ready: `jepascore score <dataset> -b trained:{name}`. Distance of its projections from a "
+        f"normal distribution: {card['normal_distance']:.3f} ({card['expected_distance']:.3f} for a Gaussian){judged}. "
+        f"Model card: {folder / f'{name}.md'}"
     )

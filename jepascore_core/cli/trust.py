@@ -1,6 +1,6 @@
-"""`jepascore density` and `jepascore langevin`: is the score the log density where that is known?
+"""`jepascore density` and `jepascore langevin`: compare the score with the log density where that is known.
 
-Here is also the group `trust`, whose commands ask what scores are worth on one's own images.
+The group `trust` is here, too: its commands measure what scores are worth on one's own images.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ WALK_SAMPLES, WALK_STEPS = 20_000, 400
 
 _COLUMNS = ("D", "samples", "K", "Gaussianity term", "Pearson", "Spearman", "within", "slope", "time")
 
-Steps = Annotated[int | None, typer.Option(min=10, help=f"Training steps of each encoder; {STEPS} if not given.")]
-Seed = Annotated[int, typer.Option(help="Of the encoder's first weights and of the batches.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Write the figure as a page that needs no network, too.")]
+Steps = Annotated[int | None, typer.Option(min=10, help=f"Training steps per encoder (default: {STEPS}).")]
+Seed = Annotated[int, typer.Option(help="Random seed of the initial weights and the batches.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Also write the figure as a self-contained HTML page.")]
 
 
 trust_app = typer.Typer(no_args_is_help=True, help="Check on a dataset's own images what its scores are worth.")
@@ -60,20 +60,24 @@ def register(app: typer.Typer) -> None:
 
 
 def density(
-    quick: Annotated[bool, typer.Option("--quick", help="Two dimensions and counts, few steps: minutes.")] = False,
-    dimensions: Annotated[str | None, typer.Option(help=f"Comma-separated; {DIMENSIONS} if not given.")] = None,
-    samples: Annotated[str | None, typer.Option(help=f"Training samples; {SAMPLES} if not given.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small grid and few steps: takes minutes.")] = False,
+    dimensions: Annotated[
+        str | None, typer.Option(help=f"Dimensions, comma-separated (default: {DIMENSIONS}).")
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option(help=f"Training samples, comma-separated (default: {SAMPLES}).")
+    ] = None,
     steps: Steps = None,
     seed: Seed = 0,
-    control: Annotated[bool, typer.Option(help="Train each once more without the Gaussianity term.")] = True,
-    again: Annotated[bool, typer.Option("--again", help="Also what was worked out before.")] = False,
+    control: Annotated[bool, typer.Option(help="Also train each without the Gaussianity loss.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Recompute existing results.")] = False,
     html: Html = None,
     overwrite: Overwrite = False,
     json: JsonFlag = False,
 ) -> None:
     """Train encoders on mixtures of Gaussians and compare their scores with the true log density.
 
-    The Trust page shows the result. What is finished is kept at once: after Ctrl-C the same command goes on.
+    The Trust page shows the result. Finished cells are saved: after Ctrl-C the same command resumes.
     """
     from jepascore_core.density_check.experiment import cell_key, measure_cell, recipe_for
 
@@ -133,14 +137,14 @@ def langevin(
         print_json({name: value for name, value in asdict(found).items() if name not in ("log_density", "axis")})
         return
     say(
-        f"Mean true log density of the walkers: {found.frame_log_density[0]:.2f} at first, "
+        f"Mean true log density of the points: {found.frame_log_density[0]:.2f} at the start, "
         f"{found.frame_log_density[-1]:.2f} after {found.steps[-1]:,} steps; the mixture's own samples have "
         f"{found.true_log_density:.2f} nats. The Trust page shows the walk."
     )
 
 
 def parse_numbers(text: str, largest: int) -> list[int]:
-    """Whole numbers from 2 to `largest`, separated by commas."""
+    """Parse whole numbers from 2 to `largest`, separated by commas."""
     try:
         numbers = sorted({int(item) for item in text.split(",")})
     except ValueError:
@@ -151,10 +155,10 @@ def parse_numbers(text: str, largest: int) -> list[int]:
 
 
 def check_new(path: Path, overwrite: bool) -> None:
-    """Refuse a file that is there or cannot be written, before any work is done for it; its folder is made.
+    """Create the folder of a new file; refuse a file that exists or is not writable, before any work is done for it.
 
     Raises:
-        ExportError: saying what to do.
+            ExportError: if it exists and must not be overwritten, or is not writable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +168,7 @@ def check_new(path: Path, overwrite: bool) -> None:
 
 
 def write_html(figures: Sequence[go.Figure], path: Path, overwrite: bool) -> None:
-    """Figures one below the other, on a page that holds all that it needs.
+    """Write figures one below the other, as a self-contained HTML page.
 
     Raises:
         ExportError: as `check_new`.
@@ -203,18 +207,18 @@ def _advance(advance: Callable[[int], None], before: int, step: int) -> None:
 
 @contextmanager
 def _stoppable(show: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C keeps and shows what is finished."""
+    """Keep and show what is finished after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
-        say("Stopped; what was finished is kept. Continue with the same command.")
+        say("Stopped; finished results are kept. The same command resumes.")
         show()
         raise
 
 
 @contextmanager
 def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar over training steps; what it yields is told how many are done."""
+    """Yield the callback of a bar over training steps; it takes how many are done."""
     start = time.monotonic()
     with progress_bar() as bar:
         task = bar.add_task(title, total=total or None, detail="")

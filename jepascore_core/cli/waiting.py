@@ -1,4 +1,4 @@
-"""Waiting for the worker: a bar until a piece of work ends, and what its end means for the exit code."""
+"""Wait for the worker: show a bar until a job ends, and turn how it ended into the exit code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _Work = TypeVar("_Work", Run, DatasetRecord)
 
 
 def wait_for_index(store: Store, dataset_id: str) -> DatasetRecord:
-    """Show a bar until a dataset's index ends, whatever way; Ctrl-C cancels it.
+    """Show a bar until a dataset's indexing ends; Ctrl-C cancels it.
 
     Raises:
-        JepaScoreError: if no worker takes it up.
+            JepaScoreError: if no worker is available.
     """
 
     def cancel() -> None:
@@ -32,10 +32,10 @@ def wait_for_index(store: Store, dataset_id: str) -> DatasetRecord:
 
 
 def wait_for_run(store: Store, run_id: str, cancel_on_interrupt: bool = True) -> Run:
-    """Show a bar until a run ends, whatever way; Ctrl-C cancels it, or only ends the waiting.
+    """Show a bar until a run ends; Ctrl-C cancels it, or only stops waiting.
 
     Raises:
-        JepaScoreError: if no worker takes it up.
+            JepaScoreError: if no worker is available.
     """
 
     def cancel() -> None:
@@ -48,22 +48,22 @@ def wait_for_run(store: Store, run_id: str, cancel_on_interrupt: bool = True) ->
 
 
 def conclude(work: Run | DatasetRecord) -> None:
-    """Turn an end that is not the wanted one into the error that the exit code comes from.
+    """Raise the error that decides the exit code, unless the job finished.
 
     Raises:
-        JepaScoreError: if it failed; also if a dataset stays what it was.
-        RunCancelled: if somebody cancelled it.
+            JepaScoreError: if it failed, or left its dataset unchanged.
+            RunCancelled: if it was cancelled.
     """
     if work.state in (RunState.CANCELLED, DatasetState.CANCELLED):
         raise RunCancelled(work.message)
     if work.state in (RunState.FAILED, DatasetState.FAILED):
         raise JepaScoreError(work.message)
     if isinstance(work, DatasetRecord) and work.error is not None:
-        raise JepaScoreError(f"{work.error} {work.name} stays what it was: {work.message}.")
+        raise JepaScoreError(f"{work.error} {work.name} is unchanged: {work.message}.")
 
 
 def _watch(store: Store, title: str, look: Callable[[], _Work], cancel: Callable[[], None]) -> _Work:
-    """Draw every state; the last one is the result."""
+    """Draw every state of a job; return the last one."""
     with progress_bar() as bar:
         task = bar.add_task(visible(title), total=None, detail="")
         try:

@@ -1,4 +1,4 @@
-"""`jepascore worker`: the background process, from outside."""
+"""`jepascore worker`: run, start, stop and inspect the background process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from jepascore_core.worker.jobs import unfinished_jobs
 
 worker_app = typer.Typer(help="The background process that indexes and measures.", no_args_is_help=True)
 
-#: What a job of each kind is called, in the singular.
+#: Singular name of a job of each kind.
 JOB_NAMES = {
     JobKind.RUN: "run",
     JobKind.INDEX: "index",
@@ -41,7 +41,7 @@ JOB_NAMES = {
     JobKind.PREPARATION: "preparation",
 }
 
-#: A worker ends within a cotangent of being asked, but loading a large backbone cannot be interrupted.
+#: A worker stops within one backward pass of being asked, but loading a large backbone cannot be interrupted.
 STOP_PATIENCE = 60.0
 
 
@@ -52,18 +52,18 @@ def register(app: typer.Typer) -> None:
 
 @worker_app.command("run")
 def run(
-    idle: Annotated[float, typer.Option(help="End after so many seconds without work.")] = float("inf"),
+    idle: Annotated[float, typer.Option(help="Stop after N seconds without work.")] = float("inf"),
     json: JsonFlag = False,
 ) -> None:
-    """Work in this terminal until stopped; ends with 1 if another worker serves this home folder."""
+    """Work in this terminal until stopped; exits with status 1 if another worker serves this home folder."""
     for name, value in WORKER_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)  # read when torch is loaded, which is now
+        os.environ.setdefault(name, value)  # torch reads it when it is loaded, which is below
     from jepascore_core.worker.loop import run_worker
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     home = Store().home
     if not run_worker(home, idle):
-        raise JepaScoreError(f"Another worker serves {home} already.")
+        raise JepaScoreError(f"Another worker already serves {home}. Stop it first: `jepascore worker stop`.")
     if json:
         print_json({"home": home, "pid": os.getpid()})
 
@@ -74,16 +74,16 @@ def start(json: JsonFlag = False) -> None:
     home = Store().home
     was_started = start_worker(home, WORKER_IDLE_SECONDS)
     if not _is_soon(lambda: worker_pid(home) is not None, START_PATIENCE):
-        raise JepaScoreError(f"No worker could be started. Its log says why: {home / 'worker.log'}")
+        raise JepaScoreError(f"The worker could not be started. See its log: {home / 'worker.log'}")
     if json:
         print_json({"started": was_started, "pid": worker_pid(home)})
     else:
-        say("Started." if was_started else "A worker is running already.")
+        say("Started." if was_started else "A worker is already running.")
 
 
 @worker_app.command("stop")
 def stop(json: JsonFlag = False) -> None:
-    """Stop the worker; unfinished work goes on when one is started again, as every command that waits for work does."""
+    """Stop the worker; unfinished work resumes when one is started, as every command that waits for work does."""
     home = Store().home
     pid = worker_pid(home)
     if pid is not None:
@@ -101,7 +101,7 @@ def stop(json: JsonFlag = False) -> None:
 
 @worker_app.command("status")
 def status(json: JsonFlag = False) -> None:
-    """Whether a worker is running, and what waits for it."""
+    """Report whether a worker is running, and what is queued."""
     store = Store()
     pid = worker_pid(store.home)
     counts = Counter(job.kind for job in unfinished_jobs(store))
@@ -116,7 +116,7 @@ def status(json: JsonFlag = False) -> None:
         return
     worker = "No worker is running" if pid is None else f"Process {pid} is running"
     waiting = [plural(number, JOB_NAMES[kind]) for kind, number in counts.items()]
-    say(f"{worker}; {'unfinished: ' + ', '.join(waiting) if waiting else 'nothing is unfinished'}.")
+    say(f"{worker}; {'unfinished: ' + ', '.join(waiting) if waiting else 'nothing is queued'}.")
     for item in asked:
         say(f"{item.work.title} · {item.progress_text}")
 

@@ -1,9 +1,9 @@
-"""What people decided about single samples: an append-only journal, from which the present state follows.
+"""Decisions of people about single samples: an append-only journal, from which the current state follows.
 
-Deciding, undoing and redoing all append rows; nothing is ever changed or deleted, so undo has no limit, survives a
-restart, and takes back one's own last decision only, whatever somebody else decided meanwhile.
+Deciding, undoing and redoing all append rows; nothing is ever changed or deleted. So undo has no limit, survives a
+restart, and only undoes one's own last decision, whatever others decided meanwhile.
 
-Who cannot know whether an answer was lost with the server sends again. Hence the token: what is asked for with a token
+A client that cannot know whether an answer was lost sends its request again. Hence the token: a request with a token
 that was seen before is not done a second time.
 """
 
@@ -27,8 +27,8 @@ from jepascore_core.storage.store import Store
 DecisionVerdict = Literal["keep", "drop", "undecided"]
 Kind = Literal["decide", "undo", "redo"]
 
-#: What was done to a sample, by the verdict.
-VERBS: dict[DecisionVerdict, str] = {"keep": "kept", "drop": "dropped", "undecided": "left open"}
+#: Past tense of each verdict.
+VERBS: dict[DecisionVerdict, str] = {"keep": "kept", "drop": "dropped", "undecided": "left undecided"}
 
 DECISION_VERDICTS: tuple[DecisionVerdict, ...] = get_args(DecisionVerdict)
 
@@ -52,7 +52,7 @@ _ACTION = """
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The present decision about a sample: of the last action about it that was not undone.
+    """The current decision about a sample: that of the last action about it that was not undone.
 
     It belongs to the sample with this key and content id. `decided_as` is the key that the sample had then: if its file
     was renamed since, the decision followed it.
@@ -70,8 +70,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One row of the journal. An undo or redo has the action that it is about as `target`, and its samples: so many,
-    of which these were kept and dropped, `first_key` being the first of them."""
+    """One row of the journal.
+
+    An undo or redo has the affected action as `target`, and its samples: their number, how many were kept and dropped,
+    and the first key.
+    """
 
     action_id: int
     kind: Kind
@@ -86,7 +89,7 @@ class Action:
 
     @property
     def what(self) -> str:
-        """What was decided: "kept a.png", "kept 3 and dropped 2 samples"."""
+        """The decision in words: "kept a.png", "kept 3 and dropped 2 samples"."""
         done = [
             (number, verb)
             for number, verb in (
@@ -105,8 +108,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class UndoState:
-    """How many of a person's actions can be undone and redone; of the next ones, the first to come first, the key of
-    the sample that each is about, None for an action about several."""
+    """How many of a person's actions can be undone and redone.
+
+    Also, for the next ones in order, the key of the sample that each is about, None for an action about several.
+    """
 
     num_undo: int
     num_redo: int
@@ -115,7 +120,7 @@ class UndoState:
 
 
 def user_name() -> str:
-    """Who decides unless another name is given: the user of this computer."""
+    """Return the default reviewer: the user of this computer."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -123,10 +128,10 @@ def user_name() -> str:
 
 
 def find_samples(store: Store, dataset_id: str, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Samples (sample key, content id) by their keys or content ids; a content id stands for all samples that have it.
+    """Return samples (sample key, content id) by keys or content ids; a content id means all samples that have it.
 
     Raises:
-        UnknownNameError: if a name is neither; says how many are not, and the first of them.
+        UnknownNameError: if a name is neither; the message counts them and names the first.
         DatasetNotReadyError: if the dataset has no index yet.
     """
     dataset = store.catalogue.dataset(dataset_id)
@@ -139,14 +144,14 @@ def find_samples(store: Store, dataset_id: str, names: Sequence[str]) -> list[tu
     lost = [name for name in dict.fromkeys(names) if name not in known]
     if lost:
         raise UnknownNameError(
-            f"{len(lost):,} of {len(set(names)):,} names are no sample key or content id of {dataset.name}, "
-            f"for example {', '.join(map(repr, lost[:3]))}. Nothing was decided."
+            f"{len(lost):,} of {len(set(names)):,} names are not a sample key or content id of {dataset.name}, "
+            f"for example {', '.join(map(repr, lost[:3]))}. No decision was recorded."
         )
     return [(row["sample_key"], row["content_id"]) for row in rows]
 
 
 def known_samples(store: Store, dataset_id: str, samples: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Those of some samples (sample key, content id) that the dataset has."""
+    """Return those of some samples (sample key, content id) that the dataset has."""
     dataset = store.catalogue.dataset(dataset_id)
     wanted = set(samples)
     rows = store.query(
@@ -166,9 +171,9 @@ def decide(
     why: str = "",
     token: str | None = None,
 ) -> int:
-    """Decide about samples (sample key, content id) in one action, which is undone as a whole; returns its id.
+    """Decide about samples (sample key, content id) in one action, which is undone as a whole; return its id.
 
-    `token`: of whoever may have to ask again; the second time nothing is done, and the id of the first is returned.
+    `token` identifies a request that may be repeated: the second time nothing is done, and the first id is returned.
 
     Raises:
         RuleError: for an unknown verdict, no name or no samples.
@@ -184,11 +189,11 @@ def decide_each(
     why: str = "",
     token: str | None = None,
 ) -> int:
-    """Like `decide`, with a verdict for each sample."""
+    """Decide about samples like `decide`, with a verdict for each."""
     if not verdicts or not set(verdicts.values()) <= set(DECISION_VERDICTS):
-        raise RuleError(f"A decision is one of {', '.join(DECISION_VERDICTS)}, about at least one sample.")
+        raise RuleError(f"A decision must be one of {', '.join(DECISION_VERDICTS)}, about at least one sample.")
     if not who.strip():
-        raise RuleError("A decision needs the name of who made it.")
+        raise RuleError("A decision needs the name of its reviewer.")
     with store.catalogue.transaction() as connection:
         connection.execute("BEGIN IMMEDIATE")
         seen, former = _seen(connection, dataset_id, token)
@@ -202,15 +207,15 @@ def decide_each(
 
 
 def undo(store: Store, dataset_id: str, who: str, token: str | None = None) -> Action | None:
-    """Take back the last action of a person that still stands; returns it, or None if there is none.
+    """Undo the last action of a person that is still in effect; return it, or None if there is none.
 
-    With a `token` that was seen before, nothing is done, and what was taken back then is returned.
+    With a `token` that was seen before, nothing is done, and what was undone then is returned.
     """
     return _turn(store, dataset_id, who, "undo", token)
 
 
 def redo(store: Store, dataset_id: str, who: str, token: str | None = None) -> Action | None:
-    """Take back the last undo of a person, unless something was decided since; returns what stands again, or None.
+    """Redo the last undo of a person, unless anything was decided since; return the restored action, or None.
 
     `token` as for `undo`.
     """
@@ -218,7 +223,7 @@ def redo(store: Store, dataset_id: str, who: str, token: str | None = None) -> A
 
 
 def undo_state(store: Store, dataset_id: str, who: str, limit: int = 0) -> UndoState:
-    """What `undo` and `redo` could do now, with the samples of the next `limit` of each."""
+    """Return what `undo` and `redo` could do now, with the samples of the next `limit` of each."""
     with store.catalogue.transaction() as connection:
         done, undone = _stacks(connection, dataset_id, who.strip())
         shown = [*done[len(done) - min(limit, len(done)) :], *undone[len(undone) - min(limit, len(undone)) :]]
@@ -233,50 +238,52 @@ def undo_state(store: Store, dataset_id: str, who: str, limit: int = 0) -> UndoS
 
 
 def current_decisions(store: Store, dataset_id: str) -> tuple[Decision, ...]:
-    """The present decision about every sample that anybody decided about, by sample key."""
+    """Return the current decision about every sample that has one, by sample key."""
     return _present_and_lost(store, dataset_id)[0]
 
 
 def lost_decisions(store: Store, dataset_id: str) -> tuple[Decision, ...]:
-    """Decisions to keep or drop that belong to no sample of the dataset, by the key that each was last known under: the
-    image is gone or has other bytes. They count again when the bytes come back."""
+    """Return decisions to keep or drop whose sample is gone or has other bytes, by the last known key.
+
+    They apply again when the bytes reappear.
+    """
     return _present_and_lost(store, dataset_id)[1]
 
 
 def describe_lost(lost: Sequence[Decision], limit: int = 3) -> str:
-    """Which decisions belong to no sample, in a sentence or two; "" for none."""
+    """Describe the decisions whose sample is gone, in a sentence or two; "" for none."""
     if not lost:
         return ""
     named = ", ".join(f"{item.sample_key} ({VERBS[item.verdict]})" for item in lost[:limit])
     more = f" and {len(lost) - limit:,} more" if len(lost) > limit else ""
-    verb, kept = ("belongs", "It is kept and counts") if len(lost) == 1 else ("belong", "They are kept and count")
+    verb, kept = ("belongs", "It is kept and applies") if len(lost) == 1 else ("belong", "They are kept and apply")
     return (
-        f"{plural(len(lost), 'decision')} {verb} to no sample of this dataset: {named}{more}. {kept} again when an"
-        " image with these bytes is there."
+        f"{plural(len(lost), 'decision')} {verb} to no sample of this dataset: {named}{more}. {kept} again if an"
+        " image with these bytes is added."
     )
 
 
 def decisions_about(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, Decision]:
-    """The present decisions about some samples (sample key -> content id), by sample key."""
+    """Return the current decisions about some samples (sample key -> content id), by sample key."""
     wanted = sorted(set(content_ids.values()))
     found = _standing(store, dataset_id, "AND content_id IN (SELECT value FROM json_each(?2))", json.dumps(wanted))
     return {item.sample_key: item for item in found if content_ids.get(item.sample_key) == item.content_id}
 
 
 def verdicts(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, DecisionVerdict]:
-    """The present decisions to keep or drop about some samples (sample key -> content id), by sample key."""
+    """Return the current decisions to keep or drop about some samples (sample key -> content id), by sample key."""
     found = decisions_about(store, dataset_id, content_ids)
     return {key: item.verdict for key, item in found.items() if item.verdict != "undecided"}
 
 
 def decisions_of(store: Store, dataset_id: str) -> Decisions:
-    """The present decisions to keep or drop, as `evaluate` takes them."""
+    """Return the current decisions to keep or drop, as `evaluate` takes them."""
     found = current_decisions(store, dataset_id)
     return {(item.sample_key, item.content_id): item.verdict for item in found if item.verdict != "undecided"}
 
 
 def _standing(store: Store, dataset_id: str, condition: str = "", *parameters: str) -> list[Decision]:
-    """The last decision about each key and content id that was not undone, under the key that its sample has now."""
+    """Return the last decision about each key and content id that is not undone, under its sample's current key."""
     with store.catalogue.transaction() as connection:
         moves = read_moves(connection, dataset_id)
         rows = connection.execute(
@@ -292,7 +299,7 @@ def _standing(store: Store, dataset_id: str, condition: str = "", *parameters: s
 
 
 def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
-    """Decisions about samples that there are, and those to keep or drop that are about none."""
+    """Return decisions about existing samples, and those to keep or drop whose sample is gone."""
     dataset = store.catalogue.dataset(dataset_id)
 
     def read() -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
@@ -306,7 +313,7 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
         )
         there = set(zip(rows["sample_key"].to_pylist(), rows["content_id"].to_pylist(), strict=True))
         present = tuple(item for item in found if (item.sample_key, item.content_id) in there)
-        # Who decided about what is there now has settled what was there before.
+        # A decision about the sample that now has a key replaces one about the sample that had it before.
         latest: dict[str, int] = {}
         for item in found:
             latest[item.sample_key] = max(item.action_id, latest.get(item.sample_key, 0))
@@ -318,7 +325,7 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
 
 
 def history(store: Store, dataset_id: str, limit: int = 50) -> tuple[Action, ...]:
-    """The journal, newest first."""
+    """Return the journal, newest first."""
     with store.catalogue.transaction() as connection:
         rows = connection.execute(
             _ACTION.format(where="WHERE dataset_id = ? ORDER BY action_id DESC LIMIT ?"), [dataset_id, limit]
@@ -327,7 +334,7 @@ def history(store: Store, dataset_id: str, limit: int = 50) -> tuple[Action, ...
 
 
 def journal_state(store: Store, dataset_id: str) -> int:
-    """A number that grows with every action: the part of a cache key that says whether anybody decided anything."""
+    """Return a number that grows with every action: the part of a cache key that identifies the state of decisions."""
     with store.catalogue.transaction() as connection:
         sql = "SELECT coalesce(max(action_id), 0) FROM decision_actions WHERE dataset_id = ?"
         return int(connection.execute(sql, [dataset_id]).fetchone()[0])
@@ -341,7 +348,7 @@ def _turn(store: Store, dataset_id: str, who: str, kind: Literal["undo", "redo"]
             done, undone = _stacks(connection, dataset_id, who.strip())
             stack = done if kind == "undo" else undone
             turn = _append(connection, dataset_id, kind, who.strip(), "", stack[-1]) if stack else None
-            # That there was nothing is remembered as well: by the time of a second asking there may be something.
+            # That there was nothing is recorded as well: by the time of a repeated request there may be something.
             _remember(connection, dataset_id, token, turn)
         if turn is None:
             return None
@@ -351,7 +358,7 @@ def _turn(store: Store, dataset_id: str, who: str, kind: Literal["undo", "redo"]
 
 
 def _seen(connection: sqlite3.Connection, dataset_id: str, token: str | None) -> tuple[bool, int | None]:
-    """Whether a token was seen before, and the row of the journal that it led to, if any."""
+    """Return whether a token was seen before, and the row of the journal that it led to, if any."""
     sql = "SELECT action_id FROM decision_tokens WHERE dataset_id = ? AND token = ?"
     row = connection.execute(sql, [dataset_id, token]).fetchone() if token is not None else None
     return row is not None, row["action_id"] if row is not None else None
@@ -363,7 +370,7 @@ def _remember(connection: sqlite3.Connection, dataset_id: str, token: str | None
 
 
 def _stacks(connection: sqlite3.Connection, dataset_id: str, who: str) -> tuple[list[int], list[int]]:
-    """A person's actions that stand and that were undone, the next one to undo or redo last."""
+    """Return a person's actions that are in effect and that were undone, the next one to undo or redo last."""
     done: list[int] = []
     undone: list[int] = []
     sql = "SELECT action_id, kind FROM decision_actions WHERE dataset_id = ? AND who = ? ORDER BY action_id"

@@ -1,4 +1,4 @@
-"""Groups of duplicates as rows: their members, which one to keep, and what is decided about them."""
+"""Groups of duplicates as rows: their members, which one to keep, and their decisions."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ GROUP_SCHEMA = pa.schema(
     ]
 )
 
-#: Members that are shown of a group; a larger one says how many there are.
+#: Members of a group that are shown; a larger group shows its size.
 MAX_SHOWN = 24
 
-#: How to tell a group: the row of its first member.
+#: A group is identified by the row of its first member.
 _MEMBERS = """
     SELECT "{groups}" AS grp, base.row_id, sample_key, content_id, label, split, "{score}" AS score,
         "{score}_rank" AS rank, lower, upper, coalesce(is_exact, true) AS is_exact,
@@ -50,7 +50,7 @@ _MEMBERS = """
 class DuplicateGroup:
     """Samples that show the same, the one to keep first, at most `MAX_SHOWN` of `size`.
 
-    `keeper` is the one that would be kept, or was decided to be; `verdicts` are the decisions so far, by sample key.
+    `keeper` is the one that would be kept, or was decided to be; `verdicts` are the current decisions, by sample key.
     """
 
     group_id: int
@@ -69,7 +69,7 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """Some of the groups, the largest first."""
+    """A page of groups, the largest first."""
 
     groups: tuple[DuplicateGroup, ...]
     num_groups: int
@@ -77,14 +77,14 @@ class GroupPage:
 
     @property
     def num_surplus(self) -> int:
-        """Samples that go if one of each group stays."""
+        """Samples that would be dropped, keeping one per group."""
         return self.num_samples - self.num_groups
 
 
 def duplicate_groups(
     store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, first: int = 0, limit: int = 10
 ) -> GroupPage:
-    """Groups `first`, `first + 1`, ... of the dataset; with a radius those of near duplicates, else of the same bytes.
+    """Return groups `first`, `first + 1`, ... of near duplicates within a radius, or of identical files without one.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
@@ -112,7 +112,7 @@ def duplicate_groups(
 def group_rows(
     store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, limit: int | None = None
 ) -> pa.Table:
-    """Every member of every group, or of the `limit` largest, as rows of `GROUP_SCHEMA`: the one to keep first.
+    """Return every member of every group, or of the `limit` largest, as rows of `GROUP_SCHEMA`: the one to keep first.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
@@ -137,7 +137,7 @@ def group_rows(
 def choose_keeper(
     store: Store, scores: ScoreSet, radius: float | None, group_id: int, sample_key: str, who: str
 ) -> int:
-    """Decide to keep this member of a group and to drop all others, as one action; returns its id.
+    """Decide to keep this member of a group and to drop all others, as one action; return its id.
 
     Raises:
         RuleError: if the group has no such member.
@@ -147,7 +147,7 @@ def choose_keeper(
         [group_id],
     ).to_pylist()
     if sample_key not in {row["sample_key"] for row in rows}:
-        raise RuleError(f"The group has no sample {sample_key!r} any more. Look at it again.")
+        raise RuleError(f"The group no longer contains the sample {sample_key!r}. Reload it and choose again.")
     verdicts: dict[tuple[str, str], DecisionVerdict] = {
         (row["sample_key"], row["content_id"]): "keep" if row["sample_key"] == sample_key else "drop" for row in rows
     }
@@ -155,7 +155,7 @@ def choose_keeper(
 
 
 def accept_all(store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> int:
-    """Decide as proposed about every group that nobody decided about, as one action; returns the number of samples."""
+    """Apply the proposal to all groups without decisions, as one action; return the number of samples."""
     decided = {item.sample_key for item in current_decisions(store, scores.dataset_id) if item.verdict != "undecided"}
     rows = store.query(
         f"SELECT grp, sample_key, content_id, place FROM ({_members_sql(store, scores, radius, keep)})"

@@ -1,4 +1,4 @@
-"""Which backbones and scores rules and steps are about."""
+"""The backbones and scores that rules and steps name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jepascore_core.storage.store import Store
 
 
 def backbone_names(curation: Curation) -> tuple[str, ...]:
-    """Every backbone that rules or steps name."""
+    """Return every backbone that rules or steps name."""
     names: list[str | None] = []
     for rule in curation.rules:
         for condition in walk(rule):
@@ -19,7 +19,7 @@ def backbone_names(curation: Curation) -> tuple[str, ...]:
 
 
 def asked_scores(store: Store, scores: ScoreSet, curation: Curation) -> tuple[ScoreSet, ...]:
-    """List the page's scores, and then those of other backbones that rules and steps name.
+    """List the page's scores, then those of other backbones that rules and steps name.
 
     Raises:
         UnknownNameError: if one of these was not measured.

@@ -1,4 +1,4 @@
-"""A recipe: rules, and everything they rest on, as one readable YAML file that makes the same list anywhere."""
+"""Recipes: rules, and everything that they depend on, as one readable YAML file that reproduces a list anywhere."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ from jepascore_core.storage.store import Store
 RECIPE_VERSION = 1
 _LINE_BREAKS = "\x85\u2028\u2029"
 _HEADING = (
-    "# A JEPA-SCORE recipe. `jepascore export DATASET FILE --recipe THIS` makes the list again, and measures what is\n"
-    "# missing. Rules read as in the query bar of the Curate page; higher scores and percentiles are more likely.\n"
+    "# A JEPA-SCORE recipe. `jepascore export DATASET FILE --recipe THIS` reproduces the list, and measures what is\n"
+    "# missing. Rules are as in the query bar of the Curate page; higher scores and percentiles are more likely.\n"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeScores:
-    """A measured backbone that rules are about, and how to ask for it where it was not measured."""
+    """A measured backbone of the rules, and how to measure with it if that was not done."""
 
     backbone_id: str
     name: str
@@ -67,15 +67,15 @@ class RecipeScores:
 
     @property
     def key(self) -> MeasurementKey:
-        """Names its measurements."""
+        """Identity of its measurements."""
         return MeasurementKey(self.backbone_id, self.spec_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Rules with their provenance. The first of `scores` is the one that rules mean where they name no backbone.
+    """Rules with their provenance. The first of `scores` is the default of rules that name no backbone.
 
-    `decisions` are rows (sample key, content id, verdict); `result` are the counts when it was made.
+    `decisions` are rows (sample key, content id, verdict); `result` has the counts when it was made.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Recipe:
 
     @property
     def recipe_hash(self) -> str:
-        """Of everything but its name."""
+        """Hash of everything but its name."""
         return short_hash({**to_dict(self), "name": ""}, 20)
 
     @property
@@ -100,12 +100,12 @@ class Recipe:
         return {(key, content_id): _verdict(verdict) for key, content_id, verdict in self.decisions}
 
     def score_set(self, dataset_id: str) -> ScoreSet:
-        """The scores that rules mean where they name none."""
+        """Return the default scores of rules that name none."""
         return ScoreSet(dataset_id, self.scores[0].key, self.definition)
 
 
 def app_version() -> str:
-    """The version of this program."""
+    """Return the version of this program."""
     try:
         return importlib.metadata.version("jepascore")
     except importlib.metadata.PackageNotFoundError:
@@ -113,7 +113,7 @@ def app_version() -> str:
 
 
 def evaluate_recipe(store: Store, dataset_id: str, recipe: Recipe) -> Evaluation:
-    """Evaluate what a recipe keeps of a dataset as it is now.
+    """Evaluate what a recipe keeps of the current version of a dataset.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
@@ -124,19 +124,19 @@ def evaluate_recipe(store: Store, dataset_id: str, recipe: Recipe) -> Evaluation
 def prepare_recipe(
     store: Store, dataset_id: str, recipe: Recipe, follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard
 ) -> None:
-    """Compute all that a recipe needs of a dataset, as `prepare_all`."""
+    """Compute everything that a recipe needs of a dataset, as `prepare_all`."""
     prepare_all(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided, follow)
 
 
 def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
-    """Record what an evaluated curation rests on, with its counts; backbones are named by their ids.
+    """Record everything that an evaluated curation depends on, with its counts; backbones are named by their ids.
 
     Raises:
         RuleError: for an empty name.
         UnknownNameError: if a backbone was not measured.
     """
     if not name.strip() or len(name) > 100:
-        raise RuleError("A recipe has a name of 1 to 100 characters. Choose one.")
+        raise RuleError("A recipe needs a name of 1 to 100 characters. Choose one.")
     dataset, scores = evaluation.dataset, evaluation.scores
     exact = with_exact_names(store, evaluation.curation)
     named = dict.fromkeys([scores.key, *_named_backbones(store, exact)])
@@ -157,21 +157,21 @@ def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
 
 
 def with_exact_names(store: Store, curation: Curation) -> Curation:
-    """The same rules with every backbone named as "id@spec"."""
+    """Return the rules with every backbone named as "id@spec"."""
     return with_backbones(curation, partial(_full_name, store))
 
 
 def with_backbones(curation: Curation, rename: Callable[[str], str]) -> Curation:
-    """The same rules with every backbone that they name called otherwise."""
+    """Return the rules with every backbone that they name renamed."""
     return curation_of(_renamed(chip, rename) for chip in curation.chips)
 
 
 def with_ids_of_paths(store: Store, curation: Curation) -> Curation:
-    """The same rules with each backbone that is named by the path of its encoder called by its id.
+    """Return the rules with each backbone that is named by the path of its encoder renamed to its id.
 
     Raises:
         UnknownNameError: if nothing was measured with the encoder at a path.
-        CheckpointError: if that cannot be loaded.
+        CheckpointError: if it cannot be loaded.
     """
     return with_backbones(curation, partial(_id_of_path, store))
 
@@ -182,7 +182,7 @@ def _id_of_path(store: Store, backbone: str) -> str:
     wanted = id_at_path(backbone)
     if wanted != backbone and not measured_as(store, wanted):
         raise UnknownNameError(
-            f"Nothing was measured with the encoder at {backbone} as it is now: `jepascore score` does that."
+            f"Nothing was measured with the current encoder at {backbone}. Measure it with `jepascore score`."
         )
     return wanted
 
@@ -226,7 +226,7 @@ def _recipe_scores(store: Store, key: MeasurementKey) -> RecipeScores:
 
 
 def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:
-    """SHA-256 over the sample keys and content ids of a dataset, in order of the keys: the same wherever it lies."""
+    """Return SHA-256 over the sample keys and content ids of a dataset, ordered by key; independent of its location."""
 
     def read() -> str:
         digest = hashlib.sha256()
@@ -235,17 +235,17 @@ def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:
             digest.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
         return f"sha256:{digest.hexdigest()}"
 
-    # Seconds at a million samples, and the same as long as the version is.
+    # Takes seconds at a million samples, and depends only on the version.
     return remembered(store, ("fingerprint", dataset.dataset_id, dataset.version), read)
 
 
 def fingerprint_lines(keys: Iterable[str], content_ids: Iterable[str]) -> bytes:
-    """What the fingerprint of a dataset is taken of."""
+    """Return the bytes that the fingerprint of a dataset is computed from."""
     return "".join(f"{json.dumps(pair)}\n" for pair in zip(keys, content_ids, strict=True)).encode("ascii")
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
-    """Plain values, in the order in which people read them."""
+    """Return plain values, in a readable order."""
     return {
         "jepascore_recipe": RECIPE_VERSION,
         "name": recipe.name,
@@ -268,9 +268,9 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """The recipe as a file, the same text for the same recipe."""
+    """Return the recipe as a YAML file, the same text for the same recipe."""
     values = to_dict(recipe)
-    # YAML takes some characters for line breaks that PyYAML writes as they are: such a recipe is escaped instead.
+    # YAML takes some characters for line breaks that PyYAML writes unescaped: such a recipe is escaped instead.
     text = json.dumps(values, ensure_ascii=False, default=str)
     is_plain = not any(character in text for character in _LINE_BREAKS)
     body = yaml.safe_dump(values, sort_keys=False, allow_unicode=is_plain, width=120)
@@ -278,32 +278,32 @@ def to_yaml(recipe: Recipe) -> str:
 
 
 def from_yaml(text: str) -> Recipe:
-    """Inverse of `to_yaml`.
+    """Invert `to_yaml`.
 
     Raises:
-        RuleError: for anything else.
+        RuleError: for any other text.
     """
     try:
         return from_dict(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise RuleError(f"This is no YAML file: {' '.join(str(error).split())}.") from error
+        raise RuleError(f"Not a recipe file: it is not valid YAML ({' '.join(str(error).split())}).") from error
 
 
 def from_dict(values: Any) -> Recipe:
-    """Inverse of `to_dict`.
+    """Invert `to_dict`.
 
     Raises:
-        RuleError: for anything else.
+        RuleError: for any other value.
     """
     match values:
         case {"jepascore_recipe": int(version)} if version != RECIPE_VERSION:
             raise RuleError(
-                f"This recipe has version {version}, this program knows {RECIPE_VERSION}: update jepascore."
+                f"This recipe has version {version}, but this program supports {RECIPE_VERSION}. Update jepascore."
             )
         case {"jepascore_recipe": int(), "name": str(), "dataset": dict(), "scores": [_, *_], "rules": list()}:
             pass
         case _:
-            raise RuleError("This is no recipe: it needs jepascore_recipe, name, dataset, scores and rules.")
+            raise RuleError("Not a recipe file: it needs jepascore_recipe, name, dataset, scores and rules.")
     try:
         return Recipe(
             name=values["name"],
@@ -321,7 +321,7 @@ def from_dict(values: Any) -> Recipe:
             result={str(key): int(value) for key, value in values.get("result", {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RuleError(f"This recipe is not complete or has something at a wrong place: {error}.") from error
+        raise RuleError(f"This recipe is incomplete or malformed: {error}.") from error
 
 
 def _chips(texts: list[Any]) -> list[Clause]:
@@ -336,5 +336,5 @@ def _scores(values: dict[str, Any]) -> RecipeScores:
 
 def _verdict(verdict: str) -> Any:
     if verdict not in ("keep", "drop"):
-        raise RuleError(f"A decision is keep or drop, not {verdict!r}.")
+        raise RuleError(f"A decision must be keep or drop, not {verdict!r}.")
     return verdict

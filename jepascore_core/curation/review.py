@@ -1,4 +1,4 @@
-"""Which samples a person should look at next, in an order that does not move while they decide."""
+"""The samples that a person should review next, in an order that does not change while they decide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ReviewKind = Literal["unlikely", "borderline", "dropped", "kept", "unscored"]
 
 REVIEW_KINDS: tuple[ReviewKind, ...] = get_args(ReviewKind)
 
-#: Which samples, and in what order; of the least likely ones the order is another column's.
+#: Condition and order of each queue; other samples than the least likely are ordered by another column.
 _ORDER: dict[ReviewKind, tuple[str, str]] = {
     "unlikely": ("{class_percentile} IS NOT NULL", "{class_percentile}"),
     "borderline": ("verdict <> 'unscored' AND isfinite(margin)", "abs(margin)"),
@@ -43,10 +43,12 @@ def review_queue(
     seed: int = 0,
     first: int = 0,
 ) -> tuple[ScoredSample, ...]:
-    """At most n samples, from place `first` on: the least likely ones of their classes, whatever the rules; those
-    nearest to a limit on either side; or random ones of a verdict.
+    """Return at most n samples, from position `first` on.
 
-    The evaluation is one without decisions, here and below: the queue stays as it is while they are made.
+    They are the least likely ones of their classes, whatever the rules; those nearest to a limit on either side; or
+    random ones of a verdict.
+
+    The evaluation is one without decisions, here and below: the queue does not change while they are made.
     """
     row_ids = store.query(_queue_sql(store, evaluation, kind, "row_id"), [n, seed, first])["row_id"].to_pylist()
     samples = samples_at(store, evaluation, row_ids)
@@ -56,15 +58,15 @@ def review_queue(
 def first_open_place(
     store: Store, evaluation: Evaluation, kind: ReviewKind, decided: Collection[str], seed: int = 0
 ) -> int | None:
-    """The first place of the queue whose sample key is not among `decided`; None if there is none."""
-    # One more than were decided: one of so many is open, unless the queue ends before.
+    """Return the first position in the queue whose sample key is not in `decided`; None if there is none."""
+    # One more than were decided: one of these is open, unless the queue ends before.
     sql = _queue_sql(store, evaluation, kind, "sample_key")
     keys = store.query(sql, [len(decided) + 1, seed, 0])["sample_key"].to_pylist()
     return next((place for place, key in enumerate(keys) if key not in decided), None)
 
 
 def queue_length(store: Store, evaluation: Evaluation, kind: ReviewKind) -> int:
-    """How many samples the whole queue has."""
+    """Return the number of samples in the whole queue."""
     source, _ = _queue_source(store, evaluation, kind)
     return int(store.query(f"SELECT count(*) AS n FROM {source}")["n"][0].as_py())
 
@@ -72,7 +74,7 @@ def queue_length(store: Store, evaluation: Evaluation, kind: ReviewKind) -> int:
 def place_in_queue(
     store: Store, evaluation: Evaluation, kind: ReviewKind, sample_key: str, seed: int = 0
 ) -> int | None:
-    """The place of a sample in the queue, counted from 0; None if it is not in it."""
+    """Return the position of a sample in the queue, counted from 0; None if it is not in it."""
     sql = _queue_sql(store, evaluation, kind, "sample_key")
     keys = store.query(sql, [None, seed, 0])["sample_key"]
     place = keys.index(sample_key).as_py()
@@ -80,19 +82,19 @@ def place_in_queue(
 
 
 def reviewed_sample(store: Store, evaluation: Evaluation, sample_key: str) -> ScoredSample | None:
-    """A sample as an item of a queue, whether it is in one or not; None if the dataset has none of this key."""
+    """Return a sample as an item of a queue, whether it is in one or not; None if the dataset lacks this key."""
     rows = store.query(f"SELECT row_id FROM {evaluation.base} WHERE sample_key = $1 LIMIT 1", [sample_key])["row_id"]
     return next(iter(samples_at(store, evaluation, rows.to_pylist()).values()), None)
 
 
 def _queue_sql(store: Store, evaluation: Evaluation, kind: ReviewKind, column: str) -> str:
-    """SELECT of a column of the base; parameters are how many rows, the seed, and the first place."""
+    """Return a SELECT of a column of the base; parameters are the number of rows, the seed, and the first position."""
     source, order = _queue_source(store, evaluation, kind)
     return f"SELECT {column} FROM {source} ORDER BY {order}, row_id + 0 * $2::INT LIMIT $1 OFFSET $3"
 
 
 def _queue_source(store: Store, evaluation: Evaluation, kind: ReviewKind) -> tuple[str, str]:
-    """Tables with the condition, and the order."""
+    """Return the tables with the condition, and the order."""
     tables = [evaluation.base, evaluation.table]
     which, order = _ORDER[kind]
     if kind == "unlikely":
@@ -103,7 +105,7 @@ def _queue_source(store: Store, evaluation: Evaluation, kind: ReviewKind) -> tup
 
 
 def rule_opinions(store: Store, evaluation: Evaluation, sample_keys: Sequence[str]) -> dict[str, RuleOpinion]:
-    """What the rules alone, without decisions, say of some samples, by sample key."""
+    """Return the verdict of the rules alone, without decisions, on some samples, by sample key."""
     sql = f"""SELECT sample_key, verdict, reason FROM {evaluation.base} POSITIONAL JOIN {evaluation.table}
         WHERE sample_key IN (SELECT unnest($1))"""
     return {

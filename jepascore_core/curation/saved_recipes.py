@@ -1,4 +1,4 @@
-"""Saved recipes of a dataset, what differs between two of them, and what changed since one was made."""
+"""Saved recipes of a dataset, the difference between two of them, and what changed since one was made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jepascore_core.storage.measurement_sql import parquet_sql
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
-#: Sample keys that are named as examples of a difference.
+#: Sample keys that are listed as examples of a difference.
 NUM_EXAMPLES = 20
 
 
@@ -39,7 +39,7 @@ class SavedRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How many samples, and the first of their keys."""
+    """Number of samples, and the first of their keys."""
 
     count: int
     examples: tuple[str, ...]
@@ -47,7 +47,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RecipeDifference:
-    """Samples that two recipes judge differently."""
+    """Samples on which the verdicts of two recipes differ."""
 
     both: int
     only_first: Difference
@@ -56,9 +56,9 @@ class RecipeDifference:
 
 @dataclass(frozen=True, slots=True)
 class RecipeChanges:
-    """What is different since a recipe was made.
+    """What changed since a recipe was made.
 
-    With `is_exact` the samples were compared one by one; otherwise (the recipe comes from elsewhere) only counts are
+    With `is_exact` the samples were compared one by one; otherwise (the recipe was made elsewhere) only counts are
     known, and the differences are None.
     """
 
@@ -77,13 +77,15 @@ class RecipeChanges:
 
 
 def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool = False) -> SavedRecipe:
-    """Keep a recipe, with the verdicts of the moment, which tell later what changed.
+    """Save a recipe with the current verdicts, which later show what changed.
 
     Raises:
-        RuleError: if there is one of this name already and `overwrite` is not set, or the name would not be seen.
+        RuleError: if one with this name exists and `overwrite` is not set, or the name is invisible.
     """
     if not recipe.name.isprintable():
-        raise RuleError(f"{recipe.name!r} cannot name a recipe: choose visible characters.")
+        raise RuleError(
+            f"{recipe.name!r} cannot be the name of a recipe: it has no visible characters. Choose another name."
+        )
     now, recipe_id = utc_now(), new_id()
     try:
         with store.catalogue.transaction() as connection:
@@ -96,7 +98,7 @@ def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool =
     except StoreError as error:
         if isinstance(error.__cause__, sqlite3.IntegrityError):
             raise RuleError(
-                f"There is a recipe named {recipe.name!r} already. Choose another name, or replace it (--overwrite)."
+                f"A recipe named {recipe.name!r} already exists. Choose another name, or replace it (--overwrite)."
             ) from error
         raise
     take_snapshot(store, dataset_id, recipe)
@@ -106,7 +108,7 @@ def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool =
 
 
 def saved_recipes(store: Store, dataset_id: str) -> tuple[SavedRecipe, ...]:
-    """The recipes of a dataset, the latest first."""
+    """Return the recipes of a dataset, the latest first."""
     with store.catalogue.transaction() as connection:
         sql = "SELECT * FROM recipes WHERE dataset_id = ? ORDER BY recipe_id DESC"
         rows = connection.execute(sql, [dataset_id]).fetchall()
@@ -117,7 +119,7 @@ def saved_recipes(store: Store, dataset_id: str) -> tuple[SavedRecipe, ...]:
 
 
 def saved_recipe(store: Store, dataset_id: str, name: str) -> SavedRecipe:
-    """The recipe of this name.
+    """Return the recipe with this name.
 
     Raises:
         UnknownNameError: if there is none.
@@ -130,7 +132,7 @@ def saved_recipe(store: Store, dataset_id: str, name: str) -> SavedRecipe:
 
 
 def duplicate_recipe(store: Store, saved: SavedRecipe) -> SavedRecipe:
-    """The same recipe under a free name, "NAME (2)"."""
+    """Save a copy of a recipe under a free name, "NAME (2)"."""
     taken = {item.name for item in saved_recipes(store, saved.dataset_id)}
     number = 2
     while f"{saved.name} ({number})" in taken:
@@ -139,14 +141,14 @@ def duplicate_recipe(store: Store, saved: SavedRecipe) -> SavedRecipe:
 
 
 def remove_recipe(store: Store, saved: SavedRecipe) -> None:
-    """Forget a saved recipe."""
+    """Remove a saved recipe."""
     with store.catalogue.transaction() as connection:
         connection.execute("DELETE FROM recipes WHERE recipe_id = ?", [saved.recipe_id])
     _forget_snapshots(store, saved.dataset_id)
 
 
 def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> pa.Table:
-    """Samples of a dataset, as it is now, that two recipes judge differently: sample_key and the verdict of each.
+    """Return samples of the current dataset whose verdicts differ: sample_key and both verdicts.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
@@ -158,7 +160,7 @@ def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Reci
 
 
 def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> RecipeDifference:
-    """Which samples of a dataset, as it is now, only one of two recipes keeps.
+    """Return the samples of the current dataset that only one of two recipes keeps.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
@@ -172,7 +174,7 @@ def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe
 
 
 def take_snapshot(store: Store, dataset_id: str, recipe: Recipe) -> None:
-    """Write down what a recipe keeps now: sample_key, content_id, verdict."""
+    """Store what a recipe keeps now: sample_key, content_id, verdict."""
     found = evaluate_recipe(store, dataset_id, recipe)
     sql = f"SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table} ORDER BY row_id"
     path = _snapshot(store, dataset_id, recipe)
@@ -181,7 +183,7 @@ def take_snapshot(store: Store, dataset_id: str, recipe: Recipe) -> None:
 
 
 def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChanges:
-    """What is different now from when a recipe was made.
+    """Return what changed since a recipe was made.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
@@ -210,8 +212,11 @@ def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChang
 
 
 def _before_and_now(before: str, now: str) -> str:
-    """SELECT of samples then and now, side by side: the same key and bytes, else the same bytes under another key (of
-    copies the first that went is the first that came), else the same key with other bytes."""
+    """Return a SELECT that pairs previous and current samples.
+
+    Paired are the same key and bytes, else the same bytes under another key (of copies in order), else the same key
+    with other bytes.
+    """
     order = "PARTITION BY content_id ORDER BY parse_filename(sample_key), sample_key"
     return f"""
         WITH left_over AS (
@@ -249,7 +254,7 @@ def _snapshot(store: Store, dataset_id: str, recipe: Recipe) -> Path:
 
 
 def _forget_snapshots(store: Store, dataset_id: str) -> None:
-    """Delete the snapshots that no saved recipe has; copies of a recipe share one."""
+    """Delete the snapshots of no saved recipe; copies of a recipe share one."""
     wanted = {_snapshot(store, dataset_id, item.recipe) for item in saved_recipes(store, dataset_id)}
     for path in (store.dataset_folder(dataset_id) / "recipes").glob("*.parquet"):
         if path not in wanted:
@@ -257,7 +262,7 @@ def _forget_snapshots(store: Store, dataset_id: str) -> None:
 
 
 def missing_scores(store: Store, dataset_id: str, recipe: Recipe) -> str:
-    """Say which scores a recipe rests on that the dataset does not have, or has in part; "" if it has them all."""
+    """Report which scores of a recipe the dataset lacks completely or partly; "" if it has them all."""
     lacking = []
     for item in recipe.scores:
         found = full_coverage(store, ScoreSet(dataset_id, item.key))
@@ -266,19 +271,19 @@ def missing_scores(store: Store, dataset_id: str, recipe: Recipe) -> str:
     if not lacking:
         return ""
     return (
-        f"Scores that this recipe rests on are not there: {'; '.join(lacking)}. They were deleted, or are not measured "
-        "yet. A run measures them."
+        f"This recipe needs scores that are missing: {'; '.join(lacking)}. They were deleted, or are not measured yet. "
+        "Start a run to measure them."
     )
 
 
 def describe_changes(changes: RecipeChanges) -> str:
-    """What changed, in a sentence or two."""
+    """Describe what changed, in a sentence or two."""
     kept = f"{changes.kept_now:,} samples kept, {changes.kept_then:,} when the recipe was made"
     if changes.same_dataset and changes.kept_now == changes.kept_then:
-        return f"The dataset is the one that the recipe was made on: {changes.kept_now:,} samples kept, as then."
-    where = "The dataset is the same" if changes.same_dataset else "The dataset is another version"
+        return f"The dataset is unchanged since the recipe was made: {changes.kept_now:,} samples kept, as before."
+    where = "The dataset is unchanged" if changes.same_dataset else "The dataset has changed"
     if changes.added is None or changes.removed is None or changes.altered is None:
-        return f"{where}: {changes.total_now:,} samples, {changes.total_then:,} then; {kept}."
+        return f"{where}: {changes.total_now:,} samples, previously {changes.total_then:,}; {kept}."
     if changes.newly_kept is None or changes.newly_dropped is None:
         return f"{where}: {kept}."
     moved = f" {changes.moved.count:,} have another key," if changes.moved and changes.moved.count else ""

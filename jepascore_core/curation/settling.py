@@ -1,4 +1,4 @@
-"""Decisions of a recipe, which may come from another place or time: to which samples of a dataset do they belong?"""
+"""Match the decisions of a recipe, which may come from elsewhere, to samples of a dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Which sample each decision is about; `lost` are those that are about none."""
+    """The sample of each decision; `lost` are those without one."""
 
     samples: dict[Pair, Pair]
     lost: tuple[Pair, ...]
@@ -30,7 +30,7 @@ def settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Set
     """Find the samples of decisions (sample key, content id).
 
     First the sample with this key and these bytes, then the one that is known to have had this key; then, for keys that
-    this dataset never had, as in a recipe from another computer, one with the same bytes, if it is clear which.
+    this dataset never had, as in a recipe from another machine, one with the same bytes, if it is unambiguous.
 
     Raises:
         DatasetNotReadyError: if the dataset has no index yet.
@@ -72,18 +72,18 @@ def _by_bytes(decided: Sequence[Pair], free: set[Pair]) -> dict[Pair, Pair]:
     return {
         (old_key, content_id): (new_key, content_id)
         for content_id, (keys, candidates) in by_content.items()
-        # Of more samples than decisions nobody knows which are meant.
+        # With more samples than decisions it is ambiguous which are meant.
         if len(keys) == len(candidates)
         for old_key, new_key in pair_up(keys, candidates, {}).items()
     }
 
 
 def describe_unsettled(settled: Settled, limit: int = 3) -> str:
-    """Which decisions of a recipe belong to no sample of the dataset, in a sentence; "" for none."""
+    """Describe the decisions of a recipe without a sample, in a sentence; "" for none."""
     if not settled.lost:
         return ""
     named = ", ".join(key for key, _ in settled.lost[:limit])
     more = f" and {len(settled.lost) - limit:,} more" if len(settled.lost) > limit else ""
     verb = "belongs" if len(settled.lost) == 1 else "belong"
     number = plural(len(settled.lost), "decision")
-    return f"{number} of the recipe {verb} to no sample of this dataset and did not count: {named}{more}."
+    return f"{number} of the recipe {verb} to no sample of this dataset and did not apply: {named}{more}."

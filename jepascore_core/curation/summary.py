@@ -1,4 +1,4 @@
-"""Summarize an evaluated curation: counts as a whole, by class and by chip; its samples."""
+"""Summarize an evaluated curation: counts in total, by class and by clause; its samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERDICTS: dict[Verdict, str] = {"keep": "kept", "drop": "dropped", "unscored": "
 class CurationCounts:
     """Samples by verdict. `num_unreadable` files have no row in the dataset and are in none of the others.
 
-    `decided` of the samples have their verdict from a person. `unmeasured` ones, whatever their verdict, have no score
+    `decided` of the samples have their verdict from a person. `unmeasured` ones, whatever their verdict, lack a score
     under the page's backbone or under one that a rule or step names.
     """
 
@@ -59,9 +59,9 @@ class ClassBalance:
 
 @dataclass(frozen=True, slots=True)
 class ClauseCount:
-    """One rule or step: how many samples it would drop if it were the only one, and how many only it drops now.
+    """One rule or step: how many samples it would drop on its own, and how many only it drops now.
 
-    For a step the latter are those that it dropped of what the rules and steps before had left.
+    For a step the latter are those that it dropped of what the previous rules and steps had left.
     """
 
     chip: Clause
@@ -72,7 +72,7 @@ class ClauseCount:
 
 @dataclass(frozen=True, slots=True)
 class CurationResult:
-    """Counts of an evaluation; classes in natural order, chips in the order of the curation."""
+    """Counts of an evaluation; classes in natural order, clauses in the order of the curation."""
 
     counts: CurationCounts
     balance: tuple[ClassBalance, ...]
@@ -80,7 +80,7 @@ class CurationResult:
 
 
 def summarize(store: Store, evaluation: Evaluation) -> CurationResult:
-    """Count the samples of an evaluation as a whole, by class and by chip."""
+    """Count the samples of an evaluation in total, by class and by clause."""
     rows = _count_by_label(store, evaluation)
     counts = _total(store, evaluation, rows)
     return CurationResult(counts, _balance(rows, counts), chip_counts(store, evaluation))
@@ -105,7 +105,7 @@ def _count_by_label(store: Store, evaluation: Evaluation) -> list[dict[str, Any]
 
 
 def count_unmeasured(store: Store, evaluation: Evaluation) -> int:
-    """Samples without a score under one of the backbones that an evaluation is about."""
+    """Count the samples without a score under one of the backbones of an evaluation."""
     held, dataset = columns_of(store), evaluation.dataset
     asked = asked_scores(store, evaluation.scores, evaluation.curation)
     tables = dict.fromkeys(held.score(dataset, scores) for scores in asked)
@@ -127,7 +127,7 @@ def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassB
 
 
 def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]:
-    """What each rule and step of an evaluation removes."""
+    """Return what each rule and step of an evaluation drops."""
     rules, steps = evaluation.curation.rules, evaluation.curation.steps
     columns = []
     for position in range(len(rules)):
@@ -148,11 +148,11 @@ def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]
 
 
 def samples_at(store: Store, evaluation: Evaluation, row_ids: list[int]) -> dict[int, ScoredSample]:
-    """Samples by row id; those without a measurement have a score that is not a number."""
+    """Return samples by row id; those without a measurement have the score NaN."""
     columns = [columns_of(store).percentile(evaluation.dataset, evaluation.score, within) for within in ("label", None)]
     if not row_ids:
         return {}
-    # Places as constants, table by table: beside each other the tables would be read in full.
+    # Positions as constants, table by table: a join of the tables would read them completely.
     listed = ", ".join(map(str, map(int, row_ids)))
     tables = (evaluation.base, evaluation.score, *columns)
     parts = [f"(SELECT *, rowid AS place FROM {table} WHERE rowid IN ({listed}))" for table in tables]
@@ -167,6 +167,6 @@ def samples_at(store: Store, evaluation: Evaluation, row_ids: list[int]) -> dict
 
 
 def without_gaps(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same rows of samples, with what was not measured as numbers that are none."""
+    """Return the rows of samples with missing measurements as NaN."""
     missing = {"score": math.nan, "class_percentile": math.nan, "percentile": math.nan, "rank": 0}
     return [row | {name: value for name, value in missing.items() if row[name] is None} for row in rows]

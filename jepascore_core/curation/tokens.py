@@ -1,4 +1,4 @@
-"""Pieces of a rule's text, and what may have been meant by what is not a rule."""
+"""Split the text of a rule into tokens, and suggest what an invalid name may mean."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _TOKEN = re.compile(
     | (?P<symbol>==|=>|=<|<>|&&|\|\||>=|<=|!=|[=<>()\[\],|%!&])""",
     re.VERBOSE | re.DOTALL,
 )
-#: What other languages write, and what a rule writes for it.
+#: Operators of other languages, and their equivalents in rules.
 _FOREIGN = {
     "==": "=", "=>": ">=", "=<": "<=", "<>": "!=", "&&": "and", "&": "and", "||": "or", "!": "not",
 }  # fmt: skip
-#: Words of a wish in plain language: these begin by what goes, rules say what stays.
+#: Words that start a wish in plain language: these name what is dropped, but rules say what is kept.
 _WISHES = ("drop", "remove", "delete", "exclude", "without", "discard", "keep", "worst", "lowest", "best", "top")
 _WISH_HINT = (
     "A rule says what to keep: to drop the lowest {0} % write percentile >= {0}, and to drop the lowest {0} % of each "
@@ -30,7 +30,7 @@ _WISH_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the text; `kind` is number, text, name, symbol or end, `at` its place counted from 0."""
+    """A token; `kind` is number, text, name, symbol or end, `at` its position counted from 0."""
 
     kind: str
     text: str
@@ -38,21 +38,21 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """The pieces of a text, and behind them one of the kind "end".
+    """Return the tokens of a text, and one of the kind "end" after them.
 
     Raises:
-        RuleSyntaxError: for what is not a piece of any rule.
+        RuleSyntaxError: for a character that starts no token.
     """
     found_ones: list[Token] = []
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
-            what = "A text does not end" if text[at] == '"' else f"{text[at]!r} means nothing in a rule"
-            hint = 'Texts stand in double quotes, such as "cat".' if text[at] in "'\"`" else ""
+            what = "This text has no closing quote" if text[at] == '"' else f"Unexpected character {text[at]!r}"
+            hint = 'Write texts in double quotes, such as "cat".' if text[at] in "'\"`" else ""
             raise RuleSyntaxError(what, text, at, hint)
         if found[0] in _FOREIGN:
-            raise RuleSyntaxError(f'"{found[0]}" means nothing in a rule', text, at, f"Write {_FOREIGN[found[0]]}.")
+            raise RuleSyntaxError(f'Unexpected "{found[0]}"', text, at, f"Write {_FOREIGN[found[0]]}.")
         if found.lastgroup != "space":
             found_ones.append(Token(found.lastgroup, found[0], at))
         at = found.end()
@@ -60,7 +60,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def name_hint(name: str, text: str, known: Sequence[str]) -> str:
-    """What may have been meant by an unknown name of a text: a wish in plain language, or one of the known names."""
+    """Return a suggestion for an unknown name of a text: for a wish in plain language, or one of the known names."""
     if name.lower() in _WISHES:
         number = re.search(r"\d+(?:\.\d+)?", text)
         return _WISH_HINT.format(number[0] if number else "5")

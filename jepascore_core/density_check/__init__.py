@@ -1,1 +1,1 @@
-"""Is the score the log density where that is known?"""
+"""Compare the score with the log density of data where that is known."""

@@ -1,9 +1,9 @@
-"""Does the score measure density? Small encoders, trained on mixtures of Gaussians whose density is known.
+"""Does the score measure density? Train small encoders on mixtures of Gaussians whose density is known.
 
 The encoder ends on the sphere of radius sqrt(K), where a K-dimensional Gaussian nearly is (the paper's sphere lemma),
 and is trained by the same objective as the images' encoders: two noisy views of a point agree, embeddings of all points
 are N(0, I). Then the score should be the log density plus a constant. Without the last step onto the sphere, at these
-sizes of K, it is not: lengths then vary with the density, and the correlation turned out about -0.3 in two dimensions.
+sizes of K, it is not: lengths then vary with the density, and the correlation was about -0.3 in two dimensions.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from jepascore_core.training.sigreg import random_directions
 Floats = npt.NDArray[np.float64]
 
 HELD_OUT = 1500
-#: Up to so many dimensions the encoder is deeper and starts from a function that varies faster.
+#: Up to this many dimensions the encoder is deeper and starts from a function that varies faster.
 LOW_DIMENSION = 4
-#: How much finer than in the images' training embeddings are compared with the normal, up to so many dimensions: what
-#: happens on the scale of neighbouring points is what the score tells. With 1 Pearson was 0.87 for D = 2 (10,000
-#: samples), with 2 0.93, with 3 0.94; for D = 4 0.82, 0.90, 0.92. For D = 16 and more it changes nothing (by 0.01).
+#: Factor by which embeddings are compared with the normal at a finer scale than in the training on images, up to this
+#: many dimensions: the score depends on what happens at the scale of neighbouring points. With 1 Pearson was 0.87 for
+#: D = 2 (10,000 samples), with 2 0.93, with 3 0.94; for D = 4 0.82, 0.90, 0.92. For D = 16 and more it changes
+#: nothing (by 0.01).
 FREQUENCY, FINE_DIMENSION = 3.0, 8
-#: Points whose Jacobians are worked out at once.
+#: Points whose Jacobians are computed in one batch.
 BLOCK = 250
 #: Log density below the highest at which the drawn field of a walk ends, in nats.
 FIELD_DEPTH = 12.0
@@ -67,10 +68,11 @@ class DensityRecipe:
 
 
 def recipe_for(dimension: int, control: bool = False, steps: int = 600, seed: int = 0) -> DensityRecipe:
-    """The recipe of this check: K well above D, at least 64 and four times D.
+    """Return the recipe of this check: K well above D, at least 64 and four times D.
 
     K directions share the volume of D dimensions, so an encoder of few dimensions must vary fast to fill its sphere;
-    in many a smooth one tells the density better (one hidden layer: Pearson 0.98 for D = 32, 0.41 for D = 2).
+    in many dimensions a smooth one predicts the density better (one hidden layer: Pearson 0.98 for D = 32, 0.41 for D =
+    2).
     """
     is_low = dimension <= LOW_DIMENSION
     return DensityRecipe(
@@ -79,7 +81,7 @@ def recipe_for(dimension: int, control: bool = False, steps: int = 600, seed: in
         gain=2.0 if is_low else 1.0,
         steps=steps,
         gaussian_weight=0.0 if control else 0.1,
-        # The control has no Gaussianity term to which it could matter.
+        # The control has no Gaussianity term that depends on it.
         frequency=1.0 if control or dimension > FINE_DIMENSION else FREQUENCY,
         seed=seed,
     )
@@ -106,7 +108,7 @@ class PointEncoder(nn.Module):
 def train_on_points(
     points: Tensor, recipe: DensityRecipe, progress: Callable[[int], None] = lambda _: None
 ) -> PointEncoder:
-    """An encoder trained on points [N, D]; `progress` is told how many steps are done. The same seed repeats it."""
+    """Train an encoder on points [N, D]; `progress` gets the number of finished steps. The same seed repeats it."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         encoder = PointEncoder(points.shape[1], recipe)
@@ -130,12 +132,12 @@ def train_on_points(
 
 
 def _share_of_rate(step: int, recipe: DensityRecipe) -> float:
-    """Warm-up, then a cosine down to zero."""
+    """Return the share of the learning rate: warm-up, then a cosine down to zero."""
     return min(1.0, (step + 1) / recipe.warmup_steps) * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
 
 def point_scores(encoder: nn.Module, points: Tensor) -> Tensor:
-    """JEPA-SCORE of points [N, D] -> [N] in nats, differentiable.
+    """Compute the JEPA-SCORE of points [N, D] -> [N] in nats, differentiable.
 
     With K >= D it is half of log det(J^T J) [D, D], the sum over all D singular values; -inf where the encoder is flat.
     """
@@ -145,7 +147,7 @@ def point_scores(encoder: nn.Module, points: Tensor) -> Tensor:
 
 
 def cell_key(dimension: int, num_samples: int, recipe: DensityRecipe) -> CellKey:
-    """`DensityCell.key` of the cell that `measure_cell` would return."""
+    """Return the `DensityCell.key` of the cell that `measure_cell` would return."""
     return (
         dimension,
         num_samples,
@@ -199,7 +201,7 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _correlation(first: Floats, second: Floats) -> float | None:
-    """Pearson's correlation; None where one of the two is constant or not finite."""
+    """Compute Pearson's correlation; None where one of the two is constant or not finite."""
     if not (np.isfinite(first).all() and first.std() and second.std()):
         return None
     return float(np.corrcoef(first, second)[0, 1])
@@ -214,13 +216,14 @@ def walk(
     num_frames: int = 16,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Langevin:
-    """Train an encoder in two dimensions, then let walkers follow the gradient of its score, with Langevin's noise:
+    """Train an encoder in two dimensions, then move walkers along its score's gradient with Langevin noise.
+
+    Each step is
 
         x <- x + step_size / 2 * grad score(x) + sqrt(step_size) * normal noise
 
-    They start normal with 1.5 times the data's spread and are held inside the field that is drawn: far outside no score
-    was learned.
-    `progress` is told the number of finished training and walking steps.
+    They start from a normal distribution with 1.5 times the data's spread and are held inside the drawn field: far
+    outside no score was learned. `progress` gets the number of finished training and walking steps.
     """
     start, mixture = time.perf_counter(), make_mixture(2)
     points = mixture.sample(num_samples, seed=1)[0]
@@ -230,7 +233,7 @@ def walk(
     start_spread = 1.5 * points.std(dim=0)
     walkers = points.mean(dim=0) + start_spread * torch.randn(num_walkers, 2, generator=generator)
     walkers = walkers.clamp(-limit, limit)
-    # Early frames lie close together: that is when most happens.
+    # Early frames are close together, where most changes happen.
     shown = sorted({round(num_steps * (number / (num_frames - 1)) ** 2) for number in range(num_frames)})
     frames = []
     for step in range(num_steps + 1):

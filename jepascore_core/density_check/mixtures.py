@@ -13,7 +13,7 @@ from torch import Tensor
 COMPONENTS = 8
 NARROWEST, WIDEST = 0.5, 1.5
 #: Centres are about this far from the origin per root of the dimension, up to 4 dimensions: components overlap in two
-#: dimensions and are well apart in many.
+#: dimensions and are well separated in many.
 SPREAD = 3.0
 
 
@@ -25,14 +25,14 @@ class Mixture:
     widths: Tensor
 
     def sample(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
-        """Points [N, D] and the component of each [N]."""
+        """Draw points [N, D] and the component of each [N]."""
         generator = torch.Generator().manual_seed(seed)
         component = torch.randint(len(self.widths), (count,), generator=generator)
         noise = torch.randn(count, self.centres.shape[1], generator=generator)
         return self.centres[component] + self.widths[component, None] * noise, component
 
     def log_density(self, points: Tensor) -> Tensor:
-        """Log density in nats of points [N, D] -> [N] float64."""
+        """Compute the log density in nats of points [N, D] -> [N] float64."""
         points, centres, widths = points.double(), self.centres.double(), self.widths.double()
         dimension = points.shape[1]
         distances = (points[:, None, :] - centres).square().sum(dim=2)  # [N, C]
@@ -41,7 +41,7 @@ class Mixture:
 
 
 def make_mixture(dimension: int, seed: int = 0) -> Mixture:
-    """The mixture of this dimension and seed."""
+    """Return the mixture of this dimension and seed."""
     generator = torch.Generator().manual_seed(seed)
     scale = SPREAD * math.sqrt(min(dimension, 4) / dimension)
     centres = scale * torch.randn(COMPONENTS, dimension, generator=generator)

@@ -74,7 +74,7 @@ class PicturesReport:
 
 
 def load_pictures_report(path: Path = SHIPPED / PICTURES_NAME) -> PicturesReport:
-    """The report that comes with the package.
+    """Return the report that ships with the package.
 
     Raises:
         StoreError: if the file is missing or damaged.
@@ -88,5 +88,5 @@ def load_pictures_report(path: Path = SHIPPED / PICTURES_NAME) -> PicturesReport
 
 
 def report_json(report: PicturesReport) -> bytes:
-    """The file that `load_pictures_report` reads."""
+    """Return the file that `load_pictures_report` reads."""
     return (json.dumps(asdict(report), separators=(",", ":")) + "\n").encode()

@@ -1,7 +1,7 @@
-"""What the density check found, as records without torch that the web process may read, and where they are kept.
+"""Results of the density check, as records without torch that the web process may read, and their files.
 
-The check trains small encoders on mixtures of Gaussians, whose density is known, and asks whether their JEPA-SCORE
-tells it (the paper's Figure 2). `training.density` does it, `jepascore density` and `jepascore langevin` ask for it.
+The check trains small encoders on mixtures of Gaussians, whose density is known, and tests whether their JEPA-SCORE
+predicts it (the paper's Figure 2). `jepascore density` and `jepascore langevin` run it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jepascore_core.errors import StoreError
 FOLDER = "density"
 GRID_NAME = "grid.json"
 LANGEVIN_NAME = "langevin.json"
-#: Results of the same command that come with the package, for a home folder in which nobody ran it.
+#: Results of the same commands that ship with the package, for home folders in which they were not run.
 SHIPPED = Path(__file__).with_name("data")
 
 
@@ -26,13 +26,13 @@ CellKey = tuple[int, int, int, float, float, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class DensityCell:
-    """One encoder [D] -> [K], trained on `num_samples` points of a mixture and judged on `num_held_out` new ones.
+    """One encoder [D] -> [K], trained on `num_samples` points of a mixture and evaluated on `num_held_out` new ones.
 
     `gaussian_weight` 0 is the control without the Gaussianity term. `pearson` and `spearman` compare the JEPA-SCORE
     with the true log density; `within` is Spearman's correlation within one component, averaged over all, where only
-    the distance to its centre is left to be told. `slope` is the change of the log density for a nat of score (1 by the
-    theory). A correlation with a constant score is None. `frequency` and `depth` are the recipe's; files of before
-    there was a choice do not name them.
+    the distance to its centre is left to predict. `slope` is the change of the log density per nat of score (1 in
+    theory). A correlation with a constant score is None. `frequency` and `depth` are the recipe's; files from before
+    there was a choice lack them.
     """
 
     dimension: int
@@ -57,7 +57,7 @@ class DensityCell:
 
     @property
     def key(self) -> CellKey:
-        """What was asked for: a second result of the same takes the first one's place."""
+        """Identity of the request: a second result with the same key replaces the first."""
         return (
             self.dimension,
             self.num_samples,
@@ -72,10 +72,10 @@ class DensityCell:
 
 @dataclass(frozen=True, slots=True)
 class Langevin:
-    """Samples that walk up the gradient of a JEPA-SCORE in two dimensions, over the true density.
+    """Samples that follow the gradient of a JEPA-SCORE in two dimensions, over the true density.
 
-    `axis` [A] are the coordinates of both axes of `log_density` [A, A] (rows are y); `frames` are the walkers' places
-    [T][N][2] after `steps` [T] steps, of which each was `step_size` long in the sense of Langevin's equation.
+    `axis` [A] are the coordinates of both axes of `log_density` [A, A] (rows are y); `frames` are the walkers'
+    positions [T][N][2] after `steps` [T] steps, each of Langevin step size `step_size`.
     `frame_log_density` [T] is their mean true log density, `true_log_density` that of the mixture's own samples.
     """
 
@@ -91,18 +91,18 @@ class Langevin:
 
 @dataclass(frozen=True, slots=True)
 class DensityGrid:
-    """Cells by dimension, then number of samples. `is_own` says that they were worked out in this home folder."""
+    """Cells by dimension, then number of samples. `is_own` says that they were computed in this home folder."""
 
     cells: tuple[DensityCell, ...]
     is_own: bool
 
     def of(self, control: bool) -> tuple[DensityCell, ...]:
-        """The cells with the Gaussianity term, or those without."""
+        """Return the cells with the Gaussianity term, or those without."""
         return tuple(cell for cell in self.cells if cell.is_control == control)
 
 
 def load_grid(home: Path) -> DensityGrid:
-    """The grid of this home folder; if it has none the one that comes with the package, which may be empty.
+    """Return the grid of this home folder; if it has none the shipped one, which may be empty.
 
     Raises:
         StoreError: if the file is damaged.
@@ -112,7 +112,7 @@ def load_grid(home: Path) -> DensityGrid:
 
 
 def read_cells(path: Path) -> tuple[DensityCell, ...]:
-    """The cells in a file; none if there is no file.
+    """Return the cells in a file; none if there is no file.
 
     Raises:
         StoreError: if it is damaged.
@@ -122,24 +122,24 @@ def read_cells(path: Path) -> tuple[DensityCell, ...]:
     try:
         cells = [DensityCell(**row) for row in json.loads(path.read_text(encoding="utf-8"))["cells"]]
     except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path} is damaged ({error}): delete it and run `jepascore density` again.") from error
+        raise StoreError(f"{path} is damaged: {error}. Delete it and run `jepascore density` again.") from error
     return tuple(sorted(cells, key=lambda cell: cell.key))
 
 
 def joined(known: Iterable[DensityCell], new: Iterable[DensityCell]) -> tuple[DensityCell, ...]:
-    """All cells, the new one where both have the same key."""
+    """Merge cells; where two have the same key the new one replaces the old."""
     by_key = {cell.key: cell for cell in (*known, *new)}
     return tuple(by_key[key] for key in sorted(by_key))
 
 
 def cells_json(cells: Iterable[DensityCell]) -> bytes:
-    """The file that `read_cells` reads, one cell a line."""
+    """Return the file that `read_cells` reads, one cell per line."""
     rows = ",\n".join(json.dumps(asdict(cell)) for cell in cells)
     return f'{{"cells": [\n{rows}\n]}}\n'.encode()
 
 
 def load_langevin(home: Path) -> Langevin | None:
-    """The walk of this home folder, else the one that comes with the package, else None.
+    """Return the walk of this home folder, else the shipped one, else None.
 
     Raises:
         StoreError: if the file is damaged.
@@ -151,9 +151,9 @@ def load_langevin(home: Path) -> Langevin | None:
         values = json.loads(found[0].read_text(encoding="utf-8"))
         return Langevin(**{**values, "cell": DensityCell(**values["cell"])})
     except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{found[0]} is damaged ({error}): delete it and run `jepascore langevin` again.") from error
+        raise StoreError(f"{found[0]} is damaged: {error}. Delete it and run `jepascore langevin` again.") from error
 
 
 def langevin_json(walk: Langevin) -> bytes:
-    """The file that `load_langevin` reads."""
+    """Return the file that `load_langevin` reads."""
     return (json.dumps(asdict(walk), separators=(",", ":")) + "\n").encode()

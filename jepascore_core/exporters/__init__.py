@@ -1,4 +1,4 @@
-"""A curation as a file or folder that other programs read, with a provenance file that says how it came about."""
+"""Write a curation as a file or folder that other programs read, with a provenance file."""
 
 from jepascore_core.exporters.export import Download, ExportReport, export, export_bytes
 from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, FormatSpec, Link, Which

@@ -1,4 +1,4 @@
-"""Images inside files: zip, WebDataset shards, and the Arrow files of `datasets`."""
+"""Write images into files: zip, WebDataset shards, and the Arrow files of `datasets`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
 from jepascore_core.records.canonical import short_hash
 
-#: The same time for every member, so that the same samples give the same bytes. Zip knows none before 1980.
+#: One time for every member, so that the same samples give the same bytes. Zip has no earlier ones.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 SHARD_SAMPLES = 10_000
 SHARD_BYTES = 1_000_000_000
@@ -31,7 +31,7 @@ ARROW_ROWS = 256
 
 
 def write_zip(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """Images (stored, since they are compressed already) under the names of a tree, and `metadata.jsonl`."""
+    """Write images (stored, because they are already compressed) under the paths of a tree, and `metadata.jsonl`."""
     places = PathAllocator()
     with (
         zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive,
@@ -50,7 +50,7 @@ def write_zip(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
 
 
 def write_webdataset(target: Path, batches: Batches, context: ExportContext) -> None:
-    """Tars of at most 10,000 samples and about 1 GB: an image, `.json` with its row and `.cls`, its label's number."""
+    """Write tars of at most 10,000 samples and about 1 GB: image, `.json` row, and `.cls` with its label number."""
     target.mkdir()
     numbers = {label: number for number, label in enumerate(context.labels)}
     shard, samples, size = None, 0, 0
@@ -81,7 +81,7 @@ def _add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def write_datasets(target: Path, batches: Batches, context: ExportContext) -> None:
-    """What `datasets.load_from_disk` reads: Arrow streams of about 500 MB, `dataset_info.json` and `state.json`."""
+    """Write what `datasets.load_from_disk` reads: Arrow streams of about 500 MB, `dataset_info.json`, `state.json`."""
     target.mkdir()
     features = _features(context)
     schema = _arrow_schema(features)
@@ -125,7 +125,7 @@ def _arrow_schema(features: dict[str, Any]) -> pa.Schema:
 
 
 def _parts(batches: Batches, context: ExportContext, schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
-    """Record batches in groups of about `ARROW_BYTES`."""
+    """Group record batches into parts of about `ARROW_BYTES`."""
     records = _records(batches, context, schema)
     for first in records:
         yield _until_full(first, records)

@@ -1,4 +1,4 @@
-"""What a writer of a format gets: the rows, and what it has to know about the dataset and the target."""
+"""What a writer of a format receives: the rows, and what it needs to know about the dataset and the target."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPORT_SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
-#: What a writer gets: the same and what it may need besides.
+#: The columns that a writer receives: those and others that it may need.
 ROW_SCHEMA = pa.schema(
     [
         *EXPORT_SCHEMA,
@@ -42,8 +42,12 @@ Batches = Iterable[pa.RecordBatch]
 
 @dataclass(frozen=True)
 class ExportContext:
-    """One export. `labels` are those of the dataset in order; `base` is the folder that its sample keys start from, if
-    there is one; with `has_repeats` several samples are the same file."""
+    """One export.
+
+    `labels` are those of the dataset in order; `base` is the folder that its sample keys start from, if there is one;
+    with
+    `has_repeats` several samples share a file.
+    """
 
     which: Which
     root: str | None
@@ -56,5 +60,5 @@ class ExportContext:
 
     @cached_property
     def positions(self) -> Positions:
-        """How samples are counted; worked out by the formats that ask."""
+        """How samples are counted; computed on first use."""
         return self.count()

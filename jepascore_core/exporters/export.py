@@ -1,5 +1,4 @@
-"""Write what a recipe keeps as a list or folder with its provenance, in one pass over the samples in order of their
-keys."""
+"""Write what a recipe keeps as a list or folder with its provenance, in one pass over the samples ordered by key."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.rereads import changes_marked
 from jepascore_core.storage.store import Store
 
-#: Samples that are written between two calls: images take their time, rows do not.
+#: Samples written between two calls: images take longer than rows.
 PIECE = {True: 16, False: 256}
 
 _FILE_WRITERS: dict[ExportFormat, Callable[[BinaryIO, Batches, ExportContext], None]] = {
@@ -52,7 +51,7 @@ _FOLDER_WRITERS: dict[ExportFormat, Callable[[Path, Batches, ExportContext], Non
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written. `sha256` is that of the list, None for a folder."""
+    """Result of an export. `sha256` is that of the list, None for a folder."""
 
     path: Path
     provenance_path: Path
@@ -85,22 +84,22 @@ def export(
     progress: Progress | None = None,
     export_id: str | None = None,
 ) -> ExportReport:
-    """Write a list or folder and, beside it, `<name>.provenance.json`: both, or nothing. Sources are only read.
+    """Write a list or folder and, beside it, `<name>.provenance.json`: both or neither. Sources are only read.
 
     Args:
         store: where the scores are.
         dataset_id: the dataset whose samples are listed.
-        recipe: what to keep, about which scores, with which decisions; goes into the provenance.
-        path: the file or folder; its parent exists.
-        file_format: None = by the suffix of `path`.
-        options: which samples, and how.
-        evaluation: of this recipe and dataset, if there is one already; None = evaluate it now.
+        recipe: what to keep, by which scores, with which decisions; recorded in the provenance.
+        path: the file or folder; its parent must exist.
+        file_format: None = from the suffix of `path`.
+        options: which samples to list, and how.
+        evaluation: of this recipe and dataset, if it exists already; None = evaluate it now.
         overwrite: replace existing files; an existing folder is never replaced.
-        progress: called with how many samples are written and are to be written; may raise to end the export.
-        export_id: the request behind it: goes into the provenance, and another attempt removes what a killed one left.
+        progress: called with the number of samples written and the total; may raise to stop the export.
+        export_id: the request behind it, recorded in the provenance; leftovers of a killed attempt of it are removed.
 
     Raises:
-        ExportError: if it cannot be written in whole; nothing of it is left behind.
+        ExportError: if it cannot be written completely; nothing is left behind.
         UnknownNameError, DatasetNotReadyError, RuleError: as `curation.evaluate`.
     """
     path = Path(path)
@@ -125,7 +124,7 @@ def export(
 
 
 def _refuse_sources(store: Store, dataset: DatasetRecord, targets: Iterable[Path]) -> None:
-    """Source files are never changed, whatever is to be overwritten."""
+    """Refuse to overwrite source files."""
     sql = f"SELECT 1 FROM ({store.manifest_sql(dataset)}) WHERE uri = ? LIMIT 1"
     for path in (str(target.resolve()) for target in targets if target.exists()):
         if path == dataset.source or store.query(sql, [path_to_uri(path)]).num_rows:
@@ -133,7 +132,7 @@ def _refuse_sources(store: Store, dataset: DatasetRecord, targets: Iterable[Path
 
 
 def _write(temporary: Path, chosen: ExportFormat, rows: Batches, context: ExportContext) -> str | None:
-    """Write the rows; returns the hash of a file."""
+    """Write the rows; return the hash of a file."""
     if SPECS[chosen].is_folder:
         _FOLDER_WRITERS[chosen](temporary, rows, context)
         return None
@@ -151,7 +150,7 @@ def export_bytes(
     options: ExportOptions = ExportOptions(),
     evaluation: Evaluation | None = None,
 ) -> Download:
-    """A file format as bytes. They go through the disk, so that memory holds little more than the result.
+    """Return a file format as bytes, written to disk first so that memory holds little more than the result.
 
     Raises:
         ExportError: also for a format that is a folder.
@@ -159,7 +158,7 @@ def export_bytes(
     """
     chosen = checked_format(file_format, options)
     if SPECS[chosen].is_folder:
-        raise ExportError(f"{SPECS[chosen].title} is a folder: write it to this computer instead.")
+        raise ExportError(f"{SPECS[chosen].title} is a folder. Save it to a folder on the server instead.")
     name = suggested_name(store.catalogue.dataset(dataset_id).name, options.which, chosen)
     with tempfile.TemporaryDirectory(prefix="jepascore-export-") as folder:
         path = Path(folder) / name

@@ -1,4 +1,4 @@
-"""Folders of images: a tree by class, Hugging Face's imagefolder, FiftyOne's classification dataset."""
+"""Write folders of images: a tree by class, Hugging Face's imagefolder, FiftyOne's classification dataset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import json_line
 from jepascore_core.storage.spreadsheets import write_csv
 
-#: Above a tree or zip of all samples, by verdict.
+#: Top folders of a tree or zip of all samples, by verdict.
 VERDICT_FOLDERS = {"keep": "kept", "drop": "dropped", "unscored": "unscored"}
 
 #: A folder with more entries than this is slow to list.
@@ -23,9 +23,9 @@ FILES_A_FOLDER = 1000
 
 
 def write_tree(target: Path, batches: Batches, context: ExportContext) -> None:
-    """Images under their sample keys, below a folder of their label: what torchvision's ImageFolder reads.
+    """Write images under their sample keys, below a folder per label: what torchvision's ImageFolder reads.
 
-    An export of all samples has the folders kept, dropped and unscored above.
+    An export of all samples has the top folders kept, dropped and unscored.
     """
     target.mkdir()
     places = PathAllocator()
@@ -35,7 +35,7 @@ def write_tree(target: Path, batches: Batches, context: ExportContext) -> None:
 
 
 def place_of(image: Fetched, places: PathAllocator, context: ExportContext) -> str:
-    """Where an image goes in a tree or zip."""
+    """Return the path of an image in a tree or zip."""
     row = image.row
     above = VERDICT_FOLDERS[row["verdict"]] if context.which == "all" else ""
     name = file_name(row["sample_key"], row["uri"], context.base)
@@ -43,7 +43,7 @@ def place_of(image: Fetched, places: PathAllocator, context: ExportContext) -> s
 
 
 def write_imagefolder(target: Path, batches: Batches, context: ExportContext) -> None:
-    """Images, and `metadata.jsonl` with a line for each: what `datasets.load_dataset("imagefolder")` reads.
+    """Write images, and `metadata.jsonl` with a line for each: what `datasets.load_dataset("imagefolder")` reads.
 
     Images have numbers for names: `datasets` would take words such as "test" in a path for the name of a split. The
     sample key is a column.
@@ -58,12 +58,12 @@ def write_imagefolder(target: Path, batches: Batches, context: ExportContext) ->
 
 
 def numbered(number: int, suffix: str, folder: str) -> str:
-    """A path of digits: "images/000012/000012345.jpg"."""
+    """Return a path of digits: "images/000012/000012345.jpg"."""
     return f"{folder}/{number // FILES_A_FOLDER:06d}/{number:09d}{suffix}"
 
 
 def write_imagefolder_csv(target: Path, batches: Batches, context: ExportContext) -> None:
-    """The same with `metadata.csv`. It is for training: every text is as it is, also what a spreadsheet would run."""
+    """Write an imagefolder with `metadata.csv`, for training: texts are unchanged, even formulas."""
     target.mkdir()
     numbers = iter(range(10**9))
     columns_of_csv = ["file_name", *EXPORT_SCHEMA.names]
@@ -83,9 +83,9 @@ def write_imagefolder_csv(target: Path, batches: Batches, context: ExportContext
 
 
 def write_fiftyone(target: Path, batches: Batches, context: ExportContext) -> None:
-    """FiftyOne's FiftyOneImageClassificationDataset: `data/` and a `labels.json` with scores as attributes.
+    """Write FiftyOne's FiftyOneImageClassificationDataset: `data/` and a `labels.json` with scores as attributes.
 
-    Samples without a label have an empty one: FiftyOne would make the class "None" of null.
+    Samples without a label get an empty one: FiftyOne would turn null into the class "None".
     """
     (target / "data").mkdir(parents=True)
     with (target / "labels.json").open("wb") as sink:
@@ -102,7 +102,7 @@ def write_fiftyone(target: Path, batches: Batches, context: ExportContext) -> No
 
 
 def rows_of(batches: Batches) -> Iterator[dict[str, Any]]:
-    """Row by row."""
+    """Yield the rows as dictionaries."""
     for batch in batches:
         yield from batch.to_pylist()
 

@@ -1,4 +1,4 @@
-"""The formats of an export, as a table: what each is, what it is called, what reads it."""
+"""The formats of an export as a table: title, suffix, content, and what each supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images from where they are to where they should be; a source that vanished or changed ends the export."""
+"""Copy or link images into an export; a source that is missing or changed stops the export."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from jepascore_core.exporters.places import suffix_of
 
 
 def image_bytes(row: dict[str, Any]) -> bytes:
-    """The bytes of a sample, the same that were indexed.
+    """Return the bytes of a sample, as they were indexed.
 
     Raises:
-        ExportError: if they are not there any more.
+        ExportError: if they are missing or changed.
     """
     try:
         data = read_bytes(row["uri"])
@@ -31,12 +31,12 @@ def image_bytes(row: dict[str, Any]) -> bytes:
 
 
 def _changed(row: dict[str, Any]) -> ImageChangedError:
-    text = f"{row['sample_key']} changed since it was indexed. Nothing was exported: add the dataset again."
+    text = f"{row['sample_key']} changed since it was indexed. Nothing was exported. Add the dataset again."
     return ImageChangedError(text, row["uri"])
 
 
 class Fetched(NamedTuple):
-    """An image on its way: its bytes (None if it is to be linked), and how the name of its file should end."""
+    """An image to be placed: its bytes (None if it is to be linked), and the suffix for its file."""
 
     row: dict[str, Any]
     data: bytes | None
@@ -44,16 +44,16 @@ class Fetched(NamedTuple):
 
 
 def fetch_image(row: dict[str, Any], link: Link = "copy") -> Fetched:
-    """Read the image of a sample, or as much of it as tells its format if it is to be linked.
+    """Read the image of a sample, or just enough of it to detect its format if it is to be linked.
 
     Raises:
-        ExportError: if it vanished, changed, or cannot be linked.
+        ExportError: if it is missing, changed, or cannot be linked.
     """
     if link == "copy":
         data = image_bytes(row)
         return Fetched(row, data, suffix_of(row["uri"], data[:SIGNATURE_BYTES]))
     if row["uri"].startswith(IDX_PREFIX):
-        raise ExportError(f"{row['sample_key']} is not a file of its own, so it cannot be linked. Copy the images.")
+        raise ExportError(f"{row['sample_key']} is not a separate file, so it cannot be linked. Copy the images.")
     try:
         found = file_state(row["uri"])
         with open(uri_to_path(row["uri"]), "rb") as stream:  # noqa: PTH123
@@ -61,7 +61,7 @@ def fetch_image(row: dict[str, Any], link: Link = "copy") -> Fetched:
     except SampleError as error:
         raise ExportError(f"{row['sample_key']}: {error} Nothing was exported.") from error
     except OSError as error:
-        raise ExportError(f"{row['sample_key']} cannot be read ({error.strerror}). Nothing was exported.") from error
+        raise ExportError(f"{row['sample_key']} cannot be read: {error.strerror}. Nothing was exported.") from error
     if found.num_bytes != row["num_bytes"]:
         raise _changed(row)
     return Fetched(row, None, suffix_of(row["uri"], beginning))
@@ -85,5 +85,5 @@ def place_image(image: Fetched, target: Path, link: Link) -> None:
         os.link(source, target)
     except OSError as error:
         raise ExportError(
-            f"{source} cannot be linked ({error.strerror}): a hard link needs the same disk. Copy the images."
+            f"{source} cannot be linked: {error.strerror}. A hard link needs the same disk. Copy the images."
         ) from error

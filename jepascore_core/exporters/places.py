@@ -1,4 +1,4 @@
-"""Names for files of an export: made of sample keys and labels, which are hostile, and yet inside the export."""
+"""Make file names for an export from sample keys and labels, which are hostile, and keep them inside the export."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from jepascore_core.datasets.signatures import suffix_of_content
 from jepascore_core.datasets.uris import FILE_PREFIX, uri_to_path
 from jepascore_core.errors import ExportError
 
-#: What some file system would not take in a name.
+#: Characters that some file system rejects in a name.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 MAX_NAME_BYTES = 120
-#: What the key of a row has behind the path if a row above names the same image.
+#: Suffix of the key of a row that repeats the image of an earlier one.
 _REPEAT = re.compile(r"#[0-9]+$")
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif"}
-#: Endings of one format, any of which may stay.
+#: Equivalent suffixes of one format, each of which may stay.
 _FAMILIES = (
     *({suffix} for suffix in IMAGE_SUFFIXES), {".jpg", ".jpeg"}, {".tif", ".tiff"}, {".ppm", ".pgm"},
 )  # fmt: skip
-#: Other names of these formats, which the tools that read an export do not know.
+#: Other suffixes of these formats, which tools that read an export do not know.
 _ALIASES = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".apng": ".png", ".pnm": ".ppm", ".pbm": ".ppm"}
 
 
 def safe_name(text: str) -> str:
-    """One name that every file system takes, without a way up or down: "../a:b" -> ".._a_b"."""
+    """Return a name valid on every file system, without path separators: "../a:b" -> ".._a_b"."""
     name = _UNSAFE.sub("_", text).replace("/", "_").rstrip(" .")
     if not name.strip(" .") or _RESERVED.fullmatch(name):
         name = f"_{name.strip(' .')}"
@@ -41,8 +41,11 @@ def safe_name(text: str) -> str:
 
 
 def suffix_of(uri: str, beginning: bytes) -> str:
-    """How the file of an image should end, with the dot: by its first bytes, for its name may say nothing, as in the
-    caches of Hugging Face, DVC and git-annex; else by its uri."""
+    """Return the suffix for an image's file, with the dot.
+
+    It is detected from the first bytes, because names may lack one, as in the caches of Hugging Face, DVC and
+    git-annex; otherwise it is taken from the uri.
+    """
     known = suffix_of_content(beginning)
     if known is not None or uri.startswith(IDX_PREFIX):
         return known or ".pgm"
@@ -52,7 +55,7 @@ def suffix_of(uri: str, beginning: bytes) -> str:
 
 
 def with_suffix(name: str, suffix: str) -> str:
-    """A name of this ending: as it is if that is of the same format, in the place of another one, or behind it."""
+    """Return a name with this suffix: unchanged if it has one of the same format, else replaced or appended."""
     stem, found = os.path.splitext(name)  # noqa: PTH122
     if found.lower() not in IMAGE_SUFFIXES:
         return name + suffix
@@ -60,14 +63,13 @@ def with_suffix(name: str, suffix: str) -> str:
 
 
 class PathAllocator:
-    """Gives every sample its own place; two that would share one (also where case does not count) get numbers."""
+    """Give every sample its own path; paths that would collide (also where case is ignored) get numbers."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def of(self, name: str, label: str | None, suffix: str, above: str = "") -> str:
-        """A relative path with forward slashes that ends in the suffix: the name, below a folder of the label unless it
-        is in one."""
+        """Return a relative path with this suffix, below a folder of the label unless the name is in one."""
         parts = [safe_name(part) for part in name.split("/") if part not in ("", ".", "..")] or ["_"]
         if label is not None and safe_name(label) not in parts[:-1]:
             parts.insert(0, safe_name(label))
@@ -85,7 +87,7 @@ class PathAllocator:
 
 
 def path_of(key: str, uri: str, base: str | None) -> str:
-    """Where a sample's file is: of a symlink its own path, whose name says more than that of what it leads to."""
+    """Return the path of a sample's file; of a symlink its own path, whose name says more than that of its target."""
     path, name = uri_to_path(uri), file_name(key, uri, base)
     if base is None or path == name or path.endswith(f"/{name}") or uri.startswith((IDX_PREFIX, FILE_PREFIX)):
         return path
@@ -94,13 +96,13 @@ def path_of(key: str, uri: str, base: str | None) -> str:
 
 
 def below(key: str, uri: str, root: str, base: str | None = None) -> str:
-    """The path of an image relative to a root folder, with forward slashes.
+    """Return the path of an image relative to a root folder, with forward slashes.
 
     Raises:
         ExportError: if the image is not below it.
     """
     if uri.startswith(IDX_PREFIX):
-        raise ExportError(f"{uri} is not a file of its own and has no path below {root}. Leave the root out.")
+        raise ExportError(f"{uri} is not a separate file, so it has no path below {root}. Leave the root out.")
     found = path_of(key, uri, base)
     for path in dict.fromkeys((found, uri_to_path(uri))):
         relative = os.path.relpath(path, root)
@@ -110,10 +112,10 @@ def below(key: str, uri: str, root: str, base: str | None = None) -> str:
 
 
 def file_name(key: str, uri: str, base: str | None) -> str:
-    """The path of a sample's file below its source, with forward slashes: mostly the sample key itself.
+    """Return the path of a sample's file below its source, with forward slashes: usually the sample key itself.
 
-    A row that repeats a path has a number behind it in its key, a path may have been written as "./a.png", and a table
-    may name an image without its extension: what comes out is a file that there is, if it lies below `base`.
+    A row that repeats a path has a number appended to its key, a path may have been written as "./a.png", and a table
+    may omit the extension: the result is an existing file, if it is below `base`.
     """
     if uri.startswith(IDX_PREFIX):
         return key
@@ -121,7 +123,7 @@ def file_name(key: str, uri: str, base: str | None) -> str:
     names = [_normal(name) for name in (key, _REPEAT.sub("", key))]
     if not uri.startswith(FILE_PREFIX):
         found = next((name for name in names if path == name or path.endswith(f"/{name}")), None)
-        # A symlink has a name of its own, which is the one that the loader of a folder sees.
+        # A symlink has its own name, which is what the loader of a folder sees.
         found = found or next((name for name in names if base and os.path.lexists(os.path.join(base, name))), None)  # noqa: PTH118
         if found is not None:
             return found

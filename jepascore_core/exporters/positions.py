@@ -1,4 +1,4 @@
-"""Positions of samples as a loader of the source counts them: in a folder, in a table, in an idx file."""
+"""Positions of samples as a loader of the source counts them: in a folder, a table, or an idx file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jepascore_core.datasets.uris import sample_key
 from jepascore_core.errors import ExportError, SourceError
 from jepascore_core.records.datasets import DatasetRecord
 
-#: The files that torchvision.datasets.ImageFolder takes for images.
+#: Suffixes of the files that torchvision.datasets.ImageFolder loads.
 TORCHVISION_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 IMAGE_FOLDER = "torchvision.datasets.ImageFolder"
 SORTED_FILES = "image files of the source sorted by path, from 0, unreadable ones included"
@@ -22,14 +22,14 @@ IDX_ITEMS = "items of the idx file"
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """`order` says in words what is counted; `place` gives the position of a sample (key, uri)."""
+    """`order` describes what is counted; `place` returns the position of a sample (key, uri)."""
 
     order: str
     place: Callable[[str, str], int]
 
 
 def base_of(dataset: DatasetRecord) -> str | None:
-    """The folder that sample keys start from; an archive has none that stays."""
+    """Return the folder that sample keys start from; an archive has no permanent one."""
     if dataset.kind in ("zip", "idx"):
         return None
     if dataset.kind == "table" and dataset.options.get("root"):
@@ -39,14 +39,14 @@ def base_of(dataset: DatasetRecord) -> str | None:
 
 
 def positions_of(dataset: DatasetRecord, keys: Callable[[], Iterable[str]]) -> Positions:
-    """How the samples of a dataset are counted.
+    """Return how the samples of a dataset are counted.
 
     Args:
         dataset: the dataset.
-        keys: gives the sample keys of all its images, also of those that could not be read.
+        keys: returns the sample keys of all its images, including unreadable ones.
 
     Raises:
-        ExportError: if its source cannot be read any more.
+        ExportError: if its source is no longer readable.
     """
     if dataset.kind == "idx":
         return Positions(IDX_ITEMS, _in_one_idx_file())
@@ -65,7 +65,8 @@ def _in_one_idx_file() -> Callable[[str, str], int]:
         files.add(file)
         if len(files) > 1:
             raise ExportError(
-                "Positions count within one idx file, and these samples are of several: keep one split, for example by "
+                "Positions are unavailable: they count within one idx file, and these samples come from several. "
+                "Keep one split, for example with "
                 'the rule split = "train".'
             )
         return int(item)
@@ -76,9 +77,9 @@ def _in_one_idx_file() -> Callable[[str, str], int]:
 def _looked_up(places: dict[str, int], table: str | None = None) -> Callable[[str, str], int]:
     def place(key: str, _uri: str) -> int:
         if key not in places and table is not None:
-            raise ExportError(f"{key} has no row in {table}, so it has no position there: drop it, or export a list.")
+            raise ExportError(f"{key} has no row in {table}, so it has no position. Drop it, or export a list.")
         if key not in places:
-            raise ExportError(f"{key} is not in the source any more. Add the dataset again.")
+            raise ExportError(f"{key} is no longer in the source. Add the dataset again.")
         return places[key]
 
     return place
@@ -88,13 +89,13 @@ def _in_table(dataset: DatasetRecord) -> Positions:
     try:
         table, numbers = row_numbers(Path(dataset.source), SourceOptions.from_dict(dataset.options))
     except (SourceError, OSError) as error:
-        problem = f"{dataset.source} cannot be read ({error}). Restore it, or add the dataset again."
+        problem = f"{dataset.source} cannot be read: {error}. Restore it, or add the dataset again."
         raise ExportError(problem) from error
     return Positions(f"rows of {table.name}, from 0, the header not counted", _looked_up(numbers, table.name))
 
 
 def _in_image_folder(source: str) -> Positions:
-    # By key: two samples may be links to one file.
+    # By key, because two samples may be links to one file.
     root = f"{source.rstrip('/')}/"
     places = {sample_key(path.removeprefix(root)): place for place, path in enumerate(image_folder_files(source))}
 
@@ -111,20 +112,20 @@ def _not_in_image_folder(key: str, source: str) -> str:
     if not key.lower().endswith(TORCHVISION_SUFFIXES):
         suffix = os.path.splitext(key)[1]  # noqa: PTH122
         return (
-            f"ImageFolder does not read {key}, so it has no position there: keep only what it reads, for example by "
+            f"ImageFolder does not read {key}, so it has no position. Keep only files that it reads, for example with "
             f'the rule not key like "*{suffix}", or export a tree.'
         )
     if "/" not in key:
-        return f"{key} lies in no class folder, so it has no position in ImageFolder: drop it, or export a tree."
-    return f"{key} is not in {source} any more: add the dataset again."
+        return f"{key} is not in a class folder, so it has no position in ImageFolder. Drop it, or export a tree."
+    return f"{key} is no longer in {source}. Add the dataset again."
 
 
 def image_folder_files(root: str) -> list[str]:
-    """Absolute paths of the files of a torchvision ImageFolder, in its order."""
+    """Return the absolute paths of the files of a torchvision ImageFolder, in its order."""
     try:
         classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     except OSError as error:
-        raise ExportError(f"{root} cannot be read ({error.strerror}). Restore it, or add the dataset again.") from error
+        raise ExportError(f"{root} cannot be read: {error.strerror}. Restore it, or add the dataset again.") from error
     found = []
     for name in classes:
         for folder, _, files in sorted(os.walk(f"{root.rstrip('/')}/{name}", followlinks=True)):

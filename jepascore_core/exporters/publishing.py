@@ -1,4 +1,4 @@
-"""Several files and folders at once or not at all: written under temporary names, flushed, then given their names."""
+"""Write several files and folders atomically: under temporary names, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextlib.contextmanager
 def staged(targets: list[Path], overwrite: bool = False, token: str | None = None) -> Iterator[list[Path]]:
-    """Gives a temporary path for each target; if the block ends well, all of them get their names, else none does.
+    """Yield a temporary path for each target; if the block succeeds, all are renamed, otherwise none.
 
-    A target may become a file or a folder. A folder, link, pipe or device that exists is never replaced, a file only
-    with `overwrite`. The first target is named last: once it is there, everything is. What an attempt that was killed
-    left is removed first. A `token` is part of the temporary names.
+    A target may become a file or a folder. An existing folder, link, pipe or device is never replaced, a file only with
+    `overwrite`. The first target is renamed last: once it exists, everything does. Leftovers of killed attempts are
+    removed first. A `token` is part of the temporary names.
 
     Raises:
-        ExportError: saying what to do: a target exists already, another process is writing it, the folder above it is
-            missing or must not be written to, the disk is full.
+        ExportError: if a target exists already, another process is writing it, its folder is missing or not writable,
+        or
+            the disk is full; the message says what to do.
     """
     token = token or new_token()
     temporary = [temporary_path(target, token) for target in targets]
@@ -48,10 +49,10 @@ def staged(targets: list[Path], overwrite: bool = False, token: str | None = Non
 
 
 def targets_of(path: Path) -> tuple[Path, Path]:
-    """The file or folder of an export, and the provenance file beside it.
+    """Return the file or folder of an export, and the provenance file beside it.
 
     Raises:
-        ExportError: for a path without a name of its own, such as "/" or ".".
+        ExportError: for a path without a file name, such as "/" or ".".
     """
     if not path.name:
         raise ExportError(f"{path} is a folder. Choose a name in it.")
@@ -59,10 +60,10 @@ def targets_of(path: Path) -> tuple[Path, Path]:
 
 
 def check_targets(targets: list[Path], overwrite: bool = False) -> None:
-    """Refuse what cannot be written to.
+    """Refuse targets that cannot be written.
 
     Raises:
-        ExportError: as `staged`, at its beginning.
+        ExportError: as `staged` at its start.
     """
     _check_folders(targets)
     for target in targets:
@@ -72,16 +73,16 @@ def check_targets(targets: list[Path], overwrite: bool = False) -> None:
 def _check_folders(targets: list[Path]) -> None:
     for target in targets:
         if not target.parent.is_dir():
-            raise ExportError(f"The folder {target.parent} does not exist. Make it, or choose another one.")
+            raise ExportError(f"The folder {target.parent} does not exist. Create it, or choose another one.")
 
 
 def explain(error: OSError, target: Path) -> str:
-    """What happened and what to do, in one or two sentences."""
+    """Return what failed and what to do, in one or two sentences."""
     if error.errno in _FULL:
-        return f"There is no space for {target} ({error.strerror}). Free some, or choose another folder."
+        return f"{target} cannot be written: no space left ({error.strerror}). Free some, or choose another folder."
     if error.errno in _FORBIDDEN:
-        return f"{target.parent} must not be written to ({error.strerror}). Choose another folder."
-    return f"{target} cannot be written ({error.strerror or error}). Choose another name or folder."
+        return f"{target.parent} is not writable: {error.strerror}. Choose another folder."
+    return f"{target} cannot be written: {error.strerror or error}. Choose another name or folder."
 
 
 def _flush(path: Path) -> None:
@@ -97,18 +98,18 @@ def _refuse(target: Path, overwrite: bool) -> None:
     if target.is_dir():
         raise ExportError(f"{target} is a folder. Choose another name.")
     if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
-        # Renaming onto them would put a file in the place of /dev/null.
+        # Renaming onto them would replace /dev/null with a file.
         raise ExportError(f"{target} is a link, pipe or device, which is never replaced. Choose another name.")
     if not overwrite and os.path.lexists(target):
         raise _exists(target)
 
 
 def _exists(target: Path) -> ExportError:
-    return ExportError(f"{target} exists already. Choose another name, or ask for it to be overwritten (--overwrite).")
+    return ExportError(f"{target} already exists. Choose another name, or allow overwriting (--overwrite).")
 
 
 def _publish(pairs: list[tuple[Path, Path]], overwrite: bool) -> None:
-    """Give the names; what went before is put back if one of them cannot be given."""
+    """Rename the files; restore the previous ones if one rename fails."""
     published: list[tuple[Path, Path | None]] = []
     try:
         for temporary, target in pairs:
@@ -125,7 +126,7 @@ def _publish(pairs: list[tuple[Path, Path]], overwrite: bool) -> None:
                 remove(target)
             else:
                 backup.replace(target)
-                backup.unlink(missing_ok=True)  # two names of one file are not replaced by each other
+                backup.unlink(missing_ok=True)  # renaming one hard link onto another does nothing
         raise
     for _, backup in published:
         if backup is not None:
@@ -134,7 +135,7 @@ def _publish(pairs: list[tuple[Path, Path]], overwrite: bool) -> None:
 
 
 def _second_name(target: Path, backup: Path) -> Path:
-    """Keep what is there under another name, and where the file system knows hard links under its own, too."""
+    """Keep an existing file under a second name; where hard links are supported, under its own name, too."""
     try:
         os.link(target, backup)
     except OSError:
@@ -143,10 +144,10 @@ def _second_name(target: Path, backup: Path) -> Path:
 
 
 def _give_name(temporary: Path, target: Path) -> None:
-    """Rename, but never onto a file that appeared meanwhile, where the file system can tell (it knows hard links)."""
+    """Rename, but never onto a file that appeared meanwhile, where hard links allow to detect that."""
     if temporary.is_dir():
         _refuse(target, overwrite=False)
-        temporary.rename(target)  # fails by itself on a folder that is not empty
+        temporary.rename(target)  # fails on a folder that is not empty
         return
     try:
         os.link(temporary, target)
@@ -158,7 +159,7 @@ def _give_name(temporary: Path, target: Path) -> None:
 
 
 def _replace(temporary: Path, target: Path) -> None:
-    """Put it in the place of a file. Where hard links are known it keeps its temporary name: it tells whose it is."""
+    """Replace a file. Where hard links are supported it keeps its temporary name, which identifies its owner."""
     twin = staging_link(temporary)
     try:
         os.link(temporary, twin)

@@ -1,4 +1,4 @@
-"""What an export reads: the samples of an evaluation in order of their keys, and the provenance of the list."""
+"""What an export reads: the samples of an evaluation ordered by key, and the provenance of the list."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ from jepascore_core.storage.store import Store
 
 PROVENANCE_VERSION = 2
 
-#: Called with the number of samples written and of all to be written; whatever it raises ends the export, of which
-#: nothing is left.
+#: Called with the number of samples written and the total; raising stops the export, of which nothing is left.
 Progress = Callable[[int, int], None]
 
 _VERDICTS: dict[Which, str] = {"kept": "keep", "dropped": "drop", "unscored": "unscored"}
 
 
 def condition_of(which: Which) -> str:
-    """Which rows of an evaluation belong to a list, in SQL."""
+    """Return the SQL condition of the rows of an evaluation that belong to a list."""
     return "true" if which == "all" else f"verdict = '{_VERDICTS[which]}'"
 
 
 class ExportQuery:
     """The samples of one evaluation with their verdicts, counted and fingerprinted while they are read.
 
-    Counts, list and fingerprint are of one moment, also during a run.
+    Counts, list and fingerprint are consistent, also during a run.
     """
 
     def __init__(self, store: Store, recipe: Recipe, evaluation: Evaluation) -> None:
@@ -56,14 +55,14 @@ class ExportQuery:
 
     @property
     def counts(self) -> CurationCounts:
-        """By verdict, complete once all rows were read."""
+        """Counts by verdict, complete once all rows were read."""
         verdicts, unreadable = self._verdicts, self._dataset.num_failed
         return CurationCounts(
             verdicts["keep"], verdicts["drop"], verdicts["unscored"], unreadable, self._decided, self._unmeasured
         )
 
     def context(self, options: ExportOptions) -> ExportContext:
-        """Return what the writer has to know."""
+        """Return what the writer needs to know."""
         return ExportContext(
             which=options.which,
             root=options.root,
@@ -81,7 +80,7 @@ class ExportQuery:
         return bool(self._store.query(sql)["repeats"][0].as_py())
 
     def _all_keys(self) -> list[str]:
-        """Sample keys of all images, also of those that could not be read."""
+        """Return the sample keys of all images, including unreadable ones."""
         readable = self._store.query(f"SELECT sample_key FROM {self._evaluation.base}")["sample_key"].to_pylist()
         return [*readable, *read_failures(self._store.index_folder(self._dataset))["sample_key"].to_pylist()]
 
@@ -92,18 +91,18 @@ class ExportQuery:
 
     @cached_property
     def _uid(self) -> str | None:
-        """The column of the dataset's own uids, if there is one."""
+        """Return the column of the dataset's own uids, if there is one."""
         has_uid = "uid" in metadata_names(self._store, self._dataset.dataset_id)
         return columns(self._store).metadata(self._dataset, "uid") if has_uid else None
 
     def rows(self, which: Which, size: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:
-        """The samples of a list in order of their keys, as batches of `ROW_SCHEMA` of at most this size."""
+        """Yield the samples of a list ordered by key, as batches of `ROW_SCHEMA` of at most this size."""
         total = self._count(which)
         for batch in self._store.stream(self._sql(), [self._reasons]):
             self._note(batch)
             if which != "all":
                 batch = batch.filter(pc.equal(batch["verdict"], _VERDICTS[which]))
-            # In small pieces: between two of them an export can be ended.
+            # In small batches: an export can be stopped between two of them.
             for first in range(0, batch.num_rows, size):
                 piece = batch.slice(first, size)
                 yield piece.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
@@ -142,7 +141,7 @@ class ExportQuery:
         self._fingerprint.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
 
     def provenance(self, listed: dict[str, Any]) -> dict[str, Any]:
-        """Everything that one needs to make the same list again, or to judge it."""
+        """Return everything that is needed to reproduce or assess the list."""
         dataset, scores = self._dataset, self._evaluation.scores
         known = self._store.catalogue.backbones().get(scores.backbone_id)
         return {

@@ -1,8 +1,7 @@
-"""Exports that the worker writes: asked for here, followed in the catalogue, whole or not there at all.
+"""Exports that the worker writes: requested here, followed in the catalogue, complete or not there at all.
 
-Images of a large dataset take minutes to hours, so no page waits for them. Whatever ends an attempt, be it a person, a
-full disk or a killed worker, nothing of it stays; a worker that was stopped or killed is followed by one that begins
-anew.
+Images of a large dataset take minutes to hours, so no page waits for them. Whatever ends an attempt, a cancellation, a
+full disk or a killed worker, nothing of it remains; after a worker was stopped or killed the next one starts over.
 """
 
 from __future__ import annotations
@@ -33,17 +32,18 @@ REPORT_SECONDS = 0.3
 def request_export(
     store: Store, dataset_id: str, recipe: Recipe, path: Path, file_format: str, options: ExportOptions
 ) -> ExportRequest:
-    """Ask the worker for an export of what a recipe keeps.
+    """Ask the worker to export what a recipe keeps.
 
     Raises:
-        ExportError: for what can be known beforehand: the target exists or is being written, its folder does not
-            exist, the format cannot do what the options ask for.
+        ExportError: for errors that are detectable beforehand: the target exists or is being written, its folder does
+        not
+            exist, the format does not support the options.
     """
     chosen = checked_format(file_format, options)
     if not path.is_absolute():
-        raise ExportError(f"{path} is no whole path: begin with /, or with ~ for your own folder.")
+        raise ExportError(f"{path} must be an absolute path: start with /, or with ~ for your own folder.")
     if any(item.path == str(path) for item in store.catalogue.exports(active_only=True)):
-        raise ExportError(f"{path} is being written already. Wait for it, or cancel it.")
+        raise ExportError(f"{path} is already being written. Wait for it, or cancel it.")
     recover(targets_of(path))
     check_targets(list(targets_of(path)))
     body = json.dumps(to_dict(recipe))
@@ -52,7 +52,7 @@ def request_export(
 
 
 def repeat_export(store: Store, export_id: str) -> ExportRequest:
-    """Ask again for an export that was cancelled or failed."""
+    """Request a cancelled or failed export again."""
     request = store.catalogue.export(export_id)
     if request.state.is_active:
         return request
@@ -64,22 +64,22 @@ def repeat_export(store: Store, export_id: str) -> ExportRequest:
 
 
 def cancel_export(store: Store, export_id: str) -> None:
-    """Ask for an export to end, of which nothing is left: at once if nobody works on it, else within a moment."""
+    """Cancel an export, of which nothing is left: at once if no worker works on it, else within a moment."""
     request = store.catalogue.export(export_id)
     if not request.state.is_active:
         return
     store.catalogue.update_export(export_id, cancel_requested=1)
     if request.state is RunState.QUEUED or not worker_is_alive(store.home):
-        with contextlib.suppress(ExportError):  # somebody else writes there, and tidies up
+        with contextlib.suppress(ExportError):  # another process writes there, and cleans up
             recover(targets_of(Path(request.path)))
         store.catalogue.update_export(export_id, state=RunState.CANCELLED, message="Cancelled")
 
 
 def write_requested(store: Store, request: ExportRequest, check: Callable[[], None]) -> str:
-    """Write what was asked for; returns a sentence for people.
+    """Write a requested export; return a status message.
 
     Raises:
-        ExportError: if it cannot be written in whole; nothing of it is left behind.
+        ExportError: if it cannot be written completely; nothing is left behind.
         RunCancelled, WorkerStopped: from `check`; nothing is left behind.
     """
     path = Path(request.path)
@@ -104,7 +104,7 @@ def write_requested(store: Store, request: ExportRequest, check: Callable[[], No
 
 
 class _Reporter:
-    """Tells the catalogue how far an export is, and ends it when it is time."""
+    """Reports the progress of an export to the catalogue, and stops it when it should end."""
 
     def __init__(self, store: Store, export_id: str, check: Callable[[], None]) -> None:
         self._store, self._export_id, self._check = store, export_id, check
@@ -124,9 +124,9 @@ class _Reporter:
 
 
 def _written_before(path: Path, export_id: str) -> int | None:
-    """Samples that an attempt of this export wrote before its worker was killed; None if it has to be written.
+    """Return the samples that an attempt of this export wrote before its worker was killed; None if it must be written.
 
-    The provenance gets its name first. If it alone did, it goes, so that the export can be written anew.
+    The provenance is renamed first. If only that happened, it is removed, so that the export can be written again.
     """
     temporary = temporary_path(path, export_id)
     is_named = path.exists() and (not temporary.exists() or temporary.samefile(path))

@@ -1,4 +1,4 @@
-"""How large an export will be, known before it is written."""
+"""Estimate the size of an export before it is written."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from jepascore_core.exporters.formats import SPECS, ExportFormat, Which
 from jepascore_core.exporters.query import condition_of
 from jepascore_core.storage.store import Store
 
-#: What a page makes by itself within seconds, and a browser takes; more is for the worker.
+#: What a page can create within seconds and a browser accepts; larger exports are for the worker.
 DOWNLOAD_ROWS = 100_000
 DOWNLOAD_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ListSize:
-    """Samples of a list, and the bytes of their images."""
+    """Number of samples of a list, and the bytes of their images."""
 
     num_rows: int
     num_bytes: int
 
     def fits_download(self, file_format: ExportFormat) -> bool:
-        """Whether it is small enough to be made while somebody waits."""
+        """Return whether it is small enough to be created while a visitor waits."""
         spec = SPECS[file_format]
         is_light = not spec.has_images or self.num_bytes <= DOWNLOAD_BYTES
         return not spec.is_folder and self.num_rows <= DOWNLOAD_ROWS and is_light

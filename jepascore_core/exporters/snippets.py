@@ -1,4 +1,4 @@
-"""How to read an export in Python, ready to paste."""
+"""Python code that reads an export, ready to paste."""
 
 from __future__ import annotations
 
@@ -112,13 +112,13 @@ import pandas as pd
 
 kept = pd.{reader}.iloc[np.load({path!r})]
 """
-#: How pandas reads a table, by the suffix of the file; of a folder the table in it is to be named.
+#: How pandas reads a table, by the suffix of the file; for a folder the table in it has to be named.
 _READERS = {
     ".tsv": 'read_csv({source!r}, sep="\\t")',
     ".jsonl": "read_json({source!r}, lines=True)",
     ".parquet": "read_parquet({source!r})",
 }
-#: Of datasets that are no class folders.
+#: For datasets that are not class folders.
 _BY_KIND: dict[tuple[ExportFormat, str], str] = {
     ("indices", "flat"): _FILES,
     ("indices", "table"): _ROWS,
@@ -145,7 +145,7 @@ images = (Image.open(file) for file in sorted(Path({path!r}).rglob("*.*")))
 
 
 def snippet(file_format: ExportFormat, path: str, source: str = "", kind: str = "imagefolder", name: str = "") -> str:
-    """Python that reads an export from `path`; the others are source, kind and name of the dataset."""
+    """Return Python code that reads an export from `path`; the rest are source, kind and name of the dataset."""
     chosen = _BY_KIND.get((file_format, kind), _SNIPPETS[file_format])
     reader = _READERS.get(PurePath(source).suffix.lower(), "read_csv({source!r})").format(source=source)
     return chosen.format(path=path, source=source, name=name, reader=reader).strip()

@@ -1,7 +1,7 @@
-"""Hidden names beside a target, under which something is written before it gets its name, and who may touch them.
+"""Hidden names beside a target, under which it is written before it is renamed, and the lock that protects them.
 
-Whoever writes a target holds its lock, which the system takes from a process however that ends. What lies under hidden
-names while nobody holds the lock was left by one that was killed: that is known, not guessed.
+A process that writes a target holds its lock, which the system releases however the process ends. So hidden names
+without a held lock were certainly left by a killed process.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from filelock import FileLock, Timeout
 
 from jepascore_core.errors import ExportError
 
-#: Seconds until a lock counts as held: that of a process that was just killed is free within a moment.
+#: Seconds until a lock counts as held: that of a process that was just killed is released within a moment.
 PATIENCE = 1.0
 
-#: Tokens: eight random digits, or the id of an export that the worker was asked for.
+#: Tokens: eight random digits, or the id of a requested export.
 _HIDDEN = r"\.{name}\.([0-9a-f]{{8}}|[0-9a-z]{{26}})\.(?:tmp|new|old)"
 
 
 def new_token() -> str:
-    """What tells the hidden names of one attempt from those of others."""
+    """Return a token that distinguishes the hidden names of one attempt from those of others."""
     return secrets.token_hex(4)
 
 
 def temporary_path(target: Path, token: str) -> Path:
-    """Where something is written before it gets its name: beside the target, hidden."""
+    """Return the hidden path beside the target under which it is written."""
     return target.with_name(f".{target.name}.{token}.tmp")
 
 
 def staging_link(temporary: Path) -> Path:
-    """A second name of what is written, which is moved onto a file that is to be replaced."""
+    """Return a second path of what is written, which is renamed onto a file that is to be replaced."""
     return temporary.with_suffix(".new")
 
 
 def backup_path(temporary: Path) -> Path:
-    """A second name of a file that is to be replaced."""
+    """Return a second path of a file that is to be replaced."""
     return temporary.with_suffix(".old")
 
 
 @contextlib.contextmanager
 def exclusive(targets: Sequence[Path]) -> Iterator[None]:
-    """Be the only one that writes these targets, whose folders exist; what a killed process left is put right before.
+    """Hold the lock on these targets, whose folders exist; recover what a killed process left first.
 
     Raises:
-        ExportError: if somebody else is writing the first of them.
-        OSError: if no file can be made beside it.
+        ExportError: if another process is writing the first of them.
+        OSError: if no file can be created beside it.
     """
     path = _lock_path(targets[0])
     was_left = path.exists()
     lock = FileLock(path)
-    # FileLock takes a folder in which no file can be made, as below /proc, for one whose lock is held.
+    # FileLock mistakes a folder in which no file can be created, as below /proc, for one whose lock is held.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o644))
     try:
@@ -71,7 +71,7 @@ def exclusive(targets: Sequence[Path]) -> Iterator[None]:
         try:
             yield
         finally:
-            # As long as something is left the lock stays, which says so.
+            # The lock remains as long as any leftovers do, as their mark.
             if not _tokens(targets):
                 with contextlib.suppress(OSError):
                     path.unlink()
@@ -80,21 +80,21 @@ def exclusive(targets: Sequence[Path]) -> Iterator[None]:
 
 
 def recover(targets: Sequence[Path]) -> None:
-    """Remove what a killed process left of these targets: of several either all or none have their names afterwards.
+    """Remove what a killed process left of these targets: afterwards either all or none of them have their names.
 
-    The first target is named last, so that its name says that all have theirs.
+    The first target is renamed last, so its name implies that all have theirs.
 
     Raises:
-        ExportError: if somebody is writing them.
+        ExportError: if another process is writing them.
     """
     if _lock_path(targets[0]).exists():
-        # Where nothing may be written, nothing can be put right.
+        # Nothing can be recovered in a folder that is not writable.
         with contextlib.suppress(OSError), exclusive(targets):
             pass
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder of ours; a link in it is removed, not what it leads to."""
+    """Remove a file or folder of ours; a link itself is removed, not its target."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -107,7 +107,7 @@ def _lock_path(target: Path) -> Path:
 
 
 def _tokens(targets: Sequence[Path]) -> set[str]:
-    """Of all attempts of which something lies there."""
+    """Return the tokens of all attempts with leftovers."""
     tokens = set()
     for target in targets:
         pattern = re.compile(_HIDDEN.format(name=re.escape(target.name)))
@@ -123,13 +123,13 @@ def _put_right(targets: Sequence[Path]) -> None:
                 _take_back(temporary, target)
         for temporary, target in zip(hidden, targets, strict=True):
             remove(staging_link(temporary))
-            if os.path.lexists(target):  # else it is the only copy
+            if os.path.lexists(target):  # otherwise it is the only copy
                 remove(backup_path(temporary))
             remove(temporary)
 
 
 def _take_back(temporary: Path, target: Path) -> None:
-    """Take a name away that an attempt gave, provided that what has it is certainly of that attempt."""
+    """Remove a name that an attempt gave, provided that the file certainly belongs to that attempt."""
     backup = backup_path(temporary)
     if os.path.lexists(target) and not _is_same(temporary, target):
         return

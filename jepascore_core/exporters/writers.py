@@ -1,4 +1,4 @@
-"""One writer a list format: batches of `EXPORT_SCHEMA` in, bytes out, the same bytes for the same rows."""
+"""Writers of the list formats: batches of `EXPORT_SCHEMA` in, bytes out, the same bytes for the same rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jepascore_core.storage import spreadsheets
 from jepascore_core.storage.store import Store
 
 ROW_GROUP = 65_536
-#: What is written last and comes in meanwhile is kept in memory up to this size.
+#: What is written last but received earlier is buffered in memory up to this size.
 SPOOLED_BYTES = 32_000_000
 
 _UID = re.compile(r"[0-9a-f]{32}")
@@ -31,10 +31,10 @@ _UID_PAIR = np.dtype("u8,u8")
 
 
 def write_txt(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    r"""Paths of the images below the source (or the root) in UTF-8, each once, one a line, each ended by "\n".
+    r"""Write paths of the images below the source (or the root) in UTF-8, each once, one per line, each ended by "\n".
 
     Raises:
-        ExportError: if a path holds a line break, of whatever kind: a reader would take it for two.
+        ExportError: if a path contains a line break of any kind: a reader would split it.
     """
     lines = _Lines(sink, context.has_repeats)
     for batch in batches:
@@ -42,12 +42,12 @@ def write_txt(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
 
 
 def write_yolo(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """Paths of images, each once, one a line, as `train:` of a YOLO data file takes them.
+    """Write paths of images, each once, one per line, as `train:` of a YOLO data file expects them.
 
-    When they are below a root they begin with "./", which Ultralytics takes for the folder that the list itself is in.
+    Below a root they start with "./", which Ultralytics resolves relative to the folder of the list.
 
     Raises:
-        ExportError: if an image is no file of its own.
+        ExportError: if an image is not a separate file.
     """
     lines = _Lines(sink, context.has_repeats)
     for batch in batches:
@@ -56,13 +56,15 @@ def write_yolo(sink: BinaryIO, batches: Batches, context: ExportContext) -> None
             continue
         uris = batch["uri"].to_pylist()
         if any(uri.startswith(IDX_PREFIX) for uri in uris):
-            raise ExportError("These images are not files of their own. Export a folder of images instead.")
+            raise ExportError(
+                "These images are not separate files, so YOLO cannot list them. Export a folder of images instead."
+            )
         keys = batch["sample_key"].to_pylist()
         lines.write([path_of(key, uri, context.base) for key, uri in zip(keys, uris, strict=True)])
 
 
 def _paths(batch: pa.RecordBatch, context: ExportContext) -> list[str]:
-    """Where the images of a batch are, below the root or the dataset's own folder."""
+    """Return the paths of the images of a batch, below the root or the dataset's own folder."""
     rows = list(zip(batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True))
     if context.root is not None:
         return [below(key, uri, context.root, context.base) for key, uri in rows]
@@ -70,7 +72,7 @@ def _paths(batch: pa.RecordBatch, context: ExportContext) -> list[str]:
 
 
 class _Lines:
-    """A text list; of lines that may repeat the first is written."""
+    """A text list; of repeated lines only the first is written."""
 
     def __init__(self, sink: BinaryIO, may_repeat: bool) -> None:
         self._sink = sink
@@ -89,40 +91,40 @@ class _Lines:
 
 
 def write_csv(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """CSV in UTF-8 with a header, safe to open in a spreadsheet.
+    """Write CSV in UTF-8 with a header, safe to open in a spreadsheet.
 
-    Texts are quoted, numbers are not, and what is missing is an empty text. Texts that a spreadsheet would run as a
-    formula (starting with = + - @, tab or line break, but not a number such as -1) get a leading apostrophe, which
-    `spreadsheets.restored` takes away again; for the same texts without such a step, use JSONL or Parquet.
+    Texts are quoted, numbers are not, and missing values are empty. Texts that a spreadsheet would run as a formula
+    (starting with = + - @, tab or line break, but not a number such as -1) get a leading apostrophe, which
+    `spreadsheets.restored` removes; for unchanged texts use JSONL or Parquet.
     """
     spreadsheets.write_csv(sink, EXPORT_SCHEMA.names, (shown(batch, context) for batch in batches))
 
 
 def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> bytes:
-    """What two recipes judge differently, as such a CSV; see `recipe_book.differing_samples`."""
+    """Return as such a CSV what two recipes judge differently; see `saved_recipes.differing_samples`."""
     return spreadsheets.table_csv(differing_samples(store, dataset_id, first, second))
 
 
 def write_jsonl(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """One JSON object a line, in ASCII (other letters escaped), so that no reader splits a line at a wrong place."""
+    """Write one JSON object per line, in ASCII (other characters escaped), so that readers split lines correctly."""
     for batch in batches:
         sink.write("".join(map(json_line, shown(batch, context).to_pylist())).encode("ascii"))
 
 
 def json_line(row: object) -> str:
-    """One line of a JSON lines file."""
+    """Return one line of a JSON lines file."""
     return json.dumps(row, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def write_parquet(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """Parquet, zstd, in row groups of `ROW_GROUP`."""
+    """Write Parquet with zstd, in row groups of `ROW_GROUP`."""
     with pq.ParquetWriter(sink, EXPORT_SCHEMA, compression="zstd") as writer:
         for table in _in_row_groups(shown(batch, context) for batch in batches):
             writer.write_table(table, row_group_size=ROW_GROUP)
 
 
 def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Sizes of incoming batches depend on the number of threads; the file must not."""
+    """Regroup batches: their sizes depend on the number of threads, but the file must not."""
     waiting = EXPORT_SCHEMA.empty_table()
     for batch in batches:
         waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
@@ -134,7 +136,7 @@ def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def shown(batch: pa.RecordBatch, context: ExportContext) -> pa.RecordBatch:
-    """The columns of a table export; with a root, uris are paths below it."""
+    """Return the columns of a table export; with a root, uris are paths below it."""
     rows = batch.select(EXPORT_SCHEMA.names)
     if context.root is None:
         return rows
@@ -143,9 +145,9 @@ def shown(batch: pa.RecordBatch, context: ExportContext) -> pa.RecordBatch:
 
 
 def write_coco(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """COCO: an image a file, and for each labelled sample an annotation whose box is the whole image.
+    """Write COCO: an image per file, and for each labelled sample an annotation whose box is the whole image.
 
-    An image that a table names with two labels is one image with two annotations. Score and verdict stand with the
+    An image that a table lists with two labels is one image with two annotations. Score and verdict are with the
     annotation and, for images without a label too, with the image.
     """
     numbers = {label: number for number, label in enumerate(context.labels, start=1)}
@@ -201,22 +203,22 @@ def _item(value: dict[str, Any], is_first: bool) -> bytes:
 
 
 def write_uids(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """DataComp's subset file: uids of 128 bits as pairs of uint64, sorted, each once, in .npy.
+    """Write DataComp's subset file: uids of 128 bits as pairs of uint64, sorted, each once, in .npy.
 
-    A uid is that of the dataset's own column `uid`, or else the content id.
+    A uid is that of the dataset's own column `uid`, otherwise the content id.
     """
     found = [np.zeros(0, _UID_PAIR)]
     for batch in batches:
         uids = batch["uid"].to_pylist() if context.has_uids else batch["content_id"].to_pylist()
         wrong = next((uid for uid in uids if uid is None or not _UID.fullmatch(uid)), "")
         if wrong != "":
-            raise ExportError(f"{wrong!r} is no uid of 32 hexadecimal digits: correct the column uid.")
+            raise ExportError(f"{wrong!r} is not a uid of 32 hexadecimal digits. Correct the column uid.")
         found.append(np.array([(int(uid[:16], 16), int(uid[16:], 16)) for uid in uids], _UID_PAIR))
     np.save(sink, np.unique(np.concatenate(found)))
 
 
 def write_indices(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """Positions for `torch.utils.data.Subset`, int64 in .npy; `context.positions` says in which order they count."""
+    """Write positions for `torch.utils.data.Subset`, int64 in .npy; `context.positions` describes their order."""
     place, found = context.positions.place, []
     for batch in batches:
         rows = zip(batch["sample_key"].to_pylist(), batch["uri"].to_pylist(), strict=True)

@@ -1,1 +1,1 @@
-"""From view-models to Plotly figures."""
+"""Plotly figures from view-models."""

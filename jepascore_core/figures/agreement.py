@@ -1,4 +1,4 @@
-"""Figures of how far backbones agree: percentiles against each other, rank correlations, shared extremes."""
+"""Figures of how much backbones agree: percentiles against each other, rank correlations, shared extremes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from jepascore_core.views.overlaps import OverlapCurve
 def percentile_scatter_figure(
     scatter: PercentileScatter, errors: tuple[float | None, float | None] = (None, None)
 ) -> go.Figure:
-    """Percentiles under two backbones; on the diagonal they agree. The customdata is [sample key, content id].
+    """Plot percentiles under two backbones; on the diagonal they agree. The customdata is [sample key, content id].
 
-    `errors` are half widths of the usual interval of an estimate, across and up, in percentile points; None where
-    scores are exact. A cross in a corner shows them.
+    `errors` are half widths of the median prediction interval, across and up, in percentile points; None where scores
+    are exact. A cross in a corner shows them.
     """
     figure = quiet_figure(height=440)
     figure.add_shape(type="line", x0=0, y0=0, x1=100, y1=100, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
@@ -28,7 +28,7 @@ def percentile_scatter_figure(
         go.Scattergl(
             x=np.array([point.first for point in scatter.points]),
             y=np.array([point.second for point in scatter.points]),
-            # Plotly looks at every item of a list, and takes an array as it is.
+            # Plotly inspects every item of a list, and takes an array as it is.
             customdata=np.array([[point.sample_key, point.content_id] for point in scatter.points], dtype=object),
             hovertext=np.array([_pair_text(point) for point in scatter.points], dtype=object),
             hovertemplate="%{hovertext}<extra></extra>",
@@ -48,7 +48,7 @@ def percentile_scatter_figure(
 
 
 def _usual_error(across: float | None, up: float | None) -> go.Scatter:
-    """In the upper left corner, where two backbones that agree at all have few points."""
+    """Draw the error cross in the upper left corner, where backbones that agree at all have few points."""
     bars = [{"type": "constant", "value": value or 0.0, "thickness": 2, "width": 6} for value in (across, up)]
     return go.Scatter(
         x=[max(12.0, 2 + (across or 0.0))],
@@ -57,7 +57,7 @@ def _usual_error(across: float | None, up: float | None) -> go.Scatter:
         error_y=bars[1],
         mode="markers",
         marker={"color": PALETTE[1], "size": 7, "symbol": "cross"},
-        name="usual interval of an estimate",
+        name="median interval of an estimate",
         hovertemplate="exact percentiles are expected within these bars, around a point<extra></extra>",
     )
 
@@ -70,8 +70,10 @@ def _pair_text(point: PercentilePair) -> str:
 
 
 def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall"] = "spearman") -> go.Figure:
-    """Heat map of the rank correlations, with their values. Titles are long: across they go by the numbers that they
-    have down the side, and in full in `meta`."""
+    """Draw a heat map of the rank correlations, with their values.
+
+    Long titles are replaced by their numbers along the horizontal axis; `meta` has them in full.
+    """
     matrix = agreement.spearman if measure == "spearman" else agreement.kendall
     names = [shown(title, 36) for title in agreement.titles]
     ticks = {"tickvals": list(range(len(names))), "showgrid": False, "zeroline": False}
@@ -106,10 +108,12 @@ def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall
 
 
 def overlap_figure(curves: Sequence[OverlapCurve]) -> go.Figure:
-    """Mean shared part of each class's n extremes over n, on a logarithmic scale: solid the least likely, dashed the
-    most likely, dotted what unrelated scores would share."""
+    """Plot the mean share of each class's n extremes that backbones have in common over n, on a logarithmic scale.
+
+    Solid are the least likely, dashed the most likely, dotted what unrelated scores would share.
+    """
     figure = quiet_figure(height=380)
-    alone = len(curves) == 1  # the page says which two these are
+    alone = len(curves) == 1  # the page names the two
     for position, curve in enumerate(curves):
         colour = PALETTE[position % len(PALETTE)]
         sides = (("least likely", curve.least, "solid", "circle"), ("most likely", curve.most, "dash", "diamond"))

@@ -1,4 +1,4 @@
-"""The paper's Figures 1, 4 and 5 as a picture: least likely, random and most likely samples of each class."""
+"""Draw the paper's Figures 1, 4 and 5 as a picture: least likely, random and most likely samples of each class."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _INK, _GROUND, _MISSING = "#222222", "#FFFFFF", "#D0D4D8"
 def extremes_sheet(
     classes: Sequence[ClassExtremes], pictures: Callable[[ScoredSample], Image.Image], title: str, per_group: int
 ) -> Image.Image:
-    """A row a class, a block of `per_group` tiles each for its least likely, most likely and random samples.
+    """Draw a row per class, with a block of `per_group` tiles for its least likely, most likely and random samples.
 
-    `pictures` decodes a sample; one that raises SampleError is a grey tile. Under each tile stands its score in
+    `pictures` decodes a sample; a sample that raises SampleError becomes a grey tile. Under each tile is its score in
     nats, higher = more likely.
     """
     block = per_group * (TILE + GAP) + 3 * GAP
@@ -41,7 +41,7 @@ def extremes_sheet(
             for place, sample in enumerate(samples[:per_group]):
                 left = GAP + number * block + place * (TILE + GAP)
                 sheet.paste(_tile(sample, pictures), (left, top + HEAD))
-                # Pillow's own font has no true minus sign.
+                # Pillow's own font lacks the true minus sign.
                 caption = score_text(sample.score, sample.is_exact).replace("−", "-").replace("≈", "~")
                 draw.text((left, top + HEAD + TILE), caption, fill=_INK, font=font)
     return sheet

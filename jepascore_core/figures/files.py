@@ -1,4 +1,4 @@
-"""A figure as files: a page of HTML that needs no network, its data as CSV, and how the browser saves its picture."""
+"""Figures as files: a self-contained HTML page, the data as CSV, and the browser's picture settings."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from jepascore_core.storage.spreadsheets import neutralised
 
 PictureKind = Literal["png", "svg"]
 
-#: Pixels of a saved PNG for each on the screen: sharp on paper.
+#: Pixels of a saved PNG per pixel on the screen: sharp in print.
 PICTURE_SCALE = 2
 _MAX_NAME = 80
-#: What of a trace is data, one value for each of its points.
+#: Properties of a trace that hold data, one value for each of its points.
 _POINTWISE = ("x", "y", "width", "q1", "median", "q3", "lowerfence", "upperfence", "hovertext")
 
 
 def file_name(*parts: str) -> str:
-    """Parts of a name as a file name on every system: letters, digits, dots and dashes."""
+    """Join parts to a file name that is valid on every system: letters, digits, dots and dashes."""
     words = (re.sub(r"[^\w.]+", "-", part).strip("-._") for part in parts)
     return "-".join(word for word in words if word)[:_MAX_NAME] or "figure"
 
 
 def picture_config(name: str, kind: PictureKind = "png") -> dict[str, Any]:
-    """Plotly's settings: the camera saves a picture of this name and kind."""
+    """Return Plotly's settings with which the camera button saves a picture of this name and kind."""
     options: dict[str, Any] = {"format": kind, "filename": name, "scale": PICTURE_SCALE if kind == "png" else 1}
     return {"displaylogo": False, "toImageButtonOptions": options, "responsive": True}
 
 
 def figure_html(figure: go.Figure, title: str) -> str:
-    """A page that shows the figure in any browser, plotly's script included."""
+    """Return a page that shows the figure in any browser, with Plotly's script included."""
     page: str = figure.to_html(include_plotlyjs=True, full_html=True, config=picture_config(file_name(title)))
     return page.replace("<head>", f"<head><title>{html.escape(title)}</title>", 1)
 
 
 def figure_csv(figure: go.Figure) -> str:
-    """The data behind a figure, a row a point under a header; a heat map has a row a cell."""
+    """Return the data behind a figure, one row per point under a header; a heat map has one row per cell."""
     rows = [row for trace in figure.data for row in _rows(trace, figure)]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     sink = io.StringIO()
@@ -65,14 +65,14 @@ def _rows(trace: Any, figure: go.Figure) -> list[dict[str, Any]]:
                 row[_title(figure, name)] = values[place]
         if keys is not None:
             key = keys[place][0] if _is_list(keys[place]) else keys[place]
-            # Positions are of use to the page only.
+            # Positions are useful to the page only.
             row |= {"id": key} if isinstance(key, str) else {}
         rows.append(row)
     return rows
 
 
 def _cells(trace: Any, figure: go.Figure) -> list[dict[str, Any]]:
-    # Where the axes have no room for names, a square map has them aside.
+    # Where the axes have no room for names, a square map has them in `meta`.
     names = trace.meta or ()
     down, across = names or figure.layout.yaxis.ticktext or (), names or figure.layout.xaxis.ticktext or ()
     return [
@@ -87,7 +87,7 @@ def _tick(texts: Any, place: int) -> Any:
 
 
 def _title(figure: go.Figure, name: str) -> str:
-    """What a column is called: the title of its axis, which has the unit."""
+    """Return the name of a column: the title of its axis, which has the unit."""
     if name == "hovertext":
         return "description"
     axis = figure.layout.xaxis if name == "x" else figure.layout.yaxis if name == "y" else None
@@ -99,7 +99,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _cell(value: Any) -> Any:
-    """Figures hold HTML; a table holds text, in which no spreadsheet finds a formula."""
+    """Convert a value of a figure, which holds HTML, to plain text without spreadsheet formulas."""
     if isinstance(value, str):
         return neutralised(html.unescape(value.replace("<br>", "; ")))
     return value

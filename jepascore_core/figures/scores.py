@@ -1,7 +1,7 @@
-"""View-model -> plotly figure, for light and dark ground alike: nothing here sets a colour of text or background.
+"""Plotly figures of scores, for light and dark ground alike: nothing here sets a colour of text or background.
 
-Plotly reads a little HTML in texts, and names from outside are hostile: everything shown goes through `shown`. What a
-page needs to find a sample again is in `customdata`, unchanged.
+Plotly interprets some HTML in texts, and outside names are hostile: everything shown goes through `shown`. What a page
+needs to find a sample again is in `customdata`, unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jepascore_core.views.distribution import Histograms, HistogramSeries, perce
 from jepascore_core.views.extremes import ClassSummary
 from jepascore_core.views.shapes import density, ecdf
 
-#: Under dashes that cross bars and both grounds: of the two one is always plain.
+#: Drawn under dashes that cross bars and both grounds, so that one of the two is always visible.
 HALO = "#FFFFFF"
 
 
@@ -32,13 +32,13 @@ Shape = Literal["histogram", "density", "ecdf"]
 #: Filled bars of more series than this hide each other: they become lines.
 MAX_BARS = 3
 
-#: A legend's row, what a letter of it takes, and what stands before a name, in pixels; and the width that a figure has
-#: at least, two of them side by side on a laptop.
+#: Height of a legend's row, width of a character in it and of what precedes a name, in pixels; and the minimum width
+#: of a figure, two of which fit side by side on a laptop.
 LEGEND_ROW, LEGEND_LETTER, LEGEND_LINE = 19, 5.3, 45
 LEAST_WIDTH = 480
-#: So many rows are in the height of every figure; a legend of more than so many scrolls.
+#: Legend rows included in the height of every figure; a legend of more than the second number scrolls.
 FREE_LEGEND_ROWS, MAX_LEGEND_ROWS = 3, 26
-#: Letters of what a series is called by, before and behind the colon.
+#: Characters of a series' name, before and after the colon.
 DATASET_LETTERS, GROUP_LETTERS = 24, 34
 
 
@@ -49,11 +49,11 @@ def histogram_figure(
     shape: Shape = "histogram",
     half_widths: Sequence[float | None] = (),
 ) -> go.Figure:
-    """Overlaid histograms, densities or cumulative shares with a line at each median, and at the score `mark`.
+    """Draw overlaid histograms, densities or cumulative shares with a line at each median, and at the score `mark`.
 
-    `share` shows percent of each series, so that datasets of different sizes can be compared. The customdata of a bar
-    or point is [series position, bin position]. `half_widths` are those of the interval of one estimated score, for
-    each series and on the scale of the figure, None where scores are exact: a bar across the median shows it.
+    `share` shows percentages of each series, so that datasets of different sizes are comparable. The customdata of a
+    bar or point is [series position, bin position]. `half_widths` are those of the prediction interval of one score,
+    for each series and on the scale of the figure, None where scores are exact: a bar across the median shows it.
     """
     figure, shapes = quiet_figure(), []
     for position, series in enumerate(view.series):
@@ -76,16 +76,16 @@ def histogram_figure(
     heights = {
         "histogram": "Share of samples (%)" if share else "Samples",
         "density": f"Density (% of samples per {'nat' if view.reference is None else 'unit'})",
-        "ecdf": "Samples that score at most that (%)",
+        "ecdf": "Samples with at most this score (%)",
     }
     figure.update_yaxes(title=heights[shape], rangemode="tozero")
     return figure
 
 
 def before_after_figure(view: Histograms) -> go.Figure:
-    """Kept and dropped samples on top of each other, in the colours of the class balance, under the outline of all.
+    """Draw kept and dropped samples stacked, in the colours of the class balance, under the outline of all.
 
-    `view` is what `curation.before_after` returns: all samples first.
+    `view` is the result of `curation.before_after`: all samples first.
     """
     before, *parts = view.series
     edges = np.array(view.edges)
@@ -110,8 +110,10 @@ def before_after_figure(view: Histograms) -> go.Figure:
 
 
 def room_for_legend(figure: go.Figure) -> dict[str, Any]:
-    """Layout that leaves the plot of a figure the height that it has with few names: plotly takes the place of a legend
-    from the plot, up to half of it, and cuts the rest."""
+    """Return a layout that leaves the plot its height.
+
+    Plotly takes the height of a legend from the plot, up to half of it, and cuts off the rest.
+    """
     letters = [len(trace.name) for trace in figure.data] or [0]
     columns = max(1, int(LEAST_WIDTH // (LEGEND_LINE + LEGEND_LETTER * max(letters))))
     rows = math.ceil(len(letters) / columns)
@@ -122,7 +124,7 @@ def room_for_legend(figure: go.Figure) -> dict[str, Any]:
 
 
 def _upright(x: float, line: dict[str, Any]) -> dict[str, Any]:
-    """A line from bottom to top. Plotly's own `add_vline` takes 10 ms for each."""
+    """Return a line from bottom to top. Plotly's own `add_vline` takes 10 ms for each."""
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
 
 
@@ -134,7 +136,7 @@ def _median(series: HistogramSeries, colour: str) -> list[dict[str, Any]]:
 
 
 def _interval(view: Histograms, position: int, half_width: float) -> dict[str, Any]:
-    """A bar across the median, below the top."""
+    """Return a bar across the median, below the top."""
     median, colour, height = view.series[position].median, PALETTE[position % len(PALETTE)], 0.97 - 0.04 * position
     ends = {"x0": median - half_width, "x1": median + half_width, "y0": height, "y1": height, "yref": "y domain"}
     return {"type": "line", **ends, "line": {"color": colour, "width": 5}, "opacity": 0.85}
@@ -168,7 +170,7 @@ def _histogram_trace(
 
 
 def bar_marker(colour: str, alone: bool) -> dict[str, Any]:
-    """Bars in full colour; those that lie over others let them through, in an outline of full colour."""
+    """Return the style of bars: opaque, or translucent with an opaque outline where they overlap others."""
     if alone:
         return {"color": colour, "line": {"width": 0}}
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
@@ -180,7 +182,7 @@ def _legend_text(view: Histograms, series: HistogramSeries) -> str:
 
 
 def _series_name(view: Histograms, series: HistogramSeries) -> str:
-    """Its title; the name of a dataset, however long, leaves room to tell its classes apart."""
+    """Return the name of a series; a dataset's name, however long, leaves room for the class."""
     if view.group_by == "none":
         return shown(series.title)
     dataset, group = _title_parts(series)
@@ -203,14 +205,14 @@ def _bin_text(view: Histograms, series: HistogramSeries, place: int) -> str:
 
 
 def place_figure(place: PlaceView) -> go.Figure:
-    """Where one sample stands in its dataset and in its class."""
+    """Show the position of one sample in its dataset and in its class."""
     return histogram_figure(place.histograms, mark=place.score)
 
 
 def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
-    """Singular values of one image over the band of its class, on a logarithmic scale.
+    """Plot the singular values of one image over the band of its class, on a logarithmic scale.
 
-    Null directions, behind the numerical rank, are out of sight at first: a double click shows them.
+    Null directions, beyond the numerical rank, are initially out of view: a double click shows them.
     """
     index = np.arange(1, len(spectrum.singular_values) + 1)
     figure = quiet_figure()
@@ -253,7 +255,7 @@ def spectrum_figure(spectrum: SpectrumView) -> go.Figure:
 
 
 def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:
-    """A box for each class, the first on top: quartiles, and whiskers to its least and most likely sample.
+    """Draw a box for each class, the first on top: quartiles, and whiskers to its least and most likely sample.
 
     Classes without scores keep an empty line. The customdata of a box is the label.
     """
@@ -289,7 +291,7 @@ def class_overview_figure(summaries: Sequence[ClassSummary]) -> go.Figure:
 
 
 def class_balance_figure(balance: Sequence[ClassBalance]) -> go.Figure:
-    """A bar for each class, the first on top: what is kept, what has no score, what is dropped; in samples."""
+    """Draw a bar for each class, the first on top: kept, unscored and dropped samples."""
     names = [shown(item.title, 30) for item in balance]
     figure = quiet_figure(height=120 + 24 * max(3, len(balance)))
     parts = (

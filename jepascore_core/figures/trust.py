@@ -1,6 +1,6 @@
-"""Figures of the Trust page: how Gaussian embeddings are, what the density check found, and the Langevin walk.
+"""Figures of the Trust page: how Gaussian embeddings are, the results of the density check, and the Langevin walk.
 
-Like those of `figures`: for light and dark ground alike, and everything shown from outside is escaped.
+Like the others: for light and dark ground alike, and every text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from jepascore_core.trust.agreement import CompanionAgreement
 from jepascore_core.trust.confounds import PROPERTY_TITLES, WARN_FROM, Confound
 from jepascore_core.trust.gaussianity import Gaussianity
 
-#: Correlation of the score with the true log density, which a heat map shows.
+#: Correlation of the score with the true log density that a heat map shows.
 DensityMeasure = Literal["pearson", "spearman", "within"]
 
-#: From strictly opposite to equal order, with a light middle that numbers can be read on.
+#: From strictly opposite to equal order, with a light middle on which numbers are readable.
 DIVERGING = [[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]]
-#: Log density from low to high: out of the ground, light or dark.
+#: Log density from low to high: fading in from the ground, light or dark.
 FIELD = [[0, "rgba(0,114,178,0)"], [0.5, "rgba(0,114,178,0.5)"], [1, "rgba(0,114,178,1)"]]  # PALETTE[0]
 _BAND = "rgba(26,132,196,0.35)"  # FINE_BLUE
 
 
 def projections_figure(view: Gaussianity) -> go.Figure:
-    """Random one-dimensional projections (median and the middle 80 % of them) over the standard normal density."""
+    """Plot random one-dimensional projections (median and middle 80 %) over the standard normal density."""
     edges = np.array(view.edges)
     centres = (edges[:-1] + edges[1:]) / 2
     low, middle, high = view.densities
@@ -47,7 +47,7 @@ def projections_figure(view: Gaussianity) -> go.Figure:
 
 
 def lengths_figure(view: Gaussianity) -> go.Figure:
-    """Lengths of the whitened embeddings, and those of as many points of a true Gaussian."""
+    """Plot lengths of the whitened embeddings, and those of a Gaussian sample of the same size."""
     edges = np.array(view.length_edges)
     centres = (edges[:-1] + edges[1:]) / 2
     figure = empty_figure(320)
@@ -63,10 +63,10 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
 
 
 def density_figure(cells: Sequence[DensityCell], measure: DensityMeasure) -> go.Figure:
-    """Heat map of a correlation of the score with the true log density: dimensions up, samples across.
+    """Draw a heat map of a correlation of the score with the true log density: dimensions up, samples across.
 
-    Cells that were not run are empty; those where the score is constant show a dash. Of several recipes the one with
-    the greatest key counts.
+    Cells that were not run are empty; those with a constant score show a dash. If several recipes have results, the one
+    with the greatest key is shown.
     """
     dimensions = sorted({cell.dimension for cell in cells})
     counts = sorted({cell.num_samples for cell in cells})
@@ -99,7 +99,7 @@ def density_figure(cells: Sequence[DensityCell], measure: DensityMeasure) -> go.
 
 
 def langevin_figure(walk: Langevin) -> go.Figure:
-    """An animation, from uniform points to samples of the learned score, over the true log density."""
+    """Animate the walk from uniform points to samples of the learned score, over the true log density."""
     # Walkers that strayed beyond the field are shown whole, too: a point at the edge would be cut.
     limit = 1.04 * max(walk.axis[-1], np.abs(np.concatenate([np.asarray(frame) for frame in walk.frames])).max())
     figure = empty_figure(height=560)
@@ -127,12 +127,12 @@ def langevin_figure(walk: Langevin) -> go.Figure:
 
 
 def companions_figure(rows: Sequence[CompanionAgreement]) -> go.Figure:
-    """A bar for each companion: its rank correlation with the JEPA-SCORE."""
+    """Draw a bar for each baseline score: its rank correlation with the JEPA-SCORE."""
     return _correlation_bars([(row.title, row.spearman) for row in rows])
 
 
 def confounds_figure(rows: Sequence[Confound]) -> go.Figure:
-    """A bar for each property of the images: its rank correlation with the JEPA-SCORE, and where warnings begin."""
+    """Draw a bar for each image property: its rank correlation with the JEPA-SCORE, and where warnings begin."""
     figure = _correlation_bars([(PROPERTY_TITLES[row.image_property], row.spearman) for row in rows])
     for limit in (-WARN_FROM, WARN_FROM):
         figure.add_vline(limit, line={"color": NEUTRAL, "width": 1, "dash": "dash"})
@@ -140,7 +140,7 @@ def confounds_figure(rows: Sequence[Confound]) -> go.Figure:
 
 
 def _correlation_bars(rows: Sequence[tuple[str, float | None]]) -> go.Figure:
-    """Named rank correlations with the JEPA-SCORE; None is a dash."""
+    """Draw named rank correlations with the JEPA-SCORE; None is a dash."""
     figure = empty_figure(height=110 + 36 * max(2, len(rows)))
     values = [value or 0.0 for _, value in rows]
     figure.add_trace(
@@ -150,7 +150,7 @@ def _correlation_bars(rows: Sequence[tuple[str, float | None]]) -> go.Figure:
             orientation="h",
             marker={"color": [PALETTE[0] if value >= 0 else PALETTE[1] for value in values]},
             text=[_number(value) for _, value in rows],
-            # Within a short bar plotly turns a number on its side.
+            # Within a short bar Plotly turns a number on its side.
             textposition="outside",
             hoverinfo="skip",
             cliponaxis=False,
@@ -176,7 +176,7 @@ def _number(value: float | None) -> str:
 
 
 def _walkers(frame: Sequence[Sequence[float]]) -> go.Scatter:
-    xs, ys = np.asarray(frame).T  # plotly looks at each number of a list
+    xs, ys = np.asarray(frame).T  # Plotly inspects each number of a list
     marker = {"color": PALETTE[1], "size": 6, "line": {"width": 0.5, "color": "white"}}
     return go.Scatter(x=xs, y=ys, mode="markers", marker=marker, hoverinfo="skip")
 
@@ -192,7 +192,7 @@ def _play_button() -> dict[str, Any]:
     timing = {"frame": {"duration": 350, "redraw": False}, "transition": {"duration": 150}, "fromcurrent": False}
     button = {"label": "Play", "method": "animate", "args": [None, timing]}
     place = {"x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 48}}
-    # Plotly's buttons have a light ground whatever is behind them.
+    # Plotly's buttons are light on any ground.
     return {"type": "buttons", "buttons": [button], "font": {"color": "#222"}, "bgcolor": "#E9EDF0", **place}
 
 

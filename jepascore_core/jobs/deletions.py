@@ -1,11 +1,12 @@
-"""Deleting the scores of a run: what goes, what stays since other runs rest on it, and who else loses something.
+"""Delete the scores of a run: what is deleted, what other runs need and keep, and who else loses scores.
 
 Measurements belong to images, not to datasets, so one may serve several runs. Deleting the scores of a run removes it,
-and the measurements of its dataset's images under its backbone and spec, but for those that another run needs: one of
+and the measurements of its dataset's images under its backbone and spec, except those that another run needs: a run of
 another dataset that has the same image, or one of this dataset that measured in another way and builds on them.
 Datasets that only share images, without a run of their own, lose those scores, too; `plan_deletion` names them.
 
-Derived files go first and the run last: a deletion that was killed leaves the run, and deleting again ends it.
+Derived files are deleted first and the run last: after a killed deletion the run remains and can be deleted
+again.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from jepascore_core.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What deleting the scores of a run does.
+    """Effect of deleting the scores of a run.
 
-    `num_measurements` of `num_images` distinct images go, which took `seconds` to compute; `num_kept` images keep
-    theirs, since runs of `kept_for` need them. `run_ids` are all runs of the dataset with these scores. `also_lost` are
-    datasets without such a run that share images, and how many of them lose their score there.
+    `num_measurements` of `num_images` distinct images are deleted, which took `seconds` to compute; `num_kept` images
+    keep theirs, since runs of `kept_for` need them. `run_ids` are all runs of the dataset with these scores.
+    `also_lost` are datasets without such a run that share images, and how many of their images lose their score.
     """
 
     run_ids: tuple[str, ...]
@@ -52,24 +53,24 @@ class Deletion:
 
     @property
     def text(self) -> str:
-        """The same in sentences, before it is done."""
+        """The effect in sentences, to confirm before deleting."""
         took = f", which took {duration_text(self.seconds)} to compute" if self.seconds >= 1 else ""
         parts = [f"This deletes {plural(self.num_measurements, 'measurement')} of {self.dataset_name}{took}."]
         if self.num_kept:
             names = ", ".join(self.kept_for)
-            parts.append(f"{plural(self.num_kept, 'image')} keep their score: runs of {names} need it.")
+            parts.append(f"The scores of {plural(self.num_kept, 'image')} are kept, because runs of {names} need them.")
         if self.also_lost:
             lost = ", ".join(f"{name} ({plural(count, 'image')})" for name, count in self.also_lost)
-            parts.append(f"Datasets that share the images lose these scores, too: {lost}.")
+            parts.append(f"Datasets that share these images lose their scores, too: {lost}.")
         return " ".join(parts)
 
 
 def plan_deletion(store: Store, run_id: str) -> Deletion:
-    """Say what `delete_scores` would do.
+    """Return what `delete_scores` would do.
 
     Raises:
         UnknownNameError: if there is no such run.
-        JepaScoreError: if the run is under way, or never loaded its backbone and so has no scores.
+        JepaScoreError: if the run is active, or never loaded its backbone and so has no scores.
     """
     return _plan(store, _checked(store, run_id))[0]
 
@@ -96,20 +97,20 @@ def delete_scores(store: Store, run_id: str) -> Deletion:
 def _checked(store: Store, run_id: str) -> Run:
     run = store.catalogue.run(run_id)
     if run.key is None:
-        raise JepaScoreError(f"Run {run_id} has no scores: its backbone was never loaded. Forget the run instead.")
+        raise JepaScoreError(f"Run {run_id} has no scores: its backbone was never loaded. Remove the run instead.")
     for each in _twins(store, run):
         if each.state.is_active:
-            raise JepaScoreError(f"The scores of run {run_id} stay: {each.run_id} is {each.state}. Cancel it first.")
+            raise JepaScoreError(f"Run {run_id} cannot be deleted: {each.run_id} is {each.state}. Cancel it first.")
     return run
 
 
 def _twins(store: Store, run: Run) -> list[Run]:
-    """The run itself, and others of its dataset with the same scores."""
+    """Return the run itself, and others of its dataset with the same scores."""
     return [each for each in store.catalogue.runs(run.dataset_id) if each.key == run.key]
 
 
 def _written(store: Store, run: Run) -> tuple[MeasurementKey, ...]:
-    """Everything that a run writes shards of, its scores first."""
+    """Return everything that a run writes shards of, its scores first."""
     if run.key is None:
         return ()
     if run.plan is None:
@@ -123,7 +124,7 @@ def _written(store: Store, run: Run) -> tuple[MeasurementKey, ...]:
 
 
 def _plan(store: Store, run: Run) -> tuple[Deletion, dict[MeasurementKey, list[str]]]:
-    """What goes, and of which measurements the rows of which content ids."""
+    """Return the deletion, and by measurement key the content ids whose rows are deleted."""
     catalogue = store.catalogue
     dataset, twins = catalogue.dataset(run.dataset_id), _twins(store, run)
     gone = {each.run_id for each in twins}
@@ -158,7 +159,7 @@ def _plan(store: Store, run: Run) -> tuple[Deletion, dict[MeasurementKey, list[s
 
 
 def _images_sql(store: Store, dataset_ids: Iterable[str]) -> str:
-    """SELECT of the content ids of some datasets; of one without an index there are none."""
+    """Return a SELECT of the content ids of some datasets; those without an index have none."""
     records = [store.catalogue.dataset(dataset_id) for dataset_id in dataset_ids]
     parts = [f"SELECT content_id FROM ({store.manifest_sql(item)})" for item in records if item.version is not None]
     return " UNION ".join(parts) or "SELECT NULL::VARCHAR AS content_id WHERE false"
@@ -167,7 +168,7 @@ def _images_sql(store: Store, dataset_ids: Iterable[str]) -> str:
 def _split(
     store: Store, dataset: DatasetRecord, needed: Iterable[str], key: MeasurementKey
 ) -> tuple[list[str], set[str], float]:
-    """Content ids of a dataset's measurements that go, those that datasets in `needed` keep, and seconds that go."""
+    """Split a dataset's measurements: content ids to delete, those that datasets in `needed` keep, and seconds lost."""
     sql = f"""SELECT content_id, coalesce(seconds, 0) AS seconds,
             content_id IN ({_images_sql(store, needed)}) AS is_needed
         FROM ({store.shards_sql(key)})
@@ -179,7 +180,7 @@ def _split(
 
 
 def _also_lost(store: Store, dataset: DatasetRecord, lost: set[str]) -> list[tuple[str, int]]:
-    """Other datasets that show images whose scores go."""
+    """Return other datasets with images whose scores are deleted, and how many."""
     found = []
     for other in store.catalogue.datasets():
         if lost and other.dataset_id != dataset.dataset_id and other.version is not None:
@@ -191,10 +192,10 @@ def _also_lost(store: Store, dataset: DatasetRecord, lost: set[str]) -> list[tup
 
 
 def _delete_rows(folder: Path, content_ids: Sequence[str], may_go: bool) -> None:
-    """Take rows out of the shards of a folder, shard by shard, each in whole or not at all; an empty folder goes if it
-    may, which is when nobody can be writing to it.
+    """Delete rows from the shards of a folder, shard by shard, each atomically.
 
-    A shard that changes gets a new name, since results are remembered by the names of the shards that they rest on.
+    An empty folder is deleted with `may_go`, that is if no process can be writing to it. A changed shard gets a new
+    name, because results are cached by the names of the shards that they depend on.
     """
     doomed = pa.array(content_ids, pa.string())
     for part in sorted(folder.glob("part-*.parquet")):
@@ -212,7 +213,7 @@ def _delete_rows(folder: Path, content_ids: Sequence[str], may_go: bool) -> None
 
 
 def _forget_derived(store: Store, key: MeasurementKey) -> None:
-    """Delete what was laid out or worked out of these scores, for whatever dataset: it is made anew when asked for."""
+    """Delete everything derived from these scores, for any dataset; it is recomputed on demand."""
     for dataset in store.catalogue.datasets(hidden=True):
         for folder in store.dataset_folder(dataset.dataset_id).glob(f"**/{key.text}"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A dataset's index as a version beside the current one: built, continued, switched to. No torch in here."""
+"""Build or continue a dataset's index as a version beside the current one, then switch to it. Needs no torch."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from jepascore_core.storage.uploaded_files import forget_upload
 
 #: Counters are written at most this often, in seconds: a write costs as much as twenty unchanged files.
 REPORT_SECONDS = 0.25
-#: A new source is taken for the same dataset if it holds at least this share of its samples.
+#: A new source is accepted for the same dataset if it contains at least this share of its samples.
 MIN_SHARE_THERE = 0.5
-CANCELLED_AGAIN = "Cancelled: it is as it was before, and what was read is kept"
+CANCELLED_AGAIN = "Cancelled: the dataset is unchanged, and what was read is kept"
 
 
 def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[], None]) -> str:
     """Build the next version of a dataset's index beside the current one, then switch to it.
 
     An unfinished version is continued. The version before the current one is kept for readers that still have it open.
-    If it raises, the current version is as it was, but the counters are those of the attempt. Of a dataset that is to
-    be moved, the new source must hold the images.
+    If this raises, the current version is unchanged, but the counters are those of the attempt. If the dataset is to be
+    moved, the new source must contain its images.
 
     Raises:
         SourceError: if the source as a whole cannot be read.
@@ -96,7 +96,7 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
         ignored=dict(final.ignored),
         **asked,
     )
-    if catalogue.dataset(dataset.dataset_id).wanted == dataset.wanted:  # else somebody has asked for more meanwhile
+    if catalogue.dataset(dataset.dataset_id).wanted == dataset.wanted:  # else more was requested meanwhile
         catalogue.update_dataset(dataset.dataset_id, wanted=None)
     forget_changed(catalogue, dataset.dataset_id, distrusted)
     _remove_old_versions(folder, keep={version, dataset.version})
@@ -106,10 +106,10 @@ def build_dataset_index(store: Store, dataset: DatasetRecord, check: Callable[[]
 
 
 def check_move(old: Path, new: Path, dataset: DatasetRecord, source: str, wanted: dict[str, Any]) -> str:
-    """Compare the index of a new source with that of the former one; returns what was found, as a text.
+    """Compare the index of a new source with the previous one; return the result as a text.
 
     Raises:
-        SourceError: if hardly any image of the dataset is there and it was not asked for `anyway`.
+        SourceError: if too few images of the dataset are there, unless the move was requested `anyway`.
     """
     before, now = (_keys_and_bytes(folder) for folder in (old, new))
     total = before.num_rows
@@ -119,8 +119,8 @@ def check_move(old: Path, new: Path, dataset: DatasetRecord, source: str, wanted
     if num_same < MIN_SHARE_THERE * total and not wanted.get("anyway"):
         shutil.rmtree(new, ignore_errors=True)
         raise SourceError(
-            f"Only {num_same:,} of {total:,} samples of {dataset.name} are at {source} with the same bytes: this "
-            "is hardly the same dataset. Check the path, or add it under another name. If the images were replaced, "
+            f"The dataset did not move: only {num_same:,} of {total:,} samples of {dataset.name} have the same bytes "
+            f"at {source}. Check the path, or add it under another name. If the images were replaced, run "
             f"`jepascore datasets move {shlex.quote(dataset.name)} {shlex.quote(source)} --anyway`."
         )
     renamed = f", {num_same - num_same_keys:,} of them under another key" if num_same > num_same_keys else ""
@@ -133,10 +133,10 @@ def _keys_and_bytes(folder: Path) -> pa.Table:
 
 
 def keep_former_index(store: Store, dataset: DatasetRecord, error: str) -> None:
-    """After an attempt at the next version failed: the dataset is what it was before, and says why.
+    """Restore a dataset after the next version failed: it is as before, with the error.
 
     Raises:
-        StoreError: if the index that there is is damaged.
+        StoreError: if the existing index is damaged.
     """
     counts = _former_counts(store, dataset)
     message = _counts_text(counts["num_indexed"], counts["num_failed"])
@@ -146,18 +146,17 @@ def keep_former_index(store: Store, dataset: DatasetRecord, error: str) -> None:
 
 
 def leave_unfinished(store: Store, dataset: DatasetRecord) -> None:
-    """After an attempt at the next version was cancelled: the dataset is what it was before; the next attempt goes on
-    with what was read.
+    """Restore a dataset after the next version was cancelled; the next attempt continues with what was read.
 
     Raises:
-        StoreError: if the index that there is is damaged.
+        StoreError: if the existing index is damaged.
     """
     counts = _former_counts(store, dataset)
     store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.CANCELLED, message=CANCELLED_AGAIN, **counts)
 
 
 def _former_counts(store: Store, dataset: DatasetRecord) -> dict[str, Any]:
-    """Counters of the current version, in place of those of an attempt."""
+    """Return the counters of the current version, in place of those of an attempt."""
     num_indexed, num_failed = count_rows(store.index_folder(dataset))
     total = num_indexed + num_failed
     return {"num_total": total, "num_indexed": num_indexed, "num_failed": num_failed, "rate": None}
@@ -169,7 +168,7 @@ def _counts_text(num_indexed: int, num_failed: int, num_reused: int = 0) -> str:
 
 
 def _unfinished_version(folder: Path, oldest: str) -> str | None:
-    """The newest index folder if it is younger than this name: an attempt that was cancelled or killed."""
+    """Return the newest index folder if it is younger than this name: a cancelled or killed attempt."""
     versions = sorted(path.name for path in folder.glob("index-*"))
     return versions[-1] if versions and versions[-1] > oldest else None
 

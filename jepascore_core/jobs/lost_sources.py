@@ -1,4 +1,4 @@
-"""Notice that a folder to be added holds the images of a dataset whose own folder is gone: it was moved or renamed."""
+"""Detect that a folder to be added holds the images of a dataset whose own folder is gone: it was moved or renamed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from jepascore_core.errors import StoreError
 from jepascore_core.storage.store import Store
 
-#: Sample keys of a dataset that are looked for below a folder.
+#: Sample keys of a dataset that are looked up below a folder.
 NUM_TRIED = 16
 
 
 def moved_here(store: Store, source: str | Path) -> tuple[str, ...]:
-    """Return the names of datasets whose source is gone and some of whose samples lie below a folder, by their keys."""
+    """Return the names of datasets whose source is gone and some of whose samples are below a folder, by their keys."""
     folder = Path(source).expanduser()
     if not folder.is_dir():
         return ()
@@ -25,15 +25,15 @@ def moved_here(store: Store, source: str | Path) -> tuple[str, ...]:
             sql = f"SELECT sample_key FROM ({store.manifest_sql(dataset)}) ORDER BY sample_key LIMIT {NUM_TRIED}"
             keys = store.query(sql)["sample_key"].to_pylist()
         except StoreError:
-            continue  # its index is damaged, which is said where it is opened
+            continue  # its index is damaged, which is reported where it is opened
         if any((folder / key).is_file() for key in keys):
             found.append(dataset.name)
     return tuple(found)
 
 
 def moved_text(name: str, source: str) -> str:
-    """Say that a dataset seems to have moved, and how its decisions come along."""
+    """Return a message that a dataset seems to have moved, and how to keep its decisions."""
     return (
-        f"These seem to be the images of {name}, whose own folder is gone. Added anew they come without its decisions: "
-        f"to keep them use Move on its card, or `jepascore datasets move {shlex.quote(name)} {shlex.quote(source)}`."
+        f"These seem to be the images of {name}, whose own folder is gone. If you add them again, its decisions are "
+        f"not kept: use Move on its card, or `jepascore datasets move {shlex.quote(name)} {shlex.quote(source)}`."
     )

@@ -1,8 +1,8 @@
 """Samples that got another key: a file or folder was renamed, and its bytes were found again under the new name.
 
-A decision is recorded with key and content id and belongs to that sample, also when the sample is renamed. Where
-several samples have the same bytes it is known which of them went and which came: each version of an index is compared
-with the one before, and the moves of samples that somebody decided about are written down.
+A decision is recorded with key and content id and belongs to that sample, also after a rename. Where several samples
+have the same bytes, content ids alone do not say which of them was renamed: each version of an index is compared with
+the previous one, and the moves of samples with decisions are recorded.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import yaml
 from jepascore_core.datasets.manifest import manifest_parts, read_part
 from jepascore_core.storage.catalogue import Catalogue
 
-#: Decisions that are made while an index is switched to are looked at again this often.
+#: Decisions made while an index is being switched to are checked again this many times.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A sample with these bytes went from one key to another, or (None) went and did not come back.
+    """A sample with these bytes whose key changed, or (None) that is gone.
 
-    It concerns decisions up to `action_id`, the last one when it was noticed.
+    It applies to decisions up to `action_id`, the last one when it was recorded.
     """
 
     content_id: str
@@ -38,12 +38,12 @@ class Move:
     action_id: int
 
 
-#: The moves of a dataset in their order, by content id.
+#: The moves of a dataset in order, by content id.
 Moves = Mapping[str, Sequence[Move]]
 
 
 def read_moves(connection: sqlite3.Connection, dataset_id: str) -> dict[str, list[Move]]:
-    """What is written down."""
+    """Return the recorded moves."""
     found: dict[str, list[Move]] = {}
     sql = "SELECT content_id, old_key, new_key, action_id FROM sample_moves WHERE dataset_id = ? ORDER BY move_id"
     for row in connection.execute(sql, [dataset_id]):
@@ -52,7 +52,7 @@ def read_moves(connection: sqlite3.Connection, dataset_id: str) -> dict[str, lis
 
 
 def followed(moves: Moves, key: str, content_id: str, action_id: int = 0) -> str:
-    """The key that the sample of a decision has now; 0 stands for a decision of which nobody knows when it was made."""
+    """Return the current key of the sample of a decision; 0 stands for a decision made at an unknown time."""
     for move in moves.get(content_id, ()):
         if move.old_key == key and move.new_key is not None and move.action_id >= action_id:
             key = move.new_key
@@ -60,16 +60,17 @@ def followed(moves: Moves, key: str, content_id: str, action_id: int = 0) -> str
 
 
 def is_gone(moves: Moves, key: str, content_id: str) -> bool:
-    """Whether it is known that a sample went and did not come back under another key."""
+    """Return whether a sample is known to be gone, and not renamed."""
     last = next((move for move in reversed(moves.get(content_id, ())) if move.old_key == key), None)
     return last is not None and last.new_key is None
 
 
 def pair_up(left: Sequence[str], arrived: Collection[str], standing: Mapping[str, Hashable]) -> dict[str, str]:
-    """Which of the keys that went is which of those that came, for samples of the same bytes: old key -> new key.
+    """Pair the keys that disappeared with those that appeared, for samples of the same bytes: old key -> new key.
 
-    Files of the same name first, then the others, in order of the keys. Where fewer came than went, and not all of
-    those that went had the same `standing` (what was decided), nobody knows which one came: none of them is paired.
+    Files of the same name are paired first, then the others, in order of the keys. If fewer appeared than disappeared,
+    and those that disappeared differ in `standing` (what was decided), it is unknown which one was renamed: none is
+    paired.
     """
     pairs: dict[str, str] = {}
     by_name: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
@@ -89,14 +90,14 @@ def _in_order(left: Sequence[str], arrived: Sequence[str], standing: Mapping[str
 
 
 def switch_version(catalogue: Catalogue, dataset_id: str, version: str, old: Path | None, new: Path) -> None:
-    """Make a version of an index the current one, and write down which samples with decisions it calls otherwise.
+    """Make a version of an index the current one, and record which samples with decisions were renamed.
 
     Args:
         catalogue: where the dataset is.
         dataset_id: its id.
         version: name of the new version.
-        old: folder of the version until now, if there is one.
-        new: folder of the new one.
+        old: folder of the previous version, if there is one.
+        new: folder of the new version.
     """
     for attempt in range(_ATTEMPTS):
         with catalogue.transaction() as connection:
@@ -148,7 +149,7 @@ def _new_moves(decided: _Decided, old: Path, new: Path) -> list[tuple[str, str, 
         there, here = before.get(content_id, set()), now.get(content_id, set())
         just_left = sorted(there - here)
         missing = sorted(standing.keys() - there - here)
-        # What came back under the key that a decision knows is that sample.
+        # A sample that reappears under the key of a decision is that sample.
         arrived = here - there - standing.keys()
         pairs = pair_up(just_left, arrived, standing)
         pairs |= pair_up(missing, arrived - set(pairs.values()), standing)
@@ -161,7 +162,7 @@ def _new_moves(decided: _Decided, old: Path, new: Path) -> list[tuple[str, str, 
 
 
 def _keys_of(folder: Path, content_ids: Iterable[str]) -> dict[str, set[str]]:
-    """Sample keys of an index by content id, of these only."""
+    """Return the sample keys of an index by content id, for these only."""
     wanted = pa.array(content_ids, pa.string())
     found: dict[str, set[str]] = defaultdict(set)
     for path in manifest_parts(folder):

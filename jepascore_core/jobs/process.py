@@ -18,7 +18,7 @@ from jepascore_core.errors import JepaScoreError
 from jepascore_core.storage.disk import is_full
 from jepascore_core.storage.store import Store
 
-#: A worker without work ends after this many seconds.
+#: A worker without work stops after this many seconds.
 WORKER_IDLE_SECONDS = 1800
 
 
@@ -29,13 +29,13 @@ START_PATIENCE = 60.0
 START_INTERVAL = 5.0
 
 
-#: How often a server looks for ended children that nobody waits for, in seconds.
+#: How often a server looks for ended children that no code waits for, in seconds.
 REAP_INTERVAL = 2.0
 
 
-#: OpenMP threads that spin while they wait steal the processor from those that they wait for, as soon as anything else
-#: runs on the machine: on two busy cores a small encoder took 80 ms an image spinning, and 2.5 ms sleeping.
-#: Fresh memory costs a page fault every 4 KB: an allocator that keeps what it has made exact scores 1.2 times as fast
+#: OpenMP threads that spin while they wait take the processor from the threads that they wait for, as soon as anything
+#: else runs on the machine: on two busy cores a small encoder took 80 ms per image spinning, and 2.5 ms sleeping. Fresh
+#: memory costs a page fault every 4 KB: an allocator that keeps freed memory makes exact scores 1.2 times as fast
 #: (benchmarks/exact.py, ViT-Ti in bfloat16 on two cores), and one arena of huge pages a few per cent more.
 WORKER_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -47,12 +47,12 @@ WORKER_ENVIRONMENT = {
 
 
 def worker_lock(home: Path) -> FileLock:
-    """The lock that a worker holds while it lives; the operating system frees it whatever way the worker ends."""
+    """Return the lock that a worker holds while it lives; the operating system frees it however the worker ends."""
     return FileLock(home / "worker.lock")
 
 
 def worker_is_alive(home: Path) -> bool:
-    """Whether a worker of this home folder lives."""
+    """Return whether a worker of this home folder is running."""
     lock = worker_lock(home)
     try:
         lock.acquire(timeout=0)
@@ -63,7 +63,7 @@ def worker_is_alive(home: Path) -> bool:
 
 
 def worker_pid(home: Path) -> int | None:
-    """Process id of the living worker, or None."""
+    """Return the process id of the running worker, or None."""
     try:
         return int(json.loads((home / "worker.json").read_text())["pid"]) if worker_is_alive(home) else None
     except (OSError, ValueError, KeyError):
@@ -71,7 +71,7 @@ def worker_pid(home: Path) -> int | None:
 
 
 def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
-    """Start a worker in its own session unless one lives; it outlives this process. Returns whether one was started.
+    """Start a worker, which outlives this process, unless one is running; return whether one was started.
 
     If it ends first, it leaves no zombie: a thread waits for it.
     """
@@ -88,16 +88,16 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
             cwd=home,
             env={**WORKER_ENVIRONMENT, **os.environ, "JEPASCORE_HOME": str(home)},
         )
-    # A process that nobody waits for stays in the table of processes, as a zombie, for as long as its parent lives.
+    # An ended process that its parent does not wait for stays in the process table as a zombie while the parent lives.
     threading.Thread(target=process.wait, name="reap worker", daemon=True).start()
     return True
 
 
 def reap_unowned_children(interval: float = REAP_INTERVAL) -> None:
-    """Reap, for ever, children that have ended and that nobody in this process waits for; for a thread of a server.
+    """Reap, for ever, ended children that no code in this process waits for; for a thread of a server.
 
-    Such are workers that were started before this process replaced itself by another program (`jepascore app --demo`),
-    and those whose own parent ended where this one is process 1, as in a container. Who waits for a child does so
+    Such are workers started before this process replaced itself by another program (`jepascore app --demo`), and those
+    whose own parent ended where this one is process 1, as in a container. Code that waits for a child itself does so
     within `interval` seconds of its end.
     """
     seen: int | None = None
@@ -114,29 +114,29 @@ def reap_unowned_children(interval: float = REAP_INTERVAL) -> None:
 
 
 class WorkerWatch:
-    """For whoever waits for work to be done: starts a worker when none lives, and gives up when none stays alive."""
+    """Keep a worker running while a caller waits for a job, and give up if none stays alive."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock = store, clock
         self._seen = self._started = clock()
 
     def look(self) -> None:
-        """Call this regularly.
+        """Start a worker if none is running; call this regularly.
 
         Raises:
-            JepaScoreError: if no worker was alive for `START_PATIENCE` seconds; the message says where its log is. Also
-                if the disk is full: the worker waits then, and goes on by itself.
+            JepaScoreError: if no worker was alive for `START_PATIENCE` seconds, with the path of its log; also if
+                the disk is full, when the worker waits and resumes automatically.
         """
         now = self._clock()
         if is_full(self._store.home):
             raise JepaScoreError(
-                f"There is no space left on the disk of {self._store.home}. Free some: then work goes on by itself, "
-                "and the same command follows it."
+                f"There is no space left on the disk of {self._store.home}. Free some: the worker then resumes "
+                "automatically, and the same command follows it."
             )
         if worker_is_alive(self._store.home):
             self._seen = now
         elif now - self._seen > START_PATIENCE:
-            raise JepaScoreError(f"No worker could be started. Its log says why: {self._store.home / 'worker.log'}")
+            raise JepaScoreError(f"The worker could not be started. See its log: {self._store.home / 'worker.log'}")
         elif now - self._started > START_INTERVAL:
             self._started = now
             start_worker(self._store.home)

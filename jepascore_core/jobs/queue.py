@@ -1,5 +1,8 @@
-"""Kinds of jobs, and the bell that wakes the worker. What is to be done, and how far it got, is in the catalogue or in
-files beside it: the catalogue is the queue, and a bell that nobody hears loses nothing."""
+"""Kinds of jobs, and the bell that wakes the worker.
+
+Jobs and their progress are in the catalogue or in files beside it: the catalogue is the queue, and a bell that is not
+heard loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import NamedTuple
 
 
 class JobKind(StrEnum):
-    """Kinds of jobs. Those that may take long have lanes of their own, so that nothing quick waits for them."""
+    """Kinds of jobs. Long ones have lanes of their own, so that quick ones never wait for them."""
 
     RUN = "run"
     INDEX = "index"
@@ -31,15 +34,15 @@ LANES = (*_LANES.values(), "quick")
 
 
 class Job(NamedTuple):
-    """Something to do: its kind and its identifier in the catalogue or the home folder."""
+    """A job: its kind, and its identifier in the catalogue or the home folder."""
 
     kind: JobKind
     identifier: str
 
 
 def ring_bell(home: Path) -> None:
-    """Wake the worker of a home folder, if there is one, because there is something new to do."""
-    # A bell that cannot be rung, on a full disk for one, only delays: the worker looks around now and then anyway.
+    """Wake the worker of a home folder, if it is running, because there is a new job."""
+    # A bell that cannot be rung, for example on a full disk, only delays: the worker looks for jobs regularly anyway.
     with contextlib.suppress(OSError):
         path = _bell(home)
         path.touch()
@@ -47,7 +50,7 @@ def ring_bell(home: Path) -> None:
 
 
 def last_ring(home: Path) -> int:
-    """When the bell last rang, in nanoseconds; 0 before the first time."""
+    """Return when the bell last rang, in nanoseconds; 0 before the first time."""
     try:
         return _bell(home).stat().st_mtime_ns
     except OSError:

@@ -1,4 +1,4 @@
-"""Asking for work, following it and cancelling it, from any process. No torch in here: the worker does the work."""
+"""Request, follow and cancel jobs, from any process. Needs no torch: the worker does the jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jepascore_core.records.runs import CostProbe, Run, RunState
 from jepascore_core.storage.catalogue import new_id
 from jepascore_core.storage.store import Store
 
-#: Those of the digits demo; the last one is shown.
+#: Backbones of the digits demo; the last one is shown.
 DEMO_BACKBONES = DIGITS_DEMO.backbones
 DEMO_BACKBONE = DEMO_BACKBONES[-1]
 
@@ -41,10 +41,10 @@ Work = TypeVar("Work", bound=_Work)
 
 
 def follow(store: Store, look: Callable[[], Work], interval: float = 0.3) -> Iterator[Work]:
-    """Yield what `look` returns, such as a run, until its state is no longer active.
+    """Yield the result of `look`, such as a run, until its state is no longer active.
 
     Raises:
-        JepaScoreError: if no worker takes it up; the message says where its log is.
+        JepaScoreError: if no worker is available; the message says where its log is.
     """
     watch = process.WorkerWatch(store)
     while True:
@@ -62,10 +62,10 @@ def follow(store: Store, look: Callable[[], Work], interval: float = 0.3) -> Ite
 def request_dataset(
     store: Store, name: str, source: str, options: SourceOptions | None = None, reread: bool = False
 ) -> DatasetRecord:
-    """Register a dataset and ask for its index; for a known name, index its source again (only what changed is read,
-    or with `reread` every image).
+    """Register a dataset and queue its index; for a known name, re-scan its source.
 
-    Options that are left out are those of the last complete index, so that labels do not change unasked.
+    A re-scan reads only what changed, or with `reread` every image. Omitted options keep those of the last complete
+    index, so that labels do not change unintentionally.
 
     Raises:
         SourceError: if the source cannot be a dataset.
@@ -83,9 +83,9 @@ def _register_dataset(
     known = store.catalogue.find_dataset(name)
     if known is not None and known.source != location:
         raise StoreError(
-            f"The dataset {name!r} has another source: {known.source}. Choose another name, or if its images lie at "
-            f"{location} now, say so: `jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}`, or Move "
-            "on its card on the Runs page."
+            f"The name {name!r} is taken by a dataset with another source: {known.source}. Choose another name. If its "
+            f"images are at {location} now, run `jepascore datasets move {shlex.quote(name)} {shlex.quote(location)}` "
+            "or use Move on its card on the Runs page."
         )
     options = effective_options(known, options or SourceOptions())
     kind = options.kind or detect_kind(location, options)
@@ -100,20 +100,20 @@ def _register_dataset(
 
 
 def move_dataset(store: Store, name: str, source: str, root: str | None = None, anyway: bool = False) -> DatasetRecord:
-    """Ask for a dataset to be read from where its images are now; keys, decisions, recipes and scores stay.
+    """Request that a dataset is read from the new location of its images; keys, decisions, recipes and scores are kept.
 
-    The new source takes over once it is read and holds the images; until then, and if it does not, nothing changes.
+    The new source takes over once it is indexed and contains the images; otherwise nothing changes.
 
     Args:
         store: where the dataset is.
         name: its name or id.
         source: its new source, of the same kind.
-        root: the new root of relative paths; one that lay in the former source is expected at the same place.
-        anyway: also if most images are not there or have other bytes.
+        root: the new root of relative paths; a root in the previous source is expected at the same path in the new one.
+        anyway: move even if most images are missing or have other bytes.
 
     Raises:
         SourceError: if there is no such source.
-        UnknownNameError, DatasetNotReadyError: if there is no such dataset, or it was never read.
+        UnknownNameError, DatasetNotReadyError: if there is no such dataset, or it was never indexed.
     """
     known = store.catalogue.dataset(name)
     store.index_folder(known)
@@ -127,7 +127,7 @@ def move_dataset(store: Store, name: str, source: str, root: str | None = None, 
 
 
 def moved_root(root: str | None, old: Path, new: Path) -> str | None:
-    """Where the root of relative paths is after a move: at the same place in the source, or beside a table."""
+    """Return the root of relative paths after a move: at the same path in the source, or beside a table."""
     for before, after in ((old, new), (old.parent, new.parent)):
         if root is not None and Path(root).is_relative_to(before):
             return str(after / Path(root).relative_to(before))
@@ -135,7 +135,7 @@ def moved_root(root: str | None, old: Path, new: Path) -> str | None:
 
 
 def effective_options(known: DatasetRecord | None, options: SourceOptions) -> SourceOptions:
-    """How a source would be read: options that are left out are those of the dataset's last complete index."""
+    """Return how a source would be read: omitted options are those of the dataset's last complete index."""
     options = options.located()
     if known is not None and known.version is not None:
         options = options.or_else(SourceOptions.from_dict(known.options))
@@ -143,7 +143,7 @@ def effective_options(known: DatasetRecord | None, options: SourceOptions) -> So
 
 
 def resume_dataset(store: Store, dataset_id: str) -> DatasetRecord:
-    """Ask for a dataset's index (again); what a cancelled or killed attempt had read is not read twice."""
+    """Queue a dataset's index (again); what a cancelled or killed attempt has read is not read twice."""
     record = _queue_index(store, dataset_id)
     _wake_worker(store)
     return record
@@ -162,7 +162,7 @@ def _queue_index(store: Store, dataset_id: str) -> DatasetRecord:
 
 
 def cancel_dataset(store: Store, dataset_id: str) -> None:
-    """Ask the worker to stop indexing; what it has read so far is kept for a later attempt."""
+    """Ask the worker to stop indexing; what was read so far is kept for a later attempt."""
     store.catalogue.update_dataset(dataset_id, cancel_requested=1)
 
 
@@ -170,10 +170,10 @@ def cancel_dataset(store: Store, dataset_id: str) -> None:
 
 
 def request_run(store: Store, request: MeasurementRequest) -> Run:
-    """Queue a run; asking for what is already queued or running returns that run.
+    """Queue a run; a request that is already queued or running returns that run.
 
     Raises:
-        UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
+        UnknownNameError: for an unknown dataset, estimator or precision, or inconsistent options.
         DatasetNotReadyError: if the dataset has no index and none is being built; a run waits for one that is.
     """
     run = _queue_run(store, request)
@@ -196,7 +196,7 @@ def _queue_run(store: Store, request: MeasurementRequest) -> Run:
 
 
 def cancel_run(store: Store, run_id: str) -> None:
-    """Ask for a run to stop; a queued one is cancelled at once, a running one at its next cotangent."""
+    """Cancel a run; a queued one at once, a running one at its next cotangent."""
     run = store.catalogue.run(run_id)
     if run.state.is_active:
         store.catalogue.update_run(run_id, cancel_requested=1)
@@ -205,7 +205,7 @@ def cancel_run(store: Store, run_id: str) -> None:
 
 
 def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
-    """Queue an ended run again; only what no shard has is measured, and failures only if they are to be retried."""
+    """Queue an ended run again; only missing images are measured, and failures only with `retry_failures`."""
     run = store.catalogue.run(run_id)
     if run.state.is_active and not run.cancel_requested:
         return run
@@ -219,25 +219,27 @@ def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
 
 
 def forget_run(store: Store, run_id: str) -> None:
-    """Forget a run that ended without measuring anything itself, with its failures; measurements stay where they are.
+    """Remove a run that ended without measuring anything itself, with its failures; measurements are kept.
 
     Raises:
         UnknownNameError: if there is no such run.
-        JepaScoreError: for one that is under way or has measured something, which a recipe or a close-up may rest on.
+        JepaScoreError: if it is active or has measured something, which a recipe or a sensitivity map may depend on.
     """
     run = store.catalogue.run(run_id)
     if run.state.is_active:
-        raise JepaScoreError(f"Run {run_id} is {run.state}: cancel it first.")
+        raise JepaScoreError(f"Run {run_id} is {run.state}. Cancel it first.")
     if not run.can_be_forgotten:
-        raise JepaScoreError(f"Run {run_id} stays, since it says how its scores were measured.")
+        raise JepaScoreError(
+            f"Run {run_id} cannot be removed: it documents how its scores were measured. Delete its scores first."
+        )
     store.catalogue.remove_run(run_id)
 
 
 def request_probe(store: Store, request: MeasurementRequest) -> CostProbe:
-    """Ask the worker what a run would cost.
+    """Ask the worker to estimate the cost of a run.
 
     Raises:
-        UnknownNameError: for an unknown dataset, estimator or precision, or options that make no sense.
+        UnknownNameError: for an unknown dataset, estimator or precision, or inconsistent options.
         DatasetNotReadyError: if the dataset has no index yet.
     """
     record = store.catalogue.dataset(request.dataset)
@@ -248,12 +250,12 @@ def request_probe(store: Store, request: MeasurementRequest) -> CostProbe:
 
 
 def request_demo(store: Store, demo: Demo = DEFAULT_DEMO) -> tuple[Run, ...]:
-    """Make an embedded demo, add it, and measure it with each of its encoders; nothing is asked for twice.
+    """Create a built-in demo, add it, and queue a run for each of its encoders; nothing is queued twice.
 
     The runs are in the order in which they are measured.
 
     Raises:
-        JepaScoreError: if the home folder cannot be written.
+        JepaScoreError: if the home folder is not writable.
     """
     table = demo.build(store.home / demo.folder)
     known = store.catalogue.find_dataset(demo.name)
@@ -267,13 +269,13 @@ def request_demo(store: Store, demo: Demo = DEFAULT_DEMO) -> tuple[Run, ...]:
         earlier.get(name) or _queue_run(store, MeasurementRequest(demo.name, BackboneRef(name)))
         for name in demo.backbones
     )
-    # Once: a worker that has just been started holds no lock yet, so that each request would start another.
+    # Once: a worker that was just started holds no lock yet, so each request would start another.
     if known.state.is_active or any(run.state.is_active for run in runs):
         _wake_worker(store)
     return runs
 
 
 def _wake_worker(store: Store) -> None:
-    """See to it that a worker looks at the queue."""
+    """Make sure that a worker looks at the queue."""
     ring_bell(store.home)
     process.start_worker(store.home)

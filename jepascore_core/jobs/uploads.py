@@ -1,4 +1,4 @@
-"""Archives that come in through a browser: kept in the home folder, named by their content."""
+"""Archives uploaded through a browser: stored in the home folder, named by their content."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _CHUNK_BYTES = 2**20
 def request_upload(
     store: Store, name: str, upload: IO[bytes], options: SourceOptions | None = None, replace: bool = False
 ) -> DatasetRecord:
-    """Keep an uploaded zip and ask for its index; a dataset of this name gets its images only with `replace`.
+    """Store an uploaded zip and queue its index; an existing dataset gets its images only with `replace`.
 
     Raises:
-        StoreError: if there is a dataset of this name with other images, which nobody asked to replace.
-        SourceError: if the archive cannot be a dataset. Nothing is kept of it then.
+        StoreError: if a dataset of this name has other images, and `replace` is not set.
+        SourceError: if the archive cannot be a dataset; then it is not stored.
     """
     path = _keep(store, upload)
     known = store.catalogue.find_dataset(name)
@@ -35,8 +35,8 @@ def request_upload(
             return request_dataset(store, name, str(path), options)
         if not replace:
             raise StoreError(
-                f"There is a dataset named {name!r} already, with {plural(known.num_indexed, 'sample')} of "
-                "other images. Choose another name, or tick that its images are to be replaced."
+                f"The name {name!r} is taken by a dataset with {plural(known.num_indexed, 'sample')} of other images. "
+                "Choose another name, or tick the box to replace its images."
             )
         return move_dataset(store, name, str(path), anyway=True)
     except JepaScoreError:
@@ -45,7 +45,7 @@ def request_upload(
 
 
 def _keep(store: Store, upload: IO[bytes]) -> Path:
-    """The file of an upload: the same archive is kept once, and another one never takes its place."""
+    """Store an upload and return its file: the same archive is stored once, another one never replaces it."""
     folder = uploads_folder(store.home)
     folder.mkdir(exist_ok=True)
     arriving, digest = folder / f"{new_id()}.tmp", hashlib.sha256()
@@ -55,7 +55,7 @@ def _keep(store: Store, upload: IO[bytes]) -> Path:
                 digest.update(chunk)
                 sink.write(chunk)
         path = folder / f"{digest.hexdigest()[:32]}.zip"
-        # What is there has the same bytes: an index of it may be under way, and its time must stay.
+        # The existing file has the same bytes: an index of it may be in progress, and its time must not change.
         if not path.exists():
             put_in_place(arriving, path)
     finally:

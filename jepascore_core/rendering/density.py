@@ -14,7 +14,7 @@ STEP = 1e-5
 
 
 def renderer_jacobians(latents: Floats) -> Floats:
-    """Derivatives of the pictures by their latents, by central differences: [N, D] -> [N, D, 3 * S * S]."""
+    """Compute derivatives of the pictures by their latents, by central differences: [N, D] -> [N, D, 3 * S * S]."""
     moves = STEP * np.eye(latents.shape[1])
     ends = [render((latents[:, None, :] + sign * moves).reshape(-1, latents.shape[1])) for sign in (1, -1)]
     differences: Floats = (ends[0] - ends[1]).reshape(*latents.shape, -1) / (2 * STEP)

@@ -1,4 +1,4 @@
-"""Right singular vectors of one image's Jacobian, as pictures: what the encoder is most and least sensitive to."""
+"""Draw right singular vectors of one image's Jacobian: what the encoder is most and least sensitive to."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from jepascore_core.sensitivity.requests import (
 )
 from jepascore_core.storage.store import Store
 
-#: Signs are told apart by colour-blind readers too.
+#: Blue and orange, which colour-blind readers can distinguish, for the signs.
 NEGATIVE, POSITIVE = (0.0, 0.447, 0.698), (0.902, 0.624, 0.0)
-#: Values beyond this share of a vector's pixels are drawn at full strength.
+#: Values beyond this quantile of a vector's pixels are drawn at full strength.
 STRONG = 0.99
 
 Pixels = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ Pixels = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Directions:
-    """Some right singular vectors of the Jacobian of an image [C, H, W], each of length 1 and in shape of the image."""
+    """Some right singular vectors of the Jacobian of an image [C, H, W], each of length 1 and shaped like the image."""
 
     values: Tensor  # [N] float64, descending
     vectors: Tensor  # [N, C, H, W] float32
@@ -48,14 +48,14 @@ class Directions:
 
 
 def singular_directions(backbone: Backbone, image: Tensor, number: int) -> Directions:
-    """The `number` leading and trailing ones, null directions apart; all of them if there are no more.
+    """Return the `number` leading and trailing singular vectors without null directions; all if there are no more.
 
-    From the left ones: J J^T = U S^2 U^T is cheap, and J^T u = s v costs one reverse pass each.
+    They follow from the left ones: J J^T = U S^2 U^T is cheap, and J^T u = s v costs one backward pass each.
 
     Args:
-        backbone: what measures.
+        backbone: the backbone to use.
         image: preprocessed, [C, H, W].
-        number: of vectors at either end.
+        number: of vectors at each end.
 
     Raises:
         EncoderError: if the encoder breaks its contract.
@@ -100,19 +100,19 @@ def work_out_closeup(store: Store, wanted: WantedCloseup) -> None:
 
 
 def input_pixels(image: Tensor, preprocessing: Preprocessing) -> Pixels:
-    """A preprocessed image [C, H, W] as it looks, [H, W, 3] in 0 to 1."""
+    """Return a preprocessed image [C, H, W] as it looks, [H, W, 3] in 0 to 1."""
     mean, std = (np.reshape(values, (-1, 1, 1)) for values in (preprocessing.mean, preprocessing.std))
     return _as_rgb(np.clip(image.double().numpy() * std + mean, 0, 1))
 
 
 def alone(vector: Tensor) -> Pixels:
-    """A singular vector [C, H, W] around middle grey, [H, W, 3]."""
+    """Render a singular vector [C, H, W] around middle grey, [H, W, 3]."""
     pixels = vector.double().numpy()
     return _as_rgb(np.clip(0.5 + 0.5 * pixels / _strength(pixels), 0, 1))
 
 
 def over(shown: Pixels, vector: Tensor) -> Pixels:
-    """The same over the image in grey: the mean of its channels, orange where brighter and blue where darker."""
+    """Render a singular vector's channel mean over the image in grey: orange where positive, blue where negative."""
     signed = vector.double().numpy().mean(axis=0)
     amount = np.clip(np.abs(signed) / _strength(signed), 0, 1)[..., None]
     colour = np.where(signed[..., None] > 0, np.array(POSITIVE), np.array(NEGATIVE))
@@ -122,14 +122,14 @@ def over(shown: Pixels, vector: Tensor) -> Pixels:
 
 
 def png(pixels: Pixels) -> bytes:
-    """[H, W, 3] in 0 to 1 as a PNG file."""
+    """Encode [H, W, 3] in 0 to 1 as a PNG file."""
     sink = io.BytesIO()
     Image.fromarray((255 * pixels).round().astype(np.uint8)).save(sink, "PNG", optimize=True)
     return sink.getvalue()
 
 
 def _as_rgb(channels: Pixels) -> Pixels:
-    """[C, H, W] -> [H, W, 3]; other numbers of channels than three become grey."""
+    """Convert [C, H, W] -> [H, W, 3]; other numbers of channels than three become grey."""
     three = channels if len(channels) == 3 else np.repeat(channels.mean(axis=0, keepdims=True), 3, axis=0)
     return three.transpose(1, 2, 0)
 

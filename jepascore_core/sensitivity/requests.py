@@ -1,4 +1,4 @@
-"""What an encoder is most and least sensitive to in one image: asked for here, worked out by the worker.
+"""Requests for sensitivity maps: what an encoder is most and least sensitive to in one image, computed by the worker.
 
 A close-up is a folder of pictures, `closeups/<backbone id>/<content id>`: the input as the encoder sees it, and the
 leading and trailing right singular vectors of its Jacobian, alone and over the input. It can be deleted at any time.
@@ -31,8 +31,10 @@ _WANTED, _RESULT = "wanted.json", "closeup.json"
 
 @dataclass(frozen=True, slots=True)
 class Closeup:
-    """How far a close-up is, and its singular values: the largest first, then the smallest ones that count, the very
-    smallest first. `message` says why it failed."""
+    """State of a sensitivity map, and its singular values.
+
+    The largest come first, then the smallest non-null ones in ascending order. `message` is the reason of a failure.
+    """
 
     state: CloseupState
     leading: tuple[float, ...] = ()
@@ -42,7 +44,7 @@ class Closeup:
 
 @dataclass(frozen=True, slots=True)
 class WantedCloseup:
-    """What the worker needs to know: where the image is, and how the backbone is loaded."""
+    """What the worker needs: where the image is, and how to load the backbone."""
 
     dataset_id: str
     content_id: str
@@ -50,10 +52,10 @@ class WantedCloseup:
 
 
 def closeup_folder(home: Path, backbone_id: str, content_id: str) -> Path:
-    """Where the pictures are.
+    """Return the folder of the pictures.
 
     Raises:
-        UnknownNameError: for names that are no ids, which could lead elsewhere.
+        UnknownNameError: for names that are not ids, which could lead outside the folder.
     """
     if not (_NAME.fullmatch(backbone_id) and _NAME.fullmatch(content_id)):
         raise UnknownNameError("These are not the ids of a sensitivity map.")
@@ -61,12 +63,12 @@ def closeup_folder(home: Path, backbone_id: str, content_id: str) -> Path:
 
 
 def picture_name(end: Literal["leading", "trailing"], place: int, look: Look) -> str:
-    """File name of the picture of a singular vector; places count from 1, the outermost."""
+    """Return the file name of the picture of a singular vector; `place` counts from 1, the outermost."""
     return f"{end}-{place}-{look}.png"
 
 
 def read_closeup(home: Path, backbone_id: str, content_id: str) -> Closeup:
-    """How far it is."""
+    """Return the state of a sensitivity map."""
     folder = closeup_folder(home, backbone_id, content_id)
     result = folder / _RESULT
     if result.is_file():
@@ -78,10 +80,10 @@ def read_closeup(home: Path, backbone_id: str, content_id: str) -> Closeup:
 
 
 def request_closeup(store: Store, dataset_id: str, backbone_id: str, content_id: str) -> None:
-    """Ask the worker for a close-up, again if it failed.
+    """Request a sensitivity map, again if it failed.
 
     Raises:
-        UnknownNameError: if no run here tells how the backbone is loaded.
+        UnknownNameError: if no run here recorded how to load the backbone.
     """
     backbone_ref(store, backbone_id)
     folder = closeup_folder(store.home, backbone_id, content_id)
@@ -94,7 +96,7 @@ def request_closeup(store: Store, dataset_id: str, backbone_id: str, content_id:
 
 
 def wanted_closeup(store: Store, identifier: str) -> WantedCloseup | None:
-    """What is asked for under a queue's identifier; None if it is done or forgotten."""
+    """Return what was requested under a queue identifier; None if it is done or removed."""
     backbone_id, _, content_id = identifier.partition("/")
     folder = closeup_folder(store.home, backbone_id, content_id)
     if (folder / _RESULT).is_file() or not (folder / _WANTED).is_file():
@@ -104,14 +106,14 @@ def wanted_closeup(store: Store, identifier: str) -> WantedCloseup | None:
 
 
 def unfinished_closeups(store: Store) -> list[str]:
-    """Queue identifiers of everything that waits."""
+    """Return the queue identifiers of all unfinished requests."""
     folders = [path.parent for path in (store.home / "closeups").glob(f"*/*/{_WANTED}")]
     waiting = [folder for folder in folders if not (folder / _RESULT).is_file()]
     return sorted(f"{folder.parent.name}/{folder.name}" for folder in waiting)
 
 
 def write_closeup(store: Store, wanted: WantedCloseup, closeup: Closeup, pictures: dict[str, bytes]) -> None:
-    """Store a result; the pictures first, so that whoever sees the result sees them all."""
+    """Store a result; the pictures first, so that readers of the result find all of them."""
     folder = closeup_folder(store.home, wanted.backbone_id, wanted.content_id)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in pictures.items():
@@ -121,7 +123,7 @@ def write_closeup(store: Store, wanted: WantedCloseup, closeup: Closeup, picture
 
 
 def backbone_ref(store: Store, backbone_id: str) -> tuple[BackboneRef, str]:
-    """How the newest run loaded a backbone, and on which device.
+    """Return how the newest run loaded a backbone, and on which device.
 
     Raises:
         UnknownNameError: if no run did.
@@ -130,5 +132,5 @@ def backbone_ref(store: Store, backbone_id: str) -> tuple[BackboneRef, str]:
         if run.backbone_id == backbone_id:
             return run.backbone, run.device
     raise UnknownNameError(
-        "No run of this home folder used this backbone, so how it is loaded is not known. Start a run with it first."
+        "No run in this home folder used this backbone, so it is unknown how to load it. Start a run with it first."
     )

@@ -1,1 +1,1 @@
-"""Whether a score may be read as a density: how Gaussian the embeddings are, and what cheaper scores say."""
+"""Whether a score may be read as a density: how Gaussian the embeddings are, and how baseline scores compare."""

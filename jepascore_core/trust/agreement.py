@@ -1,4 +1,4 @@
-"""Which cheap companions say the same as the JEPA-SCORE and, where a dataset names its defects, which finds them."""
+"""Compare baseline scores with the JEPA-SCORE and, where a dataset names its defects, report which scores find them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ Values = npt.NDArray[np.float64]
 
 SCORE_TITLE = "JEPA-SCORE"
 COMPANION_TITLES: Mapping[Companion, str] = {"knn": "k-NN", "mahalanobis": "Mahalanobis", "norm": "norm"}
-#: The user column that names what is wrong with a sample, empty where nothing is: the demo has it.
+#: The user column that names the defect of a sample, empty where there is none: the demo has it.
 DEFECT_COLUMN = "contaminant"
 LEAST_SHARE = 0.05
-#: Of fewer images nothing is said; of fewer than `MIN_COMMON` no correlations.
+#: With fewer images nothing is reported; with fewer than `MIN_COMMON` no correlations.
 MIN_COMPARED = 3
-#: Raised when the numbers are worked out in another way.
+#: Increased when the computation changes, so that older results are not used.
 METHOD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class CompanionAgreement:
-    """One companion beside the score: rank correlation, and the share of its least likely 5 % that they have in
-    common (5 % would be by chance)."""
+    """One baseline score beside the JEPA-SCORE.
+
+    Rank correlation, and the share of the least likely 5 % that they have in common (5 % by chance).
+    """
 
     title: str
     spearman: float
@@ -47,7 +49,7 @@ class CompanionAgreement:
 
 @dataclass(frozen=True, slots=True)
 class DefectRow:
-    """How often a sample with this defect scores below one without any: 1 finds all, 0.5 is chance, 0 upside down."""
+    """How often a sample with this defect scores below one without: 1 finds all, 0.5 is chance, 0 is inverted."""
 
     defect: str
     num_samples: int
@@ -56,10 +58,10 @@ class DefectRow:
 
 @dataclass(frozen=True, slots=True)
 class CompanionView:
-    """What companions say of one dataset.
+    """Baseline scores of one dataset.
 
-    `pending` are those that are still to be worked out, which takes longer than a moment; `missing` the titles of those
-    that need more images.
+    `pending` are those that are not computed yet and take longer than a moment; `missing` the titles of those that need
+    more images.
     """
 
     num_images: int
@@ -70,12 +72,12 @@ class CompanionView:
 
 
 def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
-    """Companions of the measured samples of a dataset; what takes a moment is worked out now.
+    """Return the baseline scores of the measured samples of a dataset; quick ones are computed at once.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    about = ("companion view", scores, freshness(store, scores), slow_companions(store, scores))
+    about = ("baseline view", scores, freshness(store, scores), slow_companions(store, scores))
     return remembered(store, about, lambda: _companion_view(store, scores))
 
 
@@ -95,7 +97,7 @@ def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
 
 
 def _compare(store: Store, scores: ScoreSet, slow: Sequence[PrecomputeStep]) -> dict[str, Any]:
-    """Everything of the view but what is pending: companions that are not slow beside the score."""
+    """Compute the view except for what is pending: baseline scores that are not slow beside the JEPA-SCORE."""
     held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
     base, score = held.base(dataset), held.score(dataset, scores)
     num_images = _count_images(store, scores, f"{base} POSITIONAL JOIN {score}", score)
@@ -127,7 +129,7 @@ def _compare(store: Store, scores: ScoreSet, slow: Sequence[PrecomputeStep]) -> 
 
 
 def _count_images(store: Store, scores: ScoreSet, relation: str, score: str) -> int:
-    """Images with a score and an embedding: estimates may have the one without the other."""
+    """Count the images with a score and an embedding: estimates may have one without the other."""
     sql = f'SELECT count(DISTINCT content_id) AS n FROM {relation} WHERE "{score}" IS NOT NULL'
     return min(int(store.query(sql)["n"][0].as_py()), count_measured(store, scores))
 
@@ -155,7 +157,7 @@ def _defects(defects: pa.ChunkedArray, found: Mapping[str, Values]) -> tuple[Def
 
 
 def _below(some: Values, others: Values) -> float:
-    """How often one of `some` is below one of `others`, ties counting half (AUROC); NaN does not count."""
+    """Return how often one of `some` is below one of `others`, ties counting half (AUROC); NaN does not count."""
     some, others = some[np.isfinite(some)], others[np.isfinite(others)]
     if not (len(some) and len(others)):
         return 0.5
@@ -164,8 +166,8 @@ def _below(some: Values, others: Values) -> float:
 
 
 def _ranked(values: Values) -> tuple[npt.NDArray[np.int64], Values]:
-    """Places in ascending order, and ranks from 1; equal values share the mean of theirs."""
-    # Both from one sort: at a million values that takes longest.
+    """Return positions in ascending order, and ranks from 1; equal values share their mean rank."""
+    # Both from one sort, which takes longest at a million values.
     order = np.argsort(values, kind="stable")
     firsts = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)
     sizes = np.diff(firsts, append=len(values))

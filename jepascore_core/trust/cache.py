@@ -1,4 +1,4 @@
-"""Numbers about the laid out embeddings of a large dataset: worked out once, kept beside them for the next server."""
+"""Cache results about the stored embeddings of a large dataset in files beside them, for the next server."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jepascore_core.atomic import write_atomically
 
 
 def kept(folder: Path | None, name: str, about: Sequence[Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `make` finds, as JSON has it, read from a file in `folder` if that is about the same; None keeps nothing.
+    """Return the result of `make` as JSON, from a file in `folder` if its key matches; None caches nothing.
 
-    `folder` itself stands for the embeddings, `about` names everything else that the result depends on.
+    `folder` itself identifies the embeddings, `about` everything else that the result depends on.
     """
     path = folder and folder / f"{name}.json"
     subject = json.loads(json.dumps(list(about)))
@@ -26,7 +26,7 @@ def kept(folder: Path | None, name: str, about: Sequence[Any], make: Callable[[]
                 return found
     written = json.dumps({"about": subject, "found": make()})
     if path is not None:
-        # A home that cannot be written to is still there to be looked at.
+        # A home folder that is not writable can still be viewed.
         with suppress(OSError):
             write_atomically(path, written.encode())
     made: dict[str, Any] = json.loads(written)["found"]

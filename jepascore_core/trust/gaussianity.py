@@ -1,12 +1,12 @@
-"""How far an encoder's embeddings of a dataset are from Gaussian: the licence of the score to be read as a density.
+"""Test how far an encoder's embeddings of a dataset are from Gaussian, which decides whether scores are densities.
 
 The theory asks for embeddings that are N(0, I). An invertible linear change of the embedding adds one and the same
 constant to every score (rank definition, full rank), so neither mean nor covariance matter: embeddings are whitened
-first, and what remains is their shape. Three things are looked at: random one-dimensional projections, all of which are
-standard normal exactly if the whole is (Cramer-Wold); the principal axes, since a random direction mixes so many of
-them that clusters hide in it; and the lengths, which for a Gaussian in d dimensions are nearly all sqrt(d) (the paper's
-sphere lemma). Everything is compared with a true Gaussian sample of equal size that went through the same steps, so
-that nothing is blamed on the encoder that is due to few images.
+first, and what remains is their shape. Three things are tested: random one-dimensional projections, all of which are
+standard normal exactly if the whole is (Cramer-Wold); the principal axes, because a random direction mixes so many of
+them that clusters are hidden in it; and the lengths, which for a Gaussian in d dimensions are nearly all sqrt(d) (the
+paper's sphere lemma). Everything is compared with a Gaussian sample of equal size that went through the same steps, so
+that effects of a small number of images are not attributed to the encoder.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ from jepascore_core.trust.cache import kept
 Values = npt.NDArray[np.float64]
 Verdict = Literal["near", "some way off", "far"]
 
-#: At most so many images are looked at, the first by content id, which is a hash: a fair sample.
+#: At most this many images are used, the first by content id, which is a hash: a random sample.
 MAX_IMAGES = 4000
 MIN_IMAGES = 64
 PROJECTIONS = 256
-#: Whitening by n images leaves nothing to be seen in more than about n of their directions: so many images a direction.
+#: Whitening with n images hides the shape of all but about n of their directions: images needed per direction.
 IMAGES_PER_DIRECTION = 4
 #: Embeddings are stored in half precision: variances below its rounding are null directions, not signal.
 HALF_STEP = 2.0**-11
-#: Up to which embeddings are called near, or some way off: excess of the mean distance of projections over a true
-#: Gaussian's, the same of the worst principal axis (a uniform distribution has a distance of 0.06, a fair coin of
-#: 0.34), and ratio of the spread of lengths to a true Gaussian's. The first of each pair was tried on true Gaussian
-#: samples of 64 to 2,000 images and 24 to 384 dimensions: 105 of 105 were near, with excesses up to 0.004 and 0.024 and
-#: ratios up to 1.13. The second is a convention. docs/trust.md says which departures they notice.
+#: Upper limits of "near" and "some way off": excess of the mean distance of projections over a Gaussian sample's, the
+#: same for the worst principal axis (a uniform distribution has a distance of 0.06, a fair coin of 0.34), and ratio of
+#: the spread of lengths to a Gaussian sample's. The first of each pair was tested on Gaussian samples of 64 to 2,000
+#: images and 24 to 384 dimensions: 105 of 105 were near, with excesses up to 0.004 and 0.024 and ratios up to 1.13.
+#: The second is a convention. docs/trust.md says which departures they detect.
 DISTANCE_LIMITS = (0.015, 0.05)
 AXIS_LIMITS = (0.05, 0.15)
 SPREAD_LIMITS = (1.5, 3.0)
 
-#: Raised when it is worked out in another way.
+#: Increased when the computation changes, so that older results are not used.
 METHOD = 1
 
-#: Projections are drawn up to so many standard deviations, and about so many bins a root of the number of images.
+#: Projections are drawn up to this many standard deviations, with this many bins per square root of the image count.
 REACH = 4.0
 BINS_PER_ROOT, MIN_BINS, MAX_BINS = 1.5, 12, 64
 
 
 @dataclass(frozen=True, slots=True)
 class Gaussianity:
-    """Shape of whitened embeddings beside that of a true Gaussian sample of the same size.
+    """Shape of whitened embeddings beside that of a Gaussian sample of the same size.
 
-    `num_directions` d of the K dimensions were looked at, the widest ones. `isotropy` in (0, 1] is 1 when all of those
-    had the same variance before whitening. `distance` is the mean Kolmogorov-Smirnov distance of random projections to
+    `num_directions` d of the K dimensions were tested, the widest ones. `isotropy` in (0, 1] is 1 when all of those had
+    the same variance before whitening. `distance` is the mean Kolmogorov-Smirnov distance of random projections to
     the standard normal, `axis_distance` that of the worst principal axis, `spread` the standard deviation of
     length / sqrt(d); `normal_...` are the Gaussian sample's. `densities` [3][bins] are 10 %, median and 90 % of the
     projections' histograms as densities over `edges`; `lengths` and `normal_lengths` are shares in percent over
@@ -84,7 +84,7 @@ class Gaussianity:
 
     @property
     def verdict(self) -> Verdict:
-        """In a word: the worse of what projections, axes and lengths say."""
+        """The worst result of projections, axes and lengths, in a word."""
         found = (
             (self.distance - self.normal_distance, DISTANCE_LIMITS),
             (self.axis_distance - self.normal_axis_distance, AXIS_LIMITS),
@@ -96,7 +96,7 @@ class Gaussianity:
 
 
 def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
-    """Of the measured images of a dataset, from their stored embeddings; worked out once where those are laid out.
+    """Test the measured images of a dataset, from their stored embeddings; cached where those are materialized.
 
     Raises:
         TooFewImagesError: for fewer than 64 measured images.
@@ -108,12 +108,12 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         found = kept(vectors, "gaussianity", [METHOD], lambda: asdict(gaussianity(_some(store, scores, vectors))))
         return Gaussianity(**{name: _tupled(value) for name, value in found.items()})
 
-    # The definition of the score is none of its concern.
+    # The result does not depend on the definition of the score.
     return remembered(store, ("gaussianity", scores.dataset_id, scores.key, freshness(store, scores)), work_out)
 
 
 def _some(store: Store, scores: ScoreSet, vectors: Path | None) -> npt.NDArray[Any]:
-    """Embeddings [N, K], from where they are laid out, or else all that there are."""
+    """Return embeddings [N, K], from the materialized file if there is one, else all from the shards."""
     return stored_embeddings(store, scores)[1] if vectors is None else some_embeddings(store, vectors, MAX_IMAGES)
 
 
@@ -122,7 +122,7 @@ def _tupled(value: Any) -> Any:
 
 
 def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
-    """Of embeddings [N, K] of any float type; rows that are not finite are left out.
+    """Test embeddings [N, K] of any float type; rows that are not finite are left out.
 
     Raises:
         TooFewImagesError: for fewer than 64 of them.
@@ -136,7 +136,7 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
         )
     white, variances = whiten(values, len(values) // IMAGES_PER_DIRECTION)
     rng = np.random.default_rng(seed)
-    # As many directions as the embeddings have, also where fewer are looked at: the same may happen to both.
+    # As many directions as the embeddings have, even if fewer are tested: the same may happen to both.
     normal, _ = whiten(rng.standard_normal((len(values), len(variances))), white.shape[1])
     kept = variances[: white.shape[1]]
     directions = rng.standard_normal((white.shape[1], PROJECTIONS))
@@ -167,9 +167,9 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
 
 
 def whiten(values: Values, most: int) -> tuple[Values, Values]:
-    """Values [N, K] along their widest directions, at most `most` of them, each with mean 0 and variance 1: [N, d].
+    """Whiten values [N, K] along their widest directions, at most `most`, to mean 0 and variance 1: [N, d].
 
-    Also the variances of all directions that are not null, descending.
+    Also return the variances of all directions that are not null, descending.
 
     Raises:
         TooFewImagesError: if all rows are the same.
@@ -180,13 +180,13 @@ def whiten(values: Values, most: int) -> tuple[Values, Values]:
     floor = HALF_STEP**2 * float(np.mean(values**2))
     real = int((variances > max(floor, np.finfo(np.float64).tiny)).sum())
     if not real:
-        raise TooFewImagesError("All embeddings are the same: there is no shape to look at.")
+        raise TooFewImagesError("The Gaussianity test needs embeddings that differ: all of these are the same.")
     kept = max(1, min(real, most))
     return centred @ directions[:, :kept] / np.sqrt(variances[:kept]), variances[:real]
 
 
 def normal_distances(samples: Values) -> Values:
-    """Kolmogorov-Smirnov distance of each column of `samples` [N, S] to the standard normal: [S]."""
+    """Compute the Kolmogorov-Smirnov distance of each column of `samples` [N, S] to the standard normal: [S]."""
     from scipy.special import ndtr
 
     count = len(samples)
@@ -208,6 +208,6 @@ def _density(values: Values, edges: Values) -> Values:
 
 
 def _shares(values: Values, edges: Values) -> tuple[float, ...]:
-    """Shares in percent of each bin; what lies beyond the last edge counts in the last bin."""
+    """Return the share of each bin in percent; values beyond the last edge count in the last bin."""
     counts, _ = np.histogram(np.minimum(values, edges[-1]), edges)
     return tuple((100 * counts / len(values)).tolist())

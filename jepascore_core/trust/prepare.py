@@ -1,4 +1,4 @@
-"""What Trust would wait for at a large dataset, worked out after a run."""
+"""Compute after a run what the Trust page of a large dataset would wait for."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from jepascore_core.trust.gaussianity import dataset_gaussianity
 
 
 def prepare_trust(store: Store, scores: ScoreSet) -> None:
-    """Keep its numbers beside the laid out embeddings.
+    """Cache the numbers of the Trust page beside the materialized embeddings.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, StoreError: as `dataset_gaussianity`.
     """
-    # A store of its own: the columns that are read for it would stay in the memory of one that lives on.
+    # A store of its own: the columns read for this would stay in the memory of a long-lived one.
     passing = Store(store.home)
     with suppress(TooFewImagesError):
         dataset_gaussianity(passing, scores)

@@ -1,1 +1,1 @@
-"""Pure functions: a store and choices in, frozen view-models ready to show out. No torch, no Streamlit."""
+"""Pure functions that turn a store and choices into frozen view-models, ready to show. No torch, no Streamlit."""

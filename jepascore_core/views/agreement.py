@@ -1,4 +1,4 @@
-"""How far two or more backbones agree on the samples that all of them measured."""
+"""How much two or more backbones agree on the samples that all of them measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable, midrank
 
-#: Kendall's tau looks at all pairs of samples; so many are enough for two digits. They are among those of a scatter.
+#: Kendall's tau compares all pairs of samples; this many are enough for two digits. They are also in the scatter plot.
 KENDALL_SAMPLES = 1000
 SCATTER_SAMPLES = 4000
 
@@ -37,7 +37,7 @@ Matrix = tuple[tuple[float | None, ...], ...]
 class Agreement:
     """Rank correlations between score sets, [n, n] in the order of `score_sets`; None where one of them is constant.
 
-    `num_common` samples were measured by all; Kendall's tau-b rests on `num_kendall` of them, drawn at random.
+    `num_common` samples were measured by all; Kendall's tau-b is computed on `num_kendall` of them, drawn at random.
     """
 
     score_sets: tuple[ScoreSet, ...]
@@ -98,7 +98,7 @@ class PercentileScatter:
 def agreement(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None, least: int = MIN_COMMON
 ) -> Agreement:
-    """Spearman's and Kendall's rank correlations of every pair, over the whole dataset or some of its classes.
+    """Compute Spearman's and Kendall's rank correlations of every pair, over the whole dataset or some of its classes.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
@@ -112,8 +112,8 @@ def agreement(
 def _check_common(num_common: int, least: int) -> None:
     if num_common < least:
         raise TooFewImagesError(
-            f"Rank correlations need at least {least} images scored under every compared backbone; {num_common} are "
-            "so far. Measure more images, or choose another backbone."
+            f"Rank correlations need at least {least} images scored under every compared backbone ({num_common} so "
+            "far). Measure more images, or choose another backbone."
         )
 
 
@@ -124,7 +124,7 @@ def _remembered(
     labels: Sequence[Label] | None,
     make: Callable[[], T],
 ) -> T:
-    """As long as none of the sets changes. Titles are part of some views: they change with what else was measured."""
+    """Cache a view until one of the sets changes, or a title in it, which depends on what else was measured."""
     read = tuple(what_is_read(store, scores) for scores in score_sets)
     titles = tuple(score_titles(store, score_sets, "backbone").values())
     return remembered(store, (*about, tuple(score_sets), read, titles, None if labels is None else tuple(labels)), make)
@@ -149,7 +149,7 @@ def _agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[La
 
 
 def kendall_tau_b(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float | None:
-    """Kendall's rank correlation with ties, by looking at all pairs. [n], [n] -> scalar; None if one is constant."""
+    """Compute Kendall's rank correlation with ties from all pairs. [n], [n] -> scalar; None if one is constant."""
     one, other = (np.sign(values[:, None] - values[None, :]).ravel() for values in (first, second))
     norm = math.sqrt((one @ one) * (other @ other))
     return float(one @ other) / norm if norm else None
@@ -166,7 +166,7 @@ def _matrix(size: int, upper: dict[tuple[int, int], float | None]) -> Matrix:
 def extreme_overlaps(
     store: Store, score_sets: Sequence[ScoreSet], n: int = 20, labels: Sequence[Label] | None = None
 ) -> tuple[ExtremeOverlap, ...]:
-    """For every pair of score sets and every class, in natural order of the classes.
+    """Return the overlaps for every pair of score sets and every class, in natural order of the classes.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
@@ -208,7 +208,7 @@ def percentile_scatter(
     within_class: bool = False,
     limit: int = SCATTER_SAMPLES,
 ) -> PercentileScatter:
-    """Percentiles (within the dataset, or within the class) of at most `limit` common samples.
+    """Return percentiles (within the dataset, or within the class) of at most `limit` common samples.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
@@ -223,7 +223,7 @@ def percentile_scatter(
 def _first_samples(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None, within_class: bool, limit: int
 ) -> pa.Table:
-    """Common samples by content id, which is a hash: a random, but always the same, part of them."""
+    """Return common samples by content id, which is a hash: a random but fixed selection."""
 
     def read() -> pa.Table:
         sql, parameters = _ranked_sql(store, score_sets, labels, within_class)
@@ -241,7 +241,7 @@ def disagreements(
     within_class: bool = False,
     limit: int = 24,
 ) -> tuple[PercentilePair, ...]:
-    """The samples whose percentiles differ most, the largest difference first, ties by class and sample key.
+    """Return the samples whose percentiles differ most, the largest difference first, ties by class and sample key.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
@@ -258,7 +258,7 @@ def _read_disagreements(
     most = f"ORDER BY abs(p1 - p0) DESC, {'row_id' if tables else 'label, sample_key'} LIMIT {int(limit)}"
     if not tables:
         return _to_pairs(store.query(f"SELECT * FROM ({sql}) {most}", parameters).to_pylist())
-    # Keys are looked up afterwards: carrying them all along takes twice as long.
+    # Keys are looked up afterwards: carrying them through the query takes twice as long.
     found = store.query(f"SELECT row_id, p0, p1 FROM ({sql}) {most}", parameters).to_pylist()
     rows = ", ".join(str(row["row_id"]) for row in found) or "NULL"
     sql = f"SELECT row_id, sample_key, content_id, label FROM ({table_sql(tables[0], 'rank')}) WHERE row_id IN ({rows})"
@@ -283,9 +283,9 @@ def _num_common(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[L
 def _ranked_sql(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None, within_class: bool
 ) -> tuple[str, list[Any]]:
-    """As `common_sql`, with percentiles p0, p1, ... among these samples, of the dataset or of each class.
+    """Return `common_sql` with percentiles p0, p1, ... among these samples, of the dataset or of each class.
 
-    From score tables with the `row_id` of each sample, too.
+    From score tables also the `row_id` of each sample.
     """
     sql, parameters = common_sql(store, score_sets, labels)
     tables = tables_of(store, score_sets)
@@ -299,12 +299,12 @@ def _ranked_sql(
 
 
 def _same_samples(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> bool:
-    """Whether all sets have scores for the very same samples, so that the percentiles of each are those in common."""
+    """Return whether all sets have scores for the same samples, so that their own percentiles are those in common."""
     return len(set(_counts(store, score_sets, tables).values())) == 1
 
 
 def _counts(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> dict[str, int]:
-    """Samples with a score in all sets ("common"), and in each ("n0", "n1", ...)."""
+    """Count the samples with a score in all sets ("common"), and in each ("n0", "n1", ...)."""
 
     def look() -> dict[str, int]:
         counts = ", ".join(f"count(s{i}) AS n{i}" for i in range(len(tables)))
@@ -319,9 +319,9 @@ def _counts(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]
 def common_sql(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None
 ) -> tuple[str, list[Any]]:
-    """SELECT of the samples that all score sets have: sample_key, content_id, label, s0, s1, ..."""
+    """Return a SELECT of the samples that all score sets have: sample_key, content_id, label, s0, s1, ..."""
     if len({scores.dataset_id for scores in score_sets}) != 1:
-        raise UnknownNameError("Backbones are compared on one dataset: choose scores of the same dataset.")
+        raise UnknownNameError("Backbones can only be compared on one dataset. Choose scores of the same dataset.")
     condition, parameters = label_filter(labels)
     tables = tables_of(store, score_sets)
     if tables:
@@ -342,19 +342,19 @@ def common_sql(
 def numbered_sql(
     store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None = None
 ) -> tuple[str, list[Any]]:
-    """As `common_sql`, with `row`, a number that grows with the sample key in each class.
+    """Return `common_sql` with `row`, a number that grows with the sample key in each class.
 
-    It stands for the key where that would take twice as long to carry along.
+    It replaces the key where carrying that would take twice as long.
     """
     sql, parameters = common_sql(store, score_sets, labels)
-    # Score tables are in that order already.
+    # Score tables are already in that order.
     order = "" if tables_of(store, score_sets) else "ORDER BY sample_key"
     return f"SELECT *, row_number() OVER ({order}) AS row FROM ({sql})", parameters
 
 
 def firsts_sql(num_sets: int, n: int) -> str:
-    """Aggregates over `numbered_sql`: the rows of the n least and most likely under each set, least0, most0, ..."""
-    # By a heap: sorting every class under every backbone takes ten times as long.
+    """Return aggregates over `numbered_sql`: the rows of the n least and most likely of each set, least0, most0, ..."""
+    # With a heap: sorting every class under every backbone takes ten times as long.
     return "".join(
         f", list_transform(min(struct_pack(s := {sign}s{i}, k := row), {int(n)}), lambda x: x.k) AS {name}{i}"
         for i in range(num_sets)
@@ -363,7 +363,7 @@ def firsts_sql(num_sets: int, n: int) -> str:
 
 
 def _side_by_side(score_sets: Sequence[ScoreSet], tables: Sequence[Path]) -> str:
-    """SELECT of every sample: row_id, sample_key, content_id, label, under each set a score and both percentiles."""
+    """Return a SELECT of every sample: row_id, sample_key, content_id, label, and each set's score and percentiles."""
     columns = "".join(
         f", t{i}.score AS s{i}, t{i}.percentile AS percentile{i}, t{i}.class_percentile AS class_percentile{i}"
         for i in range(len(tables))

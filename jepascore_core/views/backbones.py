@@ -1,4 +1,4 @@
-"""Backbones to choose from: what they are, what they cost on this machine, and whether their weights are here."""
+"""Backbones to choose from: what they are, what they cost on this machine, and where their weights are."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
-#: Seconds an image up to which a cost class goes; beyond the last it is "very slow".
+#: Upper limits of the cost classes in seconds per image; beyond the last is "very slow".
 COST_CLASSES = {"instant": 0.1, "fast": 1.0, "moderate": 10.0, "slow": 60.0}
 
-#: Between the parts of a label; the name comes first and never holds it.
+#: Between the parts of a label; the name comes first and never contains it.
 SEPARATOR = " · "
 
 WeightsPlace = Literal["here", "to fetch", "to give"]
@@ -38,10 +38,10 @@ NOT_JEPA = "Not a JEPA-type encoder: the score's theory does not hold."
 
 @dataclass(frozen=True, slots=True)
 class BackboneOption:
-    """One backbone to choose. `seconds` is what an exact score of an image is expected to take; None if not known.
+    """One backbone to choose. `seconds` is the expected time of an exact score of an image; None if unknown.
 
-    `tflop` are 10^12 floating-point operations of an exact score. `weights` says where they are: here, to be fetched
-    from the network, or to be given as a checkpoint, since none are published.
+    `tflop` are 10^12 floating-point operations of an exact score. `weights` says where they are: on this machine, to be
+    downloaded, or to be given as a checkpoint, because none are published.
     """
 
     name: str
@@ -59,14 +59,14 @@ class BackboneOption:
 
     @property
     def cost(self) -> str:
-        """The cost class, "" if it is not known."""
+        """The cost class; "" if unknown."""
         if self.seconds is None:
             return ""
         return next((name for name, limit in COST_CLASSES.items() if self.seconds <= limit), "very slow")
 
     @property
     def label(self) -> str:
-        """One line with what a choice rests on; a search through it finds name, family, licence and cost."""
+        """One line with the facts for a choice; a search in it finds name, family, licence and cost."""
         parts = (
             self.name,
             self.family,
@@ -79,27 +79,27 @@ class BackboneOption:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What to know before choosing it, as sentences."""
+        """Sentences to read before choosing it."""
         licence = f"Its weights are licensed {self.licence}." if self.is_non_commercial else ""
         return tuple(filter(None, (theory_text(self.is_jepa, self.note), licence)))
 
 
 @dataclass(frozen=True, slots=True)
 class TheoryNote:
-    """Why the scores of a backbone, by its title, are not to be read as densities."""
+    """Why the scores of a backbone, named by its title, must not be read as densities."""
 
     title: str
     text: str
 
 
 def backbone_options(store: Store) -> tuple[BackboneOption, ...]:
-    """All known backbones, with their cost on the fastest device of this machine that is known."""
+    """Return all known backbones, with their cost on the fastest known device of this machine."""
     speed = machine_speed(store.home)
     return tuple(_option(spec, speed) for spec in list_specs())
 
 
 def matching(options: Sequence[BackboneOption], search: str) -> tuple[BackboneOption, ...]:
-    """The options whose label has every word of `search`, in any case and order."""
+    """Return the options whose label contains every word of `search`, in any case and order."""
     words = search.lower().split()
     return tuple(option for option in options if all(word in option.label.lower() for word in words))
 
@@ -124,12 +124,12 @@ def theory_text(is_jepa: bool | None, note: str = "") -> str:
 
 
 def theory_note(info: BackboneInfo) -> str:
-    """`theory_text` of a backbone that was measured."""
+    """Return the `theory_text` of a measured backbone."""
     return theory_text(info.is_jepa, info.note)
 
 
 def theory_notes(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[TheoryNote, ...]:
-    """To be shown wherever these scores are: one note for each backbone among them that the theory does not cover."""
+    """Return the notes to show with these scores: one for each backbone among them that the theory does not cover."""
     known, titles = store.catalogue.backbones(), measured_titles(store)
     notes: dict[str, TheoryNote] = {}
     for scores in score_sets:

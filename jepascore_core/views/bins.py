@@ -1,4 +1,4 @@
-"""What bins of a histogram hold, in words: the outer ones collect all that lies beyond."""
+"""Describe the bins of a histogram: the outer ones collect all that lies beyond."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_r
 
 
 def span_text(view: Histograms, series: HistogramSeries, first: int, last: int | None = None) -> str:
-    """Scores of the bins from `first` to `last`: "1.0 to 2.0"; of an outer one where it begins, and how far away the
-    samples beyond the axis are: "≤ −79.0 (3 samples below the axis, from −88.7)"."""
+    """Describe the scores of the bins from `first` to `last`: "1.0 to 2.0".
+
+    For an outer bin, say where it starts, and the range of the samples beyond the axis: "≤ −79.0 (3 samples below the
+    axis, from −88.7)".
+    """
     last = first if last is None else last
     low, high = bin_range(view, first)[0], bin_range(view, last)[1]
     text = _shown(view)
@@ -29,8 +32,10 @@ def span_text(view: Histograms, series: HistogramSeries, first: int, last: int |
 
 
 def axis_labels(view: Histograms) -> dict[float, str]:
-    """Numbers for the axis, by their place: round ones, and at an outer bin that holds samples from beyond the axis
-    where it begins. Empty where none does."""
+    """Return the tick labels of the axis by position, if outer bins hold samples beyond it; otherwise nothing.
+
+    They are round numbers, and at such an outer bin its inner edge.
+    """
     outer: dict[float, str] = {}
     edges, text = view.edges, _shown(view)
     if any(series.num_below for series in view.series):
@@ -42,7 +47,7 @@ def axis_labels(view: Histograms) -> dict[float, str]:
     span = edges[-1] - edges[0]
     step = _round_step(span / 6)
     places = [number * step for number in range(math.ceil(edges[0] / step), math.floor(edges[-1] / step) + 1)]
-    # So far from the outer ones that they do not run into each other.
+    # Far enough from the outer ones not to overlap them.
     free = [place for place in places if all(abs(place - other) > 0.09 * span for other in outer)]
     return dict(sorted({**{place: f"{place:g}".replace("-", "−") for place in free}, **outer}.items()))
 
@@ -52,6 +57,6 @@ def _shown(view: Histograms) -> Callable[[float], str]:
 
 
 def _round_step(step: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is at least `step`."""
+    """Return the smallest of 1, 2, 5 times a power of ten that is at least `step`."""
     power = 10.0 ** math.floor(math.log10(step))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * (1 - 1e-9))

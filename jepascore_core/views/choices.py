@@ -1,4 +1,4 @@
-"""What can be chosen: datasets, what they were measured with, classes."""
+"""What can be chosen: datasets, their measured backbones, classes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class ClassChoice:
 
 
 def shown_first(store: Store) -> ScoreSet | None:
-    """What pages show where a visitor has chosen nothing; None where nothing is measured."""
+    """Return what pages show by default; None where nothing is measured."""
     dataset = next((choice for choice in dataset_choices(store) if choice.has_index), None)
     measured = measured_choices(store, dataset.dataset_id) if dataset else ()
     return measured[0].scores(dataset.dataset_id) if dataset and measured else None
 
 
 def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:
-    """Classes of a dataset in natural order, the samples without a label last."""
+    """Return the classes of a dataset in natural order, the samples without a label last."""
 
     def count() -> tuple[ClassChoice, ...]:
         sql = f"SELECT label, count(*) AS num_samples FROM ({manifest_sql(store, dataset_id)}) GROUP BY label"

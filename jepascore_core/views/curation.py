@@ -1,4 +1,4 @@
-"""What a curation shows: counts by cause, class balance, histograms before and after, most changed classes."""
+"""Views of a curation: counts by cause, class balance, histograms before and after, most changed classes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from jepascore_core.views.distribution import Histograms, HistogramSeries, commo
 
 @dataclass(frozen=True, slots=True)
 class CurationPreview:
-    """Samples to look at before one exports: of the dropped ones those nearest to a limit, those furthest beyond it and
-    random ones; those that were only just kept; and, by position of the chip, random ones of what each chip drops.
+    """Samples to inspect before an export.
+
+    Of the dropped ones those nearest to a limit, those furthest beyond it and random ones; those that were narrowly
+    kept; and, by position of the clause, random ones that each clause drops.
     """
 
     nearest: tuple[ScoredSample, ...]
@@ -28,7 +30,7 @@ class CurationPreview:
 
 
 def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassBalance, ...]:
-    """The n classes that lose the largest share of their samples, in natural order; all if there are not more."""
+    """Return the n classes that lose the largest share of their samples, in natural order; all if there are fewer."""
     if len(balance) <= n:
         return balance
     chosen = sorted(balance, key=lambda item: (-item.dropped / max(1, item.total), natural_key(item.label)))[:n]
@@ -38,7 +40,7 @@ def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassB
 def preview(store: Store, evaluation: Evaluation, n: int = 12, seed: int = 0) -> CurationPreview:
     """Return at most n samples of each kind; ties by sample key, the random ones depend on the keys and `seed` only."""
     chips = evaluation.curation.chips
-    # A hash of the row keeps the draw the same while rules change; DuckDB's own is fast, and nothing exported needs it.
+    # A hash of the row keeps the selection the same while rules change; DuckDB's own is fast, and no export needs it.
     shuffled = f"hash(row_id, {int(seed)})"
     kinds = {
         "nearest": ("verdict = 'drop' AND isfinite(margin)", "-margin"),
@@ -47,7 +49,7 @@ def preview(store: Store, evaluation: Evaluation, n: int = 12, seed: int = 0) ->
         "narrowly_kept": ("verdict = 'keep' AND isfinite(margin)", "margin"),
         **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(chips))},
     }
-    # One small query a kind: the first n of an order are found in one pass, without sorting.
+    # One small query per kind: it finds the first n of an order in one pass, without sorting.
     firsts = " UNION ALL ".join(
         f"""SELECT '{name}' AS kind, list(row_id ORDER BY k, row_id) AS ids FROM (
             SELECT row_id, {key} AS k FROM {evaluation.base} POSITIONAL JOIN {evaluation.table}
@@ -83,14 +85,14 @@ def before_after(store: Store, evaluation: Evaluation, bins: int | None = None) 
 
 
 def _quantiles(values: str) -> str:
-    """SELECT of the number of values, minimum, quartiles and maximum, by verdict where there is one."""
+    """Return a SELECT of the number of values, minimum, quartiles and maximum, by verdict where there is one."""
     verdict, group = ("verdict", "GROUP BY verdict") if "verdict" in values else ("NULL::VARCHAR", "")
     return f"""SELECT {verdict} AS verdict, count(v) AS n, quantile_cont(v, [0, 0.25, 0.5, 0.75, 1]) AS q
         FROM ({values}) WHERE v IS NOT NULL {group}"""
 
 
 def _binned(store: Store, values: str, edges: tuple[float, ...]) -> dict[str | None, tuple[int, ...]]:
-    """Counts [bins] by verdict; the outer bins hold what lies beyond the edges, too."""
+    """Return counts [bins] by verdict; the outer bins include what lies beyond the edges."""
     bins, width = len(edges) - 1, edges[1] - edges[0]
     place = f"least(greatest(ceil((v - $1::DOUBLE) / $2::DOUBLE)::BIGINT - 1, 0), {bins - 1})"
     sql = f"SELECT verdict, {place} AS place, count(*) AS n FROM {values} GROUP BY verdict, place"

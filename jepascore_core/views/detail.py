@@ -1,4 +1,4 @@
-"""Everything about one sample: its row, its scores, its spectrum and its place among the others."""
+"""One sample in detail: its row, its scores, its spectrum and its position among the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import percentile_of, standing
 from jepascore_core.views.distribution import MAX_BINS, HistogramOptions, Histograms, histograms, widened
 
-#: Spectra of a class that its band is drawn from: enough for 5 and 95 %, and at a million samples read in a blink.
+#: Spectra of a class from which its band is drawn: enough for 5 and 95 %, and fast to read at a million samples.
 NUM_REFERENCE = 100
 MAX_DUPLICATES = 50
 
@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """A sample under one measured backbone. Places count from 1, the least likely sample."""
+    """A sample under one measured backbone. Positions count from 1, the least likely sample."""
 
     scores: ScoreSet
     title: str
@@ -60,7 +60,7 @@ class SampleScore:
 
 @dataclass(frozen=True, slots=True)
 class DefinedScore:
-    """A sample's score under one definition; `class_percentile` compares with other backbones and definitions."""
+    """A sample's score under one score variant; `class_percentile` is comparable across backbones and variants."""
 
     score: float
     class_percentile: float
@@ -89,10 +89,11 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleDetail:
-    """One sample. `chosen`, `spectrum` and `place` are None where the chosen backbone has not measured it; `spectrum`
-    also where its score is an estimate.
+    """One sample.
 
-    `duplicates` are the other samples of the dataset with the same bytes, at most `MAX_DUPLICATES` of `num_duplicates`.
+    `chosen`, `spectrum` and `place` are None where the chosen backbone has not measured it; `spectrum` also where its
+    score is an estimate. `duplicates` are the other samples of the dataset with the same bytes, at most
+    `MAX_DUPLICATES` of `num_duplicates`.
     """
 
     sample: Sample
@@ -106,7 +107,7 @@ class SampleDetail:
 
 
 def find_sample(store: Store, dataset_id: str, key_or_content_id: str) -> Sample:
-    """The sample with this key, or else the first one with this content id.
+    """Return the sample with this key, or else the first one with this content id.
 
     Raises:
         UnknownNameError: if the dataset has neither.
@@ -117,7 +118,7 @@ def find_sample(store: Store, dataset_id: str, key_or_content_id: str) -> Sample
 
 
 def _find_sample(store: Store, dataset: DatasetRecord, key_or_content_id: str) -> Sample:
-    # One after the other: with OR every row would be read in full, and sorted.
+    # One after the other: with OR every row would be read completely, and sorted.
     for column in ("sample_key", "content_id"):
         sql = f"SELECT * FROM ({_samples_sql(store, dataset)}) WHERE {column} = $1 ORDER BY sample_key LIMIT 1"
         rows = store.query(sql, [key_or_content_id]).to_pylist()
@@ -130,13 +131,13 @@ def _find_sample(store: Store, dataset: DatasetRecord, key_or_content_id: str) -
 
 
 def _samples_sql(store: Store, dataset: DatasetRecord) -> str:
-    """The manifest, from a score table where there is one: of that only the part around a key is read."""
+    """Return the manifest as SQL, from a score table if there is one, of which only the part around a key is read."""
     table = any_table(store, dataset)
     return table_sql(table, "rank") if table else store.manifest_sql(dataset)
 
 
 def _sample(row: dict[str, Any]) -> Sample:
-    """A manifest row; empty user columns are left out."""
+    """Convert a manifest row to a sample; empty user columns are left out."""
     metadata = {
         name.removeprefix(_META): value
         for name, value in row.items()
@@ -147,7 +148,7 @@ def _sample(row: dict[str, Any]) -> Sample:
 
 
 def sample_detail(store: Store, chosen: ScoreSet, key_or_content_id: str) -> SampleDetail:
-    """All about a sample of the dataset of `chosen`, with the scores of every backbone that measured it.
+    """Return all about a sample of the dataset of `chosen`, with the scores of every backbone that measured it.
 
     Raises:
         UnknownNameError: if the dataset has no such sample.
@@ -170,7 +171,7 @@ def sample_detail(store: Store, chosen: ScoreSet, key_or_content_id: str) -> Sam
 
 
 def sample_scores(store: Store, chosen: ScoreSet, sample: Sample) -> tuple[SampleScore, ...]:
-    """The sample's score under every backbone and spec that measured it, the chosen one first, then by title."""
+    """Return the sample's score under every backbone and spec that measured it, the chosen one first, then by title."""
     found = []
     for measured, title in measured_titles(store).items():
         scores = ScoreSet(chosen.dataset_id, measured, chosen.definition)
@@ -181,7 +182,7 @@ def sample_scores(store: Store, chosen: ScoreSet, sample: Sample) -> tuple[Sampl
 
 
 def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict[str, dict[Definition, DefinedScore]]:
-    """Title of each backbone -> definition -> the sample's score; the chosen backbone first, then by title."""
+    """Return backbone title -> score variant -> the sample's score; the chosen backbone first, then by title."""
     found: dict[str, dict[Definition, DefinedScore]] = {}
     titles = measured_titles(store)
     for measured in sorted(titles, key=lambda item: (item != chosen.key, titles[item])):
@@ -218,7 +219,7 @@ def _own_row(store: Store, scores: ScoreSet, sample: Sample, more: str = "") -> 
 
 
 def _row_of(store: Store, sql: str, sample: Sample) -> dict[str, Any] | None:
-    # The class is named, so that of a score table nothing else is read.
+    # The class is named, so that only its part of a score table is read.
     condition, parameters = label_filter([sample.label])
     found = store.query(
         f"SELECT * EXCLUDE (label, sample_key) FROM ({sql}) WHERE {condition} AND sample_key = ${len(parameters) + 1}",
@@ -228,7 +229,7 @@ def _row_of(store: Store, sql: str, sample: Sample) -> dict[str, Any] | None:
 
 
 def _standing(store: Store, scores: ScoreSet, sample: Sample) -> dict[str, Any] | None:
-    """Where the sample stands, by counting: that reads scores only, and needs no order."""
+    """Return the sample's position by counting, which reads scores only and needs no sorting."""
     own = _own_row(store, scores, sample)
     if own is None:
         return None
@@ -259,7 +260,7 @@ def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sa
 
 
 def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int) -> SpectrumView | None:
-    """None for an estimate, which has no spectrum of its own."""
+    """Return the spectrum of a sample; None for an estimate, which has none."""
     own = _log_spectra(store, scores, [sample.content_id])
     if not len(own):
         return None
@@ -269,9 +270,9 @@ def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int) -> Spec
 
 
 def _band(store: Store, scores: ScoreSet, label: Label) -> tuple[Floats, Floats, Floats, int]:
-    """Quantiles 0.05, 0.5 and 0.95 of the singular values of some images of a class, [K] each, and how many those are.
+    """Return quantiles 0.05, 0.5 and 0.95 of the singular values of images of a class, [K] each, and their number.
 
-    Content ids are hashes: the smallest ones of a class are a random, but always the same, part of it.
+    Content ids are hashes: the smallest ones of a class are a random but fixed selection.
     """
     condition, parameters = label_filter([label])
     reference = store.query(
@@ -285,8 +286,8 @@ def _band(store: Store, scores: ScoreSet, label: Label) -> tuple[Floats, Floats,
 
 
 def _log_spectra(store: Store, scores: ScoreSet, content_ids: list[str]) -> Floats:
-    """Log singular values of those images that have some, [n, K] in order of the content ids."""
-    # Ids as constants and nothing else to ask: parts of shards that hold none of them are not read.
+    """Return the log singular values of the images that have some, [n, K] in order of the content ids."""
+    # Ids as constants and no other condition: parts of shards without them are not read.
     listed = ", ".join(f"${place}" for place in range(1, len(content_ids) + 1))
     measured = store.measurements_sql(scores.key)
     sql = f"SELECT content_id, log_singular_values AS logs FROM ({measured}) WHERE content_id IN ({listed})"
@@ -295,7 +296,7 @@ def _log_spectra(store: Store, scores: ScoreSet, content_ids: list[str]) -> Floa
 
 
 def _place(store: Store, scores: ScoreSet, label: Label, title: str, score: float) -> PlaceView:
-    # Those of the dataset are counted once for all its classes, which call for bins of different widths.
+    # The dataset's are counted once for all its classes, which need bins of different widths.
     everything = histograms(store, [scores], HistogramOptions(bins=MAX_BINS))
     own_class = histograms(store, [scores], HistogramOptions(labels=(label,), edges=everything.edges))
     series = (

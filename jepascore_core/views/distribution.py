@@ -1,4 +1,4 @@
-"""Score histograms of several score sets on common bins, and the way back from a bin to its samples."""
+"""Score histograms of several score sets on common bins, and the samples of a bin."""
 
 from __future__ import annotations
 
@@ -30,19 +30,22 @@ GroupBy = Literal["none", "label", "split"]
 
 GROUPINGS: tuple[GroupBy, ...] = get_args(GroupBy)
 
-#: Bins reach this many interquartile ranges beyond the quartiles. A normal distribution fits in whole; one sample far
-#: away does not squash the rest, it is counted in an outer bin.
+#: Bins reach this many interquartile ranges beyond the quartiles. A normal distribution fits completely; a single
+#: sample far away does not compress the rest, but is counted in an outer bin.
 REACH = 4.0
 #: Interquartile range of a normal distribution with standard deviation 1.
 NORMAL_IQR = 1.3489795003921634
-#: Bins that are found from the scores are so many at least, to tell curves of different places apart, and at most.
+#: Minimum and maximum number of automatic bins; the minimum keeps curves at different positions apart.
 MIN_BINS, MAX_BINS = 12, 60
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """A scale from a reference dataset: (score - median) / width, where the width is the standard deviation that a
-    normal distribution with the reference's quartiles has. Makes scores of several backbones fit on one axis."""
+    """A scale from a reference dataset: (score - median) / width.
+
+    The width is the standard deviation of a normal distribution with the reference's quartiles. Makes scores of several
+    backbones comparable on one axis.
+    """
 
     centre: float
     width: float
@@ -50,9 +53,9 @@ class Standard:
 
 @dataclass(frozen=True, slots=True)
 class HistogramSeries:
-    """One histogram. `counts` [bins] sum to `num_scored`; the outer bins hold what lies beyond the edges, too.
+    """One histogram. `counts` [bins] sum to `num_scored`; the outer bins include what lies beyond the edges.
 
-    `group` is the class or split, None where the series is not split up (or has none).
+    `group` is the class or split, None where the series is not split (or has none).
     """
 
     scores: ScoreSet
@@ -74,8 +77,8 @@ class HistogramSeries:
 class Histograms:
     """Histograms on common `edges` [bins + 1]; a bin holds lower edge < score <= upper edge.
 
-    `num_hidden` counts the groups that were left out because there were too many. With a `reference` scores are on the
-    scale of that dataset; `num_without_reference` sets were left out because their backbone did not measure it.
+    `num_hidden` counts the groups that were left out because there were too many. With a `reference` scores are on its
+    scale; `num_without_reference` sets were left out because their backbone did not measure it.
     """
 
     edges: tuple[float, ...]
@@ -96,12 +99,12 @@ class Histograms:
 
 @dataclass(frozen=True, slots=True)
 class HistogramOptions:
-    """How to draw histograms; hashable, so that it can be part of a cache key.
+    """How to draw histograms; hashable, to be part of a cache key.
 
     `group_by` makes one histogram for each class or split, of the `max_groups` largest ones of a score set. `labels`
-    are the classes that count, None = all. `per_dimension` divides a score by the number of singular values that it
-    sums. `reference` is the id of a dataset by which scores are standardised, see `Standard`. `edges` [bins + 1] are
-    found from the scores when not given, and so are `bins`: few samples get few of them, see `num_bins`.
+    selects classes, None = all. `per_dimension` divides a score by the number of singular values that it sums.
+    `reference` is the id of a dataset by which scores are standardized, see `Standard`. `edges` [bins + 1] and `bins`
+    are derived from the scores by default: few samples get few bins, see `num_bins`.
     """
 
     bins: int | None = None
@@ -115,7 +118,7 @@ class HistogramOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """One series before it is binned. `quantiles`: minimum, quartiles, maximum."""
+    """One series before binning. `quantiles`: minimum, quartiles, maximum."""
 
     name: str | None
     num_scored: int
@@ -124,7 +127,7 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """SELECT of `grp` and `v` with its parameters. It names its shards: all that is read with it is of one moment."""
+    """SELECT of `grp` and `v` with its parameters. It names its shards, so that all reads are consistent."""
 
     sql: str
     parameters: list[Any]
@@ -134,7 +137,7 @@ class _Values:
 def histograms(
     store: Store, score_sets: Sequence[ScoreSet], options: HistogramOptions = HistogramOptions()
 ) -> Histograms:
-    """Histograms of the score sets in this order, binned in the database; sets without any score are left out."""
+    """Return histograms of the score sets in this order, binned in the database; sets without scores are left out."""
     named = [replace(scores, dataset_id=options.reference or scores.dataset_id) for scores in score_sets]
     read = tuple(what_is_read(store, scores) for scores in (*score_sets, *named))
     titles = tuple(score_titles(store, score_sets, "dataset").values())
@@ -143,7 +146,7 @@ def histograms(
 
 
 def standard_of(store: Store, scores: ScoreSet, reference: str) -> Standard | None:
-    """The scale of a dataset under the backbone, spec and definition of `scores`; None if it has no spread there."""
+    """Return the scale of a dataset under the backbone, spec and definition of `scores`; None if it has no spread."""
     values = _values(store, replace(scores, dataset_id=reference), HistogramOptions())
     groups = _groups(store, values)
     if not groups:
@@ -184,7 +187,7 @@ def _histograms(store: Store, asked: Sequence[ScoreSet], options: HistogramOptio
 
 
 def value_sql(store: Store, scores: ScoreSet, per_dimension: bool, standard: Standard | None = None) -> str:
-    """SQL of the shown value: the score, or it divided by the number of singular values that it sums, or on a scale."""
+    """Return SQL of the shown value: the score, divided by the number of singular values it sums, or on a scale."""
     if standard is not None:
         return f"((score - {standard.centre!r}::DOUBLE) / {standard.width!r}::DOUBLE)"
     if not per_dimension:
@@ -207,7 +210,7 @@ def _values(store: Store, scores: ScoreSet, options: HistogramOptions, standard:
 
 
 def _groups(store: Store, values: _Values) -> list[_Group]:
-    """All groups of a score set, the largest first."""
+    """Return all groups of a score set, the largest first."""
     rows = store.query(
         "SELECT grp, count(*) AS n, quantile_cont(v, [0, 0.25, 0.5, 0.75, 1]) AS quantiles "
         f"FROM ({values.sql}) GROUP BY grp ORDER BY n DESC, grp",
@@ -219,14 +222,16 @@ def _groups(store: Store, values: _Values) -> list[_Group]:
 def common_edges(
     quantiles: Sequence[Sequence[float]], counts: Sequence[int], bins: int | None = None
 ) -> tuple[float, ...]:
-    """Edges [bins + 1] for series with these minima, quartiles and maxima, and so many samples; () if there are no
-    series. Without `bins` as many as `num_bins` says."""
+    """Return edges [bins + 1] for series with these minima, quartiles and maxima, and this many samples.
+
+    Without series there are none, (). Without `bins` their number follows from `num_bins`.
+    """
     if not quantiles:
         return ()
     low = min(max(q[0], q[1] - REACH * (q[3] - q[1])) for q in quantiles)
     high = max(min(q[4], q[3] + REACH * (q[3] - q[1])) for q in quantiles)
     if high <= low:
-        # Quartiles that coincide say nothing about the width: show everything, or one value in the middle.
+        # Coinciding quartiles say nothing about the width: show everything, or one value in the middle.
         low, high = min(q[0] for q in quantiles), max(q[4] for q in quantiles)
     if high <= low:
         low, high = low - 0.5, high + 0.5
@@ -235,10 +240,10 @@ def common_edges(
 
 
 def num_bins(series: Sequence[tuple[int, float]], span: float) -> int:
-    """How many bins of one width fit series with so many samples and such interquartile ranges, from end to end.
+    """Return how many bins of one width fit series with these sample counts and interquartile ranges, over a span.
 
     The width that Freedman and Diaconis (1981) give to the series in the middle, 2 IQR n^(-1/3): neither the smallest
-    class nor the largest dataset decides for all. Series whose quartiles coincide have no say.
+    class nor the largest dataset decides for all. Series whose quartiles coincide are ignored.
     """
     widths = [2 * spread * count ** (-1 / 3) for count, spread in series if spread > 0]
     wanted = span / median(widths) if widths else 0.0
@@ -246,7 +251,7 @@ def num_bins(series: Sequence[tuple[int, float]], span: float) -> int:
 
 
 def widened(view: Histograms) -> Histograms:
-    """The same histograms with neighbouring bins made one, evenly, until they are no more than `num_bins` says."""
+    """Merge neighbouring bins evenly until there are no more than `num_bins` allows."""
     bins = len(view.edges) - 1
     sizes = [(item.num_scored, item.upper_quartile - item.lower_quartile) for item in view.series]
     wanted = num_bins(sizes, view.edges[-1] - view.edges[0])
@@ -260,7 +265,7 @@ def widened(view: Histograms) -> Histograms:
 def _counts(
     store: Store, values: _Values, edges: tuple[float, ...], groups: Sequence[str | None]
 ) -> dict[str | None, dict[str, Any]]:
-    """Counts of these groups between the inner edges, and beyond the outer ones."""
+    """Return the counts of these groups between the inner edges, and beyond the outer ones."""
     if not groups:
         return {}
     k, inner = len(values.parameters), edges[1:-1]
@@ -297,7 +302,7 @@ def _group_title(group_by: GroupBy, group: str | None, alone: bool) -> str:
 
 
 def bin_range(view: Histograms, position: int) -> tuple[float | None, float | None]:
-    """Scores that a bin holds: more than the first, at most the second; None = no limit, for the outer bins."""
+    """Return the scores of a bin: more than the first, at most the second; None = no limit, for the outer bins."""
     last = len(view.edges) - 2
     return (
         view.edges[position] if position > 0 else None,
@@ -306,7 +311,7 @@ def bin_range(view: Histograms, position: int) -> tuple[float | None, float | No
 
 
 def percentile_range(series: HistogramSeries, first: int, last: int | None = None) -> tuple[float, float]:
-    """Share of the series, in percent, that scores below bin `first`, and up to the end of bin `last`."""
+    """Return the share of the series, in percent, that scores below bin `first`, and up to the end of bin `last`."""
     last = first if last is None else last
     below = sum(series.counts[:first])
     return 100 * below / series.num_scored, 100 * (below + sum(series.counts[first : last + 1])) / series.num_scored
@@ -324,7 +329,7 @@ def samples_between(
     per_dimension: bool = False,
     standard: Standard | None = None,
 ) -> tuple[ScoredSample, ...]:
-    """Samples with low < score <= high (None = no limit), the least likely first, at most `limit`.
+    """Return samples with low < score <= high (None = no limit), the least likely first, at most `limit`.
 
     The limits are on the scale of the histogram: see `HistogramOptions.per_dimension` and `HistogramSeries.standard`.
     """

@@ -1,4 +1,4 @@
-"""How far approximate scores are to be trusted: their intervals in nats, and in places among the others."""
+"""How accurate estimated scores are: their prediction intervals in nats, and in percentile points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
-#: Estimates whose place among the others is looked up, for the median.
+#: Estimates whose percentile is looked up, for the median.
 NUM_PLACED = 2000
 
 
@@ -21,8 +21,8 @@ NUM_PLACED = 2000
 class Estimates:
     """A score set of which `num_estimated` of `num_scored` scores are not exact.
 
-    The exact score is expected within `half_width` nats to either side of an estimate, and its percentile in the
-    dataset within `points` percentile points: medians over the estimates, None where nobody knows, as for a sketch.
+    The exact score is expected within `half_width` nats on either side of an estimate, and its percentile in the
+    dataset within `points` percentile points: medians over the estimates, None where unknown, as for a sketch.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Estimates:
 
     @property
     def text(self) -> str:
-        """The same in a sentence."""
+        """The estimates in a sentence."""
         if self.half_width is None or self.points is None:
             return (
                 f"sketch log-volumes of {plural(self.num_estimated, 'image')}. They rank images but are not the exact "
@@ -46,7 +46,7 @@ class Estimates:
 
 
 def estimates(store: Store, scores: ScoreSet) -> Estimates | None:
-    """What is to be said about the scores of a set; None where all are exact."""
+    """Return what to say about the scores of a set; None where all are exact."""
     if scores.key.is_exact:
         return None
     title = measured_titles(store).get(scores.key, scores.backbone_id)
@@ -75,10 +75,10 @@ def _estimates(store: Store, scores: ScoreSet, title: str) -> Estimates | None:
 def percentile_intervals(
     store: Store, scores: ScoreSet, sample_keys: Sequence[str], *, within_class: bool = False
 ) -> dict[str, tuple[float, float]]:
-    """Where the exact percentile of estimated samples is expected, (from, to) in percent of the set's own scores.
+    """Return the interval of the exact percentile of estimated samples, (from, to) in percent of the set's own scores.
 
-    Of the dataset, or `within_class` of the sample's class. Samples with an exact score, or without an interval, are
-    left out.
+    It is of the dataset, or `within_class` of the sample's class. Samples with an exact score, or without an interval,
+    are left out.
     """
     if scores.key.is_exact or not sample_keys:
         return {}

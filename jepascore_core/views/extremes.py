@@ -1,4 +1,4 @@
-"""Per class: the least likely, random and most likely samples, and how the classes compare."""
+"""The least likely, random and most likely samples of each class, and how the classes compare."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLASS_ORDERS: tuple[ClassOrder, ...] = get_args(ClassOrder)
 
 @dataclass(frozen=True, slots=True)
 class ClassSummary:
-    """How the scores of one class are spread, in nats; None where nothing of it was measured."""
+    """Spread of the scores of one class in nats; None where it has no measurements."""
 
     label: Label
     title: str
@@ -50,7 +50,7 @@ class ClassSummary:
 
 @dataclass(frozen=True, slots=True)
 class ClassPage:
-    """Some of the classes. `number` counts from 0 and is within [0, num_pages)."""
+    """A page of classes. `number` counts from 0 and is within [0, num_pages)."""
 
     classes: tuple[ClassSummary, ...]
     number: int
@@ -75,22 +75,22 @@ class ScoreSpan:
     high: float
 
     def percent(self, score: float) -> float:
-        """Where a score is on it, 0 to 100."""
+        """Return the position of a score on the axis, 0 to 100."""
         return 50.0 if self.high <= self.low else 100 * (score - self.low) / (self.high - self.low)
 
 
 def score_span(summaries: Sequence[ClassSummary]) -> ScoreSpan:
-    """From the least to the most likely sample of all classes."""
+    """Return the span from the least to the most likely sample of all classes."""
     lows = [summary.minimum for summary in summaries if summary.minimum is not None]
     highs = [summary.maximum for summary in summaries if summary.maximum is not None]
     return ScoreSpan(min(lows, default=0.0), max(highs, default=0.0))
 
 
 def class_summaries(store: Store, scores: ScoreSet, order: ClassOrder = "name") -> tuple[ClassSummary, ...]:
-    """All classes of the dataset.
+    """Return summaries of all classes of the dataset.
 
     "median" and "worst" put the least likely classes first, "spread" the widest ones; classes without any score are
-    last, and equal ones in order of their names.
+    last, and equal ones are ordered by name.
     """
 
     def summarise() -> tuple[ClassSummary, ...]:
@@ -127,7 +127,7 @@ _ORDER_KEYS: dict[ClassOrder, Callable[[ClassSummary], Any]] = {
 
 
 def class_page(summaries: Sequence[ClassSummary], number: int, size: int) -> ClassPage:
-    """The classes of one page; a number that is too large or too small means the nearest page that exists."""
+    """Return the classes of one page; a number that is too large or too small means the nearest existing page."""
     num_pages = max(1, -(-len(summaries) // size))
     number = min(max(number, 0), num_pages - 1)
     return ClassPage(tuple(summaries[number * size : (number + 1) * size]), number, num_pages)
@@ -136,10 +136,10 @@ def class_page(summaries: Sequence[ClassSummary], number: int, size: int) -> Cla
 def class_extremes(
     store: Store, scores: ScoreSet, labels: Sequence[Label], n: int = 8, seed: int = 0
 ) -> tuple[ClassExtremes, ...]:
-    """The n least likely, n random and n most likely measured samples of each class, in the order of `labels`.
+    """Return the n least likely, n random and n most likely measured samples of each class, in the order of `labels`.
 
-    Equal scores are ordered by sample key; the random ones depend on nothing but the sample keys and `seed`. In a small
-    class a sample may be in several of the lists.
+    Equal scores are ordered by sample key; the random ones depend only on the sample keys and `seed`. In a small class
+    a sample may be in several of the lists.
     """
     condition, parameters = label_filter(labels)
     rows = store.query(
@@ -155,7 +155,7 @@ def class_extremes(
 
 
 def _smallest(order: str, n: int) -> str:
-    """SQL aggregate: the n rows with the smallest `order`, ties by sample key."""
+    """Return an SQL aggregate: the n rows with the smallest `order`, ties by sample key."""
     fields = "content_id, split, score, class_percentile, percentile, rank, lower, upper, is_exact"
     rest = ", ".join(f"{name} := {name}" for name in fields.split(", "))
     return f"min(struct_pack(order_key := {order}, sample_key := sample_key, {rest}), {int(n)})"

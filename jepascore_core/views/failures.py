@@ -1,4 +1,4 @@
-"""Failures as a table that any program reads."""
+"""Failures as a CSV table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ COLUMNS = ("sample_key", "uri", "stage", "error_class", "message", "content_id")
 
 
 def failures_csv(failures: Iterable[SampleFailure]) -> bytes:
-    """One line a failure, in the given order, under a header; safe in a spreadsheet."""
+    """Return one line per failure, in the given order, under a header; safe in a spreadsheet."""
     rows = [failure.to_dict() for failure in failures]
     return table_csv(pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in COLUMNS])))

@@ -33,8 +33,11 @@ class LabelIssue:
 
 @dataclass(frozen=True, slots=True)
 class LabelIssueView:
-    """`num_judged` of `num_samples` have a value, `num_likely_wrong` of these one of at least `LIKELY_WRONG`; `worst`
-    are those with the highest values, the highest first."""
+    """Label issues of a dataset.
+
+    `num_judged` of `num_samples` have a value, `num_likely_wrong` of these one of at least `LIKELY_WRONG`; `worst` are
+    those with the highest values, the highest first.
+    """
 
     num_samples: int
     num_judged: int

@@ -1,4 +1,4 @@
-"""The images whose embeddings are nearest to that of a sample, by cosine distance: exact, in bounded memory."""
+"""The images whose embeddings are nearest to that of a sample by cosine distance: exact, in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NUM_NEIGHBOURS = 12
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another image, by the first sample that shows it. `distance` is 1 - cosine of the embeddings, 0 to 2."""
+    """Another image, as its first sample. `distance` is 1 - cosine of the embeddings, 0 to 2."""
 
     sample: ScoredSample
     distance: float
@@ -38,12 +38,11 @@ class Neighbour:
 def nearest_samples(
     store: Store, scores: ScoreSet, content_id: str, number: int = NUM_NEIGHBOURS
 ) -> tuple[Neighbour, ...]:
-    """The nearest measured images of the dataset, the nearest first; none if this one was not measured.
+    """Return the nearest measured images of the dataset, the nearest first; none if this one was not measured.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.scored_sql`.
     """
-
     vectors = find_vectors(table_of(store, scores))
 
     def look() -> tuple[Neighbour, ...]:
@@ -59,16 +58,16 @@ def nearest_samples(
 def nearest_images(
     store: Store, scores: ScoreSet, content_id: str, number: int, vectors: Path | None = None
 ) -> dict[str, float]:
-    """Content ids of the nearest other images with their distances; every embedding is looked at, part by part.
+    """Return content ids of the nearest other images with their distances; compares every embedding, part by part.
 
-    `vectors` is the folder where they are laid out for that, None = they are read from the shards.
+    `vectors` is the folder of the materialized embeddings, None = they are read from the shards.
     """
     measured = store.measurements_sql(scores.key)
     own = store.query(f"SELECT embedding FROM ({measured}) WHERE content_id = ? LIMIT 1", [content_id])
     if not own.num_rows or own["embedding"][0].as_py() is None:
         return {}
     query = unit(np.array(own["embedding"].to_pylist(), np.float32))
-    # One more than asked for: the image itself is the nearest of all.
+    # One more than requested: the image itself is the nearest of all.
     found = nearest_in_file(vectors, query, number + 1) if vectors else _compare(store, scores, query, number + 1)
     found.pop(content_id, None)
     distances = {key: max(0.0, 1.0 - cosine) for key, cosine in found.items()}
@@ -76,7 +75,7 @@ def nearest_images(
 
 
 def _compare(store: Store, scores: ScoreSet, query: Floats, number: int) -> dict[str, float]:
-    """As `nearest_in_file`, from the shards."""
+    """Return `nearest_in_file`, from the shards."""
     best: dict[str, float] = {}
     dataset = store.catalogue.dataset(scores.dataset_id)
     for content_ids, embeddings in stream_embeddings(store, dataset, scores.key):

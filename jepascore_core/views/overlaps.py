@@ -1,4 +1,4 @@
-"""Do backbones pick the same extremes? The paper says that all JEPA-type encoders do; here is by how much."""
+"""Do backbones pick the same extremes? The paper claims that all JEPA-type encoders do; measure how much they agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jepascore_core.scores.titles import score_titles
 from jepascore_core.storage.store import Store
 from jepascore_core.views.agreement import firsts_sql, numbered_sql
 
-#: How many extremes of a class are compared.
+#: Numbers of extremes per class at which backbones are compared.
 SIZES = (1, 2, 5, 10, 20)
 
 
@@ -37,7 +37,7 @@ class OverlapCurve:
 def overlap_curves(
     store: Store, score_sets: Sequence[ScoreSet], sizes: Sequence[int] = SIZES
 ) -> tuple[OverlapCurve, ...]:
-    """One curve for each pair of score sets; sizes that no class exceeds are left out.
+    """Return one curve for each pair of score sets; sizes that no class exceeds are left out.
 
     Raises:
         UnknownNameError: if the score sets are not of one dataset.

@@ -1,4 +1,4 @@
-"""Home: what is here, what is running, what was measured."""
+"""The home page: datasets, active jobs, and what was measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jepascore_core.views.progress import Progress, describe_run, index_progress
 
 @dataclass(frozen=True, slots=True)
 class DatasetOverview:
-    """A dataset, how far its index is, and what it was measured with."""
+    """A dataset, the progress of its index, and its measured backbones."""
 
     choice: DatasetChoice
     source: str
@@ -23,7 +23,7 @@ class DatasetOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Datasets by name and the newest runs, newest first; `active` holds every index and run under way or waiting."""
+    """Datasets by name and the newest runs, newest first; `active` are all indexes and runs in progress or queued."""
 
     datasets: tuple[DatasetOverview, ...]
     runs: tuple[Progress, ...]
@@ -31,12 +31,12 @@ class Overview:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was ever added."""
+        """Whether nothing has been added yet."""
         return not self.datasets
 
 
 def overview(store: Store, now: float | None = None, max_runs: int = 20) -> Overview:
-    """The whole home page; `now` is a time in seconds since the epoch."""
+    """Return the view of the home page; `now` is a time in seconds since the epoch."""
     now = time.time() if now is None else now
     records = {record.dataset_id: record for record in store.catalogue.datasets()}
     datasets = tuple(

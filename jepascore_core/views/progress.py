@@ -1,4 +1,4 @@
-"""What to show of work under way, waiting or ended: runs, dataset indexes and exports."""
+"""Progress of active, queued and ended work: runs, dataset indexes and exports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jepascore_core.records.runs import Run, RunState
 from jepascore_core.scores.titles import asked_title
 from jepascore_core.storage.store import Store
 
-#: A worker writes its heartbeat every half second; one that was silent for so long is dead, or its machine sleeps.
+#: A worker writes its heartbeat every half second; one that is silent for this long is dead, or its machine sleeps.
 STALE_SECONDS = 30.0
 MAX_EXAMPLES = 5
 
@@ -55,9 +55,9 @@ class Progress:
 
     Always `num_done + num_failed + num_pending = num_total`; `fraction` is the share that is done or failed, 0 to 1.
     `is_stale` says that its worker sent no heartbeat for a while. Texts are "" where there is nothing to say.
-    `short_title` fits into a narrow column, `backbone` is what a run asked for, with its settings. `measured` is the
-    key of the scores of a run whose backbone was loaded. `passed_over` tells of files that are no images; `error`
-    why the index of a dataset, which stands, could not be made anew.
+    `short_title` fits into a narrow column, `backbone` is the requested backbone with its settings. `measured` is the
+    key of the scores of a run whose backbone was loaded. `passed_over` describes skipped files; `error` is why the
+    index of a dataset, which is unchanged, could not be renewed.
     """
 
     identifier: str
@@ -90,13 +90,13 @@ class Progress:
 
 
 def run_progress(store: Store, run: Run, now: float | None = None) -> Progress:
-    """A run as it stands; `now` is a time in seconds since the epoch."""
+    """Return the current progress of a run; `now` is a time in seconds since the epoch."""
     dataset = store.catalogue.find_dataset(run.dataset_id)
     return describe_run(run, dataset.name if dataset else run.dataset_id, now)
 
 
 def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progress:
-    """Like `run_progress`, for a caller that knows the dataset's name."""
+    """Return `run_progress` for a caller that knows the dataset's name."""
     now = time.time() if now is None else now
     is_running = run.state is RunState.RUNNING
     is_stale = is_running and _is_stale(run.heartbeat, now)
@@ -126,7 +126,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         counts_text=_counts_text(
             run.num_measured,
             run.num_total,
-            # A cascade measures some images a second time.
+            # A cascade measures some images twice.
             "measurement" if run.plan and run.plan.is_cascade else "image",
             "done" + reused if run.plan and run.plan.is_cascade else "measured" + reused,
             run.num_failed,
@@ -140,7 +140,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
 
 
 def _asked(backbone: BackboneRef) -> str:
-    """The name, and what differs from the backbone's own settings: two runs of one backbone are told apart by it."""
+    """Return the name, and what differs from the backbone's own settings, which distinguishes runs of one backbone."""
     own = [Path(backbone.checkpoint).name if backbone.checkpoint else "", backbone.pooling or ""]
     size = f"{backbone.image_size} px" if backbone.image_size else ""
     way = f"{backbone.preprocessing}'s preprocessing" if backbone.preprocessing else ""
@@ -148,14 +148,14 @@ def _asked(backbone: BackboneRef) -> str:
 
 
 def _estimator(run: Run) -> str:
-    """How a run measures, where that is not exactly."""
+    """Describe how a run measures, if not exactly."""
     if run.plan is not None:
         return "cascade" if run.plan.is_cascade else "calibrated"
     return "" if run.spec.is_exact else f"{run.spec.estimator}, {run.spec.probes} passes"
 
 
 def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:
-    """A dataset's index as it stands."""
+    """Return the current progress of a dataset's index."""
     now = time.time() if now is None else now
     is_indexing = dataset.state is DatasetState.INDEXING
     is_stale = is_indexing and dataset.heartbeat is not None and _is_stale(dataset.heartbeat, now)
@@ -194,7 +194,7 @@ def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress
 
 
 def export_progress(request: ExportRequest, dataset_name: str, now: float | None = None) -> Progress:
-    """An export as it stands, called by the name of its file or folder."""
+    """Return the current progress of an export, titled by its file or folder."""
     now = time.time() if now is None else now
     is_running = request.state is RunState.RUNNING
     is_stale = is_running and _is_stale(request.heartbeat, now)
@@ -229,7 +229,7 @@ def export_progress(request: ExportRequest, dataset_name: str, now: float | None
 
 
 def failure_groups(failures: Iterable[SampleFailure]) -> tuple[FailureGroup, ...]:
-    """Failures by stage and error class, the largest group first."""
+    """Group failures by stage and error class, the largest group first."""
     groups: dict[tuple[str, str], list[SampleFailure]] = defaultdict(list)
     for failure in failures:
         groups[failure.stage, failure.error_class].append(failure)
@@ -241,7 +241,7 @@ def failure_groups(failures: Iterable[SampleFailure]) -> tuple[FailureGroup, ...
 
 
 def index_failures(store: Store, dataset: DatasetRecord) -> list[SampleFailure]:
-    """Files that got no row in the dataset's current index, by sample key."""
+    """Return files without a row in the dataset's current index, by sample key."""
     if dataset.version is None:
         return []
     parts = sorted(store.index_folder(dataset).glob("failures-*.parquet"))
@@ -260,7 +260,7 @@ def _state_text(state: str, is_stale: bool, is_stopping: bool) -> str:
 
 
 def _fraction(done: int, total: int, is_complete: bool) -> float:
-    """Never 1 before the end, so that a full bar means that all is done."""
+    """Return the share that is done, below 1 until the end, so that a full bar means that all is done."""
     if is_complete:
         return 1.0
     return min(done / total, 0.999) if total else 0.0

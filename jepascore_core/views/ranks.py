@@ -1,4 +1,4 @@
-"""Whether the scores of a set may be compared under the "rank" definition, which sums over the non-null directions."""
+"""Check whether scores are comparable under the "rank" definition, which sums over the non-null directions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jepascore_core.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class RankCheck:
-    """Numerical ranks with their number of samples, the most frequent first. `warning` is None when all is well."""
+    """Numerical ranks with their number of samples, the most frequent first. `warning` is "" when all is well."""
 
     counts: tuple[tuple[int, int], ...]
     warning: str | None

@@ -1,7 +1,7 @@
-"""How familiar is an encoder with a dataset, next to one that it is known to be at home with? In words, with numbers.
+"""How familiar an encoder is with a dataset, compared with an in-distribution one: in words, with numbers.
 
-The use that the paper proposes for its Figure 3. Everything rests on how two sets of scores lie to each other, so the
-verdict is about these samples under this encoder, and its caveats say where it is not to be trusted.
+The use that the paper proposes for its Figure 3. The verdict rests on how two sets of scores compare, so it is about
+these samples under this encoder, and its caveats say when it is unreliable.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from jepascore_core.views.ranks import rank_check
 
 Level = Literal["reference", "familiar", "less", "foreign", "higher", "unclear"]
 
-#: Fewest scored samples for a verdict.
+#: Minimum number of scored samples for a verdict.
 MIN_SAMPLES = 30
-#: With fewer the interval is wide enough to be said.
+#: Below this the interval is so wide that a caveat says so.
 FEW_SAMPLES = 200
-#: AUROC from which scores lie lower to a degree worth saying, and from which hardly anything is shared.
+#: AUROC from which scores are clearly lower, and from which hardly anything is shared.
 LESS, FOREIGN = 0.6, 0.9
 #: Bins of the overlap coefficient.
 OVERLAP_BINS = 60
@@ -51,8 +51,8 @@ class Readiness:
     """A dataset under one backbone against the reference under the same one.
 
     `auroc` is the chance that a sample of the reference scores higher than one of the dataset, ties counting half, with
-    its 95 % interval (Hanley and McNeil 1982): 0.5 = not told apart. `overlap` is the shared area of the two
-    histograms, 0 to 1. `below` is the share of the dataset under the reference's 5th percentile, where 0.05 is to be
+    its 95 % interval (Hanley and McNeil 1982): 0.5 = indistinguishable. `overlap` is the shared area of the two
+    histograms, 0 to 1. `below` is the share of the dataset under the reference's 5th percentile, where 0.05 is
     expected. All are None where too few are scored, and for the reference itself.
     """
 
@@ -75,7 +75,7 @@ class Readiness:
 
 
 def readiness(store: Store, score_sets: Sequence[ScoreSet], reference: str) -> tuple[Readiness, ...]:
-    """One verdict for each score set against the dataset `reference` under the same backbone, spec and definition."""
+    """Return a verdict for each score set against the dataset `reference` under the same key and definition."""
     titles = measured_titles(store)
     return tuple(_judge(store, scores, reference, titles.get(scores.key, scores.backbone_id)) for scores in score_sets)
 
@@ -145,7 +145,7 @@ def _numbers(store: Store, scores: ScoreSet, against: ScoreSet) -> _Numbers:
 
 
 def auroc(values: Floats, reference: Floats) -> float:
-    """Chance that one of `reference` [M] is larger than one of `values` [N], ties counting half, 0 to 1."""
+    """Return the chance that one of `reference` [M] is larger than one of `values` [N], ties counting half, 0 to 1."""
     ordered = np.sort(reference)
     below = np.searchsorted(ordered, np.sort(values), "left").sum(dtype=np.float64)
     up_to = np.searchsorted(ordered, np.sort(values), "right").sum(dtype=np.float64)
@@ -153,7 +153,7 @@ def auroc(values: Floats, reference: Floats) -> float:
 
 
 def auroc_interval(area: float, num_values: int, num_reference: int) -> tuple[float, float]:
-    """95 % interval of an AUROC by Hanley and McNeil's (1982) standard error, within [0, 1]."""
+    """Return the 95 % interval of an AUROC from Hanley and McNeil's (1982) standard error, within [0, 1]."""
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (num_values - 1) * (two - area**2) + (num_reference - 1) * (one - area**2)
     half = 1.96 * math.sqrt(max(variance, 0.0) / (num_values * num_reference))
@@ -161,12 +161,12 @@ def auroc_interval(area: float, num_values: int, num_reference: int) -> tuple[fl
 
 
 def overlap_coefficient(values: Floats, reference: Floats, bins: int = OVERLAP_BINS) -> float:
-    """Shared area of two histograms on common bins over the range of both, 0 (apart) to 1 (the same)."""
+    """Return the shared area of two histograms on common bins over the range of both, 0 (disjoint) to 1 (equal)."""
     low = min(values.min(), reference.min())
     high = max(values.max(), reference.max())
     if high <= low:
         return 1.0
-    # One sample far away must not put all others into one bin.
+    # One outlier must not put all other samples into one bin.
     first_edge, last_edge = np.quantile(np.concatenate([values, reference]), [0.001, 0.999]).tolist()
     if last_edge <= first_edge:
         first_edge, last_edge = float(low), float(high)
@@ -208,12 +208,12 @@ def _caveats(store: Store, scores: ScoreSet, against: ScoreSet, numbers: _Number
     if info is not None and (note := theory_note(info)):
         found.append(note)
     if not store.spec(scores.key).is_exact:
-        found.append("These scores are estimates; differences within their intervals mean nothing.")
+        found.append("These scores are estimates; differences within their intervals are not meaningful.")
     if warning := rank_check(store, scores).warning:
         found.append(warning)
     for item in dict.fromkeys((scores, against)):
         scored, samples = coverage(store, item)
-        if 0 < scored < samples:  # of none the verdict says it
+        if 0 < scored < samples:  # without any the verdict says so
             name = store.catalogue.dataset(item.dataset_id).name
             found.append(f"Only {percent_text(scored / samples)} of {name} is scored so far.")
     if MIN_SAMPLES <= min(numbers.num_scored, numbers.num_reference) < FEW_SAMPLES:

@@ -1,4 +1,4 @@
-"""How a source would be read, in sentences: what, by what names, and what is left out."""
+"""Describe how a source would be read: what, by which names, and what is left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jepascore_core.datasets.candidates import Question
 from jepascore_core.datasets.preview import Left, Named, ReadingReport
 from jepascore_core.formatting import plural
 
-#: Classes, files and the like that are named; the others are counted.
+#: Classes, files and the like that are listed; the others are counted.
 MAX_NAMED = 5
 
 _KINDS = {
@@ -24,7 +24,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class ReadingText:
-    """Three lines: what is read, what it is called, what is left out; and a warning for each uncertain guess."""
+    """Three lines: what is read, its labels and splits, what is left out; and a warning for each uncertain guess."""
 
     what: str
     names: str

@@ -1,4 +1,4 @@
-"""Which dataset the others are judged against, where nobody has chosen one."""
+"""The dataset that others are compared with by default."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.choices import coverage
 
-#: What bundled encoders were trained on, by how their names begin.
+#: Training data of the bundled encoders, by prefix of their names.
 _OWN_DOMAINS = {"bundled:digits-": DEMO_NAME, "bundled:rendered-": RENDERED_NAME}
 
 
 def default_reference(store: Store, choice: BackboneChoice) -> str | None:
-    """Id of the dataset that an encoder was trained on, where that is known and measured; else of the one with the most
-    scores, the first of those by name; one that is measured in full, if there is any. None if none was measured."""
+    """Return the id of the default reference; None if nothing was measured.
+
+    It is the dataset that the encoder was trained on, if known and measured; otherwise the one with the most scores,
+    ties by name; fully measured ones first.
+    """
     among = [item for item in choice.datasets if item.dataset_id in choice.complete] or choice.datasets
     info = store.catalogue.backbones().get(choice.key.backbone_id)
     own = next((name for start, name in _OWN_DOMAINS.items() if info and info.name.startswith(start)), None)

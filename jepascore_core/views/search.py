@@ -1,4 +1,4 @@
-"""Finding samples: by class, words of their key or label, percentile, and what people decided."""
+"""Search samples by class, words of their key or label, percentile, and decision."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _ORDER_SQL: dict[SearchOrder, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SampleSearch:
-    """What to look for among the measured samples; the default finds them all.
+    """What to search among the measured samples; the default finds all.
 
-    `text` is part of the key or of the label, whatever the case. `low` and `high` bound the percentile within the
-    class, 0 to 100. `only` and `without` are sample keys, for instance those that people decided about.
+    `text` is part of the key or of the label, in any case. `low` and `high` bound the percentile within the class, 0 to
+    100. `only` and `without` are sample keys, for instance those with a decision.
     """
 
     labels: tuple[Label, ...] | None = None
@@ -52,9 +52,9 @@ class SampleSearch:
 
 @dataclass(frozen=True, slots=True)
 class FoundSamples:
-    """One page of what was found, among `num_samples` of the dataset. `page` counts from 1 and is one that exists.
+    """One page of the results, among `num_samples` of the dataset. `page` counts from 1 and exists.
 
-    `num_unscored` samples fit in all but the percentile, which they do not have.
+    `num_unscored` samples match all but the percentile, which they do not have.
     """
 
     samples: tuple[ScoredSample, ...]
@@ -66,7 +66,7 @@ class FoundSamples:
 
 
 def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: int, per_page: int) -> FoundSamples:
-    """A page of the samples that are looked for; the nearest page where there is no such one.
+    """Return a page of the samples that match; the nearest page if it does not exist.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.scored_sql`.
@@ -93,7 +93,7 @@ def _num_unscored(store: Store, scores: ScoreSet, wanted: SampleSearch) -> int:
 
 
 def _condition(wanted: SampleSearch) -> tuple[str, list[Any]]:
-    """SQL condition and its parameters; the first one is the seed, used or not."""
+    """Return an SQL condition and its parameters; the first one is the seed, used or not."""
     parameters: list[Any] = [str(wanted.seed)]
     parts = ["$1::VARCHAR IS NOT NULL"]
 

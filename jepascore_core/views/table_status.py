@@ -17,8 +17,10 @@ TELLING_FRACTION, TELLING_SECONDS = 0.05, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Preparing:
-    """Scores of `num_samples`, called `name`, whose table is being made for `seconds`, a share of 0 to 1 of which is
-    done; None where that has not begun, with the `failure` if there was one."""
+    """Progress of the score table of `num_samples` scores, called `name`, that started `seconds` ago.
+
+    `fraction` is the share that is done, 0 to 1; None if it has not started, with the `failure` if there was one.
+    """
 
     name: str
     num_samples: int

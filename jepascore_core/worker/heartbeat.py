@@ -1,4 +1,4 @@
-"""Supervise a job: write its heartbeat, notice that it is to end, and turn whatever happens into an outcome."""
+"""Supervise a job: write its heartbeat, notice cancellation, and turn its end or its error into an outcome."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from jepascore_core.errors import JepaScoreError, RunCancelled, StoreError, Work
 
 logger = logging.getLogger("jepascore.worker")
 
-#: Seconds between heartbeats, which is also how soon a cancellation is noticed.
+#: Seconds between heartbeats, and so the delay until a cancellation is noticed.
 HEARTBEAT_SECONDS = 0.5
 
 
 class Heartbeat:
-    """While a job is done: calls `beat` with the time, which returns whether the job was cancelled."""
+    """Call `beat` regularly with the time while a job runs; it returns whether the job was cancelled."""
 
     def __init__(self, beat: Callable[[float], bool], stop: threading.Event) -> None:
         self._beat, self._stop = beat, stop
@@ -32,12 +32,12 @@ class Heartbeat:
                 if self._beat(time.time()):
                     self._cancelled.set()
             except StoreError as error:
-                # A catalogue that is busy for long is no reason to stop measuring.
+                # A catalogue that is busy for a while is no reason to stop measuring.
                 logger.warning("heartbeat not written: %s", error)
             self._ended.wait(HEARTBEAT_SECONDS)
 
     def check(self) -> None:
-        """Raise RunCancelled or WorkerStopped if it is time to end."""
+        """Raise RunCancelled or WorkerStopped if the job should end."""
         if self._stop.is_set():
             raise WorkerStopped
         if self._cancelled.is_set():
@@ -64,15 +64,15 @@ class Outcome(StrEnum):
 
 
 def run_guarded(work: Callable[[], str]) -> tuple[Outcome, str]:
-    """Do a piece of work; whatever happens becomes an outcome and a message for people."""
+    """Run a job; turn any error into an outcome and a message."""
     try:
         return Outcome.DONE, work()
     except RunCancelled:
-        return Outcome.CANCELLED, "Cancelled; what was finished is kept"
+        return Outcome.CANCELLED, "Cancelled; finished work is kept"
     except WorkerStopped:
-        return Outcome.STOPPED, "The worker was stopped; waiting for the next one"
+        return Outcome.STOPPED, "The worker was stopped; waiting for it to start again"
     except JepaScoreError as error:
         return Outcome.FAILED, str(error)
     except Exception as error:
         logger.exception("unexpected error")
-        return Outcome.FAILED, f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."
+        return Outcome.FAILED, f"Unexpected {type(error).__name__}: {error}. See the worker's log for details."

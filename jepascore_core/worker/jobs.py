@@ -1,6 +1,6 @@
-"""The six kinds of jobs: what of each is still to be done, and how it is done, so that its end is always recorded.
+"""The six kinds of jobs: which are unfinished, and how each is done and its outcome recorded.
 
-Torch is imported when the first image is to be measured: a worker is there at once, and an index never waits for it.
+Torch is imported when the first image is measured: the worker starts fast, and indexing never waits for torch.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ DATASET_STATES = {
 
 @dataclass(frozen=True)
 class JobType:
-    """What a kind of job is to the worker.
+    """How the worker handles a kind of job.
 
     Attributes:
-        unfinished: identifiers of what is still to be done, oldest first.
-        do: do one to its end, whatever that is, and record it; the event says that the worker is to stop.
+        unfinished: returns the identifiers of unfinished jobs, oldest first.
+        do: does one job and records its outcome; the event asks the worker to stop.
     """
 
     unfinished: Callable[[Store], Iterable[str]]
@@ -60,7 +60,7 @@ class JobType:
 
 
 def unfinished_jobs(store: Store) -> list[Job]:
-    """Everything that is still to be done, oldest first within its kind: runs wait for their dataset's index."""
+    """Return all unfinished jobs, oldest first within their kind; runs wait for the index of their dataset."""
     return [Job(kind, identifier) for kind, job in JOB_TYPES.items() for identifier in job.unfinished(store)]
 
 
@@ -78,7 +78,7 @@ def _do_index(store: Store, dataset_id: str, stop: threading.Event) -> None:
     with Heartbeat(beat, stop) as heartbeat:
         outcome, message = run_guarded(lambda: build(store, dataset, heartbeat.check))
     if dataset.version is not None:
-        with contextlib.suppress(StoreError):  # the former index is damaged, too
+        with contextlib.suppress(StoreError):  # the previous index is damaged, too
             if outcome is Outcome.FAILED:
                 keep_former_index(store, dataset, message)
                 return
@@ -143,7 +143,7 @@ def _do_export(store: Store, export_id: str, stop: threading.Event) -> None:
         lambda **changes: catalogue.update_export(export_id, **changes),
         request,
         stop,
-        "Working out the list",
+        "Computing the list",
         lambda check: write_requested(store, request, check),
         cancelled="Cancelled",
     )
@@ -179,7 +179,7 @@ def _do_request(
     work: Callable[[Callable[[], None]], str],
     cancelled: str | None = None,
 ) -> None:
-    """Do a run or an export, whose rows in the catalogue say alike how far it is; `cancelled` is said if it was."""
+    """Do a run or an export, whose progress is recorded alike; `cancelled` is the message of a cancelled one."""
     identifier = request.run_id if isinstance(request, Run) else request.export_id
     if not request.state.is_active:
         return
@@ -198,7 +198,7 @@ def _do_request(
 
 
 def _materialize_scores(store: Store, run: Run) -> None:
-    """Make what pages would wait for; without it they are slow, not wrong."""
+    """Materialize the score table that pages would wait for; without it they are slow, not wrong."""
     if run.key is None:
         return
     dataset = store.catalogue.dataset(run.dataset_id)
@@ -209,7 +209,7 @@ def _materialize_scores(store: Store, run: Run) -> None:
         logger.exception("no score table for %s", dataset.name)
 
 
-#: In the order in which they are begun where several wait.
+#: In the order in which they start when several wait.
 JOB_TYPES = {
     JobKind.INDEX: JobType(
         lambda store: (

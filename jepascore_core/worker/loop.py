@@ -1,4 +1,4 @@
-"""The background process: does the jobs of one home folder, one at a time in each lane, and records their state."""
+"""The background process: do the jobs of one home folder, one at a time per lane, and record their state."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from jepascore_core.worker.jobs import JOB_TYPES, unfinished_jobs
 
 logger = logging.getLogger("jepascore.worker")
 
-#: Whoever looks whether a worker lives holds its lock for an instant. Two that are started at once must not wait for
-#: each other's end, or the second takes over when the first is stopped; in seconds.
+#: A check for a living worker holds its lock for an instant. Two workers that start at the same time must not wait
+#: until the other stops, or the second would take over then; in seconds.
 LOCK_PATIENCE = 1.0
 
-#: Between two attempts at a job whose end could not be written down, in seconds.
+#: Seconds between two attempts to record the outcome of a job.
 RETRY_SECONDS = 5.0
 
-#: How soon the worker hears its bell, and how often it looks around without one, in seconds.
+#: How soon the worker notices its bell, and how often it looks for jobs without one, in seconds.
 LISTEN_SECONDS = 0.1
 LOOK_SECONDS = 5.0
 
-#: The interface shares the machine with the worker and must stay quick.
+#: The interface shares the machine with the worker and must stay responsive.
 NICENESS = 10
 
 
 class Worker:
-    """Does the jobs of one home folder, whoever asked for them; everything here also runs in a test's own thread."""
+    """Does the jobs of one home folder; everything here also runs in a test's own thread."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -50,7 +50,7 @@ class Worker:
         self._num_busy = 0
 
     def handle(self, kind: JobKind, identifier: str) -> None:
-        """Do one job to its end, whatever that is."""
+        """Do one job and record its outcome."""
         self._num_busy += 1
         try:
             while not self._is_handled(kind, identifier):
@@ -62,27 +62,27 @@ class Worker:
             self.last_active = time.monotonic()
 
     def _is_handled(self, kind: JobKind, identifier: str) -> bool:
-        """Whether it came to an end that is written down, or nobody waits for one any more."""
+        """Return whether the outcome is recorded, or no longer needed."""
         try:
             JOB_TYPES[kind].do(self.store, identifier, self.stop)
         except (StoreError, OSError) as error:
-            # A full disk, most likely: what has no ending in the catalogue is unfinished, and is taken up again.
+            # Most likely a full disk: a job without an outcome in the catalogue is unfinished, and is started again.
             logger.error("%s has no ending, since nothing can be written: %s", identifier, error)
             return self.stop.is_set()
         return True
 
     @property
     def idle_seconds(self) -> float:
-        """For how long there has been nothing to do."""
+        """Return for how long no job has been running."""
         return 0.0 if self._num_busy else time.monotonic() - self.last_active
 
     def unfinished(self) -> list[Job]:
-        """Everything that is still to be done."""
+        """Return all unfinished jobs."""
         return unfinished_jobs(self.store)
 
 
 class Dispatcher:
-    """Hands unfinished jobs to their lanes, each of which does one at a time; none is handed out twice."""
+    """Hands unfinished jobs to their lanes, which do one at a time; no job is handed out twice."""
 
     def __init__(self, worker: Worker, clock: Callable[[], float] = time.monotonic) -> None:
         self._worker, self._clock = worker, clock
@@ -91,7 +91,7 @@ class Dispatcher:
         self._heard, self._looked = -1, -LOOK_SECONDS
 
     def look(self) -> None:
-        """Hand out what is new, if the bell rang, a job ended, or it is time to look around; call it regularly."""
+        """Hand out new jobs if the bell rang, a job ended, or it is time to look; call it regularly."""
         ring = last_ring(self._worker.store.home)
         has_ended = any(future.done() for future in self._in_hand.values())
         if ring == self._heard and not has_ended and self._clock() - self._looked < LOOK_SECONDS:
@@ -108,29 +108,29 @@ class Dispatcher:
                 self._in_hand[job] = self._lanes[job.kind.lane].submit(self._worker.handle, *job)
 
     def close(self) -> None:
-        """Wait for the jobs in hand, which end soon once the worker is to stop; those not begun stay unfinished."""
+        """Wait for running jobs, which end soon once the worker stops; jobs that have not started stay unfinished."""
         for lane in self._lanes.values():
             lane.shutdown(cancel_futures=True)
 
 
 def run_worker(home: Path, idle_seconds: float) -> bool:
-    """Work until stopped (SIGINT, SIGTERM) or idle for `idle_seconds`; False at once if another worker lives."""
+    """Work until stopped (SIGINT, SIGTERM) or idle for `idle_seconds`; return False if another worker is running."""
     lock = worker_lock(home)
     try:
         lock.acquire(timeout=LOCK_PATIENCE)
     except Timeout:
         return False
-    # At once: whoever sees the lock held and wants to stop its holder reads the process id here.
+    # First of all: a process that sees the lock held and wants to stop its holder reads the process id here.
     write_atomically(home / "worker.json", json.dumps({"pid": os.getpid(), "started_at": utc_now()}).encode())
     with contextlib.suppress(OSError, AttributeError):  # not on Windows
         os.nice(NICENESS)
     for name in ("", "-wal", "-shm"):
-        (home / f"queue.sqlite{name}").unlink(missing_ok=True)  # of versions before the catalogue was the queue
+        (home / f"queue.sqlite{name}").unlink(missing_ok=True)  # left by versions before the catalogue was the queue
     worker = Worker(Store(home))
     try:
         while not worker.stop.is_set():
             _serve(worker, idle_seconds)
-            # Somebody may have asked between the last look and now, and seen a living worker.
+            # A job may have been requested between the last look and now, when the worker still seemed alive.
             if worker.stop.is_set() or not worker.unfinished():
                 break
     finally:

@@ -1,4 +1,4 @@
-"""Do a run: settle what is open, measure what no shard has. Returns a sentence for people, or raises."""
+"""Do a run: resolve its open choices and measure the images that no shard has. Returns a status message."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from jepascore_core.worker.trial import readable_images, settled_precision
 
 
 def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
-    """Measure what a run still lacks, keeping its counters true.
+    """Measure the images that a run still lacks, and keep its counters correct.
 
     Raises:
-        JepaScoreError: for whatever makes the run as a whole impossible, also if every image failed.
+        JepaScoreError: if the run as a whole is impossible, also if every image failed.
         RunCancelled, WorkerStopped: from `check`.
     """
     catalogue = store.catalogue
@@ -57,7 +57,7 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
         message = _measure_all(task, measure_images, progress, dataset, devices)
     if progress.failed == progress.total and progress.total:
         raise JepaScoreError(
-            f"None of the {progress.total} images could be measured. The list of failures says why for each."
+            f"None of the {progress.total} images could be measured. See the list of failures for the reasons."
         )
     return message
 
@@ -65,9 +65,9 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
 def _settle_precision(
     store: Store, run: Run, backbone: Backbone, dataset: DatasetRecord, check: Callable[[], None]
 ) -> MeasurementSpec:
-    """The run's spec with the precision that "auto" stands for; recorded with the run and for later ones.
+    """Return the run's spec with "auto" precision resolved; recorded with the run and for later ones.
 
-    Where some of the images have float32 scores already it stays float32: nothing is measured twice.
+    If some images already have float32 scores it stays float32, so that nothing is measured twice.
     """
     rows = store.pending_samples(dataset, run.spec.exact.key(backbone.info.backbone_id))
     precision = settled_precision(store, backbone, dataset, run.spec, rows.num_rows)
@@ -90,7 +90,7 @@ def _measure_all(
     dataset: DatasetRecord,
     devices: Sequence[torch.device],
 ) -> str:
-    """Measure every image that no shard has, in one way. Returns a sentence for people.
+    """Measure every image that no shard has, all in the same way. Returns a status message.
 
     Raises:
         JepaScoreError: if a sketch is as large as the embedding.
@@ -109,7 +109,7 @@ def _measure_all(
     progress.begin(stage, len(pending))
     measured = measure_images(replace(task, engine=engine), pending)
     progress.report(stage.message)
-    # The pace of one device.
+    # The rate of one device.
     seconds = (time.monotonic() - started) * len(devices)
     record_speed(store.home, backbone.info, backbone.device, spec.probes, measured.num_measured, seconds)
     before = f", {reused} of them before this run" if reused else ""
@@ -117,7 +117,7 @@ def _measure_all(
 
 
 def _noted(message: str, engine: Engine) -> str:
-    """A sentence for people, with what the engine has to say of its passes."""
+    """Append the engine's note about its passes to a message."""
     return f"{message}. {engine.note}" if engine.note else message
 
 

@@ -1,4 +1,4 @@
-"""Predict the cost of a run by timing a few images."""
+"""Estimate the cost of a run by timing a few images."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from jepascore_core.records.runs import CostProbe, ProbeResult
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.trial import readable_images, settled_precision
 
-#: A probe measures ever larger batches until it has taken this long, in seconds.
+#: A probe measures increasingly large batches until it has taken this long, in seconds.
 PROBE_SECONDS = 6.0
 
 
-#: What a cascade confirms, as benchmarks/estimators.py measured it on 520 photographs with the sketch that reaches a
-#: fidelity of 0.99: images for each place on a list that the calibration leaves open, and the share of all near a cut.
+#: Images that a cascade confirms, as benchmarks/estimators.py measured on 520 photographs with the sketch that reaches
+#: a fidelity of 0.99: per rank that the calibration leaves open, and the share of all images near a cut.
 CONFIRMED_PER_PLACE = 2.2
 
 
@@ -39,7 +39,7 @@ CONFIRMED_AT_CUT = 0.1
 
 
 def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
-    """Predict the cost of a run from timed passes over a few of its images.
+    """Estimate the cost of a run from timed passes over a few of its images.
 
     Raises:
         JepaScoreError: if the backbone cannot be loaded or none of the images tried can be read.
@@ -81,7 +81,7 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
 
 
 def _exact_share(store: Store, dataset: DatasetRecord, plan: ApproximationPlan, num_pending: int) -> float:
-    """Share of the images that a calibrated run or a cascade is expected to measure exactly."""
+    """Return the share of images that a calibrated run or a cascade is expected to measure exactly."""
     num_exact = plan.num_calibration
     if plan.top is not None:
         sizes = f"SELECT count(*) AS n FROM ({store.manifest_sql(dataset)}) GROUP BY label"
@@ -92,16 +92,16 @@ def _exact_share(store: Store, dataset: DatasetRecord, plan: ApproximationPlan, 
     return min(1.0, num_exact / num_pending)
 
 
-class _LongEnough(Exception):  # noqa: N818 - stops a pass that has told enough
+class _LongEnough(Exception):  # noqa: N818 - stops a pass once it has been timed
     pass
 
 
 def _seconds_per_image(backbone: Backbone, images: list[Tensor], spec: MeasurementSpec) -> float:
-    """Time of one image at the best batch size that fits into the probe's time; extrapolated if not even one does."""
+    """Return seconds per image at the best batch size that fits into the probe's time; extrapolate if none does."""
     engine = build_engine(backbone, spec)
     size, limit = 1, min(first_plan(backbone, engine).limit, len(images))
     deadline = time.monotonic() + PROBE_SECONDS
-    # The first passes of a process pay for lazy initialisation, hence a second one unless that would take long.
+    # The first passes of a process pay for lazy initialization, hence a second one unless that would take long.
     best = _time_batch(backbone, engine, images[:1], spec)
     while size <= limit and (time.monotonic() < deadline or (size == 1 and best < 2 * PROBE_SECONDS)):
         best = min(best, _time_batch(backbone, engine, images[:size], spec) / size)
@@ -110,7 +110,7 @@ def _seconds_per_image(backbone: Backbone, images: list[Tensor], spec: Measureme
 
 
 def _time_batch(backbone: Backbone, engine: Engine, images: list[Tensor], spec: MeasurementSpec) -> float:
-    """Seconds that a batch takes; a long one is stopped in time and extrapolated to all its cotangents."""
+    """Time a batch in seconds; stop a long one early and extrapolate to all its cotangents."""
     marks: list[tuple[int, float]] = []
     started = time.monotonic()
 
@@ -123,7 +123,7 @@ def _time_batch(backbone: Backbone, engine: Engine, images: list[Tensor], spec: 
     try:
         measure_with(engine, backbone.device, torch.stack(images), spec, chunk=chunk, on_chunk=on_chunk)
     except _LongEnough:
-        # The first chunk also holds the forward pass and whatever is initialised late.
+        # The first chunk also includes the forward pass and lazy initialization.
         (before, earlier), (after, later) = marks[0], marks[-1]
         passes = min(spec.probes or backbone.info.dimension, backbone.info.dimension)
         return later - started + (passes - after) * (later - earlier) / (after - before)

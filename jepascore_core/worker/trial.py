@@ -1,4 +1,4 @@
-"""What a run and a prediction of its cost find out first: a precision that is settled already, and images to try."""
+"""What a run and its cost probe determine first: a precision that is already settled, and readable images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def settled_precision(
     store: Store, backbone: Backbone, dataset: DatasetRecord, spec: MeasurementSpec, num_pending: int
 ) -> str | None:
-    """What "auto" stands for, as far as that needs no trial; `num_pending` images lack the spec's exact score."""
+    """Return what "auto" means where that needs no trial; `num_pending` images lack the spec's exact score."""
     precision = known_precision(store, backbone)
     if num_pending < store.count_images(dataset) or (precision is None and num_pending <= 2 * TRIAL_IMAGES):
         return spec.precision
@@ -27,7 +27,7 @@ def settled_precision(
 
 
 def readable_images(candidates: list[PendingImage], backbone: Backbone) -> list[Tensor]:
-    """Return the inputs [C, H, W] of those images that can be read.
+    """Return the inputs [C, H, W] of the images that can be read.
 
     Raises:
         JepaScoreError: if there are candidates and none of them can be read.

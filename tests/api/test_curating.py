@@ -114,10 +114,10 @@ def test_decisions_override_and_are_undone(store):
     assert js.curate("d", LIKELY).counts == decided.counts
     undone = decided.undo().undo()
     assert undone.counts == curated.counts
-    with pytest.raises(RuleError, match="no decision of yours about d to undo"):
+    with pytest.raises(RuleError, match="no decision about d to undo"):
         undone.undo()
     assert undone.redo().redo().counts == decided.counts
-    with pytest.raises(RuleError, match="no decision of yours about d to redo"):
+    with pytest.raises(RuleError, match="no decision about d to redo"):
         undone.redo()
     assert decided.decide(wanted, "undecided").counts.decided == 1
 
@@ -125,7 +125,7 @@ def test_decisions_override_and_are_undone(store):
 def test_a_decision_about_nothing_is_refused(store):
     scored(store, ROWS)
     curated = js.curate("d")
-    with pytest.raises(UnknownNameError, match="Nothing was decided"):
+    with pytest.raises(UnknownNameError, match="No decision was recorded"):
         curated.decide([curated.kept()[0], "nowhere.png"], "drop")
     for samples, verdict in (([], "drop"), (curated.kept()[0], "dorp")):
         with pytest.raises(RuleError, match="keep, drop, undecided"):
@@ -226,7 +226,7 @@ def test_a_dataset_that_was_opened_or_lies_somewhere(store, tmp_path, monkeypatc
     assert opened.image(curated.kept()[0]).size == (12, 8)
     make_source(source, ("cat/new.png",), (9, 9))
     js.open_dataset(source)
-    with pytest.raises(UnknownNameError, match="open it again"):
+    with pytest.raises(UnknownNameError, match="Open it again"):
         js.curate(opened)
 
 
@@ -258,12 +258,12 @@ def test_a_curation_outlives_what_is_held_in_memory(store, monkeypatch):
 @pytest.mark.parametrize(
     ("rules", "error", "said"),
     [
-        (js.col("width"), TypeError, "Rules are expressions"),
-        ([js.col("width")], TypeError, "compare it first"),
-        (5, TypeError, "Rules are expressions"),
+        (js.col("width"), TypeError, "Rules must be expressions"),
+        ([js.col("width")], TypeError, "Compare it first"),
+        (5, TypeError, "Rules must be expressions"),
         ([None], TypeError, "not None"),
         ("percentil >= 5", RuleSyntaxError, 'Did you mean "percentile"?'),
-        ([js.budget(1), js.budget(2)], RuleError, "one budget only"),
+        ([js.budget(1), js.budget(2)], RuleError, "only one budget"),
         (js.meta("year") >= 5, RuleError, 'Unknown column "year" in d'),
         (js.col("percentile", backbone="x") >= 5, UnknownNameError, "Nothing was measured with the backbone 'x'"),
     ],

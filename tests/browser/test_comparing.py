@@ -235,4 +235,4 @@ def test_a_copied_link_opens_the_same_view(visit: Callable[..., Visit], app: Com
         click_segment(first, label, parameter)
     second = visit(first.url).page
     expect(plot(second, "histograms").get_by_text("robust z against digits")).to_be_visible()
-    expect(plot(second, "histograms").get_by_text("Samples that score at most that (%)")).to_be_visible()
+    expect(plot(second, "histograms").get_by_text("Samples with at most this score (%)")).to_be_visible()

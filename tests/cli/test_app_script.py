@@ -35,5 +35,5 @@ def test_an_app_of_another_project_is_not_ours(tmp_path: Path):
     package.mkdir()
     (tmp_path / "app.py").touch()
     (tmp_path / "pages").mkdir()
-    with pytest.raises(JepaScoreError, match="has no pages"):
+    with pytest.raises(JepaScoreError, match="contains no pages"):
         app_script(package)

@@ -88,7 +88,7 @@ def test_failures_as_table_json_and_file(cli: Cli, run: Run, kind: str, tmp_path
     assert (answer.code, answer.out) == (0, "")
     with out.open(newline="", encoding="utf-8") as lines:
         assert [line["message"] for line in csv.DictReader(lines)] == [FAILURE.message]
-    assert "exists already" in cli(*words, "--out", out).sentence
+    assert "already exists" in cli(*words, "--out", out).sentence
     assert cli(*words, "--out", out, "--overwrite").code == 0
     assert "does not exist" in cli(*words, "--out", tmp_path / "nowhere" / "x.csv").sentence
 
@@ -122,7 +122,7 @@ def test_a_queued_run_is_cancelled_at_once_and_resumed(cli: Cli, dataset: Datase
     answer = cli("runs", "resume", run.run_id, "--detach", "--json")
     assert (answer.code, answer.json["state"]) == (0, "queued")
     assert "cancelled" in cli("runs", "cancel", run.run_id).err
-    assert "has ended before" in cli("runs", "cancel", run.run_id).err
+    assert "is already" in cli("runs", "cancel", run.run_id).err
 
 
 @pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED])
@@ -140,10 +140,10 @@ def test_a_run_that_measured_nothing_is_forgotten(cli: Cli, dataset: DatasetReco
 def test_other_runs_are_not_forgotten(cli: Cli, dataset: DatasetRecord):
     backbone = add_backbone(cli.store)
     for state, counts, reason in (
-        (RunState.QUEUED, {}, "is queued: cancel it first"),
-        (RunState.RUNNING, {}, "is running: cancel it first"),
-        (RunState.FINISHED, {}, "stays, since it says how"),
-        (RunState.CANCELLED, {"num_total": 9, "num_measured": 5, "num_reused": 4}, "stays, since it says how"),
+        (RunState.QUEUED, {}, "is queued. Cancel it first"),
+        (RunState.RUNNING, {}, "is running. Cancel it first"),
+        (RunState.FINISHED, {}, "it documents how"),
+        (RunState.CANCELLED, {"num_total": 9, "num_measured": 5, "num_reused": 4}, "it documents how"),
     ):
         run = add_run(cli.store, dataset, backbone, state, **counts)
         assert reason in cli("runs", "forget", run.run_id).sentence
@@ -176,7 +176,7 @@ def test_no_characters_are_no_run(cli: Cli, run: Run):
 
 
 def test_an_index_can_be_cancelled_from_elsewhere(cli: Cli, dataset: DatasetRecord):
-    assert "is not being read: it is ready" in cli("datasets", "cancel", "toy").err
+    assert "is not being indexed: it is ready" in cli("datasets", "cancel", "toy").err
     cli.store.catalogue.update_dataset(dataset.dataset_id, state=DatasetState.INDEXING)
     answer = cli("datasets", "cancel", "toy", "--json")
     assert (answer.code, answer.json["cancel_requested"]) == (0, True)
@@ -192,7 +192,7 @@ def test_export_writes_the_list_and_says_what_is_in_it(cli: Cli, dataset: Datase
     assert len(rows) == answer.json["num_rows"] < NUM_SAMPLES
     provenance = json.loads(Path(answer.json["provenance_path"]).read_text())
     assert provenance["list"]["num_rows"] == len(rows)
-    assert "exists already" in cli("export", "toy", out).sentence
+    assert "already exists" in cli("export", "toy", out).sentence
     answer = cli("export", "toy", out, "--overwrite")
     assert (answer.code, answer.out) == (0, "")
     assert str(out) in answer.err
@@ -211,7 +211,7 @@ def test_export_lists_what_it_knows_where_a_name_is_wrong(cli: Cli, dataset: Dat
     assert "timm" in cli("export", "toy", tmp_path / "x.csv", "-b", "timm:other").sentence
     limited = ("export", "toy", tmp_path / "x.csv", "--min-percentile", "5", "--label", "aa")
     assert 'Unknown class "aa".' in cli(*limited).sentence
-    assert "give one, such as" in cli("export", "toy", tmp_path / "x.csv", "--label", "a").sentence
+    assert "add one, such as" in cli("export", "toy", tmp_path / "x.csv", "--label", "a").sentence
     assert list(tmp_path.glob("x.csv*")) == []
 
 
@@ -220,14 +220,14 @@ def test_a_recipe_that_cannot_be_written_is_said_before_anything_is(cli: Cli, da
     assert cli("export", "toy", out, "--min-percentile", "20", "--save-recipe", recipe).code == 0
     saved = recipe.read_bytes()
     same = cli("export", "toy", tmp_path / "other.csv", "--save-recipe", tmp_path / "other.csv")
-    assert "is the export itself" in same.sentence
-    assert "never standard output" in cli("export", "toy", "-", "--format", "csv").sentence
+    assert "cannot be both the export and the recipe" in same.sentence
+    assert "cannot go to standard output" in cli("export", "toy", "-", "--format", "csv").sentence
     answer = cli("export", "toy", tmp_path / "other.csv", "--save-recipe", recipe)
-    assert (answer.code, "exists already" in answer.sentence) == (1, True)
+    assert (answer.code, "already exists" in answer.sentence) == (1, True)
     assert list(tmp_path.glob("other.csv*")) == []
     assert recipe.read_bytes() == saved
     answer = cli("export", "toy", tmp_path / "other.csv", "--recipe", recipe, "--definition", "paper")
-    assert "leave rules, limits, backbone and definition out" in answer.sentence
+    assert "cannot be combined with rules" in answer.sentence
 
 
 def test_the_reasons_of_a_few_failed_runs_are_enough(cli: Cli, dataset: DatasetRecord):
@@ -236,7 +236,7 @@ def test_the_reasons_of_a_few_failed_runs_are_enough(cli: Cli, dataset: DatasetR
         add_run(cli.store, dataset, backbone, RunState.FAILED, message=f"reason {number}.")
     told = cli("runs").err
     assert [f"reason {number}." in told for number in range(EXPLAINED + 2)] == [False, False, *[True] * EXPLAINED]
-    assert "2 more failed: `jepascore runs follow ID` says why." in told
+    assert "2 more failed: `jepascore runs follow ID` shows the reason." in told
 
 
 def test_backbones_are_listed_and_searched(cli: Cli):
@@ -264,7 +264,7 @@ def test_the_doctor_finds_nothing_or_says_what(cli: Cli, dataset: DatasetRecord,
     assert answer.json["home"] == str(cli.home)
     assert "cpu" in answer.json["devices"]
     answer = cli("doctor")
-    assert "Nothing is wrong." in answer.err
+    assert "No problems found." in answer.err
     shard = next(cli.home.glob("measurements/*/*/part-*.parquet"))
     shard.write_bytes(b"PAR1")
     monkeypatch.setattr(system, "PACKAGES", ("no-such-package",))

@@ -45,7 +45,7 @@ def standing(cli: Cli, *options: str) -> dict[str, str]:
 def test_deciding_by_key_by_content_id_and_by_file(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
     answer = cli("decisions", "drop", "toy", "0.png", "4.png", "--who", "ada", "--why", "blurred")
     assert (answer.code, answer.out) == (0, "")
-    assert "2 samples of toy: drop. `jepascore decisions undo toy` takes it back." in answer.err
+    assert "2 samples of toy: drop. `jepascore decisions undo toy` undoes it." in answer.err
     ids = tmp_path / "ids.txt"
     ids.write_text(f"=lone.png\n{SAMPLES[6].content_id}\n\n", encoding="utf-8-sig")  # as Windows' editor writes it
     answer = cli("decisions", "keep", "toy", "--from", ids, "--json")
@@ -66,10 +66,10 @@ def test_deciding_by_key_by_content_id_and_by_file(cli: Cli, dataset: DatasetRec
 def test_a_name_that_is_none_decides_nothing(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
     answer = cli("decisions", "drop", "toy", "0.png", "gone.png")
     assert answer.code == 1
-    assert "1 of 2 names are no sample key or content id of toy, for example 'gone.png'" in answer.sentence
+    assert "1 of 2 names are not a sample key or content id of toy, for example 'gone.png'" in answer.sentence
     (tmp_path / "empty.txt").touch()
     for nothing in ((), ("--from", tmp_path / "empty.txt")):
-        assert "Name at least one sample, by its key" in cli("decisions", "drop", "toy", *nothing).sentence
+        assert "No sample is given." in cli("decisions", "drop", "toy", *nothing).sentence
     assert "cannot be read" in cli("decisions", "drop", "toy", "--from", tmp_path / "none.txt").sentence
     assert 'Unknown dataset "toi"' in cli("decisions", "toi").sentence
     assert standing(cli) == {}
@@ -80,7 +80,7 @@ def test_undo_and_redo_are_of_ones_own(cli: Cli, dataset: DatasetRecord):
     cli("decisions", "drop", "toy", "1.png", "--who", "bob")
     assert "Undid a decision about 1 sample" in cli("decisions", "undo", "toy", "--who", "ada").err
     assert standing(cli) == {"1.png": "drop"}
-    assert "nothing of yours to undo" in cli("decisions", "undo", "toy", "--who", "ada").err
+    assert "You have nothing to undo" in cli("decisions", "undo", "toy", "--who", "ada").err
     assert cli("decisions", "undo", "toy", "--who", "carl", "--json").json is None
     assert cli("decisions", "redo", "toy", "--who", "ada", "--json").json["num_samples"] == 1
     assert standing(cli) == {"0.png": "drop", "1.png": "drop"}
@@ -92,7 +92,7 @@ def test_undo_and_redo_are_of_ones_own(cli: Cli, dataset: DatasetRecord):
 def test_exact_duplicates_as_table_json_and_csv(cli: Cli, dataset: DatasetRecord, tmp_path: Path):
     answer = cli("duplicates", "toy")
     assert answer.code == 0
-    assert "3 groups of 9 samples: 6 go if one of each stays" in answer.err
+    assert "3 groups of 9 samples: 6 would be dropped, keeping one per group" in answer.err
     groups = cli("duplicates", "toy", "--keep", "first", "--json").json
     assert [(group["group"], group["size"]) for group in groups] == [(1, 3), (2, 3), (3, 3)]
     assert [[row["proposal"] for row in group["samples"]] for group in groups] == [["keep", "drop", "drop"]] * 3
@@ -104,14 +104,14 @@ def test_exact_duplicates_as_table_json_and_csv(cli: Cli, dataset: DatasetRecord
         rows = list(csv.DictReader(file))
     assert [row["group"] for row in rows] == ["1"] * 3 + ["2"] * 3 + ["3"] * 3
     assert (rows[8]["label"], rows[8]["split"], rows[8]["decision"]) == ("y", "test", "")
-    assert "exists already" in cli("duplicates", "toy", "--out", out).sentence
+    assert "already exists" in cli("duplicates", "toy", "--out", out).sentence
     assert cli("duplicates", "toy", "--out", out, "--overwrite").code == 0
 
 
 def test_near_duplicates_say_how_they_were_found(cli: Cli, dataset: DatasetRecord):
     # All embeddings of these tests are the same.
     answer = cli("duplicates", "toy", "--radius", "0.05", "--keep", "most_likely")
-    assert "1 group of 10 samples: 9 go" in answer.err
+    assert "1 group of 10 samples: 9 would be dropped" in answer.err
     assert "flat index over 4 images, cosine distance up to 0.05: all pairs were compared" in answer.err
     (group,) = cli("duplicates", "toy", "--radius", "0.05", "--json").json
     assert group["samples"][0]["sample_key"] == "=lone.png"
@@ -129,7 +129,7 @@ def test_accepting_decides_and_can_be_taken_back(cli: Cli, dataset: DatasetRecor
     decided = [row["decision"] for group in cli("duplicates", "toy", "--json").json for row in group["samples"]]
     assert decided.count("keep") == 3
     again = cli("duplicates", "toy", "--keep", "first", "--accept", "--who", "ada")
-    assert "Nothing was left to decide." in again.err
+    assert "Every duplicate already has a decision." in again.err
     assert "undo" not in again.err, "it would take back what was accepted before"
     cli("decisions", "undo", "toy", "--who", "ada")
     assert standing(cli) == {"1.png": "keep"}
@@ -188,15 +188,15 @@ def test_recipes_are_saved_shown_duplicated_compared_and_removed(cli: Cli, datas
     assert (found["both"], found["only_first"]["count"], found["only_second"]["count"]) == (0, 4, 6)
     out = tmp_path / "differ.csv"
     answer = cli("recipes", "compare", "toy", "high", "low", "--out", out)
-    assert "0 samples are kept by both" in answer.err
+    assert "0 samples kept by both" in answer.err
     with out.open(newline="") as opened:
         rows = list(csv.DictReader(opened))
     assert len(rows) == 10
     assert rows[-1] == {"sample_key": "'=lone.png", "first": "keep", "second": "drop"}
-    assert "exists already" in cli("recipes", "compare", "toy", "high", "low", "--out", out).sentence
+    assert "already exists" in cli("recipes", "compare", "toy", "high", "low", "--out", out).sentence
     assert cli("recipes", "compare", "toy", "high", "low", "--out", out, "--overwrite").code == 0
 
-    assert "as then" in cli("recipes", "changes", "toy", "high").err
+    assert "as before" in cli("recipes", "changes", "toy", "high").err
     assert cli("recipes", "changes", "toy", "high", "--json").json["kept_now"] == 4
     assert "Saved high (2)" in cli("recipes", "duplicate", "toy", "high").err
     cli("recipes", "remove", "toy", "high")

@@ -33,9 +33,9 @@ def test_extremes_are_a_picture_with_a_row_a_class(cli: Cli, tmp_path: Path):
     with Image.open(out) as sheet:
         assert sheet.height == 2 * HEAD + 2 * (HEAD + TILE + CAPTION + GAP)
     before = out.read_bytes()
-    assert "exists already" in cli("figure", "extremes", "toy", "-o", out).sentence
+    assert "already exists" in cli("figure", "extremes", "toy", "-o", out).sentence
     assert out.read_bytes() == before
-    assert "end its name with .png" in cli("figure", "extremes", "toy", "-o", out.with_suffix(".jpg")).sentence
+    assert "name that ends with .png" in cli("figure", "extremes", "toy", "-o", out.with_suffix(".jpg")).sentence
     only = ("figure", "extremes", "toy", "-o", out, "--overwrite", "--label")
     assert cli(*only, "b", "--json").json["classes"] == ["b"]
     assert 'Unknown class "zebra"' in cli(*only, "b", "--label", "zebra").sentence
@@ -58,13 +58,13 @@ def test_histograms_are_a_page_with_their_medians(cli: Cli, tmp_path: Path):
     answer = cli("figure", "histograms", "toy", "-o", out, "--json")
     assert answer.json["series"] == [{"dataset": "toy", "num_scored": 12, "median": 5.5}]
     assert "plotly" in out.read_text()
-    assert "exists already" in cli("figure", "histograms", "toy", "-o", out, "--shape", "density").sentence
+    assert "already exists" in cli("figure", "histograms", "toy", "-o", out, "--shape", "density").sentence
     assert cli("figure", "histograms", "toy", "-o", out, "--shape", "density", "--overwrite").code == 0
     assert "Density (% of samples per nat)" in out.read_text()
     again = cli("figure", "histograms", "toy", "toy", "-o", out, "--overwrite", "--json")
     assert [item["dataset"] for item in again.json["series"]] == ["toy"]
-    assert "end its name with .html" in cli("figure", "histograms", "toy", "-o", tmp_path / "page.png").sentence
-    assert "choose one of histogram" in cli("figure", "histograms", "toy", "-o", out, "--shape", "cake").sentence
+    assert "name that ends with .html" in cli("figure", "histograms", "toy", "-o", tmp_path / "page.png").sentence
+    assert "Available: histogram" in cli("figure", "histograms", "toy", "-o", out, "--shape", "cake").sentence
 
 
 def test_few_samples_get_few_bins(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -131,7 +131,7 @@ def test_a_source_of_which_nothing_can_be_read_fails_with_the_first_reason(live:
     table.write_text("path,label\nnone/1.png,a\nnone/2.png,b\n")
     answer = live("add", "all wrong", table, "--json")
     assert (answer.code, answer.json["num_failed"]) == (1, 2)
-    assert "None of the 2 samples of all wrong can be read. The first, none/1.png: " in answer.sentence
+    assert "No sample of all wrong can be read: all 2 failed. The first, none/1.png: " in answer.sentence
     assert "jepascore datasets failures 'all wrong'" in answer.sentence
 
 
@@ -145,7 +145,7 @@ def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_dataset(liv
     answer = live("add", "going", folder, "--kind", "imagefolder", "--json")
     assert (answer.code, answer.json["state"], answer.json["num_indexed"]) == (1, "ready", 4)
     assert "holds no image" in answer.sentence
-    assert answer.sentence.endswith("going stays what it was: 4 samples, 0 failed.")
+    assert answer.sentence.endswith("going is unchanged: 4 samples, 0 failed.")
     assert "going could not be read again: " in live("datasets").err
     assert len(manifest(live, "going")) == 4
 
@@ -186,7 +186,7 @@ def test_the_cost_is_predicted_and_nothing_is_measured(live: Cli, weights: tuple
     assert answer.json["seconds_total"] == pytest.approx(8 * answer.json["seconds_per_image"])
     answer = live("score", "dear", *weights, "--predict")
     assert (answer.code, answer.out) == (0, "")
-    assert "8 of 8 images are still to be measured" in answer.err
+    assert "8 of 8 images remain to be measured" in answer.err
     assert len(live.store.catalogue.runs()) == before
     answer = live("score", "dear", "-b", "timm:nonsense", "--predict")
     assert answer.code == 1

@@ -101,9 +101,11 @@ def test_a_path_in_rules_is_the_encoder_there(cli: Cli, encoders, tmp_path: Path
     other = put_encoder(tmp_path / "other")
     weights = load_file(f"{other}.safetensors")
     save_file({name: weight * 3 for name, weight in weights.items()}, f"{other}.safetensors")
-    assert export(f'score["{other}"] >= 1').sentence.startswith(f"Nothing was measured with the encoder at {other} as")
+    assert export(f'score["{other}"] >= 1').sentence.startswith(
+        f"Nothing was measured with the current encoder at {other}."
+    )
     assert "no encoder that" in export(f'score["{tmp_path}/nowhere"] >= 1').sentence
-    assert "stands for several measurements" in export('score["trained:mine"] >= 1').sentence
+    assert "matches several measurements" in export('score["trained:mine"] >= 1').sentence
     assert "Nothing was measured with the backbone 'zebra'" in export('score["zebra"] >= 1').sentence
 
 

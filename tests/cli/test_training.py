@@ -94,7 +94,7 @@ def test_what_is_there_is_not_replaced_unless_asked(cli: Cli, tmp_path: Path):
     weights = load_file(cli.home / "encoders" / "toy.safetensors")
     answer = cli("train", "toy", "--epochs", "1", *SMALL)
     assert answer.code == 1
-    assert "trained:toy is there already" in answer.sentence
+    assert "trained:toy already exists" in answer.sentence
     assert cli("train", "toy", "--epochs", "1", "--seed", "1", "--again", *SMALL).code == 0
     other = load_file(cli.home / "encoders" / "toy.safetensors")
     assert not all((weights[name] == other[name]).all() for name in weights)
@@ -140,7 +140,7 @@ def test_ctrl_c_and_kill_leave_a_training_that_goes_on(cli: Cli, tmp_path: Path)
         if number == signal.SIGINT:
             assert answer.code == 130
             assert answer.json["state"] == "stopped"
-            assert "the same command goes on" in answer.err
+            assert "the same command resumes" in answer.err
     assert not (cli.home / "encoders" / "toy.json").exists()
     other = cli("train", "toy", "--epochs", "2", *SMALL)
     assert other.code == 1
@@ -167,7 +167,7 @@ def test_density_keeps_what_is_finished_and_does_nothing_twice(cli: Cli, tmp_pat
     assert "plotly" in page.read_text()
     page.write_text("mine")
     # Before anything is trained.
-    assert "exists already" in cli("density", "--dimensions", "64", "--html", page).sentence
+    assert "already exists" in cli("density", "--dimensions", "64", "--html", page).sentence
     assert page.read_text() == "mine"
     assert cli(*words[:-1], "--html", page, "--overwrite").code == 0
     assert "plotly" in page.read_text()

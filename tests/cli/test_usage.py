@@ -135,7 +135,7 @@ def test_wrong_usage_ends_with_two_and_touches_nothing(cli: Cli, arguments: tupl
         (("add", "a", "pyproject.toml"), "no known kind"),
         (("add", "a", ""), "The source is empty"),
         (("add", "[/]", "/nowhere/[bold]"), "/nowhere/[bold] does not exist"),
-        (("add", "n\udcff", "/"), r"n\xff is not UTF-8"),
+        (("add", "n\udcff", "/"), r"n\xff is not valid UTF-8"),
         (("datasets", "failures", "nope"), 'Unknown dataset "nope"'),
         (("datasets", "cancel", "nope"), 'Unknown dataset "nope"'),
         (("remove", "nope", "--yes"), 'Unknown dataset "nope"'),

@@ -212,7 +212,7 @@ def test_a_failure_is_told_and_can_be_tried_again(store, scores):
     Worker(store).handle(JobKind.PREPARATION, asked.identifier)
     failed = preparation_of(store, scores, work)
     assert (failed.state, failed.is_active) == ("failed", False)
-    assert failed.message == f"{store.home} cannot be written (Not a directory). Put that right, and try again."
+    assert failed.message == f"{store.home} is not writable: Not a directory. Fix that, and try again."
     assert Worker(store).unfinished() == []
     obstacle.unlink()
     assert request_preparation(store, scores, work).state == "waiting"

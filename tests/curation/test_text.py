@@ -126,18 +126,18 @@ def test_steps(text, steps):
         ("(grey", 5, 'Expected ")"'),
         ("grey leak", 5, 'Expected "and", "or"'),
         ("grey and percentile >= 101", 9, "between 0 and 100"),
-        ('label = "cat', 8, "A text does not end"),
+        ('label = "cat', 8, "This text has no closing quote"),
         ("label = cat", 8, "a text in double quotes"),
-        ("grey ; leak", 5, "means nothing"),
+        ("grey ; leak", 5, "Unexpected character"),
         ("5 <= percentile <= 3", 0, "Swap them"),
         ("near_duplicate", 0, "needs a radius"),
         ("leak(2)", 0, "cosine distance"),
-        ("at least 4 of (grey, leak)", 9, "cannot be"),
-        ("all | budget 0", 6, "whole number from 1"),
-        ("all | budget 5 | budget 6", 0, "one budget only"),
+        ("at least 4 of (grey, leak)", 9, "needs an m"),
+        ("all | budget 0", 6, "whole number of at least 1"),
+        ("all | budget 5 | budget 6", 0, "only one budget"),
         ("all | pick 5", 6, 'Expected "one" or "budget"'),
         ("grey\nand label >= 5", 9, "is a text"),
-        ('label = "\\q"', 8, "backslash"),
+        ('label = "\\q"', 8, "invalid escape"),
         ("score[mean] > 5", 6, 'Expected "rank" or "paper"'),
     ],
 )
@@ -157,14 +157,14 @@ def test_errors_point_at_the_place(text, position, message):
         ("percentile >= 5 adn grey", 'Expected "and", "or", "|" or the end, found "adn" (character 17). '
          'Did you mean "and"?'),
         ("all | budgt 5", 'Expected "one" or "budget", found "budgt" (character 7). Did you mean "budget"?'),
-        ("percentile => 5", '"=>" means nothing in a rule (character 12). Write >=.'),
-        ("label == \"cat\"", '"==" means nothing in a rule (character 7). Write =.'),
-        ("grey && leak", '"&&" means nothing in a rule (character 6). Write and.'),
-        ("label = 'cat'", "\"'\" means nothing in a rule (character 9). "
-         'Texts stand in double quotes, such as "cat".'),
-        ("score >= 5%", "score is not a share, so it has no percent (character 11). "
-         "Percentiles have: percentile >= 5% leaves out the lowest 5 % of the scores."),
-        ("all | budget 10%", "A budget is a number of samples (character 16). "
+        ("percentile => 5", 'Unexpected "=>" (character 12). Write >=.'),
+        ("label == \"cat\"", 'Unexpected "==" (character 7). Write =.'),
+        ("grey && leak", 'Unexpected "&&" (character 6). Write and.'),
+        ("label = 'cat'", "Unexpected character \"'\" (character 9). "
+         'Write texts in double quotes, such as "cat".'),
+        ("score >= 5%", "score is not a percentile, so it takes no percent sign (character 11). "
+         "Percentiles do: percentile >= 5% leaves out the lowest 5 % of the scores."),
+        ("all | budget 10%", "A budget must be a number of samples (character 16). "
          "Write budget 1000, or percentile >= 90 for the highest 10 % of the scores."),
         ("drop the worst 5%", 'Unknown name "drop" (character 1). A rule says what to keep: to drop the lowest 5 % '
          "write percentile >= 5, and to drop the lowest 5 % of each class write class_percentile >= 5."),

@@ -193,12 +193,12 @@ def test_what_can_be_known_beforehand_is_said_at_once(store, scores, out):
         ask(store, scores, out / "mine")
     with pytest.raises(ExportError, match="does not exist"):
         ask(store, scores, out / "no" / "x")
-    with pytest.raises(ExportError, match="no whole path"):
+    with pytest.raises(ExportError, match="must be an absolute path"):
         ask(store, scores, Path("x"))
-    with pytest.raises(ExportError, match="has no verdicts"):
+    with pytest.raises(ExportError, match="cannot hold verdicts"):
         ask(store, scores, out / "x", "txt", options=ExportOptions("all"))
     ask(store, scores, out / "x")
-    with pytest.raises(ExportError, match="is being written already"):
+    with pytest.raises(ExportError, match="is already being written"):
         ask(store, scores, out / "x")
     assert names(out) == ["mine"]
 
@@ -237,7 +237,7 @@ def test_the_provenance_of_somebody_else_is_left_alone(store, scores, out):
     request = ask(store, scores, out / "x")
     (out / "x.provenance.json").write_text("{}")
     Worker(store).handle(JobKind.EXPORT, request.export_id)
-    assert "exists already" in store.catalogue.export(request.export_id).message
+    assert "already exists" in store.catalogue.export(request.export_id).message
     assert (out / "x.provenance.json").read_text() == "{}"
 
 

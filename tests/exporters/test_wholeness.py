@@ -93,11 +93,11 @@ def test_a_source_is_never_overwritten(store, monkeypatch, tmp_path):
 
 
 def test_options_that_cannot_be(store, scores, tmp_path):
-    with pytest.raises(ExportError, match="nothing is linked there"):
+    with pytest.raises(ExportError, match="cannot link images"):
         export(store, scores, KEPT, tmp_path / "x.csv", options=ExportOptions("kept", link="symlink"))
     with pytest.raises(ExportError, match="Unknown way to place images"):
         export(store, scores, KEPT, tmp_path / "x", file_format="tree", options=ExportOptions("kept", link="move"))
-    with pytest.raises(ExportError, match="has no verdicts"):
+    with pytest.raises(ExportError, match="cannot hold verdicts"):
         export(store, scores, KEPT, tmp_path / "x", file_format="indices", options=ALL)
     with pytest.raises(ExportError, match="is a folder"):
         export_bytes(store, scores, KEPT, "tree")

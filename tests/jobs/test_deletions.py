@@ -73,7 +73,7 @@ def test_what_another_datasets_run_needs_stays_and_who_else_loses_is_said(store:
     found = delete_scores(store, run.run_id)
     assert (found.num_measurements, found.num_kept, found.kept_for) == (4, 2, ("two",))
     assert found.also_lost == (("three", 2),)
-    assert "2 images keep their score: runs of two need it." in found.text
+    assert "The scores of 2 images are kept, because runs of two need them." in found.text
     assert "three (2 images)" in found.text
     assert measured_ids(store, backbone) == ids(samples[:2])
     assert [item.run_id for item in store.catalogue.runs()] == [other.run_id]
@@ -111,7 +111,7 @@ def test_a_run_that_never_loaded_its_backbone_has_no_scores(store: Store) -> Non
     dataset = add_dataset(store, "d", make_samples("a"))
     run = add_run(store, dataset, add_backbone(store), RunState.FAILED)
     store.catalogue.update_run(run.run_id, backbone_id=None)
-    with pytest.raises(JepaScoreError, match=r"was never loaded\. Forget the run instead"):
+    with pytest.raises(JepaScoreError, match=r"was never loaded\. Remove the run instead"):
         plan_deletion(store, run.run_id)
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.jobs.indexing import leave_unfinished
+from jepascore_core.jobs.indexing import CANCELLED_AGAIN, leave_unfinished
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.storage.store import Store
 from pages.ui.runs import texts as runs_texts
@@ -107,11 +107,11 @@ def test_a_name_that_is_taken(open_page: Callable[..., AppTest], home_store: Sto
     one(app, "text_input", "Name").set_value("digits")
     one(app, "text_input", "Path").set_value(str(photographs))
     one(app, "button", "Add").click().run()
-    assert "The dataset 'digits' has another source" in said(app)
+    assert "The name 'digits' is taken by a dataset with another source" in said(app)
     assert "Choose another name" in said(app)
     one(app, "text_input", "Name").set_value("photographs")
     one(app, "button", "Add").click().run()
-    assert "has another source" not in said(app)
+    assert "with another source" not in said(app)
 
 
 def test_a_zip_is_kept_where_the_worker_finds_it(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -143,7 +143,7 @@ def test_an_upload_replaces_nothing_unasked(open_page: Callable[..., AppTest], h
     one(app, "text_input", "Name").set_value("digits")
     one(app, "file_uploader", "Zip with images").set_value(("images.zip", archive.getvalue(), "application/zip"))
     one(app, "button", "Add").click().run()
-    assert "There is a dataset named 'digits' already" in said(app)
+    assert "The name 'digits' is taken by a dataset with" in said(app)
     assert home_store.catalogue.dataset("digits") == before
     assert list((home_store.home / "uploads").iterdir()) == []
     one(app, "checkbox", runs_texts.REPLACE).check()
@@ -348,7 +348,7 @@ def test_reading_again_that_was_cancelled(open_page: Callable[..., AppTest], hom
     leave_unfinished(home_store, found.dataset)
     app = open_page(PAGE)
     assert "**digits** · Ready, rescan cancelled" in said(app)
-    assert runs_texts.cancelled("Cancelled: it is as it was before, and what was read is kept") in said(app)
+    assert runs_texts.cancelled(CANCELLED_AGAIN) in said(app)
     assert "36 samples · 3 classes\n" in said(app)
     assert "files indexed" not in said(app)
     one(app, "button", "Resume").click().run()

@@ -206,7 +206,7 @@ def test_recipes_are_saved_opened_duplicated_and_removed(open_page: Callable[...
     press(app, "Duplicate")
     assert [item.name for item in saved_recipes(home_store, dataset_id)] == ["mine (2)", "mine"]
     press(app, curate_texts.WHAT_CHANGED)
-    assert "27 samples kept, as then" in app.success[0].value.replace("\\", "")
+    assert "27 samples kept, as before" in app.success[0].value.replace("\\", "")
     app.text_input(key="query-bar").set_value("").run()
     press(app, "Open")
     assert metrics(app)["Kept"] == "27"

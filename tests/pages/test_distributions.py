@@ -157,7 +157,7 @@ def test_densities_and_cumulative_shares(open_page: Callable[..., AppTest], home
     one(app, "button_group", "Shape").set_value("density").run()
     assert figure(app, "histograms")["layout"]["yaxis"]["title"]["text"] == "Density (% of samples per nat)"
     one(app, "button_group", "Shape").set_value("ecdf").run()
-    assert figure(app, "histograms")["layout"]["yaxis"]["title"]["text"] == "Samples that score at most that (%)"
+    assert figure(app, "histograms")["layout"]["yaxis"]["title"]["text"] == "Samples with at most this score (%)"
     assert app.query_params["shape"] == "ecdf"
 
 

@@ -132,7 +132,7 @@ def test_an_image_that_is_gone_says_so_and_can_be_asked_for_again(measured, tmp_
 
 
 def test_a_backbone_that_no_run_knows(store):
-    with pytest.raises(UnknownNameError, match="No run of this home folder"):
+    with pytest.raises(UnknownNameError, match="No run in this home folder"):
         request_closeup(store, "d", "unknown", "0" * 32)
 
 

@@ -235,7 +235,7 @@ def test_an_upload_never_replaces_a_dataset_unasked(store):
     request_upload(store, "x", archive(0))
     work(store)
     before, kept = rows(store), uploads(store)
-    with pytest.raises(StoreError, match="There is a dataset named 'x' already, with 4 samples of other images"):
+    with pytest.raises(StoreError, match="The name 'x' is taken by a dataset with 4 samples of other images"):
         request_upload(store, "x", archive(100))
     assert (uploads(store), rows(store)) == (kept, before)
     request_upload(store, "x", archive(100), replace=True)

@@ -57,7 +57,7 @@ def test_percent_is_full_only_at_the_end(fraction, number):
 
 @pytest.mark.parametrize(
     ("rate", "text"),
-    [(None, ""), (0.0, ""), (123.4, "123 images/s"), (2.55, "2.5 images/s"), (0.1, "10 s an image")],
+    [(None, ""), (0.0, ""), (123.4, "123 images/s"), (2.55, "2.5 images/s"), (0.1, "10 s per image")],
 )
 def test_rates(rate, text):
     assert rate_text(rate) == text

@@ -1,8 +1,7 @@
-"""Full-length columns of a dataset, held in memory: what makes a change of a rule cheap at a million samples.
+"""Full-length columns of a dataset, cached in memory: they make a change of a rule cheap at a million samples.
 
-Every column has one row a sample in order of the sample keys, so columns are put side by side without looking anything
-up. A column is named by a hash over everything that it depends on: it is found again as long as nothing changed, and
-never when something did.
+Every column has one row per sample ordered by sample key, so columns can be joined by position. A column is named by a
+hash over everything that it depends on: it is reused as long as nothing changed, and never when something did.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from jepascore_core.scores.tables import any_table, current_vectors, table_sql
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable, midrank
 
-#: Columns that are kept; the longest unused one goes first, unless somebody may still be reading it.
+#: Columns that are cached; the least recently used one is evicted first, unless it may still be read.
 MAX_COLUMNS = 48
 BUSY_SECONDS = 120.0
 
-#: Percentiles that a score table holds, by what they are within.
+#: Percentiles in a score table, by what they are within.
 _RANKED = {None: "percentile", "label": "class_percentile"}
 
 _NORM = f"round(sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[])), {NORM_DECIMALS})"
@@ -40,7 +39,7 @@ _making = threading.Lock()
 
 
 def columns(store: Store) -> Columns:
-    """The columns that are held for a store."""
+    """Return the columns that are cached for a store."""
     with _making:
         if store not in _benches:
             _benches[store] = Columns(store)
@@ -48,7 +47,7 @@ def columns(store: Store) -> Columns:
 
 
 def load_columns(store: Store, scores: ScoreSet) -> None:
-    """Hold samples and scores, with which every curation of a dataset begins.
+    """Cache samples and scores, which every curation of a dataset needs first.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, StoreError: as `Columns.score`.
@@ -57,10 +56,10 @@ def load_columns(store: Store, scores: ScoreSet) -> None:
 
 
 class Columns:
-    """Names of columns, made on first use. A column `c_x` is the column "c_x" of the table `c_x`."""
+    """Names of columns, computed on first use. A column `c_x` is the column "c_x" of the table `c_x`."""
 
     def __init__(self, store: Store) -> None:
-        # The map of all benches must not keep the store alive; who asks here does.
+        # The map of all caches must not keep the store alive; the caller does.
         self._reference = weakref.ref(store)
         self._used: dict[str, float] = {}
         self._lock = threading.RLock()
@@ -72,7 +71,7 @@ class Columns:
         return store
 
     def hold(self, about: Sequence[Any], sql: str, parameters: Sequence[Any] = ()) -> str:
-        """The name of the result of `sql` (in which {name} is its own name), made unless it is held already.
+        """Return the name of the cached result of `sql` (in which {name} is that name), computed on first use.
 
         `about` names everything that the result depends on.
         """
@@ -85,11 +84,11 @@ class Columns:
         return name
 
     def hold_table(self, about: Sequence[Any], table: pa.Table) -> str:
-        """Like `hold`, for a table that is there already."""
+        """Cache an existing table, as `hold`."""
         return self.hold_made(about, lambda: table)
 
     def hold_made(self, about: Sequence[Any], make: Callable[[], pa.Table]) -> str:
-        """Like `hold`, for a table that takes long to make elsewhere."""
+        """Cache a table that takes long to compute outside the database, as `hold`."""
         name = _name(about)
         if name not in self._used:
             table = make()
@@ -114,8 +113,10 @@ class Columns:
             self._store.evict(name)
 
     def base(self, dataset: DatasetRecord) -> str:
-        """Table of the samples: row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes
-        and table_row, the row of each sample in the score tables, NULL if there was none when this was asked first.
+        """Return the name of the table of samples.
+
+        Its columns are row_id (from 0), sample_key, uri, content_id, label, split, width, height, num_bytes and
+        table_row: the row of each sample in the score tables, NULL if there was none at the first request.
 
         Raises:
             DatasetNotReadyError: if the dataset has no index yet.
@@ -129,7 +130,7 @@ class Columns:
         samples = table_sql(table, "rank") if table else self._store.manifest_sql(dataset)
         if table and self._is_sorted(samples):
             return self.hold(about, f"SELECT row_id, {listed}, row_id AS table_row FROM ({samples})")
-        # Numbered as they come out of the one sort; a window with an order of its own would sort them twice.
+        # Numbered as they leave the single sort; a window with its own order would sort them twice.
         table_row = "row_id" if table else "NULL::BIGINT"
         sql = f"""
             SELECT row_number() OVER () - 1 AS row_id, * FROM (
@@ -139,18 +140,18 @@ class Columns:
         return self.hold(about, sql)
 
     def _is_sorted(self, samples: str) -> bool:
-        """Whether score tables, which are in the order of the labels, are in that of the keys, too.
+        """Return whether score tables, which are ordered by label, are ordered by key, too.
 
-        It mostly is so where labels are folders, and looking takes a tenth of the time of sorting.
+        That is usual where labels are folders, and checking takes a tenth of the time of sorting.
         """
         ascending = f"SELECT coalesce(lag(sample_key) OVER () < sample_key, true) AS ascending FROM ({samples})"
         return bool(self._store.query(f"SELECT bool_and(ascending) AS sorted FROM ({ascending})")["sorted"][0].as_py())
 
     def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
-        """The score, NULL where there is no measurement; `<name>_rank` is the numerical rank beside it.
+        """Return the name of the score column, NULL without a measurement; `<name>_rank` is the numerical rank.
 
-        `lower`, `upper` and `is_exact` tell how far it is to be trusted, as in `Store.scored_sql`. Where the scores are
-        laid out in a table, `<name>_percentile` and `<name>_class_percentile` come along.
+        `lower`, `upper` and `is_exact` are as in `Store.scored_sql`. If the scores have a materialized table,
+        `<name>_percentile` and `<name>_class_percentile` are included.
 
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
@@ -177,7 +178,7 @@ class Columns:
         return self._hold_fitting(about, sql, base)
 
     def _hold_fitting(self, about: Sequence[Any], sql: str, base: str) -> str:
-        """Like `hold`, for a column that has to have one row a sample."""
+        """Cache a column, as `hold`, and check that it has one row per sample."""
         name = self.hold(about, sql)
         if self._num_rows(name) != self._num_rows(base):
             with self._lock:
@@ -202,20 +203,20 @@ class Columns:
         return int(self._store.query(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
 
     def percentile(self, dataset: DatasetRecord, score: str, within: str | None) -> str:
-        """Mid-rank percentile of a score column in (0, 100), within "label", "split" or (None) the dataset."""
+        """Return mid-rank percentiles of a score column in (0, 100), within "label", "split" or (None) the dataset."""
         known = f"{score}_{_RANKED.get(within)}"
         columns = self._store.query(f"SELECT * FROM {score} LIMIT 0").column_names
         if known in columns:
             return self.hold(["percentile", score, within], f'SELECT "{known}" AS "{{name}}" FROM {score}')
         partition = f'"{score}" IS NULL' + (f", {within}" if within else "")
-        # Companions have scales of their own.
+        # Baseline scores have scales of their own.
         value = comparable(f'"{score}"') if f"{score}_rank" in columns else f'"{score}"'
         sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank(value, partition)} END AS "{{name}}"
             FROM {self.base(dataset)} POSITIONAL JOIN {score} ORDER BY row_id"""
         return self.hold(["percentile", score, within], sql)
 
     def metadata(self, dataset: DatasetRecord, key: str) -> str:
-        """A column of the user as text; `<name>_number` is the same as numbers, NULL where it is none.
+        """Return a user column as text; `<name>_number` has it as numbers, NULL where it is not a number.
 
         Raises:
             RuleError: if the dataset has no such column.
@@ -230,7 +231,7 @@ class Columns:
         return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)
 
     def quality(self, dataset: DatasetRecord, name: str) -> str:
-        """A column of `QUALITIES`, or "quality_issue"; NULL where an earlier release made the index.
+        """Return a column of `QUALITIES`, or "quality_issue"; NULL where an earlier release made the index.
 
         Raises:
             DatasetNotReadyError: if the dataset has no index yet.
@@ -239,19 +240,19 @@ class Columns:
         return self.hold(["quality", dataset.dataset_id, dataset.version, name], sql)
 
     def exact_groups(self, dataset: DatasetRecord) -> str:
-        """Which samples have the same bytes: the row of the first of them, NULL where there is one only."""
+        """Return groups of samples with the same bytes: the row of the first of them, NULL for single ones."""
         base = self.base(dataset)
         return self.hold(["exact", base], _groups_sql(base, "content_id"))
 
     def groups(self, dataset: DatasetRecord, near: pa.Table, about: Sequence[Any]) -> str:
-        """The same with near duplicates: `near` names groups of content ids (content_id, group_id)."""
+        """Return `exact_groups` joined with near duplicates: `near` groups content ids (content_id, group_id)."""
         base = self.base(dataset)
         table = self.hold_table(["near", *about], near)
         joined = f"(SELECT * FROM {base} LEFT JOIN {table} USING (content_id))"
         return self.hold(["groups", base, *about], _groups_sql(joined, "coalesce(group_id::VARCHAR, content_id)"))
 
     def group_flag(self, dataset: DatasetRecord, groups: str, column: str) -> str:
-        """Whether the samples of a group differ in a column of the base, "split" or "label"."""
+        """Return whether the samples of a group differ in a column of the base, "split" or "label"."""
         beside = f"{self.base(dataset)} POSITIONAL JOIN {groups}"
         sql = f"""SELECT coalesce(differs, false) AS "{{name}}" FROM {beside} LEFT JOIN (
                 SELECT "{groups}", min({column}) <> max({column}) AS differs

@@ -1,4 +1,4 @@
-"""Companion scores of a dataset as columns for rules: worked out once, then kept with the dataset and in memory."""
+"""Baseline scores of a dataset as columns for rules: computed once, then cached on disk and in memory."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
-#: Companions that are worked out over all images of a dataset; the norm of an embedding is read off in a moment.
+#: Baseline scores that are fitted on all images of a dataset; the norm of an embedding needs no fit.
 FITTED: tuple[Companion, ...] = ("knn", "mahalanobis")
 
 _SCHEMA = pa.schema([("content_id", pa.string()), ("value", pa.float64())])
 
 
 def companion_column(store: Store, scores: ScoreSet, companion: Companion) -> str:
-    """Name of the column of a fitted companion, one row a sample in order of the keys; NULL where not measured.
+    """Return the name of the column of a fitted baseline score, one row per sample ordered by key; NULL if unmeasured.
 
     Raises:
         TooFewImagesError: if fewer images are measured than it needs.
@@ -33,13 +33,13 @@ def companion_column(store: Store, scores: ScoreSet, companion: Companion) -> st
     """
     held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
     base, about = held.base(dataset), _about(store, scores, companion)
-    table = held.hold_made(["companion values", *about], lambda: companion_values(store, scores, companion))
+    table = held.hold_made(["baseline values", *about], lambda: companion_values(store, scores, companion))
     sql = f'SELECT value AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
     return held.hold(["companion", base, table], sql)
 
 
 def companion_values(store: Store, scores: ScoreSet, companion: Companion, progress: Progress = unheard) -> pa.Table:
-    """Rows (content_id, value) of the measured images, from disk if they are known; value NULL for no finite embedding.
+    """Return rows (content_id, value) of the measured images, from disk if cached; NULL without a finite embedding.
 
     Raises:
         TooFewImagesError, UnknownNameError, DatasetNotReadyError: as `companion_column`.
@@ -52,18 +52,18 @@ def companion_values(store: Store, scores: ScoreSet, companion: Companion, progr
     table = pa.table([pa.array(content_ids.tolist()), pa.array(values, from_pandas=True)], schema=_SCHEMA)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(path, table)
-    # Of a run that goes on, and of former versions of the dataset, nobody asks again.
+    # Results of an unfinished run, and of previous versions of the dataset, are not needed again.
     prune_old(path, f"{companion}-*.parquet", 1)
     return table
 
 
 def is_known(store: Store, scores: ScoreSet, companion: Companion) -> bool:
-    """Whether a companion was worked out for what is measured now."""
+    """Return whether a baseline score is cached for the current measurements."""
     return _path(store, scores, companion).is_file()
 
 
 def count_measured(store: Store, scores: ScoreSet) -> int:
-    """Number of different images of a dataset that have an embedding."""
+    """Return the number of different images of a dataset that have an embedding."""
     dataset = store.catalogue.dataset(scores.dataset_id)
     vectors = current_vectors(store, dataset, scores.key)
     if vectors is not None:
@@ -78,7 +78,7 @@ def count_measured(store: Store, scores: ScoreSet) -> int:
 
 
 def _about(store: Store, scores: ScoreSet, companion: Companion) -> list[str | int | None]:
-    """What the values depend on. An image is measured once, so the number of measured ones tells which they are."""
+    """Return what the values depend on. An image is measured once, so the number of measured ones identifies them."""
     version = store.catalogue.dataset(scores.dataset_id).version
     measured = count_measured(store, scores)
     return [companion, COMPANIONS_VERSION, scores.dataset_id, version, scores.backbone_id, scores.spec_id, measured]

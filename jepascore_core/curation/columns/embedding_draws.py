@@ -1,4 +1,4 @@
-"""Clusters of a dataset, and diverse choices from it: worked out once, then kept with the dataset."""
+"""Clusters of a dataset, and diverse choices from it: computed once, then cached with the dataset."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from jepascore_core.scores.score_set import ScoreSet, freshness
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
-#: Part of the names of what is kept: another number where the same question gets another answer.
+#: Part of the names of cached files: increased when the results change.
 VERSION = 1
-#: Results of each kind that are kept of one backbone.
+#: Results of each kind that are cached per backbone.
 MAX_KEPT = 12
 
-#: Products that k-center adds up in a second on two busy cores, with so many beside those of each pair, and if most
-#: embeddings have to hear of most centres, as random ones do: 1,000 of a million (K = 384) took 26 to 57 s of the 97 s
-#: that this makes, 3,000 of 120,000 (K = 8, 64 and 384) 6, 7 and 15 s of 8, 12 and 35.
+#: Products that k-center adds up per second on two busy cores, with this many beside those of each pair, and if most
+#: embeddings have to be compared with most centres, as random ones do: 1,000 of a million (K = 384) took 26 to 57 s of
+#: the estimated 97 s, 3,000 of 120,000 (K = 8, 64 and 384) 6, 7 and 15 s of 8, 12 and 35.
 PRODUCTS_PER_SECOND, PRODUCTS_BESIDE = 5e9, 100
 MAX_SECONDS = 24 * 3600.0
 
@@ -41,9 +41,9 @@ _CLUSTERS = pa.schema([("content_id", pa.string()), ("cluster", pa.int64())])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What a diverse budget chooses from: [number of samples] flags, in order of the keys, of a dataset's version.
+    """Samples that a diverse budget chooses from: [number of samples] flags, ordered by key, of a dataset's version.
 
-    0 = not to be had, as it is dropped or has no embedding; 1 = may be chosen; 2 = chosen first, as a person keeps it.
+    0 = unavailable: dropped or without an embedding; 1 = may be chosen; 2 = chosen first: a person decided to keep it.
     """
 
     version: str
@@ -51,27 +51,27 @@ class Candidates:
 
     @property
     def size(self) -> int:
-        """How many may be chosen."""
+        """Number of samples that may be chosen."""
         return int(np.count_nonzero(self.flags))
 
     def rows(self) -> tuple[Integers, int]:
-        """Rows of those that may be chosen, and how many of them, which come first, a person keeps."""
+        """Return the rows of samples that may be chosen, and how many of them, which come first, a person keeps."""
         forced = np.flatnonzero(self.flags == 2)
         return np.concatenate([forced, np.flatnonzero(self.flags == 1)]), len(forced)
 
     def pack(self) -> str:
-        """As a text, an eighth as long as the dataset."""
+        """Return the flags as text, an eighth as long as the dataset."""
         return f"{self.version}:{base64.b64encode(zlib.compress(self.flags.tobytes())).decode()}"
 
     @classmethod
     def unpack(cls, text: str) -> Candidates:
-        """Inverse of `pack`."""
+        """Invert `pack`."""
         version, _, packed = text.rpartition(":")
         return cls(version, np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8))
 
 
 def cluster_column(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> str:
-    """Name of the column of k-means clusters, one row a sample in order of the keys; NULL where not measured."""
+    """Return the name of the column of k-means clusters, one row per sample ordered by key; NULL if unmeasured."""
     held = columns(store)
     base = held.base(store.catalogue.dataset(scores.dataset_id))
     about = _about_clusters(store, scores, num_clusters, seed)
@@ -83,7 +83,7 @@ def cluster_column(store: Store, scores: ScoreSet, num_clusters: int, seed: int)
 def cluster_values(
     store: Store, scores: ScoreSet, num_clusters: int, seed: int, progress: Progress = unheard
 ) -> pa.Table:
-    """Rows (content_id, cluster) of the measured images, from disk if they are known."""
+    """Return rows (content_id, cluster) of the measured images, from disk if cached."""
     path = _clusters_path(store, scores, num_clusters, seed)
     if path.is_file():
         return pq.read_table(path)
@@ -95,14 +95,14 @@ def cluster_values(
 
 
 def are_clusters_known(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> bool:
-    """Whether these clusters were found for what is measured now."""
+    """Return whether these clusters are cached for the current measurements."""
     return _clusters_path(store, scores, num_clusters, seed).is_file()
 
 
 def diverse_rows(
     store: Store, scores: ScoreSet, candidates: Candidates, n: int, progress: Progress = unheard
 ) -> Integers:
-    """Rows of the n candidates that k-center chooses, from disk if they are known.
+    """Return the rows of the n candidates that k-center chooses, from disk if cached.
 
     Raises:
         RuleError: if it would take days, or if the dataset has changed since the candidates were found.
@@ -117,7 +117,7 @@ def diverse_rows(
     diverse_seconds(store, scores, len(rows), n)
     dataset = store.catalogue.dataset(scores.dataset_id)
     if dataset.version != candidates.version:
-        raise RuleError("The dataset has changed since this was asked for. Ask for it again.")
+        raise RuleError("The dataset has changed since this was requested. Request it again.")
     content_ids, embeddings = stored_embeddings(store, scores, progress)
     base = columns(store).base(dataset)
     names = store.query(f"SELECT content_id FROM {base} ORDER BY row_id")["content_id"].to_numpy(zero_copy_only=False)
@@ -128,12 +128,12 @@ def diverse_rows(
 
 
 def is_diverse_known(store: Store, scores: ScoreSet, candidates: Candidates, n: int) -> bool:
-    """Whether it was found which n of the candidates a diverse budget chooses."""
+    """Return whether the choice of n candidates is cached."""
     return n >= candidates.size or _diverse_path(store, scores, candidates, n).is_file()
 
 
 def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int) -> float:
-    """How long choosing n of `size` images may take on two cores; mostly it takes a part of that.
+    """Estimate how long choosing n of `size` images may take on two cores; usually it is faster.
 
     Raises:
         RuleError: if it is more than a day.
@@ -142,8 +142,8 @@ def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int) -> float:
     seconds = size * n * (backbone.dimension + PRODUCTS_BESIDE) / PRODUCTS_PER_SECOND
     if seconds > MAX_SECONDS:
         raise RuleError(
-            f"Choosing {n:,} of {size:,} images far from each other may take {duration_text(seconds)}. Choose fewer, "
-            f'leave fewer to choose from with rules before, or draw from clusters: "budget {n} clusters 1000".'
+            f"Choosing {n:,} of {size:,} images far from each other may take {duration_text(seconds)}. Choose "
+            f'fewer, add rules that leave fewer to choose from, or draw from clusters: "budget {n} clusters 1000".'
         )
     return seconds
 

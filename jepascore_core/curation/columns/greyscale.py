@@ -1,4 +1,4 @@
-"""Which images have no colour in them, found once for each image and kept in the home folder."""
+"""Detect images without colour, once per image, and cache the result in the home folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jepascore_core.storage.catalogue import new_id
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
-#: Channels of a grey pixel differ by no more than this, of 255: compression of a preview moves them a little.
+#: Channels of a grey pixel differ by at most this, of 255: compression of a preview changes them slightly.
 GREY_TOLERANCE = 12
 
 _SCHEMA = pa.schema([("content_id", pa.string()), ("grey", pa.bool_())])
@@ -28,19 +28,19 @@ _AT_ONCE = 2048
 
 
 def known_grey(store: Store) -> tuple[pa.Table, str]:
-    """Rows (content_id, grey) of every image looked at so far, and a name that changes when there are more."""
+    """Return rows (content_id, grey) of every inspected image, and a name that changes when there are more."""
     parts = sorted((store.home / "properties").glob("grey-*.parquet"))
     tables = [pq.read_table(part) for part in parts]
     return pa.concat_tables(tables) if tables else _SCHEMA.empty_table(), "|".join(part.name for part in parts)
 
 
 def count_unseen(store: Store, dataset: DatasetRecord) -> int:
-    """Images of a dataset whose colours were not looked at yet."""
+    """Count the images of a dataset whose colours were not inspected yet."""
     return len(_unseen(store, dataset))
 
 
 def look_at_colours(store: Store, dataset: DatasetRecord, progress: Progress = unheard) -> int:
-    """Look at the images that were not looked at yet, by their previews; returns how many. May be stopped anywhere."""
+    """Inspect the remaining images by their previews; return how many. May be stopped at any point."""
     unseen = _unseen(store, dataset)
     folder = store.home / "properties"
     for first in range(0, len(unseen), _AT_ONCE):
@@ -55,7 +55,7 @@ def look_at_colours(store: Store, dataset: DatasetRecord, progress: Progress = u
 
 
 def is_grey(image: Image.Image) -> bool:
-    """Whether no pixel has a colour."""
+    """Return whether no pixel has a colour."""
     pixels = np.asarray(image.convert("RGB"), np.int16)
     return bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= GREY_TOLERANCE)
 

@@ -48,8 +48,9 @@ def label_issue_column(store: Store, scores: ScoreSet) -> str:
 
 
 def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = unheard) -> pa.Table:
-    """Rows (content_id, label, likely_label, label_issue, margins) of the labelled images that are measured, from disk
-    if they are known; NULL where nothing can be said.
+    """Return rows (content_id, label, likely_label, label_issue, margins) of the labelled measured images.
+
+    They are read from disk if cached; NULL where nothing can be estimated.
 
     Raises:
         TooFewImagesError, UnknownNameError, DatasetNotReadyError: as `label_issue_column`.
@@ -91,7 +92,7 @@ def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> t
 
 
 def _about(store: Store, scores: ScoreSet) -> list[str | int | None]:
-    """What the values depend on. An image is measured once, so the number of measured ones tells which they are."""
+    """Return what the values depend on. An image is measured once, so the number of measured ones identifies them."""
     version = store.catalogue.dataset(scores.dataset_id).version
     measured = count_measured(store, scores)
     return [LABEL_ISSUES_VERSION, scores.dataset_id, version, scores.backbone_id, scores.spec_id, measured]

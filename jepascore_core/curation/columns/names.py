@@ -1,4 +1,4 @@
-"""What forms offer for rules: the splits of a dataset and its columns besides path and label."""
+"""Names that forms offer for rules: the splits of a dataset and its columns besides path and label."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jepascore_core.storage.store import Store
 
 
 def split_names(store: Store, dataset_id: str) -> tuple[str, ...]:
-    """The splits of a dataset by name; () where it has none.
+    """Return the splits of a dataset by name; () without any.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
@@ -17,7 +17,7 @@ def split_names(store: Store, dataset_id: str) -> tuple[str, ...]:
 
 
 def metadata_names(store: Store, dataset_id: str) -> tuple[str, ...]:
-    """Names of the user's own columns, as rules call them: `meta["name"]`.
+    """Return the names of the user's own columns, as rules use them: `meta["name"]`.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.

@@ -1,7 +1,7 @@
-"""Near duplicates: images whose embeddings lie within a cosine distance, found with faiss and joined into groups.
+"""Near duplicates: images whose embeddings are within a cosine distance, found with faiss and joined into groups.
 
-The index is chosen by the number of images. Candidates of any index are checked against the exact distance, so a pair
-that is reported is one; what an approximate index may miss is measured on a sample of the images and reported.
+The index is chosen by the number of images. Candidates of any index are checked against the exact distance, so reported
+pairs are correct; what an approximate index may miss is estimated on a sample of the images and reported.
 """
 
 from __future__ import annotations
@@ -36,18 +36,19 @@ from jepascore_core.scores.score_set import ScoreSet, freshness
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
-#: Up to so many images all pairs are compared, exactly; up to so many a graph is searched; above, inverted lists.
-#: 40,000 images (K = 384) took 14 s flat, 33 s hnsw and 8 s ivf on two busy cores (benchmarks/near_duplicates.py).
+#: Up to the first number of images all pairs are compared exactly; up to the second a graph is searched; above,
+#: inverted lists. 40,000 images (K = 384) took 14 s flat, 33 s hnsw and 8 s ivf on two busy cores
+#: (benchmarks/near_duplicates.py).
 FLAT_LIMIT = 50_000
 HNSW_LIMIT = 200_000
-#: Neighbours that an approximate index is asked for; larger groups are joined through common members.
+#: Neighbours requested from an approximate index; larger groups are joined through common members.
 NUM_NEIGHBOURS = 32
 RECALL_QUERIES = 500
-#: Candidates are taken from a slightly wider radius: the index computes in float32, the check in float64.
+#: Candidates are taken from a slightly larger radius: the index computes in float32, the check in float64.
 SLACK = 1e-4
 BLOCK = 1024
 
-#: Searches that are kept of one backbone: different radii, and those of former versions of the dataset.
+#: Searches cached per backbone: different radii, and previous versions of the dataset.
 MAX_KEPT = 12
 
 
@@ -72,7 +73,7 @@ class NearGroups:
 
 
 def describe_search(found: NearGroups) -> str:
-    """How near duplicates were found, and how far that is to be trusted, in a sentence or two."""
+    """Return how near duplicates were found, and how reliable that is, in a sentence or two."""
     measured = (
         "all pairs were compared"
         if found.index == "flat"
@@ -81,17 +82,17 @@ def describe_search(found: NearGroups) -> str:
     article = "A" if found.index == "flat" else "An"
     return (
         f"{article} {found.index} index over {found.num_images:,} images, cosine distance up to {found.radius:g}: "
-        f"{measured}. Images that are connected through others are one group."
+        f"{measured}. Chains of near duplicates form one group."
     )
 
 
 def choose_index(num_images: int) -> IndexKind:
-    """flat up to 50,000 images, hnsw up to 200,000, ivf above."""
+    """Return flat up to 50,000 images, hnsw up to 200,000, ivf above."""
     return "flat" if num_images <= FLAT_LIMIT else "hnsw" if num_images <= HNSW_LIMIT else "ivf"
 
 
 def known_near_groups(store: Store, scores: ScoreSet, radius: float) -> NearGroups | None:
-    """Groups that were found before and still hold, or None."""
+    """Return cached groups that are still valid, or None."""
     path = _path(store, scores, radius)
     if not path.is_file():
         return None
@@ -100,7 +101,7 @@ def known_near_groups(store: Store, scores: ScoreSet, radius: float) -> NearGrou
 
 
 def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progress = unheard) -> NearGroups:
-    """Groups of images within a cosine distance, from disk if they are known.
+    """Return groups of images within a cosine distance, from disk if cached.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
@@ -108,7 +109,7 @@ def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progres
     known = known_near_groups(store, scores, radius)
     if known is not None:
         return known
-    # Before anything is read: while a run goes on, what is found belongs to what was measured by now, or earlier.
+    # Named before anything is read: during a run, the result belongs to what was measured by now, or earlier.
     path = _path(store, scores, radius)
     content_ids, embeddings = dataset_embeddings(store, scores, progress)
     found = find_groups(content_ids, embeddings, radius, progress=progress)
@@ -120,7 +121,7 @@ def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progres
 def dataset_embeddings(
     store: Store, scores: ScoreSet, progress: Progress = unheard
 ) -> tuple[npt.NDArray[np.str_], Floats]:
-    """Content ids [N] in order, and their embeddings [N, K] scaled to length 1, of the measured images of a dataset."""
+    """Return content ids [N] in order, and unit embeddings [N, K], of the measured images of a dataset."""
     content_ids, embeddings = stored_embeddings(store, scores, progress)
     return content_ids, unit(embeddings)
 
@@ -128,9 +129,9 @@ def dataset_embeddings(
 def stored_embeddings(
     store: Store, scores: ScoreSet, progress: Progress = unheard
 ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float16]]:
-    """Content ids [N] in order, and their embeddings [N, K] as they are stored.
+    """Return content ids [N] in order, and their embeddings [N, K] as stored.
 
-    What `progress` raises ends the reading, of which it is only told that nothing is done yet.
+    An exception from `progress`, which is called with 0, stops the reading.
     """
     dataset = store.catalogue.dataset(scores.dataset_id)
     names, parts = [np.zeros(0, np.str_)], []
@@ -151,7 +152,7 @@ def find_groups(
     progress: Progress = unheard,
     seed: int = 0,
 ) -> NearGroups:
-    """Groups among embeddings [N, K] of length 1; `index` None chooses one by their number."""
+    """Find groups among unit embeddings [N, K]; `index` None chooses one by their number."""
     start, n = time.perf_counter(), len(embeddings)
     kind = index or choose_index(n)
     pairs = _NO_PAIRS
@@ -181,7 +182,7 @@ _SCHEMA = pa.schema([("content_id", pa.string()), ("group_id", pa.int64())])
 
 
 def _pairs(index: Any, embeddings: Floats, kind: IndexKind, radius: float, progress: Progress) -> npt.NDArray[np.int64]:
-    """Pairs (i, j) with i < j within the radius, each once, [P, 2]."""
+    """Return pairs (i, j) with i < j within the radius, each once, [P, 2]."""
     n, found = len(embeddings), []
     for first in range(0, n, BLOCK):
         queries = embeddings[first : first + BLOCK]
@@ -200,7 +201,7 @@ def _pairs(index: Any, embeddings: Floats, kind: IndexKind, radius: float, progr
 def _checked(
     embeddings: Floats, rows: npt.NDArray[np.int64], near: npt.NDArray[np.int64], radius: float
 ) -> npt.NDArray[np.int64]:
-    """Those candidates that are within the radius in float64, smaller index first."""
+    """Return the candidates that are within the radius in float64, smaller index first."""
     is_pair = (near >= 0) & (rows != near)
     pairs = np.unique(np.sort(np.stack([rows[is_pair], near[is_pair]], axis=1), axis=1), axis=0)
     kept = []
@@ -212,7 +213,7 @@ def _checked(
 
 
 def _recall(embeddings: Floats, pairs: npt.NDArray[np.int64], radius: float, seed: int) -> tuple[float, int]:
-    """Share of the true neighbours of some images that are among the pairs; half of the images have a known one."""
+    """Return the share of true neighbours of some images among the pairs; half of the images have a known one."""
     generator = np.random.default_rng(seed)
     involved = np.unique(pairs)
     chosen = [generator.choice(len(embeddings), min(len(embeddings), RECALL_QUERIES // 2), replace=False)]
@@ -231,7 +232,7 @@ def _recall(embeddings: Floats, pairs: npt.NDArray[np.int64], radius: float, see
 
 
 def components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Group of each image [n], named by its first member; -1 for an image without a near one."""
+    """Return the group of each image [n], named by its first member; -1 for an image without a near one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -252,12 +253,12 @@ def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
 
 
 def cache_folder(store: Store, scores: ScoreSet, kind: str) -> Path:
-    """Where results that took long are kept: with the dataset, so that they go when it goes."""
+    """Return the folder of cached results: with the dataset, so that they are removed with it."""
     return store.dataset_folder(scores.dataset_id) / kind / scores.key.text
 
 
 def prune_old(newest: Path, pattern: str, limit: int) -> None:
-    """Delete all but the `limit` youngest files of a pattern beside a file that was just written."""
+    """Delete all but the `limit` newest files of a pattern beside a file that was just written."""
     with contextlib.suppress(OSError):
         found = [(path.stat().st_mtime, path) for path in newest.parent.glob(pattern) if path != newest]
         for _, path in sorted(found, reverse=True)[limit - 1 :]:

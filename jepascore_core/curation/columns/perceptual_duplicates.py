@@ -22,7 +22,7 @@ _PART_BITS = 64 // (MAX_BITS + 1)
 
 
 def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
-    """The column of groups of images that look alike: the row of the first, NULL where there is none like it.
+    """Return the column of groups of images that look alike: the row of the first, NULL for single images.
 
     Raises:
         DatasetNotReadyError: if the dataset has no index yet.

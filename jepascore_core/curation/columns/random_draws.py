@@ -1,4 +1,4 @@
-"""Which samples a random or balanced budget takes: a matter of sorted arrays, in milliseconds at a million samples.
+"""Draw the samples of a random or balanced budget from sorted arrays, in milliseconds at a million samples.
 
 Samples are shuffled by a hash of their key and the seed, so that the same data gives the same samples on any machine.
 """
@@ -18,7 +18,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 def shuffled_order(columns: Columns, dataset: DatasetRecord, seed: int) -> str:
-    """Return the name of a table of the row_id of all samples in shuffled order, on which `shuffled_groups` rests."""
+    """Return the name of a table of the row_id of all samples in shuffled order, which `shuffled_groups` uses."""
     base = columns.base(dataset)
     sql = f"SELECT row_id FROM {base} ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id"
     return columns.hold(["shuffled order", base, seed], sql, [seed])
@@ -27,16 +27,17 @@ def shuffled_order(columns: Columns, dataset: DatasetRecord, seed: int) -> str:
 def shuffled_groups(
     store: Store, columns: Columns, dataset: DatasetRecord, seed: int, column: str | None, beside: str = ""
 ) -> str:
-    """Return the name of a table of all samples by group, shuffled within each: row_id, code (of the group, from 0) and
-    position (in the shuffled order, 0 = drawn first).
+    """Return the name of a table of all samples by group, shuffled within each.
+
+    Its columns are row_id, code (of the group, from 0) and position (in the shuffled order, 0 = drawn first).
 
     Args:
         store: where the dataset is.
-        columns: what is held of it.
+        columns: its cached columns.
         dataset: whose samples to draw.
-        seed: another seed gives another order.
-        column: what the groups are by; None = all are one.
-        beside: table with that column, one row a sample; "" = it is one of the samples' own.
+        seed: random seed.
+        column: column to group by; None = one group.
+        beside: table with that column, one row per sample; "" = it is a column of the samples themselves.
     """
     base, order = columns.base(dataset), shuffled_order(columns, dataset, seed)
 
@@ -47,7 +48,7 @@ def shuffled_groups(
         joined = f"{base} POSITIONAL JOIN {beside}" if beside else base
         groups = store.query(f'SELECT "{column}" AS value FROM {joined} ORDER BY row_id')["value"].combine_chunks()
         codes = groups.dictionary_encode(null_encoding="encode").indices.to_numpy()[rows]
-        # numpy sorts short integers by counting, ten times as fast as long ones.
+        # NumPy sorts short integers by counting, ten times as fast as long ones.
         position = np.argsort(codes.astype(np.min_scalar_type(codes.max(initial=0))), kind="stable")
         return pa.table({"row_id": rows[position], "code": codes[position], "position": position})
 
@@ -60,8 +61,8 @@ def sample_rows(shuffled: pa.Table, alive: Integers, forced: Integers, n: int, *
     Args:
         shuffled: row_id, code and position of all samples, as `shuffled_groups` sorts them.
         alive: rows of the samples to draw from.
-        forced: rows of those of them that a person keeps: they are drawn before all others.
-        n: how many are drawn: of each group, or of all together.
+        forced: rows of those that a person decided to keep: they are drawn before all others.
+        n: number to draw: of each group, or of all together.
         in_turn: draw n of all together, one of each group in turn, instead of n of each group.
     """
     rows = shuffled["row_id"].to_numpy()
@@ -84,7 +85,7 @@ def sample_rows(shuffled: pa.Table, alive: Integers, forced: Integers, n: int, *
 
 
 def _at(rows: Integers, n: int) -> Flags:
-    """Whether each of n rows is one of these."""
+    """Return whether each of n rows is one of these."""
     flags = np.zeros(n, bool)
     flags[rows] = True
     return flags

@@ -1,1 +1,1 @@
-"""What a curation keeps."""
+"""Evaluate what a curation keeps."""

@@ -1,4 +1,4 @@
-"""Rules -> SQL: for each one "does it hold" and "by how much", over the columns of a dataset."""
+"""Compile rules to SQL: for each one "does it hold" and "by how much", over the columns of a dataset."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
-#: Percentiles are quotients: without this a sample exactly at a limit would be in or out by the last bit.
+#: Percentiles are quotients: without this a rounding error would decide about a sample exactly at a limit.
 PERCENTILE_SLACK = 1e-9
-#: Up to so many ways to choose m of n conditions are compared one by one.
+#: Up to this many ways to choose m of n conditions are compared one by one.
 MAX_COMBINATIONS = 40
 
 _WITHIN = {"percentile": None, "class_percentile": "label", "split_percentile": "split"}
@@ -63,8 +63,8 @@ _PROPERTY_SQL = {
 class CompiledRule:
     """SQL of a rule: `holds`, true, false or NULL where it is unknown; and `margin`.
 
-    The margin is how many percentile points the limits may move (if negative: have to move) until the rule changes its
-    mind: infinite where it does not depend on a limit, NULL where it is unknown.
+    The margin is how many percentile points the limits may move (if negative: must move) until the rule changes its
+    result: infinite where it does not depend on a limit, NULL where it is unknown.
     """
 
     holds: str
@@ -73,7 +73,7 @@ class CompiledRule:
 
 @dataclass
 class Compiler:
-    """Compile rules about one dataset; `scores` are meant where a rule names no backbone or definition.
+    """Compile rules about one dataset; `scores` are the default for rules that name no backbone or definition.
 
     Collects the columns and parameters that the SQL needs; see `relation`.
     """
@@ -90,16 +90,16 @@ class Compiler:
 
     @property
     def columns(self) -> Columns:
-        """The columns of the store."""
+        """The cached columns of the store."""
         return columns(self.store)
 
     def relation(self) -> str:
-        """FROM clause in which everything compiled so far can be named."""
+        """Return the FROM clause in which everything compiled so far can be named."""
         base = self.columns.base(self.dataset)
         return " POSITIONAL JOIN ".join(dict.fromkeys([base, *self.tables]))
 
     def use(self, table: str) -> str:
-        """Take a column into the relation; returns it quoted."""
+        """Add a column to the relation; return it quoted."""
         self.tables.append(table)
         return f'"{table}"'
 
@@ -107,7 +107,7 @@ class Compiler:
         """Compile one rule to SQL.
 
         Raises:
-            RuleError, UnknownNameError: if it names what is not there.
+            RuleError, UnknownNameError: if it names something that does not exist.
         """
         match rule:
             case Between(column, low, high):
@@ -115,7 +115,7 @@ class Compiler:
             case IsIn(column, values):
                 return _by_itself(self._where_known(column, self._among(column, values)))
             case Like(column, pattern):
-                # Brackets mean something to GLOB, which they do not here.
+                # Brackets are special in GLOB, but not here.
                 text = self._parameter(pattern.replace("[", "[[]"), "VARCHAR")
                 matches = f"({self._text(column)} GLOB {text})"
                 if column.name != QUALITY_ISSUE:
@@ -134,10 +134,10 @@ class Compiler:
                 return self._at_least(m, rules)
 
     def score(self, backbone: str | None = None, definition: str | None = None) -> str:
-        """The score column of a backbone and definition, or companion.
+        """Return the score column of a backbone and definition, or baseline score.
 
         Raises:
-            TooFewImagesError: if a companion needs more images than are measured.
+            TooFewImagesError: if a baseline score needs more images than are measured.
         """
         companion = matching(definition, COMPANIONS)
         chosen = matching(definition, DEFINITIONS) or self.scores.definition
@@ -148,7 +148,7 @@ class Compiler:
         return self.columns.score(self.dataset, wanted, companion)
 
     def score_set(self, backbone: str | None) -> ScoreSet:
-        """What a rule means by a backbone: "id@spec", an id, a name or a title; None = the page's.
+        """Return the score set of a rule's backbone: "id@spec", an id, a name or a title; None = the page's.
 
         Raises:
             UnknownNameError: if nothing, or more than one thing, fits.
@@ -159,7 +159,7 @@ class Compiler:
         return ScoreSet(self.scores.dataset_id, measured, self.scores.definition)
 
     def groups(self, radius: float | None, backbone: str | None) -> str:
-        """The column of groups of exact duplicates or, with a radius, near ones."""
+        """Return the column of groups of exact duplicates or, with a radius, near ones."""
         if radius is None:
             return self.columns.exact_groups(self.dataset)
         found = near_groups(self.store, self.score_set(backbone), radius)
@@ -189,7 +189,7 @@ class Compiler:
 
     def _distance(self, column: Column, value: str, limit: float, sign: str) -> str:
         if column.name == "score":
-            # The limit's own percentile makes its distances comparable with those of the other rules.
+            # The limit's own percentile makes its distances comparable with those of other rules.
             score = value.strip('"')
             beyond = "<" if sign == ">=" else "<="
             share = f'100.0 * count(*) FILTER ("{score}" {beyond} $1) / greatest(count("{score}"), 1)'
@@ -280,7 +280,7 @@ class Compiler:
         compiled = [self.compile_rule(rule) for rule in rules]
         sure = " + ".join(f"coalesce({item.holds}, false)::INT" for item in compiled)
         possible = " + ".join(f"coalesce({item.holds}, true)::INT" for item in compiled)
-        # What is unknown changes nothing: where enough hold without it, it comes last; where too few do, first.
+        # Unknown conditions must not matter: they come last if enough hold without them, and first if too few do.
         known, assumed = (
             _largest([f"coalesce({item.margin}, {end}'Infinity'::DOUBLE)" for item in compiled], m) for end in ("-", "")
         )
@@ -291,7 +291,7 @@ class Compiler:
 
 
 def _largest(values: list[str], m: int) -> str:
-    """The m-th largest of some values that are not NULL."""
+    """Return SQL of the m-th largest of some values that are not NULL."""
     if math.comb(len(values), m) > MAX_COMBINATIONS:
         return f"list_sort([{', '.join(values)}], 'DESC')[{m}]"
     # Lists take five times as long as this at a million samples.
@@ -300,13 +300,13 @@ def _largest(values: list[str], m: int) -> str:
 
 
 def _by_itself(holds: str) -> CompiledRule:
-    """A condition without a distance."""
+    """Compile a condition without a distance."""
     infinite = "'Infinity'::DOUBLE"
     return CompiledRule(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
 
 
 def measured_as(store: Store, backbone: str) -> list[MeasurementKey]:
-    """Keys of everything measured that has this "id@spec", id, name or title."""
+    """Return the keys of all measurements that have this "id@spec", id, name or title."""
     known = store.catalogue.backbones()
     return [
         key
@@ -317,7 +317,7 @@ def measured_as(store: Store, backbone: str) -> list[MeasurementKey]:
 
 
 def find_measured(store: Store, backbone: str) -> MeasurementKey:
-    """Find what was measured, by "id@spec", id, name or title.
+    """Find a measurement by "id@spec", id, name or title.
 
     Raises:
         UnknownNameError: if nothing, or more than one thing, fits.
@@ -325,7 +325,7 @@ def find_measured(store: Store, backbone: str) -> MeasurementKey:
     found = measured_as(store, backbone)
     listed = ", ".join(key.text for key in found or measured_titles(store)) or "nothing yet"
     if not found:
-        raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Known: {listed}.")
+        raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Available: {listed}.")
     if len(found) > 1:
-        raise UnknownNameError(f"The backbone {backbone!r} stands for several measurements. Name one of {listed}.")
+        raise UnknownNameError(f"The backbone {backbone!r} matches several measurements. Name one of {listed}.")
     return found[0]

@@ -1,7 +1,6 @@
-"""A curation -> a verdict for every sample: rules, then duplicates, then the budget; what a person decided overrides.
+"""Evaluate a curation to a verdict for every sample: rules, then duplicates, then the budget; decisions override.
 
-Verdicts are "keep", "drop", or "unscored" where a rule asks for a measurement that is not there. Nothing is dropped
-silently.
+Verdicts are "keep", "drop", or "unscored" where a rule needs a missing measurement. Nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from jepascore_core.storage.store import Store
 Verdict = Literal["keep", "drop", "unscored"]
 Decided = Literal["keep", "drop"]
 
-#: What people decided: (sample key, content id) -> keep or drop. It follows the bytes to where they are now; a sample
-#: with other bytes is to be decided anew.
+#: Decisions of people: (sample key, content id) -> keep or drop. They follow the bytes to their current key; a sample
+#: with other bytes has to be decided again.
 Decisions = Mapping[tuple[str, str], Decided]
 
-#: Backbones whose scores are read ahead: 60 MB each at a million samples.
+#: Backbones whose scores are prefetched: 60 MB each at a million samples.
 NUM_AHEAD = 2
 
 KEEPER_ORDER: dict[Keeper, str] = {
@@ -40,17 +39,17 @@ KEEPER_ORDER: dict[Keeper, str] = {
     "first": "row_id",
 }
 
-#: Columns that a budget for each part is drawn by.
+#: Columns by which a budget per class or split is drawn.
 PART_COLUMNS: dict[Part, str] = {"class": "label", "split": "split"}
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The answer to a curation: what counts, previews, histograms and exports are read from.
+    """The result of a curation, from which counts, previews, histograms and exports are read.
 
-    `table` is held in memory, one row a sample in order of the sample keys: verdict, decision, margin, reason (position
-    of the chip that drops it, -1 for a decision, NULL if it is not dropped) and r0, r1, ...: whether each rule holds.
-    `base` has the samples and `score` the page's scores, beside it.
+    `table` is cached in memory, one row per sample ordered by key: verdict, decision, margin, reason (position of the
+    clause that drops it, -1 for a decision, NULL if it is not dropped) and r0, r1, ...: whether each rule holds. `base`
+    has the samples and `score` the page's scores, beside it.
     """
 
     dataset: DatasetRecord
@@ -63,18 +62,18 @@ class Evaluation:
 
     @property
     def relation(self) -> str:
-        """FROM clause of all three; rows are named by the row_id of the base."""
+        """Return the FROM clause of all three; rows are identified by the row_id of the base."""
         return f"{self.base} POSITIONAL JOIN {self.score} POSITIONAL JOIN {self.table}"
 
 
 def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> Evaluation:
-    """Evaluate what a curation keeps. Equal questions about unchanged data are answered from memory.
+    """Evaluate what a curation keeps. Repeated evaluations of unchanged data are answered from memory.
 
     Args:
         store: where the dataset and the scores are.
-        scores: what rules are about where they name no backbone or definition.
+        scores: the default for rules that name no backbone or definition.
         curation: rules and steps.
-        decisions: what people decided; None = nothing.
+        decisions: decisions of people; None = nothing.
 
     Raises:
         UnknownNameError: if there is no such dataset or backbone.
@@ -85,8 +84,9 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
 
 
 def prepare_changes(store: Store, scores: ScoreSet) -> None:
-    """Work out what the next change of a curation may wait for: in what order budgets draw, unless they ask for another
-    seed, and the scores of some other backbones.
+    """Compute what the next change of a curation may wait for.
+
+    That is the order in which budgets draw with the default seed, and the scores of some other backbones.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
@@ -98,7 +98,7 @@ def prepare_changes(store: Store, scores: ScoreSet) -> None:
 
 
 def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
-    """Count the samples that a step would drop if there were no rule, no other step and no decision.
+    """Count the samples that a step would drop without rules, other steps and decisions.
 
     Raises:
         UnknownNameError, RuleError: as `evaluate`.
@@ -108,7 +108,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
         groups = compiler.groups(step.radius, step.backbone)
         sql = f'SELECT count("{groups}") - count(DISTINCT "{groups}") AS n FROM {groups}'
     else:
-        # Whichever samples are drawn, how many follows from how many there are to draw from.
+        # Whichever samples are drawn, their number follows from how many are available.
         group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
         there, drawn_from = "count(*)", evaluation.base
         if step.draw == "diverse":
@@ -122,7 +122,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
 def diverse_candidates(
     store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
 ) -> Candidates:
-    """What the diverse budget of a curation chooses from: what its rules and other steps leave.
+    """Return the candidates of the diverse budget of a curation: what its rules and other steps leave.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
@@ -131,7 +131,7 @@ def diverse_candidates(
 
 
 class _Evaluator:
-    """Rules in one query; each step on what is still there."""
+    """Evaluates rules in one query, then each step on what is left."""
 
     def __init__(self, store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> None:
         self.store, self.scores, self.curation = store, scores, curation
@@ -156,7 +156,7 @@ class _Evaluator:
         )
 
     def candidates(self) -> Candidates:
-        """What the curation's budget chooses from."""
+        """Return the candidates of the curation's budget."""
         *steps, budget = self.curation.steps
         assert isinstance(budget, Budget)
         table = self._rules()
@@ -201,7 +201,7 @@ class _Evaluator:
         return self.columns.hold(about, sql, self.compiler.parameters)
 
     def _step(self, table: str, step: Step, position: int) -> str:
-        """The samples that a step leaves stay alive; those that it does not are dropped, unless decided otherwise."""
+        """Apply a step: the samples that it leaves stay alive; others are dropped, unless decided otherwise."""
         if isinstance(step, Deduplicate):
             losers, about = self._one_per(table, step)
             lost = f"alive AND row_id IN ({losers})"
@@ -276,7 +276,7 @@ class _Evaluator:
 
 
 def _embedded(store: Store, dataset: DatasetRecord, scores: ScoreSet) -> str:
-    """Column of whether each sample has an embedding."""
+    """Return the column of whether each sample has an embedding."""
     held = columns(store)
     base, score = held.base(dataset), held.score(dataset, scores)
     measured = store.measurements_sql(scores.key)

@@ -1,1 +1,1 @@
-"""What takes long is computed by the worker first."""
+"""Long computations that the worker does before a curation is evaluated."""

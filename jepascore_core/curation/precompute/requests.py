@@ -1,8 +1,8 @@
-"""What a curation waits for and the worker does: asked for here, followed and cancelled, all in a dataset's folder.
+"""Requests for long computations of a curation: requested here, done by the worker, all in a dataset's folder.
 
-`datasets/<dataset id>/preparations/<key>.wanted.json` says what is wanted, for as long as it is. Beside it lie how far
-the worker is, and why it failed. The result lies where `prepare` keeps it, in whole or not at all: a request that was
-done or cancelled is a file that is gone, and one whose worker was killed is still there for the next worker.
+`datasets/<dataset id>/preparations/<key>.wanted.json` exists while a request is wanted. Beside it are its progress, and
+why it failed. The result is where `prepare` stores it, atomically: a request that was done or cancelled is a file that
+is gone, and one whose worker was killed is still there for the next worker.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jepascore_core.storage.store import Store
 
 PreparationState = Literal["none", "waiting", "running", "failed"]
 
-#: How far it is, is written at most this often, in seconds.
+#: Progress is written at most this often, in seconds.
 REPORT_SECONDS = 0.3
 
 _FOLDER = "preparations"
@@ -37,7 +37,7 @@ _WANTED, _PROGRESS, _FAILED = "wanted", "progress", "failed"
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How far a piece of work is; "none" where nobody asked for it, or it is done. `message` says why it failed."""
+    """State of a computation; "none" if it was not requested, or is done. `message` is the reason of a failure."""
 
     identifier: str
     work: PrecomputeStep
@@ -48,17 +48,17 @@ class Preparation:
 
     @property
     def dataset_id(self) -> str:
-        """The dataset that it is about."""
+        """Id of its dataset."""
         return self.identifier.partition("/")[0]
 
     @property
     def is_active(self) -> bool:
-        """Whether the worker has it before it."""
+        """Whether it is queued or running."""
         return self.state in ("waiting", "running")
 
     @property
     def progress_text(self) -> str:
-        """How far it is, in a few words."""
+        """Its progress in a few words."""
         if self.state != "running":
             return "Waiting for the worker"
         left = "" if self.seconds_left is None else f" · {duration_text(self.seconds_left)} left"
@@ -66,13 +66,13 @@ class Preparation:
 
 
 def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
-    """How far a piece of work of `pending_work` is.
+    """Return the state of a step of `pending_work`.
 
     Raises:
-        UnknownNameError: if its backbone measured nothing any more.
+        UnknownNameError: if its backbone has no measurements any more.
     """
     named = Compiler(store, scores).score_set(work.backbone)
-    # Colours are those of the images, whatever measured them.
+    # Colours are those of the images, whichever backbone measured them.
     measured = None if work.kind == "colours" else [named.backbone_id, named.spec_id]
     wanted = [work.radius, work.companion, work.number, work.seed, work.candidates]
     key = short_hash([work.kind, measured, *wanted], 20)
@@ -80,7 +80,7 @@ def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Prep
 
 
 def preparation(store: Store, identifier: str) -> Preparation:
-    """What was asked for under an identifier.
+    """Return the state of the request with an identifier.
 
     Raises:
         UnknownNameError: if it is done or cancelled.
@@ -89,7 +89,7 @@ def preparation(store: Store, identifier: str) -> Preparation:
 
 
 def preparations(store: Store) -> tuple[Preparation, ...]:
-    """All that was asked for and is not done, failed ones too, oldest first."""
+    """Return all unfinished requests, including failed ones, oldest first."""
     found = []
     for path in (store.home / "datasets").glob(f"*/{_FOLDER}/*.{_WANTED}.json"):
         try:
@@ -101,7 +101,7 @@ def preparations(store: Store) -> tuple[Preparation, ...]:
 
 
 def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
-    """Ask the worker for a piece of work, again if it failed; what was asked for already is not asked for twice.
+    """Ask the worker for a computation, again if it failed; nothing is queued twice.
 
     Raises:
         UnknownNameError: as `preparation_of`.
@@ -113,7 +113,7 @@ def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     for what in (_FAILED, _PROGRESS):
         _path(store, found.identifier, what).unlink(missing_ok=True)
-    # Written down with the backbone that the work names as that of the scores.
+    # Recorded with the backbone that the step names as that of the scores.
     named = Compiler(store, scores).score_set(work.backbone)
     wanted = {"scores": named.to_dict(), "work": dataclasses.asdict(dataclasses.replace(work, backbone=None))}
     write_atomically(path, json.dumps(wanted).encode())
@@ -123,18 +123,18 @@ def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) ->
 
 
 def cancel_preparation(store: Store, identifier: str) -> None:
-    """Take a request back; a worker that is at it ends within a moment, and nothing of it is kept."""
+    """Cancel a request; a worker that computes it stops within a moment, and nothing of it is kept."""
     for what in (_WANTED, _PROGRESS, _FAILED):
         _path(store, identifier, what).unlink(missing_ok=True)
 
 
 def is_wanted(store: Store, identifier: str) -> bool:
-    """Whether somebody waits for it."""
+    """Return whether a request still exists."""
     return _path(store, identifier, _WANTED).is_file()
 
 
 def work_out(store: Store, identifier: str, check: Callable[[], None]) -> None:
-    """Do what was asked for; for the worker, which settles it afterwards.
+    """Do a request; for the worker, which records its outcome afterwards.
 
     Raises:
         UnknownNameError: if it was done or cancelled meanwhile.
@@ -149,11 +149,11 @@ def work_out(store: Store, identifier: str, check: Callable[[], None]) -> None:
         prepare(store, scores, work, report)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(f"{store.home} cannot be written ({reason}). Put that right, and try again.") from error
+        raise StoreError(f"{store.home} is not writable: {reason}. Fix that, and try again.") from error
 
 
 def settle_preparation(store: Store, identifier: str, is_done: bool, message: str = "") -> None:
-    """Say how an attempt ended: done, failed with a message, or neither, for the next worker to begin again."""
+    """Record how an attempt ended: done, failed with a message, or neither, for the next worker to start again."""
     if is_done:
         cancel_preparation(store, identifier)
         return
@@ -163,7 +163,7 @@ def settle_preparation(store: Store, identifier: str, is_done: bool, message: st
 
 
 class _Reporter:
-    """Writes down how far a piece of work is, and ends it when it is time."""
+    """Records the progress of a computation, and stops it when it should end."""
 
     def __init__(self, path: Path, check: Callable[[], None]) -> None:
         self._path, self._check = path, check
@@ -192,7 +192,7 @@ def _load(path: Path) -> dict[str, Any] | None:
 def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, PrecomputeStep]:
     found = _load(_path(store, identifier, _WANTED))
     if found is None:
-        raise UnknownNameError("Nobody waits for this any more.")
+        raise UnknownNameError("This request was cancelled or is done.")
     return ScoreSet.from_dict(found["scores"]), PrecomputeStep(**found["work"])
 
 

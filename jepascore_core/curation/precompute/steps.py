@@ -1,4 +1,4 @@
-"""What a curation needs that takes longer than a moment: near duplicates, companions, colours, clusters, choices."""
+"""Computations of a curation that take longer than a moment: near duplicates, baseline scores, colours, clusters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from jepascore_core.formatting import duration_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
-#: Whatever is done with the embeddings of up to so many images is done within a few seconds.
+#: Any computation on the embeddings of up to this many images takes a few seconds at most.
 QUICK_IMAGES = 5_000
 #: Up to so many predicted seconds on two cores nobody needs to be asked, either.
 QUICK_SECONDS = 5.0
@@ -40,10 +40,10 @@ QUICK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class PrecomputeStep:
-    """One thing to be done once: `size` images to go through.
+    """One computation, done once, over `size` images.
 
-    Clusters have a number of them and a seed; a diverse choice has a number to choose, candidates as `Candidates.pack`
-    writes them, and the seconds that it may take. Label issues have the number of classes, and the predicted seconds.
+    Clusters have their number and a seed; a diverse choice has the number to choose, candidates as `Candidates.pack`
+    writes them, and the seconds that it may take. Label issues have the number of classes, and the estimated seconds.
     """
 
     kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels"]
@@ -58,13 +58,13 @@ class PrecomputeStep:
 
     @property
     def is_quick(self) -> bool:
-        """Whether nobody needs to be asked first."""
+        """Whether it is so short that it is done without asking."""
         is_slow = self.kind == "colours" or (self.kind == "labels" and self.seconds > QUICK_SECONDS)
         return not is_slow and self.size <= QUICK_IMAGES
 
     @property
     def short_title(self) -> str:
-        """The same in as few words as fit beside others."""
+        """Its title in a few words."""
         match self.kind:
             case "colours":
                 return "colours"
@@ -78,9 +78,9 @@ class PrecomputeStep:
 
     @property
     def title(self) -> str:
-        """What a person reads while it is done."""
+        """Its title while it is done."""
         if self.kind == "colours":
-            return f"Looking at the colours of {self.size:,} images"
+            return f"Checking {self.size:,} images for colour"
         if self.kind == "clusters":
             return f"Finding {self.number:,} clusters of {self.size:,} images"
         if self.kind == "diverse":
@@ -92,16 +92,16 @@ class PrecomputeStep:
         if self.companion == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.companion is not None:
-            return f"Working out how far {self.size:,} images are from the mean of the others ({self.companion})"
+            return f"Computing how far {self.size:,} images are from the mean of the others ({self.companion})"
         return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"
 
 
 def pending_work(
     store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
 ) -> tuple[PrecomputeStep, ...]:
-    """What is to be done next before a curation can be worked out within a moment, () = nothing any more.
+    """Return the steps to do next before a curation can be evaluated within a moment, () = none.
 
-    A diverse choice comes once everything else is done: only then is it known what there is to choose from.
+    A diverse choice comes after everything else, which decides what there is to choose from.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
@@ -178,7 +178,7 @@ def _pending_choice(
 
 
 def slow_companions(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...]:
-    """Companions of the measured images that were not worked out yet and take longer than a moment."""
+    """Return the baseline scores of the measured images that are not computed yet and take longer than a moment."""
     size = count_measured(store, scores)
     missing = [name for name in FITTED if size >= MIN_IMAGES[name] and not is_known(store, scores, name)]
     return tuple(work for name in missing if not (work := PrecomputeStep("companion", size, companion=name)).is_quick)
@@ -191,22 +191,22 @@ def prepare_all(
     decisions: Decisions | None = None,
     follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard,
 ) -> None:
-    """Do all that a curation needs; `follow` gives each piece of work its progress.
+    """Do all steps that a curation needs; `follow` returns the progress callback of each.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError, TooFewImagesError: as `pending_work` and `prepare`.
     """
-    for _ in range(2):  # a diverse choice follows the rest; while a run goes on, more may always be measured
+    for _ in range(2):  # a diverse choice follows the rest; during a run, more may always be measured
         for work in pending_work(store, scores, curation, decisions):
             prepare(store, scores, work, follow(work))
 
 
 def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = unheard) -> None:
-    """Do one piece of work; what `progress` raises ends it.
+    """Do one step; an exception from `progress` stops it.
 
     Raises:
-        TooFewImagesError: if a companion or label issues need more images than are measured.
-        RuleError: if the dataset has changed since a diverse choice was asked for.
+        TooFewImagesError: if a baseline score or label issues need more images than are measured.
+        RuleError: if the dataset has changed since a diverse choice was requested.
     """
     compiler = Compiler(store, scores)
     named = compiler.score_set(work.backbone)

@@ -1,1 +1,1 @@
-"""Rules: what a condition is, how it is read from text, and how it is written."""
+"""Rules: conditions, how they are parsed from text, and how they are printed."""

@@ -1,8 +1,8 @@
 """The algebra of rules: frozen conditions on a sample, combined by and, or, not, and steps that choose among the rest.
 
-A condition is true, false or unknown of each sample by itself (unknown: it needs a measurement that is not there), so
-conditions obey Kleene's logic and their order cannot matter. Steps look at several samples at once; they come after all
-conditions and in one fixed order, whatever order they were written in.
+A condition is true, false or unknown for each sample on its own (unknown: it needs a missing measurement), so
+conditions obey Kleene's logic and their order does not matter. Steps look at several samples together; they come after
+all conditions and in one fixed order, whichever order they were written in.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ Draw = Literal["random", "balanced", "diverse", "clusters"]
 Part = Literal["class", "split"]
 
 FLAGS: tuple[Flagged, ...] = get_args(Flagged)
-#: Flags about groups of images: of the same bytes, or of embeddings within a radius where one is given.
+#: Flags about groups of images: identical files, or with a radius those with embeddings within it.
 GROUP_FLAGS = ("near_duplicate", "leak", "label_conflict")
 KEEPERS: tuple[Keeper, ...] = get_args(Keeper)
 DRAWS: tuple[Draw, ...] = get_args(Draw)
 PARTS: tuple[Part, ...] = get_args(Part)
 
-#: Cosine distance of embeddings that counts as near where none is given.
+#: Default cosine distance of embeddings that counts as near.
 NEAR_RADIUS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a condition looks at: a score, an image property, a text of the manifest or (`meta`) a column of the user.
+    """What a condition compares: a score, an image property, a text of the manifest or (`meta`) a user column.
 
-    `backbone` names one as "id@spec", by its name or title; None = the one that the page or command is about.
-    `definition` is a definition of the score or a companion; None = that of the page. Label issues have a backbone and
-    no definition. `key` is the name of a `meta` column.
+    `backbone` names one as "id@spec", by its name or title; None = that of the page or command. `definition` is a
+    definition of the score or a baseline score; None = that of the page. Label issues have a backbone and no
+    definition. `key` is the name of a `meta` column.
 
     Raises:
-        RuleError: for a column that cannot be.
+        RuleError: for an invalid column.
     """
 
     name: str
@@ -66,11 +66,11 @@ class Column:
         if self.is_label_issue and self.definition:
             raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
         if not (self.is_score or self.is_label_issue) and (self.backbone or self.definition):
-            raise RuleError(f"{self.name} does not depend on a backbone: leave that out.")
+            raise RuleError(f"{self.name} does not depend on a backbone. Leave it out.")
         if self.definition is not None:
             one_of(self.definition, (*DEFINITIONS, *COMPANIONS), "definition", RuleError)
         if (self.name == META) != (self.key is not None):
-            raise RuleError('A column of your own is written meta["its name"].')
+            raise RuleError('For a column of your own table write meta["its name"].')
 
     @property
     def is_score(self) -> bool:
@@ -93,7 +93,7 @@ class Between:
     """The value lies in [low, high], limits included; None = no limit on that side, but not on both.
 
     Raises:
-        RuleError: if the limits make no sense.
+        RuleError: if the limits are invalid.
     """
 
     column: Column
@@ -102,7 +102,7 @@ class Between:
 
     def __post_init__(self) -> None:
         if self.column.name in TEXTS:
-            raise RuleError(f'{self.column.name} is a text: compare it as {self.column.name} = "...".')
+            raise RuleError(f'{self.column.name} is a text. Compare it as {self.column.name} = "...".')
         if self.low is None and self.high is None:
             raise RuleError("A range needs a limit on at least one side.")
         for limit in (self.low, self.high):
@@ -111,7 +111,7 @@ class Between:
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
                 raise RuleError(f"A limit must be a finite number, not {limit!r}. Change it or leave it out.")
             if self.column.is_percentile and not 0 <= limit <= 100:
-                raise RuleError(f"A percentile is between 0 and 100, not {limit:g}. Change the limit.")
+                raise RuleError(f"A percentile must be between 0 and 100, not {limit:g}. Change the limit.")
             if self.column.name == LABEL_ISSUE and not 0 <= limit <= 1:
                 raise RuleError(f"{LABEL_ISSUE} is between 0 and 1, not {limit:g}. Change the limit.")
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -120,37 +120,37 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class IsIn:
-    """The text is one of `values`; None among them stands for a missing one."""
+    """The text is one of `values`; None among them means a missing text."""
 
     column: Column
     values: tuple[Label, ...]
 
     def __post_init__(self) -> None:
         if self.column.name not in (*TEXTS, META):
-            raise RuleError(f"{self.column.name} is a number: compare it with >= or <=.")
+            raise RuleError(f"{self.column.name} is a number. Compare it with >= or <=.")
         if not self.values or not all(value is None or isinstance(value, str) for value in self.values):
-            raise RuleError(f"Name at least one text that {self.column.name} may have.")
+            raise RuleError(f"List at least one text for {self.column.name}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The text matches a pattern in which * stands for any letters and ? for one."""
+    """The text matches a pattern, in which * stands for any characters and ? for one."""
 
     column: Column
     pattern: str
 
     def __post_init__(self) -> None:
         if self.column.name not in (*TEXTS, META):
-            raise RuleError(f"{self.column.name} is a number: compare it with >= or <=.")
+            raise RuleError(f"{self.column.name} is a number. Compare it with >= or <=.")
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something that is so or not.
+    """A property that a sample has or not.
 
-    grey: no colour in it; exact_duplicate: another sample has the same bytes; near_duplicate: another image is within
-    `radius` (cosine distance of embeddings); perceptual_duplicate: another image looks alike (perceptual hash); leak:
-    its group reaches into another split; label_conflict: its group has more than one label; measured: it has a score. A
+    grey: the image has no colour; exact_duplicate: another sample has the same bytes; near_duplicate: another image is
+    within `radius` (cosine distance of embeddings); perceptual_duplicate: another image looks alike (perceptual hash);
+    leak: its group spans several splits; label_conflict: its group has more than one label; measured: it has a score. A
     group is the samples with the same bytes, or, with a radius, those connected by near embeddings of `backbone` (None
     = that of the page).
     """
@@ -164,11 +164,11 @@ class Flag:
         if self.radius is not None:
             _check_radius(self.radius)
             if self.name not in GROUP_FLAGS:
-                raise RuleError(f"{self.name} has no radius: leave it out.")
+                raise RuleError(f"{self.name} has no radius. Leave it out.")
         elif self.name == "near_duplicate":
             raise RuleError(f"near_duplicate needs a radius, for example near_duplicate({NEAR_RADIUS}).")
         if self.backbone is not None and self.radius is None and self.name != "measured":
-            raise RuleError(f"{self.name} without a radius does not depend on a backbone: leave that out.")
+            raise RuleError(f"{self.name} without a radius does not depend on a backbone. Leave it out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """At least `m` of some rules: for what several backbones agree on."""
+    """At least `m` of some rules hold, for example what several backbones agree on."""
 
     m: int
     rules: tuple[Rule, ...]
@@ -208,7 +208,7 @@ class AtLeast:
     def __post_init__(self) -> None:
         if not 1 <= self.m <= len(self.rules):
             raise RuleError(
-                f"At least {self.m} of {len(self.rules)} rules cannot be. Choose from 1 to {len(self.rules)}."
+                f"At least m of {len(self.rules)} rules needs an m from 1 to {len(self.rules)}, not {self.m}."
             )
 
 
@@ -218,10 +218,10 @@ Rule = Condition | Not | And | Or | AtLeast
 
 @dataclass(frozen=True, slots=True)
 class Deduplicate:
-    """Keep one sample of each group of duplicates that is still there; of exact ones, or within a `radius`.
+    """Keep one sample of each remaining group of duplicates; of identical files, or within a `radius`.
 
     `keep`: the most likely one under the page's scores, the one with most pixels (then bytes), or the first by key. A
-    sample that a person decided to keep goes before all others.
+    sample that a person decided to keep comes before all others.
     """
 
     radius: float | None = None
@@ -232,16 +232,17 @@ class Deduplicate:
         if self.radius is not None:
             _check_radius(self.radius)
         elif self.backbone is not None:
-            raise RuleError("Exact duplicates do not depend on a backbone: leave that out.")
+            raise RuleError("Exact duplicates do not depend on a backbone. Leave it out.")
         one_of(self.keep, KEEPERS, "choice of what to keep of a group", RuleError)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Keep `n` of what is still there, or `n` of each class or split (`per`).
+    """Keep `n` of the remaining samples, or `n` of each class or split (`per`).
 
-    random: any; balanced: as many of each class, what small classes lack is given to the others; diverse: greedy
-    k-center on embeddings; clusters: as many of each of `clusters` k-means clusters. `seed` fixes the draw.
+    random: any; balanced: equally many of each class, with the shortfall of small classes spread over the others;
+        diverse:
+    greedy k-center on embeddings; clusters: equally many of each of `clusters` k-means clusters. `seed` fixes the draw.
     """
 
     n: int
@@ -253,18 +254,18 @@ class Budget:
 
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
-            raise RuleError(f"A budget is a whole number from 1, not {self.n!r}.")
+            raise RuleError(f"A budget must be a whole number of at least 1, not {self.n!r}.")
         one_of(self.draw, DRAWS, "way to draw a budget", RuleError)
         if self.per is not None and self.draw != "random":
-            raise RuleError(f"A budget for each {self.per} is drawn at random: leave {self.draw} out.")
+            raise RuleError(f"A budget for each {self.per} is always drawn at random. Leave {self.draw} out.")
         if (self.clusters is not None) != (self.draw == "clusters") or (
             self.clusters is not None and self.clusters < 2
         ):
-            raise RuleError("Say how many clusters, at least 2: clusters 50.")
+            raise RuleError("A draw from clusters needs their number, at least 2. Write for example clusters 50.")
         if self.seed < 0:
-            raise RuleError("A seed is a whole number from 0.")
+            raise RuleError("A seed must be a whole number of at least 0.")
         if self.backbone is not None and self.draw not in ("diverse", "clusters"):
-            raise RuleError(f"A {self.draw} draw does not depend on a backbone: leave that out.")
+            raise RuleError(f"A {self.draw} draw does not depend on a backbone. Leave it out.")
 
 
 Step = Deduplicate | Budget
@@ -273,12 +274,12 @@ Clause = Rule | Step
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """What to keep: all `rules` hold, and then every step chooses, in an order that does not depend on the one given.
+    """What to keep: all `rules` hold, and then every step chooses, in an order that does not depend on the given one.
 
-    Rules that are an `And` are taken apart and repeated ones are dropped, so each item of `chips` can be removed alone.
+    Rules that are an `And` are split and repeated ones are dropped, so that each item of `chips` can be removed alone.
 
     Raises:
-        RuleError: for two budgets: nobody could say which comes first.
+        RuleError: for two budgets, whose order would be ambiguous.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -288,7 +289,7 @@ class Curation:
         object.__setattr__(self, "rules", tuple(dict.fromkeys(_conjuncts(self.rules))))
         steps = sorted(dict.fromkeys(self.steps), key=_step_order)
         if sum(isinstance(step, Budget) for step in steps) > 1:
-            raise RuleError("There can be one budget only: remove the other one.")
+            raise RuleError("There can be only one budget. Remove the other one.")
         object.__setattr__(self, "steps", tuple(steps))
 
     @property
@@ -297,18 +298,18 @@ class Curation:
         return (*self.rules, *self.steps)
 
     def without(self, position: int) -> Curation:
-        """The same without the chip at this position."""
+        """Return the curation without the clause at this position."""
         kept = [chip for place, chip in enumerate(self.chips) if place != position]
         return curation_of(kept)
 
     def either(self, position: int, rule: Rule) -> Curation:
-        """The same with an alternative to the rule at this position: one of the two has to hold."""
+        """Return the curation with an alternative to the rule at this position: one of the two has to hold."""
         old = self.rules[position]
         joined = Or((*(old.rules if isinstance(old, Or) else (old,)), rule))
         return curation_of([*self.rules[:position], joined, *self.rules[position + 1 :], *self.steps])
 
     def plus(self, *chips: Clause) -> Curation:
-        """The same with more chips; a new budget takes the place of the old one."""
+        """Return the curation with more clauses; a new budget replaces the old one."""
         old = self.chips
         if any(isinstance(chip, Budget) for chip in chips):
             old = tuple(chip for chip in old if not isinstance(chip, Budget))
@@ -316,7 +317,7 @@ class Curation:
 
 
 def curation_of(chips: Iterable[Clause]) -> Curation:
-    """Rules and steps, told apart."""
+    """Split clauses into rules and steps."""
     listed = list(chips)
     return Curation(
         tuple(chip for chip in listed if not isinstance(chip, Deduplicate | Budget)),
@@ -325,7 +326,7 @@ def curation_of(chips: Iterable[Clause]) -> Curation:
 
 
 def walk(rule: Rule) -> Iterator[Condition]:
-    """Every condition of a rule."""
+    """Yield every condition of a rule."""
     match rule:
         case Not(inner):
             yield from walk(inner)
@@ -352,12 +353,12 @@ def _step_order(step: Step) -> tuple[int, float, str]:
 
 def _check_several(rules: tuple[Rule, ...], word: str) -> None:
     if len(rules) < 2:
-        raise RuleError(f'"{word}" joins at least two rules.')
+        raise RuleError(f'"{word}" needs at least two rules.')
 
 
 def _check_radius(radius: float) -> None:
     if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 < radius <= 1:
-        raise RuleError(f"A radius is a cosine distance above 0 and up to 1, not {radius!r}.")
+        raise RuleError(f"A radius must be a cosine distance above 0 and up to 1, not {radius!r}.")
 
 
 def _names() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Text to rules, by recursive descent; an error says what was expected, at which character, and what may be meant.
+"""Parse text to rules by recursive descent; an error says what was expected, at which character, and suggests a fix.
 
 curation := ["all" | any] ("|" step)*
 any      := both ("or" both)*           both := single ("and" single)*
@@ -55,16 +55,16 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def parse(text: str) -> Curation:
-    """Rules and steps of a text; an empty one keeps everything.
+    """Parse rules and steps; an empty text keeps everything.
 
     Raises:
-        RuleSyntaxError: naming the place at which the text stops making sense.
+        RuleSyntaxError: with the position of the error.
     """
     return _Parser(text).curation()
 
 
 def parse_chip(text: str) -> Clause:
-    """One rule, or one step.
+    """Parse one rule, or one step.
 
     Raises:
         RuleSyntaxError: if it is not exactly one.
@@ -82,16 +82,16 @@ def parse_chip(text: str) -> Clause:
 
 
 def parse_rule(text: str) -> Rule:
-    """The rule of a text, built as it is written: `a and (b and c)` stays one rule of two.
+    """Parse a rule, keeping its structure: `a and (b and c)` stays one rule of two.
 
     Raises:
-        RuleSyntaxError: for anything else, also for steps.
+        RuleSyntaxError: for any other text, also for steps.
     """
     return _Parser(text).rule()
 
 
 def parse_column(text: str) -> Column:
-    """The column of a text, such as `class_percentile[knn]` or `meta["year"]`.
+    """Parse a column, such as `class_percentile[knn]` or `meta["year"]`.
 
     Raises:
         RuleSyntaxError: if it is not exactly one.
@@ -100,7 +100,7 @@ def parse_column(text: str) -> Column:
 
 
 class _Parser:
-    """Recursive descent; one method a level of the grammar."""
+    """Recursive descent; one method per level of the grammar."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -130,13 +130,13 @@ class _Parser:
         return found
 
     def _expected(self, what: str, words: Sequence[str] = ()) -> RuleSyntaxError:
-        """`words` are those that could stand here: one that is much like what does is named."""
+        """Return the error for the current token; a similar one of the possible `words` is suggested."""
         found = f'"{self._here.text}"' if self._here.kind != "end" else "the end"
         hint = did_you_mean(self._here.text, words) if self._here.kind == "name" else ""
         return RuleSyntaxError(f"Expected {what}, found {found}", self._text, self._here.at, hint)
 
     def _built(self, make: Callable[[], _Built], at: int) -> _Built:
-        """A rule that makes no sense is an error at its place."""
+        """Build a rule; an invalid one is an error at its position."""
         try:
             return make()
         except RuleSyntaxError:
@@ -218,7 +218,7 @@ class _Parser:
         return self._built(lambda: AtLeast(m, tuple(rules)), at)
 
     def _chain(self) -> Rule:
-        """`5 <= percentile` or `5 <= percentile <= 95`."""
+        """Parse `5 <= percentile` or `5 <= percentile <= 95`."""
         at = self._here.at
         first, percent = self._number(), self._percent()
         sign = self._needs("<=", "<", ">=", ">")
@@ -290,7 +290,7 @@ class _Parser:
         if token.kind != "name" or token.text in KEYWORDS:
             raise self._expected("a rule, for example class_percentile >= 5")
         self._next()
-        # Before what follows it: of a wrong name nothing else is worth saying.
+        # Before what follows it: after a wrong name no other error is useful.
         self._check_name(token)
         backbone, definition, key = None, None, None
         if self._takes("["):
@@ -329,7 +329,7 @@ class _Parser:
         try:
             return str(json.loads(token.text, strict=False))
         except ValueError as error:
-            raise RuleSyntaxError("This text has a backslash that means nothing.", self._text, token.at) from error
+            raise RuleSyntaxError("This text contains an invalid escape sequence.", self._text, token.at) from error
 
     def _number(self) -> float:
         if self._here.kind != "number":
@@ -337,20 +337,20 @@ class _Parser:
         return float(self._next().text)
 
     def _limit_of(self, column: Column) -> float:
-        """A number, and behind it the sign of a percent, where the column has percentiles."""
+        """Parse a number, followed by an optional percent sign if the column has percentiles."""
         value = self._number()
         self._check_percent(column, self._percent())
         return value
 
     def _percent(self) -> int | None:
-        """Where a percent sign stands, if it does here."""
+        """Return the position of a percent sign, if it is the current token."""
         at = self._here.at
         return at if self._takes("%") else None
 
     def _check_percent(self, column: Column, at: int | None) -> None:
         if at is not None and not column.is_percentile:
-            what = f"{column.name} is not a share, so it has no percent"
-            hint = "Percentiles have: percentile >= 5% leaves out the lowest 5 % of the scores."
+            what = f"{column.name} is not a percentile, so it takes no percent sign"
+            hint = "Percentiles do: percentile >= 5% leaves out the lowest 5 % of the scores."
             raise RuleSyntaxError(what, self._text, at, hint)
 
     def _whole(self) -> int:
@@ -375,7 +375,7 @@ class _Parser:
         n = self._whole()
         if self._sees("%"):
             hint = "Write budget 1000, or percentile >= 90 for the highest 10 % of the scores."
-            raise RuleSyntaxError("A budget is a number of samples", self._text, self._here.at, hint)
+            raise RuleSyntaxError("A budget must be a number of samples", self._text, self._here.at, hint)
         per = self._needs(*PARTS) if self._takes("per") else None
         chosen = self._takes(*DRAWS) or "random"
         clusters = self._whole() if chosen == "clusters" else None

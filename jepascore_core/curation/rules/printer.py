@@ -1,4 +1,4 @@
-"""Rules as text, for those who prefer typing: `parsing.parse(to_text(curation)) == curation`.
+"""Print rules as text, so that `parser.parse(to_text(curation)) == curation`.
 
 class_percentile >= 5 and not (leak and split = "train") | one per near 0.05 keep largest | budget 1000 balanced
 """
@@ -30,19 +30,19 @@ from jepascore_core.curation.rules.model import (
 
 
 def to_text(curation: Curation) -> str:
-    """A text that `parse` makes the same curation of."""
+    """Return a text that `parse` turns into the same curation."""
     several = len(curation.rules) > 1
     rules = " and ".join(_enclosed(rule) if several else rule_text(rule) for rule in curation.rules)
     return " | ".join([*([rules or "all"] if rules or curation.steps else []), *map(step_text, curation.steps)])
 
 
 def chip_text(chip: Clause) -> str:
-    """A rule or step as text."""
+    """Return a rule or step as text."""
     return step_text(chip) if isinstance(chip, Deduplicate | Budget) else rule_text(chip)
 
 
 def rule_text(rule: Rule) -> str:
-    """One rule as text."""
+    """Return a rule as text."""
     match rule:
         case And(rules):
             return " and ".join(map(_enclosed, rules))
@@ -85,7 +85,7 @@ def _condition_text(rule: Condition) -> str:
 
 
 def step_text(step: Step) -> str:
-    """One step as text."""
+    """Return a step as text."""
     backbone = f" of {_quoted(step.backbone)}" if step.backbone is not None else ""
     if isinstance(step, Deduplicate):
         group = "exact" if step.radius is None else f"near {_number_text(step.radius)}"
@@ -104,7 +104,7 @@ def _enclosed(rule: Rule) -> str:
 
 
 def column_text(column: Column) -> str:
-    """A column as text."""
+    """Return a column as text."""
     if column.name == META:
         return f"{META}[{_quoted(column.key or '')}]"
     inside = [_quoted(column.backbone)] if column.backbone is not None else []
