@@ -23,6 +23,7 @@ from jepascore_core.cli import (
     figure,
     labels,
     measuring,
+    planting,
     recipes,
     runs,
     system,
@@ -101,6 +102,7 @@ rooms = (
     zoo,
     training,
     trust,
+    planting,
     system,
     worker,
 )

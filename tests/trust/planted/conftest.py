@@ -32,9 +32,9 @@ def write_digits(folder: Path, count: int = 90) -> Path:
     return folder
 
 
-def put_digits(store: Store, folder: Path, name: str = "digits") -> ScoreSet:
+def put_digits(store: Store, folder: Path, name: str = "digits", count: int = 90) -> ScoreSet:
     """Index and measure digits."""
-    request_dataset(store, name, str(write_digits(folder)))
+    request_dataset(store, name, str(write_digits(folder, count)))
     run = request_run(store, MeasurementRequest(name, BACKBONE, precision="float32"))
     work(store)
     key = store.catalogue.run(run.run_id).key
