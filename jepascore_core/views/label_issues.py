@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jepascore_core.curation.columns.cache import columns
@@ -43,11 +42,6 @@ class LabelIssueView:
     num_judged: int
     num_likely_wrong: int
     worst: tuple[LabelIssue, ...]
-
-    @property
-    def by_key(self) -> Mapping[str, LabelIssue]:
-        """The worst by sample key."""
-        return {item.sample_key: item for item in self.worst}
 
 
 def label_issue_view(store: Store, scores: ScoreSet, limit: int) -> LabelIssueView:
