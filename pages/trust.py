@@ -10,6 +10,7 @@ from pages.ui.app.store import store
 from pages.ui.trust.confounds import draw_confounds
 from pages.ui.trust.density_check import draw_density_check
 from pages.ui.trust.page import draw_companions, draw_gaussianity, draw_slow_companions
+from pages.ui.trust.planted import draw_planted
 from pages.ui.widgets.choose_scores import choose_scores
 from pages.ui.widgets.estimate_notes import draw_estimate_notes
 from pages.ui.widgets.theory_notes import draw_theory_notes
@@ -22,6 +23,7 @@ with frame("Trust"):
         draw_estimate_notes([scores])
         live(partial(draw_gaussianity, scores), scores.dataset_id)
         live(partial(draw_confounds, scores), scores.dataset_id)
+        draw_planted(scores)
         live(partial(draw_companions, scores), scores.dataset_id)
         draw_slow_companions(scores)
     draw_density_check()

@@ -18,6 +18,7 @@ from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
 from jepascore_core.trust.agreement import CompanionAgreement
 from jepascore_core.trust.confounds import PROPERTY_TITLES, WARN_FROM, Confound
 from jepascore_core.trust.gaussianity import Gaussianity
+from jepascore_core.trust.planted.evaluate import PlantedCell, PlantedResult
 
 #: Correlation of the score with the true log density that a heat map shows.
 DensityMeasure = Literal["pearson", "spearman", "within"]
@@ -60,6 +61,38 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
     figure.update_xaxes(title=f"Norm / √{view.num_directions} (1 = on the sphere)")
     figure.update_yaxes(title="Share of images (%)", rangemode="tozero")
     return figure
+
+
+def planted_figure(result: PlantedResult) -> go.Figure:
+    """Heat map of AUROCs, kinds of defects down, scores across; arrows say how defects rank where that is certain."""
+    cells = [[result.cell(kind.name, score.name) for score in result.scores] for kind in result.kinds]
+    arrows = {"less likely": " ↓", "more likely": " ↑", "unclear": ""}
+    figure = empty_figure(height=120 + 30 * len(result.kinds))
+    figure.add_trace(
+        go.Heatmap(
+            z=[[cell.auroc for cell in row] for row in cells],
+            x=[shown(score.title) for score in result.scores],
+            y=[shown(kind.title) for kind in result.kinds],
+            zmin=0,
+            zmax=1,
+            colorscale=DIVERGING,
+            text=[[f"{cell.auroc:.2f}{arrows[cell.direction]}" for cell in row] for row in cells],
+            texttemplate="%{text}",
+            xgap=2,
+            ygap=2,
+            hovertext=[[_planted_text(cell) for cell in row] for row in cells],
+            hovertemplate="%{y}, %{x}<br>%{hovertext}<extra></extra>",
+            colorbar={"title": {"text": "AUROC"}, "thickness": 12},
+        )
+    )
+    figure.update_xaxes(side="top", showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return figure
+
+
+def _planted_text(cell: PlantedCell) -> str:
+    interval = f"{cell.auroc:.2f} (95 % interval {cell.lower:.2f} to {cell.upper:.2f})"
+    return f"AUROC {interval}<br>{100 * cell.precision:.0f} % defects in a budget of 5 % (chance: 5 %)"
 
 
 def density_figure(cells: Sequence[DensityCell], measure: DensityMeasure) -> go.Figure:

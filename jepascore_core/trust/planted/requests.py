@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.planted.kinds import KINDS
 from jepascore_core.trust.planted.plan import PLANTED, PlantOptions, check_enough, identity, kinds_of, options_of
 
 PlantedState = Literal["none", "active", "cancelled", "failed", "finished"]
@@ -176,6 +178,17 @@ def _remove_outdated(store: Store, parent: DatasetRecord) -> None:
         is_busy = item.state.is_active or any(run.state.is_active for run in store.catalogue.runs(item.dataset_id))
         if item.options["version"] != parent.version and not is_busy:
             store.remove_dataset(item)
+
+
+def command(store: Store, scores: ScoreSet, options: PlantOptions) -> str:
+    """Return the command that reproduces planted defects."""
+    words = ["jepascore", "trust", "plant", store.catalogue.dataset(scores.dataset_id).name, "-b", scores.key.text]
+    if options.kinds != tuple(KINDS):
+        words += ["--kinds", ",".join(options.kinds) or "none"]
+    for name, folder in options.folders:
+        words += ["--kind", f"{name}={folder}"]
+    words += ["--per-kind", str(options.per_kind), "--clean", str(options.clean), "--seed", str(options.seed)]
+    return shlex.join(words)
 
 
 def as_exact(scores: ScoreSet, store: Store) -> ScoreSet:

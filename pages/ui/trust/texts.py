@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Sequence
 
 from jepascore_core.figures.trust import DensityMeasure
-from jepascore_core.formatting import PERCENT, percent_text, plural
+from jepascore_core.formatting import PERCENT, duration_text, percent_text, plural
 from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.gaussianity import Gaussianity
+from jepascore_core.trust.planted.evaluate import FINDS, PlantedResult
+from jepascore_core.trust.planted.requests import PlantedCost
 
 # Gaussianity
 
@@ -47,6 +49,41 @@ def gaussianity(view: Gaussianity, is_sampled: bool, num_scored: int, num_sample
         "thresholds come from simulations: a true Gaussian was always called near, but two clusters two standard "
         "deviations apart were not detected. They are a convention, not a test of the density. Distances are "
         "Kolmogorov-Smirnov; other data of the same backbone may differ."
+    )
+
+
+# Planted defects
+
+PLANTED = "Planted defects"
+PLANTED_ABOUT = (
+    "See which score finds which kind of defect in your images: copies of some of them get known defects, and are "
+    "measured and compared with clean ones. The dataset itself is not changed."
+)
+PLANT = "Plant defects"
+PLANTED_FIGURE = "Planted defects and scores"
+PLANTED_RULE = f"Rule for Curate: keeps all but the lowest 5{PERCENT} of the score that finds most."
+PLANTED_COMMAND = "This command reproduces the numbers."
+PLANTED_EXAMPLES = "Examples of planted defects"
+
+
+def planted_cost(cost: PlantedCost, per_kind: int) -> str:
+    """Say what planting costs, before it is asked for."""
+    return (
+        f"{cost.num_kinds} kinds of defects, {per_kind} of each, beside {plural(cost.num_clean, 'clean image')}: "
+        f"{plural(cost.num_defects, 'image')} to measure, about {duration_text(cost.seconds)} in the background."
+    )
+
+
+def planted_reading(result: PlantedResult) -> str:
+    """Explain the heat map."""
+    failed = f" {plural(result.num_failed, 'image')} failed." if result.num_failed else ""
+    counts = {kind.num_defects for kind in result.kinds}
+    number = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+    return (
+        f"AUROC of low scores: how often a defect scores below a clean image. 1 finds all (↓), 0.5 is chance, 0 means "
+        f"that defects score above (↑); no arrow: not certain. {plural(result.num_clean, 'clean image')}, {number} "
+        f"defects of each kind, seed {result.seed}.{failed} A score finds a kind if the 95{PERCENT} interval (DeLong; "
+        f"hover to see it) lies above {FINDS}, which is a convention."
     )
 
 

@@ -1,0 +1,105 @@
+"""Draw planted defects: cost and start, progress, and which score finds which defect."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.figures.trust import planted_figure
+from jepascore_core.scores.measured import dataset_choices
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.trust.planted.evaluate import PlantedResult, planted_result
+from jepascore_core.trust.planted.plan import PlantOptions, fitting_options
+from jepascore_core.trust.planted.requests import (
+    Planted,
+    cancel_planted,
+    command,
+    find_planted,
+    latest_planted,
+    predict_planted,
+    request_planted,
+)
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.trust import texts
+from pages.ui.widgets.charts import chart
+from pages.ui.widgets.gallery import Section, Tile, gallery
+from pages.ui.widgets.task_card import task_card
+
+POLL_SECONDS = 1.0
+TILE_SIDE = 80
+
+_CARD_STATES = {"active": "running", "cancelled": "cancelled", "failed": "failed"}
+
+
+def draw_planted(scores: ScoreSet) -> None:
+    """Draw what was asked for last, or else what planting costs and a button that starts it."""
+    st.subheader(texts.PLANTED, anchor=False)
+    st.caption(texts.PLANTED_ABOUT)
+    try:
+        planted = latest_planted(store(), scores)
+        if planted is None:
+            _draw_offer(scores)
+        elif planted.state == "finished":
+            _draw_result(scores, planted, planted_result(store(), scores, planted))
+        else:
+            is_active = planted.state == "active"
+            draw = st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS if is_active else None)
+            draw(scores, planted.options, is_active)
+    except JepaScoreError as error:
+        st.info(plain(str(error)))
+
+
+def _draw_offer(scores: ScoreSet) -> None:
+    num_images = next(item.num_images for item in dataset_choices(store()) if item.dataset_id == scores.dataset_id)
+    options = fitting_options(num_images)
+    cost = predict_planted(store(), scores, options)
+    st.info(texts.planted_cost(cost, options.per_kind))
+    st.button(
+        texts.PLANT, type="primary", icon=":material/play_arrow:", key="plant",
+        on_click=_request, args=(scores, options),
+    )  # fmt: skip
+
+
+def _request(scores: ScoreSet, options: PlantOptions) -> None:
+    request_planted(store(), scores, options)
+
+
+def _draw_progress(scores: ScoreSet, options: PlantOptions, was_active: bool) -> None:
+    planted = find_planted(store(), scores, options)
+    if planted.state not in _CARD_STATES or was_active != (planted.state == "active"):
+        st.rerun()  # the whole page: it has ended
+    task_card(
+        "planted", _CARD_STATES[planted.state], texts.PLANTED, planted.state.capitalize(),
+        planted.share if was_active else None, [[planted.message]] if was_active else [],
+        partial(_draw_actions, scores, planted), planted.message if planted.state == "failed" else "",
+    )  # fmt: skip
+
+
+def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
+    if planted.state == "active":
+        st.button("Cancel", key="cancel-planted", on_click=cancel_planted, args=(store(), planted))
+    else:
+        st.button(
+            "Resume", key="resume-planted", icon=":material/replay:", on_click=_request, args=(scores, planted.options)
+        )
+
+
+def _draw_result(scores: ScoreSet, planted: Planted, result: PlantedResult) -> None:
+    (st.success if result.rule else st.warning)(plain(result.summary))
+    chart(planted_figure(result), "planted-defects", texts.PLANTED_FIGURE)
+    st.caption(texts.planted_reading(result))
+    left, right = st.columns(2, gap="large")
+    if result.rule is not None:
+        left.caption(texts.PLANTED_RULE)
+        left.code(result.rule, language=None)
+    right.caption(texts.PLANTED_COMMAND)
+    right.code(command(store(), scores, planted.options), language=None, wrap_lines=True)
+    sections = [
+        Section([Tile(f"{kind.name}/{number}", item) for number, item in enumerate(kind.examples)], kind.title)
+        for kind in result.kinds
+    ]
+    gallery(sections, "planted-examples", label=texts.PLANTED_EXAMPLES, size=TILE_SIDE, layout="flow", tools=())

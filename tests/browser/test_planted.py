@@ -1,0 +1,37 @@
+"""Planted defects in a real browser: start, wait for the worker, read the table in both themes, copy the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from jepascore_core.jobs import process
+from jepascore_core.storage.store import Store
+from pages.ui.trust import texts as trust_texts
+from tests.browser.conftest import ROOT, Visit, screenshot, serve
+from tests.trust.planted.conftest import put_digits
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_person_plants_defects(visit: Callable[..., Visit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "home")
+    with monkeypatch.context() as alone:
+        alone.setattr(process, "start_worker", lambda *_: False)
+        put_digits(store, tmp_path / "digits", count=130)
+    with serve(ROOT / "app.py", store.home) as server:
+        tab = visit(f"{server.url}/trust", height=2600)
+        tab.page.get_by_role("button", name=trust_texts.PLANT).click()
+        expect(tab.page.get_by_text("AUROC of low scores")).to_be_visible(timeout=240_000)
+        for theme in ("light", "dark"):
+            tab = visit(f"{server.url}/trust", theme=theme, height=3200)
+            chart = tab.page.locator(".js-plotly-plot").filter(has_text="Inverted colours")
+            expect(chart).to_be_visible()
+            expect(tab.page.get_by_text("jepascore trust plant digits")).to_be_visible()
+            tile = tab.page.get_by_role("img").first
+            tile.scroll_into_view_if_needed()
+            screenshot(tab.page, f"planted-{theme}")
+            assert tab.errors == []
