@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from jepascore_core.scores.memo import look_ahead
+from jepascore_core.scores.memo import prefetch
 from jepascore_core.trust.agreement import companion_view
 from pages.ui.app.frame import frame
 from pages.ui.app.live import live
@@ -18,7 +18,7 @@ from pages.ui.widgets.theory_notes import draw_theory_notes
 with frame("Trust"):
     scores = choose_scores()
     if scores is not None:
-        look_ahead(partial(companion_view, store(), scores))
+        prefetch(partial(companion_view, store(), scores))
         draw_theory_notes([scores])
         draw_estimate_notes([scores])
         live(partial(draw_gaussianity, scores), scores.dataset_id)

@@ -20,7 +20,7 @@ from jepascore_core.curation.evaluation.evaluate import Decisions
 from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.formatting import plural
 from jepascore_core.jobs.moves import followed, read_moves
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
 
@@ -321,7 +321,7 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
         open_ones = (item for item in lost if item.verdict != "undecided" and item.action_id == latest[item.sample_key])
         return present, tuple(open_ones)
 
-    return remembered(store, ("decisions", dataset_id, dataset.version, journal_state(store, dataset_id)), read)
+    return memoized(store, ("decisions", dataset_id, dataset.version, journal_state(store, dataset_id)), read)
 
 
 def history(store: Store, dataset_id: str, limit: int = 50) -> tuple[Action, ...]:

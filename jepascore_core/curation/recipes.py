@@ -35,7 +35,7 @@ from jepascore_core.curation.rules.model import (
 from jepascore_core.curation.rules.parser import parse_chip
 from jepascore_core.curation.rules.printer import chip_text
 from jepascore_core.curation.summary import count_verdicts
-from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import RuleError, UnknownNameError, one_of
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import short_hash
@@ -43,7 +43,7 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import DEFINITIONS, Definition
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
@@ -122,7 +122,7 @@ def evaluate_recipe(store: Store, dataset_id: str, recipe: Recipe) -> Evaluation
 
 
 def prepare_recipe(
-    store: Store, dataset_id: str, recipe: Recipe, follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard
+    store: Store, dataset_id: str, recipe: Recipe, follow: Callable[[PrecomputeStep], Progress] = lambda _: no_progress
 ) -> None:
     """Compute everything that a recipe needs of a dataset, as `prepare_all`."""
     prepare_all(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided, follow)
@@ -236,7 +236,7 @@ def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:
         return f"sha256:{digest.hexdigest()}"
 
     # Takes seconds at a million samples, and depends only on the version.
-    return remembered(store, ("fingerprint", dataset.dataset_id, dataset.version), read)
+    return memoized(store, ("fingerprint", dataset.dataset_id, dataset.version), read)
 
 
 def fingerprint_lines(keys: Iterable[str], content_ids: Iterable[str]) -> bytes:

@@ -11,7 +11,7 @@ from jepascore_core.formatting import plural
 from jepascore_core.jobs.moves import followed, is_gone, pair_up, read_moves
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.storage.store import Store
 
 #: A sample key and a content id.
@@ -39,7 +39,7 @@ def settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Set
     if not asked:
         return Settled({}, ())
     about = ("settled", dataset.dataset_id, dataset.version, short_hash(asked, 20))
-    return remembered(store, about, lambda: _settle(store, dataset, asked))
+    return memoized(store, about, lambda: _settle(store, dataset, asked))
 
 
 def _settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Settled:

@@ -19,8 +19,8 @@ from jepascore_core.embeddings.index import (
     IndexKind,
     Progress,
     build_index,
-    part_of,
-    unheard,
+    no_progress,
+    subrange,
     unit,
 )
 from jepascore_core.errors import TooFewImagesError
@@ -63,7 +63,10 @@ def choose_knn_index(num_images: int) -> IndexKind:
 
 
 def companion_scores(
-    companion: Companion, content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = unheard
+    companion: Companion,
+    content_ids: npt.NDArray[np.str_],
+    embeddings: npt.NDArray[Any],
+    progress: Progress = no_progress,
 ) -> Values:
     """One companion of images [N] with embeddings [N, K], of any float type -> [N] float64, higher = more typical.
 
@@ -116,7 +119,7 @@ def knn(
     k: int = NUM_NEIGHBOURS,
     *,
     index: IndexKind | None = None,
-    progress: Progress = unheard,
+    progress: Progress = no_progress,
 ) -> Values:
     """Minus the cosine distance to the k-th nearest other row, [N, K] -> [N] in [-2, 0].
 
@@ -131,8 +134,8 @@ def knn(
     k = min(k, n - 1)
     units, lengths, values = unit(embeddings), norm(embeddings), np.empty(n)
     kind = index or choose_knn_index(n)
-    searched = knn_index(units, kind, part_of(progress, 0.0, BUILD_SHARE[kind]))
-    searching = part_of(progress, BUILD_SHARE[kind], 1.0)
+    searched = knn_index(units, kind, subrange(progress, 0.0, BUILD_SHARE[kind]))
+    searching = subrange(progress, BUILD_SHARE[kind], 1.0)
     for first in range(0, n, BLOCK):
         rows = np.arange(first, min(first + BLOCK, n))
         _, near = searched.search(units[rows], min(k + 1 + SPARE_CANDIDATES, n))
@@ -180,7 +183,7 @@ def _kth_distance(
 
 
 def mahalanobis(
-    content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = unheard
+    content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = no_progress
 ) -> Values:
     """Minus the squared Mahalanobis distance to the mean of the other folds, rows in order of content id, -> [N].
 
@@ -198,7 +201,7 @@ def mahalanobis(
         _check_enough("mahalanobis", 2 * len(others))
         mean, root = _fit(embeddings[others[:MAX_FITTED]])
         # Half of it: at 60,000 images fitting takes longer than judging, but only judging grows with them.
-        judging = part_of(progress, (fold + 0.5) / NUM_FOLDS, (fold + 1) / NUM_FOLDS)
+        judging = subrange(progress, (fold + 0.5) / NUM_FOLDS, (fold + 1) / NUM_FOLDS)
         for first in range(0, len(judged), BLOCK):
             judging(first / len(judged))
             rows = judged[first : first + BLOCK]

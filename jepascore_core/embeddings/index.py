@@ -22,11 +22,11 @@ POINTS_PER_LIST = 64
 BUILD_SHARE: dict[IndexKind, float] = {"flat": 0.0, "hnsw": 0.5, "ivf": 0.5}
 
 
-def unheard(_share: float) -> None:
-    """Progress that nobody follows."""
+def no_progress(_share: float) -> None:
+    """Ignore the progress."""
 
 
-def part_of(progress: Progress, first: float, last: float) -> Progress:
+def subrange(progress: Progress, first: float, last: float) -> Progress:
     """Progress of a part that leads from one share of the whole to another."""
     return lambda share: progress(first + (last - first) * share)
 
@@ -38,7 +38,7 @@ def unit(vectors: npt.NDArray[Any]) -> Floats:
     return units
 
 
-def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0, progress: Progress = unheard) -> Any:
+def build_index(embeddings: Floats, kind: IndexKind, seed: int = 0, progress: Progress = no_progress) -> Any:
     """Build a faiss index of unit embeddings [N, K] by inner product."""
     import faiss
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.embeddings.companions import Values, choose_knn_index, knn_index
-from jepascore_core.embeddings.index import BUILD_SHARE, Floats, Progress, part_of, unheard
+from jepascore_core.embeddings.index import BUILD_SHARE, Floats, Progress, no_progress, subrange
 from jepascore_core.embeddings.selection import LENGTH, Integers, rounded
 from jepascore_core.errors import TooFewImagesError
 
@@ -76,7 +76,7 @@ def find_label_issues(
     content_ids: npt.NDArray[np.str_],
     labels: Sequence[str | None],
     embeddings: npt.NDArray[Any],
-    progress: Progress = unheard,
+    progress: Progress = no_progress,
 ) -> LabelIssues:
     """Judge the labels of N samples by embeddings [N, K] of any float type.
 
@@ -99,13 +99,15 @@ def find_label_issues(
 
 
 def out_of_fold(
-    pairs: LabelledPairs, vectors: npt.NDArray[Any], progress: Progress = unheard
+    pairs: LabelledPairs, vectors: npt.NDArray[Any], progress: Progress = no_progress
 ) -> Iterator[tuple[Integers, Values, Values]]:
     """Rows [n] of pairs with embeddings [P, K], a block at a time until each came once, and the log probabilities
     [n, C] of their classes under the vote and under the probe that have not seen them."""
-    votes = _votes(pairs, vectors, part_of(progress, 0.0, _SEARCH_SHARE))
+    votes = _votes(pairs, vectors, subrange(progress, 0.0, _SEARCH_SHARE))
     for fold in range(NUM_FOLDS):
-        following = part_of(progress, *(_SEARCH_SHARE + (1 - _SEARCH_SHARE) * (fold + at) / NUM_FOLDS for at in (0, 1)))
+        following = subrange(
+            progress, *(_SEARCH_SHARE + (1 - _SEARCH_SHARE) * (fold + at) / NUM_FOLDS for at in (0, 1))
+        )
         judged = np.flatnonzero(pairs.folds == fold)
         probe = _probe(pairs, vectors, fold, votes)
         for first in range(0, len(judged), BLOCK):
@@ -202,8 +204,8 @@ def _neighbours(
     n = len(vectors)
     points = rounded(vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)
     kind = choose_knn_index(n)
-    index = knn_index(points, kind, part_of(progress, 0.0, BUILD_SHARE[kind]))
-    searching = part_of(progress, BUILD_SHARE[kind], 1.0)
+    index = knn_index(points, kind, subrange(progress, 0.0, BUILD_SHARE[kind]))
+    searching = subrange(progress, BUILD_SHARE[kind], 1.0)
     repeats = int(np.bincount(contents).max())
     k = min(NUM_NEIGHBOURS, n - repeats)
     near: npt.NDArray[np.int32] = np.zeros((n, k), np.int32)

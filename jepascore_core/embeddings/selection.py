@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.embeddings.index import Floats, Progress, part_of, unheard
+from jepascore_core.embeddings.index import Floats, Progress, no_progress, subrange
 
 Integers = npt.NDArray[np.int64]
 Points = npt.NDArray[np.int16]
@@ -36,7 +36,7 @@ ROWS_AT_ONCE, CENTRES_AT_ONCE = 512, 2048
 _CHOSEN = np.iinfo(np.int64).max
 
 
-def rounded(vectors: npt.NDArray[Any], progress: Progress = unheard) -> Points:
+def rounded(vectors: npt.NDArray[Any], progress: Progress = no_progress) -> Points:
     """Rows [N, K] scaled to the same length and rounded, [N, K]; a row of zeros, or not finite, is zeros."""
     points = np.empty(vectors.shape, np.int16)
     for rows in _blocks(len(vectors), BLOCK):
@@ -49,7 +49,7 @@ def rounded(vectors: npt.NDArray[Any], progress: Progress = unheard) -> Points:
 
 
 def k_center(
-    embeddings: npt.NDArray[Any], k: int, first: Integers | None = None, progress: Progress = unheard
+    embeddings: npt.NDArray[Any], k: int, first: Integers | None = None, progress: Progress = no_progress
 ) -> Integers:
     """Positions of k rows of embeddings [N, K], each the farthest by cosine from those before it: a 2-approximation.
 
@@ -59,25 +59,27 @@ def k_center(
     n = len(embeddings)
     if k >= n:
         return np.arange(n)
-    return _farthest_first(rounded(embeddings, part_of(progress, 0.0, 0.0)), k, first, progress)
+    return _farthest_first(rounded(embeddings, subrange(progress, 0.0, 0.0)), k, first, progress)
 
 
-def clusters(embeddings: npt.NDArray[Any], num_clusters: int, seed: int = 0, progress: Progress = unheard) -> Integers:
+def clusters(
+    embeddings: npt.NDArray[Any], num_clusters: int, seed: int = 0, progress: Progress = no_progress
+) -> Integers:
     """Cluster of each row of embeddings [N, K] -> [N], by spherical k-means."""
     n = len(embeddings)
     if n <= num_clusters:
         return np.arange(n)
-    points = rounded(embeddings, part_of(progress, 0.0, 0.0))
+    points = rounded(embeddings, subrange(progress, 0.0, 0.0))
     order = np.random.default_rng(seed).permutation(n)
     start, sample = (points[np.sort(order[: size * num_clusters])] for size in (START_POINTS, POINTS_PER_CLUSTER))
     total = len(start) + STEPS * len(sample) + n
     ends = np.cumsum([len(start), *[len(sample)] * STEPS]) / total
     # Centres that begin far apart do not leave a small clump without one, as random ones may.
-    centres = start[_farthest_first(start, num_clusters, None, part_of(progress, 0.0, ends[0]))]
+    centres = start[_farthest_first(start, num_clusters, None, subrange(progress, 0.0, ends[0]))]
     for step in range(STEPS):
-        nearest = _nearest(sample, centres, part_of(progress, ends[step], ends[step + 1]))
-        centres = _means(sample, nearest, centres, part_of(progress, ends[step + 1], ends[step + 1]))
-    return _nearest(points, centres, part_of(progress, ends[-1], 1.0))
+        nearest = _nearest(sample, centres, subrange(progress, ends[step], ends[step + 1]))
+        centres = _means(sample, nearest, centres, subrange(progress, ends[step + 1], ends[step + 1]))
+    return _nearest(points, centres, subrange(progress, ends[-1], 1.0))
 
 
 def _nearest(points: Points, centres: Points, progress: Progress) -> Integers:
@@ -104,7 +106,7 @@ def _means(points: Points, nearest: Integers, centres: Points, progress: Progres
 def _farthest_first(points: Points, k: int, first: Integers | None, progress: Progress) -> Integers:
     """`k_center` of rounded points, for k < N."""
     if first is None or not len(first):
-        first = np.array([_nearest_to_mean(points, part_of(progress, 0.0, 0.0))])
+        first = np.array([_nearest_to_mean(points, subrange(progress, 0.0, 0.0))])
     search = _Search(points, k, progress)
     search.choose(first[:k])
     if search.num < k:

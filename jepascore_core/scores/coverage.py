@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from jepascore_core.formatting import plural
 from jepascore_core.records.runs import Run
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import (
     ScoreSet,
     manifest_sql,
+    read_version,
     table_of,
-    what_is_read,
 )
 from jepascore_core.scores.tables import table_sql
 from jepascore_core.storage.store import Store
@@ -54,8 +54,8 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
         (row,) = store.query(sql).to_pylist()
         return row["num_scored"], row["num_samples"]
 
-    about = "coverage", scores.dataset_id, scores.key, what_is_read(store, scores)
-    return remembered(store, about, count)
+    about = "coverage", scores.dataset_id, scores.key, read_version(store, scores)
+    return memoized(store, about, count)
 
 
 def full_coverage(store: Store, scores: ScoreSet, runs: Sequence[Run] | None = None) -> Coverage:
@@ -79,8 +79,8 @@ def _num_failed(store: Store, scores: ScoreSet, failed: Sequence[str]) -> int:
                 ({store.measurements_sql(scores.key)}))"""
         return int(store.query(sql, [list(failed)])["n"][0].as_py())
 
-    key = "failed", scores, what_is_read(store, scores), tuple(failed)
-    return remembered(store, key, count)
+    key = "failed", scores, read_version(store, scores), tuple(failed)
+    return memoized(store, key, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.runs import Run
 from jepascore_core.score import Definition
 from jepascore_core.scores.coverage import full_coverage
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
@@ -98,7 +98,7 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
     counts = {"num_samples": 0, "num_images": 0, "num_classes": 0}
     if record.version is not None:
         key = "dataset counts", record.dataset_id, record.version
-        counts = remembered(store, key, lambda: _counts(store, record))
+        counts = memoized(store, key, lambda: _counts(store, record))
     return DatasetChoice(
         dataset_id=record.dataset_id,
         name=record.name,

@@ -22,7 +22,7 @@ _making: weakref.WeakKeyDictionary[Store, dict[Hashable, Future[Any]]] = weakref
 _lock = threading.Lock()
 
 
-def remembered(store: Store, key: Hashable, make: Callable[[], T]) -> T:
+def memoized(store: Store, key: Hashable, make: Callable[[], T]) -> T:
     """Return the result of `make`, or the cached one for the same key, which must name everything that it depends on.
 
     A caller that asks while another thread computes the result waits for that thread.
@@ -57,7 +57,7 @@ def remembered(store: Store, key: Hashable, make: Callable[[], T]) -> T:
     return made
 
 
-def look_ahead(*views: Callable[[], object]) -> None:
+def prefetch(*views: Callable[[], object]) -> None:
     """Begin with views that a page will ask for further down, each of which remembers its result.
 
     What goes wrong is told to the page when it asks itself.

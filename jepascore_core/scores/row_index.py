@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.records.datasets import DatasetRecord
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.tables import table_sql
 from jepascore_core.storage.store import Store
 
@@ -27,7 +27,7 @@ def content_rows_sql(store: Store, dataset: DatasetRecord, table: Path | None, c
     """
     if table is None:
         return "true"
-    hashes, rows = remembered(store, ("content rows", dataset.dataset_id, dataset.version), lambda: _read(store, table))
+    hashes, rows = memoized(store, ("content rows", dataset.dataset_id, dataset.version), lambda: _read(store, table))
     wanted = store.query("SELECT hash(id) AS id FROM (SELECT unnest($1::VARCHAR[]) AS id)", [list(content_ids)])["id"]
     keys = np.unique(wanted.to_numpy())
     found = zip(np.searchsorted(hashes, keys, "left"), np.searchsorted(hashes, keys, "right"), strict=True)

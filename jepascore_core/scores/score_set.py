@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import Definition
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.tables import content_version, num_rows, score_table, table_sql
 from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN
 from jepascore_core.storage.store import Store
@@ -83,15 +83,15 @@ def to_scored_samples(rows: Iterable[dict[str, Any]]) -> tuple[ScoredSample, ...
     return tuple(ScoredSample(**{name: row[name] for name in names if name in row}) for row in rows)
 
 
-def freshness(store: Store, scores: ScoreSet) -> str:
+def version_key(store: Store, scores: ScoreSet) -> str:
     """Return the part of a cache key that changes whenever the index or the shards behind a score set change."""
     return content_version(store, store.catalogue.dataset(scores.dataset_id), scores.key)
 
 
-def what_is_read(store: Store, scores: ScoreSet) -> str:
-    """Like `freshness`, of what the SELECTs below read: while a run goes on that may be older than the shards."""
+def read_version(store: Store, scores: ScoreSet) -> str:
+    """Like `version_key`, of what the SELECTs below read: while a run goes on that may be older than the shards."""
     table = table_of(store, scores)
-    return table.stem if table is not None else freshness(store, scores)
+    return table.stem if table is not None else version_key(store, scores)
 
 
 def table_of(store: Store, scores: ScoreSet) -> Path | None:
@@ -121,7 +121,7 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
     return store.scored_sql(dataset, scores.key, scores.definition)
 
 
-def covered_sql(store: Store, scores: ScoreSet) -> str:
+def all_samples_sql(store: Store, scores: ScoreSet) -> str:
     """Return a SELECT of all samples, measured or not.
 
     Its columns are those of the manifest, `rank`, `score` and its interval, NULL where not measured.
@@ -152,7 +152,7 @@ def has_labels(store: Store, dataset_id: str) -> bool:
         sql = f"SELECT count(label) > 0 AS found FROM ({manifest_sql(store, dataset_id)})"
         return bool(store.query(sql)["found"][0].as_py())
 
-    return remembered(store, ("has labels", dataset_id, store.catalogue.dataset(dataset_id).version), look)
+    return memoized(store, ("has labels", dataset_id, store.catalogue.dataset(dataset_id).version), look)
 
 
 def label_filter(

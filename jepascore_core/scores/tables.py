@@ -33,7 +33,7 @@ from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS, Definition
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable, midrank
@@ -88,7 +88,7 @@ def num_samples(store: Store, dataset: DatasetRecord) -> int:
     if dataset.version is None:
         return 0
     folder = store.index_folder(dataset)
-    return remembered(store, ("size", dataset.dataset_id, dataset.version), lambda: count_rows(folder)[0])
+    return memoized(store, ("size", dataset.dataset_id, dataset.version), lambda: count_rows(folder)[0])
 
 
 def score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
@@ -102,11 +102,11 @@ def score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Pa
         return None
     if path.is_file():
         if _lacks_vectors(store, dataset, path):
-            _make_aside(store, dataset, key, path)
+            _build_in_background(store, dataset, key, path)
         return path
-    former = _newest(path.parent) if _is_filling(store, dataset) else None
+    former = _newest(path.parent) if _has_active_run(store, dataset) else None
     if former is None or time.time() - former.stat().st_mtime > MAX_AGE_SECONDS:
-        _make_aside(store, dataset, key, path)
+        _build_in_background(store, dataset, key, path)
     return former
 
 
@@ -122,7 +122,7 @@ def prepare_score_table(store: Store, dataset: DatasetRecord, key: MeasurementKe
     return path
 
 
-def being_made(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Making | None:
+def build_status(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Making | None:
     """How far the table is that is being made, if one is."""
     found = []
     for path in _folder(store, dataset, key).glob(f"{_SORTING}*/{_REPORT}"):
@@ -134,7 +134,7 @@ def being_made(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Mak
     return max(found, key=lambda making: making.fraction, default=None)
 
 
-def why_not_made(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str | None:
+def last_build_error(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str | None:
     """Why this process could not make a table, which it does not try again for some minutes; None if it could."""
     failed_at, reason = _failed.get(_folder(store, dataset, key), (0.0, ""))
     return reason if time.time() - failed_at < KEEP_SECONDS else None
@@ -163,7 +163,7 @@ def current_vectors(store: Store, dataset: DatasetRecord, key: MeasurementKey) -
     return vector_folder(path) if path is not None and vector_folder(path).is_dir() else None
 
 
-def _is_filling(store: Store, dataset: DatasetRecord) -> bool:
+def _has_active_run(store: Store, dataset: DatasetRecord) -> bool:
     return any(run.dataset_id == dataset.dataset_id for run in store.catalogue.runs(active_only=True))
 
 
@@ -171,7 +171,7 @@ def _lacks_vectors(store: Store, dataset: DatasetRecord, path: Path) -> bool:
     found = find_vectors(path)
     if found is None or found == vector_folder(path):
         return found is None
-    return not _is_filling(store, dataset) or time.time() - found.stat().st_mtime > MAX_VECTOR_AGE_SECONDS
+    return not _has_active_run(store, dataset) or time.time() - found.stat().st_mtime > MAX_VECTOR_AGE_SECONDS
 
 
 def any_table(store: Store, dataset: DatasetRecord) -> Path | None:
@@ -185,10 +185,10 @@ def _newest(folder: Path) -> Path | None:
     return max(tables)[1] if tables else None
 
 
-def _make_aside(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path) -> None:
+def _build_in_background(store: Store, dataset: DatasetRecord, key: MeasurementKey, path: Path) -> None:
     """Make a table in a thread, unless one of this folder is being made, or has just failed."""
     with _lock:
-        if path.parent in _making or why_not_made(store, dataset, key) is not None:
+        if path.parent in _making or last_build_error(store, dataset, key) is not None:
             return
         _making.add(path.parent)
 

@@ -16,8 +16,8 @@ from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.precompute.steps import PrecomputeStep, slow_companions
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion
 from jepascore_core.scores.coverage import MIN_COMMON
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.cache import kept
@@ -77,8 +77,8 @@ def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    about = ("baseline view", scores, freshness(store, scores), slow_companions(store, scores))
-    return remembered(store, about, lambda: _companion_view(store, scores))
+    about = ("baseline view", scores, version_key(store, scores), slow_companions(store, scores))
+    return memoized(store, about, lambda: _companion_view(store, scores))
 
 
 def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:

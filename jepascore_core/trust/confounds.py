@@ -15,8 +15,8 @@ from jepascore_core.curation.columns.companions import companion_column, count_m
 from jepascore_core.embeddings.companions import COMPANIONS, MIN_IMAGES, Companion
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.scores.coverage import MIN_COMMON
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import COMPANION_TITLES, SCORE_TITLE
 
@@ -86,8 +86,8 @@ def confounds(store: Store, scores: ScoreSet) -> Confounds:
         TooFewImagesError: for fewer than `MIN_COMMON` measured images.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    about = ("confounds", scores, freshness(store, scores), tuple(_known_baselines(store, scores)))
-    return remembered(store, about, lambda: _confounds(store, scores))
+    about = ("confounds", scores, version_key(store, scores), tuple(_known_baselines(store, scores)))
+    return memoized(store, about, lambda: _confounds(store, scores))
 
 
 def confound_sentence(row: Confound) -> str:

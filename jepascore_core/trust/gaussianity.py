@@ -21,8 +21,8 @@ import numpy.typing as npt
 from jepascore_core.curation.columns.near_duplicates import stored_embeddings
 from jepascore_core.embeddings.files import find_vectors, some_embeddings
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, freshness, table_of
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, table_of, version_key
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.cache import kept
 
@@ -109,7 +109,7 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         return Gaussianity(**{name: _tupled(value) for name, value in found.items()})
 
     # The result does not depend on the definition of the score.
-    return remembered(store, ("gaussianity", scores.dataset_id, scores.key, freshness(store, scores)), work_out)
+    return memoized(store, ("gaussianity", scores.dataset_id, scores.key, version_key(store, scores)), work_out)
 
 
 def _some(store: Store, scores: ScoreSet, vectors: Path | None) -> npt.NDArray[Any]:

@@ -17,8 +17,8 @@ import pyarrow as pa
 from jepascore_core.errors import TooFewImagesError, UnknownNameError
 from jepascore_core.formatting import natural_key
 from jepascore_core.scores.coverage import MIN_COMMON
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import Label, ScoreSet, label_filter, manifest_sql, tables_of, what_is_read
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import Label, ScoreSet, label_filter, manifest_sql, read_version, tables_of
 from jepascore_core.scores.tables import table_sql
 from jepascore_core.scores.titles import score_titles
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
@@ -125,9 +125,9 @@ def _remembered(
     make: Callable[[], T],
 ) -> T:
     """Cache a view until one of the sets changes, or a title in it, which depends on what else was measured."""
-    read = tuple(what_is_read(store, scores) for scores in score_sets)
+    read = tuple(read_version(store, scores) for scores in score_sets)
     titles = tuple(score_titles(store, score_sets, "backbone").values())
-    return remembered(store, (*about, tuple(score_sets), read, titles, None if labels is None else tuple(labels)), make)
+    return memoized(store, (*about, tuple(score_sets), read, titles, None if labels is None else tuple(labels)), make)
 
 
 def _agreement(store: Store, score_sets: Sequence[ScoreSet], labels: Sequence[Label] | None) -> Agreement:
@@ -313,7 +313,7 @@ def _counts(store: Store, score_sets: Sequence[ScoreSet], tables: Sequence[Path]
         counted: dict[str, int] = store.query(sql).to_pylist()[0]
         return counted
 
-    return remembered(store, ("counts in common", tuple(score_sets), tuple(tables)), look)
+    return memoized(store, ("counts in common", tuple(score_sets), tuple(tables)), look)
 
 
 def common_sql(

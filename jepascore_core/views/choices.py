@@ -15,7 +15,7 @@ from jepascore_core.scores.measured import (
     measured_choices,
     offered,
 )
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import Label, ScoreSet, manifest_sql
 from jepascore_core.storage.store import Store
 
@@ -52,4 +52,4 @@ def class_choices(store: Store, dataset_id: str) -> tuple[ClassChoice, ...]:
             for row in rows
         )
 
-    return remembered(store, ("classes", dataset_id, store.catalogue.dataset(dataset_id).version), count)
+    return memoized(store, ("classes", dataset_id, store.catalogue.dataset(dataset_id).version), count)

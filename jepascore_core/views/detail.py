@@ -13,16 +13,16 @@ from jepascore_core.errors import UnknownNameError
 from jepascore_core.formatting import class_title
 from jepascore_core.records.datasets import DatasetRecord, Sample
 from jepascore_core.score import DEFINITIONS, Definition
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.row_index import content_rows_sql
 from jepascore_core.scores.score_set import (
     Label,
     ScoreSet,
     has_labels,
     label_filter,
+    read_version,
     scored_sql,
     table_of,
-    what_is_read,
 )
 from jepascore_core.scores.tables import any_table, every_definition_sql, table_sql
 from jepascore_core.scores.titles import measured_titles
@@ -114,7 +114,7 @@ def find_sample(store: Store, dataset_id: str, key_or_content_id: str) -> Sample
     """
     dataset = store.catalogue.dataset(dataset_id)
     about = ("sample", dataset_id, dataset.version, key_or_content_id)
-    return remembered(store, about, lambda: _find_sample(store, dataset, key_or_content_id))
+    return memoized(store, about, lambda: _find_sample(store, dataset, key_or_content_id))
 
 
 def _find_sample(store: Store, dataset: DatasetRecord, key_or_content_id: str) -> Sample:
@@ -187,8 +187,8 @@ def scores_by_definition(store: Store, chosen: ScoreSet, sample: Sample) -> dict
     titles = measured_titles(store)
     for measured in sorted(titles, key=lambda item: (item != chosen.key, titles[item])):
         scores = ScoreSet(chosen.dataset_id, measured)
-        about = ("defined scores", scores, what_is_read(store, scores), sample.sample_key)
-        defined = remembered(store, about, partial(_by_definition, store, scores, sample))
+        about = ("defined scores", scores, read_version(store, scores), sample.sample_key)
+        defined = memoized(store, about, partial(_by_definition, store, scores, sample))
         if defined:
             found[titles[measured]] = defined
     return found
@@ -264,8 +264,8 @@ def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int) -> Spec
     own = _log_spectra(store, scores, [sample.content_id])
     if not len(own):
         return None
-    about = ("band", replace(scores, definition="rank"), what_is_read(store, scores), sample.label)
-    low, median, high, number = remembered(store, about, lambda: _band(store, scores, sample.label))
+    about = ("band", replace(scores, definition="rank"), read_version(store, scores), sample.label)
+    low, median, high, number = memoized(store, about, lambda: _band(store, scores, sample.label))
     return SpectrumView(np.exp(own[0]), rank, low, median, high, number)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from jepascore_core.formatting import class_title, natural_key
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
     Label,
@@ -19,9 +19,9 @@ from jepascore_core.scores.score_set import (
     ScoreSet,
     has_labels,
     label_filter,
+    read_version,
     scored_sql,
     to_scored_samples,
-    what_is_read,
 )
 from jepascore_core.scores.titles import score_titles
 from jepascore_core.storage.store import Store
@@ -139,10 +139,10 @@ def histograms(
 ) -> Histograms:
     """Return histograms of the score sets in this order, binned in the database; sets without scores are left out."""
     named = [replace(scores, dataset_id=options.reference or scores.dataset_id) for scores in score_sets]
-    read = tuple(what_is_read(store, scores) for scores in (*score_sets, *named))
+    read = tuple(read_version(store, scores) for scores in (*score_sets, *named))
     titles = tuple(score_titles(store, score_sets, "dataset").values())
     key = "histograms", tuple(score_sets), read, titles, options
-    return remembered(store, key, lambda: _histograms(store, score_sets, options))
+    return memoized(store, key, lambda: _histograms(store, score_sets, options))
 
 
 def standard_of(store: Store, scores: ScoreSet, reference: str) -> Standard | None:

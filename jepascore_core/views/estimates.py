@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jepascore_core.formatting import count_text, plural
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, read_version, scored_sql
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
@@ -50,8 +50,8 @@ def estimates(store: Store, scores: ScoreSet) -> Estimates | None:
     if scores.key.is_exact:
         return None
     title = measured_titles(store).get(scores.key, scores.backbone_id)
-    key = "estimates", scores, what_is_read(store, scores), title
-    return remembered(store, key, lambda: _estimates(store, scores, title))
+    key = "estimates", scores, read_version(store, scores), title
+    return memoized(store, key, lambda: _estimates(store, scores, title))
 
 
 def _estimates(store: Store, scores: ScoreSet, title: str) -> Estimates | None:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from jepascore_core.formatting import class_title, natural_key
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import (
     Label,
     ScoredSample,
     ScoreSet,
-    covered_sql,
+    all_samples_sql,
     label_filter,
+    read_version,
     scored_sql,
     to_scored_samples,
-    what_is_read,
 )
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable
@@ -97,12 +97,12 @@ def class_summaries(store: Store, scores: ScoreSet, order: ClassOrder = "name") 
         rows = store.query(f"""
             SELECT label, count(*) AS num_samples, count(score) AS num_scored,
                 quantile_cont(score, [0, 0.25, 0.5, 0.75, 1]) AS quantiles
-            FROM ({covered_sql(store, scores)}) GROUP BY label
+            FROM ({all_samples_sql(store, scores)}) GROUP BY label
         """).to_pylist()
         summaries = [_summary(row, alone=len(rows) == 1) for row in rows]
         return tuple(sorted(summaries, key=_ORDER_KEYS[order]))
 
-    return remembered(store, ("class summaries", scores, what_is_read(store, scores), order), summarise)
+    return memoized(store, ("class summaries", scores, read_version(store, scores), order), summarise)
 
 
 def _summary(row: dict[str, Any], alone: bool) -> ClassSummary:

@@ -11,16 +11,16 @@ import numpy as np
 
 from jepascore_core.embeddings.files import find_vectors, nearest_in_file, stream_embeddings
 from jepascore_core.embeddings.index import Floats, unit
-from jepascore_core.scores.memo import remembered
+from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.row_index import content_rows_sql
 from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
     ScoredSample,
     ScoreSet,
-    freshness,
     scored_sql,
     table_of,
     to_scored_samples,
+    version_key,
 )
 from jepascore_core.storage.store import Store
 
@@ -51,8 +51,8 @@ def nearest_samples(
         found = [Neighbour(samples[key], distance) for key, distance in distances.items() if key in samples]
         return tuple(sorted(found, key=lambda item: (item.distance, item.sample.sample_key)))
 
-    about = ("nearest", scores, freshness(store, scores), vectors, content_id, number)
-    return remembered(store, about, look)
+    about = ("nearest", scores, version_key(store, scores), vectors, content_id, number)
+    return memoized(store, about, look)
 
 
 def nearest_images(

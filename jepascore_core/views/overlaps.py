@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, what_is_read
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, read_version
 from jepascore_core.scores.titles import score_titles
 from jepascore_core.storage.store import Store
 from jepascore_core.views.agreement import firsts_sql, numbered_sql
@@ -42,9 +42,9 @@ def overlap_curves(
     Raises:
         UnknownNameError: if the score sets are not of one dataset.
     """
-    read = tuple(what_is_read(store, scores) for scores in score_sets)
+    read = tuple(read_version(store, scores) for scores in score_sets)
     key = "overlap curves", tuple(score_sets), read, tuple(sizes)
-    return remembered(store, key, lambda: _curves(store, score_sets, sizes))
+    return memoized(store, key, lambda: _curves(store, score_sets, sizes))
 
 
 def _curves(store: Store, score_sets: Sequence[ScoreSet], sizes: Sequence[int]) -> tuple[OverlapCurve, ...]:

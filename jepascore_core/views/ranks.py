@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jepascore_core.formatting import percent_text, plural
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, read_version, scored_sql
 from jepascore_core.storage.store import Store
 
 
@@ -25,7 +25,7 @@ def rank_check(store: Store, scores: ScoreSet) -> RankCheck:
         sql = f"SELECT rank, count(*) AS n FROM ({scored_sql(store, scores)}) GROUP BY rank ORDER BY n DESC, rank"
         return tuple((row["rank"], row["n"]) for row in store.query(sql).to_pylist())
 
-    counts = remembered(store, ("ranks", scores, what_is_read(store, scores)), count)
+    counts = memoized(store, ("ranks", scores, read_version(store, scores)), count)
     return RankCheck(counts, _warning(counts) if scores.definition == "rank" and len(counts) > 1 else None)
 
 

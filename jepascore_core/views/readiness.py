@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.formatting import count_text, percent_text, plural
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, scored_sql, what_is_read
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, read_version, scored_sql
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 from jepascore_core.views.backbones import theory_note
@@ -84,11 +84,11 @@ def _judge(store: Store, scores: ScoreSet, reference: str, backbone_title: str) 
     against = replace(scores, dataset_id=reference)
     name = store.catalogue.dataset(scores.dataset_id).name
     home = store.catalogue.dataset(reference).name
-    key = "readiness", scores, reference, what_is_read(store, scores), what_is_read(store, against)
+    key = "readiness", scores, reference, read_version(store, scores), read_version(store, against)
     if scores == against:
         numbers = _Numbers(coverage(store, scores)[0], 0)
     else:
-        numbers = remembered(store, key, lambda: _numbers(store, scores, against))
+        numbers = memoized(store, key, lambda: _numbers(store, scores, against))
     common: dict[str, Any] = {
         "scores": scores,
         "title": name,

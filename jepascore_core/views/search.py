@@ -12,7 +12,7 @@ from jepascore_core.scores.score_set import (
     Label,
     ScoredSample,
     ScoreSet,
-    covered_sql,
+    all_samples_sql,
     label_filter,
     scored_sql,
     to_scored_samples,
@@ -88,7 +88,7 @@ def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: i
 
 def _num_unscored(store: Store, scores: ScoreSet, wanted: SampleSearch) -> int:
     condition, parameters = _condition(replace(wanted, low=0.0, high=100.0))
-    sql = f"SELECT count(*) AS n FROM ({covered_sql(store, scores)}) WHERE score IS NULL AND {condition}"
+    sql = f"SELECT count(*) AS n FROM ({all_samples_sql(store, scores)}) WHERE score IS NULL AND {condition}"
     return int(store.query(sql, parameters)["n"][0].as_py())
 
 

@@ -58,8 +58,8 @@ def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Prepa
     if size < score_tables.MIN_SAMPLES or table_of(store, scores) is not None:
         return None
     name = f"{dataset.name} under {measured_titles(store).get(scores.key, scores.backbone_id)}"
-    making = score_tables.being_made(store, dataset, scores.key)
+    making = score_tables.build_status(store, dataset, scores.key)
     if making is None:
-        return Preparing(name, size, None, None, score_tables.why_not_made(store, dataset, scores.key))
+        return Preparing(name, size, None, None, score_tables.last_build_error(store, dataset, scores.key))
     seconds = max(0.0, (time.time() if now is None else now) - making.began)
     return Preparing(name, size, seconds, making.fraction)

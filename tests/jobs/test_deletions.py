@@ -17,7 +17,7 @@ from jepascore_core.records.datasets import DatasetRecord, Sample
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.scores.measured import measured_choices
-from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_samples
 
@@ -51,7 +51,7 @@ def test_the_scores_and_their_run_go_and_pages_show_the_other_backbone(store: St
     scores = ScoreSet(dataset.dataset_id, SPEC.key(half.backbone_id))
     derived = store.dataset_folder(dataset.dataset_id) / "neighbours" / SPEC.key(half.backbone_id).text
     derived.mkdir(parents=True)
-    before = freshness(store, scores)
+    before = version_key(store, scores)
     plan = plan_deletion(store, run.run_id)
     assert (plan.num_measurements, plan.num_images, plan.num_kept, plan.also_lost) == (2, 2, 0, ())
     assert plan.seconds == pytest.approx(0.02) and "This deletes 2 measurements of d." in plan.text
@@ -59,7 +59,7 @@ def test_the_scores_and_their_run_go_and_pages_show_the_other_backbone(store: St
     assert delete_scores(store, run.run_id) == plan
     assert [item.run_id for item in store.catalogue.runs() if item.backbone_id == half.backbone_id] == []
     assert [item.key.backbone_id for item in measured_choices(store, dataset.dataset_id)] == [full.backbone_id]
-    assert freshness(store, scores) != before
+    assert version_key(store, scores) != before
     assert not derived.exists() and not store.measurement_folder(SPEC.key(half.backbone_id)).exists()
 
 
@@ -69,7 +69,7 @@ def test_what_another_datasets_run_needs_stays_and_who_else_loses_is_said(store:
     add_dataset(store, "three", samples[1:4])
     run = measure(store, one, backbone, samples)
     other = measure(store, two, backbone, samples[:2])
-    before = freshness(store, ScoreSet(two.dataset_id, SPEC.key(backbone.backbone_id)))
+    before = version_key(store, ScoreSet(two.dataset_id, SPEC.key(backbone.backbone_id)))
     found = delete_scores(store, run.run_id)
     assert (found.num_measurements, found.num_kept, found.kept_for) == (4, 2, ("two",))
     assert found.also_lost == (("three", 2),)
@@ -77,7 +77,7 @@ def test_what_another_datasets_run_needs_stays_and_who_else_loses_is_said(store:
     assert "three (2 images)" in found.text
     assert measured_ids(store, backbone) == ids(samples[:2])
     assert [item.run_id for item in store.catalogue.runs()] == [other.run_id]
-    assert freshness(store, ScoreSet(two.dataset_id, SPEC.key(backbone.backbone_id))) != before
+    assert version_key(store, ScoreSet(two.dataset_id, SPEC.key(backbone.backbone_id))) != before
     delete_scores(store, other.run_id)
     assert store.measured_keys() == []
 

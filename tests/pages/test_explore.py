@@ -385,7 +385,7 @@ def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 10)
-    monkeypatch.setattr(score_tables, "_make_aside", lambda *_: None)
+    monkeypatch.setattr(score_tables, "_build_in_background", lambda *_: None)
     found = put(home_store, "finished")
     assert found.scores is not None
     app = open_page(PAGE)

@@ -189,7 +189,7 @@ def test_the_app_starts_with_the_scores_that_a_first_visit_shows(
     home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[ScoreSet] = []
-    monkeypatch.setattr(lifespan, "look_ahead", lambda *views: [view() for view in views])
+    monkeypatch.setattr(lifespan, "prefetch", lambda *views: [view() for view in views])
     monkeypatch.setattr(lifespan, "load_columns", lambda _, scores: read.append(scores))
     lifespan.prepare_visits()
     assert read == []

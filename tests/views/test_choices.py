@@ -7,7 +7,7 @@ from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import RunState
 from jepascore_core.scores.measured import backbone_choices, dataset_choices, measured_choices, offered
-from jepascore_core.scores.score_set import ScoreSet, freshness, has_labels
+from jepascore_core.scores.score_set import ScoreSet, has_labels, version_key
 from jepascore_core.scores.titles import (
     asked_title,
     backbone_title,
@@ -165,13 +165,13 @@ def test_freshness_changes_with_shards_and_index(store):
     dataset = add_dataset(store, "d", samples)
     scores = ScoreSet(dataset.dataset_id, SPEC.key("b"))
     backbone = add_backbone(store, backbone_id="b")
-    seen = [freshness(store, scores)]
+    seen = [version_key(store, scores)]
     add_measurements(store, dataset, backbone, {samples[0].sample_key: 1.0}, samples=samples)
-    seen += [freshness(store, scores), freshness(store, scores)]
+    seen += [version_key(store, scores), version_key(store, scores)]
     folder = store.dataset_folder(dataset.dataset_id)
     (folder / "v1").rename(folder / "v2")
     store.catalogue.update_dataset(dataset.dataset_id, version="v2")
-    seen.append(freshness(store, scores))
+    seen.append(version_key(store, scores))
     assert seen[1] == seen[2]
     assert len(set(seen)) == 3
 

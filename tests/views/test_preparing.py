@@ -13,14 +13,14 @@ from jepascore_core.scores import tables as score_tables
 from jepascore_core.views.table_status import preparing
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
-make_aside = score_tables._make_aside
+make_aside = score_tables._build_in_background
 
 
 @pytest.fixture
 def scores(store, monkeypatch):
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 10)
     # No thread: the work is done here when the test wants it.
-    monkeypatch.setattr(score_tables, "_make_aside", lambda *_: None)
+    monkeypatch.setattr(score_tables, "_build_in_background", lambda *_: None)
     samples = make_samples("ab" * 6)
     dataset = add_dataset(store, "large", samples)
     return add_measurements(store, dataset, add_backbone(store), {s.sample_key: 1.0 for s in samples}, samples=samples)
@@ -83,17 +83,17 @@ def test_while_a_table_is_made_it_says_how_far_that_is(store, scores, tmp_path, 
     work.start()
     seen = []
     while work.is_alive():
-        seen += [score_tables.being_made(store, dataset, measured)]
+        seen += [score_tables.build_status(store, dataset, measured)]
         time.sleep(0.005)
     shares = [making.fraction for making in seen if making is not None]
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] <= 1
     assert all(began <= making.began <= time.time() for making in seen if making is not None)
-    assert score_tables.being_made(store, dataset, measured) is None
+    assert score_tables.build_status(store, dataset, measured) is None
 
 
 def test_a_failure_is_said(store, scores, monkeypatch):
-    monkeypatch.setattr(score_tables, "_make_aside", make_aside)
+    monkeypatch.setattr(score_tables, "_build_in_background", make_aside)
     monkeypatch.setattr(score_tables, "_table_sql", lambda *_: "SELECT * FROM nowhere")
     assert preparing(store, scores).failure is None
     for thread in threading.enumerate():

@@ -17,7 +17,7 @@ from jepascore_core.records.runs import RunState
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores import tables as score_tables
 from jepascore_core.scores.measured import measured_choices
-from jepascore_core.scores.score_set import ScoreSet, covered_sql, scored_sql, table_of, tables_of, what_is_read
+from jepascore_core.scores.score_set import ScoreSet, all_samples_sql, read_version, scored_sql, table_of, tables_of
 from jepascore_core.scores.tables import prepare_score_table, score_table
 from jepascore_core.views.agreement import agreement, disagreements, extreme_overlaps, percentile_scatter
 from jepascore_core.views.detail import find_sample, scores_by_definition
@@ -95,21 +95,21 @@ def test_percentiles_of_the_same_samples_come_from_the_tables(store, sets, monke
 
 def test_what_was_not_measured_is_covered(store, sets, monkeypatch):
     prepare(store, monkeypatch, sets)
-    rows = store.query(f"SELECT score, percentile FROM ({covered_sql(store, sets[1])})").to_pylist()
+    rows = store.query(f"SELECT score, percentile FROM ({all_samples_sql(store, sets[1])})").to_pylist()
     assert len(rows) == 30
     assert [row["percentile"] for row in rows if row["score"] is None] == [None] * 3
 
 
 def test_new_shards_are_seen_at_once(store, sets, monkeypatch):
     prepare(store, monkeypatch, sets)
-    seen = what_is_read(store, sets[1])
+    seen = read_version(store, sets[1])
     samples = [make_sample("it's 29.png")]
     backbone = store.catalogue.backbones()[sets[1].backbone_id]
     dataset = store.catalogue.dataset(sets[0].dataset_id)
-    monkeypatch.setattr(score_tables, "_make_aside", lambda *_: None)
+    monkeypatch.setattr(score_tables, "_build_in_background", lambda *_: None)
     add_measurements(store, dataset, backbone, {"it's 29.png": 3.0}, samples=samples)
     assert table_of(store, sets[1]) is None
-    assert what_is_read(store, sets[1]) != seen
+    assert read_version(store, sets[1]) != seen
     assert len(store.query(scored_sql(store, sets[1]))) == 28
 
 
@@ -125,7 +125,7 @@ def test_while_a_run_goes_on_a_young_table_serves(store, sets, monkeypatch):
     dataset = store.catalogue.dataset(sets[0].dataset_id)
     backbone = store.catalogue.backbones()[sets[1].backbone_id]
     asked = []
-    monkeypatch.setattr(score_tables, "_make_aside", lambda *arguments: asked.append(arguments[-1]))
+    monkeypatch.setattr(score_tables, "_build_in_background", lambda *arguments: asked.append(arguments[-1]))
     run = add_run(store, dataset, backbone, RunState.RUNNING)
     add_measurements(store, dataset, backbone, {"it's 29.png": 3.0}, samples=[make_sample("it's 29.png")])
     assert (table_of(store, sets[1]), asked) == (table, [])

@@ -20,7 +20,7 @@ from jepascore_core.embeddings.files import NORM_DECIMALS, norms_sql
 from jepascore_core.errors import RuleError, StoreError, unknown
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
-from jepascore_core.scores.score_set import ScoreSet, covered_sql, freshness, table_of
+from jepascore_core.scores.score_set import ScoreSet, all_samples_sql, table_of, version_key
 from jepascore_core.scores.tables import any_table, current_vectors, table_sql
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable, midrank
@@ -156,7 +156,7 @@ class Columns:
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
         """
-        about = ["score", freshness(self._store, scores), *_identity(scores), companion]
+        about = ["score", version_key(self._store, scores), *_identity(scores), companion]
         known = self._held(about)
         if known is not None:
             return known
@@ -174,7 +174,7 @@ class Columns:
             sql = f"""SELECT {values} FROM ({table_sql(table, scores.definition)}) AS scored
                 LEFT JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
         else:
-            sql = f"SELECT {values} FROM ({covered_sql(self._store, scores)}) ORDER BY sample_key, uri"
+            sql = f"SELECT {values} FROM ({all_samples_sql(self._store, scores)}) ORDER BY sample_key, uri"
         return self._hold_fitting(about, sql, base)
 
     def _hold_fitting(self, about: Sequence[Any], sql: str, base: str) -> str:

@@ -11,9 +11,9 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
 from jepascore_core.embeddings.companions import COMPANIONS_VERSION, Companion, companion_scores
 from jepascore_core.embeddings.files import count_vectors
-from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.scores.score_set import ScoreSet, freshness, manifest_sql
+from jepascore_core.scores.score_set import ScoreSet, manifest_sql, version_key
 from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
@@ -38,7 +38,9 @@ def companion_column(store: Store, scores: ScoreSet, companion: Companion) -> st
     return held.hold(["companion", base, table], sql)
 
 
-def companion_values(store: Store, scores: ScoreSet, companion: Companion, progress: Progress = unheard) -> pa.Table:
+def companion_values(
+    store: Store, scores: ScoreSet, companion: Companion, progress: Progress = no_progress
+) -> pa.Table:
     """Return rows (content_id, value) of the measured images, from disk if cached; NULL without a finite embedding.
 
     Raises:
@@ -72,7 +74,7 @@ def count_measured(store: Store, scores: ScoreSet) -> int:
         FROM ({store.measurements_sql(scores.key)})
         SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
         WHERE embedding IS NOT NULL"""
-    about = ["measured images", freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
+    about = ["measured images", version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
     name = columns(store).hold(about, sql)
     return int(store.query(f"SELECT n FROM {name}")["n"][0].as_py())
 

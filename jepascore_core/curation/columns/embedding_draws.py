@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
-from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.selection import Integers, clusters, k_center
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import duration_text
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
@@ -81,7 +81,7 @@ def cluster_column(store: Store, scores: ScoreSet, num_clusters: int, seed: int)
 
 
 def cluster_values(
-    store: Store, scores: ScoreSet, num_clusters: int, seed: int, progress: Progress = unheard
+    store: Store, scores: ScoreSet, num_clusters: int, seed: int, progress: Progress = no_progress
 ) -> pa.Table:
     """Return rows (content_id, cluster) of the measured images, from disk if cached."""
     path = _clusters_path(store, scores, num_clusters, seed)
@@ -100,7 +100,7 @@ def are_clusters_known(store: Store, scores: ScoreSet, num_clusters: int, seed: 
 
 
 def diverse_rows(
-    store: Store, scores: ScoreSet, candidates: Candidates, n: int, progress: Progress = unheard
+    store: Store, scores: ScoreSet, candidates: Candidates, n: int, progress: Progress = no_progress
 ) -> Integers:
     """Return the rows of the n candidates that k-center chooses, from disk if cached.
 
@@ -164,7 +164,7 @@ def _diverse_path(store: Store, scores: ScoreSet, candidates: Candidates, n: int
 
 
 def _about(store: Store, scores: ScoreSet) -> list[Any]:
-    return [VERSION, freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
+    return [VERSION, version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
 
 
 def _keep(path: Path, table: pa.Table) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.datasets.thumbnails import thumbnail_path
-from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import SampleError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.catalogue import new_id
@@ -39,7 +39,7 @@ def count_unseen(store: Store, dataset: DatasetRecord) -> int:
     return len(_unseen(store, dataset))
 
 
-def look_at_colours(store: Store, dataset: DatasetRecord, progress: Progress = unheard) -> int:
+def look_at_colours(store: Store, dataset: DatasetRecord, progress: Progress = no_progress) -> int:
     """Inspect the remaining images by their previews; return how many. May be stopped at any point."""
     unseen = _unseen(store, dataset)
     folder = store.home / "properties"

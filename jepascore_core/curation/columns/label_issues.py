@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.companions import count_measured
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
-from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.label_issues import LABEL_ISSUES_VERSION, find_label_issues, label_issue_seconds
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, manifest_sql
@@ -47,7 +47,7 @@ def label_issue_column(store: Store, scores: ScoreSet) -> str:
     return held.hold(["label issues", base, table], sql)
 
 
-def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = unheard) -> pa.Table:
+def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = no_progress) -> pa.Table:
     """Return rows (content_id, label, likely_label, label_issue, margins) of the labelled measured images.
 
     They are read from disk if cached; NULL where nothing can be estimated.

@@ -26,13 +26,13 @@ from jepascore_core.embeddings.index import (
     IndexKind,
     Progress,
     build_index,
-    part_of,
-    unheard,
+    no_progress,
+    subrange,
     unit,
 )
 from jepascore_core.formatting import percent_text
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.scores.score_set import ScoreSet, freshness
+from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
@@ -100,7 +100,7 @@ def known_near_groups(store: Store, scores: ScoreSet, radius: float) -> NearGrou
     return NearGroups(**json.loads(table.schema.metadata[b"near"]), groups=table.replace_schema_metadata(None))
 
 
-def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progress = unheard) -> NearGroups:
+def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progress = no_progress) -> NearGroups:
     """Return groups of images within a cosine distance, from disk if cached.
 
     Raises:
@@ -119,7 +119,7 @@ def near_groups(store: Store, scores: ScoreSet, radius: float, progress: Progres
 
 
 def dataset_embeddings(
-    store: Store, scores: ScoreSet, progress: Progress = unheard
+    store: Store, scores: ScoreSet, progress: Progress = no_progress
 ) -> tuple[npt.NDArray[np.str_], Floats]:
     """Return content ids [N] in order, and unit embeddings [N, K], of the measured images of a dataset."""
     content_ids, embeddings = stored_embeddings(store, scores, progress)
@@ -127,7 +127,7 @@ def dataset_embeddings(
 
 
 def stored_embeddings(
-    store: Store, scores: ScoreSet, progress: Progress = unheard
+    store: Store, scores: ScoreSet, progress: Progress = no_progress
 ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float16]]:
     """Return content ids [N] in order, and their embeddings [N, K] as stored.
 
@@ -149,7 +149,7 @@ def find_groups(
     radius: float,
     *,
     index: IndexKind | None = None,
-    progress: Progress = unheard,
+    progress: Progress = no_progress,
     seed: int = 0,
 ) -> NearGroups:
     """Find groups among unit embeddings [N, K]; `index` None chooses one by their number."""
@@ -158,8 +158,8 @@ def find_groups(
     pairs = _NO_PAIRS
     if n:
         built = BUILD_SHARE[kind]
-        searched = build_index(embeddings, kind, seed, part_of(progress, 0.0, built))
-        pairs = _pairs(searched, embeddings, kind, radius, part_of(progress, built, 1.0))
+        searched = build_index(embeddings, kind, seed, subrange(progress, 0.0, built))
+        pairs = _pairs(searched, embeddings, kind, radius, subrange(progress, built, 1.0))
     recall, num_queries = (1.0, n) if kind == "flat" else _recall(embeddings, pairs, radius, seed)
     labels = components(n, pairs)
     groups = pa.table({"content_id": content_ids.tolist(), "group_id": labels}, _SCHEMA).filter(pa.array(labels >= 0))
@@ -248,7 +248,7 @@ def components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
-    about = [freshness(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
+    about = [version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
     return cache_folder(store, scores, "neighbours") / f"near-{short_hash(about, 20)}.parquet"
 
 

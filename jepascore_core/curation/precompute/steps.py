@@ -26,7 +26,7 @@ from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, diverse_candidates
 from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, IsIn, Like, walk
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
-from jepascore_core.embeddings.index import Progress, unheard
+from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import matching
 from jepascore_core.formatting import duration_text
 from jepascore_core.scores.score_set import ScoreSet
@@ -189,7 +189,7 @@ def prepare_all(
     scores: ScoreSet,
     curation: Curation,
     decisions: Decisions | None = None,
-    follow: Callable[[PrecomputeStep], Progress] = lambda _: unheard,
+    follow: Callable[[PrecomputeStep], Progress] = lambda _: no_progress,
 ) -> None:
     """Do all steps that a curation needs; `follow` returns the progress callback of each.
 
@@ -201,7 +201,7 @@ def prepare_all(
             prepare(store, scores, work, follow(work))
 
 
-def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = unheard) -> None:
+def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = no_progress) -> None:
     """Do one step; an exception from `progress` stops it.
 
     Raises:

@@ -13,8 +13,8 @@ from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, companio
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import DEFINITIONS
-from jepascore_core.scores.memo import remembered
-from jepascore_core.scores.score_set import ScoreSet, freshness, manifest_sql, scored_sql
+from jepascore_core.scores.memo import memoized
+from jepascore_core.scores.score_set import ScoreSet, manifest_sql, scored_sql, version_key
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
@@ -170,7 +170,7 @@ def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedR
     if dataset is None or dataset.version is None:
         raise JepaScoreError("These defects are not planted yet. Start with `jepascore trust plant`.")
     measured = ScoreSet(dataset.dataset_id, as_exact(scores, store).key)
-    about = [METHOD, freshness(store, measured), freshness(store, scores)]
+    about = [METHOD, version_key(store, measured), version_key(store, scores)]
 
     def compute() -> PlantedResult:
         folder = store.index_folder(dataset) / scores.key.text
@@ -185,7 +185,7 @@ def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedR
             tuple(PlantedCell(**row) for row in found["cells"]),
         )
 
-    return remembered(store, ("planted", dataset.dataset_id, scores.key, *about), compute)
+    return memoized(store, ("planted", dataset.dataset_id, scores.key, *about), compute)
 
 
 def evaluate_scores(values: Mapping[str, Values], defects: Sequence[str], kinds: Sequence[str]) -> list[PlantedCell]:

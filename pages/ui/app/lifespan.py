@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from jepascore_core.curation.columns.cache import load_columns
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.jobs.process import reap_unowned_children, start_worker
-from jepascore_core.scores.memo import look_ahead
+from jepascore_core.scores.memo import prefetch
 from jepascore_core.storage.store import Store
 from jepascore_core.views.choices import shown_first
 from jepascore_core.worker.jobs import unfinished_jobs
@@ -47,8 +47,8 @@ def prepare_visits() -> None:
         import_module(name)
     late = (partial(import_module, name) for name in (*LATEST_MODULES, *_page_modules()))
     # What is loaded stays: looking through all of it for garbage would make a page wait for 0.1 s now and then.
-    look_ahead(*late, gc.freeze)
-    look_ahead(partial(_load_scores, store()))
+    prefetch(*late, gc.freeze)
+    prefetch(partial(_load_scores, store()))
     # Streamlit does so before its first element; with all modules loaded the first time takes 0.2 s.
     inspect.stack()
 

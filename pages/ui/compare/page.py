@@ -11,7 +11,7 @@ from jepascore_core.errors import TooFewImagesError
 from jepascore_core.figures.agreement import agreement_figure, overlap_figure
 from jepascore_core.formatting import class_title, percent_text
 from jepascore_core.scores.measured import MeasuredChoice
-from jepascore_core.scores.memo import look_ahead
+from jepascore_core.scores.memo import prefetch
 from jepascore_core.scores.score_set import Label, ScoreSet
 from jepascore_core.views.agreement import agreement, extreme_overlaps
 from jepascore_core.views.choices import class_choices
@@ -43,8 +43,8 @@ def draw_comparison(dataset_id: str, chosen: Sequence[MeasuredChoice], score_set
     with columns[1]:
         per_group = pick_int(texts.PER_GROUP, state.PER_GROUP, PER_GROUP, 1, MAX_PER_GROUP)
     label = by_id[picked].label if picked else None
-    look_ahead(partial(extreme_overlaps, store(), score_sets, per_group, [label]))
-    look_ahead(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
+    prefetch(partial(extreme_overlaps, store(), score_sets, per_group, [label]))
+    prefetch(partial(overlap_curves, store(), score_sets), *scatter_views(chosen, score_sets))
     _draw_rows(chosen, score_sets, label, per_group)
     if _draw_agreement(score_sets, label, per_group):
         draw_scatter(chosen, score_sets)

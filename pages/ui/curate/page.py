@@ -13,7 +13,7 @@ from jepascore_core.curation.evaluation.evaluate import prepare_changes
 from jepascore_core.curation.named import asked_scores
 from jepascore_core.figures.scores import before_after_figure, class_balance_figure
 from jepascore_core.formatting import count_text
-from jepascore_core.scores.memo import look_ahead
+from jepascore_core.scores.memo import prefetch
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.curation import CurationPreview, before_after, most_changed, preview
 from pages.ui.app import state
@@ -36,7 +36,7 @@ PREVIEW_SAMPLES = 12
 
 def draw_curation(scores: ScoreSet) -> None:
     """Draw Curate below the choice of scores."""
-    look_ahead(partial(load_columns, store(), scores))
+    prefetch(partial(load_columns, store(), scores))
     curation = choose_curation()
     draw_adders(scores, curation)
     draw_recipes(scores, curation)
@@ -56,7 +56,7 @@ def draw_curation(scores: ScoreSet) -> None:
     with right:
         _draw_before_after(evaluation, result)
     draw_exports(evaluation)
-    look_ahead(partial(prepare_changes, store(), scores))
+    prefetch(partial(prepare_changes, store(), scores))
 
 
 def _draw_counts(result: CurationResult) -> None:

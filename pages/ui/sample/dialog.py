@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from jepascore_core.errors import UnknownNameError
-from jepascore_core.scores.memo import look_ahead
+from jepascore_core.scores.memo import prefetch
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.detail import find_sample, sample_detail, scores_by_definition
 from jepascore_core.views.neighbours import nearest_samples
@@ -28,7 +28,7 @@ def begin_chosen_sample(scores: ScoreSet) -> None:
     with suppress(UnknownNameError):  # the dialog says so
         sample = find_sample(store(), scores.dataset_id, key) if key is not None else None
         if sample is not None:
-            look_ahead(
+            prefetch(
                 partial(nearest_samples, store(), scores, sample.content_id),
                 partial(scores_by_definition, store(), scores, sample),
             )
