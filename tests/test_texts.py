@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 #: Where sentences for people stand, as globs; other rooms of the core join here once their words are renewed.
 ROOMS = (
-    "api", "cli", "curation", "density_check", "exporters", "figures", "jobs", "sensitivity", "views", "worker",
+    "api", "backbones", "cli", "curation", "datasets", "density_check", "embeddings", "exporters", "figures",
+    "jacobian", "jobs", "measuring", "records", "scores", "sensitivity", "storage", "training", "views", "worker",
 )  # fmt: skip
 SPOKEN = (
     "app.py", "pages/**/*.py", "jepascore_core/*.py", "jepascore_core/trust/*.py",

@@ -57,7 +57,7 @@ class Backbone:
     def _transform(self) -> Callable[[Image.Image], Tensor]:
         if not self.info.preprocessing.mean:
             raise PreprocessingError(
-                f"How images become inputs of {self.info.name} is not known. Give mean, std and image_size, or measure "
+                f"How images become inputs of {self.info.name} is unknown: give mean, std and image_size, or measure "
                 "tensors that are preprocessed already."
             )
         return build_transform(self.info.preprocessing)

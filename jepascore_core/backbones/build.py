@@ -177,7 +177,7 @@ def _load_bundled(ref: BackboneRef) -> LoadedEncoder:
     if spec is None:
         raise unknown_backbone(ref.name)
     if ref != BackboneRef(ref.name, pooling=ref.pooling, offline=ref.offline):
-        raise PreprocessingError(f"{ref.name} has weights and preprocessing of its own; leave those options out.")
+        raise PreprocessingError(f"{ref.name} has its own weights and preprocessing: leave those options out.")
     if ref.pooling not in (None, "native", spec.pooling):
         raise UnknownNameError(f"{ref.name} cannot pool by {ref.pooling!r}; choose {spec.pooling}.")
     module, facts = load_bundled(ref.name)
@@ -223,7 +223,7 @@ def _check_preprocessing(ref: BackboneRef, library: str) -> None:
     if ref.preprocessing not in (None, "timm"):
         raise unknown("preprocessing", ref.preprocessing, ("authors", "timm"))
     if ref.preprocessing and library == "open_clip":
-        raise PreprocessingError(f"{ref.name} has open_clip's preprocessing and no other: leave --preprocessing out.")
+        raise PreprocessingError(f"{ref.name} only has open_clip's preprocessing: leave --preprocessing out.")
 
 
 def _values(value: float | Sequence[float] | None, channels: int) -> tuple[float, ...] | None:

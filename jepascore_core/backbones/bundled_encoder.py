@@ -89,7 +89,8 @@ def name_of_path(path: str | Path) -> str:
         stem = place.with_suffix("") if place.suffix in _SUFFIXES else place
     if not (stem.parent / f"{stem.name}.json").is_file():
         raise UnknownNameError(
-            f"{place} is no encoder that `jepascore train` wrote (weights with a JSON file beside them). Other weights "
+            f"{place} is not an encoder that `jepascore train` wrote (weights with a JSON file beside them). "
+            "Other weights "
             "need the name of their architecture, and go to --checkpoint."
         )
     is_home = stem.parent == _folder(TRAINED).absolute()
@@ -155,7 +156,7 @@ def _read_sidecar(name: str, prefix: str = PREFIX) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{stem}.json is not readable as JSON: {error}; {_REMEDIES[prefix]}.") from error
     if not isinstance(sidecar, dict):
-        raise CheckpointError(f"{stem}.json holds no facts of an encoder; {_REMEDIES[prefix]}.")
+        raise CheckpointError(f"{stem}.json does not describe an encoder; {_REMEDIES[prefix]}.")
     return sidecar
 
 

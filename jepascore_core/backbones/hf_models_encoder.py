@@ -192,7 +192,7 @@ def _ratio(config: HfConfig) -> float:
 def _activation(config: HfConfig) -> Callable[[], nn.Module]:
     name = config.values["hidden_act"]
     if name not in _ACTIVATIONS:
-        raise CheckpointError(f"config.json: the activation {name!r} is not known here.")
+        raise CheckpointError(f"config.json: the activation {name!r} is not supported.")
     return _ACTIVATIONS[name]
 
 

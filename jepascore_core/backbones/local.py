@@ -90,7 +90,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
         _refuse_transformers(path)
         path = weights_file(path)
     if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint file {path}: check the path.")
+        raise CheckpointError(f"The checkpoint file {path} does not exist: check the path.")
     if path.name.endswith(".index.json"):
         return _read_shards(path)
     if path.suffix == ".safetensors":
@@ -141,7 +141,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(values, dict):
-        raise CheckpointError(f"{path} holds no JSON object.")
+        raise CheckpointError(f"{path} does not contain a JSON object.")
     return values
 
 
@@ -267,7 +267,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path.name} cannot be read as safetensors ({error}): it is damaged, or another kind of file. Save the "
-            "weights anew."
+            "weights again."
         ) from error
 
 

@@ -94,7 +94,7 @@ def unpack(
     Raises:
         UnsafeArchiveError: before anything is written, if a member would leave the folder, is a symlink or encrypted,
             or the limits are exceeded.
-        SourceError: if it is no readable zip archive, or the disk is full.
+        SourceError: if it is not a readable zip archive, or the disk is full.
     """
     try:
         found = archive.stat()
@@ -108,7 +108,7 @@ def unpack(
                 _remove_older(workspace, source, folder)
         return _read_record(folder, names)
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise SourceError(f"{archive} is no readable zip archive ({error}): download or pack it again.") from error
+        raise SourceError(f"{archive} is not a readable zip archive ({error}): download or pack it again.") from error
     except OSError as error:
         raise SourceError(
             f"{archive} cannot be unpacked to {workspace} ({error}): check permissions and disk."

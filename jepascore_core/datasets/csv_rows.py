@@ -18,7 +18,7 @@ QUOTE = '"'
 #: A quoted cell that runs on for longer is taken for a quote that was forgotten.
 MAX_LINES = 1000
 
-NEVER_CLOSED = "a quote is opened and not closed"
+NEVER_CLOSED = "a quote is opened but not closed"
 SWALLOWS_ROWS = "a quote is opened and closed only on line {line}, with what looks like rows in between"
 STRAY_QUOTE = "a quote is closed that was opened on line {line}"
 

@@ -87,7 +87,9 @@ def _read_file(path: str) -> Content:
         data = stream.readall()
         after = os.fstat(descriptor)
     if (len(data), after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise SampleError("The file changed while it was read: add the dataset again when nobody writes to it.", "read")
+        raise SampleError(
+            "The file changed while it was read: add the dataset again once nothing writes to it.", "read"
+        )
     return Content(data, FileState(len(data), before.st_mtime_ns))
 
 

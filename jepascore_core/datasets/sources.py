@@ -63,7 +63,9 @@ def _file_kind(path: Path) -> str:
         return "zip"
     if has_image_name(path.name):
         raise SourceError(f"{path} is a single image: give the folder that holds it.")
-    raise SourceError(f"{path} is of no known kind: give {_WANTED}. Other archives: unpack them and give the folder.")
+    raise SourceError(
+        f"{path} is not a supported kind of source: give {_WANTED}. Other archives: unpack them and give the folder."
+    )
 
 
 def scan(
@@ -84,7 +86,7 @@ def scan(
     """
     path = _located(source)
     if options.root and not Path(options.root).expanduser().is_dir():
-        raise SourceError(f"The root {options.root} is no folder: give one that exists, or leave it out.")
+        raise SourceError(f"The root {options.root} is not a folder: give one that exists, or leave it out.")
     if options.folders not in (None, *FOLDER_MEANINGS):
         raise unknown("meaning of folders", options.folders, FOLDER_MEANINGS, SourceError)
     if options.encoding:
@@ -110,7 +112,7 @@ def _plan(
     if kind == "table":
         return _scan_table(path, options, found, max_rows)
     if found is None:
-        raise SourceError(f"{path} is no folder, so it cannot be read as {kind}: choose another kind, or none.")
+        raise SourceError(f"{path} is not a folder, so it cannot be read as {kind}: choose another kind, or none.")
     return _scan_folder(path, options, found)
 
 

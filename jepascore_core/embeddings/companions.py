@@ -233,6 +233,6 @@ def _squared_distance(rows: npt.NDArray[Any], mean: Values, root: Values) -> Val
 def _check_enough(companion: Companion, num_images: int) -> None:
     if num_images < MIN_IMAGES[companion]:
         raise TooFewImagesError(
-            f"The companion {companion} needs at least {MIN_IMAGES[companion]} different measured images. "
+            f"The baseline score {companion} needs at least {MIN_IMAGES[companion]} different measured images. "
             "Wait until more are measured, or leave it out."
         )

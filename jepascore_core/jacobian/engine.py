@@ -23,7 +23,7 @@ class Pullback:
 
     embedding: Tensor  # [B, K]
     rows: Tensor  # [B, R, P], P whatever the engine likes: rows @ rows.mT = (W J) (W J)^T
-    features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that tell of the score
+    features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that predict the score
 
 
 class Engine(Protocol):

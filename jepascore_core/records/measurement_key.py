@@ -27,7 +27,7 @@ class MeasurementKey:
         found = _TEXT.fullmatch(text)
         if found is None:
             raise ValueError(
-                f"{text!r} does not name measurements. Write backbone id, @ and spec id, such as "
+                f"{text!r} is not a measurement key: write backbone id, @ and spec id, such as "
                 "timm-resnet18-0123456789ab@exact-float32-01234567."
             )
         return cls(found["backbone"], found["spec"])

@@ -22,7 +22,7 @@ DEFINITION_TITLES: dict[str, str] = {
 DEFINITION_SHORT: dict[str, str] = {"rank": "Rank", "paper": "Paper", "tail": "Tail 90 %", "top": f"Top {TOP_K}"}
 #: One line each, for people.
 DEFINITION_HELP = (
-    "What the score sums of an image's spectrum, in nats; nothing is measured anew.\n\n"
+    "What the score sums of an image's spectrum, in nats; nothing is measured again.\n\n"
     "- **Rank** (our default): the logs of all singular values that are not null.\n"
     "- **Paper**: as its listing, all of them, null ones clipped at 1e-6.\n"
     "- **Tail 90 %**: as Rank, without the largest tenth.\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def audit(store: Store) -> list[str]:
     """Check every shard and index; return one sentence for each problem."""
     return [problem for key in store.stored_keys() for problem in _audit_shards(store, key)] + [
-        f"The index of dataset {dataset.name!r} is gone: run `jepascore add {dataset.name}` again."
+        f"The index of dataset {dataset.name!r} is missing: run `jepascore add {dataset.name}` again."
         for dataset in store.catalogue.datasets()
         if dataset.version is not None and not store.index_folder(dataset).is_dir()
     ]
@@ -30,7 +30,10 @@ def _audit_shards(store: Store, key: MeasurementKey) -> list[str]:
     parts = store.measurement_folder(key).glob("part-*.parquet")
     unreadable = [part.name for part in parts if not _is_readable(part)]
     if unreadable:
-        return [f"{where}/{name} is damaged: delete it, and its images are measured again." for name in unreadable]
+        return [
+            f"{where}/{name} is damaged: delete it and resume the run, which measures its images again."
+            for name in unreadable
+        ]
     problems, shards = [], store.shards_sql(key)
     repeated = store.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
     if repeated:

@@ -1,4 +1,4 @@
-"""Whether a disk is full: the one cause of failed writes that a person can tell from nothing else."""
+"""Detect a full disk, so that write errors can say so."""
 
 from __future__ import annotations
 

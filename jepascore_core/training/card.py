@@ -27,7 +27,7 @@ def checked_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise UnknownNameError(
-            f"An encoder cannot be called {name!r}: choose small letters, digits, dots, dashes and underscores."
+            f"{name!r} is not a valid encoder name: use lower-case characters, digits, dots, dashes, underscores."
         )
     return name
 

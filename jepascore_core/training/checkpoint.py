@@ -56,7 +56,7 @@ def load_state(
             if facts.get("fingerprint") != fingerprint:
                 raise CheckpointError(
                     f"{path} is an unfinished training with other settings or of other images. Give those settings "
-                    "again to go on with it, or --again to start anew."
+                    "again to resume it, or --again to start over."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         encoder.load_state_dict(_under("encoder.", tensors))
@@ -64,7 +64,7 @@ def load_state(
         generator.set_state(tensors["generator"])
         return [tuple(row) for row in json.loads(facts["curve"])]
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}): give --again to start anew.") from error
+        raise CheckpointError(f"{path} is damaged ({error}): give --again to start over.") from error
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -69,7 +69,7 @@ def _facts(recipe: RenderedRecipe, trained: TrainedOnRendered) -> dict[str, Any]
                 "Small, and trained on these pictures only: its scores say how likely a picture is among them, and "
                 "nothing of photographs.",
                 f"Whatever is finer than blocks of {recipe.pool} x {recipe.pool} pixels does not reach it.",
-                "How well its score tells the true density, and which planted defects it finds, is in docs/trust.md.",
+                "How well its score follows the true density and which planted defects it finds is in docs/trust.md.",
             ],
         },
     }

@@ -141,7 +141,7 @@ def test_what_is_no_zip_is_refused(tmp_path: Path):
     for number, data in enumerate((b"", b"not a zip", make_zip(tmp_path / "x.zip", {"1.png": PNG}).read_bytes()[:-30])):
         archive = tmp_path / f"{number}.zip"
         archive.write_bytes(data)
-        with pytest.raises(SourceError, match="no readable zip"):
+        with pytest.raises(SourceError, match="not a readable zip"):
             scanned(archive)
 
 

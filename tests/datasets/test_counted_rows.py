@@ -91,7 +91,7 @@ def test_a_quote_that_is_never_closed_costs_its_own_line():
         ("0.png", "a"), ("1.png", "b"), ("3.png", "b"), ("4.png", "b"), ("5.png", "a"),
     ]  # fmt: skip
     (failure,) = [item for item in items if isinstance(item, SampleFailure)]
-    assert failure.message == "Line 4 of the table is not a row: a quote is opened and not closed. Correct the line."
+    assert failure.message == "Line 4 of the table is not a row: a quote is opened but not closed. Correct the line."
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_looks_like_rows_is_not_swallowed(lines: list[str], bad: list[int])
 
 
 def test_column_names_with_an_open_quote_are_said():
-    with pytest.raises(SourceError, match=r"column names .* a quote is opened and not closed. Correct line 2"):
+    with pytest.raises(SourceError, match=r"column names .* a quote is opened but not closed. Correct line 2"):
         items_of(b'\npath,"label\n0.png,a\n')
 
 

@@ -206,7 +206,7 @@ def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
 
 def test_a_root_that_is_no_folder_is_refused(tmp_path: Path):
     make(tmp_path / "source", "cat/1.png")
-    with pytest.raises(SourceError, match="gone is no folder"):
+    with pytest.raises(SourceError, match="gone is not a folder"):
         scan(tmp_path / "source", SourceOptions(root=str(tmp_path / "gone")), tmp_path)
 
 

@@ -257,7 +257,7 @@ def test_an_upload_goes_with_its_last_dataset(store):
 
 
 def test_what_is_no_archive_is_not_kept(store):
-    with pytest.raises(StoreError, match="cannot name a dataset"):
+    with pytest.raises(StoreError, match="not a valid name"):
         request_upload(store, " ", archive(0))
     assert uploads(store) == []
 

@@ -71,8 +71,8 @@ def _table(logs: Any, features: Sequence[Any], num_features: int) -> Array:
     extra = [() if num_features == 0 or row is None else row for row in features]
     if any(len(row) != num_features for row in extra):
         raise JepaScoreError(
-            "The forward features of these sketches are not those of the calibration: other passes made them. "
-            "Ask for another seed to begin anew."
+            "These sketches do not fit the calibration: another engine computed their forward features. "
+            "Use another seed to start over."
         )
     return np.hstack([np.asarray(logs, dtype=np.float64), np.asarray(extra, dtype=np.float64)])
 

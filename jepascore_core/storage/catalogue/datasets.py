@@ -34,8 +34,8 @@ class DatasetTable(Database):
         """
         if not 0 < len(name) <= 100 or name != name.strip() or not name.isprintable():
             raise StoreError(
-                f"{name[:100]!r} cannot name a dataset: a name has 1 to 100 visible characters, and spaces only between"
-                " them."
+                f"{name[:100]!r} is not a valid name of a dataset: use 1 to 100 visible characters, with spaces only "
+                "between them."
             )
         dataset_id = new_id()
         try:
@@ -46,7 +46,7 @@ class DatasetTable(Database):
             )
         except StoreError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise StoreError(f"There is a dataset named {name!r} already. Choose another name.") from error
+                raise StoreError(f"A dataset named {name!r} already exists: choose another name.") from error
             raise
         return self.dataset(dataset_id)
 
