@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image, ImageFilter
 
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.datasets.quality import measure_quality
 from jepascore_core.records.quality import ImageQuality
 from tests.conftest import make_samples
 from tests.curation.test_evaluation import kept, measured, rows_of
+from tests.datasets.test_quality import photograph
 
 
 def quality(**changes):
@@ -62,3 +65,21 @@ def test_odd_sizes_are_those_unlike_the_datasets(store):
     odd = kept(store, scores, 'quality_issue like "*odd size*"')
     assert odd == [sample.sample_key for sample in samples[20:]]
     assert kept(store, scores, 'quality_issue like "*odd aspect*"') == [samples[22].sample_key]
+
+
+def test_built_defects_have_their_issue(store):
+    """The kinds that CleanVision names, made from one photograph-like picture."""
+    plain = photograph()
+    made = {
+        "none": plain,
+        "dark": plain.point([value // 8 for value in range(256)] * 3),
+        "light": plain.point([246 + value // 28 for value in range(256)] * 3),
+        "blurry": plain.filter(ImageFilter.GaussianBlur(6)),
+        "low information": Image.new("RGB", plain.size, (90, 120, 60)),
+    }
+    scores = with_quality(store, [measure_quality(image) for image in made.values()])
+    name = columns(store).quality(store.catalogue.dataset(scores.dataset_id), "quality_issue")
+    found = store.query(f"SELECT * FROM {name}")[name].to_pylist()
+    assert found[0] == "none"
+    for issue, listed in zip(made, found, strict=True):
+        assert issue in listed
