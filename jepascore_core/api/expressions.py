@@ -12,11 +12,10 @@ from numbers import Real
 from typing import NoReturn
 
 from jepascore_core.curation.rules.model import (
+    COLUMNS,
     FLAGS,
     LABEL_ISSUE,
     META,
-    PROPERTIES,
-    SCORES,
     TEXTS,
     And,
     AtLeast,
@@ -228,11 +227,11 @@ class ColumnExpression:
 
 
 def col(name: str, *, backbone: str | None = None, definition: str | None = None) -> ColumnExpression:
-    """Name a column: a score, an image property, or a text of the dataset.
+    """Name a column: a score, an image property, the size of the class, or a text of the dataset.
 
     Args:
-        name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; label_issue,
-            likely_label; label, split, key; or with brackets as in a rule's text, `class_percentile[knn]`.
+        name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; class_size;
+            label_issue, likely_label; label, split, key; or as in a rule's text: `class_percentile[knn]`.
         backbone: name, title or id of the backbone whose scores or label issues to use; None = the one of `curate`.
         definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
 
@@ -254,14 +253,13 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
         return ColumnExpression(parse_column(name))
     if name in FLAGS:
         raise RuleError(f'{name} is a flag, not a column. Write js.flag("{name}").')
-    known = (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS)
     if name == META:
         raise RuleError('For a column of your own table write js.meta("its name").')
     if not name.isidentifier():
         raise RuleError(f"{name!r} is not a column. If it is a rule, write js.rule({json.dumps(name)}).")
-    if name not in known:
+    if name not in COLUMNS:
         hint = 'For a column of your own table write js.meta("its name").'
-        raise unknown("column", name, (*known, *FLAGS), RuleError, hint=hint)
+        raise unknown("column", name, (*COLUMNS, *FLAGS), RuleError, hint=hint)
     return ColumnExpression(Column(name, backbone, definition))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from jepascore_core.curation.rules.model import (
+    COUNTS,
     PROPERTIES,
     And,
     AtLeast,
@@ -44,7 +45,7 @@ def conditions(backbones=NOWHERE, *more):
         st.sampled_from([None, "rank", "paper"]),
     )
     scores = st.builds(Column, st.just("score"), backbones, st.sampled_from([None, "rank", "paper"]))
-    properties = st.sampled_from(PROPERTIES).map(Column)
+    properties = st.sampled_from((*PROPERTIES, *COUNTS)).map(Column)
     flags = st.sampled_from(["exact_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"]).map(Flag)
     texts = st.sampled_from([Column("label"), Column("split"), Column("key")])
     return st.one_of(

@@ -8,7 +8,7 @@ import typer
 
 from jepascore_core.cli import app
 from jepascore_core.curation import parse
-from jepascore_core.curation.rules.model import DRAWS, FLAGS, KEEPERS, PROPERTIES, SCORES, TEXTS
+from jepascore_core.curation.rules.model import COLUMNS, DRAWS, FLAGS, KEEPERS
 from jepascore_core.exporters import FORMATS, LINKS, WHICH
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "curating.md").read_text(encoding="utf-8")
@@ -36,5 +36,5 @@ def test_every_command_is_one(line):
 def test_everything_is_named():
     prose = re.sub(r"^```.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL)
     words = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", prose))))
-    assert {*SCORES, *PROPERTIES, *TEXTS, *FLAGS, *FORMATS, *LINKS, *WHICH} <= words
+    assert {*COLUMNS, *FLAGS, *FORMATS, *LINKS, *WHICH} <= words
     assert {*KEEPERS, *DRAWS} - {"random"} <= set(re.findall(r"[a-z_]+", TEXT))

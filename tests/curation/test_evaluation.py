@@ -73,6 +73,26 @@ def test_what_rules_keep(store, text, wanted):
         assert [int(key[2:6]) + 1 for key in found] == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("class_size >= 3", {"a"}),
+        ("class_size < 3", {"b", "c", None}),
+        ("2 <= class_size <= 2", {"b", None}),
+        ("class_size = 1 and label is not missing", {"c"}),
+    ],
+)
+def test_the_size_of_a_class_counts_its_samples_measured_or_not(store, text, wanted):
+    # Labels are not together, so that counting must not change the order of the samples.
+    labels = ["a", None, "b", "a", "c", "b", None, "a"]
+    scores = scored(store, [(label, None if place == 3 else place) for place, label in enumerate(labels)], [
+        SampleFailure("d/broken.png", "/d/broken.png", "decode", "SampleError", "broken"),
+    ])  # fmt: skip
+    rows = rows_of(store, scores, text)
+    assert {row["label"] for row in rows if row["verdict"] == "keep"} == wanted
+    assert all((row["verdict"] == "keep") == (row["label"] in wanted) for row in rows)
+
+
 def test_a_sample_exactly_at_a_percentile_limit_is_kept(store):
     # The second of 15 has the percentile 10, which no sum of binary fractions hits exactly.
     scores = scored(store, [("a", value) for value in range(15)])

@@ -239,6 +239,14 @@ class Columns:
         sql = quality_sql(self._store.manifest_sql(dataset), name)
         return self.hold(["quality", dataset.dataset_id, dataset.version, name], sql)
 
+    def class_size(self, dataset: DatasetRecord) -> str:
+        """How many samples have the label of each; those without one count together."""
+        base = self.base(dataset)
+        return self.hold(
+            ["class size", base],
+            f'SELECT count(*) OVER (PARTITION BY label) AS "{{name}}" FROM {base} ORDER BY row_id',
+        )
+
     def exact_groups(self, dataset: DatasetRecord) -> str:
         """Return groups of samples with the same bytes: the row of the first of them, NULL for single ones."""
         base = self.base(dataset)

@@ -213,6 +213,8 @@ class Compiler:
             name = self.columns.metadata(self.dataset, column.key or "")
             self.use(name)
             return f'"{name}_number"'
+        if column.name == "class_size":
+            return self.use(self.columns.class_size(self.dataset))
         return _PROPERTY_SQL[column.name]
 
     def _label_issues(self, column: Column) -> str:

@@ -20,10 +20,13 @@ from jepascore_core.scores.score_set import Label
 
 SCORES = ("score", "percentile", "class_percentile", "split_percentile")
 PROPERTIES = ("width", "height", "pixels", "aspect", "bytes", *QUALITIES)
+COUNTS = ("class_size",)
 #: What embeddings say of a given label: how likely it is wrong, and which other one is likeliest.
 LABEL_ISSUE, LIKELY_LABEL = "label_issue", "likely_label"
 TEXTS = ("label", "split", "key", QUALITY_ISSUE, LIKELY_LABEL)
 META = "meta"
+#: All that are written by their name alone; the columns of the user are written meta["..."].
+COLUMNS = (*SCORES, *PROPERTIES, *COUNTS, LABEL_ISSUE, *TEXTS)
 
 Flagged = Literal[
     "grey", "exact_duplicate", "near_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"
@@ -45,7 +48,7 @@ NEAR_RADIUS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a condition compares: a score, an image property, a text of the manifest or (`meta`) a user column.
+    """What a condition compares: a score, an image property, a class size, a text, or (`meta`) a user column.
 
     `backbone` names one as "id@spec", by its name or title; None = that of the page or command. `definition` is a
     definition of the score or a baseline score; None = that of the page. Label issues have a backbone and no
@@ -61,7 +64,7 @@ class Column:
     key: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS, META):
+        if self.name not in (*COLUMNS, META):
             raise unknown("column", self.name, _names(), RuleError)
         if self.is_label_issue and self.definition:
             raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
@@ -362,4 +365,4 @@ def _check_radius(radius: float) -> None:
 
 
 def _names() -> tuple[str, ...]:
-    return (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS, 'meta["..."]')
+    return (*COLUMNS, 'meta["..."]')

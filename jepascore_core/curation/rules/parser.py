@@ -15,15 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from jepascore_core.curation.rules.model import (
+    COLUMNS,
     DRAWS,
     FLAGS,
     KEEPERS,
-    LABEL_ISSUE,
     META,
     PARTS,
-    PROPERTIES,
-    SCORES,
-    TEXTS,
     And,
     AtLeast,
     Between,
@@ -302,7 +299,7 @@ class _Parser:
         return self._built(lambda: Column(token.text, backbone, definition, key), token.at)
 
     def _check_name(self, token: Token) -> None:
-        known = (*SCORES, *PROPERTIES, LABEL_ISSUE, *TEXTS, META, *FLAGS)
+        known = (*COLUMNS, META, *FLAGS)
         if token.text in known:
             return
         hint = name_hint(token.text, self._text, known)

@@ -130,7 +130,11 @@ def _duplicate_form(_scores: ScoreSet) -> Clause | None:
 
 def _class_form(scores: ScoreSet) -> Clause | None:
     titles = {item.title: item.label for item in class_choices(store(), scores.dataset_id)}
-    what = st.segmented_control(texts.ACTION, [texts.KEEP_ONLY, texts.LEAVE_OUT], default=texts.KEEP_ONLY)
+    what = st.segmented_control(
+        texts.ACTION, [texts.KEEP_ONLY, texts.LEAVE_OUT, texts.BY_SIZE], default=texts.KEEP_ONLY
+    )
+    if what == texts.BY_SIZE:
+        return Between(Column("class_size"), st.number_input(texts.CLASS_SIZE_AT_LEAST, 2, 10**9, 20))
     chosen = st.multiselect(texts.CLASSES, list(titles))
     if not chosen:
         return None

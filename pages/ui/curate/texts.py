@@ -89,7 +89,8 @@ EXACT, NEAR, LEAKS, CONFLICTS = (
 )
 COUNT_NEAR = "Include near duplicates"
 RADIUS = "Within a cosine distance of"
-ACTION, KEEP_ONLY, LEAVE_OUT = "Action", "Keep only", "Drop"
+ACTION, KEEP_ONLY, LEAVE_OUT, BY_SIZE = "Action", "Keep only", "Drop", "By size"
+CLASS_SIZE_AT_LEAST = "Samples in the class, at least"
 CLASSES = "Classes"
 SPLIT, SAMPLE_KEY = "split", "sample key"
 SPLITS_TO_KEEP = "Splits to keep"
