@@ -17,7 +17,7 @@ from jepascore_core.records.datasets import SampleFailure
 
 #: Name of a label or split column that says: there is none.
 NO_COLUMN = "none"
-Kind = Literal["imagefolder", "flat", "table", "zip", "idx"]
+Kind = Literal["imagefolder", "flat", "table", "zip", "idx", "npz"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

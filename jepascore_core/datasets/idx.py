@@ -9,8 +9,8 @@ from pathlib import Path
 
 from jepascore_core.datasets.candidates import Candidate, ScanPlan
 from jepascore_core.datasets.idx_files import IdxFile, check_complete, items, open_idx
+from jepascore_core.datasets.item_uris import item_uri
 from jepascore_core.datasets.listing import PassedOver
-from jepascore_core.datasets.reading import idx_uri
 from jepascore_core.datasets.uris import clean_text
 from jepascore_core.errors import SourceError
 
@@ -103,4 +103,4 @@ def _items(opened: list[tuple[_Pair, IdxFile, bytes | None]]) -> Iterator[Candid
         digits = max(5, len(str(images.shape[0] - 1)))
         for index in range(images.shape[0]):
             label = None if labels is None else str(labels[index])
-            yield Candidate(f"{pair.prefix}/{index:0{digits}}", idx_uri(images.path, index), label, pair.split)
+            yield Candidate(f"{pair.prefix}/{index:0{digits}}", item_uri("idx", images.path, index), label, pair.split)

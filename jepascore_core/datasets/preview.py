@@ -27,8 +27,8 @@ from jepascore_core.datasets.candidates import (
     UnusedTable,
     UsedTable,
 )
+from jepascore_core.datasets.item_uris import is_item
 from jepascore_core.datasets.listing import PassedOver, extension, has_image_name
-from jepascore_core.datasets.reading import IDX_PREFIX
 from jepascore_core.datasets.sources import detect_kind, scan, source_path
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.datasets.zip_names import zip_names
@@ -184,7 +184,7 @@ class _Count:
             self._check(item)
 
     def _check(self, item: Candidate) -> None:
-        if self._num_checked < 2 * _MAX_CHECKED and not item.uri.startswith(IDX_PREFIX):
+        if self._num_checked < 2 * _MAX_CHECKED and not is_item(item.uri):
             self._num_checked += 1
             if not os.path.exists(uri_to_path(item.uri)):  # noqa: PTH110
                 self._fail(_MISSING, item.sample_key)
@@ -231,6 +231,8 @@ class _Count:
             return "none, as asked" if asked == NO_COLUMN else "none"
         if plan.kind == "idx":
             return "the labels files" if what == "label" else "the files' names"
+        if plan.kind == "npz":
+            return "the array `labels`"
         is_of_tables = what == "split" and len(plan.tables) > 1 and plan.kind != "imagefolder"
         return "the tables' names" if is_of_tables else "the folders' names"
 

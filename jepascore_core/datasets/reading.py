@@ -1,7 +1,7 @@
 """Uri to encoded bytes.
 
-A uri is an absolute local path (`file://` with percent escapes where the path is not UTF-8), or `idx:<path>#<i>` for
-item i of an idx images file, which is read as a binary PGM: the same bytes, and so the same content id, everywhere.
+A uri is an absolute local path (`file://` with percent escapes where the path is not UTF-8), or names an item of a file
+with many images (`item_uris`).
 These functions run once a sample, so they use `os`, which is several times as fast as `Path` objects.
 """
 
@@ -11,11 +11,9 @@ import os
 import stat
 from typing import NamedTuple
 
-from jepascore_core.datasets.idx_files import IdxFile, items, open_idx
-from jepascore_core.datasets.uris import path_to_uri, uri_to_path
+from jepascore_core.datasets.item_uris import is_item, open_item
+from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import SampleError, SourceError
-
-IDX_PREFIX = "idx:"
 
 #: The largest encoded image that is read into memory.
 MAX_FILE_BYTES = 512 * 2**20
@@ -38,11 +36,6 @@ class Content(NamedTuple):
     state: FileState
 
 
-def idx_uri(path: str, index: int) -> str:
-    """Uri of one item of an idx images file."""
-    return f"{IDX_PREFIX}{path_to_uri(path)}#{index}"
-
-
 def read_bytes(uri: str) -> bytes:
     """Read the encoded bytes of one image.
 
@@ -55,7 +48,7 @@ def read_bytes(uri: str) -> bytes:
 def read_content(uri: str) -> Content:
     """Like `read_bytes`, with the state of the file; a file that changes while it is read is an error."""
     try:
-        return _read_idx_item(uri) if uri.startswith(IDX_PREFIX) else _read_file(uri_to_path(uri))
+        return _read_item(uri) if is_item(uri) else _read_file(uri_to_path(uri))
     except (OSError, SourceError, ValueError) as error:
         raise _sample_error(uri, error) from error
 
@@ -67,9 +60,9 @@ def file_state(uri: str) -> FileState:
         SampleError: stage "read", if there is no such file.
     """
     try:
-        if uri.startswith(IDX_PREFIX):
-            idx, _ = _idx_item(uri)
-            return FileState(len(_pgm_header(idx)) + idx.item_bytes, idx.modified_ns)
+        if is_item(uri):
+            item = open_item(uri)
+            return FileState(item.num_bytes, item.modified_ns)
         found = os.stat(uri_to_path(uri))  # noqa: PTH116
         return FileState(found.st_size, found.st_mtime_ns)
     except (OSError, SourceError, ValueError) as error:
@@ -105,23 +98,10 @@ def _check_regular(found: os.stat_result) -> None:
         )
 
 
-def _idx_item(uri: str) -> tuple[IdxFile, int]:
-    location, _, index = uri.removeprefix(IDX_PREFIX).rpartition("#")
-    return open_idx(uri_to_path(location), dimensions=3), int(index)
-
-
-def _pgm_header(idx: IdxFile) -> bytes:
-    _, height, width = idx.shape
-    return f"P5\n{width} {height}\n255\n".encode()
-
-
-def _read_idx_item(uri: str) -> Content:
-    idx, index = _idx_item(uri)
-    pixels = items(idx, index, 1) if 0 <= index < idx.shape[0] else b""
-    if len(pixels) != idx.item_bytes:
-        raise SampleError(f"{idx.path} has no complete item {index}: download it again.", "read")
-    data = _pgm_header(idx) + pixels
-    return Content(data, FileState(len(data), idx.modified_ns))
+def _read_item(uri: str) -> Content:
+    item = open_item(uri)
+    data = item.encoded()
+    return Content(data, FileState(len(data), item.modified_ns))
 
 
 def _sample_error(uri: str, error: OSError | SourceError | ValueError) -> SampleError:

@@ -15,6 +15,7 @@ from jepascore_core.datasets.folders import scan_folder
 from jepascore_core.datasets.idx import is_idx_images, plan_idx
 from jepascore_core.datasets.layout import FOLDER_MEANINGS, Layout, find_layout
 from jepascore_core.datasets.listing import PassedOver, has_image_name, has_images, is_image, is_skipped
+from jepascore_core.datasets.npz import plan_npz
 from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import plan_tables
@@ -27,7 +28,7 @@ __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_
 
 #: Also after a path was made of it, which leaves one stroke.
 _WEB_ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs|hf):/")
-_WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, or MNIST idx files"
+_WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, a NumPy .npz file, or MNIST idx files"
 
 
 def source_path(source: str | Path) -> Path:
@@ -45,7 +46,7 @@ def source_path(source: str | Path) -> Path:
 
 
 def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str:
-    """Kind of a source: imagefolder, flat, table, zip or idx. Opens no image and walks until it finds the first.
+    """Kind of a source: imagefolder, flat, table, zip, idx or npz. Opens no image and walks until it finds the first.
 
     Raises:
         SourceError: if there is no such source, or it is none of these.
@@ -61,6 +62,8 @@ def _file_kind(path: Path) -> str:
         return "idx"
     if path.suffix.lower() == ".zip":
         return "zip"
+    if path.suffix.lower() == ".npz":
+        return "npz"
     if has_image_name(path.name):
         raise SourceError(f"{path} is a single image: give the folder that holds it.")
     raise SourceError(
@@ -109,6 +112,9 @@ def _plan(
     if kind == "idx":
         _refuse_columns(path, options, "idx files")
         return plan_idx(path)
+    if kind == "npz":
+        _refuse_columns(path, options, "a NumPy archive")
+        return plan_npz(path)
     if kind == "table":
         return _scan_table(path, options, found, max_rows)
     if found is None:
@@ -181,7 +187,7 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
     allowed = _roots(folder, options)
     try:
         entries = sorted(entry for entry in folder.iterdir() if not is_skipped(entry.name))
-        if options.kind in ("idx", "zip") or (options.kind is None and any(map(is_idx_images, entries))):
+        if options.kind in ("idx", "zip", "npz") or (options.kind is None and any(map(is_idx_images, entries))):
             return _Folder(options.kind or "idx", Layout(), TableSearch(str(folder)))
         if options.kind == "flat":
             return _Folder("flat", Layout(has_classes=False), TableSearch(str(folder)))

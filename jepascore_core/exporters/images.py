@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jepascore_core.datasets.content import content_id
-from jepascore_core.datasets.reading import IDX_PREFIX, file_state, read_bytes
+from jepascore_core.datasets.item_uris import is_item
+from jepascore_core.datasets.reading import file_state, read_bytes
 from jepascore_core.datasets.signatures import SIGNATURE_BYTES
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import ExportError, ImageChangedError, SampleError
@@ -52,7 +53,7 @@ def fetch_image(row: dict[str, Any], link: Link = "copy") -> Fetched:
     if link == "copy":
         data = image_bytes(row)
         return Fetched(row, data, suffix_of(row["uri"], data[:SIGNATURE_BYTES]))
-    if row["uri"].startswith(IDX_PREFIX):
+    if is_item(row["uri"]):
         raise ExportError(f"{row['sample_key']} is not a separate file, so it cannot be linked. Copy the images.")
     try:
         found = file_state(row["uri"])

@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 
-from jepascore_core.datasets.reading import IDX_PREFIX
+from jepascore_core.datasets.item_uris import is_item
 from jepascore_core.datasets.signatures import suffix_of_content
 from jepascore_core.datasets.uris import FILE_PREFIX, uri_to_path
 from jepascore_core.errors import ExportError
@@ -47,8 +47,8 @@ def suffix_of(uri: str, beginning: bytes) -> str:
     git-annex; otherwise it is taken from the uri.
     """
     known = suffix_of_content(beginning)
-    if known is not None or uri.startswith(IDX_PREFIX):
-        return known or ".pgm"
+    if known is not None:
+        return known
     found = os.path.splitext(uri_to_path(uri))[1].lower()  # noqa: PTH122
     found = _ALIASES.get(found, found)
     return found if found in IMAGE_SUFFIXES else ".img"
@@ -89,7 +89,7 @@ class PathAllocator:
 def path_of(key: str, uri: str, base: str | None) -> str:
     """Return the path of a sample's file; of a symlink its own path, whose name says more than that of its target."""
     path, name = uri_to_path(uri), file_name(key, uri, base)
-    if base is None or path == name or path.endswith(f"/{name}") or uri.startswith((IDX_PREFIX, FILE_PREFIX)):
+    if base is None or path == name or path.endswith(f"/{name}") or uri.startswith(FILE_PREFIX) or is_item(uri):
         return path
     own = os.path.join(base, name)  # noqa: PTH118
     return own if os.path.lexists(own) else path
@@ -101,7 +101,7 @@ def below(key: str, uri: str, root: str, base: str | None = None) -> str:
     Raises:
         ExportError: if the image is not below it.
     """
-    if uri.startswith(IDX_PREFIX):
+    if is_item(uri):
         raise ExportError(f"{uri} is not a separate file, so it has no path below {root}. Leave the root out.")
     found = path_of(key, uri, base)
     for path in dict.fromkeys((found, uri_to_path(uri))):
@@ -117,7 +117,7 @@ def file_name(key: str, uri: str, base: str | None) -> str:
     A row that repeats a path has a number appended to its key, a path may have been written as "./a.png", and a table
     may omit the extension: the result is an existing file, if it is below `base`.
     """
-    if uri.startswith(IDX_PREFIX):
+    if is_item(uri):
         return key
     path = uri_to_path(uri).replace(os.sep, "/")
     names = [_normal(name) for name in (key, _REPEAT.sub("", key))]

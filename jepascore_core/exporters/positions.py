@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jepascore_core.datasets.item_uris import ITEM_KINDS
 from jepascore_core.datasets.row_numbers import row_numbers
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.datasets.uris import sample_key
@@ -17,7 +18,7 @@ from jepascore_core.records.datasets import DatasetRecord
 TORCHVISION_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 IMAGE_FOLDER = "torchvision.datasets.ImageFolder"
 SORTED_FILES = "image files of the source sorted by path, from 0, unreadable ones included"
-IDX_ITEMS = "items of the idx file"
+ITEMS = "items of the {kind} file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Positions:
 
 def base_of(dataset: DatasetRecord) -> str | None:
     """Return the folder that sample keys start from; an archive has no permanent one."""
-    if dataset.kind in ("zip", "idx"):
+    if dataset.kind in ("zip", *ITEM_KINDS):
         return None
     if dataset.kind == "table" and dataset.options.get("root"):
         return str(dataset.options["root"])
@@ -48,8 +49,8 @@ def positions_of(dataset: DatasetRecord, keys: Callable[[], Iterable[str]]) -> P
     Raises:
         ExportError: if its source is no longer readable.
     """
-    if dataset.kind == "idx":
-        return Positions(IDX_ITEMS, _in_one_idx_file())
+    if dataset.kind in ITEM_KINDS:
+        return Positions(ITEMS.format(kind=dataset.kind), _in_one_file())
     if dataset.kind == "imagefolder" and Path(dataset.source).is_dir():
         return _in_image_folder(dataset.source)
     if dataset.kind == "table":
@@ -57,7 +58,7 @@ def positions_of(dataset: DatasetRecord, keys: Callable[[], Iterable[str]]) -> P
     return Positions(SORTED_FILES, _looked_up({key: place for place, key in enumerate(sorted(keys()))}))
 
 
-def _in_one_idx_file() -> Callable[[str, str], int]:
+def _in_one_file() -> Callable[[str, str], int]:
     files: set[str] = set()
 
     def place(_key: str, uri: str) -> int:
@@ -65,7 +66,7 @@ def _in_one_idx_file() -> Callable[[str, str], int]:
         files.add(file)
         if len(files) > 1:
             raise ExportError(
-                "Positions are unavailable: they count within one idx file, and these samples come from several. "
+                "Positions are unavailable: they count within one file, and these samples come from several. "
                 "Keep one split, for example with "
                 'the rule split = "train".'
             )

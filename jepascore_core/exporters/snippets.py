@@ -128,6 +128,11 @@ import numpy as np
 
 positions = np.load({path!r}).tolist()  # items of the idx file, for torch.utils.data.Subset(MNIST(...), positions)
 """,
+    ("indices", "npz"): """
+import numpy as np
+
+images = np.load({source!r})["images"][np.load({path!r})]
+""",
     ("zip", "flat"): """
 import zipfile
 from PIL import Image

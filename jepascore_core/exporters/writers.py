@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from jepascore_core.curation.recipes import Recipe
 from jepascore_core.curation.saved_recipes import differing_samples
-from jepascore_core.datasets.reading import IDX_PREFIX
+from jepascore_core.datasets.item_uris import is_item
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
 from jepascore_core.exporters.places import below, file_name, path_of
@@ -55,7 +55,7 @@ def write_yolo(sink: BinaryIO, batches: Batches, context: ExportContext) -> None
             lines.write([f"./{path}" for path in _paths(batch, context)])
             continue
         uris = batch["uri"].to_pylist()
-        if any(uri.startswith(IDX_PREFIX) for uri in uris):
+        if any(is_item(uri) for uri in uris):
             raise ExportError(
                 "These images are not separate files, so YOLO cannot list them. Export a folder of images instead."
             )

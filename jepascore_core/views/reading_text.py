@@ -19,6 +19,7 @@ _KINDS = {
     "table": "a table of images",
     "zip": "a zip archive",
     "idx": "MNIST idx files",
+    "npz": "a NumPy archive of images",
 }
 
 

@@ -108,6 +108,13 @@ def _write_gzip(path: Path, data: bytes) -> None:
     path.write_bytes(gzip.compress(data))
 
 
+def npz(root: Path) -> tuple[Path, Expected]:
+    """A NumPy archive of images and labels."""
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, 28, 28, 3), np.uint8)
+    np.savez_compressed(root / "set.npz", images=images, labels=np.arange(COUNT) % 2)
+    return root / "set.npz", Expected("npz", {"0", "1"}, {None})
+
+
 SOURCES: dict[str, Callable[[Path], tuple[Path, Expected]]] = {
     "imagefolder": imagefolder,
     "flat": flat,
@@ -117,5 +124,6 @@ SOURCES: dict[str, Callable[[Path], tuple[Path, Expected]]] = {
     "parquet": parquet,
     "zip": archive,
     "idx": lambda root: _idx(root, "", Path.write_bytes),
+    "npz": npz,
     "idx-gz": lambda root: _idx(root, ".gz", _write_gzip),
 }

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jepascore_core.datasets import reading
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
-from jepascore_core.datasets.reading import file_state, idx_uri, read_bytes, read_content
+from jepascore_core.datasets.item_uris import item_uri
+from jepascore_core.datasets.reading import file_state, read_bytes, read_content
 from jepascore_core.datasets.uris import path_to_uri
 from jepascore_core.errors import SampleError
 
@@ -100,47 +101,51 @@ def test_an_idx_item_is_a_pgm_of_its_pixels(tmp_path: Path, name: str):
     values = digits()
     path = write_idx(tmp_path / name, values)
     for index, expected in enumerate(values):
-        content = read_content(idx_uri(str(path), index))
+        content = read_content(item_uri("idx", str(path), index))
         assert content.data == b"P5\n4 6\n255\n" + expected.tobytes()
-        assert content.state == file_state(idx_uri(str(path), index)) == (len(content.data), path.stat().st_mtime_ns)
+        assert (
+            content.state
+            == file_state(item_uri("idx", str(path), index))
+            == (len(content.data), path.stat().st_mtime_ns)
+        )
         np.testing.assert_array_equal(np.asarray(decode(content.data))[..., 0], expected)
 
 
 def test_the_content_id_does_not_depend_on_compression_or_place(tmp_path: Path):
     plain = write_idx(tmp_path / "a#b-idx3-ubyte", digits())
     packed = write_idx(tmp_path / "c-idx3-ubyte.gz", digits())
-    first, second = (content_id(read_bytes(idx_uri(str(path), 3))) for path in (plain, packed))
+    first, second = (content_id(read_bytes(item_uri("idx", str(path), 3))) for path in (plain, packed))
     assert first == second
 
 
 def test_broken_idx_uris_are_read_errors(tmp_path: Path):
     path = write_idx(tmp_path / "images-idx3-ubyte", digits())
-    assert "item 5" in fails(idx_uri(str(path), 5))
-    assert "item -1" in fails(idx_uri(str(path), -1))
+    assert "item 5" in fails(item_uri("idx", str(path), 5))
+    assert "item -1" in fails(item_uri("idx", str(path), -1))
     assert fails(f"idx:{path}#nonsense")
     assert fails(f"idx:{path}")
-    assert "does not exist" in fails(idx_uri(str(tmp_path / "none"), 0))
+    assert "does not exist" in fails(item_uri("idx", str(tmp_path / "none"), 0))
     labels = write_idx(tmp_path / "labels-idx1-ubyte", np.arange(5))
-    assert "dimension" in fails(idx_uri(str(labels), 0))
+    assert "dimension" in fails(item_uri("idx", str(labels), 0))
 
 
 def test_a_damaged_gz_is_a_read_error(tmp_path: Path):
     path = write_idx(tmp_path / "images-idx3-ubyte.gz", digits(500))
     data = bytearray(path.read_bytes())
     path.write_bytes(data[:-20])
-    assert "damaged" in fails(idx_uri(str(path), 0))
+    assert "damaged" in fails(item_uri("idx", str(path), 0))
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    assert "damaged" in fails(idx_uri(str(path), 0))
+    assert "damaged" in fails(item_uri("idx", str(path), 0))
 
 
 def test_an_idx_file_that_was_replaced_is_read_anew(tmp_path: Path):
     path = write_idx(tmp_path / "images-idx3-ubyte.gz", digits())
-    before = read_bytes(idx_uri(str(path), 0))
+    before = read_bytes(item_uri("idx", str(path), 0))
     write_idx(path, 255 - digits(6))
     os.utime(path, ns=(1, 1))
-    assert read_bytes(idx_uri(str(path), 0)) != before
-    assert read_bytes(idx_uri(str(path), 5))
+    assert read_bytes(item_uri("idx", str(path), 0)) != before
+    assert read_bytes(item_uri("idx", str(path), 5))
 
 
 @given(st.text(max_size=40))

@@ -229,6 +229,21 @@ def test_indices_of_idx_files(store, tmp_path, monkeypatch):
     assert [str(label) for _, label in subset] == [json.loads(line)["label"] for line in kept]
 
 
+def test_positions_in_a_numpy_archive(store, tmp_path, monkeypatch):
+    source, path = tmp_path / "set.npz", tmp_path / "kept.npy"
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 12, 3), np.uint8)
+    np.savez(source, images=pixels, labels=np.arange(6) % 2)
+    scores = index(store, source, monkeypatch)
+    rules = parse('label = "1" and score >= 5')
+    export(store, scores, rules, path, file_format="indices")
+    images = run_snippet("indices", path, source, tmp_path, "npz")["images"]
+    kept = [json.loads(line) for line in export_bytes(store, scores, rules, "jsonl").data.decode().splitlines()]
+    assert kept
+    np.testing.assert_array_equal(images, [pixels[int(row["sample_key"].rpartition("#")[2])] for row in kept])
+    export(store, scores, rules, tmp_path / "tree", file_format="tree")
+    assert {file.suffix for file in (tmp_path / "tree").rglob("*.*") if file.is_file()} == {".ppm"}
+
+
 def test_coco_yolo_and_paths_below_a_root(store, scores, source, tmp_path):
     rows = kept_rows(store, scores)
     coco = json.loads(export_bytes(store, scores, KEPT, "coco", ExportOptions("kept", root=str(source))).data)

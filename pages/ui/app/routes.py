@@ -20,7 +20,9 @@ from starlette.routing import BaseRoute, Route
 
 from jepascore_core.datasets.content import content_id as content_id_of
 from jepascore_core.datasets.decoding import decode
-from jepascore_core.datasets.reading import IDX_PREFIX, read_bytes
+from jepascore_core.datasets.item_uris import is_item, item_place
+from jepascore_core.datasets.reading import read_bytes
+from jepascore_core.datasets.signatures import SIGNATURE_BYTES, suffix_of_content
 from jepascore_core.datasets.thumbnails import thumbnail_path
 from jepascore_core.datasets.uris import clean_text, uri_to_path
 from jepascore_core.errors import JepaScoreError
@@ -127,18 +129,18 @@ def _view(request: Request, data: bytes, _uri: str) -> Response:
 
 
 def _original(request: Request, data: bytes, uri: str) -> Response:
-    name = _file_name(uri)
+    name = _file_name(uri, data)
     media_type = MEDIA_TYPES.get(PurePath(name).suffix.lower(), "application/octet-stream")
     response = _immutable(request, data, media_type, "original-" + request.path_params["content_id"])
     response.headers["Content-Disposition"] = f"attachment; filename*=utf-8''{quote(name, safe='')}"
     return response
 
 
-def _file_name(uri: str) -> str:
-    """What a download of this uri is called; an item of an idx file is a PGM image."""
-    if uri.startswith(IDX_PREFIX):
-        location, _, index = uri.removeprefix(IDX_PREFIX).rpartition("#")
-        return f"{_file_name(location)}-{index}.pgm"
+def _file_name(uri: str, data: bytes) -> str:
+    """What a download of this uri is called; an item of a file has that file's name, and its own index and format."""
+    if is_item(uri):
+        path, index = item_place(uri)
+        return f"{clean_text(PurePath(path).name)}-{index}{suffix_of_content(data[:SIGNATURE_BYTES])}"
     return clean_text(PurePath(uri_to_path(uri)).name)
 
 

@@ -14,8 +14,8 @@ NAME, NAME_HINT = "Name", "Default: the last part of the path"
 CHECK, ADD = "Check", "Add"
 PATH, PATH_HINT = "Path", "/data/photographs"
 PATH_HELP = (
-    "A folder (one sub-folder per class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a zip, or "
-    "MNIST idx files."
+    "A folder (one sub-folder per class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a zip, "
+    "a NumPy .npz file, or MNIST idx files."
 )
 ZIP = "Zip with images"
 REPLACE = "Replace the images of the dataset with this name, if it exists"
