@@ -47,7 +47,9 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Annotated[str, typer.Argument(help="Name of the dataset.")],
-    source: Annotated[str, typer.Argument(help="Folder, CSV / TSV / JSONL / Parquet table, zip, .npz, or MNIST idx files.")],
+    source: Annotated[
+        str, typer.Argument(help="Folder, CSV / TSV / JSONL / Parquet table, zip, .npz, or MNIST idx files.")
+    ],
     kind: Annotated[Kind | None, typer.Option(help="Source type (default: auto-detect).")] = None,
     path_column: Annotated[str | None, typer.Option(help="Table column with the image paths.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Table column with the labels; none: no labels.")] = None,
