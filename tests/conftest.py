@@ -31,6 +31,7 @@ from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.score import score_of_log_spectrum
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 from jepascore_core.storage.store import Store
 from tests import guardian
@@ -235,7 +236,7 @@ def store(tmp_path: Path) -> Iterable[Store]:
     """An empty store, audited at the end of the test."""
     store = make_store(tmp_path / "home")
     yield store
-    assert store.check() == []
+    assert audit(store) == []
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 240.0) -> None:

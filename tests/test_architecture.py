@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.rooms import ROOT, circle, imports, module_graph
+
 PACKAGE = ROOT / "jepascore_core"
 UI_ROOT = ROOT / "pages" / "ui"
 CORE = sorted(PACKAGE.rglob("*.py"))
@@ -64,22 +65,8 @@ sys.exit(f"loaded: {loaded}" if loaded else 0)
 """
 
 
-def imported_names(path: Path) -> set[str]:
-    """Every module that a file imports, anywhere in it, by absolute name."""
-    names: set[str] = set()
-    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module or "") if part)
-            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return names
-
-
 def top_levels(path: Path) -> set[str]:
-    return {name.partition(".")[0] for name in imported_names(path)}
+    return {name.partition(".")[0] for name in imports(path)}
 
 
 def relative(path: Path) -> str:
@@ -169,8 +156,21 @@ def test_imports_run_downwards(path: Path) -> None:
     own = own_room(path)
     if own in DOORS:
         return
-    used = {room for name in imported_names(path) if (room := room_of(name)) is not None} - {own}
+    used = {room for name in imports(path) if (room := room_of(name)) is not None} - {own}
     assert {room for room in used if HEIGHT[room] >= HEIGHT[own]} == set()
+
+
+@pytest.mark.parametrize("package", [PACKAGE, UI_ROOT], ids=relative)
+def test_no_module_leads_back_to_itself(package: Path) -> None:
+    assert circle(module_graph(package)) == []
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    package = tmp_path / "house"
+    package.mkdir()
+    package.joinpath("a.py").write_text("from house.b import x\n")
+    package.joinpath("b.py").write_text("def f():\n    from house import a\n")
+    assert set(circle(module_graph(package, tmp_path))) == {"house.a", "house.b"}
 
 
 @pytest.mark.parametrize("path", [*CORE, *UI], ids=relative)
@@ -254,7 +254,7 @@ def test_the_web_process_loads_no_torch(tmp_path: Path) -> None:
     """Everything that app.py and the pages import, loaded in a fresh interpreter."""
     wanted: set[str] = set()
     for path in [*PAGES, *UI]:
-        wanted |= {name for name in imported_names(path) if name.startswith(("pages.ui.", "jepascore_core."))}
+        wanted |= {name for name in imports(path) if name.startswith(("pages.ui.", "jepascore_core."))}
     modules = sorted({name for name in wanted if _is_module(name)} | {"app"})
     done = subprocess.run(
         [sys.executable, "-c", _LOADER, ",".join(HEAVY), *modules],

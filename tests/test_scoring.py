@@ -10,6 +10,7 @@ from PIL import Image
 import jepascore_core as js
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.jobs.process import worker_pid
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 
 BACKBONE = "bundled:digits-vit"
@@ -49,7 +50,7 @@ def test_a_folder_becomes_scores_with_intervals_and_then_exact_ones(home, folder
     assert exact.report is None
     assert "40 of them before this run" in exact.message
     assert all(row["is_exact"] for row in exact.table.to_pylist())
-    assert Store(home).check() == []
+    assert audit(Store(home)) == []
     with pytest.raises(JepaScoreError, match="ended as failed"):
         js.score_dataset(str(folder), "timm:no_such_architecture", device="cpu")
 

@@ -26,6 +26,7 @@ from jepascore_core.jobs.demos import DEFAULT_DEMO, DEMOS
 from jepascore_core.jobs.process import worker_pid
 from jepascore_core.jobs.requests import cancel_run, request_demo
 from jepascore_core.records.runs import Run, RunState
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 
 PACKAGES = ("streamlit", "torch", "torchvision", "timm", "open_clip_torch", "duckdb", "pyarrow")
@@ -86,7 +87,7 @@ def doctor(json: JsonFlag = False) -> None:
     devices, problems = _devices()
     versions = {name: _version(name) for name in PACKAGES}
     problems += [f"{name} is not installed. Reinstall jepascore." for name, found in versions.items() if not found]
-    problems += store.check()
+    problems += audit(store)
     usage = shutil.disk_usage(store.home)
     if usage.free < LOW_DISK_BYTES:
         problems.append(f"The disk of {store.home} is almost full: {bytes_text(usage.free)} left. Free some space.")

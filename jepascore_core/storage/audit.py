@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import RANK_TOLERANCE
-
-if TYPE_CHECKING:
-    from jepascore_core.storage.store import Store
+from jepascore_core.storage.store import Store
 
 
 def audit(store: Store) -> list[str]:

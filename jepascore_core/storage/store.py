@@ -21,7 +21,6 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.score import Definition
-from jepascore_core.storage.audit import audit
 from jepascore_core.storage.catalogue import Catalogue, new_id
 from jepascore_core.storage.home import home_folder
 from jepascore_core.storage.measurement_sql import (
@@ -222,7 +221,3 @@ class Store(QueryEngine):
         sql = f"SELECT uri FROM ({self.manifest_sql(dataset)}) WHERE content_id = ? LIMIT 1"
         rows = self.query(sql, [content_id]).to_pylist()
         return str(rows[0]["uri"]) if rows else None
-
-    def check(self) -> list[str]:
-        """Audit the home folder; return one sentence for each problem."""
-        return audit(self)

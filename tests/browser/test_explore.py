@@ -17,6 +17,7 @@ from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, choose_variant, screenshot, serve
@@ -114,7 +115,7 @@ def test_a_decision_in_the_gallery_is_found_by_search(visit: Callable[..., Visit
     tab = visit(address(app, view="search", decided="drop"))
     settled(tab.page, "Found samples")
     assert tab.page.locator(".tile").evaluate_all("all => all.map(e => e.dataset.key)") == [key]
-    assert store.check() == []
+    assert audit(store) == []
 
 
 def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], app: Server) -> None:

@@ -21,6 +21,7 @@ from jepascore_core.jobs.process import worker_is_alive, worker_pid
 from jepascore_core.jobs.requests import DEMO_BACKBONES
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.runs import Run, RunState
+from jepascore_core.storage.audit import audit
 from tests.cli.conftest import Cli, finish
 from tests.cli.sources import SOURCES, write_noise
 from tests.conftest import wait_until
@@ -40,7 +41,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     for process in cli.started:
         process.kill()  # left by a test that failed; waiting, it would start another worker
     cli("worker", "stop")
-    assert cli.store.check() == []
+    assert audit(cli.store) == []
     assert not worker_is_alive(cli.home)
 
 

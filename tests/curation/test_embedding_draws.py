@@ -26,6 +26,7 @@ from jepascore_core.errors import RuleError
 from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample, wait_until
@@ -216,4 +217,4 @@ def test_kill_9_in_the_middle_of_it(tmp_path, text):
         pid = worker_pid(store.home)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-    assert store.check() == []
+    assert audit(store) == []

@@ -31,6 +31,7 @@ from jepascore_core.exporters.requests import write_requested
 from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.records.runs import RunState
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from tests.conftest import wait_until
@@ -287,7 +288,7 @@ def large(tmp_path, monkeypatch):
     pid = worker_pid(store.home)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
-    assert store.check() == []
+    assert audit(store) == []
 
 
 def kill_in_the_middle(store, request, out):

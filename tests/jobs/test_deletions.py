@@ -18,6 +18,7 @@ from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet, version_key
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, add_run, make_samples
 
@@ -141,7 +142,7 @@ def test_a_deletion_that_is_killed_anywhere_loses_nothing_else_and_can_be_ended(
         patch.setattr(store.catalogue, "remove_run", killed(store.catalogue.remove_run))
         with pytest.raises(KeyboardInterrupt):
             delete_scores(store, run.run_id)
-    assert store.check() == [], "what is there is whole"
+    assert audit(store) == [], "what is there is whole"
     assert measured_ids(store, backbone) >= ids(samples[::2])
     assert run.run_id in [item.run_id for item in store.catalogue.runs()]
     delete_scores(store, run.run_id)

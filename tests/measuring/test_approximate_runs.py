@@ -20,6 +20,7 @@ from jepascore_core.measuring.specs import resolve_plan, resolve_spec
 from jepascore_core.records.approximation import ApproximationPlan, nested_sizes
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 
@@ -70,7 +71,7 @@ def calibrated_home(homes, indexed_home, checkpoint):
 def store(tmp_path, homes, indexed_home):
     store = Store(shutil.copytree(indexed_home, tmp_path / "home"))
     yield store
-    assert store.check() == []
+    assert audit(store) == []
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def calibrated(tmp_path, calibrated_home):
     """A store with a finished calibrated run."""
     store = Store(shutil.copytree(calibrated_home, tmp_path / "calibrated"))
     yield store
-    assert store.check() == []
+    assert audit(store) == []
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from jepascore_core.measuring.pipeline import measure_pending
 from jepascore_core.measuring.task import Callbacks, MeasureTask
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 
 REF = BackboneRef(DEMO_BACKBONE)
@@ -49,7 +50,7 @@ def backbone():
 def store(tmp_path):
     store = Store(tmp_path / "home")
     yield store
-    assert store.check() == []
+    assert audit(store) == []
     assert multiprocessing.active_children() == []
 
 

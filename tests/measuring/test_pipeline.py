@@ -22,6 +22,7 @@ from jepascore_core.measuring.shard_writer import flush_interval
 from jepascore_core.measuring.task import Callbacks, MeasureTask
 from jepascore_core.records.backbones import BackboneInfo, Preprocessing
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from tests.reference import listing_score
 
@@ -63,7 +64,7 @@ def backbone():
 def store(tmp_path):
     store = Store(tmp_path / "home")
     yield store
-    assert store.check() == []
+    assert audit(store) == []
 
 
 def write_images(folder, count, seed=0):

@@ -18,6 +18,7 @@ from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from tests.conftest import wait_until
@@ -58,7 +59,7 @@ def live_store(tmp_path):
     pid = worker_pid(store.home)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
-    assert store.check() == []
+    assert audit(store) == []
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from jepascore_core.errors import DatasetNotReadyError, StoreError
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
 from jepascore_core.score import score_of_log_spectrum
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA, INTERVAL_COLUMNS, SCORE_COLUMN
 from jepascore_core.storage.store import Store
 
@@ -31,7 +32,7 @@ def measurement(number, score):
 def store(tmp_path):
     store = Store(tmp_path / "it's a home")
     yield store
-    assert store.check() == []
+    assert audit(store) == []
 
 
 def add_manifest(store, labels, contents):
@@ -192,10 +193,10 @@ def test_the_audit_finds_scores_that_count_rounding_noise(tmp_path):
     old = MeasurementSpec(precision="float64", engine_version=1)
     for spec in (SPEC, old):
         store.write_measurements("b", spec, [collapsed, measurement(2, 3.0)])
-    (problem,) = store.check()
+    (problem,) = audit(store)
     assert problem.startswith(f"measurements/b/{SPEC.spec_id} holds 1 scores of an earlier release")
     store.write_measurements("c", SPEC, [dataclasses.replace(collapsed, rank=2)])
-    assert store.check() == [problem]
+    assert audit(store) == [problem]
 
 
 def test_only_the_precision_whose_results_changed_has_another_id():
@@ -243,10 +244,10 @@ def test_check_finds_damage_and_repetition(tmp_path):
     store = Store(tmp_path)
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
     store.write_measurements("b", SPEC, [measurement(1, 1.0)])
-    assert "repeated" in store.check()[0]
+    assert "repeated" in audit(store)[0]
     part = next(store.measurement_folder(SPEC.key("b")).glob("part-*.parquet"))
     part.write_bytes(b"rubbish")
-    assert "damaged" in store.check()[0]
+    assert "damaged" in audit(store)[0]
     with pytest.raises(StoreError, match="jepascore doctor"):
         store.query(store.measurements_sql(SPEC.key("b")))
 

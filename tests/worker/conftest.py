@@ -3,6 +3,7 @@
 import pytest
 
 from jepascore_core.jobs import process
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 
@@ -13,7 +14,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setattr(process, "start_worker", lambda *_: False)
     store = Store(tmp_path / "home")
     yield store
-    assert store.check() == []
+    assert audit(store) == []
 
 
 @pytest.fixture

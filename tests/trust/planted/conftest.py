@@ -14,6 +14,7 @@ from jepascore_core.jobs.requests import request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.planted.plan import PlantOptions
 from jepascore_core.worker.loop import Worker
@@ -55,7 +56,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterable[Store]:
     monkeypatch.setattr(process, "start_worker", lambda *_: False)
     made = Store(tmp_path / "home")
     yield made
-    assert made.check() == []
+    assert audit(made) == []
 
 
 @pytest.fixture
