@@ -65,7 +65,7 @@ def test_a_module_without_a_size_is_measured_with_what_it_is_given():
     backbone = wrap_encoder(Encoder(channels=2), "mine")
     assert backbone.info.dimension == 0
     assert backbone.encode(torch.randn(2, 2, 8, 8)).shape == (2, 5)
-    with pytest.raises(PreprocessingError, match="mine is not known"):
+    with pytest.raises(PreprocessingError, match="mine is unknown"):
         backbone.preprocess(Image.new("RGB", (8, 8)))
 
 

@@ -190,7 +190,7 @@ def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
     for path, words in (
         (tmp_path / "missing", "does not exist"),
         (tmp_path / "single.png", "folder that holds it"),
-        (tmp_path / "text.txt", "no known kind"),
+        (tmp_path / "text.txt", "not a supported kind"),
         (tmp_path / "a.tar", "unpack"),
         (tmp_path / "empty", "holds no image"),
     ):

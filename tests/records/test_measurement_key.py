@@ -56,7 +56,7 @@ def test_a_key_says_how_it_was_measured(spec: MeasurementSpec) -> None:
 def test_another_text_is_refused_and_the_form_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="Write backbone id, @ and spec id") as caught:
         MeasurementKey.parse(text)
-    assert str(caught.value).startswith(f"{text!r} does not name measurements")
+    assert str(caught.value).startswith(f"{text!r} is not a measurement key")
 
 
 def test_the_example_in_the_message_is_a_key() -> None:
