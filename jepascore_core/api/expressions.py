@@ -231,9 +231,9 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
 
     Args:
         name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; class_size;
-                label_issue, likely_label; label, split, key; or as in a rule's text: `class_percentile[knn]`.
+            label_issue, likely_label; label, split, key; or as in a rule's text: `class_percentile[knn]`.
         backbone: name, title or id of the backbone whose scores or label issues to use; None = the one of `curate`.
-            definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
+        definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
 
     Raises:
         RuleError: for an unknown name, with similar ones, or an invalid column.
