@@ -188,7 +188,7 @@ def test_bundled_encoders_load_as_their_rows_say():
 def test_bundled_encoders_have_no_options():
     for spec in bundled():
         for change in ({"checkpoint": "a.pth"}, {"mean": (0.5,)}, {"image_size": 64}):
-            with pytest.raises(PreprocessingError, match="of its own"):
+            with pytest.raises(PreprocessingError, match="its own weights"):
                 load_ref(dataclasses.replace(BackboneRef(spec.name), **change), "cpu")
         with pytest.raises(UnknownNameError, match="choose"):
             load_backbone(spec.name, device="cpu", pooling="sum")

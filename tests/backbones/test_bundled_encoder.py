@@ -148,9 +148,9 @@ def test_other_texts_stay_as_they_are(name):
 
 
 def test_a_path_without_exactly_one_encoder_is_refused(tmp_path):
-    with pytest.raises(UnknownNameError, match="no encoder that `jepascore train` wrote"):
+    with pytest.raises(UnknownNameError, match="not an encoder that `jepascore train` wrote"):
         backbone_name(str(tmp_path))
-    with pytest.raises(UnknownNameError, match="no encoder that `jepascore train` wrote"):
+    with pytest.raises(UnknownNameError, match="not an encoder that `jepascore train` wrote"):
         backbone_name(str(tmp_path / "missing.safetensors"))
     for name in ("one", "two"):
         put_encoder(tmp_path, name)

@@ -81,7 +81,7 @@ def test_an_encoder_that_measured_nothing_here_is_said(cli: Cli, encoders, tmp_p
     sentence = cli(*commands(tmp_path, other)[words]).sentence
     assert sentence.startswith(f"toy was not measured with the encoder at {other} as it is now. Measure it first with")
     assert f"{id_at_path(str(encoders[0]))}@exact" in sentence
-    assert "no encoder that" in cli(*commands(tmp_path, tmp_path / "nowhere")[words]).sentence
+    assert "not an encoder that" in cli(*commands(tmp_path, tmp_path / "nowhere")[words]).sentence
 
 
 def test_a_path_in_rules_is_the_encoder_there(cli: Cli, encoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -104,7 +104,7 @@ def test_a_path_in_rules_is_the_encoder_there(cli: Cli, encoders, tmp_path: Path
     assert export(f'score["{other}"] >= 1').sentence.startswith(
         f"Nothing was measured with the current encoder at {other}."
     )
-    assert "no encoder that" in export(f'score["{tmp_path}/nowhere"] >= 1').sentence
+    assert "not an encoder that" in export(f'score["{tmp_path}/nowhere"] >= 1').sentence
     assert "matches several measurements" in export('score["trained:mine"] >= 1').sentence
     assert "Nothing was measured with the backbone 'zebra'" in export('score["zebra"] >= 1').sentence
 

@@ -133,7 +133,7 @@ def test_wrong_usage_ends_with_two_and_touches_nothing(cli: Cli, arguments: tupl
     [
         (("add", "a", "/nowhere/at/all"), "does not exist"),
         (("add", "a", "https://example.invalid/images.zip"), "Web addresses are not fetched: download it"),
-        (("add", "a", "pyproject.toml"), "no known kind"),
+        (("add", "a", "pyproject.toml"), "not a supported kind"),
         (("add", "a", ""), "The source is empty"),
         (("add", "[/]", "/nowhere/[bold]"), "/nowhere/[bold] does not exist"),
         (("add", "n\udcff", "/"), r"n\xff is not valid UTF-8"),

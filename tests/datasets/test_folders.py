@@ -198,7 +198,7 @@ def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
             detect_kind(path)
     with pytest.raises(SourceError, match="imagefolder, flat"):
         scan(tmp_path, SourceOptions(kind="folder"), tmp_path)
-    with pytest.raises(SourceError, match="no folder"):
+    with pytest.raises(SourceError, match="not a folder"):
         scan(tmp_path / "text.txt", SourceOptions(kind="flat"), tmp_path)
     with pytest.raises(SourceError, match="is a folder, so it cannot be read as zip"):
         scan(tmp_path, SourceOptions(kind="zip"), tmp_path)

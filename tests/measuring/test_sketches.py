@@ -115,5 +115,5 @@ def test_rows_hold_what_a_calibration_needs(images):
 
 
 def test_a_number_of_probes_makes_no_sense_for_exact_scores(images):
-    with pytest.raises(UnknownNameError, match="Only a sketch"):
+    with pytest.raises(UnknownNameError, match="only a sketch"):
         js.measure(backbone(), images, "exact", probes=3)

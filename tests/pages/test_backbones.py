@@ -72,7 +72,7 @@ def test_the_path_of_a_trained_encoder_may_be_typed(app: AppTest, home_store: St
     for suffix in (".safetensors", ".json"):
         shutil.copy(WEIGHTS_FOLDER / f"digits-small{suffix}", tmp_path / f"mine{suffix}")
     one(app, "multiselect", "Backbones").set_value([str(tmp_path / "other.json")]).run()
-    assert "no encoder that `jepascore train` wrote" in app.error[0].value.replace("\\", "")
+    assert "not an encoder that `jepascore train` wrote" in app.error[0].value.replace("\\", "")
     one(app, "multiselect", "Backbones").set_value([str(tmp_path / "mine.json")]).run()
     assert not app.error
     one(app, "button", "Start").click().run()

@@ -54,7 +54,7 @@ def test_a_key_says_how_it_was_measured(spec: MeasurementSpec) -> None:
     ],
 )
 def test_another_text_is_refused_and_the_form_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="Write backbone id, @ and spec id") as caught:
+    with pytest.raises(ValueError, match="write backbone id, @ and spec id") as caught:
         MeasurementKey.parse(text)
     assert str(caught.value).startswith(f"{text!r} is not a measurement key")
 
