@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 #: Raised when a number is computed in another way: images indexed under another version are read again.
 QUALITY_VERSION = 1
@@ -32,3 +34,10 @@ class ImageQuality:
 
 #: The numbers among the fields, in order: columns of a manifest and of rules.
 QUALITY_NUMBERS = tuple(field.name for field in fields(ImageQuality) if field.type == "float")
+
+
+def quality_of(row: Mapping[str, Any]) -> ImageQuality | None:
+    """Return the quality in a row of a manifest; None where it was not measured."""
+    if row.get("quality_version") is None:
+        return None
+    return ImageQuality(**{field.name: row[field.name] for field in fields(ImageQuality)})

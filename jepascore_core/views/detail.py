@@ -12,6 +12,7 @@ import numpy.typing as npt
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.formatting import class_title
 from jepascore_core.records.datasets import DatasetRecord, Sample
+from jepascore_core.records.quality import quality_of
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.row_index import content_rows_sql
@@ -143,8 +144,8 @@ def _sample(row: dict[str, Any]) -> Sample:
         for name, value in row.items()
         if name.startswith(_META) and value is not None and value != ""
     }
-    fields = [name for name in Sample.__slots__ if name != "metadata"]
-    return Sample(**{name: row[name] for name in fields}, metadata=metadata)
+    fields = [name for name in Sample.__slots__ if name not in ("metadata", "quality")]
+    return Sample(**{name: row[name] for name in fields}, metadata=metadata, quality=quality_of(row))
 
 
 def sample_detail(store: Store, chosen: ScoreSet, key_or_content_id: str) -> SampleDetail:

@@ -162,7 +162,7 @@ def test_an_unknown_name_gets_near_matches_and_the_command_that_lists(wrong, nea
     message = str(unknown_backbone(wrong))
     assert near in message
     assert "jepascore backbones" in message
-    assert repr(wrong) in message
+    assert f'"{wrong}"' in message
 
 
 def test_reading_the_table_loads_no_model_library():

@@ -25,7 +25,7 @@ def test_a_person_plants_defects(visit: Callable[..., Visit], tmp_path: Path, mo
     with serve(ROOT / "app.py", store.home) as server:
         tab = visit(f"{server.url}/trust", height=2600)
         tab.page.get_by_role("button", name=trust_texts.PLANT).click()
-        expect(tab.page.get_by_text("AUROC of low scores")).to_be_visible(timeout=240_000)
+        expect(tab.page.get_by_text(trust_texts.AUROC)).to_be_visible(timeout=240_000)
         for theme in ("light", "dark"):
             tab = visit(f"{server.url}/trust", theme=theme, height=3200)
             chart = tab.page.locator(".js-plotly-plot").filter(has_text="Inverted colours")

@@ -84,7 +84,7 @@ def test_rows_that_are_not_finite_are_left_out_and_too_few_are_refused():
     holes = NORMAL[:100].copy()
     holes[::10, 0] = np.nan
     assert gaussianity(holes).num_images == 90
-    with pytest.raises(TooFewImagesError, match="not in 50"):
+    with pytest.raises(TooFewImagesError, match="50 so far"):
         gaussianity(NORMAL[:50])
     with pytest.raises(TooFewImagesError, match="the same"):
         gaussianity(np.ones((100, 4)))

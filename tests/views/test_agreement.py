@@ -158,5 +158,5 @@ def test_fewer_than_thirty_common_samples_are_not_correlated(store: Store, commo
     if common == MIN_COMMON:
         assert agreement(store, sets).spearman[0][1] == pytest.approx(1)
         return
-    with pytest.raises(TooFewImagesError, match=r"at least 30 images .*; 29 are so far"):
+    with pytest.raises(TooFewImagesError, match=r"at least 30 images .*29 so far"):
         agreement(store, sets)

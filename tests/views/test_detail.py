@@ -1,11 +1,13 @@
 """Everything about one sample."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
+from jepascore_core.datasets.quality import measure_quality
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import DEFINITIONS
@@ -174,3 +176,12 @@ def test_an_estimate_says_so_and_has_no_spectrum(store):
         (5.0, 4.0, False),
         (5.5, 5.5, True),
     ]
+
+
+def test_the_quality_of_an_image_is_shown_as_it_was_measured(store):
+    quality = measure_quality(Image.fromarray(np.arange(1024, dtype=np.uint8).reshape(32, 32)))
+    samples = [replace(make_samples("a")[0], quality=quality)]
+    dataset = add_dataset(store, "d", samples)
+    found = find_sample(store, dataset.dataset_id, samples[0].sample_key)
+    assert asdict(found.quality) == pytest.approx(asdict(quality))
+    assert found.quality.phash == quality.phash

@@ -89,7 +89,7 @@ def test_estimates_look_like_estimates():
     assert score_text(3.14, is_exact=False) == "≈3.1"
     assert estimate_text(3.0, 3.0, is_exact=True) == ""
     assert "between −1.0 and 4.0" in estimate_text(-1.0, 4.0, is_exact=False)
-    assert "sketch" in estimate_text(None, None, is_exact=False)
+    assert "Sketch" in estimate_text(None, None, is_exact=False)
 
 
 @pytest.mark.parametrize(

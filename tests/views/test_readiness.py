@@ -71,7 +71,7 @@ def judged(store, offset, count=300, **changes):
 @pytest.mark.parametrize(
     ("offset", "level", "words"),
     [
-        (0, "familiar", "This encoder scores it as it scores home"),
+        (0, "familiar", "This encoder scores it like home"),
         (-8, "less", "finds it less likely than home"),
         (-30, "foreign", "out of distribution"),
         (12, "higher", "plain or smooth images often score high"),

@@ -74,13 +74,17 @@ def planted_cost(cost: PlantedCost, per_kind: int) -> str:
     )
 
 
+#: What the heat map of planted defects shows.
+AUROC = "AUROC of low scores"
+
+
 def planted_reading(result: PlantedResult) -> str:
     """Explain the heat map."""
     failed = f" {plural(result.num_failed, 'image')} failed." if result.num_failed else ""
     counts = {kind.num_defects for kind in result.kinds}
     number = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
     return (
-        f"AUROC of low scores: how often a defect scores below a clean image. 1 finds all (↓), 0.5 is chance, 0 means "
+        f"{AUROC}: how often a defect scores below a clean image. 1 finds all (↓), 0.5 is chance, 0 means "
         f"that defects score above (↑); no arrow: not certain. {plural(result.num_clean, 'clean image')}, {number} "
         f"defects of each kind, seed {result.seed}.{failed} A score finds a kind if the 95{PERCENT} interval (DeLong; "
         f"hover to see it) lies above {FINDS}, which is a convention."
