@@ -107,7 +107,7 @@ def test_what_is_there_is_not_replaced_unless_asked(cli: Cli, tmp_path: Path):
         (["--size", "huge"], "tiny, small, medium"),
         (["--name", "../up"], "not a valid encoder name"),
         (["-k", "5000"], "K must lie in"),
-        (["--device", "tpu"], "no device"),
+        (["--device", "tpu"], 'Unknown device "tpu"'),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_read(cli: Cli, tmp_path: Path, options: list[str], said: str):

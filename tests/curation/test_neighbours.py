@@ -220,7 +220,7 @@ def test_keepers_are_chosen_and_the_rest_accepted(store, near):
     assert accept_all(store, near, 0.01, "most_likely", "ada") == 0
     undo(store, near.dataset_id, "ada")
     assert len(decisions_of(store, near.dataset_id)) == 2
-    with pytest.raises(RuleError, match="no sample"):
+    with pytest.raises(RuleError, match="no longer contains the sample"):
         choose_keeper(store, near, 0.01, group.group_id, "6.png", "ada")
 
 

@@ -252,7 +252,7 @@ def test_questions_that_cannot_be(store, scores, tmp_path):
         export(store, scores, RULES, tmp_path / "all.txt", options=ExportOptions("all"))
     with pytest.raises(ExportError, match=r"format of kept is unclear.*--format"):
         export(store, scores, RULES, tmp_path / "kept")
-    with pytest.raises(ExportError, match=r"choose uids or indices \(--format\)"):
+    with pytest.raises(ExportError, match=r"Choose uids or indices \(--format\)"):
         export(store, scores, RULES, tmp_path / "kept.npy")
     with pytest.raises(ExportError, match='Unknown export format "xlsx"'):
         export(store, scores, RULES, tmp_path / "x.xlsx")

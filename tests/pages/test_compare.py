@@ -50,7 +50,7 @@ def test_a_second_backbone_fills_the_page(open_page: Callable[..., AppTest], hom
     app = open_page(PAGE, backbones=[found.measured, SPEC.key(second.backbone_id).text])
     assert [section["title"] for section in sections(app, "backbone-rows")] == ["ViT-Ti/16 (timm)", "ResNet-18 (timm)"]
     assert "**27 of 36 images scored**" in said(app)
-    assert "; 27 are so far." in said(app)
+    assert "(27 so far)" in said(app)
 
 
 def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -126,7 +126,7 @@ def test_classes_that_are_not_measured_by_both(open_page: Callable[..., AppTest]
     some = {key: score for key, score in score_of(found.samples).items() if key.startswith("emu")}
     add_measurements(home_store, found.dataset, backbone, some, samples=found.samples)
     app = open_page(PAGE, backbones=[found.measured, SPEC.key(backbone.backbone_id).text])
-    assert "; 12 are so far." in said(app)
+    assert "(12 so far)" in said(app)
 
 
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:

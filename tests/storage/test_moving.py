@@ -112,7 +112,7 @@ def test_another_dataset_is_not_taken_for_the_moved_one(store, added, tmp_path):
     record = work(store)
     assert (record.state, record.source, record.wanted) == (DatasetState.READY, str(tmp_path / "old"), None)
     assert record.error is not None
-    assert record.error.startswith("Only 0 of 4 samples of x are at ")
+    assert record.error.startswith("The dataset did not move: only 0 of 4 samples of x have the same bytes at ")
     assert "--anyway" in record.error
     assert rows(store) == before
     move_dataset(store, "x", str(tmp_path / "other"), anyway=True)
