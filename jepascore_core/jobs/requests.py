@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.errors import JepaScoreError, StoreError
 from jepascore_core.jobs import process
-from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO, Demo
+from jepascore_core.jobs.demos import DEFAULT_DEMO, Demo
 from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.measuring.specs import resolve_request
 from jepascore_core.records.backbones import BackboneRef
@@ -21,10 +21,6 @@ from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 from jepascore_core.records.runs import CostProbe, Run, RunState
 from jepascore_core.storage.catalogue import new_id
 from jepascore_core.storage.store import Store
-
-#: Backbones of the digits demo; the last one is shown.
-DEMO_BACKBONES = DIGITS_DEMO.backbones
-DEMO_BACKBONE = DEMO_BACKBONES[-1]
 
 
 class _State(Protocol):

@@ -19,8 +19,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from jepascore_core.datasets.demo import DEMO_NAME, KINDS, PER_KIND, load_digit_images
+from jepascore_core.jobs.demos import DIGITS_DEMO
 from jepascore_core.jobs.process import worker_pid
-from jepascore_core.jobs.requests import DEMO_BACKBONE, DEMO_BACKBONES
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.store import Store
 from pages.ui.app import texts as app_texts
@@ -146,7 +146,7 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     expect(tiles.first).to_be_visible(timeout=PATIENCE)
     expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
     run, second = app.store.catalogue.runs()
-    assert [item.backbone.name for item in (second, run)] == list(DEMO_BACKBONES)
+    assert [item.backbone.name for item in (second, run)] == list(DIGITS_DEMO.backbones)
     assert {(item.state, item.num_failed, item.num_pending) for item in (run, second)} == {(RunState.FINISHED, 0, 0)}
 
     measured = run.key.text
@@ -289,7 +289,7 @@ def test_an_upload_with_a_broken_file(visit: Callable[..., Visit], app: App, tmp
     (failure,) = csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8")))
     assert (failure["sample_key"], failure["stage"]) == ("digit 0/broken.png", "decode")
 
-    choose_backbone(page, DEMO_BACKBONE)
+    choose_backbone(page, DIGITS_DEMO.backbones[-1])
     page.get_by_role("button", name="Predict cost").click()
     expect(page.get_by_text("for 6 images")).to_be_visible(timeout=PATIENCE)
     assert app.store.catalogue.runs() == [], "nothing starts before it was asked for"

@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from jepascore_core.jobs.demos import DIGITS_DEMO
 from jepascore_core.jobs.process import worker_is_alive, worker_pid
-from jepascore_core.jobs.requests import DEMO_BACKBONES
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.audit import audit
@@ -319,7 +319,7 @@ def test_the_demo_is_asked_for_once(live: Cli):
     answer = live("demo", "--detach", "--json")
     assert answer.code == 0
     run_ids = [run["run_id"] for run in answer.json]
-    assert len(run_ids) == len(DEMO_BACKBONES)
+    assert len(run_ids) == len(DIGITS_DEMO.backbones)
     again = live("demo", "--detach", "--json").json
     assert [run["run_id"] for run in again] == run_ids, "nothing is asked for twice"
     wait_until(lambda: live.store.catalogue.dataset("digits-demo").state is DatasetState.READY)

@@ -13,7 +13,7 @@ from jepascore_core.backbones.build import load_ref
 from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.datasets.content import content_id
 from jepascore_core.errors import JepaScoreError, RunCancelled, UnknownNameError
-from jepascore_core.jobs.requests import DEMO_BACKBONE
+from jepascore_core.jobs.demos import DIGITS_DEMO
 from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.multi_device import measure_on
 from jepascore_core.measuring.pipeline import measure_pending
@@ -23,7 +23,7 @@ from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
 
-REF = BackboneRef(DEMO_BACKBONE)
+REF = BackboneRef(DIGITS_DEMO.backbones[-1])
 SPEC = MeasurementSpec(precision="float32")
 TWO = (torch.device("cpu"), torch.device("cpu"))
 NUM_IMAGES = 200
@@ -110,7 +110,7 @@ def test_cancelling_stops_every_process_and_keeps_what_they_have(store, backbone
 
 
 def test_what_a_process_cannot_do_is_said_with_its_device(store, backbone, pending, tmp_path):
-    missing = BackboneRef(DEMO_BACKBONE, checkpoint=str(tmp_path / "missing.safetensors"))
+    missing = BackboneRef(DIGITS_DEMO.backbones[-1], checkpoint=str(tmp_path / "missing.safetensors"))
     with pytest.raises(JepaScoreError, match="cpu#"):
         measure_on(missing, TWO)(MeasureTask(store, backbone, SPEC), pending)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.datasets.demo import DEMO_NAME
+from jepascore_core.jobs.demos import DIGITS_DEMO
 from jepascore_core.jobs.process import worker_lock
-from jepascore_core.jobs.requests import DEMO_BACKBONES
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.requests import ResolvedRequest
@@ -109,5 +109,5 @@ def test_the_demo_is_one_click_away(open_page: Callable[..., AppTest], home_stor
     assert not app.exception
     assert [dataset.name for dataset in home_store.catalogue.datasets()] == [DEMO_NAME]
     asked = reversed(home_store.catalogue.runs(active_only=True))
-    assert tuple(run.backbone.name for run in asked) == DEMO_BACKBONES, "the first is measured first"
+    assert tuple(run.backbone.name for run in asked) == DIGITS_DEMO.backbones, "the first is measured first"
     assert home_texts.EMPTY_TITLE not in [item.value for item in app.subheader]

@@ -45,12 +45,11 @@ _NEAREST: tuple[Companion, ...] = ("knn", "mahalanobis", "norm")
 
 @dataclass(frozen=True, slots=True)
 class PlantedScore:
-    """A score under test. `rule` keeps all but the lowest 5 %, `reverse_rule` all but the highest 5 %."""
+    """A score under test. `rule` keeps all but the lowest 5 %."""
 
     name: str
     title: str
     rule: str
-    reverse_rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +276,13 @@ def _stacked(rows: Sequence[Any]) -> npt.NDArray[np.float32]:
 
 def _describe(name: str) -> PlantedScore:
     if name == WITHIN_CLASS:
-        return PlantedScore(name, "Rank within class", "class_percentile >= 5", "class_percentile <= 95")
+        return PlantedScore(name, "Rank within class", "class_percentile >= 5")
     if name in DEFINITIONS:
         title = "JEPA-SCORE" if name == "rank" else DEFINITION_SHORT[name]
         column = "percentile" if name == "rank" else f"percentile[{name}]"
-        return PlantedScore(name, title, f"{column} >= 5", f"{column} <= 95")
+        return PlantedScore(name, title, f"{column} >= 5")
     title = next(title for companion, title in COMPANION_TITLES.items() if companion == name)
-    return PlantedScore(name, title, f"percentile[{name}] >= 5", f"percentile[{name}] <= 95")
+    return PlantedScore(name, title, f"percentile[{name}] >= 5")
 
 
 def _listed(names: Sequence[str]) -> str:

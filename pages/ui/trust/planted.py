@@ -89,7 +89,7 @@ def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
 
 
 def _draw_result(scores: ScoreSet, planted: Planted, result: PlantedResult) -> None:
-    (st.success if result.rule else st.warning)(plain(result.summary))
+    (st.info if result.rule else st.warning)(plain(result.summary))
     chart(planted_figure(result), "planted-defects", texts.PLANTED_FIGURE)
     st.caption(texts.planted_reading(result))
     left, right = st.columns(2, gap="large")
