@@ -92,7 +92,7 @@ def test_compare_in_both_themes(visit: Callable[..., Visit], app: Compared, them
     page = tab.page
     for key in ("agreement", "overlap", "scatter"):
         plot(page, key)
-    expect(page.get_by_text("of each class's 10 least likely")).to_be_visible()
+    expect(page.get_by_text("of the 10 least likely")).to_be_visible()
     expect(page.get_by_text(compare_texts.LARGEST)).to_be_visible()
     page.wait_for_load_state("networkidle")
     screenshot(page, f"compare-{theme}")
@@ -154,7 +154,7 @@ def test_a_click_on_a_bar_shows_its_samples(visit: Callable[..., Visit], app: Co
 
 def test_a_decision_among_the_samples_of_a_bar(visit: Callable[..., Visit], app: Compared) -> None:
     page = visit(f"{app.server.url}/distributions?bars=0-0-9-10", width=1500, height=1200).page
-    tile = page.get_by_role("group", name="Samples of the chosen bars, digits").locator(".tile").first
+    tile = page.get_by_role("group", name=distributions_texts.bar_gallery("digits")).locator(".tile").first
     tile.focus()
     page.keyboard.press("k")
     expect(tile.locator(".mark")).to_have_text("✓ keep")
@@ -209,7 +209,7 @@ def test_figures_are_saved_as_pictures_pages_and_tables(
         if kind == "svg":
             open_downloads(page)
             page.get_by_role("radio", name="SVG").or_(page.get_by_role("button", name="SVG", exact=True)).first.click()
-            expect(page.get_by_text(".svg: move over the figure")).to_be_visible()
+            expect(page.get_by_text(widget_texts.camera_hint("Scores-under-DINOv2-ViT-S-14.svg"))).to_be_visible()
             page.keyboard.press("Escape")
         # Another kind of picture is another setting of the figure, which is drawn anew.
         expect(figure).to_have_count(1)

@@ -59,7 +59,8 @@ def frame(title: str) -> Iterator[None]:
     st.html(STYLE)
     with st.container(horizontal=True, vertical_alignment="center", key="page-title"):
         st.title(title, anchor=False, width="content")
-        st.caption(PURPOSES[title], width="content")
+        if title in PURPOSES:
+            st.caption(PURPOSES[title], width="content")
     with errors_shown():
         yield
 
