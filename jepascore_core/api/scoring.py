@@ -77,7 +77,7 @@ def score_dataset(
     for state in follow(store, partial(store.catalogue.run, run.run_id)):
         run = state
     if run.state is not RunState.FINISHED or run.key is None:
-        raise JepaScoreError(f"The run is {run.state}: {run.message}")
+        raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
     sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.key, definition)
     table = store.query(f"SELECT {_COLUMNS} FROM ({sql}) ORDER BY sample_key, uri")
     return DatasetScores(table, run.message, run.report)
