@@ -76,8 +76,13 @@ def stream_embeddings(
         is_wanted = pa.array(_is_among(known, batch.column("id").to_numpy()))
         batch = batch.filter(pc.and_(is_wanted, batch.column("embedding").is_valid()))
         if batch.num_rows:
-            flat: Any = batch.column("embedding").flatten().to_numpy(zero_copy_only=False)
-            yield batch.column("content_id"), flat.reshape(batch.num_rows, -1)
+            yield batch.column("content_id"), to_matrix(batch.column("embedding"))
+
+
+def to_matrix(embeddings: pa.Array) -> npt.NDArray[Any]:
+    """Return a column of embeddings, none of them NULL, as a matrix [n, K] of their type; [0, 1] of none."""
+    flat: npt.NDArray[Any] = embeddings.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(embeddings), -1 if len(embeddings) else 1)
 
 
 def _is_among(known: npt.NDArray[np.uint64], values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, companion_scores_against
+from jepascore_core.embeddings.files import to_matrix
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import DEFINITIONS
@@ -215,7 +217,7 @@ def _evaluate(store: Store, scores: ScoreSet, dataset: DatasetRecord, measured: 
     labels = rows["label"].to_pylist()
     if any(label is not None for label in labels):
         values[WITHIN_CLASS] = _within_class(store, scores, values["rank"], labels, held_out)
-    values.update(_baselines(store, scores, _stacked(rows["embedding"].to_pylist()), held_out))
+    values.update(_baselines(store, scores, _matrix(rows), held_out))
     ids = np.array(rows["content_id"].to_pylist())
     examples = {kind.name: ids[np.array(defects) == kind.name][:NUM_EXAMPLES].tolist() for kind in kinds}
     return PlantedResult(
@@ -264,14 +266,14 @@ def _baselines(
         SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
         WHERE embedding IS NOT NULL AND content_id NOT IN (SELECT unnest($1::VARCHAR[]))
         GROUP BY content_id ORDER BY content_id LIMIT {MAX_REFERENCE}"""
-    reference = _stacked(store.query(sql, [list(held_out)])["embedding"].to_pylist())
+    reference = _matrix(store.query(sql, [list(held_out)]))
     reference = reference[np.isfinite(reference).all(axis=1)]
     enough = [name for name in _NEAREST if len(reference) >= MIN_IMAGES[name]]
     return {name: companion_scores_against(name, embeddings, reference) for name in enough}
 
 
-def _stacked(rows: Sequence[Any]) -> npt.NDArray[np.float32]:
-    return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
+def _matrix(rows: pa.Table) -> npt.NDArray[np.float32]:
+    return to_matrix(rows["embedding"].combine_chunks()).astype(np.float32)
 
 
 def _describe(name: str) -> PlantedScore:
