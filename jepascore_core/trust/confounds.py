@@ -14,6 +14,7 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.companions import companion_column, count_measured, is_known
 from jepascore_core.embeddings.companions import COMPANIONS, MIN_IMAGES, Companion
 from jepascore_core.errors import TooFewImagesError
+from jepascore_core.measuring.approximate.calibration import spearman
 from jepascore_core.scores.coverage import MIN_COMMON
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, version_key
@@ -98,12 +99,9 @@ def confound_sentence(row: Confound) -> str:
     return f"{subject} mostly orders your images by {title} ({symbol} = {row.spearman:.2f}, n = {row.num_images:,})."
 
 
-def spearman(first: Values, second: Values) -> float | None:
-    """Rank correlation, ties sharing their mean rank; None where one of them is constant."""
-    ranks, others = (np.asarray(rankdata(values)) for values in (first, second))
-    ranks, others = ranks - ranks.mean(), others - others.mean()
-    norm = math.sqrt(float((ranks * ranks).sum() * (others * others).sum()))
-    return float((ranks * others).sum()) / norm if norm else None
+def rank_correlation(first: Values, second: Values) -> float | None:
+    """Return Spearman's correlation; None where one of them is constant, which is not the same as unrelated."""
+    return spearman(first, second) if np.ptp(first) and np.ptp(second) else None
 
 
 def correlation_ratio(groups: Sequence[str], values: Values) -> float | None:
@@ -171,4 +169,4 @@ def _confounds(store: Store, scores: ScoreSet) -> Confounds:
 
 
 def _confound(title: str, name: str, score: Values, values: Values) -> Confound:
-    return Confound(title, name, spearman(score, values) if len(score) >= MIN_COMMON else None, len(score))
+    return Confound(title, name, rank_correlation(score, values) if len(score) >= MIN_COMMON else None, len(score))

@@ -15,7 +15,7 @@ from jepascore_core.trust.confounds import (
     confound_sentence,
     confounds,
     correlation_ratio,
-    spearman,
+    rank_correlation,
 )
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
@@ -47,8 +47,8 @@ def test_spearman_is_scipys():
     rng = np.random.default_rng(0)
     for _ in range(20):
         first, second = rng.integers(0, 9, (2, 40)).astype(float)
-        assert spearman(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
-    assert spearman(np.ones(9), np.arange(9.0)) is None
+        assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
+    assert rank_correlation(np.ones(9), np.arange(9.0)) is None
 
 
 def test_correlation_ratio():
