@@ -29,6 +29,11 @@ START_PATIENCE = 60.0
 START_INTERVAL = 5.0
 
 
+#: Whoever looks for a worker holds its lock for a moment, and so does a worker that is just ending: only a lock that is
+#: held for longer than this many seconds is a reason to start none.
+PROBE_PATIENCE = 0.3
+
+
 #: How often a server looks for ended children that no code waits for, in seconds.
 REAP_INTERVAL = 2.0
 
@@ -51,11 +56,11 @@ def worker_lock(home: Path) -> FileLock:
     return FileLock(home / "worker.lock")
 
 
-def worker_is_alive(home: Path) -> bool:
-    """Return whether a worker of this home folder is running."""
+def worker_is_alive(home: Path, patience: float = 0.0) -> bool:
+    """Return whether a worker of this home folder is running, still so after `patience` seconds."""
     lock = worker_lock(home)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         return True
     lock.release()
@@ -75,7 +80,7 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
 
     If it ends first, it leaves no zombie: a thread waits for it.
     """
-    if worker_is_alive(home):
+    if worker_is_alive(home, PROBE_PATIENCE):
         return False
     command = [sys.executable, "-m", "jepascore_core", "worker", "run", "--idle", str(idle_seconds)]
     with (home / "worker.log").open("ab") as log:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from contextlib import suppress
 
 import pytest
 
-from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
+from jepascore_core.jobs.process import PROBE_PATIENCE, start_worker, worker_is_alive, worker_lock, worker_pid
 from pages.ui.app.lifespan import GRACE_SECONDS
 from tests.cli.conftest import Cli, finish
 
@@ -123,7 +124,7 @@ def test_the_worker_of_the_demo_outlives_the_app_and_leaves_it_no_zombie(cli: Cl
         # Several were started at once, one of which works; another may still take the place of the one that ended.
         assert until(lambda: not any(state.startswith("Z") for state in states_of_children(process.pid)), 60)
         assert is_up(port)
-        start_worker(cli.home)
+        assert until(lambda: start_worker(cli.home) or worker_pid(cli.home) not in (None, first))
         assert until(lambda: worker_pid(cli.home) not in (None, first))
         process.terminate()
         assert as_a_shell(finish(process, 20).code) == 143
@@ -149,3 +150,22 @@ def end_worker(cli: Cli) -> None:
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
         until(lambda: not worker_is_alive(cli.home), 10)
+
+
+def test_who_only_looks_for_a_worker_is_not_taken_for_one(cli: Cli) -> None:
+    holds = threading.Event()
+
+    def look() -> None:
+        with worker_lock(cli.home):
+            holds.set()
+            time.sleep(PROBE_PATIENCE / 3)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    holds.wait()
+    try:
+        assert start_worker(cli.home, idle_seconds=0.1)
+        assert until(lambda: worker_pid(cli.home) is not None)
+    finally:
+        looking.join()
+        end_worker(cli)
