@@ -46,7 +46,7 @@ def visits(sample_key: str) -> list[Visit]:
         Visit("Home"),
         Visit("Runs", "pages/runs.py"),
         Visit("Explore, all classes", "pages/explore.py"),
-        Visit("Explore, one class", "pages/explore.py", {"class": "class 2", "n": "30"}),
+        Visit("Explore, one class", "pages/explore.py", {"class": "class red ball on dark", "n": "30"}),
         Visit("Explore, a sample's detail", "pages/explore.py", {"sample": sample_key}),
         Visit("Compare", "pages/compare.py"),
         Visit("Distributions", "pages/distributions.py"),
@@ -63,7 +63,7 @@ def prepare_demo() -> None:
     import timm
     from safetensors.torch import save_file
 
-    from jepascore_core.datasets.demo import DEMO_NAME
+    from jepascore_core.jobs.demos import DEFAULT_DEMO
     from jepascore_core.jobs.requests import follow, request_demo, request_run
     from jepascore_core.records.backbones import BackboneRef
     from jepascore_core.records.requests import MeasurementRequest
@@ -76,7 +76,7 @@ def prepare_demo() -> None:
     half = (0.5, 0.5, 0.5)
     asked = request_demo(store)
     second = BackboneRef(SECOND, str(checkpoint), image_size=SECOND_SIZE, mean=half, std=half)
-    for run in (*asked, request_run(store, MeasurementRequest(DEMO_NAME, second))):
+    for run in (*asked, request_run(store, MeasurementRequest(DEFAULT_DEMO.name, second))):
         *_, last = follow(store, partial(store.catalogue.run, run.run_id))
         if last.state is not RunState.FINISHED or last.num_failed:
             raise SystemExit(f"The demo was not measured: {last.message}")

@@ -25,6 +25,6 @@ class Demo:
 
 DIGITS_DEMO = Demo(DEMO_NAME, "demo", build_demo, ("bundled:digits-small", "bundled:digits-vit"))
 RENDERED_DEMO = Demo(RENDERED_NAME, "rendered-demo", build_rendered_demo, ("bundled:rendered-b", "bundled:rendered-a"))
-DEMOS = {"digits": DIGITS_DEMO, "rendered": RENDERED_DEMO}
+DEMOS = {"rendered": RENDERED_DEMO, "digits": DIGITS_DEMO}
 #: What `jepascore demo`, `make run` and the button on the first page add.
-DEFAULT_DEMO = DIGITS_DEMO
+DEFAULT_DEMO = RENDERED_DEMO

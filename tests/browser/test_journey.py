@@ -18,10 +18,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from jepascore_core.datasets.demo import DEMO_NAME, KINDS, PER_KIND, load_digit_images
-from jepascore_core.jobs.demos import DIGITS_DEMO
+from jepascore_core.datasets.contaminants import KINDS
+from jepascore_core.datasets.demo import load_digit_images
+from jepascore_core.datasets.rendered_demo import NUM_PICTURES, PER_KIND, RENDERED_TABLE
+from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO
 from jepascore_core.jobs.process import worker_pid
 from jepascore_core.records.runs import Run, RunState
+from jepascore_core.rendering.draw import SIDE
 from jepascore_core.storage.store import Store
 from pages.ui.app import texts as app_texts
 from pages.ui.home import texts as home_texts
@@ -146,21 +149,21 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
     expect(tiles.first).to_be_visible(timeout=PATIENCE)
     expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
     run, second = app.store.catalogue.runs()
-    assert [item.backbone.name for item in (second, run)] == list(DIGITS_DEMO.backbones)
+    assert [item.backbone.name for item in (second, run)] == list(DEFAULT_DEMO.backbones)
     assert {(item.state, item.num_failed, item.num_pending) for item in (run, second)} == {(RunState.FINISHED, 0, 0)}
 
     measured = run.key.text
-    page.goto(f"{app.server.url}/explore?class=class+2&backbone={measured}")
+    page.goto(f"{app.server.url}/explore?class=class+red+ball+on+dark&backbone={measured}")
     expect(tiles).to_have_count(18)
-    inverted = [row["path"] for row in demo_rows(app) if row["contaminant"] == "inverted" and row["label"] == "2"]
-    assert tiles.first.get_attribute("data-key") in inverted, "what is least likely was planted"
+    planted = [row["path"] for row in demo_rows(app) if row["contaminant"]]
+    assert tiles.first.get_attribute("data-key") in planted, "what is least likely was planted"
     screenshot(page, "journey-explore")
     tiles.first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("1st lowest of").first).to_be_visible()
     picture = dialog.locator("img").first
     picture.evaluate("image => image.decode()")
-    assert picture.evaluate("image => image.naturalWidth") == 32
+    assert picture.evaluate("image => image.naturalWidth") == SIDE
     expect(dialog.locator(".js-plotly-plot")).to_have_count(2)
     screenshot(page, "journey-detail")
     assert "sample=" in page.url
@@ -186,18 +189,18 @@ def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path
 
 
 def demo_rows(app: App) -> list[dict[str, str]]:
-    with (app.server.home / "demo" / "digits.csv").open(encoding="utf-8", newline="") as stream:
+    with (app.server.home / DEFAULT_DEMO.folder / RENDERED_TABLE).open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
 def check_list(app: App, run: Run, rows: list[dict[str, str]]) -> None:
     """What was downloaded is what the shards say, worked out here in another way."""
-    dataset = app.store.catalogue.dataset(DEMO_NAME)
+    dataset = app.store.catalogue.dataset(DEFAULT_DEMO.name)
     assert run.backbone_id is not None
     shards = app.store.measurements_sql(run.spec.key(run.backbone_id))
     sql = f"SELECT sample_key, label, score FROM ({app.store.manifest_sql(dataset)}) JOIN ({shards}) USING (content_id)"
     scored = app.store.query(sql).to_pylist()
-    assert len(scored) == len(demo_rows(app)) == 1797 + PER_KIND * (len(KINDS) - 1)
+    assert len(scored) == len(demo_rows(app)) == NUM_PICTURES + PER_KIND * (len(KINDS) - 1)
     expected = set()
     for sample in scored:
         rivals = [other["score"] for other in scored if other["label"] == sample["label"]]

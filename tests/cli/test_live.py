@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from jepascore_core.jobs.demos import DIGITS_DEMO
+from jepascore_core.jobs.demos import DEFAULT_DEMO
 from jepascore_core.jobs.process import worker_is_alive, worker_pid
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.runs import Run, RunState
@@ -319,11 +319,11 @@ def test_the_demo_is_asked_for_once(live: Cli):
     answer = live("demo", "--detach", "--json")
     assert answer.code == 0
     run_ids = [run["run_id"] for run in answer.json]
-    assert len(run_ids) == len(DIGITS_DEMO.backbones)
+    assert len(run_ids) == len(DEFAULT_DEMO.backbones)
     again = live("demo", "--detach", "--json").json
     assert [run["run_id"] for run in again] == run_ids, "nothing is asked for twice"
-    wait_until(lambda: live.store.catalogue.dataset("digits-demo").state is DatasetState.READY)
-    assert live.store.catalogue.dataset("digits-demo").num_indexed == 1881
+    wait_until(lambda: live.store.catalogue.dataset(DEFAULT_DEMO.name).state is DatasetState.READY)
+    assert live.store.catalogue.dataset(DEFAULT_DEMO.name).num_indexed == 1944
     for run_id in run_ids:
         live("runs", "cancel", run_id)
     answer = live("demo")

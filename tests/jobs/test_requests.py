@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.jobs import process
-from jepascore_core.jobs.demos import DEFAULT_DEMO, DEMOS, DIGITS_DEMO
+from jepascore_core.jobs.demos import DEFAULT_DEMO, DEMOS
 from jepascore_core.jobs.requests import follow, request_demo, request_probe, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
@@ -27,7 +27,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_the_demo_starts_one_worker(store: Store, started: list[Path]) -> None:
     runs = request_demo(store)
-    assert [run.backbone.name for run in runs] == list(DIGITS_DEMO.backbones)
+    assert [run.backbone.name for run in runs] == list(DEFAULT_DEMO.backbones)
     assert started == [store.home]
 
 

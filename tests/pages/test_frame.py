@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.datasets.demo import DEMO_NAME
-from jepascore_core.jobs.demos import DIGITS_DEMO
+from jepascore_core.jobs.demos import DEFAULT_DEMO
 from jepascore_core.jobs.process import worker_lock
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
@@ -107,7 +106,7 @@ def test_the_demo_is_one_click_away(open_page: Callable[..., AppTest], home_stor
     with worker_lock(home_store.home):  # as if a worker lived, so that none is started for this test
         app.button[0].click().run(timeout=60)
     assert not app.exception
-    assert [dataset.name for dataset in home_store.catalogue.datasets()] == [DEMO_NAME]
+    assert [dataset.name for dataset in home_store.catalogue.datasets()] == [DEFAULT_DEMO.name]
     asked = reversed(home_store.catalogue.runs(active_only=True))
-    assert tuple(run.backbone.name for run in asked) == DIGITS_DEMO.backbones, "the first is measured first"
+    assert tuple(run.backbone.name for run in asked) == DEFAULT_DEMO.backbones, "the first is measured first"
     assert home_texts.EMPTY_TITLE not in [item.value for item in app.subheader]

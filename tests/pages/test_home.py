@@ -19,7 +19,7 @@ from tests.pages.test_runs import open_failures
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page()
     assert home_texts.EMPTY in said(app)
-    assert labels(app, "button") == [home_texts.ADD_DEMO]
+    assert labels(app, "button") == [home_texts.ADD_DEMO, home_texts.ADD_DIGITS]
     assert [label for label, _ in links(app)] == [label for _, label, _ in MENU[1:]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO, Demo
 from jepascore_core.jobs.requests import request_demo
 from jepascore_core.views.overview import DatasetOverview, Overview
 from pages.ui.app import state
@@ -35,10 +36,17 @@ def _draw_nothing_yet() -> None:
     with st.container(border=True):
         st.subheader(texts.EMPTY_TITLE, anchor=False)
         st.markdown(texts.EMPTY)
-        if st.button(texts.ADD_DEMO, type="primary", icon=":material/add_photo_alternate:"):
-            with st.spinner(texts.ADDING_DEMO):
-                request_demo(store())
-            st.rerun()
+        with st.container(horizontal=True):
+            if st.button(texts.ADD_DEMO, type="primary", icon=":material/add_photo_alternate:"):
+                _add(DEFAULT_DEMO)
+            if st.button(texts.ADD_DIGITS, type="tertiary"):
+                _add(DIGITS_DEMO)
+
+
+def _add(demo: Demo) -> None:
+    with st.spinner(texts.ADDING_DEMO):
+        request_demo(store(), demo)
+    st.rerun()
 
 
 def _draw_dataset(dataset: DatasetOverview) -> None:
