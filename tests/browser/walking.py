@@ -22,7 +22,7 @@ from tests.conftest import wait_until
 
 #: For a page on a busy machine.
 PATIENCE_SECONDS = 60
-MENU = ("Home", "Runs", "Explore", "Compare", "Distributions", "Trust", "Curate", "Review", "Duplicates")
+MENU = ("Home", "Runs", "Explore", "Compare", "Distributions", "Trust", "Curate", "Review", "Duplicates", "Labels")
 RULES = ("class_percentile >= 10", "percentile <= 95", "class_percentile >= 20 | one per exact", "score >= 60")
 #: Widgets of parameters that any step may set to anything, as what comes of it is seen on the same page.
 LISTS = ("dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference")

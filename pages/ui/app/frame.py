@@ -40,6 +40,7 @@ MENU = (
     ("pages/curate.py", "Curate", ":material/checklist:"),
     ("pages/review.py", "Review", ":material/rate_review:"),
     ("pages/duplicates.py", "Duplicates", ":material/content_copy:"),
+    ("pages/labels.py", "Labels", ":material/label_off:"),
 )
 
 

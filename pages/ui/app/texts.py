@@ -14,6 +14,7 @@ PURPOSES = {
     "Curate": "Choose what to keep, preview what is dropped, export the list.",
     "Review": "Keep or drop one sample after another, with the keyboard.",
     "Duplicates": "Find exact and near duplicates, and keep one of each group.",
+    "Labels": "Find images that look mislabelled, and keep or drop them.",
 }
 INTRO = (
     "JEPA-SCORE ranks every image by how familiar it looks to a vision model: higher is more likely. "

@@ -1,0 +1,122 @@
+"""Draw the images that look mislabelled, most suspicious first, and a summary of which classes are confused."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jepascore_core.curation import Curation, parse, to_text
+from jepascore_core.errors import RuleSyntaxError, TooFewImagesError
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.views.label_issues import (
+    LIKELY_WRONG,
+    LOWEST_CUT,
+    ConfusedPair,
+    LabelIssue,
+    LabelIssueView,
+    label_issue_rule,
+    label_issue_view,
+    without_label_issues,
+)
+from pages.ui.app import state
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.labels import texts
+from pages.ui.widgets.deck import decision_bar
+from pages.ui.widgets.gallery import Section, Tile, gallery
+from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.reviewer import choose_reviewer
+from pages.ui.widgets.url_widgets import pick_number, pick_one, pick_page
+
+PER_PAGE = 48
+PAIRS_LISTED = 10
+ALL_PAIRS = "all"
+
+
+def draw_labels(scores: ScoreSet) -> None:
+    """Draw Labels below the choice of scores."""
+    st.caption(texts.ABOUT)
+    columns = st.columns([2, 3, 3], vertical_alignment="bottom")
+    with columns[0]:
+        cut = pick_number(texts.CUT, state.CUT, LIKELY_WRONG, LOWEST_CUT, 1.0, 0.05, help=texts.CUT_HELP)
+    with columns[2]:
+        who = choose_reviewer()
+    try:
+        if not prepared(scores, parse(label_issue_rule(cut))):
+            return
+        view = label_issue_view(store(), scores, 0, cut)
+    except TooFewImagesError as error:
+        st.info(plain(str(error)))
+        return
+    with columns[1]:
+        pair = _pick_pair(view.pairs)
+    st.markdown(texts.found(view.num_likely_wrong, view.num_judged, view.num_samples))
+    if not view.num_likely_wrong:
+        st.info(texts.NONE_FOUND)
+    else:
+        _draw_found(scores, view, pair, who)
+    st.caption(texts.COMMAND)
+    name = store().catalogue.dataset(scores.dataset_id).name
+    st.code(texts.command(name, scores.key.text, cut), language="sh")
+
+
+def _pick_pair(pairs: tuple[ConfusedPair, ...]) -> ConfusedPair | None:
+    by_id = {f"{pair.label} → {pair.likely_label}": pair for pair in pairs}
+    options = {ALL_PAIRS: texts.EVERY_PAIR} | {key: texts.pair(pair) for key, pair in by_id.items()}
+    return by_id.get(pick_one(texts.PAIR, state.PAIR, options, resets=(state.PAGE,)) or "")
+
+
+def _draw_found(scores: ScoreSet, view: LabelIssueView, pair: ConfusedPair | None, who: str) -> None:
+    num_found = pair.num_issues if pair is not None else view.num_likely_wrong
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _draw_rule(view.threshold)
+        decision_bar("labels-desk", scores.dataset_id, who)
+        page = pick_page(-(-num_found // PER_PAGE))
+    first = (page - 1) * PER_PAGE
+    shown = label_issue_view(
+        store(), scores, min(PER_PAGE, num_found - first), view.threshold, offset=first,
+        pair=None if pair is None else (pair.label, pair.likely_label),
+    )  # fmt: skip
+    event = gallery(
+        [Section([_tile(item) for item in shown.worst])], "labels", label=texts.GALLERY, size=128,
+        remember=state.SAMPLE, dataset_id=scores.dataset_id, who=who,
+    )  # fmt: skip
+    if event is not None:
+        st.rerun()
+    _draw_pairs(view)
+
+
+def _tile(item: LabelIssue) -> Tile:
+    return Tile(
+        item.sample_key, item.content_id, caption=item.label, badge=f"{item.label_issue:.2f}",
+        tooltip=texts.tooltip(item), note=texts.looks_like(item),
+    )  # fmt: skip
+
+
+def _draw_rule(threshold: float) -> None:
+    try:
+        known = parse(state.read_text(state.RULES) or "")
+    except RuleSyntaxError:
+        known = Curation()
+    rules = {state.RULES: to_text(without_label_issues(known, threshold))}
+    st.page_link(
+        "pages/curate.py", label=texts.RULE, icon=":material/checklist:", query_params=state.carried() | rules,
+        help=texts.RULE_HELP,
+    )  # fmt: skip
+
+
+def _draw_pairs(view: LabelIssueView) -> None:
+    st.subheader(texts.CONFUSED, anchor=False)
+    listed = view.pairs[:PAIRS_LISTED]
+    st.table(
+        [
+            {
+                texts.LABELLED: plain(pair.label),
+                texts.LOOKS_LIKE: plain(pair.likely_label),
+                texts.SAMPLES: f"{pair.num_issues:,}",
+                texts.OF_CLASS: texts.share_of_class(pair),
+            }
+            for pair in listed
+        ]
+    )
+    if len(listed) < view.num_pairs:
+        st.caption(texts.most_frequent(len(listed), view.num_pairs))

@@ -1,0 +1,69 @@
+"""Texts of Labels."""
+
+from __future__ import annotations
+
+import shlex
+
+from jepascore_core.formatting import count_text, percent_text, plural
+from jepascore_core.views.label_issues import ConfusedPair, LabelIssue
+
+CUT = "Count as wrong from"
+CUT_HELP = (
+    "label_issue compares the given label with the likeliest other one: above 0.5 the other is more likely. 0.9 finds "
+    "few and nearly all of them are wrong; 0.5 finds most wrong labels, and right ones among them."
+)
+PAIR, EVERY_PAIR = "Labelled → looks like", "All classes"
+ABOUT = (
+    "Each label is judged by the other images: a vote of the nearest ones, and a classifier that has not seen the "
+    "image. Look before you drop: where two classes look alike to the backbone, a right label may be listed."
+)
+CONFUSED = "Which classes are confused"
+LABELLED, LOOKS_LIKE, SAMPLES, OF_CLASS = "Labelled", "Looks like", "Samples", "Of the class"
+GALLERY = "Likely wrong labels"
+NONE_FOUND = "No label looks wrong from here on. Lower the limit to see the next ones."
+RULE = "Drop them all by a rule"
+RULE_HELP = "Opens Curate with this rule beside those that you have. Decisions to keep or drop override it."
+COMMAND = "Command-line equivalent"
+
+
+def found(num_likely_wrong: int, num_judged: int, num_samples: int) -> str:
+    """Count what looks wrong, and what could not be judged."""
+    text = f"**{count_text(num_likely_wrong)}** of {plural(num_judged, 'label')} look wrong"
+    rest = num_samples - num_judged
+    if rest:
+        text += f"; {plural(rest, 'sample')} not judged (not scored, without a label, or the only image of the class)"
+    return f"{text}."
+
+
+def pair(item: ConfusedPair) -> str:
+    """Title of the choice of one pair of classes."""
+    return f"{item.label} → {item.likely_label} ({count_text(item.num_issues)})"
+
+
+def most_frequent(num_shown: int, num_pairs: int) -> str:
+    """Say that the table is not all."""
+    return f"The {num_shown} most frequent of {plural(num_pairs, 'pair')}."
+
+
+def looks_like(item: LabelIssue) -> str:
+    """Say on a tile what the other images say."""
+    return f"→ {item.likely_label}"
+
+
+def tooltip(item: LabelIssue) -> str:
+    """Say what speaks against a label."""
+    return (
+        f"{item.sample_key}\nlabelled {item.label}, looks like {item.likely_label}\nlabel_issue "
+        f"{item.label_issue:.3f}; margin of the nearest images {item.knn_margin:.2f}, of the classifier "
+        f"{item.probe_margin:.2f}"
+    ).replace("-", "−")
+
+
+def share_of_class(item: ConfusedPair) -> str:
+    """Share of the class that looks like the other one."""
+    return percent_text(item.share)
+
+
+def command(dataset: str, backbone: str, threshold: float) -> str:
+    """Return the command that prints the same list."""
+    return shlex.join(["jepascore", "labels", dataset, "-b", backbone, "--threshold", f"{threshold:g}"])
