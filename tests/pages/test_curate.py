@@ -20,6 +20,7 @@ from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from pages.ui.curate import texts as curate_texts
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
+from tests.embeddings.clumps import flipped, put_clumps
 from tests.pages.reading import said
 from tests.pages.situations import measure_again, put
 
@@ -109,6 +110,15 @@ def test_the_forms_add_a_rule(open_page: Callable[..., AppTest], home_store: Sto
     assert app.query_params["rules"] == 'label = "cat" and class_percentile >= 5 | one per exact | budget 1000'
     assert not app.exception
     assert app.button(key="add-Class").disabled
+
+
+def test_label_issues_have_a_form(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_clumps(home_store, flipped([7]))
+    app = open_page(PAGE)
+    field(app, "multiselect", curate_texts.LOOKS_LIKE).select("dog").run()
+    app.button(key="add-Labels").click().run()
+    assert app.query_params["rules"] == 'label_issue < 0.9 or likely_label != "dog"'
+    assert metrics(app)["Dropped"] == "1"
 
 
 def field(app: AppTest, kind: str, label: str) -> Any:

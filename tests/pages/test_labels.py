@@ -1,4 +1,4 @@
-"""Labels: the most suspicious first, by pair of classes, decisions, the way to Curate; and what there is to say else."""
+"""Labels: the most suspicious first, by pair of classes, the way to Curate; and what there is to say else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_suspicious_first_and_the_way_to_curate(open_page: Callable[..., App
 
     one(app, "selectbox", labels_texts.PAIR).select("cat → dog").run()
     assert [keys_of(item) for item in sections(app, "labels")] == [["07.png"]]
-    assert app.query_params["pair"] == ["cat → dog"]
+    assert app.query_params["pair"] == "cat → dog"
 
 
 def test_no_label_looks_wrong(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The list of likely wrong labels: its order, its pages, its counts by pair of classes, and the rule that it leads to."""
+"""The list of likely wrong labels: its order, its pages, its counts by pair of classes, and its rule."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from jepascore_core.curation import Clause, Curation, chip_text
 from jepascore_core.curation.columns.names import metadata_names, split_names
 from jepascore_core.curation.rules.model import (
     KEEPERS,
+    LABEL_ISSUE,
+    LIKELY_LABEL,
     NEAR_RADIUS,
     PROPERTIES,
     AtLeast,
@@ -22,12 +24,14 @@ from jepascore_core.curation.rules.model import (
     IsIn,
     Like,
     Not,
+    Or,
     Rule,
 )
 from jepascore_core.errors import RuleError
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.choices import class_choices
+from jepascore_core.views.label_issues import LIKELY_WRONG, LOWEST_CUT
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate import texts
@@ -43,6 +47,7 @@ def draw_adders(scores: ScoreSet, curation: Curation) -> None:
         ("Agreement", ":material/how_to_vote:", _agreement_form),
         ("Duplicates", ":material/content_copy:", _duplicate_form),
         ("Class", ":material/label:", _class_form),
+        ("Labels", ":material/label_off:", _label_issue_form),
         ("Columns", ":material/table_rows:", _column_form),
         ("Image", ":material/image:", _image_form),
         ("Budget", ":material/savings:", _budget_form),
@@ -140,6 +145,15 @@ def _class_form(scores: ScoreSet) -> Clause | None:
         return None
     rule = IsIn(Column("label"), tuple(titles[title] for title in chosen))
     return Not(rule) if what == texts.LEAVE_OUT else rule
+
+
+def _label_issue_form(scores: ScoreSet) -> Clause | None:
+    """Draw a limit of label issues, of all samples or of those that look like some classes."""
+    cut = st.number_input(texts.WRONG_FROM, LOWEST_CUT, 1.0, LIKELY_WRONG, 0.05, help=texts.WRONG_FROM_HELP)
+    names = [item.label for item in class_choices(store(), scores.dataset_id) if item.label is not None]
+    chosen = st.multiselect(texts.LOOKS_LIKE, names, placeholder=texts.ANY_CLASS)
+    right = Not(Between(Column(LABEL_ISSUE), cut))
+    return Or((right, Not(IsIn(Column(LIKELY_LABEL), tuple(chosen))))) if chosen else right
 
 
 def _column_form(scores: ScoreSet) -> Clause | None:

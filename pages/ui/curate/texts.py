@@ -92,6 +92,12 @@ RADIUS = "Within a cosine distance of"
 ACTION, KEEP_ONLY, LEAVE_OUT, BY_SIZE = "Action", "Keep only", "Drop", "By size"
 CLASS_SIZE_AT_LEAST = "Samples in the class, at least"
 CLASSES = "Classes"
+WRONG_FROM = "Drop labels that look wrong from"
+WRONG_FROM_HELP = (
+    "label_issue compares the given label with the likeliest other one: above 0.5 the other is more likely. The Labels "
+    "page shows which images these are."
+)
+LOOKS_LIKE, ANY_CLASS = "Only if they look like", "any class"
 SPLIT, SAMPLE_KEY = "split", "sample key"
 SPLITS_TO_KEEP = "Splits to keep"
 IS_NUMBER = "Treat as number"

@@ -21,7 +21,6 @@ from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.labels import texts
-from pages.ui.widgets.deck import decision_bar
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.precompute import prepared
 from pages.ui.widgets.reviewer import choose_reviewer
@@ -69,7 +68,6 @@ def _draw_found(scores: ScoreSet, view: LabelIssueView, pair: ConfusedPair | Non
     num_found = pair.num_issues if pair is not None else view.num_likely_wrong
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _draw_rule(view.threshold)
-        decision_bar("labels-desk", scores.dataset_id, who)
         page = pick_page(-(-num_found // PER_PAGE))
     first = (page - 1) * PER_PAGE
     shown = label_issue_view(
