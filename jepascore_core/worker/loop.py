@@ -122,8 +122,7 @@ def run_worker(home: Path, idle_seconds: float) -> bool:
         return False
     # First of all: a process that sees the lock held and wants to stop its holder reads the process id here.
     write_atomically(home / "worker.json", json.dumps({"pid": os.getpid(), "started_at": utc_now()}).encode())
-    with contextlib.suppress(OSError, AttributeError):  # not on Windows
-        os.nice(NICENESS)
+    _yield_to_others()
     for name in ("", "-wal", "-shm"):
         (home / f"queue.sqlite{name}").unlink(missing_ok=True)  # left by versions before the catalogue was the queue
     worker = Worker(Store(home))
@@ -136,6 +135,15 @@ def run_worker(home: Path, idle_seconds: float) -> bool:
     finally:
         lock.release()
     return True
+
+
+def _yield_to_others() -> None:
+    """Lower the priority of this process, so that whatever else the person does stays fast."""
+    with contextlib.suppress(OSError, AttributeError):  # not on Windows
+        os.nice(NICENESS)
+    # Where Linux first shares the processors between sessions, niceness counts only within one: a worker has its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _serve(worker: Worker, idle_seconds: float) -> None:

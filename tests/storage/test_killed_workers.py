@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
-from jepascore_core.worker.loop import Worker
+from jepascore_core.worker.loop import NICENESS, Worker
 from tests.conftest import wait_until
 
 
@@ -129,6 +130,10 @@ def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store):
     second = subprocess.run(command, env={**os.environ, "JEPASCORE_HOME": str(home)}, capture_output=True, check=False)
     assert second.returncode == 1
     assert b"Another worker" in second.stderr
+    assert os.getpriority(os.PRIO_PROCESS, worker_pid(home)) >= NICENESS
+    session = Path(f"/proc/{worker_pid(home)}/autogroup")
+    if session.exists():
+        assert session.read_text().split()[-1] == str(NICENESS)
     os.kill(worker_pid(home), signal.SIGTERM)
     wait_until(lambda: not worker_is_alive(home))
 
