@@ -53,6 +53,19 @@ def overview(store: Store, now: float | None = None, max_runs: int = 20) -> Over
     return Overview(datasets, tuple(all_runs[:max_runs]), tuple(active))
 
 
+def active_work(store: Store, dataset_id: str, now: float | None = None) -> tuple[Progress, ...]:
+    """Return the index and the runs of a dataset that are in progress or queued, the first to be done first.
+
+    Raises:
+        UnknownNameError: if there is no such dataset.
+    """
+    now = time.time() if now is None else now
+    record = store.catalogue.dataset(dataset_id)
+    queued = reversed(store.catalogue.runs(record.dataset_id, active_only=True))
+    runs = [describe_run(run, record.name, now) for run in queued]
+    return tuple(item for item in [index_progress(record, now), *runs] if item.is_active)
+
+
 def _dataset(store: Store, choice: DatasetChoice, record: DatasetRecord, now: float) -> DatasetOverview:
     measured = measured_choices(store, choice.dataset_id) if choice.has_index else ()
     return DatasetOverview(choice, record.source, index_progress(record, now), measured)

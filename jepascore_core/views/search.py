@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -48,6 +48,12 @@ class SampleSearch:
     without: Sequence[str] = ()
     order: SearchOrder = "least"
     seed: int = 0
+
+
+def narrowed(wanted: SampleSearch, keys: Iterable[str]) -> SampleSearch:
+    """Return the search among these sample keys only."""
+    among = set(keys) if wanted.only is None else set(keys) & set(wanted.only)
+    return replace(wanted, only=tuple(sorted(among)))
 
 
 @dataclass(frozen=True, slots=True)

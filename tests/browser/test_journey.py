@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import signal
@@ -18,16 +17,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from jepascore_core.datasets.contaminants import KINDS
 from jepascore_core.datasets.demo import load_digit_images
-from jepascore_core.datasets.rendered_demo import NUM_PICTURES, PER_KIND, RENDERED_TABLE
-from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO
+from jepascore_core.jobs.demos import DIGITS_DEMO
 from jepascore_core.jobs.process import worker_pid
 from jepascore_core.records.runs import Run, RunState
-from jepascore_core.rendering.draw import SIDE
 from jepascore_core.storage.store import Store
 from pages.ui.app import texts as app_texts
-from pages.ui.home import texts as home_texts
 from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
@@ -137,81 +132,6 @@ def start_slow_run(app: App, page: Page) -> Run:
 
 def card_of(page: Page, run: Run) -> Locator:
     return page.locator(f".st-key-run-{run.run_id}")
-
-
-def test_from_the_demo_to_a_list(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
-    tab = visit(app.server.url)
-    page = tab.page
-    page.get_by_role("button", name=home_texts.ADD_DEMO).click()
-    expect(under_way(page)).to_be_visible(timeout=PATIENCE)
-    go(page, "Explore")
-    tiles = page.get_by_role("group", name="Extremes").locator(".tile")
-    expect(tiles.first).to_be_visible(timeout=PATIENCE)
-    expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
-    run, second = app.store.catalogue.runs()
-    assert [item.backbone.name for item in (second, run)] == list(DEFAULT_DEMO.backbones)
-    assert {(item.state, item.num_failed, item.num_pending) for item in (run, second)} == {(RunState.FINISHED, 0, 0)}
-
-    measured = run.key.text
-    page.goto(f"{app.server.url}/explore?class=class+red+ball+on+dark&backbone={measured}")
-    expect(tiles).to_have_count(18)
-    planted = [row["path"] for row in demo_rows(app) if row["contaminant"]]
-    assert tiles.first.get_attribute("data-key") in planted, "what is least likely was planted"
-    screenshot(page, "journey-explore")
-    tiles.first.click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("1st lowest of").first).to_be_visible()
-    picture = dialog.locator("img").first
-    picture.evaluate("image => image.decode()")
-    assert picture.evaluate("image => image.naturalWidth") == SIDE
-    expect(dialog.locator(".js-plotly-plot")).to_have_count(2)
-    screenshot(page, "journey-detail")
-    assert "sample=" in page.url
-    dialog.get_by_role("button", name="Close").click()
-    expect(dialog).to_be_hidden()
-
-    page.goto(f"{app.server.url}/curate?backbone={measured}")
-    field(page, "Rules").fill("class_percentile >= 10")
-    field(page, "Rules").press("Enter")
-    expect(page.get_by_role("button", name="class_percentile ≥ 10")).to_be_visible()
-    choose(page, "Format", "CSV")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download CSV").click()
-    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
-    check_list(app, run, rows)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Provenance").click()
-    provenance = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-    assert provenance["backbone"]["backbone_id"] == run.backbone_id
-    assert provenance["counts"]["kept"] == len(rows)
-    screenshot(page, "journey-curate")
-    assert tab.errors == []
-
-
-def demo_rows(app: App) -> list[dict[str, str]]:
-    with (app.server.home / DEFAULT_DEMO.folder / RENDERED_TABLE).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def check_list(app: App, run: Run, rows: list[dict[str, str]]) -> None:
-    """What was downloaded is what the shards say, worked out here in another way."""
-    dataset = app.store.catalogue.dataset(DEFAULT_DEMO.name)
-    assert run.backbone_id is not None
-    shards = app.store.measurements_sql(run.spec.key(run.backbone_id))
-    sql = f"SELECT sample_key, label, score FROM ({app.store.manifest_sql(dataset)}) JOIN ({shards}) USING (content_id)"
-    scored = app.store.query(sql).to_pylist()
-    assert len(scored) == len(demo_rows(app)) == NUM_PICTURES + PER_KIND * (len(KINDS) - 1)
-    expected = set()
-    for sample in scored:
-        rivals = [other["score"] for other in scored if other["label"] == sample["label"]]
-        below = sum(score < sample["score"] for score in rivals)
-        equal = sum(score == sample["score"] for score in rivals)
-        if 100 * (below + equal / 2) / len(rivals) >= 10:
-            expected.add(sample["sample_key"])
-    assert {row["sample_key"] for row in rows} == expected
-    assert {row["verdict"] for row in rows} == {"keep"}
-    scores = {sample["sample_key"]: sample["score"] for sample in scored}
-    assert all(float(row["score"]) == scores[row["sample_key"]] for row in rows)
 
 
 def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_these_are_the_commands():
         *("decisions undo", "decisions redo"),
         *("recipes list", "recipes save", "recipes show", "recipes duplicate", "recipes remove"),
         *("recipes changes", "recipes compare"),
-        *("train", "density", "langevin", "trust plant", "trust confounds"),
+        *("train", "density", "langevin", "trust plant", "trust confounds", "trust defects"),
         *("figure extremes", "figure histograms"),
         *("worker run", "worker start", "worker stop", "worker status"),
     }

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.known_defects import result_to_show
 from pages.ui.app import texts as app_texts
 from pages.ui.app.frame import MENU
 from pages.ui.home import texts as home_texts
 from pages.ui.widgets import texts as widget_texts
-from tests.pages.reading import labels, links, said
+from tests.pages.reading import labels, links, said, sections
 from tests.pages.situations import measure_again, put
 from tests.pages.test_runs import open_failures
+from tests.trust.conftest import put_embeddings
 
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
@@ -49,6 +51,34 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert app_texts.IN_PROGRESS not in said(app)
     here = f"dataset={found.dataset.dataset_id}"
     assert links(app)[:2] == [("Explore", here), ("Curate", here)]
+
+
+def test_known_defects_are_a_result_card(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    given = iter(range(200))
+    defects = ["torn" if number < 20 else "" for number in range(200)]
+    scores, _ = put_embeddings(home_store, ["a", "b"] * 100, lambda _: float(next(given)), defects)
+    app = open_page()
+    shown = result_to_show(home_store, scores.dataset_id)
+    assert shown is not None
+    assert shown[1].headline in said(app)
+    assert [(item.label, item.value) for item in app.metric] == [
+        (home_texts.KNOWN_DEFECTS, "20"),
+        (home_texts.BUDGET, "10"),
+        ("JEPA-SCORE finds", "10"),
+        (home_texts.finds(shown[1].baseline), str(shown[1].baseline.num_found)),
+        (home_texts.CHANCE, "1"),
+    ]
+    tiles = sections(app, f"reviewed-{scores.dataset_id}")[0]["tiles"]
+    assert {tile["caption"] for tile in tiles} == {"torn"}
+    assert labels(app, "button") == [home_texts.SEE, home_texts.CUT]
+    assert labels(app, "download_button") == [home_texts.EXPORT]
+
+
+def test_progress_stands_where_the_result_will_be(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "running")
+    (bar,) = [item.proto for item in open_page().main.get("progress")]
+    assert bar.value == 75
+    assert "27 of 36" in bar.text
 
 
 def test_unreadable_files_are_one_click_away(open_page: Callable[..., AppTest], home_store: Store) -> None:

@@ -6,13 +6,16 @@ import streamlit as st
 
 from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO, Demo
 from jepascore_core.jobs.requests import request_demo
-from jepascore_core.views.overview import DatasetOverview, Overview
+from jepascore_core.trust.known_defects import result_to_show
+from jepascore_core.views.overview import DatasetOverview, Overview, active_work
 from pages.ui.app import state
+from pages.ui.app.errors import errors_shown
 from pages.ui.app.frame import MENU, ROOT
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.app.texts import INTRO, PURPOSES
 from pages.ui.home import texts
+from pages.ui.home.result import draw_result
 from pages.ui.widgets.choose_scores import describe_dataset, plain_title
 from pages.ui.widgets.failures import draw_unreadable
 
@@ -20,6 +23,7 @@ HOME_PAGE, RUNS_PAGE = "app.py", "pages/runs.py"
 #: Links on the card of a dataset with scores.
 RESULT_PAGES = ("pages/explore.py", "pages/curate.py")
 MAX_TITLES = 3
+POLL_SECONDS = 1.0
 
 
 def draw_home(overview: Overview) -> None:
@@ -63,7 +67,18 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
             for path, label, icon in MENU:
                 if path in (RESULT_PAGES if dataset.measured else (RUNS_PAGE,)):
                     st.page_link(path, label=label, icon=icon, query_params={state.DATASET: choice.dataset_id})
+        if choice.has_index and (result := result_to_show(store(), choice.dataset_id)) is not None:
+            draw_result(*result, choice.dataset_id, choice.name)
+        elif active_work(store(), choice.dataset_id):
+            st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS)(choice.dataset_id)
         draw_unreadable(choice)
+
+
+def _draw_progress(dataset_id: str) -> None:
+    """Draw what is being done; the sidebar draws the page again when any of it ends."""
+    for item in active_work(store(), dataset_id):
+        state_text = item.time_left_text or item.state_text
+        st.progress(item.fraction, text=plain(texts.progress(item.short_title, item.counts_text, state_text)))
 
 
 def _scores_text(dataset: DatasetOverview) -> str:

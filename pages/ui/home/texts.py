@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jepascore_core.formatting import PERCENT, plural
+from jepascore_core.trust.known_defects import KnownDefects, ReviewOrder
+
 EMPTY_TITLE = "Nothing here yet"
 EMPTY = (
     "Add your own images on the Runs page, or try it first on 1,800 small pictures in which 156 defects are hidden: "
@@ -14,7 +17,55 @@ ADD_DIGITS = "Handwritten digits instead"
 ADDING_DEMO = "Creating the demo images"
 NO_SCORES = "No scores yet"
 
+# The result card
+
+KNOWN_DEFECTS = "Known defects"
+BUDGET = "Images reviewed"
+BUDGET_SHARE = f"lowest 5{PERCENT}"
+BUDGET_HELP = "A reviewer looks at this many images, those that rank lowest."
+BASELINE_HELP = "The best of the baseline scores, which come from the embeddings alone."
+CHANCE = "Chance finds"
+RESULT_FIGURE = "Known defects found in a review"
+REVIEWED = "Images that rank lowest"
+CLEAN = "clean"
+SEE = "See them"
+SEE_HELP = "Open these images on Explore."
+CUT = "Cut them"
+EXPORT = "Export the rest"
+EXPORT_HELP = "Download the list of images that this cut keeps, as CSV. Curate has more formats."
+
+
+def of_samples(num_samples: int, num_kinds: int) -> str:
+    """Say among how many samples there are defects of how many kinds."""
+    return f"of {num_samples:,}; {plural(num_kinds, 'kind')}"
+
+
+def finds(order: ReviewOrder) -> str:
+    """Title of what an order finds."""
+    return f"{order.title} finds"
+
+
+def precision(num_found: float, budget: int) -> str:
+    """Share of the reviewed images that are defects."""
+    return f"{100 * num_found / budget:.0f}{PERCENT} of the reviewed"
+
+
+def reviewed(found: KnownDefects, backbone: str) -> str:
+    """Title of the images of the recommended review."""
+    within = " within each class" if found.recommended.within_class else ""
+    return f"The first {len(found.examples)} of the review: {found.recommended.title}, lowest{within} under {backbone}"
+
+
+def cut_help(rule: str) -> str:
+    """Say which rule the cut goes by."""
+    return f"Open Curate with the rule {rule}."
+
 
 def scores(titles: Sequence[str], num_more: int) -> str:
     """Name the backbones that measured a dataset."""
     return f"Scores: {', '.join(titles)}{f' and {num_more} more' if num_more else ''}"
+
+
+def progress(title: str, counts: str, state: str) -> str:
+    """Say how far something is, in one line."""
+    return " · ".join(filter(None, [title, counts, state]))
