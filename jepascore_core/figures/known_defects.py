@@ -37,6 +37,7 @@ def known_defects_figure(found: KnownDefects) -> go.Figure:
     figure.add_vline(
         found.by_chance,
         line={"color": NEUTRAL, "width": 1.5, "dash": "dash"},
+        layer="below",
         annotation={"text": "chance", "font": {"color": NEUTRAL}, "yanchor": "top", "y": 0.02, "xanchor": "left"},
     )
     figure.update_layout(barmode="group", bargap=0.25)

@@ -37,6 +37,8 @@ SCORE = "score"
 NUM_EXAMPLES = 24
 #: Larger datasets have their result on the command line: it would take a page longer than a moment.
 MAX_AT_ONCE = 50_000
+#: What a score of one image cannot show.
+ELSEWHERE = "For labels there is the rule label_issue >= 0.9, for copies the page Duplicates."
 #: An AUROC compares two of each at least.
 MIN_KIND = 2
 _PERCENT = 100 * SHARE
@@ -142,11 +144,11 @@ class KnownDefects:
         sentences = []
         if failed := self.failed_by_score:
             sentences.append(
-                f"{SCORE_TITLE} does not find {kind_list(failed)}: such images look as likely to this encoder as clean "
-                "ones, or likelier."
+                f"{SCORE_TITLE} does not find these kinds: {kind_list(failed)}. To this encoder such images look as "
+                "likely as clean ones, or likelier."
             )
         if missed := self.found_by_none:
-            sentences.append(f"None of the scores finds {kind_list(missed)}.")
+            sentences.append(f"No score finds: {kind_list(missed)}. {ELSEWHERE}")
         return tuple(sentences)
 
     def to_dict(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_what_is_recommended_finds_planted_contaminants():
     assert set(rows) == ORDERS
     assert set(rows["rank"].auroc) == set(KINDS)
     assert max(row.mean for row in rows.values()) >= 0.8
-    assert rows["lowest"].mean >= 0.8
+    assert min(rows["knn"].mean, rows["lowest"].mean) >= 0.8
 
 
 def test_the_shipped_report_is_of_these_encoders_and_reads_back(shipped, tmp_path):

@@ -71,7 +71,8 @@ def test_a_score_that_takes_defects_for_likely_is_said_to_fail(store: Store):
     assert found.failed_by_score == ("blended",)
     assert found.found_by_none == ()
     assert found.limits == (
-        "JEPA-SCORE does not find blended: such images look as likely to this encoder as clean ones, or likelier.",
+        "JEPA-SCORE does not find these kinds: blended. To this encoder such images look as likely as clean ones, or "
+        "likelier.",
     )
 
 
@@ -81,7 +82,7 @@ def test_what_no_score_finds_is_named(store: Store):
     values = [float(number) for number in np.random.default_rng(3).permutation(200)]
     found = known_defects(store, put(store, values, defects))
     assert found is not None
-    assert found.limits[-1].startswith("None of the scores finds ")
+    assert found.limits[-1].startswith("No score finds: ")
     assert set(found.found_by_none) == {"odd", "torn"} - {cell.kind for cell in found.cells if cell.lower > 0.5}
 
 

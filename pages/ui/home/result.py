@@ -20,6 +20,8 @@ from pages.ui.widgets.charts import chart
 from pages.ui.widgets.gallery import Section, Tile, gallery
 
 TILE_SIDE = 64
+#: Two stand side by side on a telephone.
+METRIC_WIDTH = 128
 EXPLORE, CURATE = "pages/explore.py", "pages/curate.py"
 
 
@@ -33,16 +35,16 @@ def draw_result(measured: MeasuredChoice, found: KnownDefects, dataset_id: str, 
     with right:
         st.caption(plain(texts.reviewed(found, measured.title)))
         _draw_images(found, measured, dataset_id)
-    for limit in found.limits:
-        st.markdown(f":material/info: {plain(limit)}")
+    with st.container(gap="xxsmall"):
+        for limit in found.limits:
+            st.markdown(f":material/info: {plain(limit)}")
     _draw_buttons(found, measured.scores(dataset_id), name)
 
 
 def _draw_numbers(found: KnownDefects) -> None:
     best, baseline = found.score, found.baseline
-    kinds = ", ".join(f"{kind_title(kind)} {count:,}" for kind, count in found.kinds.items())
     shown = [
-        (texts.KNOWN_DEFECTS, found.num_defects, texts.of_samples(found.num_samples, len(found.kinds)), plain(kinds)),
+        (texts.KNOWN_DEFECTS, found.num_defects, texts.of_samples(found.num_samples), plain(texts.kinds(found.kinds))),
         (texts.BUDGET, found.budget, texts.BUDGET_SHARE, texts.BUDGET_HELP),
         (texts.finds(best), best.num_found, texts.precision(best.num_found, found.budget), None),
     ]
@@ -52,17 +54,7 @@ def _draw_numbers(found: KnownDefects) -> None:
     shown.append((texts.CHANCE, round(found.by_chance), texts.precision(found.by_chance, found.budget), None))
     with st.container(horizontal=True):
         for title, number, note, help_text in shown:
-            st.metric(
-                title,
-                f"{number:,}",
-                note,
-                "off",
-                delta_arrow="off",
-                border=True,
-                width="content",
-                height="stretch",
-                help=help_text,
-            )
+            st.metric(title, f"{number:,}", note, "off", delta_arrow="off", width=METRIC_WIDTH, help=help_text)
 
 
 def _draw_images(found: KnownDefects, measured: MeasuredChoice, dataset_id: str) -> None:

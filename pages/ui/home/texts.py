@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jepascore_core.formatting import PERCENT, plural
-from jepascore_core.trust.known_defects import KnownDefects, ReviewOrder
+from jepascore_core.trust.known_defects import KnownDefects, ReviewOrder, kind_title
 
 EMPTY_TITLE = "Nothing here yet"
 EMPTY = (
@@ -35,9 +35,15 @@ EXPORT = "Export the rest"
 EXPORT_HELP = "Download the list of images that this cut keeps, as CSV. Curate has more formats."
 
 
-def of_samples(num_samples: int, num_kinds: int) -> str:
-    """Say among how many samples there are defects of how many kinds."""
-    return f"of {num_samples:,}; {plural(num_kinds, 'kind')}"
+def of_samples(num_samples: int) -> str:
+    """Say among how many samples there are defects."""
+    return f"of {num_samples:,}"
+
+
+def kinds(counts: Mapping[str, int]) -> str:
+    """List the kinds of defects with their numbers."""
+    named = ", ".join(f"{kind_title(kind)} {count:,}" for kind, count in counts.items())
+    return f"{plural(len(counts), 'kind')}: {named}"
 
 
 def finds(order: ReviewOrder) -> str:
@@ -47,7 +53,7 @@ def finds(order: ReviewOrder) -> str:
 
 def precision(num_found: float, budget: int) -> str:
     """Share of the reviewed images that are defects."""
-    return f"{100 * num_found / budget:.0f}{PERCENT} of the reviewed"
+    return f"{100 * num_found / budget:.0f}{PERCENT} of these"
 
 
 def reviewed(found: KnownDefects, backbone: str) -> str:
