@@ -38,7 +38,7 @@ NUM_EXAMPLES = 24
 #: Larger datasets have their result on the command line: it would take a page longer than a moment.
 MAX_AT_ONCE = 50_000
 #: What a score of one image cannot show.
-ELSEWHERE = "For labels there is the rule label_issue >= 0.9, for copies the page Duplicates."
+ELSEWHERE = "Labels looks for wrong labels, Duplicates for copies."
 #: An AUROC compares two of each at least.
 MIN_KIND = 2
 _PERCENT = 100 * SHARE
