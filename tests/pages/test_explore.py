@@ -275,23 +275,6 @@ def test_search(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert explore_texts.NOTHING_FOUND in said(app)
 
 
-def test_search_among_what_rules_drop(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "finished")
-    keys = [sample.sample_key for sample in found.samples]
-    app = open_page(PAGE, view="search", **{"dropped-by": "class_percentile >= 10"})
-    assert search(app) == [keys[0], keys[12], keys[24]]
-    one(app, "text_input", explore_texts.SEARCH_TEXT).set_value("DOG/").run()
-    assert search(app) == [keys[12]]
-    one(app, "button", plain(explore_texts.dropped_by("class_percentile >= 10"))).click().run()
-    assert "dropped-by" not in app.query_params
-    assert search(app) == keys[12:24]
-
-
-def test_rules_that_cannot_be_read_are_an_error(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    put(home_store, "finished")
-    assert "Expected a number" in said(open_page(PAGE, view="search", **{"dropped-by": "class_percentile >="}))
-
-
 def test_search_by_decision(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     sample = found.samples[7]
