@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.storage.disk import is_full
 from jepascore_core.storage.store import Store
@@ -75,12 +76,37 @@ def worker_pid(home: Path) -> int | None:
         return None
 
 
+def starting_file(home: Path) -> Path:
+    """Return the file that names the process of a worker which has not taken its lock yet."""
+    return home / "worker.starting.json"
+
+
+def _is_starting(home: Path) -> bool:
+    """Return whether a worker was started lately and still loads; on a busy machine that takes many seconds."""
+    try:
+        note = starting_file(home)
+        if time.time() - note.stat().st_mtime > START_PATIENCE:
+            return False
+        pid = int(json.loads(note.read_text())["pid"])
+    except (OSError, ValueError, KeyError):
+        return False
+    if os.name == "nt":
+        return True  # where signal 0 would end the process
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
-    """Start a worker, which outlives this process, unless one is running; return whether one was started.
+    """Start a worker, which outlives this process, unless one runs or starts; return whether one was started.
 
     If it ends first, it leaves no zombie: a thread waits for it.
     """
-    if worker_is_alive(home, PROBE_PATIENCE):
+    if worker_is_alive(home, PROBE_PATIENCE) or _is_starting(home):
         return False
     command = [sys.executable, "-m", "jepascore_core", "worker", "run", "--idle", str(idle_seconds)]
     with (home / "worker.log").open("ab") as log:
@@ -93,6 +119,7 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
             cwd=home,
             env={**WORKER_ENVIRONMENT, **os.environ, "JEPASCORE_HOME": str(home)},
         )
+    write_atomically(starting_file(home), json.dumps({"pid": process.pid}).encode())
     # An ended process that its parent does not wait for stays in the process table as a zombie while the parent lives.
     threading.Thread(target=process.wait, name="reap worker", daemon=True).start()
     return True

@@ -17,7 +17,7 @@ from filelock import Timeout
 
 from jepascore_core.atomic import write_atomically
 from jepascore_core.errors import StoreError, UnknownNameError
-from jepascore_core.jobs.process import worker_lock
+from jepascore_core.jobs.process import starting_file, worker_lock
 from jepascore_core.jobs.queue import LANES, Job, JobKind, last_ring
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
@@ -122,6 +122,7 @@ def run_worker(home: Path, idle_seconds: float) -> bool:
         return False
     # First of all: a process that sees the lock held and wants to stop its holder reads the process id here.
     write_atomically(home / "worker.json", json.dumps({"pid": os.getpid(), "started_at": utc_now()}).encode())
+    starting_file(home).unlink(missing_ok=True)
     _yield_to_others()
     for name in ("", "-wal", "-shm"):
         (home / f"queue.sqlite{name}").unlink(missing_ok=True)  # left by versions before the catalogue was the queue

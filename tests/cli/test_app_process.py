@@ -15,7 +15,14 @@ from contextlib import suppress
 
 import pytest
 
-from jepascore_core.jobs.process import PROBE_PATIENCE, start_worker, worker_is_alive, worker_lock, worker_pid
+from jepascore_core.jobs.process import (
+    PROBE_PATIENCE,
+    start_worker,
+    starting_file,
+    worker_is_alive,
+    worker_lock,
+    worker_pid,
+)
 from pages.ui.app.lifespan import GRACE_SECONDS
 from tests.cli.conftest import Cli, finish
 
@@ -168,4 +175,26 @@ def test_who_only_looks_for_a_worker_is_not_taken_for_one(cli: Cli) -> None:
         assert until(lambda: worker_pid(cli.home) is not None)
     finally:
         looking.join()
+        end_worker(cli)
+
+
+def test_a_worker_that_still_loads_is_not_started_twice(cli: Cli) -> None:
+    assert start_worker(cli.home, idle_seconds=5)
+    try:
+        assert not start_worker(cli.home)
+        assert until(lambda: worker_pid(cli.home) is not None)
+        assert not start_worker(cli.home) and not starting_file(cli.home).exists()
+    finally:
+        end_worker(cli)
+
+
+def test_a_worker_that_failed_to_start_is_started_again(cli: Cli) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    cli.home.mkdir(exist_ok=True)
+    starting_file(cli.home).write_text(f'{{"pid": {ended.pid}}}')
+    try:
+        assert start_worker(cli.home, idle_seconds=5)
+        assert until(lambda: worker_pid(cli.home) is not None)
+    finally:
         end_worker(cli)
