@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from jepascore_core.cli import backbones as zoo
 from jepascore_core.cli import (
     confounds,
+    cut_effect,
     data,
     decisions,
     duplicates,
@@ -99,6 +100,7 @@ rooms = (
     decisions,
     duplicates,
     labels,
+    cut_effect,
     figure,
     known_defects,
     zoo,

@@ -200,7 +200,7 @@ def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisio
     """Compute what a curation needs, with a progress bar."""
 
     def follow(work: PrecomputeStep) -> Callable[[float], None]:
-        return partial(_show_share, bar, bar.add_task(work.title, total=100, detail=""))
+        return partial(show_share, bar, bar.add_task(work.title, total=100, detail=""))
 
     if not pending_work(store, scores, curation, decisions):
         return
@@ -208,7 +208,8 @@ def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisio
         prepare_all(store, scores, curation, decisions, follow)
 
 
-def _show_share(bar: Progress, task: TaskID, share: float) -> None:
+def show_share(bar: Progress, task: TaskID, share: float) -> None:
+    """Show the share of a task that is done."""
     bar.update(task, completed=100 * share)
 
 

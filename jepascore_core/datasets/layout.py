@@ -87,6 +87,14 @@ def is_split_name(name: str) -> bool:
     return _SPLIT.fullmatch(name) is not None
 
 
+def held_out_kind(split: str | None) -> str | None:
+    """Return what a split is held out for: "test" or "validation"; None for a training set and anything else."""
+    found = _SPLIT.fullmatch(split) if split else None
+    if found is None or found.group(1).casefold() in _TRAINING:
+        return None
+    return "test" if found.group(1).casefold().startswith("test") else "validation"
+
+
 def split_word(stem: str) -> str | None:
     """Return the split in a table's name: "train" for `labels_train`."""
     found = {word.casefold() for word in re.split(r"[^A-Za-z]+", stem) if _SPLIT.fullmatch(word)}

@@ -134,7 +134,7 @@ class LabelledPairs:
         _, contents = np.unique(content_ids[rows], return_inverse=True)
         pairs, first, back = np.unique(contents * max(1, len(names)) + codes, return_index=True, return_inverse=True)
         contents, codes = contents[first], codes[first]
-        folds = _folds(contents, codes)
+        folds = stratified_folds(contents, codes)
         num_folds = np.bincount(np.unique(codes * NUM_FOLDS + folds) // NUM_FOLDS, minlength=len(names))
         if np.count_nonzero(num_folds > 1) < 2:
             raise TooFewImagesError(
@@ -164,7 +164,7 @@ class LabelledPairs:
         return labels
 
 
-def _folds(contents: Integers, codes: Integers) -> Integers:
+def stratified_folds(contents: Integers, codes: Integers) -> Integers:
     """Fold of each pair [P] in order: the images of a class in turn, by content id; one with several labels counts
     with the first of them."""
     images, first = np.unique(contents, return_index=True)

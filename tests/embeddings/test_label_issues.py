@@ -93,7 +93,7 @@ pairs = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), min_size=1, m
 def test_copies_are_never_in_two_folds_and_classes_are_spread(drawn):
     contents, codes = np.array(sorted(drawn)).T
     contents = np.unique(contents, return_inverse=True)[1]
-    folds = module._folds(contents, codes)
+    folds = module.stratified_folds(contents, codes)
     for content in np.unique(contents):
         assert len(set(folds[contents == content])) == 1
     sizes = np.bincount(folds[np.unique(contents, return_index=True)[1]], minlength=module.NUM_FOLDS)
