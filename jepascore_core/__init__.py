@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jepascore_core.api.curating import CuratedDataset, curate
+    from jepascore_core.api.cut_effects import cut_effect
     from jepascore_core.api.datasets import open_dataset
     from jepascore_core.api.expressions import (
         ColumnExpression,
@@ -46,6 +47,7 @@ _WHERE = {
     "budget": "jepascore_core.api.expressions",
     "col": "jepascore_core.api.expressions",
     "curate": "jepascore_core.api.curating",
+    "cut_effect": "jepascore_core.api.cut_effects",
     "flag": "jepascore_core.api.expressions",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
@@ -69,6 +71,7 @@ __all__ = [
     "budget",
     "col",
     "curate",
+    "cut_effect",
     "flag",
     "jepa_score",
     "load_backbone",

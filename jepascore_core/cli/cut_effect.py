@@ -10,15 +10,17 @@ from jepascore_core.cli.exports import evaluate_with_bar, measure_missing, read_
 from jepascore_core.cli.measured import Backbone, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, progress_bar, say
 from jepascore_core.curation import Evaluation
-from jepascore_core.curation.cut_effect.results import ClassEffect, CutEffect
+from jepascore_core.curation.cut_effect.curve import SHARES
+from jepascore_core.curation.cut_effect.results import SAME_ENCODER, USES_LABELS, ClassEffect, CutEffect
 from jepascore_core.curation.cut_effect.samples import cut_of
-from jepascore_core.curation.cut_effect.stored import cut_effect, cut_effect_seconds, notes_on
+from jepascore_core.curation.cut_effect.stored import cut_curve, cut_effect, cut_effect_seconds, notes_on
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.precompute.steps import QUICK_SECONDS
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import duration_text
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import Definition
+from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
@@ -30,6 +32,8 @@ Embeddings = Annotated[
         help="Backbone whose embeddings the classifier is trained on (default: the one that scored).",
     ),
 ]
+#: Beside an accuracy: how it compares with random cuts.
+MARKS = {"better": " +", "no better": "", "worse": " -"}
 #: Classes that are listed: those that change most.
 SHOWN = 10
 
@@ -50,6 +54,12 @@ def show_cut_effect(
     backbone: Backbone = None,
     definition: Annotated[Definition, typer.Option(help="Score variant: how the spectrum is summed.")] = "rank",
     embeddings: Embeddings = None,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--curve", help="Instead of one cut, accuracy against share kept: by the score, baselines, label issues."
+        ),
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Compare a classifier trained on what is kept with those trained on random subsets of the same size per class.
@@ -58,10 +68,14 @@ def show_cut_effect(
     """
     store = Store()
     record = store.catalogue.dataset(dataset)
+    if curve:
+        if recipe or rules:
+            raise RuleError("--curve cuts by each order in turn: leave out --recipe and --rules.")
+        scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
+        _show_curve(store, record, scores, _judge(store, record, scores, embeddings), json)
+        return
     evaluation = _evaluate(store, record, recipe, rules, backbone, definition)
-    judge = evaluation.scores
-    if embeddings is not None:
-        judge = find_measured(store, record, embeddings).scores(record.dataset_id, evaluation.scores.definition)
+    judge = _judge(store, record, evaluation.scores, embeddings)
     seconds = cut_effect_seconds(store, judge)
     if seconds > QUICK_SECONDS:
         say(f"About {duration_text(seconds)} on two cores.")
@@ -73,6 +87,37 @@ def show_cut_effect(
         print_json({"dataset": record.name, **found.to_dict(), "notes": list(notes)})
         return
     _print(record, found, measured_titles(store)[judge.key])
+    for note in notes:
+        say(note)
+
+
+def _judge(store: Store, record: DatasetRecord, scores: ScoreSet, embeddings: str | None) -> ScoreSet:
+    """Whose embeddings the probes are trained on."""
+    if embeddings is None:
+        return scores
+    return find_measured(store, record, embeddings).scores(record.dataset_id, scores.definition)
+
+
+def _show_curve(store: Store, record: DatasetRecord, scores: ScoreSet, judge: ScoreSet, json: bool) -> None:
+    with progress_bar() as bar:
+        task = bar.add_task("Training probes", total=100, detail="")
+        found = cut_curve(store, scores, judge, lambda share: show_share(bar, task, share))
+    notes = (*((SAME_ENCODER,) if judge.key == scores.key else ()), USES_LABELS)
+    if json:
+        print_json({"dataset": record.name, **found.to_dict(), "notes": list(notes)})
+        return
+    rows = [
+        ("at random", *(_percent(value) for value, _, _ in found.random)),
+        *((line.title, *(_percent(at.accuracy) + MARKS[at.verdict] for at in line.points)) for line in found.lines),
+    ]
+    columns = ("cut by \\ kept", *(f"{100 * share:.0f} %" for share in SHARES))
+    print_table(f"{record.name}, {found.judged_text}", columns, rows)
+    say(
+        f"Trained on all {found.num_training:,}: {_percent(found.accuracy_all)}. Least-squares probes on the embeddings"
+        f" of {measured_titles(store)[judge.key]}. + better than random, - worse, beyond chance."
+    )
+    for line in found.lines:
+        say(line.sentence)
     for note in notes:
         say(note)
 

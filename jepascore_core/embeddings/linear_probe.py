@@ -135,6 +135,27 @@ def fit_logistic(
     return _spread(found.reshape(dimension + 1, len(present)), present, num_classes)
 
 
+def fit_least_squares(gram: Values, products: Values, sizes: Values, penalty: Floats, strength: float) -> Probe:
+    """Fit a least-squares probe (ridge regression on class indicators) from sums over its images.
+
+    Args:
+        gram: sum of outer products of the images, [K, K].
+        products: sum of the images of each class, [K, C].
+        sizes: number of images of each class, [C].
+        penalty: of the space.
+        strength: as of the logistic probe, whose curvature is at most a quarter of that of least squares.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    n = sizes.sum()
+    means = products.sum(axis=1) / n
+    present = np.flatnonzero(sizes)
+    shares = sizes[present] / n
+    centred = gram - n * np.outer(means, means) + penalty.astype(np.float64) * (4.0 / strength)
+    weights = cho_solve(cho_factor(centred), products[:, present] - n * np.outer(means, shares))
+    return _spread(np.vstack([weights, shares - means @ weights]), present, len(sizes))
+
+
 def _spread(found: Values, present: Integers, num_classes: int) -> Probe:
     """Return a probe of all classes from weights and biases [K + 1, c] of those that are present."""
     weights = np.zeros((len(found) - 1, num_classes), np.float32)

@@ -92,3 +92,15 @@ def test_what_cannot_be_compared_is_an_error(cli: Cli, known: None, arguments: t
     answer = cli("cut-effect", "toy", *arguments)
     assert answer.code == 1
     assert message in answer.err
+
+
+def test_the_curve_as_a_table_and_as_json(cli: Cli, known: None) -> None:
+    found = cli("cut-effect", "toy", "--curve", "-b", TINY, "--json").json
+    assert found["shares"][0] == 0.95
+    assert [line["name"] for line in found["lines"]][:2] == ["score", "reversed"]
+    assert "JEPA-SCORE, lowest first beats random cuts" in found["lines"][0]["sentence"]
+    assert found["notes"] == [SAME_ENCODER, USES_LABELS]
+    answer = cli("cut-effect", "toy", "--curve", "-b", TINY)
+    assert "JEPA-SCORE, lowest first" in answer.out
+    assert "beats random cuts" in answer.err
+    assert cli("cut-effect", "toy", "--curve", "--rules", "score >= 5").code == 1

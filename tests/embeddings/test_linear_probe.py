@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy.special import log_softmax
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from jepascore_core.embeddings.linear_probe import fit_logistic, probe_space
+from jepascore_core.embeddings.linear_probe import fit_least_squares, fit_logistic, gram_matrix, probe_space
 
 STRENGTH = 0.01
 
@@ -56,6 +56,22 @@ def test_a_class_that_was_not_seen_is_never_predicted(images):
     expected = LogisticRegression(C=STRENGTH, tol=1e-8, max_iter=5000).fit(standardised(values)[rows], codes[rows])
     found = log_softmax(probe.log_probabilities(space.values)[:, [0, 1, 3]], axis=1)
     np.testing.assert_allclose(found, expected.predict_log_proba(standardised(values)), atol=5e-3)
+
+
+def test_least_squares_is_ridge_regression_on_indicators(images):
+    values, codes = images
+    space = probe_space(values, 500, 4, STRENGTH)
+    rows, targets = space.values[:500].astype(np.float64), np.eye(4)[codes[:500]]
+    found = fit_least_squares(
+        gram_matrix(space.values[:500]),
+        rows.T @ targets,
+        targets.sum(axis=0),
+        space.penalty,
+        STRENGTH,
+    )
+    scaled = standardised(values)
+    expected = Ridge(alpha=4 / STRENGTH).fit(scaled[:500], targets).predict(scaled)
+    np.testing.assert_allclose(space.values @ found.weights + found.biases, expected, atol=2e-3)
 
 
 def test_a_fit_can_be_ended(images):

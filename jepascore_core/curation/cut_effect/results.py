@@ -110,9 +110,7 @@ class CutEffect:
     @property
     def verdict(self) -> CutVerdict:
         """Whether the cut beats random ones of the same size per class; "no better" where the interval holds 0."""
-        if self.difference.is_above_zero:
-            return "better"
-        return "worse" if self.difference.is_below_zero else "no better"
+        return verdict_on(self.difference)
 
     @property
     def colour(self) -> CutColour:
@@ -138,15 +136,7 @@ class CutEffect:
     @property
     def judged_text(self) -> str:
         """Say what accuracies are measured on."""
-        images = plural(self.num_judged, "held-out image")
-        if self.held_out == "folds":
-            folds = "folds by content, copies never in two" if self.num_folds > 1 else "one fold by content"
-            return (
-                f"{images} ({plural(self.num_folds, 'fold')}: {folds})"
-                if self.num_folds == 1
-                else (f"{images} ({self.num_folds} {folds})")
-            )
-        return f"{images} of the split {self.split}"
+        return held_out_text(self.num_judged, self.split, self.num_folds)
 
     @property
     def gaining(self) -> tuple[ClassEffect, ...]:
@@ -164,6 +154,21 @@ _VERDICTS: dict[CutVerdict, str] = {
     "no better": "This cut does no better than a random one of the same size per class:",
     "worse": "This cut does worse than a random one of the same size per class:",
 }
+
+
+def verdict_on(difference: Interval) -> CutVerdict:
+    """Say what a difference to random cuts means; "no better" where its interval holds 0."""
+    if difference.is_above_zero:
+        return "better"
+    return "worse" if difference.is_below_zero else "no better"
+
+
+def held_out_text(num_judged: int, split: str | None, num_folds: int) -> str:
+    """Say what accuracies are measured on."""
+    images = plural(num_judged, "held-out image")
+    if split is not None:
+        return f"{images} of the split {split}"
+    return f"{images} in {plural(num_folds, 'fold')}"
 
 
 def points_text(difference: Interval) -> str:

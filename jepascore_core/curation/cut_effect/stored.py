@@ -8,17 +8,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jepascore_core.atomic import write_atomically
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.companions import count_measured
+from jepascore_core.curation.columns.label_issues import are_label_issues_known
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old
 from jepascore_core.curation.cut_effect.compare import NUM_SEEDS, compare_cut
+from jepascore_core.curation.cut_effect.curve import SHARES, CutCurve, trace_curve
+from jepascore_core.curation.cut_effect.orders import NUM_ORDERS, read_orders
 from jepascore_core.curation.cut_effect.results import SAME_ENCODER, USES_LABELS, CutEffect
 from jepascore_core.curation.cut_effect.samples import CHANGED, ENOUGH_HELD_OUT, Cut, kept_samples, labelled_samples
 from jepascore_core.curation.evaluation.evaluate import Evaluation
 from jepascore_core.curation.rules.model import Between, IsIn, Like, walk
-from jepascore_core.embeddings.index import Progress, no_progress
-from jepascore_core.embeddings.label_issues import NUM_FOLDS
+from jepascore_core.embeddings.index import Progress, no_progress, subrange
+from jepascore_core.embeddings.label_issues import NUM_FOLDS, label_issue_seconds
 from jepascore_core.errors import RuleError
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet
@@ -32,6 +37,8 @@ FOLDER = "cut-effect"
 
 #: Passes of a fit over its images; multiply-adds a second on two cores (benchmarks/cut_effect.py); seconds to begin.
 _PASSES, _RATE, _BEGIN = 12, 8e9, 0.5
+#: The same of sums of outer products; share of the work on a curve that goes into reading its orders.
+_GRAM_RATE, _READING = 2e10, 0.5
 #: Of a backbone that the catalogue does not know.
 _USUAL_DIMENSION = 768
 
@@ -69,6 +76,42 @@ def cut_effect_seconds(store: Store, embeddings: ScoreSet) -> float:
     fits = num_folds * (2 + NUM_SEEDS) * images * (1 - 1 / NUM_FOLDS)
     work = 2 * _PASSES * fits * dimension * classes + images * dimension**2 * 2
     return _BEGIN + work / _RATE
+
+
+def cut_curve(store: Store, scores: ScoreSet, embeddings: ScoreSet, progress: Progress = no_progress) -> CutCurve:
+    """Trace accuracy against share kept for the score, baseline scores and label issues; read from disk if cached.
+
+    Baseline scores are those of the backbone that scored. Label issues are its own, too.
+
+    Raises:
+        TooFewImagesError, UnknownNameError, DatasetNotReadyError: as `cut_effect`.
+    """
+    known = known_cut_curve(store, scores, embeddings)
+    if known is not None:
+        return known
+    orders = read_orders(store, scores, subrange(progress, 0.0, _READING))
+    samples = labelled_samples(store, embeddings, progress)
+    of_samples = {name: values[samples.rows] for name, values in orders.items()}
+    eligible = samples.may_train & np.isfinite(next(iter(of_samples.values())))
+    names = (scores.key.text, scores.definition, embeddings.key.text)
+    found = trace_curve(samples, eligible, of_samples, names, subrange(progress, _READING, 1.0))
+    write_result(_curve_path(store, scores, embeddings), found.to_dict(), "curve-*.json")
+    return found
+
+
+def known_cut_curve(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> CutCurve | None:
+    """Return accuracy against share kept if it was computed for what is measured now."""
+    values = read_result(_curve_path(store, scores, embeddings))
+    return None if values is None else CutCurve.from_dict(values)
+
+
+def cut_curve_seconds(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> float:
+    """Predict how long `cut_curve` takes on two cores, with the baseline scores and label issues that it needs."""
+    images, classes, dimension = sizes_of(store, embeddings)
+    passes = (NUM_SEEDS + NUM_ORDERS) * min(NUM_FOLDS * images, max(images, ENOUGH_HELD_OUT * NUM_FOLDS))
+    work = passes * dimension**2 * 2 + (NUM_SEEDS + NUM_ORDERS) * NUM_FOLDS * len(SHARES) * dimension**3
+    issues = 0.0 if are_label_issues_known(store, scores) else label_issue_seconds(images, dimension, classes)
+    return _BEGIN + work / _GRAM_RATE + issues
 
 
 def notes_on(evaluation: Evaluation, embeddings: ScoreSet) -> tuple[str, ...]:
@@ -109,6 +152,11 @@ def read_result(path: Path) -> dict[str, Any] | None:
     with suppress(FileNotFoundError):
         return dict(json.loads(path.read_text(encoding="utf-8")))
     return None
+
+
+def _curve_path(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> Path:
+    about = [scores.key.text, scores.definition, count_measured(store, scores)]
+    return result_path(store, embeddings, "curve", about)
 
 
 def _path(store: Store, embeddings: ScoreSet, cut: Cut) -> Path:

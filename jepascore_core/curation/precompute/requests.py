@@ -75,6 +75,8 @@ def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Prep
     # Colours are those of the images, whichever backbone measured them.
     measured = None if work.kind == "colours" else [named.backbone_id, named.spec_id]
     wanted = [work.radius, work.companion, work.number, work.seed, work.candidates]
+    if work.embeddings:
+        wanted += [named.definition, work.embeddings]
     key = short_hash([work.kind, measured, *wanted], 20)
     return _read(store, f"{scores.dataset_id}/{key}", work)
 

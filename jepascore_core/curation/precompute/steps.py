@@ -1,4 +1,4 @@
-"""Computations of a curation that take longer than a moment: near duplicates, baseline scores, colours, clusters."""
+"""Computations of a curation that take longer than a moment: baseline scores, clusters, cut effects and the like."""
 
 from __future__ import annotations
 
@@ -22,13 +22,23 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_values,
 )
 from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
+from jepascore_core.curation.cut_effect.samples import Cut, cut_of
+from jepascore_core.curation.cut_effect.stored import (
+    cut_curve,
+    cut_curve_seconds,
+    cut_effect,
+    cut_effect_seconds,
+    known_cut_curve,
+    known_cut_effect,
+)
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.evaluation.evaluate import Decisions, diverse_candidates
+from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, diverse_candidates
 from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, IsIn, Like, walk
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import matching
 from jepascore_core.formatting import duration_text
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
@@ -44,9 +54,11 @@ class PrecomputeStep:
 
     Clusters have their number and a seed; a diverse choice has the number to choose, candidates as `Candidates.pack`
     writes them, and the seconds that it may take. Label issues have the number of classes, and the estimated seconds.
+    The effect of a cut, and the curve of many, have the measurement key of the embeddings and the estimated seconds;
+    the first has the cut as `Cut.pack` writes it.
     """
 
-    kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels"]
+    kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels", "cut", "curve"]
     size: int
     radius: float | None = None
     backbone: str | None = None
@@ -55,10 +67,13 @@ class PrecomputeStep:
     seed: int = 0
     candidates: str = field(default="", repr=False)
     seconds: float = 0.0
+    embeddings: str = ""
 
     @property
     def is_quick(self) -> bool:
         """Whether it is so short that it is done without asking."""
+        if self.kind in ("cut", "curve"):
+            return self.seconds <= QUICK_SECONDS
         is_slow = self.kind == "colours" or (self.kind == "labels" and self.seconds > QUICK_SECONDS)
         return not is_slow and self.size <= QUICK_IMAGES
 
@@ -74,6 +89,10 @@ class PrecomputeStep:
                 return f"{self.number:,} diverse images"
             case "labels":
                 return "label issues"
+            case "cut":
+                return "effect of the cut"
+            case "curve":
+                return "accuracy against share kept"
         return self.companion or f"near duplicates within {self.radius:g}"
 
     @property
@@ -89,6 +108,9 @@ class PrecomputeStep:
         if self.kind == "labels":
             about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
             return f"Judging the labels of {self.size:,} images of {self.number:,} classes{about}"
+        if self.kind in ("cut", "curve"):
+            about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
+            return f"Training probes on {self.size:,} images, kept and at random{about}"
         if self.companion == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.companion is not None:
@@ -177,6 +199,31 @@ def _pending_choice(
                 )  # fmt: skip
 
 
+def pending_cut(store: Store, evaluation: Evaluation, embeddings: ScoreSet) -> PrecomputeStep | None:
+    """Return the work that comparing a cut with random ones still needs, None if its effect is known.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `cut_effect`.
+    """
+    cut = cut_of(store, evaluation)
+    if known_cut_effect(store, embeddings, cut) is not None:
+        return None
+    seconds, size = cut_effect_seconds(store, embeddings), count_measured(store, embeddings)
+    return PrecomputeStep("cut", size, candidates=cut.pack(), seconds=seconds, embeddings=embeddings.key.text)
+
+
+def pending_curve(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> PrecomputeStep | None:
+    """Return the work that accuracy against share kept still needs, None if it is known.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `cut_curve`.
+    """
+    if known_cut_curve(store, scores, embeddings) is not None:
+        return None
+    seconds, size = cut_curve_seconds(store, scores, embeddings), count_measured(store, embeddings)
+    return PrecomputeStep("curve", size, seconds=seconds, embeddings=embeddings.key.text)
+
+
 def slow_companions(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...]:
     """Return the baseline scores of the measured images that are not computed yet and take longer than a moment."""
     size = count_measured(store, scores)
@@ -206,7 +253,7 @@ def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Prog
 
     Raises:
         TooFewImagesError: if a baseline score or label issues need more images than are measured.
-        RuleError: if the dataset has changed since a diverse choice was requested.
+        RuleError: if the dataset has changed since a diverse choice was requested, or a cut cannot be compared.
     """
     compiler = Compiler(store, scores)
     named = compiler.score_set(work.backbone)
@@ -218,6 +265,12 @@ def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Prog
         cluster_values(store, named, work.number, work.seed, progress)
     elif work.kind == "diverse":
         diverse_rows(store, named, Candidates.unpack(work.candidates), work.number, progress)
+    elif work.kind in ("cut", "curve"):
+        embeddings = ScoreSet(scores.dataset_id, MeasurementKey.parse(work.embeddings), scores.definition)
+        if work.kind == "cut":
+            cut_effect(store, embeddings, Cut.unpack(work.candidates), progress)
+        else:
+            cut_curve(store, scores, embeddings, progress)
     elif work.companion is not None:
         companion_values(store, named, work.companion, progress)
     elif work.radius is not None:

@@ -20,6 +20,7 @@ from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate import texts
+from pages.ui.curate.cut_effect import draw_cut_curve, draw_cut_effect
 from pages.ui.curate.export import draw_exports
 from pages.ui.curate.recipes import draw_recipes
 from pages.ui.curate.rule_bar import choose_curation, draw_chips
@@ -55,7 +56,9 @@ def draw_curation(scores: ScoreSet) -> None:
         _draw_previews(evaluation, result)
     with right:
         _draw_before_after(evaluation, result)
+    draw_cut_effect(evaluation, result.counts.dropped)
     draw_exports(evaluation)
+    draw_cut_curve(scores)
     prefetch(partial(prepare_changes, store(), scores))
 
 

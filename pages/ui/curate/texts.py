@@ -253,3 +253,44 @@ REMOVE_HELP = "The exported files stay."
 def took(elapsed: str) -> str:
     """Say how long an export took."""
     return f"took {elapsed}"
+
+
+# What the cut does to a classifier
+
+CUT_EFFECT = "What would the cut do?"
+CUT_EFFECT_ABOUT = (
+    "A linear classifier is trained on the embeddings of what is kept, of random subsets with as many samples of each "
+    "class, and of everything. Held-out images, which are never cut, say which is best."
+)
+CUT_CURVE = "Accuracy against share kept"
+CUT_CURVE_ABOUT = (
+    "The same for cuts of several sizes within each class: by the score from either end, by baseline scores, by label "
+    "issues, and at random. Filled points differ from random cuts beyond chance."
+)
+CUT_CURVE_FIGURE = "Accuracy on held-out images against the share kept"
+JUDGE = "Embeddings of"
+JUDGE_HELP = "Another encoder than the one that scored is the stricter judge."
+NOTHING_CUT = "Nothing is dropped yet: add a rule, then its effect is compared with random cuts."
+ACCURACY_KEPT, ACCURACY_RANDOM, ACCURACY_ALL = "Trained on kept", "On random subsets", "On everything"
+CLASSES_CHANGED = "Classes that gain or lose beyond chance"
+NO_CLASS_CHANGED = "No single class gains or loses beyond chance."
+
+
+def accuracy(share: float) -> str:
+    """Write an accuracy."""
+    return f"{100 * share:.1f} %"
+
+
+def how_compared(judged: str, num_seeds: int, num_left_out: int, num_copies: int) -> str:
+    """Say what was compared, and what was left out."""
+    parts = [f"Accuracy on {judged}; {num_seeds} random subsets"]
+    if num_left_out:
+        parts.append(f"{plural(num_left_out, 'sample')} left out: no label, embedding or verdict, or in another split")
+    if num_copies:
+        parts.append(f"{plural(num_copies, 'training sample')} left out: the same image is held out")
+    return ". ".join(parts) + "."
+
+
+def points(value: float) -> str:
+    """Write a difference in percentage points."""
+    return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")

@@ -58,22 +58,23 @@ def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None
     return []
 
 
-def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
+def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep], only: str | None = None) -> None:
     """Draw a button for computations not requested, cards for running or failed ones; rerun the page once one is done.
 
-    Other computations of the dataset have cards beside these.
+    Other computations of the dataset have cards beside these, unless `only` names this part of a page with several.
     """
     found = [preparation_of(store(), scores, work) for work in works]
     asked = [item for item in found if item.state != "none"]
     if asked:
         is_active = any(item.is_active for item in asked)
         draw = st.fragment(errors_shown()(_draw_asked), run_every=POLL_SECONDS if is_active else None)
-        draw(scores, [item.work for item in asked], is_active)
+        draw(scores, [item.work for item in asked], is_active, only is not None)
     rest = [item.work for item in found if item.state == "none"]
     if rest:
         st.info(" ".join([*(texts.must_be_computed(work.title) for work in rest), texts.CONTINUES_IN_BACKGROUND]))
         st.button(
-            texts.COMPUTE, type="primary", icon=":material/play_arrow:", on_click=_request, args=(scores, rest),
+            texts.COMPUTE, type="primary", icon=":material/play_arrow:", key=f"compute-{only}" if only else None,
+            on_click=_request, args=(scores, rest),
         )  # fmt: skip
 
 
@@ -82,14 +83,14 @@ def _request(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
         request_preparation(store(), scores, work)
 
 
-def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool) -> None:
+def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool, alone: bool) -> None:
     found = [preparation_of(store(), scores, work) for work in works]
     if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
         st.rerun()  # the whole page: one is done or cancelled, or no more updates will come
     own = {item.identifier for item in found}
     # Requested earlier, for instance for other rules: may run first, and may no longer be wanted.
     others = [item for item in preparations(store()) if item.dataset_id == scores.dataset_id and item.is_active]
-    for item in [*found, *(item for item in others if item.identifier not in own)]:
+    for item in [*found, *(item for item in others if item.identifier not in own and not alone)]:
         _draw_one(scores, item)
 
 
