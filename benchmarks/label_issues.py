@@ -119,13 +119,14 @@ def load_embeddings(options: argparse.Namespace, paths: list[Path]) -> tuple[np.
     import jepascore_core as js
     from jepascore_core.datasets.content import content_id
     from jepascore_core.measuring.loading import PendingImage, load_ahead
+    from jepascore_core.records.measurements import MeasurementSpec
 
     backbone = js.load_backbone(
         options.backbone, options.checkpoint, mean=options.mean, std=options.std, image_size=options.image_size
     )
     pending = [PendingImage(content_id(path.read_bytes()), path.name, str(path.resolve())) for path in paths]
     found, waiting = [], []
-    with load_ahead(pending, backbone) as images:
+    with load_ahead(pending, backbone, MeasurementSpec()) as images:
         for _, image in images:
             if isinstance(image, Exception):
                 raise image

@@ -132,6 +132,42 @@ def score_of_log_spectrum(log_values: Any, rank: Any, definition: Definition = "
     return score
 
 
+def expected_score(view_scores: Any) -> npt.NDArray[np.float64]:
+    """Combine the scores of an image's views by the paper's theorem: -log mean exp(-score). [..., n] -> [...].
+
+    The density is inversely proportional to the mean, over views T, of 1 / prod s_k(J_f(T)), and a view's score is the
+    logarithm of that product. Small scores weigh most: it lies between the smallest one and that plus log n.
+
+    Raises:
+        ValueError: without views, or with scores that are not finite.
+    """
+    scores = _view_scores(view_scores)
+    expected: npt.NDArray[np.float64] = np.log(scores.shape[-1]) - np.logaddexp.reduce(-scores, axis=-1)
+    return expected
+
+
+def view_spread(view_scores: Any) -> npt.NDArray[np.float64]:
+    """Return the standard deviation (n - 1) of the scores of an image's views; NaN for one. [..., n] -> [...].
+
+    Raises:
+        ValueError: as `expected_score`.
+    """
+    scores = _view_scores(view_scores)
+    if scores.shape[-1] == 1:
+        return np.full(scores.shape[:-1], np.nan)
+    spread: npt.NDArray[np.float64] = np.std(scores, axis=-1, ddof=1)
+    return spread
+
+
+def _view_scores(values: Any) -> npt.NDArray[np.float64]:
+    scores = as_array(values)
+    if not scores.ndim or not scores.shape[-1]:
+        raise ValueError(f"Scores of views must be an array [..., n] with n of at least 1, not {list(scores.shape)}.")
+    if not np.isfinite(scores).all():
+        raise ValueError("Scores of views must be finite: some are NaN or infinite. Leave such images out.")
+    return scores
+
+
 def _check_spectrum(values: npt.NDArray[np.float64]) -> None:
     if not values.ndim or not values.shape[-1]:
         raise ValueError(

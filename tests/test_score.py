@@ -12,11 +12,13 @@ from hypothesis.extra.numpy import arrays
 from jepascore_core.score import (
     DEFINITIONS,
     LOG_FLOOR,
+    expected_score,
     jepa_score,
     log_spectrum,
     measured_rank,
     numerical_rank,
     score_of_log_spectrum,
+    view_spread,
 )
 
 SPECTRUM = [math.e**3, math.e, 1.0, 1e-9]
@@ -145,3 +147,31 @@ def test_a_stored_spectrum_gives_the_same_scores(values):
     rank = numerical_rank(values)
     for definition in DEFINITIONS:
         assert score_of_log_spectrum(logs, rank, definition) == pytest.approx(jepa_score(values, definition))
+
+
+VIEW_SCORES = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=20)
+
+
+@given(VIEW_SCORES, st.floats(-1e4, 1e4))
+def test_the_expectation_over_views_lies_between_the_least_score_and_the_mean(scores, shift):
+    found = float(expected_score(scores))
+    slack = 1e-9 * (1 + max(map(abs, scores)))
+    assert min(scores) - slack <= found <= min(min(scores) + np.log(len(scores)), np.mean(scores)) + slack
+    assert expected_score(np.add(scores, shift)) == pytest.approx(
+        found + shift, abs=1e-8 * (1 + abs(found) + abs(shift))
+    )
+    assert found == pytest.approx(float(expected_score(scores[::-1])), abs=slack)
+
+
+def test_the_expectation_over_views_is_the_mean_of_the_inverse_products():
+    products = np.array([[2.0, 4.0, 8.0], [1.0, 1.0, 1.0]])
+    np.testing.assert_allclose(np.exp(expected_score(np.log(products))), 1 / (1 / products).mean(axis=1))
+    np.testing.assert_allclose(view_spread([[1.0, 3.0], [2.0, 2.0]]), [np.sqrt(2), 0])
+    assert np.isnan(view_spread([1.0]))
+
+
+@pytest.mark.parametrize("scores", [[], 3.0, [1.0, np.nan], [np.inf]])
+def test_scores_of_views_that_cannot_be_combined_are_refused(scores):
+    for combine in (expected_score, view_spread):
+        with pytest.raises(ValueError, match="Scores of views"):
+            combine(scores)

@@ -175,4 +175,5 @@ def _spec(name: str, prefix: str = PREFIX) -> BackboneSpec:
         note=sidecar["note"],
         preprocessing=Preprocessing.from_dict(sidecar["preprocessing"]),
         shape=_shape(sidecar["architecture_name"], sidecar["architecture"]),
+        augmentation=sidecar.get("augmentation", ""),
     )

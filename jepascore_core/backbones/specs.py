@@ -39,7 +39,8 @@ class BackboneSpec:
     without negatives, which the score's theory covers; False for contrastive, supervised and reconstruction
     objectives; None where it is not known. `shape` is the architecture, as far as its arithmetic goes; `source` says
     where the weights are. Both are None where only the library knows. `resampling` is how positions get another size;
-    `evaluation` says in words how the authors evaluate (preprocessing, pooling), and where they say so.
+    `evaluation` says in words how the authors evaluate (preprocessing, pooling), and where they say so. `augmentation`
+    is how its training made views of an image, as `records.augmentation` reads it; "" where that is not known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class BackboneSpec:
     source: WeightSource | None = None
     resampling: Resampling = "timm"
     evaluation: str = ""
+    augmentation: str = ""
 
     @property
     def flop(self) -> float | None:

@@ -1,14 +1,19 @@
-"""Pending images -> preprocessed tensors: read, verified, decoded and preprocessed in threads, ahead of the passes."""
+"""Pending images -> preprocessed tensors: read, verified, decoded and preprocessed in threads, ahead of the passes.
+
+Of an image whose views are measured, each view is one tensor.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from PIL.Image import Image
 from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
@@ -16,6 +21,9 @@ from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import FileChangedError, SampleError
+from jepascore_core.measuring.image_views import make_view, view_generator
+from jepascore_core.records.augmentation import parse_augmentation
+from jepascore_core.records.measurements import MeasurementSpec
 
 _PREFETCH = 64
 
@@ -29,16 +37,31 @@ class PendingImage:
     uri: str
 
 
-#: An image and its tensor, or the error that loading raised.
+@dataclass(frozen=True, eq=False)
+class PendingView(PendingImage):
+    """One view of a pending image, counted from 0; `original` is the image itself, preprocessed [C, H, W]."""
+
+    view: int
+    original: Tensor
+
+
+#: An image or one of its views, and its tensor, or the error that loading raised.
 Loaded = tuple[PendingImage, Tensor | SampleError]
 
 
 @contextmanager
-def load_ahead(pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[Iterator[Loaded]]:
-    """Pending images in their order, a bounded number of them loaded ahead; at the end the others are cancelled."""
-    with ThreadPoolExecutor(load_threads(os.cpu_count() or 1), thread_name_prefix="load") as pool:
+def load_ahead(
+    pending: Iterable[PendingImage], backbone: Backbone, spec: MeasurementSpec
+) -> Iterator[Iterator[Loaded]]:
+    """Pending images in their order, a bounded number of them loaded ahead; at the end the others are cancelled.
+
+    With a spec that has views, all views of an image one after the other.
+    """
+    threads = load_threads(os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads, thread_name_prefix="load") as pool:
         try:
-            yield _load_in_order(pool, pending, backbone)
+            ahead = max(threads, _PREFETCH // spec.views)
+            yield _load_in_order(pool, pending, partial(_load, backbone=backbone, spec=spec), ahead)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -54,26 +77,62 @@ def load_image(image: PendingImage, backbone: Backbone) -> Tensor:
     Raises:
         SampleError: naming the stage that failed.
     """
+    return _preprocess(_decode(image), backbone)
+
+
+def load_views(image: PendingImage, backbone: Backbone, spec: MeasurementSpec) -> list[tuple[PendingView, Tensor]]:
+    """Read, verify and decode an image, and make its views, each with a tensor [C, H, W]. The spec has views.
+
+    Raises:
+        SampleError: naming the stage that failed.
+    """
+    decoded, augmentation = _decode(image), parse_augmentation(spec.augmentation or "")
+    original = _preprocess(decoded, backbone)
+    views = []
+    for number in range(spec.views):
+        random = view_generator(image.content_id, number)
+        view = PendingView(image.content_id, image.sample_key, image.uri, number, original)
+        views.append((view, _in_stage(partial(make_view, decoded, original, backbone, augmentation, random))))
+    return views
+
+
+def _load(image: PendingImage, backbone: Backbone, spec: MeasurementSpec) -> Sequence[tuple[PendingImage, Tensor]]:
+    return load_views(image, backbone, spec) if spec.has_views else [(image, load_image(image, backbone))]
+
+
+def _decode(image: PendingImage) -> Image:
     data = read_bytes(image.uri)
     if content_id(data) != image.content_id:
         raise FileChangedError()
-    decoded = decode(data)
+    return decode(data)
+
+
+def _preprocess(decoded: Image, backbone: Backbone) -> Tensor:
+    return _in_stage(partial(backbone.preprocess, decoded))
+
+
+def _in_stage(preprocess: Callable[[], Tensor]) -> Tensor:
     try:
-        return backbone.preprocess(decoded)
+        return preprocess()
     except (ValueError, OSError, RuntimeError) as error:
         raise SampleError(f"The image cannot be preprocessed: {error}.", "preprocess") from error
 
 
-def _load_in_order(pool: ThreadPoolExecutor, pending: Iterable[PendingImage], backbone: Backbone) -> Iterator[Loaded]:
-    waiting: deque[tuple[PendingImage, Future[Tensor]]] = deque()
+def _load_in_order(
+    pool: ThreadPoolExecutor,
+    pending: Iterable[PendingImage],
+    load: Callable[[PendingImage], Sequence[tuple[PendingImage, Tensor]]],
+    ahead: int,
+) -> Iterator[Loaded]:
+    waiting: deque[tuple[PendingImage, Future[Sequence[tuple[PendingImage, Tensor]]]]] = deque()
     upcoming = iter(pending)
     while True:
-        while len(waiting) < _PREFETCH and (image := next(upcoming, None)) is not None:
-            waiting.append((image, pool.submit(load_image, image, backbone)))
+        while len(waiting) < ahead and (image := next(upcoming, None)) is not None:
+            waiting.append((image, pool.submit(load, image)))
         if not waiting:
             return
         image, future = waiting.popleft()
         try:
-            yield image, future.result()
+            yield from future.result()
         except SampleError as error:
             yield image, error

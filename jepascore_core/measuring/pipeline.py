@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from jepascore_core.measuring.batch_runner import BatchRunner
 from jepascore_core.measuring.loading import PendingImage, load_ahead
 from jepascore_core.measuring.rate_meter import RateMeter
+from jepascore_core.measuring.rows import FinishedBatch
 from jepascore_core.measuring.shard_writer import ShardWriter
 from jepascore_core.measuring.task import MeasureProgress, MeasureTask
+from jepascore_core.measuring.view_collector import ViewCollector
 
 
 def measure_pending(task: MeasureTask, pending: Iterable[PendingImage]) -> MeasureProgress:
@@ -18,9 +20,10 @@ def measure_pending(task: MeasureTask, pending: Iterable[PendingImage]) -> Measu
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
     """
     runner, writer, meter = BatchRunner(task), ShardWriter(task), RateMeter()
-    with load_ahead(pending, task.backbone) as loaded:
+    collect = ViewCollector(task.backbone, task.spec.views).collect if task.spec.has_views else _as_it_is
+    with load_ahead(pending, task.backbone, task.spec) as loaded:
         try:
-            for batch in runner.run(loaded):
+            for batch in map(collect, runner.run(loaded)):
                 writer.append(batch)
                 writer.flush_if_due()
                 meter.record(batch)
@@ -28,6 +31,10 @@ def measure_pending(task: MeasureTask, pending: Iterable[PendingImage]) -> Measu
         finally:
             # Also when cancelled or failing: what was measured is kept.
             for batch in runner.close():
-                writer.append(batch)
+                writer.append(collect(batch))
             writer.flush()
     return meter.progress
+
+
+def _as_it_is(batch: FinishedBatch) -> FinishedBatch:
+    return batch

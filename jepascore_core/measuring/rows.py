@@ -10,7 +10,7 @@ import torch
 
 from jepascore_core.errors import SampleError
 from jepascore_core.measuring.estimators import Measurements
-from jepascore_core.measuring.loading import PendingImage
+from jepascore_core.measuring.loading import PendingImage, PendingView
 from jepascore_core.records.datasets import SampleFailure
 from jepascore_core.records.measurements import Measurement
 from jepascore_core.score import jepa_score, log_spectrum
@@ -18,11 +18,15 @@ from jepascore_core.score import jepa_score, log_spectrum
 
 @dataclass(frozen=True)
 class FinishedBatch:
-    """Every image of a batch as a row or a failure; `nested_rows` are the by-products of `rows`."""
+    """Every image of a batch as a row or a failure; `nested_rows` are the by-products of `rows`.
+
+    `images` are those of the rows.
+    """
 
     rows: list[Measurement] = field(default_factory=list)
     nested_rows: list[Measurement] = field(default_factory=list)
     failures: list[SampleFailure] = field(default_factory=list)
+    images: list[PendingImage] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.rows) + len(self.failures)
@@ -37,6 +41,7 @@ def finished_batch(images: Sequence[PendingImage], result: Measurements, seconds
             batch.failures.append(to_failure(images[index], error))
             continue
         batch.rows.append(row)
+        batch.images.append(images[index])
         if result.nested is not None and result.spec.is_exact:
             logs = result.nested[index].numpy().astype("float32")
             # By-products cost nothing of their own.
@@ -67,12 +72,12 @@ def to_rows(content_ids: Sequence[str], result: Measurements, seconds: float) ->
 
 
 def to_failure(image: PendingImage, error: SampleError) -> SampleFailure:
-    """Describe why an image has no measurement."""
+    """Describe why an image, or one of its views, has no measurement."""
     return SampleFailure(
         sample_key=image.sample_key,
         uri=image.uri,
         stage=error.stage,
         error_class=type(error.__cause__ or error).__name__,
-        message=str(error),
+        message=f"View {image.view + 1}: {error}" if isinstance(image, PendingView) else str(error),
         content_id=image.content_id,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jepascore_core.backbones.registry import find_spec
 from jepascore_core.errors import JepaScoreError, UnknownNameError, one_of
 from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.augmentation import AUTO, CropViews, parse_augmentation
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 
@@ -14,6 +16,8 @@ BATCH_ESTIMATORS = ("exact", "sketch")
 ESTIMATORS = (*BATCH_ESTIMATORS, "calibrated", "cascade")
 DEFAULT_PROBES = 32
 DEFAULT_TOP = 20
+#: More do not fit into a sensible budget: the cost grows with them.
+MOST_VIEWS = 256
 #: Fewer images do not calibrate (see calibration.MIN_IMAGES), and failures take their share.
 LEAST_CALIBRATION = 40
 PRECISIONS = ("bfloat16", "tf32", "float32", "float64")
@@ -28,23 +32,52 @@ def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedReq
     return ResolvedRequest(
         dataset_id=dataset_id,
         backbone=request.backbone,
-        spec=resolve_spec(request.estimator, request.precision, request.probes, request.seed),
+        spec=resolve_spec(
+            request.estimator,
+            request.precision,
+            request.probes,
+            request.seed,
+            views=request.views,
+            augmentation=resolve_augmentation(request.backbone.name, request.views, request.augmentation),
+        ),
         device=request.device,
         plan=resolve_plan(request.estimator, request.plan),
         is_precision_open=request.precision == "auto",
     )
 
 
+def resolve_augmentation(backbone: str, views: int, augmentation: str = AUTO) -> str | None:
+    """Return how the views of an image are made for a backbone of this name, with every parameter; None for none.
+
+    "auto" means none for one view, else the backbone's training's own views where its files say them, else crops.
+
+    Raises:
+        UnknownNameError: for an augmentation that does not exist.
+    """
+    if augmentation != AUTO:
+        return parse_augmentation(augmentation).text
+    if views == 1:
+        return None
+    spec = find_spec(backbone)
+    return parse_augmentation(spec.augmentation).text if spec and spec.augmentation else CropViews().text
+
+
 def resolve_spec(
-    estimator: str = "exact", precision: str = "auto", probes: int | None = None, seed: int = 0
+    estimator: str = "exact",
+    precision: str = "auto",
+    probes: int | None = None,
+    seed: int = 0,
+    *,
+    views: int = 1,
+    augmentation: str | None = None,
 ) -> MeasurementSpec:
-    """Return a measurement spec, which names the shards that the results go to.
+    """Return a measurement spec, which names the shards that the results go to; `augmentation` is that of its views.
 
     The spec of a calibrated run or a cascade leaves open what the run determines: the number of probes unless it is
     given, and the calibration.
 
     Raises:
-        UnknownNameError: for an unknown estimator or precision, or an invalid number of probes or seed.
+        UnknownNameError: for an unknown estimator or precision, or an invalid number of probes or views, or seed.
     """
     one_of(estimator, ESTIMATORS, "estimator")
     one_of(precision, ("auto", *PRECISIONS), "precision")
@@ -52,12 +85,26 @@ def resolve_spec(
         raise UnknownNameError("Invalid number of probes: only a sketch has one, and it must be at least 1.")
     if seed < 0:
         raise UnknownNameError(f"The seed must be at least 0, got {seed}.")
+    _check_views(estimator, views, augmentation)
     precision = "float32" if precision == "auto" else precision
     if estimator == "exact":
-        return MeasurementSpec(estimator, precision)
+        return MeasurementSpec(estimator, precision, views=views, augmentation=augmentation)
     if estimator == "sketch":
         probes = probes or DEFAULT_PROBES
-    return MeasurementSpec(estimator, precision, probes, seed)
+    return MeasurementSpec(estimator, precision, probes, seed, views=views, augmentation=augmentation)
+
+
+def _check_views(estimator: str, views: int, augmentation: str | None) -> None:
+    if not 1 <= views <= MOST_VIEWS:
+        raise UnknownNameError(f"The number of views must be from 1 to {MOST_VIEWS}, got {views}.")
+    if augmentation is None:
+        if views > 1:
+            raise UnknownNameError(f"{views} views need an augmentation: without one they are all the same.")
+        return
+    if estimator not in BATCH_ESTIMATORS:
+        raise UnknownNameError(
+            f"Views cannot be {estimator}: it predicts the score of one image, not of its views. Use exact or sketch."
+        )
 
 
 def check_probes(spec: MeasurementSpec, dimension: int) -> None:

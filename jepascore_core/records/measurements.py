@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ class MeasurementSpec(JsonRecord):
 
     "nested" stands for sketches of every size up to `probes` in one. `calibration` is the hash of what else a
     calibrated score depends on: the calibration images, the coverage of the intervals, the version of the fit.
+    With an `augmentation` (its text) the score is the expectation over `views` views of the image, not of the image.
     """
 
     estimator: str = "exact"
@@ -26,10 +28,19 @@ class MeasurementSpec(JsonRecord):
     seed: int = 0
     engine_version: int = 0  # stands for today's
     calibration: str | None = None
+    views: int = 1
+    augmentation: str | None = None
 
     def __post_init__(self) -> None:
         if not self.engine_version:
             object.__setattr__(self, "engine_version", engine_version(self.precision))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON; without views where there are none, as earlier versions wrote it."""
+        values = JsonRecord.to_dict(self)
+        if not self.has_views:
+            del values["views"], values["augmentation"]
+        return values
 
     @property
     def spec_id(self) -> str:
@@ -49,17 +60,37 @@ class MeasurementSpec(JsonRecord):
         return self.estimator == "exact"
 
     @property
+    def has_views(self) -> bool:
+        """Whether augmented views are measured instead of the image itself."""
+        return self.augmentation is not None
+
+    @property
+    def views_text(self) -> str:
+        """Say how many views there are, "" without any."""
+        return f"{self.views} view{'s' if self.views > 1 else ''}" if self.has_views else ""
+
+    @property
     def exact(self) -> MeasurementSpec:
         """Exact scores from passes of the same kind."""
-        return MeasurementSpec("exact", self.precision, engine_version=self.engine_version)
+        return replace(self, estimator="exact", probes=None, seed=0, calibration=None)
 
     def sketch(self, probes: int | None = None) -> MeasurementSpec:
         """Sketches from passes of the same kind and with the same seed, by default of the same size."""
-        return MeasurementSpec("sketch", self.precision, probes or self.probes, self.seed, self.engine_version)
+        return replace(self, estimator="sketch", probes=probes or self.probes, calibration=None)
 
     def nested(self, probes: int) -> MeasurementSpec:
         """Sketches of every size up to `probes`, from passes of the same kind and with the same seed."""
-        return MeasurementSpec("nested", self.precision, probes, self.seed, self.engine_version)
+        return replace(self, estimator="nested", probes=probes, calibration=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewScores:
+    """What each view of one image scores, [n] in nats, in order of the views, under each definition."""
+
+    rank: npt.NDArray[np.float64]
+    paper: npt.NDArray[np.float64]
+    tail: npt.NDArray[np.float64]
+    top: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +100,17 @@ class Measurement:
     `log_singular_values` [K] descending, natural logarithms ([r] for a sketch, one after the other for nested ones);
     `embedding` [K]; scores in nats, `seconds` its share of the batch's time. `features` [F] cost nothing beyond the
     forward pass and tell of the score; the last one is the logarithm of the embedding's length.
+
+    Where views are measured, `views` holds the score of each, the scores combine them, `rank` is the smallest of their
+    ranks, there is no spectrum, and the embedding is that of the image itself.
     """
 
     content_id: str
-    log_singular_values: npt.NDArray[np.float32]
+    log_singular_values: npt.NDArray[np.float32] | None
     rank: int
     score: float
     score_paper: float
     embedding: npt.NDArray[np.float16]
     seconds: float
     features: npt.NDArray[np.float32] | None = None
+    views: ViewScores | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
 
@@ -22,6 +23,9 @@ class MeasurementRequest:
         probes: of a sketch; a calibrated run chooses unless told.
         seed: of a sketch's output combinations.
         plan: how a calibrated run or a cascade goes about it.
+        views: augmented views per image, over which the paper's expectation is taken.
+        augmentation: how views are made: "crops" or "warps", both with parameters if wanted ("crops:flip=0"), or
+            "auto": as the backbone's training where that is known, else "crops"; with one view, none.
     """
 
     dataset: str
@@ -32,6 +36,8 @@ class MeasurementRequest:
     probes: int | None = None
     seed: int = 0
     plan: ApproximationPlan | None = None
+    views: int = 1
+    augmentation: str = AUTO
 
 
 @dataclass(frozen=True, slots=True)

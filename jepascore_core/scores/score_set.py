@@ -11,7 +11,7 @@ from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import Definition
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.tables import content_version, num_rows, score_table, table_sql
-from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN
+from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN, SPREAD_COLUMN
 from jepascore_core.storage.store import Store
 
 #: A class of a dataset; None is the class of the samples without a label.
@@ -124,7 +124,7 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
 def all_samples_sql(store: Store, scores: ScoreSet) -> str:
     """Return a SELECT of all samples, measured or not.
 
-    Its columns are those of the manifest, `rank`, `score` and its interval, NULL where not measured.
+    Its columns are those of the manifest, `rank`, `score`, its interval and `view_spread`, NULL where not measured.
     """
     table = table_of(store, scores)
     if table is not None:
@@ -134,7 +134,8 @@ def all_samples_sql(store: Store, scores: ScoreSet) -> str:
         SELECT manifest.*, measured.* EXCLUDE (content_id)
         FROM ({manifest_sql(store, scores.dataset_id)}) AS manifest
         LEFT JOIN (
-            SELECT content_id, rank, {column} AS score, {lower} AS lower, {upper} AS upper, is_exact
+            SELECT content_id, rank, {column} AS score, {lower} AS lower, {upper} AS upper, is_exact,
+                {SPREAD_COLUMN[scores.definition]} AS view_spread
             FROM ({store.measurements_sql(scores.key)})
         ) AS measured USING (content_id)
     """

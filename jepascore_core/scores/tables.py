@@ -34,7 +34,7 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.scores.memo import memoized
-from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN
+from jepascore_core.storage.measurement_sql import INTERVAL_COLUMNS, SCORE_COLUMN, SPREAD_COLUMN
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable, midrank
 
@@ -51,7 +51,7 @@ ROW_GROUP = 16_384
 #: What is sorted does not fit into this, and is sorted on disk: the interface stays small.
 MEMORY_LIMIT = "600MB"
 #: Raised when the columns or what they hold change.
-LAYOUT = 4
+LAYOUT = 5
 #: How often the making of a table says how far it is; one that has been silent for so long was killed.
 REPORT_SECONDS = 1.0
 SILENT_SECONDS = 60.0
@@ -287,7 +287,8 @@ def _table_sql(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str
 
 
 def _score_columns() -> list[str]:
-    return [*SCORE_COLUMN.values(), *(end for ends in INTERVAL_COLUMNS.values() for end in ends)]
+    ends = (end for ends in INTERVAL_COLUMNS.values() for end in ends)
+    return [*SCORE_COLUMN.values(), *ends, *SPREAD_COLUMN.values()]
 
 
 def _midrank(column: str, partition: str) -> str:
@@ -299,14 +300,15 @@ def _midrank(column: str, partition: str) -> str:
 def table_sql(path: Path, definition: Definition) -> str:
     """Return a SELECT of all rows of a score table under one definition.
 
-    Columns: row_id, those of the manifest, `rank`, `is_exact`, and `score`, `lower`, `upper`, `percentile` and
-    `class_percentile`, which are NULL where there is no score.
+    Columns: row_id, those of the manifest, `rank`, `is_exact`, and `score`, `lower`, `upper`, `view_spread`,
+    `percentile` and `class_percentile`, which are NULL where there is no score.
     """
     made = [f"{kind}_{name}" for name in DEFINITIONS for kind in ("percentile", "class_percentile")]
     lower, upper = INTERVAL_COLUMNS[definition]
     return f"""
         SELECT * EXCLUDE ({", ".join([*_score_columns(), *made])}),
             {SCORE_COLUMN[definition]} AS score, {lower} AS lower, {upper} AS upper,
+            {SPREAD_COLUMN[definition]} AS view_spread,
             percentile_{definition} AS percentile, class_percentile_{definition} AS class_percentile
         FROM read_parquet({_quoted(path)})
     """

@@ -80,8 +80,9 @@ def _title(name: str, library: str, architecture: str, family: str) -> str:
 
 
 def _estimator_title(info: BackboneInfo, spec: MeasurementSpec) -> str:
-    """Scores that are not exact say so wherever they are named."""
-    return backbone_title(info) if spec.is_exact else f"{backbone_title(info)} {spec.estimator}"
+    """Scores that are not exact, or not of the image itself, say so wherever they are named."""
+    title = backbone_title(info) if spec.is_exact else f"{backbone_title(info)} {spec.estimator}"
+    return f"{title}, {spec.views_text}" if spec.has_views else title
 
 
 #: What tells two measured backbones of one title apart, the most telling first; the last is always different.
@@ -93,6 +94,7 @@ _DETAILS: tuple[Callable[[_Item], str], ...] = (
     lambda item: item[0].preprocessing.interpolation,
     lambda item: item[1].estimator,
     lambda item: item[1].precision,
+    lambda item: (item[1].augmentation or "").partition(":")[0],
     lambda item: f"{item[1].probes} probes" if item[1].probes else "",
     lambda item: f"seed {item[1].seed}",
     lambda item: f"engine {item[1].engine_version}",

@@ -8,7 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from jepascore_core.records.quality import QUALITY_NUMBERS
-from jepascore_core.score import TAIL_DROPS_ONE_IN, TOP_K, Definition
+from jepascore_core.score import DEFINITIONS, TAIL_DROPS_ONE_IN, TOP_K, Definition
+
+#: What each view of an image scores under each definition; NULL where the image itself was measured.
+VIEW_SCORES: dict[Definition, str] = {name: f"view_scores_{name}" for name in DEFINITIONS}
 
 MEASUREMENT_SCHEMA = pa.schema(
     [
@@ -20,6 +23,7 @@ MEASUREMENT_SCHEMA = pa.schema(
         ("embedding", pa.list_(pa.float16())),
         ("seconds", pa.float64()),
         ("features", pa.list_(pa.float32())),
+        *((name, pa.list_(pa.float64())) for name in VIEW_SCORES.values()),
     ]
 )
 
@@ -39,6 +43,10 @@ SCORE_COLUMN: dict[Definition, str] = {
 }  # fmt: skip
 
 
+#: Standard deviation of the scores of an image's views; NULL for one view, and where the image itself was measured.
+SPREAD_COLUMN: dict[Definition, str] = {name: f"view_spread_{name}" for name in DEFINITIONS}
+
+
 #: Ends of the interval that holds the exact score.
 INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
     "rank": ("lower", "upper"),
@@ -49,7 +57,7 @@ INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
 
 
 #: What other definitions sum of a stored spectrum, as in `score_of_log_spectrum`: from the first index to the last.
-_SUMMED = {
+_SUMMED: dict[Definition, str] = {
     "tail": f"[(rank + {TAIL_DROPS_ONE_IN - 1}) // {TAIL_DROPS_ONE_IN} + 1 : rank]",
     "top": f"[1 : least(rank, {TOP_K})]",
 }
@@ -58,7 +66,7 @@ _SUMMED = {
 NO_SHARDS = (
     "SELECT NULL::VARCHAR AS content_id, NULL::FLOAT[] AS log_singular_values, NULL::INTEGER AS rank, "
     "NULL::DOUBLE AS score, NULL::DOUBLE AS score_paper, NULL::FLOAT[] AS embedding, NULL::DOUBLE AS seconds, "
-    "NULL::FLOAT[] AS features WHERE false"
+    f"NULL::FLOAT[] AS features, {', '.join(f'NULL::DOUBLE[] AS {name}' for name in VIEW_SCORES.values())} WHERE false"
 )
 
 #: Manifests of earlier releases lack these columns.
@@ -75,18 +83,25 @@ def parquet_sql(paths: Sequence[Path], options: str = "union_by_name = true") ->
 
 
 def with_other_definitions(measured: str) -> str:
-    """Measured rows with their scores under the other definitions, and the ends of intervals of exact ones."""
+    """Measured rows with their scores under the other definitions, the ends of intervals of exact ones, and spreads."""
     sums = ", ".join(
         "CASE WHEN log_singular_values IS NOT NULL "
-        f"THEN coalesce(list_sum(log_singular_values{part}::DOUBLE[]), 0) END AS score_{name}"
+        f"THEN coalesce(list_sum(log_singular_values{part}::DOUBLE[]), 0) "
+        f"WHEN {VIEW_SCORES[name]} IS NOT NULL THEN {_expected(VIEW_SCORES[name])} END AS score_{name}"
         for name, part in _SUMMED.items()
     )
+    sums += "".join(f", list_stddev_samp({VIEW_SCORES[name]}) AS {SPREAD_COLUMN[name]}" for name in DEFINITIONS)
     ends = ", ".join(
         f"CASE WHEN is_exact THEN score_{name} END AS {end}"
         for name in _SUMMED
         for end in (f"lower_{name}", f"upper_{name}")
     )
     return f"SELECT *, {ends} FROM (SELECT *, {sums} FROM ({measured}))"
+
+
+def _expected(scores: str) -> str:
+    """Return what `score.expected_score` computes of a list of scores; the smallest one is taken out of the sum."""
+    return f"list_min({scores}) - ln(list_avg(list_transform({scores}, lambda x: exp(list_min({scores}) - x))))"
 
 
 def calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
@@ -99,7 +114,8 @@ def calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
         SELECT content_id, exact.log_singular_values, coalesce(exact.rank, calibrated.rank) AS rank, {scores},
             coalesce(exact.embedding, sketch.embedding) AS embedding,
             coalesce(exact.seconds, sketch.seconds) AS seconds,
-            coalesce(exact.features, sketch.features) AS features, exact.score IS NOT NULL AS is_exact
+            coalesce(exact.features, sketch.features) AS features, exact.score IS NOT NULL AS is_exact,
+            {", ".join(f"NULL::DOUBLE[] AS {name}" for name in VIEW_SCORES.values())}
         FROM ({calibrated}) AS calibrated LEFT JOIN ({exact}) AS exact USING (content_id)
             LEFT JOIN ({sketch}) AS sketch USING (content_id)
     """

@@ -29,6 +29,8 @@ from jepascore_core.storage.measurement_sql import (
     NO_QUALITY,
     NO_SHARDS,
     SCORE_COLUMN,
+    SPREAD_COLUMN,
+    VIEW_SCORES,
     calibrated_sql,
     parquet_sql,
     with_other_definitions,
@@ -37,6 +39,8 @@ from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.queries import QueryEngine
 from jepascore_core.storage.ties import comparable, midrank
 from jepascore_core.storage.uploaded_files import forget_upload
+
+_VIEW_COLUMNS = frozenset(VIEW_SCORES.values())
 
 
 class Store(QueryEngine):
@@ -92,7 +96,11 @@ class Store(QueryEngine):
 
     def write_measurements(self, backbone_id: str, spec: MeasurementSpec, rows: Sequence[Measurement]) -> Path:
         """Write one shard; visible in whole or not at all. Returns its path."""
-        columns = {name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names}
+        columns = {
+            name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names if name not in _VIEW_COLUMNS
+        }
+        for definition, name in VIEW_SCORES.items():
+            columns[name] = [getattr(row.views, definition, None) for row in rows]
         return self.write_shard(backbone_id, spec, pa.table(columns, schema=MEASUREMENT_SCHEMA))
 
     def write_shard(self, backbone_id: str, spec: MeasurementSpec, table: pa.Table) -> Path:
@@ -121,12 +129,13 @@ class Store(QueryEngine):
         return MeasurementSpec.from_dict(json.loads(path.read_text()))
 
     def spectrum(self, key: MeasurementKey, content_id: str) -> npt.NDArray[np.float64] | None:
-        """Singular values of one image, [K] descending, or None if it was not measured."""
+        """Singular values of one image, [K] descending, or None if it was not measured or its views were."""
         rows = self.query(
             f"SELECT log_singular_values FROM ({self.measurements_sql(key)}) WHERE content_id = ?",
             [content_id],
         ).to_pylist()
-        return np.exp(np.asarray(rows[0]["log_singular_values"], dtype=np.float64)) if rows else None
+        logs = rows[0]["log_singular_values"] if rows else None
+        return None if logs is None else np.exp(np.asarray(logs, dtype=np.float64))
 
     # SQL over shards and manifests
 
@@ -162,8 +171,9 @@ class Store(QueryEngine):
         """SELECT over all that was measured under one backbone and spec; an empty relation if there is nothing.
 
         Besides the fields of `records.Measurement`: `is_exact`, the score under the other definitions (`score_tail`,
-        `score_top`: NULL without a spectrum), and the ends of the interval that holds the exact score (`lower`,
-        `upper`; `lower_paper`, `upper_paper`; ...): both the score where it is exact, NULL where nobody knows.
+        `score_top`: NULL without a spectrum or views), the spread over views under each (`view_spread_rank`, ...), and
+        the ends of the interval that holds the exact score (`lower`, `upper`; `lower_paper`, `upper_paper`; ...): both
+        the score where it is exact, NULL where nobody knows.
         A calibrated spec shows the exact score of every image that has one; spectra are those of exact measurements.
         """
         shards = [self.shards_sql(read) for read in self._read_keys(key)]
@@ -179,6 +189,7 @@ class Store(QueryEngine):
         """SELECT of a dataset's measured samples: manifest columns plus score, its interval, rank and percentiles.
 
         `lower` and `upper` hold the exact score, `is_exact` says that the score is that; see `measurements_sql`.
+        `view_spread` is the standard deviation over views.
 
         `class_percentile` and `percentile` are mid-rank percentiles in (0, 100) within the label and the dataset: the
         share of samples that score lower plus half the share that score the same (ties.py). Unlabelled ones form a
@@ -189,7 +200,8 @@ class Store(QueryEngine):
         return f"""
             WITH scored AS (
                 SELECT manifest.*, measured.rank, measured.{column} AS score,
-                    measured.{lower} AS lower, measured.{upper} AS upper, measured.is_exact
+                    measured.{lower} AS lower, measured.{upper} AS upper, measured.is_exact,
+                    measured.{SPREAD_COLUMN[definition]} AS view_spread
                 FROM ({self.manifest_sql(dataset)}) AS manifest
                 JOIN ({measured}) AS measured USING (content_id) WHERE measured.{column} IS NOT NULL
             )

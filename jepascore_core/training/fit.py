@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from jepascore_core.atomic import write_atomically
 from jepascore_core.backbones.small_vit import build_vit, initialise
 from jepascore_core.errors import EncoderError, one_of
+from jepascore_core.records.augmentation import WarpViews
 from jepascore_core.records.backbones import Preprocessing
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.training.augmentation import ViewConfig
 from jepascore_core.training.card import card_text
 from jepascore_core.training.evaluate import embed, gaussianity, neighbour_accuracy, probe_accuracy
 from jepascore_core.training.images import Pictures
@@ -69,7 +69,7 @@ class EncoderRecipe:
 
 
 #: For photographs views differ more than for digits: other crops and stronger contrast.
-PHOTO_VIEWS = ViewConfig(rotation=10.0, shear=5.0, scale=0.25, stretch=0.1, shift=0.12, contrast=0.3, blur=1.0)
+PHOTO_VIEWS = WarpViews(rotation=10.0, shear=5.0, scale=0.25, stretch=0.1, shift=0.12, contrast=0.3, blur=1.0)
 
 
 def fit_encoder(
@@ -111,7 +111,7 @@ def fit_encoder(
         fingerprint=fingerprint,
         on_step=on_step,
     )
-    facts = _facts(architecture, mean, std, data, family, licence)
+    facts = _facts(architecture, mean, std, data, family, licence) | {"augmentation": config.view.text}
     judged = judge(encoder.cpu(), pictures, mean, std)
     facts["card"] = card_facts(pictures, config, encoder, data) | judged | {"curve": [astuple(row) for row in curve]}
     save_weights(encoder, folder / f"{name}.safetensors")

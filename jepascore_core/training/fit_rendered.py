@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from jepascore_core.records.augmentation import WarpViews
 from jepascore_core.records.backbones import Preprocessing
 from jepascore_core.rendering.draw import SIDE, render_pixels
 from jepascore_core.rendering.products import PRODUCTS, draw_latents
@@ -19,6 +20,10 @@ from jepascore_core.training.train import EpochLoss, save_weights
 
 #: Neither a training nor a demo draws with it.
 JUDGED_SEED = 10_000
+
+_NO_WARP = WarpViews(**dict.fromkeys(WarpViews.__slots__, 0.0))
+#: Of what distinguishes two views in the training: the other part, other latents, cannot be made from a picture.
+PIXEL_NOISE = replace(_NO_WARP, noise=RenderedRecipe().noise)
 
 
 def fit_rendered(
@@ -54,6 +59,7 @@ def _facts(recipe: RenderedRecipe, trained: TrainedOnRendered) -> dict[str, Any]
         "licence": "mit",
         "is_jepa": True,
         "note": f"Trained here on {data}; knows nothing else.",
+        "augmentation": PIXEL_NOISE.text,
         "card": {
             "data": data,
             "num_images": num_images,

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from jepascore_core.atomic import atomic_path
-from jepascore_core.training.augmentation import ViewConfig, random_view
+from jepascore_core.backbones.training_views import random_view
+from jepascore_core.records.augmentation import WarpViews
 from jepascore_core.training.checkpoint import load_state, save_state
 from jepascore_core.training.objective import LossTerms, lejepa_loss
 from jepascore_core.training.sigreg import random_directions
@@ -31,7 +32,7 @@ class TrainingConfig:
     gaussian_weight: float = 0.05
     directions: int = 256
     seed: int = 0
-    view: ViewConfig = field(default_factory=ViewConfig)
+    view: WarpViews = field(default_factory=WarpViews)
 
 
 @dataclass(frozen=True, slots=True)

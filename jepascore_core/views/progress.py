@@ -148,10 +148,11 @@ def _asked(backbone: BackboneRef) -> str:
 
 
 def _estimator(run: Run) -> str:
-    """Describe how a run measures, if not exactly."""
+    """Describe how a run measures, if not the image itself exactly."""
     if run.plan is not None:
         return "cascade" if run.plan.is_cascade else "calibrated"
-    return "" if run.spec.is_exact else f"{run.spec.estimator}, {run.spec.probes} passes"
+    estimator = "" if run.spec.is_exact else f"{run.spec.estimator}, {run.spec.probes} passes"
+    return ", ".join(part for part in (estimator, run.spec.views_text) if part)
 
 
 def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:

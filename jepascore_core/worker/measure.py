@@ -103,7 +103,8 @@ def _measure_all(
     reused = total - len(rows)
     progress.reset(total, reused, len(rows) - len(pending))
     engine = build_engine(backbone, spec)
-    stage = Stage(_noted(f"Measuring on {', '.join(map(str, devices))} in {spec.precision}", engine))
+    of_each = f", {spec.views_text} of each image" if spec.has_views else ""
+    stage = Stage(_noted(f"Measuring on {', '.join(map(str, devices))} in {spec.precision}{of_each}", engine))
     progress.report(stage.message)
     started = time.monotonic()
     progress.begin(stage, len(pending))
@@ -111,7 +112,7 @@ def _measure_all(
     progress.report(stage.message)
     # The rate of one device.
     seconds = (time.monotonic() - started) * len(devices)
-    record_speed(store.home, backbone.info, backbone.device, spec.probes, measured.num_measured, seconds)
+    record_speed(store.home, backbone.info, backbone.device, spec.probes, spec.views * measured.num_measured, seconds)
     before = f", {reused} of them before this run" if reused else ""
     return _noted(f"{progress.measured} images measured{before}, {progress.failed} failed", engine)
 

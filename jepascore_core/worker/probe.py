@@ -60,7 +60,8 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     if not images:
         seconds = 0.0
     elif probe.plan is None:
-        seconds = _seconds_per_image(backbone, images, spec)
+        # A view costs what an image costs.
+        seconds = spec.views * _seconds_per_image(backbone, images, spec)
     else:
         share = _exact_share(store, dataset, probe.plan, pending.num_rows)
         sketch = spec.sketch(expected_probes(spec, backbone.info.dimension))

@@ -11,7 +11,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from jepascore_core.errors import CheckpointError
-from jepascore_core.training.augmentation import ViewConfig
+from jepascore_core.records.augmentation import WarpViews
 from jepascore_core.training.sigreg import EXPECTED_STATISTIC
 from jepascore_core.training.train import EpochLoss, TrainingConfig, save_weights, train
 
@@ -21,7 +21,7 @@ CONFIG = TrainingConfig(
     directions=16,
     gaussian_weight=0.2,
     learning_rate=0.02,
-    view=ViewConfig(blur=0.0, warp=0.0),
+    view=WarpViews(blur=0.0, warp=0.0),
 )
 
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from jepascore_core.training.augmentation import ViewConfig, random_view
+from jepascore_core.backbones.training_views import random_view
+from jepascore_core.records.augmentation import WarpViews
 
-STILL = ViewConfig(**dict.fromkeys(ViewConfig.__slots__, 0.0))
+STILL = WarpViews(**dict.fromkeys(WarpViews.__slots__, 0.0))
 
 
 def blobs(count: int = 64, channels: int = 1) -> torch.Tensor:
@@ -45,15 +46,15 @@ def test_with_everything_off_a_view_is_the_image():
 
 
 def test_same_seed_same_views_other_seed_others():
-    everything = ViewConfig()
+    everything = WarpViews()
     first = random_view(bars(), everything, torch.Generator().manual_seed(3))
     assert torch.equal(first, random_view(bars(), everything, torch.Generator().manual_seed(3)))
     assert not torch.equal(first, random_view(bars(), everything, torch.Generator().manual_seed(4)))
 
 
-@pytest.mark.parametrize("knob", list(ViewConfig.__slots__))
+@pytest.mark.parametrize("knob", list(WarpViews.__slots__))
 def test_every_knob_changes_each_image_in_its_own_way(knob):
-    changed = view(bars(), **{knob: getattr(ViewConfig(), knob)})
+    changed = view(bars(), **{knob: getattr(WarpViews(), knob)})
     assert changed.shape == (64, 1, 32, 32)
     assert (changed - bars()).abs().amax(dim=(1, 2, 3)).median() > 1e-3
     assert (changed[0] - changed[1]).abs().max() > 1e-4

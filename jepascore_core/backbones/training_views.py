@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class ViewConfig:
-    """How far a view may be from its image. A zero switches the change off.
-
-    Angles in degrees, `shift` and `warp` as shares of the image side, `scale`, `stretch` and `contrast` as largest
-    relative changes, `noise` and `blur` as largest standard deviations (of pixel values in 0..1, and in pixels).
-    """
-
-    rotation: float = 12.0
-    shear: float = 8.0
-    scale: float = 0.12
-    stretch: float = 0.08
-    shift: float = 0.06
-    warp: float = 0.02
-    contrast: float = 0.2
-    blur: float = 0.8
-    noise: float = 0.1
+from jepascore_core.records.augmentation import WarpViews
 
 
-def random_view(images: Tensor, config: ViewConfig, generator: torch.Generator) -> Tensor:
+def random_view(images: Tensor, config: WarpViews, generator: torch.Generator) -> Tensor:
     """One random view of each image: [B, C, H, W] in 0..1 -> [B, C, H, W], not clipped (noise goes both ways)."""
     views = F.grid_sample(images, _random_grid(images, config, generator), padding_mode="border", align_corners=False)
     views = views * (1 + config.contrast * _uniform(images, 1, generator).view(-1, 1, 1, 1))
@@ -43,7 +25,7 @@ def _uniform(images: Tensor, columns: int, generator: torch.Generator) -> Tensor
     return 2 * torch.rand(len(images), columns, generator=generator) - 1
 
 
-def _random_grid(images: Tensor, config: ViewConfig, generator: torch.Generator) -> Tensor:
+def _random_grid(images: Tensor, config: WarpViews, generator: torch.Generator) -> Tensor:
     """Return sampling positions [B, H, W, 2] of a random affine map and a smooth random warp."""
     draw = _uniform(images, 6, generator).unbind(dim=1)
     angle, shear = math.radians(config.rotation) * draw[0], math.radians(config.shear) * draw[1]
