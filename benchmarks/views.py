@@ -160,7 +160,7 @@ def measure_planted(options: argparse.Namespace) -> None:
     chosen = [paths[index] for index in random.permutation(len(paths))]
     clean = [Image.open(path).convert("RGB") for path in chosen[: options.images]]
     originals = [Image.open(path).convert("RGB") for path in chosen[options.images :][: options.per_kind]]
-    # Digits are foreign to photographs, and noise-free tiles of one colour to digits.
+    # Digits are foreign to photographs, and gradients to digits.
     foreign = [Image.fromarray(pixels).convert("RGB") for pixels in load_digit_images()[0][: options.per_kind]]
     if "digits" in options.backbone:
         foreign = [

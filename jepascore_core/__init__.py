@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
     from jepascore_core.measuring.estimators import Measurements, measure
     from jepascore_core.records.approximation import ApproximationPlan
-    from jepascore_core.score import jepa_score
+    from jepascore_core.score import expected_score, jepa_score
 
 _WHERE = {
     "ApproximationPlan": "jepascore_core.records.approximation",
@@ -48,6 +48,7 @@ _WHERE = {
     "col": "jepascore_core.api.expressions",
     "curate": "jepascore_core.api.curating",
     "cut_effect": "jepascore_core.api.cut_effects",
+    "expected_score": "jepascore_core.score",
     "flag": "jepascore_core.api.expressions",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
@@ -72,6 +73,7 @@ __all__ = [
     "col",
     "curate",
     "cut_effect",
+    "expected_score",
     "flag",
     "jepa_score",
     "load_backbone",

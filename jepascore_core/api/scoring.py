@@ -13,23 +13,26 @@ from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.errors import JepaScoreError, one_of
 from jepascore_core.jobs.requests import follow, request_run
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
+from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.storage.store import Store
 
-_COLUMNS = "sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile"
+_COLUMNS = (
+    "sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile, view_spread"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetScores:
     """Scores of a dataset, one row per sample in order of the keys; higher = more likely.
 
-    Columns: sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile. `lower`
-    and
-    `upper` are the prediction interval of an estimate, and the score itself where it `is_exact`. `report` holds what a
-    calibrated run or a cascade found, `message` the same as a sentence.
+    Columns: sample_key, uri, label, split, score, lower, upper, is_exact, rank, class_percentile, percentile,
+    view_spread. `lower` and `upper` are the prediction interval of an estimate, and the score itself where it
+    `is_exact`; `view_spread` is the standard deviation of the scores of an image's views, None without. `report` holds
+    what a calibrated run or a cascade found, `message` the same as a sentence.
     """
 
     table: pa.Table
@@ -47,6 +50,8 @@ def score_dataset(
     probes: int | None = None,
     seed: int = 0,
     plan: ApproximationPlan | None = None,
+    views: int = 1,
+    view_augmentation: str = AUTO,
     definition: Definition = "rank",
 ) -> DatasetScores:
     """Measure the images of a dataset that are not measured yet, and return all its scores. Waits for the worker.
@@ -62,6 +67,9 @@ def score_dataset(
         probes: random projections of a sketch; a calibrated run chooses their number if it is not given.
         seed: random seed of the sketch.
         plan: options of a calibrated run or a cascade.
+        views: augmented views per image, over which the paper's expectation is taken; costs as many times as much.
+        view_augmentation: how views are made: "auto" (as the backbone's training where known, else crops), "crops" or
+            "warps", also with parameters: "crops:flip=0,hue=0". One view with "auto" is the image itself.
         definition: of the returned scores.
 
     Raises:
@@ -72,7 +80,9 @@ def score_dataset(
     store = Store()
     record = index_source(store, dataset)
     ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone
-    request = MeasurementRequest(record.dataset_id, ref, estimator, precision, device, probes, seed, plan)
+    request = MeasurementRequest(
+        record.dataset_id, ref, estimator, precision, device, probes, seed, plan, views, view_augmentation
+    )
     run = request_run(store, request)
     for state in follow(store, partial(store.catalogue.run, run.run_id)):
         run = state

@@ -27,6 +27,7 @@ from jepascore_core.exporters.publishing import check_targets, staged, targets_o
 from jepascore_core.formatting import plural
 from jepascore_core.jobs.requests import request_run
 from jepascore_core.measuring.specs import resolve_spec
+from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.requests import MeasurementRequest
@@ -176,12 +177,16 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
     from jepascore_core.cli.waiting import wait_for_run
 
     estimator, precision = scores.spec["estimator"], scores.spec["precision"]
-    if resolve_spec(estimator, precision).spec_id != scores.spec_id:
+    views, augmentation = scores.spec.get("views", 1), scores.spec.get("augmentation")
+    if resolve_spec(estimator, precision, views=views, augmentation=augmentation).spec_id != scores.spec_id:
         raise JepaScoreError(
             f"The recipe needs {scores.name} measured as {scores.spec_id}, which this command cannot request. "
             "Measure it first with `jepascore score`."
         )
-    request = MeasurementRequest(dataset.name, BackboneRef.from_dict(scores.request), estimator, precision)
+    ref = BackboneRef.from_dict(scores.request)
+    request = MeasurementRequest(
+        dataset.name, ref, estimator, precision, views=views, augmentation=augmentation or AUTO
+    )
     run = wait_for_run(store, request_run(store, request).run_id)
     if run.backbone_id != scores.backbone_id:
         raise JepaScoreError(

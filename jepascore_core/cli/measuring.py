@@ -16,6 +16,7 @@ from jepascore_core.errors import JepaScoreError
 from jepascore_core.formatting import bytes_text, duration_text
 from jepascore_core.jobs.requests import follow, request_probe, request_run
 from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import CostProbe
@@ -49,6 +50,8 @@ def score(
     top: options.Top = None,
     cut: options.Cut = None,
     confidence: options.Confidence = _PLAN.confidence,
+    views: options.Views = 1,
+    view_augmentation: options.ViewAugmentation = AUTO,
     device: options.Device = "auto",
     predict: options.Predict = False,
     detach: options.Detach = False,
@@ -66,7 +69,10 @@ def score(
         preprocessing=None if preprocessing == "authors" else preprocessing,
     )
     plan = ApproximationPlan(target_fidelity, calibration, coverage, top, cut, confidence)
-    store, request = Store(), MeasurementRequest(dataset, ref, estimator, precision, device, probes, seed, plan)
+    store = Store()
+    request = MeasurementRequest(
+        dataset, ref, estimator, precision, device, probes, seed, plan, views, view_augmentation
+    )
     if predict:
         show_cost(wait_for_probe(store, request_probe(store, request)), json)
         return

@@ -39,6 +39,17 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never download weights
 
 Estimator = Annotated[str, typer.Option(help=f"One of: {', '.join(ESTIMATORS)}.")]
 Precision = Annotated[str, typer.Option(help=f"auto or one of: {', '.join(PRECISIONS)}.")]
+Views = Annotated[
+    int,
+    typer.Option(help="Augmented views per image to take the expectation over; costs as many times as much."),
+]
+ViewAugmentation = Annotated[
+    str,
+    typer.Option(
+        help="How views are made: auto (as the backbone's training where known, else crops), crops or warps, also with "
+        "parameters: crops:flip=0,hue=0."
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="auto (all local GPUs, else the CPU), cpu, mps, cuda, or several: cuda:0,cuda:1.")
 ]

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
-from jepascore_core.exporters.folders import place_of, rows_of
+from jepascore_core.exporters.context import Batches, ExportContext
+from jepascore_core.exporters.folders import columns_of, place_of, rows_of
 from jepascore_core.exporters.images import fetch_image
 from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
@@ -41,7 +41,7 @@ def write_zip(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
             image = fetch_image(row)
             name = place_of(image, places, context)
             archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), image.data or b"")
-            lines.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
+            lines.write(json_line({"file_name": name, **columns_of(row, context)}).encode("ascii"))
         metadata = zipfile.ZipInfo("metadata.jsonl", _ZIP_TIME)
         metadata.compress_type = zipfile.ZIP_DEFLATED
         lines.seek(0)
@@ -65,7 +65,7 @@ def write_webdataset(target: Path, batches: Batches, context: ExportContext) -> 
             data = image.data or b""
             key = f"{number:09d}"
             _add(shard, f"{key}{image.suffix}", data)
-            _add(shard, f"{key}.json", json.dumps(_columns(row), allow_nan=False).encode("ascii"))
+            _add(shard, f"{key}.json", json.dumps(columns_of(row, context), allow_nan=False).encode("ascii"))
             if row["label"] is not None:
                 _add(shard, f"{key}.cls", str(numbers[row["label"]]).encode())
             samples, size = samples + 1, size + len(data)
@@ -109,7 +109,7 @@ def write_datasets(target: Path, batches: Batches, context: ExportContext) -> No
 
 def _features(context: ExportContext) -> dict[str, Any]:
     columns: dict[str, Any] = {"image": {"_type": "Image"}}
-    for field in EXPORT_SCHEMA:
+    for field in context.schema:
         if field.name != "uri":
             kind = "float64" if pa.types.is_floating(field.type) else "string"
             columns[field.name] = {"dtype": kind, "_type": "Value"}
@@ -146,7 +146,7 @@ def _records(batches: Batches, context: ExportContext, schema: pa.Schema) -> Ite
         found = fetch_image(row)
         name = PathAllocator().of(file_name(row["sample_key"], row["uri"], context.base), None, found.suffix)
         image = {"bytes": found.data, "path": name}
-        waiting.append({**_columns(row), "image": image, "label": numbers.get(row["label"])})
+        waiting.append({**columns_of(row, context), "image": image, "label": numbers.get(row["label"])})
         if len(waiting) >= ARROW_ROWS:
             yield pa.RecordBatch.from_pylist(waiting, schema)
             waiting = []
@@ -161,7 +161,3 @@ def _write_arrow(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch
             writer.write_batch(batch)
             rows += batch.num_rows
     return rows
-
-
-def _columns(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in EXPORT_SCHEMA.names if name != "uri"}

@@ -25,10 +25,12 @@ EXPORT_SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+#: The same where views were measured: with the standard deviation of their scores.
+VIEWS_SCHEMA = EXPORT_SCHEMA.append(pa.field("view_spread", pa.float64()))
 #: The columns that a writer receives: those and others that it may need.
 ROW_SCHEMA = pa.schema(
     [
-        *EXPORT_SCHEMA,
+        *VIEWS_SCHEMA,
         ("content_id", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
@@ -45,8 +47,7 @@ class ExportContext:
     """One export.
 
     `labels` are those of the dataset in order; `base` is the folder that its sample keys start from, if there is one;
-    with
-    `has_repeats` several samples share a file.
+    with `has_repeats` several samples share a file. `schema` has the columns of a table export.
     """
 
     which: Which
@@ -57,6 +58,7 @@ class ExportContext:
     has_uids: bool
     has_repeats: bool
     count: Callable[[], Positions]
+    schema: pa.Schema = EXPORT_SCHEMA
 
     @cached_property
     def positions(self) -> Positions:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
+from jepascore_core.exporters.context import Batches, ExportContext
 from jepascore_core.exporters.images import Fetched, fetch_image, place_image
 from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import json_line
@@ -54,7 +54,7 @@ def write_imagefolder(target: Path, batches: Batches, context: ExportContext) ->
             image = fetch_image(row, context.link)
             name = numbered(number, image.suffix, "images")
             place_image(image, target / name, context.link)
-            sink.write(json_line({"file_name": name, **_columns(row)}).encode("ascii"))
+            sink.write(json_line({"file_name": name, **columns_of(row, context)}).encode("ascii"))
 
 
 def numbered(number: int, suffix: str, folder: str) -> str:
@@ -66,7 +66,7 @@ def write_imagefolder_csv(target: Path, batches: Batches, context: ExportContext
     """Write an imagefolder with `metadata.csv`, for training: texts are unchanged, even formulas."""
     target.mkdir()
     numbers = iter(range(10**9))
-    columns_of_csv = ["file_name", *EXPORT_SCHEMA.names]
+    columns_of_csv = ["file_name", *context.schema.names]
 
     def placed() -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -75,7 +75,7 @@ def write_imagefolder_csv(target: Path, batches: Batches, context: ExportContext
                 image = fetch_image(row, context.link)
                 names.append(numbered(next(numbers), image.suffix, "images"))
                 place_image(image, target / names[-1], context.link)
-            columns = [pa.array(names, pa.string()), *batch.select(EXPORT_SCHEMA.names).columns]
+            columns = [pa.array(names, pa.string()), *batch.select(context.schema.names).columns]
             yield pa.RecordBatch.from_arrays(columns, names=columns_of_csv)
 
     with (target / "metadata.csv").open("wb") as sink:
@@ -94,7 +94,7 @@ def write_fiftyone(target: Path, batches: Batches, context: ExportContext) -> No
             image = fetch_image(row, context.link)
             path = target / "data" / f"{number:09d}{image.suffix}"
             place_image(image, path, context.link)
-            columns = _columns(row)
+            columns = columns_of(row, context)
             label = {"label": columns.pop("label") or "", "attributes": columns}
             text = f"{json.dumps(path.stem)}: {json.dumps(label, allow_nan=False)}"
             sink.write(((",\n" if number else "") + text).encode("ascii"))
@@ -107,5 +107,6 @@ def rows_of(batches: Batches) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _columns(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in EXPORT_SCHEMA.names if name != "uri"}
+def columns_of(row: dict[str, Any], context: ExportContext) -> dict[str, Any]:
+    """Return the columns of a table export of a row, but its place."""
+    return {name: row[name] for name in context.schema.names if name != "uri"}

@@ -18,7 +18,7 @@ from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.recipes import Recipe, fingerprint_lines, to_dict
 from jepascore_core.curation.summary import count_unmeasured
 from jepascore_core.datasets.manifest import read_failures
-from jepascore_core.exporters.context import ROW_SCHEMA, ExportContext
+from jepascore_core.exporters.context import EXPORT_SCHEMA, ROW_SCHEMA, VIEWS_SCHEMA, ExportContext
 from jepascore_core.exporters.formats import Which
 from jepascore_core.exporters.options import ExportOptions
 from jepascore_core.exporters.positions import base_of, positions_of
@@ -72,7 +72,13 @@ class ExportQuery:
             has_uids=self._uid is not None,
             has_repeats=self._has_repeats,
             count=lambda: positions_of(self._dataset, self._all_keys),
+            schema=self.schema,
         )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a table of these samples."""
+        return VIEWS_SCHEMA if self._store.has_views(self._evaluation.scores.key) else EXPORT_SCHEMA
 
     @property
     def _has_repeats(self) -> bool:
@@ -131,7 +137,7 @@ class ExportQuery:
             SELECT sample_key, uri, label, split, "{evaluation.score}" AS score, "{by_class}" AS class_percentile,
                 "{overall}" AS percentile, verdict, decision,
                 CASE WHEN reason = -1 THEN 'decision' WHEN reason >= 0 THEN ($1::VARCHAR[])[reason + 1] END AS reason,
-                content_id, width, height, num_bytes, {uid} AS uid
+                "{evaluation.score}_view_spread" AS view_spread, content_id, width, height, num_bytes, {uid} AS uid
             FROM {joined} ORDER BY row_id
         """
 

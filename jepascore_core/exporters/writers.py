@@ -1,4 +1,4 @@
-"""Writers of the list formats: batches of `EXPORT_SCHEMA` in, bytes out, the same bytes for the same rows."""
+"""Writers of the list formats: batches of `ROW_SCHEMA` in, bytes out, the same bytes for the same rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jepascore_core.curation.recipes import Recipe
 from jepascore_core.curation.saved_recipes import differing_samples
 from jepascore_core.datasets.item_uris import is_item
 from jepascore_core.errors import ExportError
-from jepascore_core.exporters.context import EXPORT_SCHEMA, Batches, ExportContext
+from jepascore_core.exporters.context import Batches, ExportContext
 from jepascore_core.exporters.places import below, file_name, path_of
 from jepascore_core.storage import spreadsheets
 from jepascore_core.storage.store import Store
@@ -97,7 +97,7 @@ def write_csv(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     (starting with = + - @, tab or line break, but not a number such as -1) get a leading apostrophe, which
     `spreadsheets.restored` removes; for unchanged texts use JSONL or Parquet.
     """
-    spreadsheets.write_csv(sink, EXPORT_SCHEMA.names, (shown(batch, context) for batch in batches))
+    spreadsheets.write_csv(sink, context.schema.names, (shown(batch, context) for batch in batches))
 
 
 def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> bytes:
@@ -118,14 +118,14 @@ def json_line(row: object) -> str:
 
 def write_parquet(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
     """Write Parquet with zstd, in row groups of `ROW_GROUP`."""
-    with pq.ParquetWriter(sink, EXPORT_SCHEMA, compression="zstd") as writer:
-        for table in _in_row_groups(shown(batch, context) for batch in batches):
+    with pq.ParquetWriter(sink, context.schema, compression="zstd") as writer:
+        for table in _in_row_groups((shown(batch, context) for batch in batches), context.schema):
             writer.write_table(table, row_group_size=ROW_GROUP)
 
 
-def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def _in_row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Regroup batches: their sizes depend on the number of threads, but the file must not."""
-    waiting = EXPORT_SCHEMA.empty_table()
+    waiting = schema.empty_table()
     for batch in batches:
         waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
         while len(waiting) >= ROW_GROUP:
@@ -137,7 +137,7 @@ def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def shown(batch: pa.RecordBatch, context: ExportContext) -> pa.RecordBatch:
     """Return the columns of a table export; with a root, uris are paths below it."""
-    rows = batch.select(EXPORT_SCHEMA.names)
+    rows = batch.select(context.schema.names)
     if context.root is None:
         return rows
     paths = pa.array(_paths(batch, context), pa.string())

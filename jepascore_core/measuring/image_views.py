@@ -52,8 +52,8 @@ def cropped(image: Image.Image, views: CropViews, random: np.random.Generator) -
     image = F.adjust_brightness(image, 1 + views.brightness * brightness)
     image = F.adjust_contrast(image, 1 + views.contrast * contrast)
     image = F.adjust_saturation(image, 1 + views.saturation * saturation)
-    coloured: Image.Image = F.adjust_hue(image, views.hue * hue)
-    return coloured
+    # Not with 0: colours go through 8-bit HSV and come back rounded.
+    return F.adjust_hue(image, views.hue * hue) if views.hue else image
 
 
 def _box(

@@ -128,6 +128,10 @@ class Store(QueryEngine):
         path = self.measurement_folder(key) / "spec.json"
         return MeasurementSpec.from_dict(json.loads(path.read_text()))
 
+    def has_views(self, key: MeasurementKey) -> bool:
+        """Whether the views of images were measured; False also where nothing was."""
+        return (self.measurement_folder(key) / "spec.json").is_file() and self.spec(key).has_views
+
     def spectrum(self, key: MeasurementKey, content_id: str) -> npt.NDArray[np.float64] | None:
         """Singular values of one image, [K] descending, or None if it was not measured or its views were."""
         rows = self.query(

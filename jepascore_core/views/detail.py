@@ -42,7 +42,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """A sample under one measured backbone. Positions count from 1, the least likely sample."""
+    """A sample under one measured backbone. Positions count from 1, the least likely sample.
+
+    `view_spread` is the standard deviation of the scores of its views, None where the image itself was measured.
+    """
 
     scores: ScoreSet
     title: str
@@ -57,6 +60,7 @@ class SampleScore:
     lower: float | None
     upper: float | None
     is_exact: bool
+    view_spread: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class SampleDetail:
     """One sample.
 
     `chosen`, `spectrum` and `place` are None where the chosen backbone has not measured it; `spectrum` also where its
-    score is an estimate. `duplicates` are the other samples of the dataset with the same bytes, at most
+    score is an estimate or of views. `duplicates` are the other samples of the dataset with the same bytes, at most
     `MAX_DUPLICATES` of `num_duplicates`.
     """
 
@@ -215,7 +219,7 @@ def _by_definition(store: Store, scores: ScoreSet, sample: Sample) -> dict[Defin
 
 
 def _own_row(store: Store, scores: ScoreSet, sample: Sample, more: str = "") -> dict[str, Any] | None:
-    columns = f"label, sample_key, score, rank, lower, upper, is_exact{more}"
+    columns = f"label, sample_key, score, rank, lower, upper, is_exact, view_spread{more}"
     return _row_of(store, f"SELECT {columns} FROM ({scored_sql(store, scores)})", sample)
 
 
@@ -261,7 +265,7 @@ def _duplicates(store: Store, dataset_id: str, sample: Sample) -> tuple[tuple[Sa
 
 
 def _spectrum(store: Store, scores: ScoreSet, sample: Sample, rank: int) -> SpectrumView | None:
-    """Return the spectrum of a sample; None for an estimate, which has none."""
+    """Return the spectrum of a sample; None for an estimate and for views, which have none."""
     own = _log_spectra(store, scores, [sample.content_id])
     if not len(own):
         return None

@@ -197,8 +197,13 @@ def value_sql(store: Store, scores: ScoreSet, per_dimension: bool, standard: Sta
 
 def _dimension(store: Store, scores: ScoreSet) -> int:
     measured = store.measurements_sql(scores.key)
-    rows = store.query(f"SELECT max(len(log_singular_values)) AS k FROM ({measured})").to_pylist()
-    return int(rows[0]["k"] or 1)
+    rows = store.query(
+        f"SELECT max(len(log_singular_values)) AS k, max(len(embedding)) AS outputs FROM ({measured})"
+    ).to_pylist()
+    if rows[0]["k"] or not store.has_views(scores.key):
+        return int(rows[0]["k"] or 1)
+    # Views have no spectrum: of K or fewer probes.
+    return int(min(store.spec(scores.key).probes or rows[0]["outputs"], rows[0]["outputs"]))
 
 
 def _values(store: Store, scores: ScoreSet, options: HistogramOptions, standard: Standard | None = None) -> _Values:

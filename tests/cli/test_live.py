@@ -19,6 +19,7 @@ import pytest
 
 from jepascore_core.jobs.demos import DEFAULT_DEMO
 from jepascore_core.jobs.process import worker_is_alive, worker_pid
+from jepascore_core.records.augmentation import CropViews
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.runs import Run, RunState
 from jepascore_core.storage.audit import audit
@@ -199,8 +200,12 @@ def test_the_cost_is_predicted_and_nothing_is_measured(live: Cli, weights: tuple
     [
         (("--estimator", "sketch", "--probes", "4", "--seed", "7"), {"estimator": "sketch", "probes": 4, "seed": 7}),
         (("--estimator", "calibrated", "--calibration", "40", "--probes", "8"), {"estimator": "calibrated"}),
+        (
+            ("--views", "2", "--view-augmentation", "crops:flip=0"),
+            {"estimator": "exact", "views": 2, "augmentation": CropViews(flip=0).text},
+        ),
     ],
-    ids=["sketch", "calibrated"],
+    ids=["sketch", "calibrated", "views"],
 )
 def test_approximate_estimators_take_their_options(
     live: Cli, weights: tuple[str, ...], tmp_path: Path, options: tuple[str, ...], spec: dict[str, object]
@@ -219,6 +224,9 @@ def test_approximate_estimators_take_their_options(
         (("--estimator", "exact", "--probes", "4"), "number of probes"),
         (("--estimator", "sketch", "--target-fidelity", "0.9"), "calibrated and cascade"),
         (("--estimator", "cascade", "--coverage", "2"), "between 0 and 1"),
+        (("--estimator", "cascade", "--views", "2"), "Use exact or sketch"),
+        (("--views", "2", "--view-augmentation", "cropped"), "view augmentation"),
+        (("--views", "0"), "from 1 to 256"),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.measuring.specs import resolve_spec
 from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.augmentation import CropViews
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import ResolvedRequest
 from jepascore_core.records.runs import ProbeResult, ProbeState, RunState
@@ -77,6 +78,34 @@ def test_a_sketch_is_asked_for(open_page: Callable[..., AppTest], home_store: St
     one(app, "button", "Start").click().run()
     run = home_store.catalogue.runs(found.dataset.dataset_id)[0]
     assert (run.spec.estimator, run.spec.probes, run.plan) == ("sketch", 5, None)
+
+
+def test_views_are_asked_for(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "waiting")
+    app = open_page(PAGE)
+    choose_backbone(app)
+    assert one(app, "number_input", runs_texts.VIEWS).value == 1
+    assert "views" not in said(app)
+    one(app, "number_input", runs_texts.VIEWS).set_value(8).run()
+    assert "With views 8" in said(app)
+    one(app, "text_input", runs_texts.AUGMENTATION).set_value("crops:flip=2").run()
+    assert "Parameter flip of crops must be from 0 to 1" in said(app)
+    assert one(app, "button", "Start").disabled
+    one(app, "text_input", runs_texts.AUGMENTATION).set_value("crops:flip=0").run()
+    one(app, "button", "Start").click().run()
+    run = home_store.catalogue.runs(found.dataset.dataset_id)[0]
+    assert (run.spec.views, run.spec.augmentation) == (8, CropViews(flip=0).text)
+    assert "8 views" in said(app)
+
+
+def test_views_of_a_prediction_are_refused(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "waiting")
+    app = open_page(PAGE)
+    choose_backbone(app)
+    one(app, "number_input", runs_texts.VIEWS).set_value(2).run()
+    one(app, "button_group", "Estimator").set_value("cascade").run()
+    one(app, "button", "Start").click().run()
+    assert "Use exact or sketch" in said(app)
 
 
 def test_what_a_calibrated_run_found_stays_readable(open_page: Callable[..., AppTest], home_store: Store) -> None:

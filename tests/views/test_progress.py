@@ -68,6 +68,8 @@ def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
     for spec, plan, expected in (
         (SPEC, None, "timm:test_vit"),
         (MeasurementSpec("sketch", probes=8), None, "timm:test_vit · sketch, 8 passes"),
+        (MeasurementSpec(views=8, augmentation="crops"), None, "timm:test_vit · 8 views"),
+        (MeasurementSpec("sketch", probes=4, augmentation="crops"), None, "timm:test_vit · sketch, 4 passes, 1 view"),
         (MeasurementSpec("calibrated"), ApproximationPlan(), "timm:test_vit · calibrated"),
         (MeasurementSpec("calibrated"), ApproximationPlan(top=5), "timm:test_vit · cascade"),
     ):

@@ -150,6 +150,8 @@ class Columns:
     def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
         """Return the name of the score column, NULL without a measurement; `<name>_rank` is the numerical rank.
 
+        `<name>_view_spread` is the standard deviation over views, NULL without.
+
         `lower`, `upper` and `is_exact` are as in `Store.scored_sql`. If the scores have a materialized table,
         `<name>_percentile` and `<name>_class_percentile` are included.
 
@@ -165,7 +167,7 @@ class Columns:
             norms = self._norms_sql(dataset, scores)
             sql = f'SELECT norm AS "{{name}}" FROM {base} LEFT JOIN ({norms}) USING (content_id) ORDER BY row_id'
             return self._hold_fitting(about, sql, base)
-        values = 'score AS "{name}", rank AS "{name}_rank", lower, upper, is_exact'
+        values = 'score AS "{name}", rank AS "{name}_rank", view_spread AS "{name}_view_spread", lower, upper, is_exact'
         table = table_of(self._store, scores)
         if table is not None:
             values += "".join(f', {kind} AS "{{name}}_{kind}"' for kind in _RANKED.values())

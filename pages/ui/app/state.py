@@ -81,6 +81,8 @@ DEVICE = "device"
 PRECISION = "precision"
 OFFLINE = "offline"
 PROBES = "probes"
+VIEWS = "views"
+AUGMENTATION = "augmentation"
 WAY_IN = "from"
 #: What is opened, which bars of histograms are selected, and which part of a scatter.
 OPENED = "open"

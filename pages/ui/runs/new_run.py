@@ -10,7 +10,8 @@ import streamlit as st
 
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.jobs.requests import request_probe, request_run
-from jepascore_core.measuring.specs import PRECISIONS
+from jepascore_core.measuring.specs import MOST_VIEWS, PRECISIONS
+from jepascore_core.records.augmentation import AUTO, parse_augmentation
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import CostProbe, ProbeState
@@ -76,10 +77,17 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, Any]]:
             way = pick_one(
                 texts.PREPROCESSING, state.PREPROCESSING, texts.PREPROCESSINGS, help=texts.PREPROCESSING_HELP
             )
+        with columns[1]:
+            views = pick_count(texts.VIEWS, state.VIEWS, 1, 1, MOST_VIEWS, help=texts.VIEWS_HELP) or 1
+        with columns[2]:
+            augmentation = pick_words(
+                texts.AUGMENTATION, state.AUGMENTATION, texts.AUGMENTATION_HINT, help=texts.AUGMENTATION_HELP
+            )
         offline = pick_flag(texts.OFFLINE, state.OFFLINE)
     how: dict[str, Any] = {"device": device, "precision": precision}
     try:
         channels = {"mean": _channels(mean), "std": _channels(std)}
+        how |= {"views": views, "augmentation": _augmentation(augmentation)}
     except JepaScoreError as error:
         show_error(error)
         return [], how
@@ -96,11 +104,18 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, Any]]:
     return [BackboneRef(name, **settings) for name in names], how
 
 
+def _augmentation(text: str) -> str:
+    text = text.strip() or AUTO
+    if text != AUTO:
+        parse_augmentation(text)
+    return text
+
+
 def _draw_changes(settings: dict[str, Any]) -> None:
     """Draw the settings that a link may have changed in the closed part of the form."""
     changed = []
     for name, value in settings.items():
-        if value not in (None, False, "auto"):
+        if value not in (None, False, "auto") and (name, value) != ("views", 1):
             shown = "" if value is True else ", ".join(map(str, value)) if isinstance(value, tuple) else value
             changed.append(f"{name.replace('_', ' ')} {shown}".strip())
     if changed:

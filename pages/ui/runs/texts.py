@@ -65,7 +65,7 @@ BACKBONES_HELP = (
     "Each line shows name, family, K (embedding dimension: an exact score takes K backward passes), estimated time of "
     "an exact score on this machine, where the weights are, and their licence."
 )
-ADVANCED = "Advanced: custom weights, pooling, image size, device, precision"
+ADVANCED = "Advanced: custom weights, pooling, image size, device, precision, views"
 DEFAULT = "default"
 CHECKPOINT, CHECKPOINT_HINT = "Checkpoint", "/weights/encoder.safetensors, a weights-only .pth, or a folder"
 IMAGE_SIZE, MEAN, STD = "Image size", "Mean", "Std"
@@ -89,6 +89,18 @@ PRECISION = "Precision"
 PRECISION_HELP = (
     "Precision of the backward passes (spectra are always float64). auto tries faster ones on a few images, and uses "
     "one only if scores stay as accurate as with float32."
+)
+VIEWS = "Views"
+VIEWS_HELP = (
+    "Measures this many augmented views of each image and combines their scores as the paper's theorem does: −log of "
+    "the mean of exp(−score). Costs as many times as much. 1: the image itself. docs/score.md says what it gains."
+)
+AUGMENTATION, AUGMENTATION_HINT = "View augmentation", "auto, or e.g. crops:flip=0,hue=0"
+AUGMENTATION_HELP = (
+    "auto: as the backbone's training where that is known, else crops. crops: random crops, flips and colour jitter of "
+    "the decoded image (crop, ratio, flip, jitter, brightness, contrast, saturation, hue). warps: small rotations, "
+    "shifts, blur and noise at the encoder's input size (rotation, shear, scale, stretch, shift, warp, contrast, blur, "
+    "noise)."
 )
 OFFLINE = "Offline: never download weights"
 FIX_FIRST = "Fix the errors above first."

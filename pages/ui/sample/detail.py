@@ -42,7 +42,7 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
     if detail.chosen is None:
         st.info(_why_no_score(scores))
     else:
-        _draw_figures(detail)
+        _draw_figures(detail, store().has_views(scores.key))
         _draw_all_scores(detail, scores)
         place = st.container()
         draw_closeup(scores, sample)
@@ -92,11 +92,11 @@ def _draw_facts(detail: SampleDetail) -> None:
                 st.markdown(f":gray[{plain(name)}]  {plain(value)}")
 
 
-def _draw_figures(detail: SampleDetail) -> None:
+def _draw_figures(detail: SampleDetail, has_views: bool) -> None:
     one, two = st.columns(2)
     with one:
         if detail.spectrum is None:
-            st.caption(texts.NO_SPECTRUM_TO_SHOW)
+            st.caption(texts.NO_SPECTRUM_OF_VIEWS if has_views else texts.NO_SPECTRUM_TO_SHOW)
         else:
             st.caption(texts.SPECTRUM_ABOUT)
             chart(spectrum_figure(detail.spectrum), "detail-spectrum", texts.spectrum_figure(detail.sample.sample_key))

@@ -11,6 +11,7 @@ ORIGINAL_FILE = "Original file"
 RANK_HELP = "How many of the Jacobian's singular values are above the numerical tolerance; the score sums their logs."
 NO_SCORE = "This sample has no score under the chosen backbone. The Runs page lists failures."
 NO_SPECTRUM_TO_SHOW = "An estimated score has no spectrum. Measure it exactly to see the singular values."
+NO_SPECTRUM_OF_VIEWS = "A score of views has no spectrum. Measure the image itself to see the singular values."
 SPECTRUM_ABOUT = "Singular values of its Jacobian; the band is 5 to 95 % of its class"
 PLACE_ABOUT = "Its score among those of its class and of the dataset"
 ALL_SCORES = "Under every backbone and score variant"
@@ -56,7 +57,8 @@ def standing(score: SampleScore) -> str:
     """Rank of a sample in its class and its dataset, from the least likely, and the rank of its Jacobian."""
     in_class = f"{ordinal(score.class_place)} lowest of {count_text(score.num_scored_in_class)} in its class"
     in_dataset = f"{ordinal(score.place)} lowest of {count_text(score.num_scored)} in the dataset"
-    return f"{in_class} (percentile {percentile_text(score.class_percentile)}), {in_dataset}; rank {score.rank}"
+    views = "" if score.view_spread is None else f"; standard deviation over views {score.view_spread:.1f} nats"
+    return f"{in_class} (percentile {percentile_text(score.class_percentile)}), {in_dataset}; rank {score.rank}{views}"
 
 
 def ordinal(number: int) -> str:
