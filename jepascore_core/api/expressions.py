@@ -230,8 +230,8 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
     """Name a column: a score, an image property, the size of the class, or a text of the dataset.
 
     Args:
-        name: score, percentile, class_percentile, split_percentile; width, height, pixels, aspect, bytes; class_size;
-            label_issue, likely_label; label, split, key; or as in a rule's text: `class_percentile[knn]`.
+        name: score, percentile, class_percentile, split_percentile, view_spread; width, height, pixels, aspect, bytes;
+            class_size; label_issue, likely_label; label, split, key; or as in a rule's text: `class_percentile[knn]`.
         backbone: name, title or id of the backbone whose scores or label issues to use; None = the one of `curate`.
         definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
 

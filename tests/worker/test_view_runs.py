@@ -6,7 +6,8 @@ from functools import partial
 import pyarrow.parquet as pq
 import pytest
 
-from jepascore_core.curation import Curation
+from jepascore_core.curation import Curation, evaluate, parse, summarize
+from jepascore_core.errors import RuleError
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.jobs.requests import request_probe, request_run, resume_run
 from jepascore_core.records.augmentation import CropViews
@@ -77,6 +78,23 @@ def test_an_export_has_the_spread_where_views_were_measured(store, measured, tmp
     assert all(row["view_spread"] > 0 for row in rows)
     assert [json.loads(line) for line in (tmp_path / "list.jsonl").read_text().splitlines()] == rows
     assert (tmp_path / "list.csv").read_text().splitlines()[0].endswith('"view_spread"')
+
+
+def test_rules_about_the_spread_need_views(store, worker, measured, checkpoint):
+    _, scores = measured
+    spreads = store.query(f"SELECT view_spread FROM ({scored_sql(store, scores)})")["view_spread"].to_pylist()
+    limit = sorted(spreads)[COUNT // 2]
+    kept = evaluate(store, scores, parse(f"view_spread >= {limit!r}"))
+    assert summarize(store, kept).counts.kept == COUNT - COUNT // 2
+    of_paper = evaluate(store, scores, parse("view_spread[paper] >= 0"))
+    assert summarize(store, of_paper).counts.kept == COUNT
+    plain = request_run(store, MeasurementRequest("toy", checkpoint, precision="float32"))
+    worker.handle(JobKind.RUN, plain.run_id)
+    of_images = ScoreSet(scores.dataset_id, store.catalogue.run(plain.run_id).key)
+    with pytest.raises(RuleError, match="no view_spread"):
+        evaluate(store, of_images, parse("view_spread >= 1"))
+    with pytest.raises(RuleError, match="has no views"):
+        parse("view_spread[knn] >= 1")
 
 
 def test_pages_show_views_without_a_spectrum(store, measured):

@@ -21,6 +21,7 @@ from jepascore_core.curation.rules.model import (
     LIKELY_LABEL,
     META,
     SCORES,
+    VIEW_SPREAD,
     And,
     AtLeast,
     Between,
@@ -33,7 +34,7 @@ from jepascore_core.curation.rules.model import (
     Rule,
 )
 from jepascore_core.embeddings.companions import COMPANIONS
-from jepascore_core.errors import UnknownNameError, matching
+from jepascore_core.errors import RuleError, UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS
@@ -181,7 +182,7 @@ class Compiler:
             if column.is_score:
                 margins.append(self._distance(column, value, limit, sign))
         holds = f"({' AND '.join(tests)})"
-        if column.name in QUALITIES:
+        if column.name in QUALITIES or column.name == VIEW_SPREAD:
             return _by_itself(holds)
         if not column.is_score:
             return _by_itself(self._where_known(column, f"coalesce({holds}, false)"))
@@ -205,6 +206,15 @@ class Compiler:
             if column.name == "score":
                 return self.use(score)
             return self.use(self.columns.percentile(self.dataset, score, _WITHIN[column.name]))
+        if column.name == VIEW_SPREAD:
+            if not self.store.has_views(self.score_set(column.backbone).key):
+                raise RuleError(
+                    "These scores have no view_spread: the images themselves were measured. Measure views with "
+                    "`jepascore score --views 8`, and choose those scores."
+                )
+            name = self.score(column.backbone, column.definition)
+            self.use(name)
+            return f'"{name}_view_spread"'
         if column.name in QUALITIES:
             return self.use(self.columns.quality(self.dataset, column.name))
         if column.name == LABEL_ISSUE:

@@ -19,6 +19,8 @@ from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
 
 SCORES = ("score", "percentile", "class_percentile", "split_percentile")
+#: Standard deviation of the scores of an image's views.
+VIEW_SPREAD = "view_spread"
 PROPERTIES = ("width", "height", "pixels", "aspect", "bytes", *QUALITIES)
 COUNTS = ("class_size",)
 #: What embeddings say of a given label: how likely it is wrong, and which other one is likeliest.
@@ -26,7 +28,7 @@ LABEL_ISSUE, LIKELY_LABEL = "label_issue", "likely_label"
 TEXTS = ("label", "split", "key", QUALITY_ISSUE, LIKELY_LABEL)
 META = "meta"
 #: All that are written by their name alone; the columns of the user are written meta["..."].
-COLUMNS = (*SCORES, *PROPERTIES, *COUNTS, LABEL_ISSUE, *TEXTS)
+COLUMNS = (*SCORES, VIEW_SPREAD, *PROPERTIES, *COUNTS, LABEL_ISSUE, *TEXTS)
 
 Flagged = Literal[
     "grey", "exact_duplicate", "near_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"
@@ -68,7 +70,10 @@ class Column:
             raise unknown("column", self.name, _names(), RuleError)
         if self.is_label_issue and self.definition:
             raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
-        if not (self.is_score or self.is_label_issue) and (self.backbone or self.definition):
+        if self.name == VIEW_SPREAD and self.definition in COMPANIONS:
+            raise RuleError(f"{VIEW_SPREAD} is of a score, and {self.definition} has no views. Leave it out.")
+        is_measured = self.is_score or self.is_label_issue or self.name == VIEW_SPREAD
+        if not is_measured and (self.backbone or self.definition):
             raise RuleError(f"{self.name} does not depend on a backbone. Leave it out.")
         if self.definition is not None:
             one_of(self.definition, (*DEFINITIONS, *COMPANIONS), "definition", RuleError)
