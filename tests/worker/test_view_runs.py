@@ -103,7 +103,7 @@ def test_pages_show_views_without_a_spectrum(store, measured):
     detail = sample_detail(store, scores, sample["sample_key"])
     assert (detail.spectrum, detail.chosen.view_spread) == (None, sample["view_spread"])
     paper = ScoreSet(scores.dataset_id, scores.key, "paper")
-    each = histograms(store, paper, HistogramOptions(per_dimension=True))
+    each = histograms(store, (paper,), HistogramOptions(per_dimension=True))
     values = store.query(f"SELECT avg(score) / 64 AS mean FROM ({scored_sql(store, paper)})")["mean"][0].as_py()
     assert each.edges[0] <= values <= each.edges[-1]
 
