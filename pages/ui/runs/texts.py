@@ -93,7 +93,8 @@ PRECISION_HELP = (
 VIEWS = "Views"
 VIEWS_HELP = (
     "Measures this many augmented views of each image and combines their scores as the paper's theorem does: −log of "
-    "the mean of exp(−score). Costs as many times as much. 1: the image itself. docs/score.md says what it gains."
+    "the mean of exp(−score). Costs as many times as much, "
+    "and where the truth is known it ranks images no better than 1, the image itself."
 )
 AUGMENTATION, AUGMENTATION_HINT = "View augmentation", "auto, or e.g. crops:flip=0,hue=0"
 AUGMENTATION_HELP = (
