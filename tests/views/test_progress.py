@@ -76,7 +76,10 @@ def test_two_runs_of_one_backbone_are_told_apart(store, dataset):
         other = store.catalogue.add_run(
             ResolvedRequest(dataset.dataset_id, BackboneRef("timm:test_vit"), spec, "cpu", plan)
         )
-        assert run_progress(store, other, NOW).backbone == expected
+        shown = run_progress(store, other, NOW)
+        assert shown.backbone == expected
+        assert shown.title == f"{dataset.name}, timm:test_vit" + (f", {spec.views_text}" if spec.has_views else "")
+        assert shown.short_title.endswith(spec.views_text)
 
 
 def test_other_states(store, dataset):
