@@ -24,10 +24,11 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 import jepascore_core as js
+from jepascore_core.backbones.augmentation import parse_augmentation
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.measuring.image_views import make_view, view_generator
 from jepascore_core.measuring.specs import resolve_augmentation
-from jepascore_core.records.augmentation import AUTO, CropViews, parse_augmentation
+from jepascore_core.records.augmentation import AUTO, CropViews
 from jepascore_core.score import expected_score, view_spread
 
 VIEWS = (1, 2, 4, 8)

@@ -16,13 +16,13 @@ from functools import partial
 from PIL.Image import Image
 from torch import Tensor
 
+from jepascore_core.backbones.augmentation import parse_augmentation
 from jepascore_core.backbones.backbone import Backbone
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import FileChangedError, SampleError
 from jepascore_core.measuring.image_views import make_view, view_generator
-from jepascore_core.records.augmentation import parse_augmentation
 from jepascore_core.records.measurements import MeasurementSpec
 
 _PREFETCH = 64

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jepascore_core.backbones.augmentation import parse_augmentation
 from jepascore_core.backbones.registry import find_spec
 from jepascore_core.errors import JepaScoreError, UnknownNameError, one_of
 from jepascore_core.records.approximation import ApproximationPlan
-from jepascore_core.records.augmentation import AUTO, CropViews, parse_augmentation
+from jepascore_core.records.augmentation import AUTO, CropViews
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import streamlit as st
 
+from jepascore_core.backbones.augmentation import parse_augmentation
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.jobs.requests import request_probe, request_run
 from jepascore_core.measuring.specs import MOST_VIEWS, PRECISIONS
-from jepascore_core.records.augmentation import AUTO, parse_augmentation
+from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import CostProbe, ProbeState

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jepascore_core.backbones.augmentation import parse_augmentation
 from jepascore_core.backbones.registry import find_spec
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.measuring.specs import resolve_augmentation, resolve_spec
-from jepascore_core.records.augmentation import CropViews, WarpViews, parse_augmentation
+from jepascore_core.records.augmentation import CropViews, WarpViews
 
 shares = st.floats(0, 1)
 
@@ -33,10 +34,10 @@ def test_parameters_that_are_not_given_keep_their_defaults():
     [
         ("crop", "crops"),
         ("crops:flipp=1", "flip"),
-        ("crops:flip", "crop=0.5"),
-        ("crops:flip=much", "crop=0.5"),
-        ("crops:flip=nan", "crop=0.5"),
-        ("crops:crop=0", "above 0 and at most 1"),
+        ("crops:flip", "contrast=0.5"),
+        ("crops:flip=much", "contrast=0.5"),
+        ("crops:flip=nan", "contrast=0.5"),
+        ("crops:crop=0", "from 0.01 to 1"),
         ("crops:hue=0.6", "from 0 to 0.5"),
         ("warps:blur=-1", "from 0 to 20"),
         ("auto:flip=0", "stands alone"),
