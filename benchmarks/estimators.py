@@ -1,6 +1,6 @@
 """How well sketched, calibrated and cascaded scores stand for exact ones, and what they cost.
 
-    python benchmarks/estimators.py DATA --cache FOLDER
+    python benchmarks/estimators.py DATA --cache FOLDER [--json docs/data/estimators.json]
 
 DATA holds `spectra/*.npz` (exact singular values, one array an image) and, for real Jacobians, `imagenet_samples/*.jpg`
 with `weights/vit_tiny_patch16_224.safetensors`; either may be missing. FOLDER keeps the exact Gram matrices, which take
@@ -14,11 +14,13 @@ long, between calls.
 from __future__ import annotations
 
 import argparse
+import json
 import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -193,8 +195,11 @@ def _settle(
     return known, (lower + upper) / 2
 
 
-def print_table(name: str, dimension: int, worlds: Sequence[Images], sizes: Sequence[int], repeats: int) -> None:
-    """One row a sketch size, means over the worlds and `repeats` splits of each."""
+def print_table(
+    name: str, dimension: int, worlds: Sequence[Images], sizes: Sequence[int], repeats: int
+) -> list[dict[str, Any]]:
+    """Print and return one row a sketch size, means over the worlds and `repeats` splits of each."""
+    rows = []
     exact = worlds[0].exact
     has_features = worlds[0].features.shape[1] > 0
     print(f"\n{name}: {len(exact)} images, K = {dimension}, exact scores {exact.mean():.1f} ± {exact.std():.1f} nats")
@@ -211,6 +216,9 @@ def print_table(name: str, dimension: int, worlds: Sequence[Images], sizes: Sequ
         mean = {field: np.mean([getattr(split, field) for split in splits]) for field in Split.__annotations__}
         everything = len(exact) * dimension
         count = len(exact) - splits[0].num_others
+        fidelity = {"plain": plain, "ridge": ridge, "with_features": more if has_features else None}
+        about = {"set": name, "images": len(exact), "dimension": dimension, "r": size}
+        rows.append({**about, **{key: value and round(float(value), 4) for key, value in fidelity.items()}})
         calibrated = count * dimension + (len(exact) - count) * size
         print(
             f"{size:>5} {plain:>7.4f} {ridge:>7.4f} {more:>7.4f} | {mean['fidelity']:>7.4f} {mean['coverage']:>8.3f} "
@@ -219,6 +227,7 @@ def print_table(name: str, dimension: int, worlds: Sequence[Images], sizes: Sequ
             f"{mean['cut_misplaced']:>9.2%} | {dimension / size:>13.1f}x "
             f"{everything / calibrated:>10.1f}x {everything / (calibrated + mean['num_confirmed'] * dimension):>7.1f}x"
         )
+    return rows
 
 
 def _cross_validated(images: Images, size: int, with_features: bool = True) -> float:
@@ -254,24 +263,34 @@ def main() -> None:
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--repeats", type=int, default=4, help="random bases (simulated) and splits (real)")
     parser.add_argument("--cached-only", action="store_true", help="use the Gram matrices that are there")
+    parser.add_argument("--json", type=Path, help="also write the rank correlations to this file")
     options = parser.parse_args()
     print(textwrap.fill(LEGEND, 120))
+    rows = []
     for file in sorted((options.data / "spectra").glob("*.npz")):
         stored = np.load(file)
         spectra = np.stack([stored[f"arr_{number}"] for number in range(len(stored.files))]).astype(float)
         sizes = [size for size in (16, 32, 64, 128) if size < spectra.shape[1]]
         worlds = [simulated(spectra, sizes, seed) for seed in range(options.repeats)]
-        print_table(file.stem, spectra.shape[1], worlds, sizes, repeats=1)
-    if options.cache is None:
-        return
+        rows += print_table(file.stem, spectra.shape[1], worlds, sizes, repeats=1)
+    if options.cache is not None:
+        rows += real_rows(options)
+    if options.json:
+        text = ",\n".join(json.dumps(row) for row in rows)
+        options.json.write_text(f'{{"rows": [\n{text}\n]}}\n', encoding="utf-8")
+
+
+def real_rows(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Print and return what sketches of real Jacobians are worth, and print what they cost."""
     folder = options.cache / f"grams-{options.precision}"
     files = sorted(folder.glob("*.npz")) if options.cached_only else _grams(options)
     sizes = nested_sizes(len(np.load(files[0])["gram"]))
     dimension = len(np.load(files[0])["gram"])
     # The final LayerNorm of this encoder takes two directions.
     world = real(files, sizes, seed=0, rank=dimension - 2)
-    print_table("ViT-Ti/16, photographs", dimension, [world], sizes, options.repeats)
+    rows = print_table("ViT-Ti/16, photographs", dimension, [world], sizes, options.repeats)
     time_passes(options.data, options.precision, size=32)
+    return rows
 
 
 def _grams(options: argparse.Namespace) -> list[Path]:

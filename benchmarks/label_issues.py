@@ -5,13 +5,15 @@
 
 DATASET_DIR has a labels.csv with the columns path, label and clean_label. Noise is the share of labels that are not the
 clean one; a budget of that many samples is reviewed, and FNR is the share of the wrong labels that it misses. Rows of
-cleanlab appear where it is installed. `--cost` times synthetic embeddings: images, dimension, classes.
+cleanlab appear where it is installed. `--json FILE` writes the numbers to a file, too. `--cost` times synthetic
+embeddings: images, dimension, classes.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument("--std", type=float)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--embeddings", type=Path, help="keep them in this .npz file, or read them from it")
+    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     parser.add_argument("--cost")
     options = parser.parse_args()
     if options.cost:
@@ -65,17 +68,34 @@ def compare(options: argparse.Namespace) -> None:
         **cleanlab_scores(content_ids, labels, embeddings),
     }
     clean = np.array([row["clean_label"] for row in rows])
-    named = f"{np.mean(found.likely_label[wrong] == clean[wrong]):.1%}"
+    named = float(np.mean(found.likely_label[wrong] == clean[wrong]))
+    judged = {name: judge(values, wrong) for name, values in scores.items()}
     show(
         f"{len(rows):,} images of {options.folder.name} under {options.backbone}, {wrong.mean():.1%} wrong labels",
         ("score", "AUROC", "95 % interval", "FNR at budget = noise"),
-        [(name, *judge(values, wrong)) for name, values in scores.items()],
-        f"Intervals: 1,000 bootstrap samples, seed 0. Of wrong labels, likely_label is the true one for {named}. "
+        [
+            (name, f"{row['auroc']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['fnr']:.3f}")
+            for name, row in judged.items()
+        ],
+        f"Intervals: 1,000 bootstrap samples, seed 0. Of wrong labels, likely_label is the true one for {named:.1%}. "
         f"{took:.1f} s; {machine()}",
     )
+    if options.json:
+        flagged = {
+            str(limit): {
+                "num_flagged": int(chosen.sum()),
+                "share_wrong": round(float(wrong[chosen].mean()), 4),
+                "share_of_wrong": round(float(chosen[wrong].mean()), 4),
+            }
+            for limit in (0.9, 0.5)
+            for chosen in [found.label_issue >= limit]
+        }
+        facts = {"backbone": options.backbone, "num_images": len(rows), "num_wrong": int(wrong.sum())}
+        results = {"likely_label_right": round(named, 4), "flagged": flagged, "scores": judged}
+        options.json.write_text(json.dumps({**facts, **results}, indent=1) + "\n", encoding="utf-8")
 
 
-def judge(values: np.ndarray, wrong: np.ndarray) -> tuple[str, str, str]:
+def judge(values: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
     """AUROC, its interval, and the share of wrong labels that the highest values miss."""
     from sklearn.metrics import roc_auc_score
 
@@ -84,7 +104,8 @@ def judge(values: np.ndarray, wrong: np.ndarray) -> tuple[str, str, str]:
     low, high = np.quantile(areas, [0.025, 0.975])
     reviewed = np.argsort(-values, kind="stable")[: wrong.sum()]
     missed = 1 - wrong[reviewed].mean()
-    return f"{roc_auc_score(wrong, values):.3f}", f"{low:.3f} to {high:.3f}", f"{missed:.3f}"
+    found = {"auroc": roc_auc_score(wrong, values), "low": low, "high": high, "fnr": missed}
+    return {name: round(float(value), 4) for name, value in found.items()}
 
 
 def cleanlab_scores(content_ids: np.ndarray, labels: list[str], embeddings: np.ndarray) -> dict[str, np.ndarray]:
