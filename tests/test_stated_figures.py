@@ -138,6 +138,16 @@ def gaussianity_claims() -> Iterator[Claim]:
         "allowed",
         found["num_near"] == found["num_samples"],
     )
+    shapes = (
+        ("lengths as of Student's t with 10 degrees of freedom were some way off and far", "Student's t, 10"),
+        ("with 30 degrees near or some way off", "Student's t, 30"),
+        ("two clusters four standard deviations apart some way off", "two clusters, 4"),
+        ("ten clusters some way off or far", "ten clusters"),
+        ("**two clusters two standard deviations apart were near**", "two clusters, 2"),
+    )
+    for text, name in shapes:
+        verdicts = {verdict for shape, counts in found["other"].items() if shape.startswith(name) for verdict in counts}
+        yield Claim(TRUST, text, verdicts == {word for word in ("near", "some way off", "far") if word in text[-40:]})
 
 
 def planted_claims() -> Iterator[Claim]:
@@ -154,7 +164,9 @@ def label_claims() -> Iterator[Claim]:
     share = found["num_wrong"] / found["num_images"]
     yield Claim(TRUST, f"with the worst of three human labels ({100 * share:.1f} % wrong; not in the repository)")
     yield Claim(TRUST, f"with cleanlab {found['cleanlab']} on the same out-of-fold probabilities")
-    yield Claim(TRUST, row("score", "AUROC (95 % interval)", f"wrong labels missed at a budget of {found['num_wrong']}"))
+    yield Claim(
+        TRUST, row("score", "AUROC (95 % interval)", f"wrong labels missed at a budget of {found['num_wrong']}")
+    )
     scores = found["scores"]
     flagged = {name.partition(",")[2].partition("(")[0].strip(): name for name in scores if "find_label" in name}
     for title, name, same in (

@@ -21,12 +21,15 @@ from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, progress_bar, say
 from jepascore_core.density_check.results import (
     FOLDER,
+    FULL_STEPS,
     GRID_NAME,
     LANGEVIN_NAME,
+    QUICK_STEPS,
     DensityCell,
     cells_json,
     joined,
     langevin_json,
+    quick_note,
     read_cells,
 )
 from jepascore_core.errors import ExportError
@@ -37,14 +40,14 @@ from jepascore_core.storage.home import home_folder
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-DIMENSIONS, SAMPLES, STEPS = "2,4,8,16,32,64", "1000,10000,100000", 600
-QUICK_DIMENSIONS, QUICK_SAMPLES, QUICK_STEPS = "2,8", "1000,10000", 200
+DIMENSIONS, SAMPLES = "2,4,8,16,32,64", "1000,10000,100000"
+QUICK_DIMENSIONS, QUICK_SAMPLES = "2,8", "1000,10000"
 MAX_DIMENSION, MAX_SAMPLES = 128, 1_000_000
 WALK_SAMPLES, WALK_STEPS = 20_000, 400
 
 _COLUMNS = ("D", "samples", "K", "Gaussianity term", "Pearson", "Spearman", "within", "slope", "time")
 
-Steps = Annotated[int | None, typer.Option(min=10, help=f"Training steps per encoder (default: {STEPS}).")]
+Steps = Annotated[int | None, typer.Option(min=10, help=f"Training steps per encoder (default: {FULL_STEPS}).")]
 Seed = Annotated[int, typer.Option(help="Random seed of the initial weights and the batches.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Also write the figure as a self-contained HTML page.")]
 
@@ -85,7 +88,7 @@ def density(
         check_new(html, overwrite)
     chosen = parse_numbers(dimensions or (QUICK_DIMENSIONS if quick else DIMENSIONS), MAX_DIMENSION)
     counts = parse_numbers(samples or (QUICK_SAMPLES if quick else SAMPLES), MAX_SAMPLES)
-    num_steps = steps or (QUICK_STEPS if quick else STEPS)
+    num_steps = steps or (QUICK_STEPS if quick else FULL_STEPS)
     kinds = (False, True) if control else (False,)
     asked = {
         cell_key(dimension, count, recipe): (dimension, count, recipe)
@@ -123,7 +126,7 @@ def langevin(
 
     if html is not None:
         check_new(html, overwrite)
-    recipe = recipe_for(2, steps=steps or STEPS, seed=seed)
+    recipe = recipe_for(2, steps=steps or FULL_STEPS, seed=seed)
     with _bar("Training and walking", recipe.steps + walk_steps) as at:
         found = walk(samples, recipe, num_steps=walk_steps, progress=at)
     path = home_folder() / FOLDER / LANGEVIN_NAME
@@ -184,9 +187,11 @@ def _cells(path: Path, asked: Container[object]) -> list[DensityCell]:
 
 def _show(cells: Sequence[DensityCell], json: bool) -> None:
     if json:
-        print_json([asdict(cell) for cell in cells])
+        print_json([{**asdict(cell), "is_quick": cell.is_quick} for cell in cells])
         return
     print_table("JEPA-SCORE against the true log density", _COLUMNS, [_row(cell) for cell in cells])
+    if note := quick_note(cells):
+        say(note)
 
 
 def _row(cell: DensityCell) -> tuple[object, ...]:

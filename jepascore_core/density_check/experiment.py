@@ -23,7 +23,7 @@ from torch.func import jacfwd, vmap
 
 from jepascore_core.backbones.small_mlp import OntoSphere
 from jepascore_core.density_check.mixtures import Mixture, make_mixture
-from jepascore_core.density_check.results import CellKey, DensityCell, Langevin
+from jepascore_core.density_check.results import FULL_STEPS, CellKey, DensityCell, Langevin
 from jepascore_core.training.objective import lejepa_loss
 from jepascore_core.training.sigreg import random_directions
 
@@ -67,7 +67,7 @@ class DensityRecipe:
     seed: int = 0
 
 
-def recipe_for(dimension: int, control: bool = False, steps: int = 600, seed: int = 0) -> DensityRecipe:
+def recipe_for(dimension: int, control: bool = False, steps: int = FULL_STEPS, seed: int = 0) -> DensityRecipe:
     """Return the recipe of this check: K well above D, at least 64 and four times D.
 
     K directions share the volume of D dimensions, so an encoder of few dimensions must vary fast to fill its sphere;

@@ -18,7 +18,8 @@ GRID_NAME = "grid.json"
 LANGEVIN_NAME = "langevin.json"
 #: Results of the same commands that ship with the package, for home folders in which they were not run.
 SHIPPED = Path(__file__).with_name("data")
-
+#: Training steps of an encoder, and fewer with `--quick`.
+FULL_STEPS, QUICK_STEPS = 600, 200
 
 #: Dimension, samples, K, weight and frequency of the Gaussianity term, depth, steps, seed.
 CellKey = tuple[int, int, int, float, float, int, int, int]
@@ -54,6 +55,11 @@ class DensityCell:
     def is_control(self) -> bool:
         """Whether it was trained without the Gaussianity term."""
         return self.gaussian_weight == 0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it was trained for fewer steps than a full check takes."""
+        return self.steps < FULL_STEPS
 
     @property
     def key(self) -> CellKey:
@@ -99,6 +105,17 @@ class DensityGrid:
     def of(self, control: bool) -> tuple[DensityCell, ...]:
         """Return the cells with the Gaussianity term, or those without."""
         return tuple(cell for cell in self.cells if cell.is_control == control)
+
+
+def quick_note(cells: Iterable[DensityCell]) -> str | None:
+    """Say that encoders were trained for too few steps to judge the method by; None if all had enough."""
+    quick = [cell for cell in cells if cell.is_quick]
+    if not quick:
+        return None
+    return (
+        f"Quick results: {len(quick)} of these encoders trained for fewer than {FULL_STEPS} steps, which lowers the "
+        "correlations. Run `jepascore density` for the full check."
+    )
 
 
 def load_grid(home: Path) -> DensityGrid:

@@ -16,7 +16,7 @@ from jepascore_core.backbones.build import load_backbone, load_ref
 from jepascore_core.cli.training import MAX_IMAGES
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.datasets.sources import detect_kind
-from jepascore_core.density_check.results import load_grid, load_langevin
+from jepascore_core.density_check.results import load_grid, load_langevin, quick_note
 from jepascore_core.jobs.indexing import build_dataset_index
 from jepascore_core.records.datasets import DatasetState
 from tests.cli.conftest import Cli, finish
@@ -155,6 +155,7 @@ def test_density_keeps_what_is_finished_and_does_nothing_twice(cli: Cli, tmp_pat
         (2, 500, 0.0),
         (2, 500, 0.1),
     ]
+    assert [cell["is_quick"] for cell in first] == [True, True]
     assert cli(*words).json == first
     more = cli("density", "--dimensions", "2,3", "--samples", "500", "--steps", "10", "--no-control", "--json").json
     assert [cell["dimension"] for cell in more] == [2, 3]
@@ -164,6 +165,7 @@ def test_density_keeps_what_is_finished_and_does_nothing_twice(cli: Cli, tmp_pat
     page = tmp_path / "out" / "density.html"
     table = cli(*words[:-1], "--html", page)
     assert "no (control)" in table.out
+    assert quick_note(grid.of(control=False)[:1] + grid.of(control=True)) in table.err
     assert "plotly" in page.read_text()
     page.write_text("mine")
     # Before anything is trained.

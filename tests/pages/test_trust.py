@@ -97,6 +97,13 @@ def test_without_a_control_it_says_so(open_page: Callable[..., AppTest], home_st
     assert trust_texts.CONTROL_MISSING in said(open_page(PAGE))
 
 
+def test_a_quick_grid_says_that_it_is_quick(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_density(home_store, [CELL, CONTROL])
+    assert "Quick results" not in said(open_page(PAGE))
+    (home_store.home / density.FOLDER / density.GRID_NAME).write_bytes(cells_json([replace(CELL, steps=200), CONTROL]))
+    assert density.quick_note([replace(CELL, steps=200)]) in said(open_page(PAGE))
+
+
 def test_a_damaged_file_does_not_take_the_page_down(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_density(home_store, [CELL])
     (home_store.home / density.FOLDER / density.GRID_NAME).write_text("{")

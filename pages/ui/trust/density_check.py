@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.density_check.results import DensityGrid, load_grid, load_langevin
+from jepascore_core.density_check.results import DensityGrid, load_grid, load_langevin, quick_note
 from jepascore_core.figures.trust import density_figure, langevin_figure
 from pages.ui.app import state
 from pages.ui.app.store import store
@@ -28,6 +28,8 @@ def draw_density_check() -> None:
 def _draw_grid(grid: DensityGrid) -> None:
     measure = pick_one(texts.CORRELATION, state.CORRELATION, texts.MEASURES, segments=True) or "pearson"
     trained, control = grid.of(control=False), grid.of(control=True)
+    if note := quick_note(grid.cells):
+        st.warning(note)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**{texts.TRAINED}**")
