@@ -62,8 +62,9 @@ def label_methods(images: Measured, labels: list[str]) -> dict[str, Values]:
 
 
 def scores_of(images: Measured) -> dict[str, Values]:
-    """The score under each definition, low = suspicious."""
-    return {title: -images.scores[name] for name, title in SCORES.items()}
+    """The score under each definition, low = suspicious; of a sketch, the other definitions repeat or lack meaning."""
+    names = SCORES if images.is_exact else ("rank",)
+    return {SCORES[name]: -images.scores[name] for name in names}
 
 
 def within_class(scores: Values, labels: list[str]) -> Values:

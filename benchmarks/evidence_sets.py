@@ -47,12 +47,13 @@ class Measured:
     scores: dict[str, Values]
     backbone: str
     spec: str
+    is_exact: bool
 
     def of(self, rows: npt.NDArray[np.int64]) -> Measured:
         """The same with some rows only."""
         scores = {name: values[rows] for name, values in self.scores.items()}
         parts = (self.groups[rows], self.origins[rows], self.content_ids[rows], self.embeddings[rows])
-        return Measured(*parts, scores, self.backbone, self.spec)
+        return Measured(*parts, scores, self.backbone, self.spec, self.is_exact)
 
     def rows(self, *groups: str) -> npt.NDArray[np.int64]:
         """Indices of the images of some groups."""
@@ -86,6 +87,7 @@ def measure(source: Path, backbone: BackboneRef, probes: int | None = None) -> M
         scores={name: rows[name].to_numpy().astype(np.float64) for name in DEFINITIONS},
         backbone=backbone.name,
         spec=f"{estimator}, {run.spec.precision}" + (f", r = {probes}" if probes else ""),
+        is_exact=not probes,
     )
 
 
@@ -102,9 +104,11 @@ def make_flowers(data: Path, target: Path, per_class: int = 15, planted: int = 2
     return write(target, files)
 
 
-def make_photographs(data: Path, target: Path, counts: tuple[int, int] = (80, 30)) -> tuple[Path, Path]:
+def make_photographs(
+    data: Path, target: Path, num_in: int = 60, num_out: int = 20, num_reference: int = 400
+) -> tuple[Path, Path]:
     """CIFAR-10 with three sets that it does not contain, and other images of CIFAR-10 for reference."""
-    rng, (num_in, num_out) = np.random.default_rng(1), counts
+    rng = np.random.default_rng(1)
     shuffled = draw(images(data / "cifar10_noisy"), len(images(data / "cifar10_noisy")), rng)
     others = {"flowers": "near flowers", "galaxies": "far galaxies", "mnist": "far digits"}
     files = [(IN, path, path.read_bytes()) for path in shuffled[:num_in]]
@@ -113,7 +117,7 @@ def make_photographs(data: Path, target: Path, counts: tuple[int, int] = (80, 30
         for name, group in others.items()
         for path in draw(images(data / name), num_out, rng)
     ]
-    reference = [(REFERENCE, path, path.read_bytes()) for path in shuffled[num_in : num_in + 1000]]
+    reference = [(REFERENCE, path, path.read_bytes()) for path in shuffled[num_in : num_in + num_reference]]
     return write(target, files), write(target.with_name(f"{target.name}-reference"), reference)
 
 

@@ -15,6 +15,7 @@ import argparse
 import csv
 import json
 import time
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -90,7 +91,13 @@ def compare(options: argparse.Namespace) -> None:
             for limit in (0.9, 0.5)
             for chosen in [found.label_issue >= limit]
         }
-        facts = {"backbone": options.backbone, "num_images": len(rows), "num_wrong": int(wrong.sum())}
+        is_there = find_spec("cleanlab") is not None
+        facts = {
+            "backbone": options.backbone,
+            "cleanlab": version("cleanlab") if is_there else None,
+            "num_images": len(rows),
+            "num_wrong": int(wrong.sum()),
+        }
         results = {"likely_label_right": round(named, 4), "flagged": flagged, "scores": judged}
         options.json.write_text(json.dumps({**facts, **results}, indent=1) + "\n", encoding="utf-8")
 

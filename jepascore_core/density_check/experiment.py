@@ -117,7 +117,7 @@ def train_on_points(
     generator = torch.Generator().manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=recipe.learning_rate, weight_decay=0.0)
     for step in range(recipe.steps):
-        optimiser.param_groups[0]["lr"] = recipe.learning_rate * _share_of_rate(step, recipe)
+        optimiser.param_groups[0]["lr"] = recipe.learning_rate * share_of_rate(step, recipe)
         chosen = points[torch.randint(len(points), (recipe.batch_size,), generator=generator)]
         noise = recipe.noise * encoder.scale * torch.randn(2, *chosen.shape, generator=generator)
         embeddings = encoder((chosen + noise).flatten(0, 1)).unflatten(0, (2, -1))  # [V, B, K]
@@ -131,7 +131,7 @@ def train_on_points(
     return encoder.eval().requires_grad_(False)
 
 
-def _share_of_rate(step: int, recipe: DensityRecipe) -> float:
+def share_of_rate(step: int, recipe: DensityRecipe) -> float:
     """Return the share of the learning rate: warm-up, then a cosine down to zero."""
     return min(1.0, (step + 1) / recipe.warmup_steps) * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
