@@ -221,13 +221,16 @@ def samples(suspicion: Values, is_planted: np.ndarray, seed: int) -> tuple[dict[
 
 def metrics(suspicion: Values, is_planted: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
     """AUROC, average precision, and the share that a budget of as many images as are planted misses; ties at random."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     finite = np.where(np.isfinite(suspicion), suspicion, np.finfo(np.float64).min)
-    order = np.lexsort((rng.random(len(finite)), -finite))
-    missed = 1 - is_planted[order[: is_planted.sum()]].mean()
-    area, precision = roc_auc_score(is_planted, finite), average_precision_score(is_planted, finite)
-    return {"auroc": float(area), "ap": float(precision), "fnr": float(missed)}
+    hits = is_planted[np.lexsort((rng.random(len(finite)), -finite))]
+    positions, planted = np.flatnonzero(hits), int(is_planted.sum())
+    # Clean images before each planted one, most suspicious first.
+    before = positions - np.arange(planted)
+    return {
+        "auroc": float(1 - before.mean() / (len(hits) - planted)),
+        "ap": float(np.mean((1 + np.arange(planted)) / (1 + positions))),
+        "fnr": float(1 - hits[:planted].mean()),
+    }
 
 
 def tables(found: Mapping[str, Any]) -> str:
