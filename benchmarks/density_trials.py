@@ -1,6 +1,6 @@
 """What changes how well the score predicts a known log density: other settings of the density check's training.
 
-    python benchmarks/density_trials.py [--dimensions 2,8] [--json docs/data/density_trials.json]
+    python benchmarks/density_trials.py [--dimensions 2,8] [--json docs/data/density_trials.jsonl]
 
 Each trial changes some settings of `recipe_for`, trains on 10,000 points of the mixture, and compares scores of 1,500
 new points with their true log density. Settings that the check itself does not have are here: Muon instead of AdamW for

@@ -21,7 +21,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ HALF = (0.5, 0.5, 0.5)
 #: Backward passes of a ViT-Ti's sketches: a sixth of the cost of an exact score. The bundled encoder's are exact.
 PROBES = 32
 
+Measure = Callable[..., Measured]
 Trial = tuple[Mapping[str, Values], np.ndarray]
 
 
@@ -59,7 +61,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--home", type=Path)
     parser.add_argument("--sets", default=",".join(SETS), help="of flowers, digits and photographs; default: all")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--as-is", action="store_true", help="measure nothing: evaluate what is measured so far")
+    parser.add_argument("--json", type=Path, help="write numbers to this file; sets that are not asked for stay in it")
     parser.add_argument("--show", type=Path, help="print the tables of this file")
     options = parser.parse_args()
     if options.show:
@@ -68,20 +71,33 @@ def main() -> None:
     if options.data is None or options.home is None:
         parser.error("name DATA and --home, or --show")
     os.environ["JEPASCORE_HOME"] = str(options.home)
-    found = run(options.data, options.home / "evidence", options.sets.split(","))
+    found = run(options.data, options.home / "evidence", options.sets.split(","), partial(measure, as_is=options.as_is))
     if options.json:
+        found = joined(options.json, found)
         rows = ",\n".join(json.dumps(row) for row in found["rows"])
         head = json.dumps({name: value for name, value in found.items() if name != "rows"})
         options.json.write_text(f'{head[:-1]}, "rows": [\n{rows}\n]}}\n', encoding="utf-8")
     print(tables(found))
 
 
-def run(data: Path, folder: Path, names: list[str]) -> dict[str, Any]:
+def joined(path: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """Results with those of a file for sets that were not asked for."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"sets": {}, "rows": []}
+    rows = [row for row in known["rows"] if row["set"] not in found["sets"]] + found["rows"]
+    names = list(SETS)
+    return {
+        **found,
+        "sets": {**known["sets"], **found["sets"]},
+        "rows": sorted(rows, key=lambda row: names.index(row["set"])),
+    }
+
+
+def run(data: Path, folder: Path, names: list[str], measured: Measure) -> dict[str, Any]:
     """Measure what is not measured yet, and evaluate all of it."""
     sets: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for name in names:
-        images, reference = SETS[name](data, folder)
+        images, reference = SETS[name](data, folder, measured)
         sets[name] = describe(images, reference)
         if name != "photographs":
             for issue, share, trials in contaminations(images):
@@ -98,20 +114,20 @@ def tiny(data: Path) -> BackboneRef:
     return BackboneRef("timm:vit_tiny_patch16_224", weights, image_size=224, mean=HALF, std=HALF)
 
 
-def measured_digits(data: Path, folder: Path) -> tuple[Measured, Measured]:
+def measured_digits(data: Path, folder: Path, measured: Measure) -> tuple[Measured, Measured]:
     images, reference = make_digits(data, folder / "digits")
     encoder = BackboneRef("bundled:digits-vit")
-    return measure(images, encoder), measure(reference, encoder)
+    return measured(images, encoder), measured(reference, encoder)
 
 
-def measured_flowers(data: Path, folder: Path) -> tuple[Measured, None]:
-    return measure(make_flowers(data, folder / "flowers"), tiny(data), PROBES), None
+def measured_flowers(data: Path, folder: Path, measured: Measure) -> tuple[Measured, None]:
+    return measured(make_flowers(data, folder / "flowers"), tiny(data), PROBES), None
 
 
-def measured_photographs(data: Path, folder: Path) -> tuple[Measured, Measured]:
+def measured_photographs(data: Path, folder: Path, measured: Measure) -> tuple[Measured, Measured]:
     images, reference = make_photographs(data, folder / "photographs")
     # Of the reference only embeddings are read, which any estimator stores: one backward pass instead of many.
-    return measure(images, tiny(data), PROBES), measure(reference, tiny(data), probes=1)
+    return measured(images, tiny(data), PROBES), measured(reference, tiny(data), probes=1)
 
 
 SETS = {"flowers": measured_flowers, "digits": measured_digits, "photographs": measured_photographs}
@@ -155,15 +171,21 @@ def contaminate(images: Measured, clean: np.ndarray, kind: str, share: float, se
         shown = images.of(kept)
         labels, is_planted = swap(list(shown.groups), count, rng)
         return label_methods(shown, labels), is_planted
-    added = rng.choice(images.rows(kind), count, replace=False)
+    pool = images.rows(kind)
     if kind == NEAR_DUPLICATE:
-        sources = np.flatnonzero(
-            np.isin(images.origins, images.origins[added]) & np.isin(np.arange(len(images.groups)), clean)
-        )
+        pool = pool[np.isin(images.origins[pool], images.origins[clean])]
+    added = rng.choice(pool, min(count, len(pool)), replace=False)
+    if kind == NEAR_DUPLICATE:
+        sources = clean[np.isin(images.origins[clean], images.origins[added])]
         shown = images.of(np.concatenate([np.setdiff1d(kept, sources), sources, added]))
-        return near_duplicate_methods(shown), np.arange(len(shown.groups)) >= len(shown.groups) - len(sources) - count
+        return near_duplicate_methods(shown), last(shown, len(sources) + len(added))
     shown = images.of(np.concatenate([kept, added]))
-    return off_topic_methods(shown, seed), np.arange(len(shown.groups)) >= len(kept)
+    return off_topic_methods(shown, seed), last(shown, len(added))
+
+
+def last(images: Measured, count: int) -> np.ndarray:
+    """Which images are among the last ones, [N] bool."""
+    return np.arange(len(images.groups)) >= len(images.groups) - count
 
 
 def swap(labels: list[str], count: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:

@@ -60,20 +60,23 @@ class Measured:
         return np.flatnonzero(np.isin(self.groups, groups))
 
 
-def measure(source: Path, backbone: BackboneRef, probes: int | None = None) -> Measured:
-    """Measure a folder in this home folder's worker: exactly, or with a sketch of `probes` backward passes."""
+def measure(source: Path, backbone: BackboneRef, probes: int | None = None, as_is: bool = False) -> Measured:
+    """Measure a folder in this home folder's worker: exactly, or with a sketch of `probes` backward passes.
+
+    `as_is` takes what is measured so far: images in the order of their content ids, which are hashes.
+    """
     store = Store()
     dataset = index_source(store, source)
     estimator = "sketch" if probes else "exact"
-    finished = (run for run in store.catalogue.runs(dataset.dataset_id) if run.state is RunState.FINISHED)
-    run = next((run for run in finished if (run.backbone, run.spec.estimator) == (backbone, estimator)), None)
+    usable = [run for run in store.catalogue.runs(dataset.dataset_id) if as_is or run.state is RunState.FINISHED]
+    run = next((run for run in usable if (run.backbone, run.spec.estimator) == (backbone, estimator)), None)
     if run is None:
         asked = request_run(store, MeasurementRequest(dataset.dataset_id, backbone, estimator, probes=probes))
         for run in follow(store, partial(store.catalogue.run, asked.run_id), 2.0):
             print(f"\r{source.name}: {run.num_processed} of {run.num_total} images  ", end="", flush=True)
         print()
         run = store.catalogue.run(asked.run_id)
-    if run.state is not RunState.FINISHED or run.key is None or run.num_failed:
+    if run.key is None or run.num_failed or not (as_is or run.state is RunState.FINISHED):
         raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
     columns = ", ".join(f"{SCORE_COLUMN[name]} AS {name}" for name in DEFINITIONS)
     rows = store.query(f"""SELECT sample_key, content_id, label, embedding, {columns}

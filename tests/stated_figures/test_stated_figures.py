@@ -11,8 +11,6 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,46 +24,25 @@ from jepascore_core.trust import gaussianity
 from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.planted.evaluate import FINDS, SHARE
 from jepascore_core.trust.planted.statistics import Z95
+from tests.stated_figures.claims import (
+    EVIDENCE,
+    README,
+    ROOT,
+    TRUST,
+    Claim,
+    row,
+    shipped,
+    shipped_lines,
+    span,
+    spelt,
+)
+from tests.stated_figures.evidence import evidence_claims
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / "docs" / "data"
-README, TRUST, EVIDENCE = "README.md", "docs/trust.md", "docs/evidence.md"
 #: Pages, and the section of each whose figures need a source; "" for the whole page.
 SECTIONS = {README: "When not to trust it", TRUST: "", EVIDENCE: ""}
 #: Correlation with the true log density that the density check is meant to reach.
 AIM = 0.95
 FIGURE = re.compile(r"[−-]?\d[\d,]*\.\d+|\d[\d,]*(?= ?%)")
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a page says, and whether the data bears it out where the text is not made of the data."""
-
-    page: str
-    text: str
-    holds: bool = True
-
-
-def shipped(name: str) -> Any:
-    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def shipped_lines(name: str) -> list[Any]:
-    return [json.loads(line) for line in (DATA / f"{name}.json").read_text(encoding="utf-8").splitlines()]
-
-
-def spelt(value: float | None, digits: int = 2) -> str:
-    """A number as pages spell it, with a true minus sign; never a negative zero."""
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "−") if float(text) else text.replace("-", "")
-
-
-def span(values: list[float], digits: int = 2) -> str:
-    return f"{spelt(min(values), digits)} to {spelt(max(values), digits)}"
-
-
-def row(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def claims() -> list[Claim]:
@@ -299,19 +276,6 @@ def estimator_claims() -> Iterator[Claim]:
     yield Claim(README, f"and {spans} (r = 32 / 64 / 128) on published spectra of DINOv2 and MetaCLIP")
 
 
-def evidence_claims() -> Iterator[Claim]:
-    """Published protocols on a small scale: every row of every table."""
-    found = shipped("evidence")
-    tables: dict[tuple[str, str, str], list[str]] = {}
-    for item in found["rows"]:
-        cells = tables.setdefault((item["set"], item["issue"], item["method"]), [])
-        for metric in ("auroc", "ap", "fnr"):
-            ends = f"{item[f'{metric}_low']:.2f}–{item[f'{metric}_high']:.2f}"
-            cells.append(f"{item[metric]:.2f} ({ends})")
-    for (_, _, method), cells in tables.items():
-        yield Claim(EVIDENCE, row(method, *cells))
-
-
 def plain(text: str) -> str:
     """Text without line ends, and code blocks."""
     return re.sub(r"\s+", " ", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
@@ -343,4 +307,4 @@ def test_no_figure_is_without_a_source(page: str, stated: list[Claim]):
             text = text.replace(plain(claim.text), " ")
     text = re.sub(r"`[^`]*`|\]\([^)]*\)|arXiv \d+\.\d+", " ", text)
     left = [text[max(0, found.start() - 60) : found.end() + 20] for found in FIGURE.finditer(text)]
-    assert left == [], "give these a claim in tests/test_stated_figures.py, made of data that is shipped"
+    assert left == [], "give these a claim in tests/stated_figures/, made of data that is shipped"
