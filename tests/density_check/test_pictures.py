@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -15,8 +18,10 @@ from jepascore_core.density_check.pictures import (
     report_json,
 )
 from jepascore_core.density_check.pictures_experiment import FRESH_SEED, agreement, find_defects, measure_fresh
+from jepascore_core.density_check.results import SHIPPED
 from jepascore_core.errors import StoreError
 
+TRUST = Path(__file__).resolve().parents[2] / "docs" / "trust.md"
 COUNT = 400
 ORDERS = {"rank", "tail", "knn", "mahalanobis", "lowest"}
 
@@ -84,3 +89,35 @@ def test_a_damaged_report_is_one_sentence(shipped, tmp_path):
     (tmp_path / "damaged.json").write_bytes(report_json(shipped)[:100])
     with pytest.raises(StoreError, match="reinstall"):
         load_pictures_report(tmp_path / "damaged.json")
+
+
+def section() -> str:
+    text = TRUST.read_text(encoding="utf-8")
+    return text.split("## Score against true density, on images")[1].split("\n## ")[0]
+
+
+def test_the_documentation_states_the_shipped_density(shipped):
+    for row in shipped.density:
+        values = (row.spearman, row.pearson, row.slope, row.within, row.spearman_top["3"], row.tangent, row.unrounded)
+        assert f"| `{row.backbone}` | " + " | ".join(f"{value:.2f}" for value in values) + " |" in section()
+    assert f"would reach {shipped.density[0].by_product:.2f}" in section()
+    assert f"agree with Spearman {shipped.agreement:.2f}" in section()
+
+
+def test_the_documentation_states_what_finds_which_contaminant(shipped):
+    rows = {row.order: row for row in shipped.defects if row.backbone == RENDERED_ENCODERS[0]}
+    orders = ("rank", "tail", "knn", "mahalanobis", "lowest")
+    for kind in KINDS:
+        line = f"| {kind} | " + " | ".join(f"{rows[order].auroc[kind]:.2f}" for order in orders) + " |"
+        assert line in section()
+    assert "| **mean** | " + " | ".join(f"{rows[order].mean:.2f}" for order in orders) + " |" in section()
+
+
+def test_the_documentation_lists_every_training_that_was_tried():
+    runs = json.loads((SHIPPED / "rendered_runs.json").read_text(encoding="utf-8"))["runs"]
+    assert len(runs) > 12
+    for run in runs:
+        results = " | ".join(f"{run[name]:.2f}" for name in ("gaussianity", "spearman", "top3", "tangent", "within"))
+        what = f"| {run['products']} | {run['latents']} | {run['dimension']} | {run['steps']:,} | {run['optimiser']} "
+        (line,) = [line for line in section().splitlines() if line.startswith(what) and line.endswith(f"{results} |")]
+        assert f"| {run['gaussian_weight']:g} | {run['frequency']:g} |" in line

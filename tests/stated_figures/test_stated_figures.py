@@ -38,8 +38,19 @@ from tests.stated_figures.claims import (
 )
 from tests.stated_figures.evidence import evidence_claims
 
-#: Pages, and the section of each whose figures need a source; "" for the whole page.
-SECTIONS = {README: "When not to trust it", TRUST: "", EVIDENCE: ""}
+#: Sections of pages whose figures all need a source; () for the whole page.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    README: ("When not to trust it",),
+    TRUST: (
+        "On your data: shape of the embeddings",
+        "Something simple: `jepascore trust confounds`",
+        "On your data: planted defects, `jepascore trust plant`",
+        "On known densities: `jepascore density`",
+        "Score against true density, on images",
+        "Label issues",
+    ),
+    EVIDENCE: (),
+}
 #: Correlation with the true log density that the density check is meant to reach.
 AIM = 0.95
 FIGURE = re.compile(r"[−-]?\d[\d,]*\.\d+|\d[\d,]*(?= ?%)")
@@ -283,8 +294,11 @@ def plain(text: str) -> str:
 
 def section(page: str) -> str:
     text = (ROOT / page).read_text(encoding="utf-8")
-    title = SECTIONS[page]
-    return plain(text.partition(f"\n## {title}\n")[2].partition("\n## ")[0] if title else text)
+    if titles := SECTIONS[page]:
+        parts = [text.partition(f"\n## {title}\n")[2].partition("\n## ")[0] for title in titles]
+        assert all(parts), page
+        text = "\n".join(parts)
+    return plain(text)
 
 
 @pytest.fixture(scope="module")
