@@ -14,10 +14,11 @@ from jepascore_core.cli.trust import trust_app
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
 from jepascore_core.formatting import duration_text
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.planted.evaluate import PlantedCell, PlantedResult, planted_result
+from jepascore_core.trust.planted.evaluate import planted_result
 from jepascore_core.trust.planted.kinds import KINDS
 from jepascore_core.trust.planted.plan import CLEAN, PER_KIND, PlantOptions
 from jepascore_core.trust.planted.requests import PlantedCost, find_planted, predict_planted, request_planted
+from jepascore_core.trust.planted.result import PlantedCell, PlantedResult
 
 #: Beside an AUROC: a low score is a sign of the defect, a high one is, or nobody can tell.
 _MARKS = {"less likely": "\N{DOWNWARDS ARROW}", "more likely": "\N{UPWARDS ARROW}", "unclear": " "}

@@ -18,7 +18,7 @@ from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
 from jepascore_core.trust.agreement import CompanionAgreement
 from jepascore_core.trust.confounds import PROPERTY_TITLES, WARN_FROM, Confound
 from jepascore_core.trust.gaussianity import Gaussianity
-from jepascore_core.trust.planted.evaluate import PlantedCell, PlantedResult
+from jepascore_core.trust.planted.result import PlantedCell, PlantedResult
 
 #: Correlation of the score with the true log density that a heat map shows.
 DensityMeasure = Literal["pearson", "spearman", "within"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jepascore_core.formatting import plural
+from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.runs import Run
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import (
@@ -56,6 +57,15 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
 
     about = "coverage", scores.dataset_id, scores.key, read_version(store, scores)
     return memoized(store, about, count)
+
+
+def scores_state(store: Store, scores: ScoreSet) -> str:
+    """Return a text that changes when a dataset is indexed anew or more or fewer of its samples are measured.
+
+    Unlike `version_key` it stays when another dataset is measured with the same backbone.
+    """
+    version = store.catalogue.dataset(scores.dataset_id).version
+    return short_hash([version, coverage(store, scores)[0]])
 
 
 def full_coverage(store: Store, scores: ScoreSet, runs: Sequence[Run] | None = None) -> Coverage:

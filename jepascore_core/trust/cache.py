@@ -1,33 +1,55 @@
-"""Cache results about the stored embeddings of a large dataset in files beside them, for the next server."""
+"""Keep results about a dataset's scores in files, for the next page view, command and server."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jepascore_core.atomic import write_atomically
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A result as a file holds it, and what it is about."""
+
+    about: list[Any]
+    result: dict[str, Any]
 
 
 def kept(folder: Path | None, name: str, about: Sequence[Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return the result of `make` as JSON, from a file in `folder` if its key matches; None caches nothing.
 
-    `folder` itself identifies the embeddings, `about` everything else that the result depends on.
+    `folder` itself identifies the dataset or embeddings, `about` everything else that the result depends on.
     """
-    path = folder and folder / f"{name}.json"
     subject = json.loads(json.dumps(list(about)))
-    if path is not None:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            known = json.loads(path.read_text(encoding="utf-8"))
-            if known["about"] == subject:
-                found: dict[str, Any] = known["found"]
-                return found
+    if folder is not None:
+        known = read_kept(folder, name)
+        if known is not None and known.about == subject:
+            return known.result
     written = json.dumps({"about": subject, "found": make()})
-    if path is not None:
+    if folder is not None:
         # A home folder that is not writable can still be viewed.
         with suppress(OSError):
-            write_atomically(path, written.encode())
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / f"{name}.json", written.encode())
     made: dict[str, Any] = json.loads(written)["found"]
     return made
+
+
+def read_kept(folder: Path, name: str) -> Kept | None:
+    """Read a result whatever it is about; None if there is no file, or it cannot be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        known = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        return Kept(list(known["about"]), dict(known["found"]))
+    return None
+
+
+def checks_folder(store: Store, scores: ScoreSet) -> Path:
+    """Where results about the scores of a dataset are kept, of the latest state that was looked at."""
+    return store.dataset_folder(scores.dataset_id) / "checks" / scores.key.text

@@ -6,7 +6,6 @@ these samples under this encoder, and its caveats say when it is unreliable.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.formatting import count_text, percent_text, plural
+from jepascore_core.scores.auroc import auroc
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, read_version, scored_sql
 from jepascore_core.scores.titles import measured_titles
@@ -51,7 +51,7 @@ class Readiness:
     """A dataset under one backbone against the reference under the same one.
 
     `auroc` is the chance that a sample of the reference scores higher than one of the dataset, ties counting half, with
-    its 95 % interval (Hanley and McNeil 1982): 0.5 = indistinguishable. `overlap` is the shared area of the two
+    its 95 % interval (DeLong): 0.5 = indistinguishable. `overlap` is the shared area of the two
     histograms, 0 to 1. `below` is the share of the dataset under the reference's 5th percentile, where 0.05 is
     expected. All are None where too few are scored, and for the reference itself.
     """
@@ -131,33 +131,17 @@ def _numbers(store: Store, scores: ScoreSet, against: ScoreSet) -> _Numbers:
     values, home = (
         store.query(f"SELECT score FROM ({scored_sql(store, item)})")["score"].to_numpy() for item in (scores, against)
     )
-    if not len(values) or not len(home):
+    if min(len(values), len(home)) < 2:
         return _Numbers(len(values), len(home))
-    found = auroc(values, home)
+    found = auroc(home, values)
     return _Numbers(
         num_scored=len(values),
         num_reference=len(home),
-        auroc=found,
-        interval=auroc_interval(found, len(values), len(home)),
+        auroc=found.value,
+        interval=(found.lower, found.upper),
         overlap=overlap_coefficient(values, home),
         below=float(np.mean(values < np.quantile(home, 0.05))),
     )
-
-
-def auroc(values: Floats, reference: Floats) -> float:
-    """Return the chance that one of `reference` [M] is larger than one of `values` [N], ties counting half, 0 to 1."""
-    ordered = np.sort(reference)
-    below = np.searchsorted(ordered, np.sort(values), "left").sum(dtype=np.float64)
-    up_to = np.searchsorted(ordered, np.sort(values), "right").sum(dtype=np.float64)
-    return 1.0 - float(below + up_to) / (2.0 * len(values) * len(reference))
-
-
-def auroc_interval(area: float, num_values: int, num_reference: int) -> tuple[float, float]:
-    """Return the 95 % interval of an AUROC from Hanley and McNeil's (1982) standard error, within [0, 1]."""
-    one, two = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (num_values - 1) * (two - area**2) + (num_reference - 1) * (one - area**2)
-    half = 1.96 * math.sqrt(max(variance, 0.0) / (num_values * num_reference))
-    return max(0.0, area - half), min(1.0, area + half)
 
 
 def overlap_coefficient(values: Floats, reference: Floats, bins: int = OVERLAP_BINS) -> float:

@@ -8,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
 
 from jepascore_core.views.readiness import (
     MIN_SAMPLES,
-    auroc,
-    auroc_interval,
     overlap_coefficient,
     readiness,
     readiness_rows,
@@ -22,13 +19,6 @@ from tests.conftest import add_backbone
 from tests.views.test_distribution import scored_set
 
 VALUES = arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).map(float))
-
-
-@given(VALUES, VALUES)
-def test_auroc_is_sklearns(values, reference):
-    truth = roc_auc_score([*[0] * len(values), *[1] * len(reference)], [*values, *reference])
-    assert auroc(values, reference) == pytest.approx(truth)
-    assert auroc(values, reference) + auroc(reference, values) == pytest.approx(1)
 
 
 @given(VALUES, VALUES, st.floats(0.1, 10), st.floats(-5, 5))
@@ -42,22 +32,7 @@ def test_overlap_is_symmetric_bounded_and_knows_no_unit(values, reference, scale
 def test_two_normal_distributions_have_the_numbers_of_the_textbook():
     rng = np.random.default_rng(0)
     values, reference = rng.normal(0, 1, 200_000), rng.normal(1, 1, 200_000)
-    assert auroc(values, reference) == pytest.approx(norm.cdf(1 / np.sqrt(2)), abs=0.005)
     assert overlap_coefficient(values, reference) == pytest.approx(2 * norm.cdf(-0.5), abs=0.01)
-
-
-def test_the_interval_covers_and_shrinks():
-    low, high = auroc_interval(0.7, 100, 100)
-    assert 0.6 < low < 0.7 < high < 0.8
-    assert auroc_interval(0.7, 10_000, 10_000)[0] > low
-    assert auroc_interval(1.0, 50, 50) == (1.0, 1.0)
-    rng = np.random.default_rng(1)
-    truth, covered = norm.cdf(1 / np.sqrt(2)), 0
-    for _ in range(300):
-        area = auroc(rng.normal(0, 1, 60), rng.normal(1, 1, 60))
-        low, high = auroc_interval(area, 60, 60)
-        covered += low <= truth <= high
-    assert covered > 0.9 * 300
 
 
 def judged(store, offset, count=300, **changes):
@@ -83,6 +58,7 @@ def test_verdicts(store, offset, level, words):
     assert other.level == level
     assert words in other.verdict
     assert other.caveats == ()
+    assert other.interval[0] < other.auroc < other.interval[1] or abs(offset) == 30
     assert (other.auroc > 0.5) == (offset < 0) or offset == 0
     rows = readiness_rows([home, other])
     assert [row["Dataset"] for row in rows] == ["home", "other"]

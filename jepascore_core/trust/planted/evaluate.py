@@ -1,10 +1,11 @@
-"""Which score finds which planted defect: AUROC, precision at a budget, direction, a sentence and a rule to copy."""
+"""Compare the scores of planted defects with those of clean images, and keep the result beside the planted images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,150 +16,36 @@ from jepascore_core.embeddings.files import to_matrix
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import DEFINITIONS
+from jepascore_core.scores.auroc import auroc
+from jepascore_core.scores.coverage import scores_state
 from jepascore_core.scores.memo import memoized
-from jepascore_core.scores.score_set import ScoreSet, manifest_sql, scored_sql, version_key
+from jepascore_core.scores.score_set import ScoreSet, manifest_sql, scored_sql
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.agreement import COMPANION_TITLES
-from jepascore_core.trust.cache import kept
+from jepascore_core.trust.agreement import COMPANION_TITLES, SCORE_TITLE
+from jepascore_core.trust.cache import kept, read_kept
 from jepascore_core.trust.planted.build import DEFECT, ORIGIN
 from jepascore_core.trust.planted.plan import kinds_of, options_of
 from jepascore_core.trust.planted.requests import Planted, as_exact
-from jepascore_core.trust.planted.statistics import Values, auroc, precision_at_budget
-
-Direction = Literal["less likely", "more likely", "unclear"]
+from jepascore_core.trust.planted.result import (
+    SHARE,
+    WITHIN_CLASS,
+    PlantedCell,
+    PlantedKind,
+    PlantedResult,
+    PlantedScore,
+)
+from jepascore_core.trust.planted.statistics import Values, mean_aurocs, precision_at_budget
 
 #: Raised when the numbers are computed in another way.
-METHOD = 1
-#: Share of defects in the mixture whose lowest-scoring images are reviewed: the cut that the app proposes first.
-SHARE = 0.05
-#: A score finds a kind if the 95 % interval of its AUROC lies above this: "acceptable discrimination" by Hosmer and
-#: Lemeshow (2000). Below, a budget of 5 % holds mostly clean images.
-FINDS = 0.7
+METHOD = 2
 #: Images that baseline scores judge by, at most, the first by content id, which is a hash: a fair sample.
 MAX_REFERENCE = 50_000
-WITHIN_CLASS = "class"
 #: Of each kind so many images are shown.
 NUM_EXAMPLES = 6
 
 _NEAREST: tuple[Companion, ...] = ("knn", "mahalanobis", "norm")
-
-
-@dataclass(frozen=True, slots=True)
-class PlantedScore:
-    """A score under test. `rule` keeps all but the lowest 5 %."""
-
-    name: str
-    title: str
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlantedKind:
-    """A kind of defect, how many of its images were measured, and the content ids of some of them."""
-
-    name: str
-    title: str
-    num_defects: int
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlantedCell:
-    """One score and one kind. `auroc` in [`lower`, `upper`] (95 %) says how often a defect scores below a clean image.
-
-    `precision` is the share of defects among the lowest-scoring images, as many as there are defects, where 5 % of the
-    images are defects.
-    """
-
-    kind: str
-    score: str
-    auroc: float
-    lower: float
-    upper: float
-    precision: float
-
-    @property
-    def direction(self) -> Direction:
-        """How the score ranks the defects against clean images; unclear where the interval holds 0.5."""
-        if self.lower > 0.5:
-            return "less likely"
-        return "more likely" if self.upper < 0.5 else "unclear"
-
-    @property
-    def finds(self) -> bool:
-        """Whether a low score is a sign of this defect."""
-        return self.lower > FINDS
-
-    @property
-    def is_reversed(self) -> bool:
-        """Whether a high score is a sign of this defect."""
-        return self.upper < 1 - FINDS
-
-
-@dataclass(frozen=True, slots=True)
-class PlantedResult:
-    """What was found; `cells` has each score for each kind. `num_failed` images could not be made or measured."""
-
-    num_clean: int
-    num_failed: int
-    seed: int
-    scores: tuple[PlantedScore, ...]
-    kinds: tuple[PlantedKind, ...]
-    cells: tuple[PlantedCell, ...]
-
-    def cell(self, kind: str, score: str) -> PlantedCell:
-        """The numbers of one score and one kind."""
-        return next(cell for cell in self.cells if (cell.kind, cell.score) == (kind, score))
-
-    def found_by(self, score: str) -> tuple[str, ...]:
-        """Titles of the kinds that a score finds."""
-        return tuple(kind.title for kind in self.kinds if self.cell(kind.name, score).finds)
-
-    def reversed_by(self, score: str) -> tuple[str, ...]:
-        """Titles of the kinds that a score ranks as more likely than clean images."""
-        return tuple(kind.title for kind in self.kinds if self.cell(kind.name, score).is_reversed)
-
-    @property
-    def best(self) -> PlantedScore:
-        """The score that finds most kinds; of equal ones that with the larger mean AUROC."""
-        return max(self.scores, key=lambda score: self._worth(score.name))
-
-    def _worth(self, score: str) -> tuple[int, float]:
-        cells = [cell for cell in self.cells if cell.score == score]
-        return sum(cell.finds for cell in cells), float(np.mean([cell.auroc for cell in cells]))
-
-    @property
-    def rule(self) -> str | None:
-        """The rule that drops the lowest 5 % of the best score; None if no score finds anything."""
-        return self.best.rule if self.found_by(self.best.name) else None
-
-    @property
-    def summary(self) -> str:
-        """Say in a few sentences which score finds which defect, and which none finds."""
-        total, best = len(self.kinds), self.best
-        found = self.found_by(best.name)
-        if not found:
-            return f"None of the scores finds any of the {total} kinds of planted defects: do not cut by them here."
-        texts = [f"{best.title} finds most: {len(found)} of {total} kinds of planted defects ({_listed(found)})."]
-        own = next(score for score in self.scores if score.name == "rank")
-        if best is not own:
-            own_found = self.found_by(own.name)
-            which = f" ({_listed(own_found)})" if own_found else ""
-            texts.append(f"{own.title} finds {len(own_found)}{which}.")
-        if turned := self.reversed_by(own.name):
-            texts.append(f"{own.title} ranks these above clean images: {_listed(turned)}.")
-        everywhere = {title for score in self.scores for title in self.found_by(score.name)}
-        if missed := [kind.title for kind in self.kinds if kind.title not in everywhere]:
-            texts.append(f"No score finds: {_listed(missed)}.")
-        return " ".join(texts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON, with what follows from the numbers."""
-        cells = [{**asdict(cell), "direction": cell.direction, "finds": cell.finds} for cell in self.cells]
-        concluded = {"best": self.best.name, "rule": self.rule, "summary": self.summary}
-        return {**asdict(self), "cells": cells, "share": SHARE, **concluded}
 
 
 def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedResult:
@@ -171,22 +58,35 @@ def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedR
     if dataset is None or dataset.version is None:
         raise JepaScoreError("These defects are not planted yet. Start with `jepascore trust plant`.")
     measured = ScoreSet(dataset.dataset_id, as_exact(scores, store).key)
-    about = [METHOD, version_key(store, measured), version_key(store, scores)]
+    about = _about(store, scores, dataset)
 
     def compute() -> PlantedResult:
-        folder = store.index_folder(dataset) / scores.key.text
-        folder.mkdir(exist_ok=True)
-        found = kept(folder, "result", about, lambda: asdict(_evaluate(store, scores, dataset, measured)))
-        return PlantedResult(
-            found["num_clean"],
-            found["num_failed"],
-            found["seed"],
-            tuple(PlantedScore(**row) for row in found["scores"]),
-            tuple(PlantedKind(**{**row, "examples": tuple(row["examples"])}) for row in found["kinds"]),
-            tuple(PlantedCell(**row) for row in found["cells"]),
+        folder = _result_folder(store, dataset, scores)
+        return PlantedResult.from_dict(
+            kept(folder, "result", about, lambda: asdict(_evaluate(store, scores, dataset, measured)))
         )
 
     return memoized(store, ("planted", dataset.dataset_id, scores.key, *about), compute)
+
+
+def stored_result(store: Store, scores: ScoreSet, dataset: DatasetRecord) -> tuple[PlantedResult, bool] | None:
+    """Read what `planted_result` computed for planted images, and whether it still holds; None where there is nothing.
+
+    It no longer holds if the dataset was indexed anew, or another number of its images is measured.
+    """
+    found = read_kept(_result_folder(store, dataset, scores), "result")
+    if found is None or found.about[:1] != [METHOD]:
+        return None
+    return PlantedResult.from_dict(found.result), found.about == _about(store, scores, dataset)
+
+
+def _result_folder(store: Store, dataset: DatasetRecord, scores: ScoreSet) -> Path:
+    return store.index_folder(dataset) / scores.key.text
+
+
+def _about(store: Store, scores: ScoreSet, dataset: DatasetRecord) -> list[Any]:
+    measured = ScoreSet(dataset.dataset_id, as_exact(scores, store).key)
+    return [METHOD, scores_state(store, measured), scores_state(store, scores)]
 
 
 def evaluate_scores(values: Mapping[str, Values], defects: Sequence[str], kinds: Sequence[str]) -> list[PlantedCell]:
@@ -218,8 +118,12 @@ def _evaluate(store: Store, scores: ScoreSet, dataset: DatasetRecord, measured: 
     if any(label is not None for label in labels):
         values[WITHIN_CLASS] = _within_class(store, scores, values["rank"], labels, held_out)
     values.update(_baselines(store, scores, _matrix(rows), held_out))
+    names, kind_of = [kind.name for kind in kinds], np.array(defects)
+    values = {name: column for name, column in values.items() if _covers(column, kind_of, names)}
+    cells = evaluate_scores(values, defects, names)
+    finders = {cell.score for cell in cells if cell.finds}
     ids = np.array(rows["content_id"].to_pylist())
-    examples = {kind.name: ids[np.array(defects) == kind.name][:NUM_EXAMPLES].tolist() for kind in kinds}
+    examples = {kind.name: ids[kind_of == kind.name][:NUM_EXAMPLES].tolist() for kind in kinds}
     return PlantedResult(
         num_clean=defects.count(""),
         num_failed=dataset.num_total - len(defects),
@@ -228,8 +132,15 @@ def _evaluate(store: Store, scores: ScoreSet, dataset: DatasetRecord, measured: 
         kinds=tuple(
             PlantedKind(kind.name, kind.title, counts[kind.name], tuple(examples[kind.name])) for kind in kinds
         ),
-        cells=tuple(evaluate_scores(values, defects, [kind.name for kind in kinds])),
+        cells=tuple(cells),
+        means=tuple(mean_aurocs(values, defects, rows["origin"].to_pylist(), names, finders or values)),
     )
+
+
+def _covers(score: Values, kind_of: npt.NDArray[np.str_], kinds: Sequence[str]) -> bool:
+    """Whether a score is known of two clean images and two of each kind."""
+    known = np.isfinite(score)
+    return all((known & (kind_of == kind)).sum() >= 2 for kind in ("", *kinds))
 
 
 def _held_out(ids: Sequence[str], origins: Sequence[str], defects: Sequence[str], kinds: Sequence[Any]) -> list[str]:
@@ -280,12 +191,8 @@ def _describe(name: str) -> PlantedScore:
     if name == WITHIN_CLASS:
         return PlantedScore(name, "Rank within class", "class_percentile >= 5")
     if name in DEFINITIONS:
-        title = "JEPA-SCORE" if name == "rank" else DEFINITION_SHORT[name]
+        title = SCORE_TITLE if name == "rank" else DEFINITION_SHORT[name]
         column = "percentile" if name == "rank" else f"percentile[{name}]"
         return PlantedScore(name, title, f"{column} >= 5")
     title = next(title for companion, title in COMPANION_TITLES.items() if companion == name)
     return PlantedScore(name, title, f"percentile[{name}] >= 5")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(name[:1].lower() + name[1:] if not name[:4].isupper() else name for name in names)

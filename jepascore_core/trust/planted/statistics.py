@@ -1,46 +1,33 @@
-"""AUROC with DeLong's interval, and what a reviewer with a budget finds."""
+"""What a reviewer with a budget finds, and which score is best over all kinds of planted defects."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from jepascore_core.scores.auroc import Z95, newcombe, placements
+
 Values = npt.NDArray[np.float64]
 
-#: Normal quantile of a two-sided 95 % interval.
-Z95 = 1.959963984540054
-_BISECTIONS = 60
 
+@dataclass(frozen=True, slots=True)
+class MeanAuroc:
+    """AUROC of one score, averaged over the kinds of defects, in [`lower`, `upper`] (95 %).
 
-class Auroc(NamedTuple):
-    """How often a defect scores below a clean image, ties counting half, with a 95 % interval."""
+    `behind` in [`behind_lower`, `behind_upper`] is by how much the best score's mean is higher, on the same images: 0
+    for the best score itself.
+    """
 
-    value: float
+    score: str
+    mean: float
     lower: float
     upper: float
-
-
-def auroc(clean: Values, defects: Values) -> Auroc:
-    """AUROC of low scores as a sign of defects, from the scores of clean images [n] and defects [m].
-
-    The interval is DeLong's (1988, by mid-ranks as Sun and Xu 2014). Where its variance is zero, as when all defects
-    are on one side, it is Newcombe's (2006), which inverts Hanley and McNeil's variance and does not collapse.
-
-    Raises:
-        ValueError: for fewer than two of either.
-    """
-    n, m = len(clean), len(defects)
-    if min(n, m) < 2:
-        raise ValueError(f"An AUROC needs two clean images and two defects, not {n} and {m}.")
-    above, below = _placements(clean, defects)
-    value = float(below.mean())
-    variance = float(above.var(ddof=1) / n + below.var(ddof=1) / m)
-    if variance <= 0.0:
-        return Auroc(value, _newcombe(value, n, m, -1), _newcombe(value, n, m, 1))
-    reach = Z95 * variance**0.5
-    return Auroc(value, max(0.0, value - reach), min(1.0, value + reach))
+    behind: float
+    behind_lower: float
+    behind_upper: float
 
 
 def precision_at_budget(clean: Values, defects: Values, share: float) -> float:
@@ -59,27 +46,57 @@ def precision_at_budget(clean: Values, defects: Values, share: float) -> float:
     return float(np.interp(budget, seen, found) / budget)
 
 
-def _placements(clean: Values, defects: Values) -> tuple[Values, Values]:
-    """For each clean image the share of defects below it [n], for each defect the share of clean images above [m]."""
-    ordered_clean, ordered = np.sort(clean), np.sort(defects)
-    above = (np.searchsorted(ordered, clean, "left") + np.searchsorted(ordered, clean, "right")) / (2 * len(defects))
-    under = np.searchsorted(ordered_clean, defects, "left") + np.searchsorted(ordered_clean, defects, "right")
-    return above, 1 - under / (2 * len(clean))
+def mean_aurocs(
+    values: Mapping[str, Values],
+    defects: Sequence[str],
+    originals: Sequence[str],
+    kinds: Sequence[str],
+    eligible: Collection[str],
+) -> list[MeanAuroc]:
+    """Average the AUROC of each score [N] over `kinds` of defects ("" for a clean image), and compare with the best.
+
+    The best is that with the largest mean of the `eligible` scores.
+
+    Each kind counts the same. Variances are DeLong's, for paired scores of the same images; defects that were made of
+    one original (`originals` [N]) are one cluster, as Obuchowski (1997) takes them, since an image that is hard to tell
+    from others is so in each of its versions. A score that is NaN for an image is compared without it.
+    """
+    names, kind_of = list(values), np.asarray(defects, np.str_)
+    _, clusters = np.unique(np.asarray(originals, np.str_), return_inverse=True)
+    parts = {name: _influence(values[name], kind_of, kinds) for name in names}
+    best = max((name for name in names if name in eligible), key=lambda name: parts[name][0])
+    sizes = int((kind_of == "").sum()), len(np.unique(clusters[kind_of != ""]))
+    found = []
+    for name in names:
+        mean, influence = parts[name]
+        reach = Z95 * _variance(influence, kind_of == "", clusters) ** 0.5
+        lower, upper = (mean - reach, mean + reach) if reach > 0.0 else newcombe(mean, *sizes)
+        behind = parts[best][0] - mean
+        apart = Z95 * _variance(parts[best][1] - influence, kind_of == "", clusters) ** 0.5
+        found.append(MeanAuroc(name, mean, max(0.0, lower), min(1.0, upper), behind, behind - apart, behind + apart))
+    return found
 
 
-def _newcombe(value: float, n: int, m: int, side: int) -> float:
-    """End of the interval on one side: where |value - end| is `Z95` standard errors that hold at the end."""
-    inner, outer = value, 0.0 if side < 0 else 1.0
-    for _ in range(_BISECTIONS):
-        middle = (inner + outer) / 2
-        if abs(value - middle) <= Z95 * _hanley_mcneil(middle, n, m) ** 0.5:
-            inner = middle
-        else:
-            outer = middle
-    return (inner + outer) / 2
+def _influence(score: Values, kind_of: npt.NDArray[np.str_], kinds: Sequence[str]) -> tuple[float, Values]:
+    """Return the mean AUROC, and by how much each image [N] moves it: sums of squares of these are its variance."""
+    influence, areas = np.zeros(len(score)), []
+    is_clean = (kind_of == "") & np.isfinite(score)
+    for kind in kinds:
+        is_kind = (kind_of == kind) & np.isfinite(score)
+        above, below = placements(score[is_clean], score[is_kind])
+        areas.append(float(below.mean()))
+        influence[is_clean] += (above - areas[-1]) / (len(kinds) * is_clean.sum())
+        influence[is_kind] += (below - areas[-1]) / (len(kinds) * is_kind.sum())
+    return float(np.mean(areas)), influence
 
 
-def _hanley_mcneil(value: float, n: int, m: int) -> float:
-    """Variance of an AUROC, in Newcombe's form with equal sizes of (n + m) / 2 - 1 in place of both."""
-    size = (n + m) / 2 - 1
-    return value * (1 - value) * (1 + size * (1 - value) / (2 - value) + size * value / (1 + value)) / (n * m)
+def _variance(influence: Values, is_clean: npt.NDArray[np.bool_], clusters: npt.NDArray[np.int64]) -> float:
+    _, codes = np.unique(clusters[~is_clean], return_inverse=True)
+    of_clusters: Values = np.bincount(codes, influence[~is_clean]).astype(np.float64)
+    return _sum_of_squares(influence[is_clean]) + _sum_of_squares(of_clusters)
+
+
+def _sum_of_squares(influence: Values) -> float:
+    """Sum of squares, with the factor that makes a variance of n independent values unbiased."""
+    n = len(influence)
+    return float((influence * influence).sum()) * n / max(1, n - 1)

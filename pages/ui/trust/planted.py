@@ -10,7 +10,7 @@ from jepascore_core.errors import JepaScoreError
 from jepascore_core.figures.trust import planted_figure
 from jepascore_core.scores.measured import dataset_choices
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.trust.planted.evaluate import PlantedResult, planted_result
+from jepascore_core.trust.planted.evaluate import planted_result
 from jepascore_core.trust.planted.plan import PlantOptions, fitting_options
 from jepascore_core.trust.planted.requests import (
     Planted,
@@ -21,6 +21,7 @@ from jepascore_core.trust.planted.requests import (
     predict_planted,
     request_planted,
 )
+from jepascore_core.trust.planted.result import PlantedResult
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain

@@ -9,8 +9,8 @@ from jepascore_core.figures.trust import DensityMeasure
 from jepascore_core.formatting import PERCENT, duration_text, percent_text, plural
 from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.gaussianity import Gaussianity
-from jepascore_core.trust.planted.evaluate import FINDS, PlantedResult
 from jepascore_core.trust.planted.requests import PlantedCost
+from jepascore_core.trust.planted.result import FINDS, PlantedResult
 
 # Gaussianity
 

@@ -1,62 +1,12 @@
-"""AUROC, its interval and precision at a budget, against scikit-learn, resampling and counting by hand."""
+"""Precision at a budget by hand; the mean AUROC and differences of it, against DeLong, resampling and the truth."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
-from jepascore_core.trust.planted.statistics import auroc, precision_at_budget
-
-VALUES = st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=30)
-
-
-@given(VALUES, VALUES)
-def test_the_auroc_is_that_of_scikit_learn_also_with_ties(clean: list[float], defects: list[float]) -> None:
-    found = auroc(np.array(clean), np.array(defects))
-    truth = roc_auc_score([0] * len(clean) + [1] * len(defects), [-value for value in clean + defects])
-    assert found.value == pytest.approx(truth)
-    assert 0 <= found.lower <= found.value <= found.upper <= 1
-
-
-@given(VALUES, VALUES)
-def test_reversing_a_score_reflects_the_interval(clean: list[float], defects: list[float]) -> None:
-    found = auroc(np.array(clean), np.array(defects))
-    turned = auroc(-np.array(clean), -np.array(defects))
-    assert turned.value == pytest.approx(1 - found.value)
-    assert (turned.lower, turned.upper) == pytest.approx((1 - found.upper, 1 - found.lower))
-
-
-def test_the_interval_is_that_of_the_bootstrap() -> None:
-    rng = np.random.default_rng(0)
-    clean, defects = rng.standard_normal(200), rng.standard_normal(60) - 1.0
-    found = auroc(clean, defects)
-    draws = [auroc(rng.choice(clean, len(clean)), rng.choice(defects, len(defects))).value for _ in range(2000)]
-    assert (found.lower, found.upper) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.015)
-
-
-def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
-    """Two normals one standard deviation apart: the AUROC is Phi(1 / sqrt 2) = 0.7602."""
-    rng, hits = np.random.default_rng(1), 0
-    for _ in range(400):
-        found = auroc(rng.standard_normal(100), rng.standard_normal(40) - 1.0)
-        hits += found.lower <= 0.76025 <= found.upper
-    assert 0.92 <= hits / 400 <= 0.98
-
-
-def test_few_images_that_are_all_told_apart_leave_doubt() -> None:
-    found = auroc(np.arange(20.0) + 100, np.arange(5.0))
-    assert found.value == found.upper == 1.0
-    assert 0.5 < found.lower < 0.99
-    assert auroc(np.arange(200.0) + 100, np.arange(40.0)).lower > found.lower
-    assert auroc(np.ones(20), np.ones(5)).value == 0.5
-
-
-def test_one_of_either_is_refused() -> None:
-    with pytest.raises(ValueError, match="not 1 and 5"):
-        auroc(np.ones(1), np.ones(5))
+from jepascore_core.scores.auroc import auroc
+from jepascore_core.trust.planted.statistics import MeanAuroc, mean_aurocs, precision_at_budget
 
 
 def test_precision_at_a_budget_by_hand() -> None:
@@ -73,3 +23,73 @@ def test_precision_at_a_budget_by_hand() -> None:
 
 def test_a_score_that_says_nothing_finds_what_chance_finds() -> None:
     assert precision_at_budget(np.zeros(190), np.zeros(40), 0.05) == pytest.approx(0.05)
+
+
+def put_defects(rng: np.random.Generator, kinds: int = 3, n: int = 60, m: int = 20):
+    """Two scores of clean images and defects; originals that are hard for one kind are so for all."""
+    names = [f"kind {kind}" for kind in range(kinds)]
+    defects = [""] * n + [name for name in names for _ in range(m)]
+    originals = [f"clean {i}" for i in range(n)] + [f"original {i}" for _ in names for i in range(m)]
+    shared = np.concatenate([rng.standard_normal(n), np.tile(rng.standard_normal(m), kinds)])
+    is_defect = np.array(defects) != ""
+    good, poor = (shared + 0.5 * rng.standard_normal(len(defects)) - shift * is_defect for shift in (1.5, 1.0))
+    return {"poor": poor, "good": good}, defects, originals, names
+
+
+def test_one_kind_has_the_interval_of_delong() -> None:
+    values, defects, originals, names = put_defects(np.random.default_rng(0), kinds=1)
+    poor, good = mean_aurocs(values, defects, originals, names, values)
+    for found, score in ((poor, values["poor"]), (good, values["good"])):
+        is_clean = np.array(defects) == ""
+        truth = auroc(score[is_clean], score[~is_clean])
+        assert (found.mean, found.lower, found.upper) == pytest.approx(truth)
+    assert (good.behind, good.behind_lower, good.behind_upper) == (0, 0, 0)
+    assert poor.behind == pytest.approx(good.mean - poor.mean)
+
+
+def test_the_best_is_one_of_the_eligible() -> None:
+    values, defects, originals, names = put_defects(np.random.default_rng(0))
+    poor, good = mean_aurocs(values, defects, originals, names, {"poor"})
+    assert (poor.behind, good.behind < 0) == (0, True)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say_although_defects_share_originals() -> None:
+    """Differences of two normals: Phi(shift / sqrt(2 * 1.25)), the same for each kind."""
+    from scipy.stats import norm
+
+    truth = {name: norm.cdf(shift / np.sqrt(2.5)) for name, shift in (("poor", 1.0), ("good", 1.5))}
+    rng, hits, apart = np.random.default_rng(3), 0, 0
+    for _ in range(300):
+        poor, _good = mean_aurocs(*put_defects(rng), {"good"})
+        hits += poor.lower <= truth["poor"] <= poor.upper
+        apart += poor.behind_lower <= truth["good"] - truth["poor"] <= poor.behind_upper
+    assert 0.91 <= hits / 300 <= 0.985
+    assert 0.91 <= apart / 300 <= 0.985
+
+
+def test_equal_scores_are_not_apart_and_perfect_ones_leave_doubt() -> None:
+    defects, originals = ["", "", "", "a", "a", "b", "b"], ["1", "2", "3", "4", "5", "4", "5"]
+    score = np.array([5.0, 6.0, 7.0, 1.0, 2.0, 3.0, 4.0])
+    first, second = mean_aurocs({"x": score, "y": 2 * score}, defects, originals, ["a", "b"], {"x", "y"})
+    assert first == MeanAuroc("x", 1.0, pytest.approx(first.lower), 1.0, 0.0, 0.0, 0.0)
+    assert first.lower < 0.9
+    assert second.behind == second.behind_upper == 0.0
+
+
+def test_an_unknown_value_is_left_out() -> None:
+    values, defects, originals, names = put_defects(np.random.default_rng(4))
+    holed = {"poor": values["poor"].copy(), "good": values["good"]}
+    holed["poor"][[0, 70]] = np.nan
+    keep = np.array([index not in (0, 70) for index in range(len(defects))])
+    (found, _), (fewer, _) = (
+        mean_aurocs(holed, defects, originals, names, values),
+        mean_aurocs(
+            {name: score[keep] for name, score in values.items()},
+            [item for item, is_kept in zip(defects, keep, strict=True) if is_kept],
+            [item for item, is_kept in zip(originals, keep, strict=True) if is_kept],
+            names,
+            values,
+        ),
+    )
+    assert found.mean == pytest.approx(fewer.mean)
+    assert (found.lower, found.upper) == pytest.approx((fewer.lower, fewer.upper), abs=2e-3)
