@@ -20,15 +20,18 @@ from pages.ui.widgets.choose_scores import (
 from pages.ui.widgets.estimate_notes import draw_estimate_notes
 from pages.ui.widgets.table_status import draw_preparing
 from pages.ui.widgets.theory_notes import draw_theory_notes
+from pages.ui.widgets.verdict_badge import draw_badges
 
 with frame("Compare"):
     columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
     chosen = choose_measured(dataset, columns[1], least=2, resets=RESETS) if dataset is not None else ()
     if dataset is not None and chosen:
-        with columns[2]:
+        with columns[3]:
             definition = choose_definition(RESETS)
         score_sets = [choice.scores(dataset.dataset_id, definition) for choice in chosen]
+        with columns[2]:
+            draw_badges(score_sets)
         picked = {measured_id(choice): scores for choice, scores in zip(chosen, score_sets, strict=True)}
         clicked = picked.get(read_id(BACKBONE) or "", score_sets[0])
         begin_chosen_sample(clicked)

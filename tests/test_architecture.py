@@ -35,7 +35,8 @@ RENAMES = (PACKAGE / "atomic.py", *sorted((PACKAGE / "exporters").glob("*.py")))
 FLOORS = """
 cli
 worker  figures  api
-exporters  trust  views
+exporters  views
+trust
 curation  sensitivity
 jobs  density_check
 measuring  scores  training

@@ -33,6 +33,8 @@ from jepascore_core.scores.naming import find_measured
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.evidence import compute_checks, trust_verdict
+from jepascore_core.trust.verdict import TrustVerdict
 
 #: One rule or step, as an expression or as text; a text may contain several.
 RuleLike = Expression | Step | Curation | str
@@ -164,6 +166,15 @@ class CuratedDataset:
     def rules(self) -> str:
         """Rules and steps as text; "" keeps everything."""
         return to_text(self.curation)
+
+    @property
+    def trust_verdict(self) -> TrustVerdict:
+        """Whether to cut by the default score here, from all checks that were made; `sentence` says it.
+
+        Checks that need no measuring are made now; `jepascore trust plant` plants defects, without which it is grey.
+        """
+        compute_checks(self.store, self.scores)
+        return trust_verdict(self.store, self.scores)
 
     @cached_property
     def counts(self) -> CurationCounts:

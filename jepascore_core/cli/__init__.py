@@ -31,6 +31,7 @@ from jepascore_core.cli import (
     system,
     training,
     trust,
+    verdict,
     worker,
 )
 from jepascore_core.cli.output import complain, say
@@ -91,7 +92,6 @@ def jepascore(
 
 
 rooms = (
-    confounds,
     data,
     measuring,
     runs,
@@ -106,7 +106,9 @@ rooms = (
     zoo,
     training,
     trust,
+    verdict,
     planting,
+    confounds,
     system,
     worker,
 )

@@ -22,8 +22,10 @@ from jepascore_core.exporters.context import EXPORT_SCHEMA, ROW_SCHEMA, VIEWS_SC
 from jepascore_core.exporters.formats import Which
 from jepascore_core.exporters.options import ExportOptions
 from jepascore_core.exporters.positions import base_of, positions_of
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.evidence import trust_verdict
 
 PROVENANCE_VERSION = 2
 
@@ -166,7 +168,13 @@ class ExportQuery:
                 "num_unreadable": dataset.num_failed,
             },
             "backbone": known.to_dict() if known else {"backbone_id": scores.backbone_id},
+            "trust": [self._trust(item.key) for item in self._recipe.scores],
             "recipe": to_dict(self._recipe),
             "counts": {**dataclasses.asdict(self.counts), "total": self.counts.total},
             "list": {**listed, "num_rows": self.num_rows},
         }
+
+    def _trust(self, key: MeasurementKey) -> dict[str, Any]:
+        """Return the verdict on the scores of a backbone, as it is now."""
+        scores = dataclasses.replace(self._evaluation.scores, key=key)
+        return {"backbone_id": key.backbone_id, "spec_id": key.spec_id, **trust_verdict(self._store, scores).to_dict()}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jepascore_core.atomic import write_atomically
+from jepascore_core.scores.coverage import scores_state
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
@@ -53,3 +54,14 @@ def read_kept(folder: Path, name: str) -> Kept | None:
 def checks_folder(store: Store, scores: ScoreSet) -> Path:
     """Where results about the scores of a dataset are kept, of the latest state that was looked at."""
     return store.dataset_folder(scores.dataset_id) / "checks" / scores.key.text
+
+
+def read_check(store: Store, scores: ScoreSet, name: str, method: int) -> tuple[dict[str, Any], bool] | None:
+    """Read a result in `checks_folder` whose key begins with its method and the `scores_state` that it is about.
+
+    Also return whether that is the present state. None if there is nothing, or it was computed in another way.
+    """
+    found = read_kept(checks_folder(store, scores), name)
+    if found is None or found.about[:1] != [method]:
+        return None
+    return found.result, found.about[1:2] == [scores_state(store, scores)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +16,20 @@ from jepascore_core.curation.columns.companions import companion_column, count_m
 from jepascore_core.embeddings.companions import COMPANIONS, MIN_IMAGES, Companion
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.measuring.approximate.calibration import spearman
-from jepascore_core.scores.coverage import MIN_COMMON
+from jepascore_core.scores.coverage import MIN_COMMON, scores_state
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import COMPANION_TITLES, SCORE_TITLE
+from jepascore_core.trust.cache import checks_folder, kept, read_check
+from jepascore_core.trust.correlation import rank_interval
 
 Values = npt.NDArray[np.float64]
 
 #: From this rank correlation on, half of the variance of the ranks is the property's: a convention.
 WARN_FROM = 0.7
+#: Increased when the computation changes, so that older results are not used.
+METHOD = 1
 #: Properties that a score should not merely repeat: column of rules -> what a sentence calls it.
 PROPERTY_TITLES = {
     "brightness": "brightness",
@@ -75,7 +80,23 @@ class Confounds:
     def warnings(self) -> tuple[Confound, ...]:
         """The strong ones, strongest first."""
         found = [row for row in self.rows if row.is_warning]
-        return tuple(sorted(found, key=lambda row: -abs(row.spearman or 0.0)))
+        return tuple(sorted(found, key=_strength, reverse=True))
+
+    @property
+    def of_score(self) -> tuple[Confound, ...]:
+        """Those of the score itself that have a number, strongest first."""
+        found = [row for row in self.rows if row.score == SCORE_TITLE and row.spearman is not None]
+        return tuple(sorted(found, key=_strength, reverse=True))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of `dataclasses.asdict`, also from JSON."""
+        rows = tuple(Confound(**row) for row in values["rows"])
+        return cls(values["num_images"], values["num_unmeasured"], rows)
+
+
+def _strength(row: Confound) -> float:
+    return abs(row.spearman or 0.0)
 
 
 def confounds(store: Store, scores: ScoreSet) -> Confounds:
@@ -87,16 +108,40 @@ def confounds(store: Store, scores: ScoreSet) -> Confounds:
         TooFewImagesError: for fewer than `MIN_COMMON` measured images.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    about = ("confounds", scores, version_key(store, scores), tuple(_known_baselines(store, scores)))
-    return memoized(store, about, lambda: _confounds(store, scores))
+    known = _known_baselines(store, scores)
+
+    def compute() -> Confounds:
+        about = [METHOD, scores_state(store, scores), known]
+        folder, name = checks_folder(store, scores), _name(scores)
+        return Confounds.from_dict(kept(folder, name, about, lambda: asdict(_confounds(store, scores))))
+
+    return memoized(store, ("confounds", scores, version_key(store, scores), tuple(known)), compute)
+
+
+def stored_confounds(store: Store, scores: ScoreSet) -> tuple[Confounds, bool] | None:
+    """Read what `confounds` computed, and whether it still holds; None where there is nothing."""
+    found = read_check(store, scores, _name(scores), METHOD)
+    return None if found is None else (Confounds.from_dict(found[0]), found[1])
+
+
+def _name(scores: ScoreSet) -> str:
+    return f"confounds-{scores.definition}"
 
 
 def confound_sentence(row: Confound) -> str:
     """Say what a strong correlation means."""
     title = PROPERTY_TITLES[row.image_property]
     subject = "This score" if row.score == SCORE_TITLE else f"The baseline score {row.score}"
-    symbol = "eta" if row.image_property == "format" else "rho"
-    return f"{subject} mostly orders your images by {title} ({symbol} = {row.spearman:.2f}, n = {row.num_images:,})."
+    return f"{subject} mostly orders your images by {title} ({correlation_text(row)})."
+
+
+def correlation_text(row: Confound) -> str:
+    """Write a correlation with its interval: "rho = 0.81, 95 % interval 0.75 to 0.86, n = 200"."""
+    value = row.spearman or 0.0
+    if row.image_property == "format":
+        return f"eta = {value:.2f}, n = {row.num_images:,}"
+    lower, upper = rank_interval(value, row.num_images)
+    return f"rho = {value:.2f}, 95 % interval {lower:.2f} to {upper:.2f}, n = {row.num_images:,}"
 
 
 def rank_correlation(first: Values, second: Values) -> float | None:

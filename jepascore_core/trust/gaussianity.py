@@ -21,10 +21,11 @@ import numpy.typing as npt
 from jepascore_core.curation.columns.near_duplicates import stored_embeddings
 from jepascore_core.embeddings.files import find_vectors, some_embeddings
 from jepascore_core.errors import TooFewImagesError
+from jepascore_core.scores.coverage import scores_state
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, table_of, version_key
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.cache import kept
+from jepascore_core.trust.cache import checks_folder, kept, read_check
 
 Values = npt.NDArray[np.float64]
 Verdict = Literal["near", "some way off", "far"]
@@ -48,6 +49,7 @@ SPREAD_LIMITS = (1.5, 3.0)
 
 #: Increased when the computation changes, so that older results are not used.
 METHOD = 1
+NAME = "gaussianity"
 
 #: Projections are drawn up to this many standard deviations, with this many bins per square root of the image count.
 REACH = 4.0
@@ -105,11 +107,22 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
 
     def work_out() -> Gaussianity:
         vectors = find_vectors(table_of(store, scores))
-        found = kept(vectors, "gaussianity", [METHOD], lambda: asdict(gaussianity(_some(store, scores, vectors))))
-        return Gaussianity(**{name: _tupled(value) for name, value in found.items()})
+        about = [METHOD, scores_state(store, scores), vectors.name if vectors else None]
+        folder = checks_folder(store, scores)
+        return _read(kept(folder, NAME, about, lambda: asdict(gaussianity(_some(store, scores, vectors)))))
 
     # The result does not depend on the definition of the score.
     return memoized(store, ("gaussianity", scores.dataset_id, scores.key, version_key(store, scores)), work_out)
+
+
+def stored_gaussianity(store: Store, scores: ScoreSet) -> tuple[Gaussianity, bool] | None:
+    """Read what `dataset_gaussianity` computed, and whether it still holds; None where there is nothing."""
+    found = read_check(store, scores, NAME, METHOD)
+    return None if found is None else (_read(found[0]), found[1])
+
+
+def _read(values: dict[str, Any]) -> Gaussianity:
+    return Gaussianity(**{name: _tupled(value) for name, value in values.items()})
 
 
 def _some(store: Store, scores: ScoreSet, vectors: Path | None) -> npt.NDArray[Any]:

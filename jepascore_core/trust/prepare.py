@@ -1,24 +1,29 @@
-"""Compute after a run what the Trust page of a large dataset would wait for."""
+"""Compute after a run what pages would wait for: the checks behind a verdict, and what a large dataset needs."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from jepascore_core.errors import TooFewImagesError
+from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import companion_view
-from jepascore_core.trust.gaussianity import dataset_gaussianity
+from jepascore_core.trust.evidence import compute_checks, evaluate_planted
+from jepascore_core.trust.planted.plan import PLANTED
 
 
-def prepare_trust(store: Store, scores: ScoreSet) -> None:
-    """Cache the numbers of the Trust page beside the materialized embeddings.
+def prepare_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> None:
+    """Compute the checks of a dataset, and for a large one the view of its baseline scores, which pages wait for.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, StoreError: as `dataset_gaussianity`.
     """
     # A store of its own: the columns read for this would stay in the memory of a long-lived one.
     passing = Store(store.home)
-    with suppress(TooFewImagesError):
-        dataset_gaussianity(passing, scores)
-    companion_view(passing, scores)
+    compute_checks(passing, scores)
+    if is_large:
+        companion_view(passing, scores)
+
+
+def prepare_planted(store: Store, dataset: DatasetRecord, backbone_id: str) -> None:
+    """Evaluate a hidden dataset under a backbone if it holds planted defects."""
+    if dataset.purpose == PLANTED:
+        evaluate_planted(Store(store.home), dataset, backbone_id)

@@ -11,8 +11,8 @@ from jepascore_core.backbones.registry import list_specs
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.backbones.speed import MachineSpeed, machine_speed
 from jepascore_core.formatting import duration_text
-from jepascore_core.records.backbones import BackboneInfo
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.theory import theory_note, theory_text
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
@@ -29,11 +29,6 @@ _WEIGHTS: dict[WeightsPlace, str] = {
     "to fetch": "weights to download",
     "to give": "needs a checkpoint",
 }
-
-UNKNOWN_OBJECTIVE = (
-    "Its training objective is unknown: only for a JEPA-type encoder can the score be read as a density."
-)
-NOT_JEPA = "Not a JEPA-type encoder: the score's theory does not hold."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +107,6 @@ def cost_basis(store: Store) -> str:
         f"Estimated time for exact scores on {speed.device}, {source}. A sketch of r passes takes about r / K of that "
         "(K: embedding dimension)."
     )
-
-
-def theory_text(is_jepa: bool | None, note: str = "") -> str:
-    """Say why a backbone's scores are not densities; "" for JEPA-type encoders."""
-    if is_jepa:
-        return ""
-    if is_jepa is None:
-        return UNKNOWN_OBJECTIVE
-    return note if "theory does not hold" in note else NOT_JEPA
-
-
-def theory_note(info: BackboneInfo) -> str:
-    """Return the `theory_text` of a measured backbone."""
-    return theory_text(info.is_jepa, info.note)
 
 
 def theory_notes(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[TheoryNote, ...]:

@@ -17,9 +17,9 @@ from jepascore_core.formatting import count_text, percent_text, plural
 from jepascore_core.scores.auroc import auroc
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, read_version, scored_sql
+from jepascore_core.scores.theory import theory_note
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
-from jepascore_core.views.backbones import theory_note
 from jepascore_core.views.choices import coverage
 from jepascore_core.views.ranks import rank_check
 

@@ -27,7 +27,7 @@ from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.planted.build import build_planted
 from jepascore_core.trust.planted.plan import PLANTED
-from jepascore_core.trust.prepare import prepare_trust
+from jepascore_core.trust.prepare import prepare_planted, prepare_trust
 from jepascore_core.worker.heartbeat import Heartbeat, Outcome, run_guarded
 
 logger = logging.getLogger("jepascore.worker")
@@ -198,13 +198,16 @@ def _do_request(
 
 
 def _materialize_scores(store: Store, run: Run) -> None:
-    """Materialize the score table that pages would wait for; without it they are slow, not wrong."""
+    """Compute what pages would wait for, such as the score table; without it they are slow, not wrong."""
     if run.key is None:
         return
     dataset = store.catalogue.dataset(run.dataset_id)
     try:
-        if prepare_score_table(store, dataset, run.key) is not None:
-            prepare_trust(store, ScoreSet(dataset.dataset_id, run.key))
+        is_large = prepare_score_table(store, dataset, run.key) is not None
+        if dataset.parent_id is not None:
+            prepare_planted(store, dataset, run.key.backbone_id)
+        else:
+            prepare_trust(store, ScoreSet(dataset.dataset_id, run.key), is_large)
     except (OSError, duckdb.Error, StoreError):
         logger.exception("no score table for %s", dataset.name)
 

@@ -82,6 +82,13 @@ def test_a_table_has_a_row_a_sample(store):
     assert repr(curated) == "<CuratedDataset d: 7 kept, 14 dropped, 1 not measured>"
 
 
+def test_the_verdict_on_its_scores_is_that_of_the_command(store):
+    scored(store, ROWS)
+    found = js.curate("d").trust_verdict
+    assert (found.colour, found.recommended) == ("grey", None)
+    assert "plant defects" in found.sentence
+
+
 def test_a_preview_is_the_same_part_of_a_list_each_time(store):
     scored(store, ROWS)
     curated = js.curate("d", LIKELY)

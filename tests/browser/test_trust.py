@@ -22,14 +22,14 @@ def test_every_figure_is_drawn_in_both_themes(visit: Callable[..., Visit], tmp_p
     with serve(ROOT / "app.py", store.home) as server:
         for theme in ("light", "dark"):
             tab = visit(f"{server.url}/trust", theme=theme, height=2600)
-            expect(tab.page.get_by_text(trust_texts.VERDICTS["near"][1])).to_be_visible()
+            expect(tab.page.get_by_text(trust_texts.VERDICTS["near"])).to_be_visible()
             expect(tab.page.get_by_text(trust_texts.CONTROL)).to_be_visible()
             # Projections, lengths, companions, both heat maps and the walk.
             expect(tab.page.locator(".js-plotly-plot").nth(5)).to_be_visible()
             expect(tab.page.get_by_text("0.97", exact=True).first).to_be_visible()
             screenshot(tab.page, f"trust-{theme}")
             by_menu(tab.page, "Curate", "Trust")
-            expect(tab.page.get_by_text(trust_texts.VERDICTS["near"][1])).to_be_visible()
+            expect(tab.page.get_by_text(trust_texts.VERDICTS["near"])).to_be_visible()
             assert tab.errors == []
         page = visit(f"{server.url}/trust", width=390).page
         last = page.get_by_role("columnheader", name="norm").first

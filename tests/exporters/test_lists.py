@@ -25,6 +25,7 @@ from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.spreadsheets import neutralised, restored
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.verdict import NOT_TRIED_YET
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_sample, make_samples
 from tests.exporters.exporting import export, export_bytes
 from tests.storage.test_spreadsheets import is_formula
@@ -162,6 +163,9 @@ def test_provenance(store, scores, tmp_path):
     assert found["backbone"]["weights_hash"] == add_backbone(store).weights_hash
     assert found["recipe"]["definition"] == "rank"
     assert "higher = more likely" in found["score"]
+    (trust,) = found["trust"]
+    assert (trust["backbone_id"], trust["spec_id"]) == (recipe.scores[0].backbone_id, SPEC.spec_id)
+    assert (trust["colour"], trust["sentence"]) == ("grey", NOT_TRIED_YET)
     assert found["created_at"].endswith("+00:00")
     pairs = store.query(f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY 1").to_pylist()
     lines = "".join(json.dumps([row["sample_key"], row["content_id"]]) + "\n" for row in pairs)

@@ -8,13 +8,13 @@ import pytest
 
 from jepascore_core.backbones.registry import find_spec, list_specs
 from jepascore_core.records.backbones import BackboneInfo
+from jepascore_core.scores.theory import theory_note
 from jepascore_core.views.backbones import (
     BackboneOption,
     TheoryNote,
     backbone_options,
     cost_basis,
     matching,
-    theory_note,
     theory_notes,
 )
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples

@@ -17,6 +17,8 @@ FINDS = 0.7
 SHARE = 0.05
 #: Name of the percentile of the score within the class of an image.
 WITHIN_CLASS = "class"
+#: Scores from embeddings alone.
+BASELINES = ("knn", "mahalanobis", "norm")
 #: A score whose mean AUROC is behind the best one's by less than this is as good, however narrow the interval: of 50
 #: pairs of a defect and a clean image it orders one more in the wrong way.
 NEGLIGIBLE = 0.02
@@ -148,25 +150,35 @@ class PlantedResult:
     @property
     def summary(self) -> str:
         """Say in a few sentences which score finds which defect, and which none finds."""
+        return self.summary_of("rank")
+
+    def summary_of(self, own: str) -> str:
+        """The same, with the score `own` beside the best one."""
         total, best = len(self.kinds), self.best
         found = self.found_by(best.name)
         if not found:
             return f"None of the scores finds any of the {total} kinds of planted defects."
         mean = self.mean(best.name)
         texts = [
-            f"{best.title} is best: mean AUROC {mean.mean:.2f} ({mean.lower:.2f} to {mean.upper:.2f}); it finds "
-            f"{len(found)} of {total} kinds of planted defects ({listed(found)})."
+            f"{best.title} is best: mean AUROC {mean.mean:.2f} (95 % interval {mean.lower:.2f} to {mean.upper:.2f}); "
+            f"it finds {len(found)} of {total} kinds of planted defects ({listed(found)})."
         ]
-        own = next(score for score in self.scores if score.name == "rank")
-        if best is not own:
-            own_found = self.found_by(own.name)
-            which = f" ({listed(own_found)})" if own_found else ""
-            texts.append(f"{own.title} finds {len(own_found)}{which}.")
-        if turned := self.reversed_by(own.name):
-            texts.append(f"{own.title} ranks these above clean images: {listed(turned)}.")
+        tested = self.score(own)
+        if tested is not None and tested is not best:
+            texts.append(self._beside_best(tested))
+        if tested is not None and (turned := self.reversed_by(own)):
+            texts.append(f"{tested.title} ranks these above clean images: {listed(turned)}.")
         if self.found_by_none:
             texts.append(f"No score finds: {listed([kind.title for kind in self.found_by_none])}.")
         return " ".join(texts)
+
+    def _beside_best(self, score: PlantedScore) -> str:
+        found, mean = self.found_by(score.name), self.mean(score.name)
+        which = f" ({listed(found)})" if found else ""
+        return (
+            f"{score.title} finds {len(found)}{which}; its mean AUROC is {mean.mean:.2f}, {mean.behind:.2f} behind "
+            f"({mean.behind_lower:.2f} to {mean.behind_upper:.2f})."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON, with what follows from the numbers."""

@@ -41,6 +41,7 @@ from pages.ui.widgets.choose_scores import (
 )
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.url_widgets import pick_many, pick_one
+from pages.ui.widgets.verdict_badge import draw_badges
 
 MAX_DATASETS = 6
 #: Parameters that lose their meaning with another figure.
@@ -94,6 +95,7 @@ def choose_score_sets() -> Chosen | None:
         definition = choose_definition(RESETS)
     panels = tuple((choice.title, _score_sets(choice, dataset_ids, definition)) for choice in chosen)
     found = Chosen(tuple(panel for panel in panels if panel[1]), reference)
+    draw_badges(found.score_sets)
     draw_coverage(found.score_sets)
     return found
 

@@ -24,6 +24,7 @@ from pages.ui.widgets.choose_scores import (
 )
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.url_widgets import pick_many, pick_one
+from pages.ui.widgets.verdict_badge import draw_badges
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ def choose_explored() -> Explored | None:
     first = carried if carried in options else next(iter(options))
     with columns[1]:
         names = pick_many("Backbones", state.BACKBONES, options, (first,)) or (first,)
-    with columns[2]:
+    with columns[3]:
         definition = choose_definition()
     score_sets = tuple(measured[name].scores(dataset.dataset_id, definition) for name in names)
+    with columns[2]:
+        draw_badges(score_sets)
     draw_coverage(score_sets)
     return Explored(names, tuple(measured[name].title for name in names), score_sets)
 

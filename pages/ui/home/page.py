@@ -18,6 +18,7 @@ from pages.ui.home import texts
 from pages.ui.home.result import draw_result
 from pages.ui.widgets.choose_scores import describe_dataset, plain_title
 from pages.ui.widgets.failures import draw_unreadable
+from pages.ui.widgets.verdict_badge import draw_badges
 
 HOME_PAGE, RUNS_PAGE = "app.py", "pages/runs.py"
 #: Links on the card of a dataset with scores.
@@ -63,6 +64,9 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
             st.caption(plain(_scores_text(dataset)))
             if dataset.index.error:
                 st.caption(plain(dataset.index.error))
+            if dataset.measured:
+                shown = [item.scores(choice.dataset_id) for item in dataset.measured[:MAX_TITLES]]
+                draw_badges(shown, f"verdict-{choice.dataset_id}")
         with links, st.container(horizontal=True, horizontal_alignment="right"):
             for path, label, icon in MENU:
                 if path in (RESULT_PAGES if dataset.measured else (RUNS_PAGE,)):

@@ -15,6 +15,7 @@ from jepascore_core.jobs.requests import (
     resume_dataset,
     resume_run,
 )
+from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.overview import DatasetOverview, Overview, overview
 from jepascore_core.views.progress import Progress
 from pages.ui.app import state
@@ -26,6 +27,7 @@ from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.choose_scores import describe_dataset
 from pages.ui.widgets.failures import draw_unmeasured, draw_unreadable
 from pages.ui.widgets.task_card import task_card
+from pages.ui.widgets.verdict_badge import draw_badges
 
 POLL_SECONDS = 1.0
 #: Up to four buttons stand beside the texts.
@@ -57,6 +59,8 @@ def _draw_run(run: Progress) -> None:
         partial(_draw_run_actions, run), run.message if run.state == "failed" else "", WIDTHS,
     )  # fmt: skip
     with card:
+        if run.num_done and run.measured is not None:
+            draw_badges([ScoreSet(run.dataset_id, run.measured)], f"verdict-{run.identifier}")
         draw_unmeasured(run)
 
 

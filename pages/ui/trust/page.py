@@ -25,8 +25,7 @@ def draw_gaussianity(scores: ScoreSet) -> None:
     except TooFewImagesError as error:
         st.info(plain(str(error)))
         return
-    is_good, text = texts.VERDICTS[view.verdict]
-    (st.success if is_good else st.warning)(text)
+    (st.info if view.verdict == "near" else st.warning)(texts.VERDICTS[view.verdict])
     left, right = st.columns(2, gap="large")
     with left:
         chart(projections_figure(view), "projections", texts.PROJECTIONS_FIGURE)

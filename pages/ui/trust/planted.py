@@ -10,6 +10,7 @@ from jepascore_core.errors import JepaScoreError
 from jepascore_core.figures.trust import planted_figure
 from jepascore_core.scores.measured import dataset_choices
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.trust.checks import planted_colour
 from jepascore_core.trust.planted.evaluate import planted_result
 from jepascore_core.trust.planted.plan import PlantOptions, fitting_options
 from jepascore_core.trust.planted.requests import (
@@ -26,6 +27,7 @@ from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.trust import texts
+from pages.ui.trust.verdict import BOXES
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.task_card import task_card
@@ -90,7 +92,7 @@ def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
 
 
 def _draw_result(scores: ScoreSet, planted: Planted, result: PlantedResult) -> None:
-    (st.info if result.rule else st.warning)(plain(result.summary))
+    BOXES[planted_colour(result, scores.definition)](plain(result.summary_of(scores.definition)))
     chart(planted_figure(result), "planted-defects", texts.PLANTED_FIGURE)
     st.caption(texts.planted_reading(result))
     left, right = st.columns(2, gap="large")

@@ -12,20 +12,22 @@ from jepascore_core.trust.gaussianity import Gaussianity
 from jepascore_core.trust.planted.requests import PlantedCost
 from jepascore_core.trust.planted.result import FINDS, PlantedResult
 
+# The verdict
+
+VERDICT_RULE = f"Rule for Curate: keeps all but the lowest 5{PERCENT} of the recommended score."
+VERDICT_NUMBERS = "The checks behind this, with numbers and commands"
+
 # Gaussianity
 
 GAUSSIANITY = "Are the embeddings Gaussian?"
-#: Verdict -> whether it is good news, and what it means.
+#: What each result means. None of them says whether the score finds defects, so none has the colour of success.
 VERDICTS = {
     "near": (
-        True,
-        "Near Gaussian, as far as this test can tell: the score of a JEPA-type encoder may be read as a density.",
+        "Near Gaussian, as far as this test can tell: the score of a JEPA-type encoder may be read as a density. "
+        "Whether low density is what you want to drop is another question, which planted defects answer."
     ),
-    "some way off": (False, "Moderately non-Gaussian: use the score for ranking, not as a density."),
-    "far": (
-        False,
-        "Far from Gaussian: even the ranking may be unreliable. Inspect both tails and the baseline scores.",
-    ),
+    "some way off": "Moderately non-Gaussian: use the score for ranking, not as a density.",
+    "far": "Far from Gaussian: even the ranking may be unreliable. Inspect both tails and the baseline scores.",
 }
 PROJECTIONS_FIGURE = "Projections of the embeddings"
 LENGTHS_FIGURE = "Norms of the embeddings"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -28,9 +28,10 @@ from pages.ui.app.text import plain
 from pages.ui.widgets import texts
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.url_widgets import pick_many, pick_one
+from pages.ui.widgets.verdict_badge import draw_badges
 
-#: Shares of the width: dataset, backbones, advanced choices.
-COLUMNS = (4, 6, 2)
+#: Shares of the width: dataset, backbones, verdict on them, advanced choices.
+COLUMNS = (4, 5, 3, 2)
 
 
 def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
@@ -50,8 +51,11 @@ def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     return chosen
 
 
-def choose_scores() -> ScoreSet | None:
-    """Return one dataset under one backbone and score variant; say what to do where nothing was measured."""
+def choose_scores(prepare: Callable[[ScoreSet], None] | None = None) -> ScoreSet | None:
+    """Return one dataset under one backbone and score variant; say what to do where nothing was measured.
+
+    `prepare` is called before the verdict on these scores is drawn.
+    """
     columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
     if dataset is None:
@@ -62,9 +66,13 @@ def choose_scores() -> ScoreSet | None:
     with columns[1]:
         options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
         picked = pick_one("Backbone", state.BACKBONE, options)
-    with columns[2]:
+    with columns[3]:
         definition = choose_definition()
     scores = measured[picked or ""].scores(dataset.dataset_id, definition)
+    if prepare is not None:
+        prepare(scores)
+    with columns[2]:
+        draw_badges([scores])
     draw_coverage([scores])
     return scores
 

@@ -68,6 +68,10 @@ def partly_scored(title: str, coverage: float) -> str:
     return f"{title} · {percent_text(coverage)} scored"
 
 
+# The verdict on scores
+
+ON_TRUST = "All checks on Trust"
+
 # Coverage and estimates
 
 MEASURE_THE_REST = "Measure the rest"
