@@ -70,7 +70,7 @@ def test_trust_begins_with_the_sentence_in_its_colour(open_page: Callable[..., A
     app = open_page("pages/trust.py", open="verdict")
     text = said(app)
     assert "Do not cut by the score untested: it mostly orders your images by brightness" in text
-    assert "**Do not cut" in app.error[0].value
+    assert not app.error, "a verdict against a score is no error"
     assert "jepascore trust verdict toy -b" in text
     assert "jepascore trust plant toy -b" in text
     assert ":red-badge[:material/error: Do not cut untested]" in badges(app)

@@ -27,10 +27,10 @@ from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.trust import texts
-from pages.ui.trust.verdict import BOXES
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.task_card import task_card
+from pages.ui.widgets.verdict_badge import badge_text
 
 POLL_SECONDS = 1.0
 TILE_SIDE = 80
@@ -92,7 +92,10 @@ def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
 
 
 def _draw_result(scores: ScoreSet, planted: Planted, result: PlantedResult) -> None:
-    BOXES[planted_colour(result, scores.definition)](plain(result.summary_of(scores.definition)))
+    found = len(result.found_by(result.best.name))
+    badge = badge_text(planted_colour(result, scores.definition), texts.found(found, len(result.kinds)))
+    with st.container(border=True):
+        st.markdown(f"{badge} {plain(result.summary_of(scores.definition))}")
     chart(planted_figure(result), "planted-defects", texts.PLANTED_FIGURE)
     st.caption(texts.planted_reading(result))
     left, right = st.columns(2, gap="large")

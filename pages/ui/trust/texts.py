@@ -68,6 +68,11 @@ PLANTED_COMMAND = "This command reproduces the numbers."
 PLANTED_EXAMPLES = "Examples of planted defects"
 
 
+def found(num_found: int, num_kinds: int) -> str:
+    """Count the kinds that the best score finds."""
+    return f"{num_found} of {plural(num_kinds, 'kind')} found"
+
+
 def planted_cost(cost: PlantedCost, per_kind: int) -> str:
     """Say what planting costs, before it is asked for."""
     return (

@@ -41,7 +41,7 @@ def draw_badges(score_sets: Sequence[ScoreSet], key: str = "verdict") -> None:
 
 def _draw_badge(scores: ScoreSet, title: str, key: str) -> None:
     verdict = trust_verdict(store(), scores)
-    label = badge_text(verdict)
+    label = badge_text(verdict.colour, verdict.badge)
     with st.popover(f"{label} {plain(title)}" if title else label, type="tertiary", key=key):
         st.markdown(f"**{plain(verdict.sentence)}**")
         draw_checks(verdict)
@@ -49,9 +49,9 @@ def _draw_badge(scores: ScoreSet, title: str, key: str) -> None:
         st.page_link(TRUST_PAGE, label=texts.ON_TRUST, icon=":material/verified:", query_params=link)
 
 
-def badge_text(verdict: TrustVerdict) -> str:
-    """Return the badge as Markdown: colour, shape and words."""
-    return f":{COLOURS[verdict.colour]}-badge[{ICONS[verdict.colour]} {plain(verdict.badge)}]"
+def badge_text(colour: Colour, words: str) -> str:
+    """Return a badge as Markdown: colour, shape and words."""
+    return f":{COLOURS[colour]}-badge[{ICONS[colour]} {plain(words)}]"
 
 
 def draw_checks(verdict: TrustVerdict) -> None:
