@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jepascore_core.trust.checks import Check, Colour, Evidence, checks, own_confound
+from jepascore_core.trust.checks import MOST, Check, Colour, Evidence, checks, own_confound
 from jepascore_core.trust.confounds import PROPERTY_TITLES, correlation_text
 from jepascore_core.trust.planted.result import BASELINES, WITHIN_CLASS, PlantedResult, listed
 
@@ -116,7 +116,8 @@ def _of_planted(result: PlantedResult, own: str, colour: Colour) -> _Opinion:
     else:
         ahead, behind = result.mean(best.name).mean, result.mean(own).mean
         text = f"its mean AUROC over {kinds} is {ahead:.2f}, the score's {behind:.2f}"
-    return _Opinion(colour, f"Use {best.title}", f"Use {name} here: {text}.", best.name)
+    care = "" if num_best >= MOST * total else " with care"
+    return _Opinion(colour, f"Use {best.title}", f"Use {name}{care} here: {text}.", best.name)
 
 
 def _of_own(result: PlantedResult, own: str, colour: Colour, found: str) -> _Opinion:

@@ -21,7 +21,7 @@ from tests.pages.situations import measure_again, put
 from tests.trust.planted.conftest import FEW, put_digits, work
 from tests.trust.test_confounds import put_measured
 
-ONE_BACKBONE = ("explore", "trust", "curate", "review", "duplicates", "distributions", "runs")
+ONE_BACKBONE = ("explore", "labels", "trust", "curate", "review", "duplicates", "distributions", "runs")
 GREY = ":gray-badge[:material/help: Not tried]"
 
 
@@ -67,7 +67,7 @@ def test_without_scores_there_is_none(open_page: Callable[..., AppTest], home_st
 
 def test_trust_begins_with_the_sentence_in_its_colour(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_measured(home_store)
-    app = open_page("pages/trust.py", open="verdict")
+    app = open_page("pages/trust.py", open="checks")
     text = said(app)
     assert "Do not cut by the score untested: it mostly orders your images by brightness" in text
     assert not app.error, "a verdict against a score is no error"

@@ -17,12 +17,12 @@ def draw_verdict(scores: ScoreSet) -> None:
     """Draw the sentence in its colour, the rule that follows, and the numbers behind it."""
     verdict = trust_verdict(store(), scores)
     # Not an alert: a verdict against a score is no error of the app.
-    with st.container(border=True, key="verdict"):
+    with st.container(border=True, key="verdict-box"):
         st.markdown(f"{badge_text(verdict.colour, verdict.badge)} **{plain(verdict.sentence)}**")
         if verdict.rule is not None:
             st.caption(texts.VERDICT_RULE)
             st.code(verdict.rule, language=None)
-        box = pick_open(texts.VERDICT_NUMBERS, "verdict", ":material/fact_check:")
+        box = pick_open(texts.VERDICT_NUMBERS, "checks", ":material/fact_check:")
         if box is not None:
             with box:
                 draw_checks(verdict)
