@@ -16,7 +16,7 @@ from jepascore_core.trust.confounds import PROPERTY_TITLES, correlation_text
 from jepascore_core.trust.planted.result import BASELINES, WITHIN_CLASS, PlantedResult, listed
 
 NOT_TRIED_YET = "Not tried yet: plant defects to learn whether the score finds them on these images."
-CUT, WITH_CARE, DO_NOT_CUT = "Cut by the score", "Cut with care", "Do not cut"
+CUT, WITH_CARE, DO_NOT_CUT, NOT_TRIED = "Cut by the score", "Cut with care", "Do not cut", "Not tried"
 BEING_TRIED = "Being tried: defects are being planted and measured."
 TRY_AGAIN = "Images or scores changed since: plant again."
 #: Kinds that no score of one image can find, and what does.
@@ -94,7 +94,7 @@ def _untried(evidence: Evidence) -> _Opinion:
         return _Opinion("red", "Do not cut untested", f"Do not cut by the score untested: {reason}. {advice}")
     if evidence.is_planting:
         return _Opinion("grey", "Being tried", BEING_TRIED)
-    return _Opinion("grey", "Not tried", NOT_TRIED_YET)
+    return _Opinion("grey", NOT_TRIED, NOT_TRIED_YET)
 
 
 def _of_planted(result: PlantedResult, own: str, colour: Colour) -> _Opinion:

@@ -1,4 +1,4 @@
-"""Planted defects in a real browser: start, wait for the worker, read the table in both themes, copy the rule."""
+"""Planted defects in a real browser: start, wait for the worker, read the table in both themes, open the badge."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from playwright.sync_api import expect
 
 from jepascore_core.jobs import process
 from jepascore_core.storage.store import Store
+from jepascore_core.trust.checks import TITLES
+from jepascore_core.trust.verdict import NOT_TRIED
 from pages.ui.trust import texts as trust_texts
-from tests.browser.conftest import ROOT, Visit, screenshot, serve
+from tests.browser.conftest import ROOT, Visit, by_menu, screenshot, serve
 from tests.trust.planted.conftest import put_digits
 
 pytestmark = pytest.mark.browser
@@ -35,3 +37,14 @@ def test_a_person_plants_defects(visit: Callable[..., Visit], tmp_path: Path, mo
             tile.scroll_into_view_if_needed()
             screenshot(tab.page, f"planted-{theme}")
             assert tab.errors == []
+        by_menu(tab.page, "Trust", "Curate")
+        badge = tab.page.get_by_test_id("stMain").locator("[class*='st-key-verdict-0'] button")
+        expect(badge).not_to_contain_text(NOT_TRIED)
+        badge.click()
+        opened = tab.page.get_by_test_id("stPopoverBody")
+        expect(opened.get_by_text(TITLES["planted"])).to_be_visible()
+        expect(opened.get_by_text("jepascore trust plant digits")).to_be_visible()
+        screenshot(tab.page, "verdict-badge")
+        page = visit(f"{server.url}/curate", width=390).page
+        expect(page.locator("[class*='st-key-verdict-0'] button")).to_be_in_viewport()
+        assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
