@@ -26,7 +26,8 @@ from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import COMPANION_TITLES, DEFECT_COLUMN, SCORE_TITLE
 from jepascore_core.trust.cache import kept
-from jepascore_core.trust.planted.evaluate import SHARE, PlantedCell, evaluate_scores
+from jepascore_core.trust.planted.evaluate import evaluate_scores
+from jepascore_core.trust.planted.result import SHARE, PlantedCell
 
 Values = npt.NDArray[np.float64]
 
