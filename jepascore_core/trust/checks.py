@@ -35,10 +35,10 @@ TITLES: dict[CheckName, str] = {
 NOT_TRIED: dict[CheckName, str] = {
     "planted": "Not tried: no defects were planted.",
     "cut": "Not tried: no cut was compared with a random one.",
-    "confounds": "Not tried: too few images are scored, or their simple properties are not known.",
+    "confounds": "Not tried: too few images are scored, or they lack image quality.",
     "agreement": "Not tried: no other encoder has scored these images.",
     "gaussianity": "Not tried: too few images are scored.",
-    "theory": "Not known: nothing is recorded about this encoder.",
+    "theory": "Unclear: nothing is recorded about this encoder.",
 }
 STALE = "Stale: images or scores changed since."
 THEORY_HOLDS = "A JEPA-type encoder: the theory of the score covers it."

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from contextlib import suppress
 
+from jepascore_core.curation.columns.near_duplicates import cache_folder
+from jepascore_core.curation.cut_effect.orders import SCORE
+from jepascore_core.curation.cut_effect.stored import FOLDER, known_cut_curve
 from jepascore_core.errors import JepaScoreError, TooFewImagesError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.score_set import ScoreSet
@@ -13,6 +16,7 @@ from jepascore_core.storage.store import Store
 from jepascore_core.trust.checks import (
     CheckName,
     ConfoundEvidence,
+    CutEvidence,
     Evidence,
     GaussianityEvidence,
     PlantedEvidence,
@@ -48,6 +52,7 @@ def stored_evidence(store: Store, scores: ScoreSet) -> Evidence:
     return Evidence(
         definition=scores.definition,
         planted=planted,
+        cut=_stored_cut(store, scores),
         confounds=None if confounded is None else ConfoundEvidence(*confounded),
         gaussianity=None if shape is None else GaussianityEvidence(*shape),
         agreements=stored_agreements(store, scores),
@@ -91,6 +96,18 @@ def _stored_planted(store: Store, scores: ScoreSet) -> tuple[PlantedEvidence | N
     return PlantedEvidence(result, is_current), options
 
 
+def _stored_cut(store: Store, scores: ScoreSet) -> CutEvidence | None:
+    """Read the effect of the smallest cut that was traced, as judged by the embeddings of the backbone that scored."""
+    if not any(cache_folder(store, scores, FOLDER).glob("curve-*.json")):
+        return None  # counting the measured images, to find the file, takes longer
+    curve = known_cut_curve(store, scores, scores)
+    points = [point for line in curve.lines if line.name == SCORE for point in line.points] if curve else []
+    if not points:
+        return None
+    smallest = max(points, key=lambda point: point.share)
+    return CutEvidence(f"class_percentile >= {100 * (1 - smallest.share):.0f}", *smallest.difference)
+
+
 def _is_planting(store: Store, scores: ScoreSet) -> bool:
     key = as_exact(scores, store).key
     return any(
@@ -106,6 +123,7 @@ def _commands(store: Store, scores: ScoreSet, options: PlantOptions | None) -> t
     verdict = shlex.join(["jepascore", "trust", "verdict", *about])
     return (
         ("planted", plant),
+        ("cut", shlex.join(["jepascore", "cut-effect", *about, "--curve"])),
         ("confounds", shlex.join(["jepascore", "trust", "confounds", *about])),
         ("agreement", verdict),
         ("gaussianity", verdict),

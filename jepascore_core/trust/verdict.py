@@ -103,8 +103,8 @@ def _of_planted(result: PlantedResult, own: str, colour: Colour) -> _Opinion:
     num_best = len(result.found_by(best.name))
     if not num_best and colour == "grey":
         most = max(kind.num_defects for kind in result.kinds)
-        text = f"Not known yet: {most} defects of each kind are too few to see what the scores find. Plant more."
-        return _Opinion(colour, "Not known", text)
+        text = f"Unclear yet: {most} defects of each kind are too few to see what the scores find. Plant more."
+        return _Opinion(colour, "Unclear", text)
     if not num_best:
         return _Opinion(colour, DO_NOT_CUT, f"Do not cut by any score here: none finds any of {kinds}.")
     num_own = len(result.found_by(own)) if result.score(own) is not None else 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from jepascore_core.curation.cut_effect.stored import cut_curve
 from jepascore_core.storage.store import Store
 from jepascore_core.trust import confounds, encoders, gaussianity
 from jepascore_core.trust.evidence import compute_checks, stored_evidence, trust_verdict
@@ -70,3 +71,18 @@ def test_too_few_images_are_no_error(store: Store) -> None:
     scores, *_ = put_measured(store, count=20)
     compute_checks(store, scores)
     assert stored_evidence(store, scores).confounds is None
+
+
+def test_the_effect_of_a_cut_is_read_where_it_was_traced(store: Store) -> None:
+    scores, embeddings = put_embeddings(store, ["a", "b"] * 60)
+    assert stored_evidence(store, scores).cut is None
+    curve = cut_curve(store, scores, scores)
+    point = next(line for line in curve.lines if line.name == "score").points[0]
+    found = stored_evidence(Store(store.home), scores)
+    assert found.cut is not None
+    assert (found.cut.rule, found.cut.gain, found.cut.upper) == (
+        "class_percentile >= 5", point.difference.value, point.difference.upper,
+    )  # fmt: skip
+    assert dict(found.commands)["cut"].endswith(" --curve")
+    assert stored_evidence(store, replace(scores, definition="paper")).cut is None
+    assert len(embeddings) == 120

@@ -140,7 +140,7 @@ def test_nothing_found_is_no_or_not_known() -> None:
     assert found.sentence == "Do not cut by any score here: none finds any of 2 kinds of planted defects."
     few = judge(Evidence(planted=planted(rank=(0.5, 0.5), num_defects=6, half=0.3)))
     assert few.colour == "grey"
-    assert few.sentence.startswith("Not known yet: 6 defects of each kind are too few")
+    assert few.sentence.startswith("Unclear yet: 6 defects of each kind are too few")
 
 
 def test_variants_of_the_score_have_their_own_names() -> None:
