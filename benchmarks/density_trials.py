@@ -66,6 +66,8 @@ def trials(dimension: int) -> Iterator[dict[str, Any]]:
         {"noise": 0.1},
         {"depth": 1, "gain": 2.0},
         {**narrow, "depth": 1, "gain": 2.0},
+        {**narrow, "frequency": 6.0},
+        {**narrow, "frequency": 6.0, "depth": 1, "gain": 2.0},
     ):
         yield {**changes, "average": 0.98}
 
