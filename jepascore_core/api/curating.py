@@ -24,7 +24,7 @@ from jepascore_core.curation.saved_recipes import save_recipe
 from jepascore_core.curation.summary import CurationCounts, CurationResult, summarize
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.errors import RuleError, one_of
-from jepascore_core.exporters import WHICH, ExportFormat, ExportOptions, ExportReport, Link, Which, export
+from jepascore_core.exporters import WHICH, ExportFormat, ExportOptions, ExportReport, ExtraColumns, Link, Which, export
 from jepascore_core.exporters.context import ROW_SCHEMA
 from jepascore_core.exporters.query import ExportQuery, condition_of
 from jepascore_core.records.datasets import DatasetRecord
@@ -296,6 +296,7 @@ class CuratedDataset:
         which: Which = "kept",
         root: str | Path | None = None,
         link: Link = "copy",
+        columns: Sequence[ExtraColumns] = (),
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> ExportReport:
@@ -307,6 +308,7 @@ class CuratedDataset:
             which: "kept", "dropped", "unscored", or "all" with a verdict.
             root: folder that paths are written relative to.
             link: how images are placed in a folder: "copy", "symlink" or "hardlink".
+            columns: more columns of CSV, JSONL or Parquet: "quality" (image quality), "labels" (label issues).
             overwrite: replace an existing file; folders are never replaced.
             progress: called with the number of samples written and the total.
 
@@ -320,7 +322,8 @@ class CuratedDataset:
             >>> report.num_rows == curated.counts.kept
             True
         """
-        options = ExportOptions(which, str(Path(root).expanduser().resolve()) if root is not None else None, link)
+        base = str(Path(root).expanduser().resolve()) if root is not None else None
+        options = ExportOptions(which, base, link, tuple(columns))
         return export(
             self.store,
             self.scores.dataset_id,

@@ -22,7 +22,16 @@ from jepascore_core.curation.rules.model import IsIn
 from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.settling import describe_unsettled, settle
 from jepascore_core.errors import ExportError, JepaScoreError, RuleError
-from jepascore_core.exporters import ExportFormat, ExportOptions, ExportReport, Link, Which, export
+from jepascore_core.exporters import (
+    ExportFormat,
+    ExportOptions,
+    ExportReport,
+    ExtraColumns,
+    Link,
+    Which,
+    export,
+    extras_work,
+)
 from jepascore_core.exporters.publishing import check_targets, staged, targets_of
 from jepascore_core.formatting import plural
 from jepascore_core.jobs.requests import request_run
@@ -72,6 +81,10 @@ def export_list(
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Write paths relative to this folder.")] = None,
     link: Annotated[Link, typer.Option(help="How images are placed in a folder.")] = "copy",
+    columns: Annotated[
+        list[ExtraColumns] | None,
+        typer.Option(help="More columns of CSV, JSONL or Parquet: quality (image quality), labels (label issues)."),
+    ] = None,
     save_recipe: Annotated[Path | None, typer.Option(help="Write the recipe of this export to a YAML file.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file; folders are never replaced.")
@@ -81,7 +94,7 @@ def export_list(
     """Write the samples to keep, and a provenance file beside them. No source image is touched."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    options = ExportOptions(which, str(root.expanduser().resolve()) if root else None, link)
+    options = ExportOptions(which, str(root.expanduser().resolve()) if root else None, link, tuple(columns or ()))
     limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
     if label and not limits:
         raise RuleError("--label needs a limit to apply: add one, such as --min-percentile 5.")
@@ -111,6 +124,7 @@ def export_list(
         curation = Curation((*given.rules, *limits), given.steps)
         evaluation = evaluate_with_bar(store, scores, curation, decisions_of(store, record.dataset_id))
         chosen = make_recipe(store, evaluation, record.name)
+    prepare_with_bar(store, evaluation.scores, extras_work(options.columns))
     report = _export(store, evaluation, chosen, out, file_format, options, overwrite)
     if save_recipe is not None:
         _write_recipe(save_recipe, chosen, overwrite)

@@ -1,7 +1,19 @@
 """Write a curation as a file or folder that other programs read, with a provenance file."""
 
 from jepascore_core.exporters.export import Download, ExportReport, export, export_bytes
-from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, FormatSpec, Link, Which
+from jepascore_core.exporters.extras import extras_work
+from jepascore_core.exporters.formats import (
+    EXTRA_COLUMNS,
+    FORMATS,
+    LINKS,
+    SPECS,
+    WHICH,
+    ExportFormat,
+    ExtraColumns,
+    FormatSpec,
+    Link,
+    Which,
+)
 from jepascore_core.exporters.options import ExportOptions, suggested_name
 from jepascore_core.exporters.requests import cancel_export, repeat_export, request_export
 from jepascore_core.exporters.sizes import ListSize, list_size
@@ -9,6 +21,7 @@ from jepascore_core.exporters.snippets import snippet
 from jepascore_core.exporters.writers import differing_csv
 
 __all__ = [
+    "EXTRA_COLUMNS",
     "FORMATS",
     "LINKS",
     "SPECS",
@@ -17,6 +30,7 @@ __all__ = [
     "ExportFormat",
     "ExportOptions",
     "ExportReport",
+    "ExtraColumns",
     "FormatSpec",
     "Link",
     "ListSize",
@@ -25,6 +39,7 @@ __all__ = [
     "differing_csv",
     "export",
     "export_bytes",
+    "extras_work",
     "list_size",
     "repeat_export",
     "request_export",

@@ -101,11 +101,12 @@ def export(
     Raises:
         ExportError: if it cannot be written completely; nothing is left behind.
         UnknownNameError, DatasetNotReadyError, RuleError: as `curation.evaluate`.
+        TooFewImagesError: if label issues are wanted of fewer than two classes.
     """
     path = Path(path)
     targets = targets_of(path)
     chosen = checked_format(file_format or format_of_path(path), options)
-    query = ExportQuery(store, recipe, evaluation or evaluate_recipe(store, dataset_id, recipe))
+    query = ExportQuery(store, recipe, evaluation or evaluate_recipe(store, dataset_id, recipe), options.columns)
     if overwrite:
         _refuse_sources(store, store.catalogue.dataset(dataset_id), targets)
     marking = changes_marked(store.catalogue, dataset_id)

@@ -11,15 +11,22 @@ ExportFormat = Literal[
 ]  # fmt: skip
 Which = Literal["kept", "dropped", "unscored", "all"]
 Link = Literal["copy", "symlink", "hardlink"]
+#: Columns that only some table exports have, by what they are about.
+ExtraColumns = Literal["quality", "labels"]
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 WHICH: tuple[Which, ...] = get_args(Which)
 LINKS: tuple[Link, ...] = get_args(Link)
+EXTRA_COLUMNS: tuple[ExtraColumns, ...] = get_args(ExtraColumns)
 
 
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
-    """One format. `suffix` is that of a file, "" for a folder; `has_verdicts` says whether it can hold all samples."""
+    """One format.
+
+    `suffix` is that of a file, "" for a folder; `has_verdicts` says whether it can hold all samples, `is_table` whether
+    it can have more columns.
+    """
 
     name: ExportFormat
     title: str
@@ -28,6 +35,7 @@ class FormatSpec:
     has_images: bool
     has_verdicts: bool
     links: bool = False
+    is_table: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -41,10 +49,18 @@ SPECS: dict[ExportFormat, FormatSpec] = {
     spec.name: spec
     for spec in (
         FormatSpec("txt", "Text list", ".txt", _TEXT, has_images=False, has_verdicts=False),
-        FormatSpec("csv", "CSV", ".csv", "text/csv", has_images=False, has_verdicts=True),
-        FormatSpec("jsonl", "JSON lines", ".jsonl", "application/jsonl", has_images=False, has_verdicts=True),
+        FormatSpec("csv", "CSV", ".csv", "text/csv", has_images=False, has_verdicts=True, is_table=True),
         FormatSpec(
-            "parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", has_images=False, has_verdicts=True
+            "jsonl", "JSON lines", ".jsonl", "application/jsonl", has_images=False, has_verdicts=True, is_table=True
+        ),
+        FormatSpec(
+            "parquet",
+            "Parquet",
+            ".parquet",
+            "application/vnd.apache.parquet",
+            has_images=False,
+            has_verdicts=True,
+            is_table=True,
         ),
         FormatSpec("yolo", "YOLO image list", ".txt", _TEXT, has_images=False, has_verdicts=False),
         FormatSpec("coco", "COCO image list", ".json", _JSON, has_images=False, has_verdicts=True),

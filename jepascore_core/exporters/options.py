@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from jepascore_core.errors import ExportError, one_of
-from jepascore_core.exporters.formats import FORMATS, LINKS, SPECS, WHICH, ExportFormat, Link, Which
+from jepascore_core.exporters.formats import (
+    EXTRA_COLUMNS,
+    FORMATS,
+    LINKS,
+    SPECS,
+    WHICH,
+    ExportFormat,
+    ExtraColumns,
+    Link,
+    Which,
+)
 
 #: The default format of a suffix.
 _BY_SUFFIX: dict[str, ExportFormat] = {
@@ -17,11 +29,21 @@ _BY_SUFFIX: dict[str, ExportFormat] = {
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What to export, and how. `root`: folder that paths are relative to; `link`: how images are placed in folders."""
+    """What to export, and how.
+
+    `root`: folder that paths are relative to; `link`: how images are placed in folders; `columns`: more columns of a
+    table, "quality" for image quality and "labels" for label issues.
+    """
 
     which: Which = "kept"
     root: str | None = None
     link: Link = "copy"
+    columns: tuple[ExtraColumns, ...] = ()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `dataclasses.asdict`, also from JSON and of requests made before there were more columns."""
+        return cls(**{**values, "columns": tuple(values.get("columns", ()))})
 
 
 def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
@@ -39,6 +61,13 @@ def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
         )
     if options.link != "copy" and not SPECS[chosen].links:
         raise ExportError(f"{SPECS[chosen].title} cannot link images. Leave --link out, or choose copy.")
+    for name in options.columns:
+        one_of(name, EXTRA_COLUMNS, "group of columns", ExportError)
+    if options.columns and not SPECS[chosen].is_table:
+        tables = ", ".join(spec.title for spec in SPECS.values() if spec.is_table)
+        raise ExportError(
+            f"{SPECS[chosen].title} cannot have more columns. Leave them out, or choose one of: {tables}."
+        )
     return chosen
 
 

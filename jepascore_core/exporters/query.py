@@ -19,7 +19,8 @@ from jepascore_core.curation.recipes import Recipe, fingerprint_lines, to_dict
 from jepascore_core.curation.summary import count_unmeasured
 from jepascore_core.datasets.manifest import read_failures
 from jepascore_core.exporters.context import EXPORT_SCHEMA, ROW_SCHEMA, VIEWS_SCHEMA, ExportContext
-from jepascore_core.exporters.formats import Which
+from jepascore_core.exporters.extras import extras_sql, with_extras
+from jepascore_core.exporters.formats import ExtraColumns, Which
 from jepascore_core.exporters.options import ExportOptions
 from jepascore_core.exporters.positions import base_of, positions_of
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -46,7 +47,10 @@ class ExportQuery:
     Counts, list and fingerprint are consistent, also during a run.
     """
 
-    def __init__(self, store: Store, recipe: Recipe, evaluation: Evaluation) -> None:
+    def __init__(
+        self, store: Store, recipe: Recipe, evaluation: Evaluation, extras: tuple[ExtraColumns, ...] = ()
+    ) -> None:
+        self._extras = extras
         self._store, self._recipe, self._evaluation = store, recipe, evaluation
         self._dataset = evaluation.dataset
         self._unmeasured = count_unmeasured(store, evaluation)
@@ -80,7 +84,8 @@ class ExportQuery:
     @property
     def schema(self) -> pa.Schema:
         """The columns of a table of these samples."""
-        return VIEWS_SCHEMA if self._store.has_views(self._evaluation.scores.key) else EXPORT_SCHEMA
+        own = VIEWS_SCHEMA if self._store.has_views(self._evaluation.scores.key) else EXPORT_SCHEMA
+        return with_extras(own, self._extras)
 
     @property
     def _has_repeats(self) -> bool:
@@ -104,7 +109,8 @@ class ExportQuery:
         return columns(self._store).metadata(self._dataset, "uid") if has_uid else None
 
     def rows(self, which: Which, size: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:
-        """Yield the samples of a list ordered by key, as batches of `ROW_SCHEMA` of at most this size."""
+        """Yield the samples of a list ordered by key, in small batches: `ROW_SCHEMA` and more columns."""
+        schema = with_extras(ROW_SCHEMA, self._extras)
         total = self._count(which)
         for batch in self._store.stream(self._sql(), [self._reasons]):
             self._note(batch)
@@ -113,7 +119,7 @@ class ExportQuery:
             # In small batches: an export can be stopped between two of them.
             for first in range(0, batch.num_rows, size):
                 piece = batch.slice(first, size)
-                yield piece.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+                yield piece.select(schema.names).cast(schema)
                 self.num_rows += piece.num_rows
                 if progress is not None:
                     progress(self.num_rows, total)
@@ -134,12 +140,14 @@ class ExportQuery:
         overall = held.percentile(self._dataset, evaluation.score, None)
         uid = f'"{self._uid}"' if self._uid else "NULL::VARCHAR"
         joined = f"{evaluation.relation} POSITIONAL JOIN {by_class} POSITIONAL JOIN {overall}"
-        joined += f" POSITIONAL JOIN {self._uid}" if self._uid else ""
+        more, tables = extras_sql(self._store, evaluation, self._extras)
+        joined += "".join(f" POSITIONAL JOIN {table}" for table in ([self._uid] if self._uid else []) + tables)
         return f"""
             SELECT sample_key, uri, label, split, "{evaluation.score}" AS score, "{by_class}" AS class_percentile,
                 "{overall}" AS percentile, verdict, decision,
                 CASE WHEN reason = -1 THEN 'decision' WHEN reason >= 0 THEN ($1::VARCHAR[])[reason + 1] END AS reason,
-                "{evaluation.score}_view_spread" AS view_spread, content_id, width, height, num_bytes, {uid} AS uid
+                "{evaluation.score}_view_spread" AS view_spread,
+                content_id, width, height, num_bytes, {", ".join([f"{uid} AS uid", *more])}
             FROM {joined} ORDER BY row_id
         """
 

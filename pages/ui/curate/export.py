@@ -10,6 +10,7 @@ import streamlit as st
 from jepascore_core.curation import Evaluation, evaluate, to_text
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.exporters import (
+    EXTRA_COLUMNS,
     FORMATS,
     LINKS,
     SPECS,
@@ -20,6 +21,7 @@ from jepascore_core.exporters import (
     ListSize,
     Which,
     export_bytes,
+    extras_work,
     list_size,
     request_export,
     snippet,
@@ -29,6 +31,7 @@ from pages.ui.app.errors import do_asked
 from pages.ui.app.store import store
 from pages.ui.curate import texts
 from pages.ui.curate.export_list import draw_export_list
+from pages.ui.widgets.precompute import is_ready
 
 
 def draw_exports(evaluation: Evaluation) -> None:
@@ -40,7 +43,10 @@ def draw_exports(evaluation: Evaluation) -> None:
         chosen, options = _choose()
         size = list_size(store(), evaluation, options.which)
         name = path = suggested_name(dataset.name, options.which, chosen.name)
-        if _is_download(chosen, size):
+        needed = extras_work(options.columns)
+        if not is_ready(evaluation.scores, needed, {}, "export"):
+            path = name
+        elif _is_download(chosen, size):
             _download(evaluation, chosen, options, name)
         else:
             path = _write_here(evaluation, chosen, options, name)
@@ -64,7 +70,11 @@ def _choose() -> tuple[FormatSpec, ExportOptions]:
         name: ExportFormat = st.selectbox(texts.FORMAT, formats, format_func=lambda item: SPECS[item].title, width=260)
         link = st.selectbox(texts.COPY_OR_LINK, LINKS, width=130) if SPECS[name].links else "copy"
     root = st.text_input(texts.RELATIVE_TO, placeholder=texts.RELATIVE_TO_HINT) or None
-    return SPECS[name], ExportOptions(which, root, link)
+    more = st.multiselect(
+        texts.MORE_COLUMNS, EXTRA_COLUMNS, format_func=texts.EXTRA_COLUMNS.__getitem__,
+        placeholder=texts.NO_MORE_COLUMNS,
+    ) if SPECS[name].is_table else []  # fmt: skip
+    return SPECS[name], ExportOptions(which, root, link, tuple(more))
 
 
 def _is_download(spec: FormatSpec, size: ListSize) -> bool:
@@ -130,4 +140,5 @@ def _command(evaluation: Evaluation, path: str, file_format: ExportFormat, optio
     words += ["--which", options.which] if options.which != "kept" else []
     words += ["--root", options.root] if options.root else []
     words += ["--link", options.link] if options.link != "copy" else []
+    words += [word for name in options.columns for word in ("--columns", name)]
     return shlex.join(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jepascore_core.embeddings.companions import Companion
-from jepascore_core.exporters import Which
+from jepascore_core.exporters import ExtraColumns, Which
 from jepascore_core.formatting import bytes_text, count_text, percent_text, plural
 
 # The rules as text and as chips
@@ -209,6 +209,8 @@ WHICH_TITLES: dict[Which, str] = {
 }
 FORMAT = "Format"
 COPY_OR_LINK = "Copy or link"
+MORE_COLUMNS, NO_MORE_COLUMNS = "More columns", "none"
+EXTRA_COLUMNS: dict[ExtraColumns, str] = {"quality": "Image quality", "labels": "Label issues"}
 RELATIVE_TO, RELATIVE_TO_HINT = "Paths relative to", "Folder (empty: sample keys and absolute paths)"
 SAVE_TO, BROWSER, SERVER = "Save to", "Browser download", "Folder on the server"
 READ_IN_PYTHON = "Read it in Python"
