@@ -1,11 +1,15 @@
-"""Search samples by class, words of their key or label, percentile, and decision."""
+"""Search samples by class, words of their key or label, percentile, decision and rules; in order of any number."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from jepascore_core.curation import Between, Column, Curation, curation_of, evaluate
+from jepascore_core.curation.columns.quality import QUALITIES
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.rules.model import LABEL_ISSUE
 from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
@@ -23,6 +27,8 @@ from jepascore_core.storage.ties import comparable
 SearchOrder = Literal["least", "most", "key", "random"]
 
 SEARCH_ORDERS: tuple[SearchOrder, ...] = get_args(SearchOrder)
+#: Numbers that samples can be sorted by besides their scores.
+SORTED_BY = (LABEL_ISSUE, *QUALITIES, "pixels", "aspect")
 
 _ORDER_SQL: dict[SearchOrder, str] = {
     "least": f"{comparable('score')}, sample_key",
@@ -37,7 +43,9 @@ class SampleSearch:
     """What to search among the measured samples; the default finds all.
 
     `text` is part of the key or of the label, in any case. `low` and `high` bound the percentile within the class, 0 to
-    100. `only` and `without` are sample keys, for instance those with a decision.
+    100. `only` and `without` are sample keys, for instance those with a decision; `rules` keep what is found.
+
+    `by` is one of `SORTED_BY` that takes the place of `order`; samples without this number come last.
     """
 
     labels: tuple[Label, ...] | None = None
@@ -46,8 +54,17 @@ class SampleSearch:
     high: float = 100.0
     only: Sequence[str] | None = None
     without: Sequence[str] = ()
+    rules: Curation = field(default_factory=Curation)
     order: SearchOrder = "least"
+    by: str | None = None
+    descending: bool = False
     seed: int = 0
+
+    @property
+    def needs(self) -> Curation:
+        """Rules whose `pending_work` is what this search needs."""
+        sorting = [Between(Column(LABEL_ISSUE), 0.0)] if self.by == LABEL_ISSUE else []
+        return curation_of([*self.rules.chips, *sorting])
 
 
 def narrowed(wanted: SampleSearch, keys: Iterable[str]) -> SampleSearch:
@@ -60,7 +77,8 @@ def narrowed(wanted: SampleSearch, keys: Iterable[str]) -> SampleSearch:
 class FoundSamples:
     """One page of the results, among `num_samples` of the dataset. `page` counts from 1 and exists.
 
-    `num_unscored` samples match all but the percentile, which they do not have.
+    `num_unscored` samples match all but the percentile, which they do not have. `numbers` are those of `by`, in the
+    order of the samples; None where there is none.
     """
 
     samples: tuple[ScoredSample, ...]
@@ -69,6 +87,7 @@ class FoundSamples:
     num_pages: int
     num_samples: int
     num_unscored: int
+    numbers: tuple[float | None, ...] = ()
 
 
 def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: int, per_page: int) -> FoundSamples:
@@ -76,24 +95,53 @@ def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: i
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.scored_sql`.
+        RuleError: as `curation.evaluate`.
+        TooFewImagesError: if label issues are wanted of fewer than two classes.
     """
     condition, parameters = _condition(wanted)
-    relation = f"FROM ({scored_sql(store, scores)}) WHERE {condition}"
+    condition += _kept_sql(store, scores, wanted.rules)
+    relation = f"FROM ({scored_sql(store, scores)}) {_number_sql(store, scores, wanted.by)} WHERE {condition}"
     num_found = int(store.query(f"SELECT count(*) AS n {relation}", parameters)["n"][0].as_py())
     num_pages = max(1, -(-num_found // per_page))
     page = min(max(page, 1), num_pages)
     rows = store.query(
-        f"SELECT {SAMPLE_FIELDS} {relation} ORDER BY {_ORDER_SQL[wanted.order]} "
+        f"SELECT {SAMPLE_FIELDS}, number {relation} ORDER BY {_order_sql(wanted)} "
         f"LIMIT {int(per_page)} OFFSET {int((page - 1) * per_page)}",
         parameters,
     ).to_pylist()
     num_scored, num_samples = coverage(store, scores)
     unscored = _num_unscored(store, scores, wanted) if num_scored < num_samples else 0
-    return FoundSamples(to_scored_samples(rows), num_found, page, num_pages, num_samples, unscored)
+    numbers = tuple(row["number"] for row in rows)
+    return FoundSamples(to_scored_samples(rows), num_found, page, num_pages, num_samples, unscored, numbers)
+
+
+def _order_sql(wanted: SampleSearch) -> str:
+    if wanted.by is None:
+        return _ORDER_SQL[wanted.order]
+    return f"number {'DESC' if wanted.descending else 'ASC'} NULLS LAST, sample_key"
+
+
+def _number_sql(store: Store, scores: ScoreSet, by: str | None) -> str:
+    """Return a join that adds the column `number`."""
+    if by is None:
+        return "CROSS JOIN (SELECT NULL::DOUBLE AS number)"
+    compiler = Compiler(store, scores)
+    number = compiler.number(Column(by))
+    return f"JOIN (SELECT sample_key, ({number})::DOUBLE AS number FROM {compiler.relation()}) USING (sample_key)"
+
+
+def _kept_sql(store: Store, scores: ScoreSet, rules: Curation) -> str:
+    """Return a further condition: rules keep the sample."""
+    if not rules.chips:
+        return ""
+    found = evaluate(store, scores, rules)
+    kept = f"SELECT sample_key FROM {found.base} POSITIONAL JOIN {found.table} WHERE verdict = 'keep'"
+    return f" AND sample_key IN ({kept})"
 
 
 def _num_unscored(store: Store, scores: ScoreSet, wanted: SampleSearch) -> int:
     condition, parameters = _condition(replace(wanted, low=0.0, high=100.0))
+    condition += _kept_sql(store, scores, wanted.rules)
     sql = f"SELECT count(*) AS n FROM ({all_samples_sql(store, scores)}) WHERE score IS NULL AND {condition}"
     return int(store.query(sql, parameters)["n"][0].as_py())
 

@@ -19,6 +19,7 @@ from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
+from pages.ui.explore import texts as explore_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, choose_variant, screenshot, serve
 
@@ -116,6 +117,26 @@ def test_a_decision_in_the_gallery_is_found_by_search(visit: Callable[..., Visit
     settled(tab.page, "Found samples")
     assert tab.page.locator(".tile").evaluate_all("all => all.map(e => e.dataset.key)") == [key]
     assert audit(store) == []
+
+
+def test_the_least_sharp_images_come_first(visit: Callable[..., Visit], app: Server) -> None:
+    tab = visit(address(app, view="search"))
+    settled(tab.page, "Found samples")
+    choose(tab.page, "Order", explore_texts.SEARCH_ORDER_TITLES["sharpness-up"], types=True)
+    tab.page.wait_for_url("**across=sharpness-up*")
+    field = tab.page.get_by_label(explore_texts.RULES, exact=True)
+    field.fill('label = "digit 1" and brightness > 0')
+    field.press("Enter")
+    tab.page.wait_for_url("**filter=*")
+    at_rest(tab.page)
+    tiles = tab.page.get_by_role("group", name="Found samples").locator(".tile")
+    expect(tiles.first).to_contain_text("sharpness")
+    notes = [text.split("sharpness ")[1] for text in tiles.all_inner_texts()]
+    values = [float(note.split()[0].replace(",", "")) for note in notes]
+    assert 5 < len(values) < 40
+    assert values == sorted(values)
+    screenshot(tab.page, "search-sharpness-light")
+    assert tab.errors == []
 
 
 def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], app: Server) -> None:

@@ -57,7 +57,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
 #: What is chosen where the URL says nothing depends on more than the page.
 NO_DEFAULT = (state.REVIEW,)
 #: Fields that are empty where the URL says nothing.
-TYPED = (state.SEARCH, state.CHECKPOINT, state.MEAN, state.STD)
+TYPED = (state.SEARCH, state.FILTER, state.CHECKPOINT, state.MEAN, state.STD)
 #: A part that the URL does not hold.
 OWN_PARTS = ("recipes",)
 

@@ -1,10 +1,14 @@
 """Finding samples by class, words, percentile and keys; page by page."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
-from jepascore_core.views.search import SampleSearch, SearchOrder, narrowed, search_samples
+from jepascore_core.curation import parse
+from jepascore_core.curation.precompute.steps import pending_work
+from jepascore_core.records.quality import ImageQuality
+from jepascore_core.views.search import SORTED_BY, SampleSearch, SearchOrder, narrowed, search_samples
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 
 
@@ -97,3 +101,37 @@ def test_what_is_not_scored_is_counted_beside_what_is_found(store):
         page = search_samples(store, scores, wanted, 1, 10)
         counts[name] = page.num_found, page.num_samples, page.num_unscored
     assert counts == {"all": (3, 8, 5), "a": (2, 8, 2), "low": (1, 8, 2), "text": (0, 8, 1)}
+
+
+@pytest.fixture
+def pictures(store):
+    """Sharpness falls and width grows with the score; one image has no quality, one no score."""
+    quality = ImageQuality(0.5, 0.1, 0.9, 0.2, 7.0, 40.0, 500.0, 0.1, 0.0, 1)
+    samples = [
+        replace(
+            make_sample(f"{number}.png", "cat" if number % 2 else "dog"),
+            width=100 + number,
+            quality=None if number == 3 else replace(quality, sharpness=90.0 - number, phash=number),
+        )
+        for number in range(7)
+    ]
+    dataset = add_dataset(store, "d", samples)
+    scores = {f"{number}.png": float(number) for number in range(6)}
+    return store, add_measurements(store, dataset, add_backbone(store), scores, samples=samples)
+
+
+def test_rules_and_quality_choose_and_sort(pictures):
+    assert found(pictures, by="sharpness") == ["5.png", "4.png", "2.png", "1.png", "0.png", "3.png"]
+    assert found(pictures, by="pixels", descending=True) == [f"{number}.png" for number in (5, 4, 3, 2, 1, 0)]
+    assert found(pictures, rules=parse("sharpness >= 88")) == ["0.png", "1.png", "2.png"]
+    assert found(pictures, rules=parse("aspect >= 0 and percentile >= 50"), labels=("cat",)) == ["3.png", "5.png"]
+    result = search_samples(*pictures, SampleSearch(by="sharpness", rules=parse("width <= 103")), 1, 10)
+    assert result.numbers == (88.0, 89.0, 90.0, None)
+    assert search_samples(*pictures, SampleSearch(rules=parse("width >= 105")), 1, 10).num_unscored == 1
+
+
+def test_only_label_issues_need_work(pictures):
+    for by in SORTED_BY:
+        kinds = [work.kind for work in pending_work(*pictures, SampleSearch(by=by).needs)]
+        assert kinds == (["labels"] if by == "label_issue" else [])
+    assert pending_work(*pictures, SampleSearch(rules=parse("near_duplicate(0.1)")).needs)[0].kind == "near"

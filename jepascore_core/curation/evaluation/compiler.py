@@ -171,7 +171,7 @@ class Compiler:
         return f"${len(self.parameters)}::{kind}"
 
     def _between(self, column: Column, low: float | None, high: float | None) -> CompiledRule:
-        value = self._number(column)
+        value = self.number(column)
         slack = PERCENTILE_SLACK if column.is_percentile else 0.0
         tests, margins = [], []
         for limit, sign in ((low, ">="), (high, "<=")):
@@ -200,7 +200,13 @@ class Compiler:
         at = self._parameter(limit, "DOUBLE")
         return f"({value} - {at})" if sign == ">=" else f"({at} - {value})"
 
-    def _number(self, column: Column) -> str:
+    def number(self, column: Column) -> str:
+        """Return the SQL of a column of numbers in `relation`, without parameters.
+
+        Raises:
+            RuleError, UnknownNameError: if it names something that does not exist.
+            TooFewImagesError: if it cannot be computed.
+        """
         if column.name in SCORES:
             score = self.score(column.backbone, column.definition)
             if column.name == "score":

@@ -1,8 +1,9 @@
-"""Search samples by class, text, percentile and decision, page by page; download the keys of the selected ones."""
+"""Search samples by class, text, percentile, rules and decision, page by page; download the keys of selected ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from jepascore_core.curation import Curation, evaluate, parse, to_text
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.summary import dropped_keys
+from jepascore_core.errors import RuleError, RuleSyntaxError, TooFewImagesError, matching
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.choices import class_choices
 from jepascore_core.views.search import SEARCH_ORDERS, SampleSearch, narrowed, search_samples
@@ -22,7 +24,7 @@ from pages.ui.explore.extremes import ALL_CLASSES
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.choose_scores import label_id
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery, selection
-from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.precompute import is_ready, prepared
 from pages.ui.widgets.reviewer import reviewer
 from pages.ui.widgets.url_widgets import pick_one, pick_page, pick_range, pick_words
 
@@ -39,7 +41,13 @@ def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) 
     with places[0]:
         per_page = int(pick_one("Samples", state.PER_PAGE, texts.PAGE_SIZES, resets=(state.PAGE,)) or 48)
     page = state.read_int(state.PAGE, 1, 1, 10**6)
-    found = search_samples(store(), scores, wanted, page, per_page)
+    try:
+        if not is_ready(scores, wanted.needs, {}, "search"):
+            return
+        found = search_samples(store(), scores, wanted, page, per_page)
+    except (RuleError, TooFewImagesError) as error:
+        st.info(plain(str(error)))
+        return
     with places[1]:
         pick_page(found.num_pages)
     counts = texts.found(found.num_found, found.num_samples, found.num_unscored, title)
@@ -47,8 +55,12 @@ def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) 
     if not found.num_found:
         st.info(texts.NOTHING_FOUND)
         return
+    tiles = to_tiles(found.samples)
+    if wanted.by is not None:
+        notes = [texts.number_note(wanted.by, number) for number in found.numbers]
+        tiles = [replace(tile, note=note) for tile, note in zip(tiles, notes, strict=True)]
     event = gallery(
-        [Section(to_tiles(found.samples))], "found", label="Found samples", remember=state.SAMPLE, tools=SCORE_TOOLS,
+        [Section(tiles)], "found", label="Found samples", remember=state.SAMPLE, tools=SCORE_TOOLS,
         dataset_id=scores.dataset_id, who=reviewer(), collects=True,
     )  # fmt: skip
     if event is not None:
@@ -69,13 +81,17 @@ def _choose(scores: ScoreSet) -> SampleSearch:
     with columns[3]:
         decided = pick_one("Decision", state.DECIDED, texts.DECISION_TITLES, resets=(state.PAGE,))
     with columns[4]:
-        order = pick_one("Order", state.ACROSS, {name: texts.SEARCH_ORDER_TITLES[name] for name in SEARCH_ORDERS})
+        picked_order = pick_one("Order", state.ACROSS, texts.SEARCH_ORDER_TITLES) or SEARCH_ORDERS[0]
+    by, _, direction = picked_order.partition("-")
     return SampleSearch(
         labels=(classes[picked].label,) if picked in classes else None,
         text=text,
         low=low,
         high=high,
-        order=order or SEARCH_ORDERS[0],
+        rules=_choose_rules(),
+        order=matching(picked_order, SEARCH_ORDERS) or SEARCH_ORDERS[0],
+        by=by if direction else None,
+        descending=direction == "down",
         seed=state.read_int(state.SEED, 0, 0, 10**6),
         **_keys(scores, decided),
     )
@@ -90,6 +106,19 @@ def _draw_dropped_by(curation: Curation) -> None:
         args=(state.DROPPED_BY, None),
         help=texts.DROPPED_BY_HELP,
     )
+
+
+def _choose_rules() -> Curation:
+    """Return the typed rules; none, and why, where they are not valid."""
+    text = pick_words(
+        texts.RULES, state.FILTER, texts.RULES_EXAMPLE, resets=(state.PAGE,), longest=1000, help=texts.RULES_HELP
+    )
+    try:
+        return parse(text)
+    except RuleSyntaxError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        st.code(error.pointer, language=None)
+        return Curation()
 
 
 def _keys(scores: ScoreSet, decided: str | None) -> dict[str, Any]:

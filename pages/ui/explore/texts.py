@@ -65,11 +65,37 @@ def class_box(low: float, lower: float, median: float, upper: float, high: float
 
 # Search
 
-SEARCH_ORDER_TITLES = {"least": "Least likely first", "most": "Most likely first", "key": "Key", "random": "Random"}
+#: What samples are sorted by besides their scores; a note below each image.
+NUMBER_TITLES = {
+    "label_issue": "Label issue",
+    "brightness": "Brightness",
+    "brightness_p5": "Brightness of the darkest 5 %",
+    "brightness_p99": "Brightness of the lightest 1 %",
+    "contrast": "Contrast",
+    "entropy": "Entropy",
+    "colourfulness": "Colourfulness",
+    "sharpness": "Sharpness",
+    "edge_density": "Edge density",
+    "border": "Border",
+    "bytes_per_pixel": "Bytes per pixel",
+    "pixels": "Pixels",
+    "aspect": "Aspect (width / height)",
+}
+LOWEST_FIRST, HIGHEST_FIRST = "lowest first", "highest first"
+SEARCH_ORDER_TITLES = {"least": "Least likely first", "most": "Most likely first", "key": "Key", "random": "Random"} | {
+    f"{name}-{direction}": f"{title}, {word}"
+    for name, title in NUMBER_TITLES.items()
+    for direction, word in (("up", LOWEST_FIRST), ("down", HIGHEST_FIRST))
+}
 DECISION_TITLES = {"any": "Any", "keep": "Keep", "drop": "Drop", "open": "Undecided"}
 PAGE_SIZES = {str(number): f"{number} per page" for number in (48, 24, 96)}
 SEARCH_TEXT = "File name or class"
 SEARCH_TEXT_HINT = "contains"
+RULES, RULES_EXAMPLE = "Only what these rules keep", 'sharpness < 50 or quality_issue like "*dark*"'
+RULES_HELP = (
+    'Rules as on Curate, such as aspect > 2, label_issue >= 0.9, grey, or quality_issue != "none". Decisions do not '
+    "count here."
+)
 NO_CLASS_CHOSEN = "All classes"
 PERCENTILE = "Percentile (%)"
 NOTHING_FOUND = "No scored samples match. Remove a filter."
@@ -87,6 +113,11 @@ def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> st
 def dropped_by(rules: str) -> str:
     """Say that only samples are shown that rules drop."""
     return f"Only what these rules drop: {rules}"
+
+
+def number_note(by: str, number: float | None) -> str:
+    """Return the note below an image: what the images are sorted by."""
+    return f"{NUMBER_TITLES[by].partition(' (')[0].lower()} {'–' if number is None else f'{number:,.4g}'}"
 
 
 def download_keys(count: int) -> str:
