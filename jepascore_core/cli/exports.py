@@ -21,12 +21,12 @@ from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, mak
 from jepascore_core.curation.rules.model import IsIn
 from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.settling import describe_unsettled, settle
-from jepascore_core.errors import ExportError, JepaScoreError, RuleError
+from jepascore_core.errors import ExportError, JepaScoreError, RuleError, one_of
 from jepascore_core.exporters import (
+    EXTRA_COLUMNS,
     ExportFormat,
     ExportOptions,
     ExportReport,
-    ExtraColumns,
     Link,
     Which,
     export,
@@ -82,7 +82,7 @@ def export_list(
     root: Annotated[Path | None, typer.Option(help="Write paths relative to this folder.")] = None,
     link: Annotated[Link, typer.Option(help="How images are placed in a folder.")] = "copy",
     columns: Annotated[
-        list[ExtraColumns] | None,
+        list[str] | None,
         typer.Option(help="More columns of CSV, JSONL or Parquet: quality (image quality), labels (label issues)."),
     ] = None,
     save_recipe: Annotated[Path | None, typer.Option(help="Write the recipe of this export to a YAML file.")] = None,
@@ -94,7 +94,12 @@ def export_list(
     """Write the samples to keep, and a provenance file beside them. No source image is touched."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    options = ExportOptions(which, str(root.expanduser().resolve()) if root else None, link, tuple(columns or ()))
+    options = ExportOptions(
+        which,
+        str(root.expanduser().resolve()) if root else None,
+        link,
+        tuple(one_of(name, EXTRA_COLUMNS, "group of columns", ExportError) for name in columns or ()),
+    )
     limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
     if label and not limits:
         raise RuleError("--label needs a limit to apply: add one, such as --min-percentile 5.")

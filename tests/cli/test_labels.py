@@ -58,3 +58,22 @@ def test_one_class_is_an_error_in_a_sentence(cli: Cli) -> None:
     put_clumps(cli.store, [CAT] * 10)
     assert "at least two classes" in cli("labels", "toy").sentence
     assert "likely wrong" not in cli("labels", "toy").err
+
+
+def test_label_issues_go_into_an_export(cli: Cli, wrong: None) -> None:
+    cli(
+        "export",
+        "toy",
+        str(cli.home / "all.csv"),
+        "--which",
+        "all",
+        "--columns",
+        "labels",
+        "--columns",
+        "quality",
+        "--json",
+    )
+    header, *rows = (cli.home / "all.csv").read_text().splitlines()
+    assert "quality_issue" in header and header.replace('"', "").split(",")[9:11] == ["label_issue", "likely_label"]
+    assert len(rows) == 60
+    assert "group of columns" in cli("export", "toy", str(cli.home / "b.csv"), "--columns", "lables").sentence
