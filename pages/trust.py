@@ -10,6 +10,7 @@ from pages.ui.app.live import live
 from pages.ui.app.store import store
 from pages.ui.trust.confounds import draw_confounds
 from pages.ui.trust.density_check import draw_density_check
+from pages.ui.trust.formats import draw_format_check
 from pages.ui.trust.page import draw_companions, draw_gaussianity, draw_slow_companions
 from pages.ui.trust.planted import draw_planted
 from pages.ui.trust.verdict import draw_verdict
@@ -26,6 +27,7 @@ with frame("Trust"):
         draw_estimate_notes([scores])
         draw_planted(scores)
         live(partial(draw_confounds, scores), scores.dataset_id)
+        draw_format_check(scores)
         live(partial(draw_companions, scores), scores.dataset_id)
         draw_slow_companions(scores)
         live(partial(draw_gaussianity, scores), scores.dataset_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -42,6 +43,9 @@ PROPERTY_TITLES = {
     "aspect": "aspect ratio",
     "format": "file format",
 }
+#: Formats by their suffix; others, such as WebP and TIFF, may be either.
+LOSSY, LOSSLESS = ("jpeg", "heic", "avif"), ("png", "bmp", "gif", "ppm", "pgm")
+MIXED_SHARE = 0.01
 _OF_BASE = {
     "pixels": "width::DOUBLE * height",
     "aspect": "width::DOUBLE / greatest(height, 1)",
@@ -70,11 +74,22 @@ class Confound:
 
 @dataclass(frozen=True, slots=True)
 class Confounds:
-    """All scores against all properties. `num_unmeasured` images have no image quality, from an earlier release."""
+    """All scores against all properties. `num_unmeasured` images have no image quality, from an earlier release.
+
+    `formats` are file formats by their suffix, "" without one, and their numbers of images, the most frequent first.
+    """
 
     num_images: int
     num_unmeasured: int
     rows: tuple[Confound, ...]
+    formats: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are files with and without lossy compression, at least 1 % of each."""
+        lossy = sum(number for name, number in self.formats if name in LOSSY)
+        lossless = sum(number for name, number in self.formats if name in LOSSLESS)
+        return min(lossy, lossless) >= max(1, MIXED_SHARE * self.num_images)
 
     @property
     def warnings(self) -> tuple[Confound, ...]:
@@ -209,8 +224,9 @@ def _confounds(store: Store, scores: ScoreSet) -> Confounds:
         known = np.isfinite(of_score)
         kinds = [kind for kind, is_known_score in zip(formats, known, strict=True) if is_known_score]
         found.append(Confound(title, "format", correlation_ratio(kinds, of_score[known]), len(kinds)))
+    counted = tuple(sorted(Counter(formats).items(), key=lambda pair: (-pair[1], pair[0])))
     unmeasured = int(np.isnan(numbers["brightness"]).sum())
-    return Confounds(len(rows), unmeasured, tuple(found))
+    return Confounds(len(rows), unmeasured, tuple(found), counted)
 
 
 def _confound(title: str, name: str, score: Values, values: Values) -> Confound:

@@ -177,6 +177,16 @@ KINDS: Mapping[str, Kind] = {
     )
 }
 
+#: Not defects: the same picture as files of other formats would hold it, for the check of file formats.
+RESAVED: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("png", "PNG", unchanged),
+        Kind("jpeg_90", "JPEG, quality 90", lambda image, _rng, _others: _through_jpeg(image, 90)),
+        Kind("jpeg_75", "JPEG, quality 75", lambda image, _rng, _others: _through_jpeg(image, 75)),
+    )
+}
+
 
 def folder_kind(name: str) -> Kind:
     """A kind whose defective images lie in a folder: they take the place of the originals as they are."""

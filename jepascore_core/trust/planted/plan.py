@@ -16,7 +16,7 @@ from jepascore_core.errors import TooFewImagesError, UnknownNameError, one_of
 from jepascore_core.records.canonical import JsonRecord, short_hash
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.planted.kinds import KINDS, Kind, folder_kind
+from jepascore_core.trust.planted.kinds import KINDS, RESAVED, Kind, folder_kind
 
 #: Purpose of the hidden datasets with planted defects.
 PLANTED = "planted"
@@ -30,6 +30,7 @@ PER_KIND, CLEAN = 40, 200
 #: Of fewer an interval says nothing.
 MIN_PER_KIND, MIN_CLEAN = 5, 20
 
+_KNOWN = {**KINDS, **RESAVED}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -49,9 +50,9 @@ class PlantOptions(JsonRecord):
 
     def __post_init__(self) -> None:
         for name in self.kinds:
-            one_of(name, KINDS, "kind of defect")
+            one_of(name, _KNOWN, "kind of defect")
         for name, folder in self.folders:
-            if name in KINDS or not _NAME.fullmatch(name):
+            if name in _KNOWN or not _NAME.fullmatch(name):
                 raise UnknownNameError(
                     f"{name!r} cannot name a kind of defect: a name has letters, digits, - and _, and is not one of "
                     "the built-in ones. Choose another."
@@ -71,9 +72,14 @@ class PlantOptions(JsonRecord):
         return cls(**{**values, "kinds": tuple(values["kinds"]), "folders": folders})
 
     @property
+    def plants_defects(self) -> bool:
+        """Whether any of the kinds is a defect, and not only another file format."""
+        return bool(self.folders or set(self.kinds) - set(RESAVED))
+
+    @property
     def all_kinds(self) -> tuple[Kind, ...]:
         """Built-in kinds and those of folders."""
-        return (*(KINDS[name] for name in self.kinds), *(folder_kind(name) for name, _ in self.folders))
+        return (*(_KNOWN[name] for name in self.kinds), *(folder_kind(name) for name, _ in self.folders))
 
 
 @dataclass(frozen=True, slots=True)

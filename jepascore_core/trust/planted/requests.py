@@ -108,8 +108,9 @@ def latest_planted(store: Store, scores: ScoreSet) -> Planted | None:
     version = store.catalogue.dataset(scores.dataset_id).version
     for dataset in store.catalogue.hidden_datasets(scores.dataset_id, PLANTED):
         run = _find_run(store, scores, dataset)
-        if run is not None and dataset.options["version"] == version:
-            return Planted(options_of(dataset), dataset, run)
+        options = options_of(dataset)
+        if run is not None and dataset.options["version"] == version and options.plants_defects:
+            return Planted(options, dataset, run)
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from jepascore_core.figures.trust import DensityMeasure
 from jepascore_core.formatting import PERCENT, duration_text, percent_text, plural
 from jepascore_core.trust.confounds import WARN_FROM
+from jepascore_core.trust.format_check import WARN_POINTS
 from jepascore_core.trust.gaussianity import Gaussianity
 from jepascore_core.trust.planted.requests import PlantedCost
 from jepascore_core.trust.planted.result import FINDS, PlantedResult
@@ -153,6 +154,36 @@ def quality_missing(num_images: int) -> str:
 def confounds_command(dataset: str, backbone: str) -> str:
     """Return the command that prints these numbers."""
     return shlex.join(["jepascore", "trust", "confounds", dataset, "-b", backbone])
+
+
+# File formats
+
+FORMATS = "Do file formats matter?"
+FORMATS_ABOUT = (
+    "JPEG changes pixels, and a score may follow that. The check saves some of your images as PNG and as JPEG, scores "
+    "both, and says how far the same picture moves. The dataset itself is not changed."
+)
+FORMATS_HELP = (
+    f"From a median shift of {WARN_POINTS:g} percentile points on, scores of the two formats are not comparable: a "
+    "convention."
+)
+CHECK_FORMATS = "Check file formats"
+SAVED_AS, PAIRS, SHIFT, POINTS, RHO = "Saved as", "Images", "Score (nats)", "Percentile points", "Rank correlation"
+
+
+def formats_cost(num_images: int, seconds: float) -> str:
+    """Say what the check costs, before it is asked for."""
+    return f"{num_images:,} copies to measure, about {duration_text(seconds)} in the background."
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def formats_command(dataset: str, backbone: str) -> str:
+    """Return the command that does the check."""
+    return shlex.join(["jepascore", "trust", "confounds", dataset, "-b", backbone, "--format-check"])
 
 
 # The check on known densities

@@ -1,0 +1,113 @@
+"""Draw how far the score moves when the same pixels are saved in another file format."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from jepascore_core.errors import JepaScoreError
+from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.trust.confounds import confounds
+from jepascore_core.trust.format_check import (
+    FormatCheck,
+    format_check,
+    format_check_sentence,
+    format_options,
+    mixed_formats_sentence,
+)
+from jepascore_core.trust.planted.plan import PlantOptions
+from jepascore_core.trust.planted.requests import (
+    Planted,
+    cancel_planted,
+    find_planted,
+    predict_planted,
+    request_planted,
+)
+from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
+from pages.ui.app.text import plain
+from pages.ui.trust import texts
+from pages.ui.widgets.task_card import task_card
+
+POLL_SECONDS = 1.0
+
+_CARD_STATES = {"active": "running", "cancelled": "cancelled", "failed": "failed"}
+
+
+def draw_format_check(scores: ScoreSet) -> None:
+    """Draw a warning where files of lossy and lossless formats are mixed, and the check: offer, progress or result."""
+    st.subheader(texts.FORMATS, anchor=False)
+    st.caption(texts.FORMATS_ABOUT)
+    try:
+        found = confounds(store(), scores)
+        options = format_options(found.num_images)
+        planted = find_planted(store(), scores, options)
+        check = format_check(store(), scores, planted) if planted.state == "finished" else None
+        mixed = mixed_formats_sentence(found, check)
+        if check is not None:
+            is_bad = check.worst.is_warning
+            (st.warning if is_bad else st.success)(plain(mixed or format_check_sentence(check)))
+            _draw_rows(check)
+        else:
+            if mixed is not None:
+                st.warning(plain(mixed))
+            _draw_task(scores, planted)
+    except JepaScoreError as error:
+        st.info(plain(str(error)))
+        return
+    dataset = store().catalogue.dataset(scores.dataset_id)
+    st.code(texts.formats_command(dataset.name, scores.key.text), language="sh")
+
+
+def _draw_task(scores: ScoreSet, planted: Planted) -> None:
+    if planted.state == "none":
+        cost = predict_planted(store(), scores, planted.options)
+        st.caption(texts.formats_cost(cost.num_defects, cost.seconds))
+        st.button(
+            texts.CHECK_FORMATS, icon=":material/play_arrow:", key="check-formats", help=texts.FORMATS_HELP,
+            on_click=_request, args=(scores, planted.options),
+        )  # fmt: skip
+        return
+    is_active = planted.state == "active"
+    draw = st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS if is_active else None)
+    draw(scores, planted.options, is_active)
+
+
+def _request(scores: ScoreSet, options: PlantOptions) -> None:
+    request_planted(store(), scores, options)
+
+
+def _draw_progress(scores: ScoreSet, options: PlantOptions, was_active: bool) -> None:
+    planted = find_planted(store(), scores, options)
+    if planted.state not in _CARD_STATES or was_active != (planted.state == "active"):
+        st.rerun()  # the whole page: it has ended
+    task_card(
+        "format-check", _CARD_STATES[planted.state], texts.FORMATS, planted.state.capitalize(),
+        planted.share if was_active else None, [], partial(_draw_actions, scores, planted),
+        planted.message if planted.state == "failed" else "",
+    )  # fmt: skip
+
+
+def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
+    if planted.state == "active":
+        st.button("Cancel", key="cancel-formats", on_click=cancel_planted, args=(store(), planted))
+    else:
+        st.button(
+            "Resume", key="resume-formats", icon=":material/replay:", on_click=_request, args=(scores, planted.options)
+        )
+
+
+def _draw_rows(check: FormatCheck) -> None:
+    st.table(
+        [
+            {
+                texts.SAVED_AS: row.title,
+                texts.PAIRS: f"{row.num_pairs:,}",
+                texts.SHIFT: texts.signed(row.shift, 2),
+                texts.POINTS: texts.signed(row.points, 1),
+                texts.RHO: texts.signed(row.spearman, 2),
+            }
+            for row in check.rows
+        ]
+    )
