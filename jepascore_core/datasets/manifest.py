@@ -49,6 +49,7 @@ QUALITY_SCHEMA = pa.schema(
         *((name, pa.float32()) for name in QUALITY_NUMBERS),
         ("phash", pa.uint64()),
         ("quality_version", pa.int16()),
+        ("phash_mirrored", pa.uint64()),
     ]
 )
 MANIFEST_SCHEMA = pa.schema([*_SAMPLE_SCHEMA, *QUALITY_SCHEMA])

@@ -33,6 +33,9 @@ _HASH_SIDE, _HASH_BITS = 32, 8
 #: signs do not depend on rounding.
 _COSINES = np.rint(2**12 * np.cos(np.pi / 64 * np.outer(np.arange(_HASH_BITS), 2 * np.arange(_HASH_SIDE) + 1)))
 
+#: Odd horizontal frequencies change their sign where an image is mirrored.
+_MIRRORS = 1.0 - 2.0 * (np.arange(_HASH_BITS) % 2)
+
 
 def measure_quality(image: Image.Image) -> ImageQuality:
     """Measure an image of any mode and size.
@@ -45,7 +48,7 @@ def measure_quality(image: Image.Image) -> ImageQuality:
     - `sharpness`: variance of the Laplacian of the luma (4 neighbours; Pech-Pacheco et al. 2000).
     - `edge_density`: share of pixels that differ from their right and lower neighbours, see `EDGE_STEP`.
     - `border`: share of the area that a uniform frame covers.
-    - `phash`: perceptual hash, see `perceptual_hash`.
+    - `phash`, `phash_mirrored`: perceptual hash of the image and of its mirror image, see `perceptual_hash`.
     """
     fine = small_copy(image if image.mode == "RGB" else image.convert("RGB"))
     coarse = fine.reduce(-(-max(fine.size) // COLOUR_SIDE))
@@ -53,6 +56,7 @@ def measure_quality(image: Image.Image) -> ImageQuality:
     grey, colours = np.asarray(luma).astype(np.int16), np.asarray(coarse).transpose(2, 0, 1).astype(np.int32, order="C")
     histogram = np.array(luma.histogram(), np.float64)
     brightness, dark, light = _brightness(*colours)
+    coefficients = _coefficients(luma)
     return ImageQuality(
         brightness=brightness,
         brightness_p5=dark,
@@ -63,7 +67,8 @@ def measure_quality(image: Image.Image) -> ImageQuality:
         sharpness=_variance(_laplacian(grey)),
         edge_density=_edge_density(grey),
         border=_border(grey),
-        phash=perceptual_hash(luma),
+        phash=_hash_of(coefficients),
+        phash_mirrored=_hash_of(coefficients * _MIRRORS),
     )
 
 
@@ -73,11 +78,21 @@ def perceptual_hash(luma: Image.Image) -> int:
     The image is scaled to 32 x 32; a bit says whether one of the 8 x 8 lowest coefficients of its cosine transform is
     above their median, the first bit being the highest.
     """
+    return _hash_of(_coefficients(luma))
+
+
+def _coefficients(luma: Image.Image) -> Floats:
+    """Lowest coefficients of the cosine transform, [8, 8], those of horizontal frequencies along the second axis."""
     values = np.asarray(luma.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BILINEAR), np.float64)
-    coefficients = (_COSINES @ values @ _COSINES.T).ravel()
-    ordered = np.sort(coefficients)
+    found: Floats = _COSINES @ values @ _COSINES.T
+    return found
+
+
+def _hash_of(coefficients: Floats) -> int:
+    ordered = np.sort(coefficients, axis=None)
     middle = len(ordered) // 2
-    return int.from_bytes(np.packbits(2 * coefficients > ordered[middle - 1] + ordered[middle]).tobytes(), "big")
+    is_above = 2 * coefficients.ravel() > ordered[middle - 1] + ordered[middle]
+    return int.from_bytes(np.packbits(is_above).tobytes(), "big")
 
 
 def _variance(values: Integers) -> float:

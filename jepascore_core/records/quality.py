@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 #: Raised when a number is computed in another way: images indexed under another version are read again.
-QUALITY_VERSION = 1
+QUALITY_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class ImageQuality:
 
     `brightness`, its percentiles `brightness_p5` and `brightness_p99`, `contrast`, `edge_density` and `border` lie
     between 0 and 1; `entropy` is in bits, 0 to 8; `sharpness` and `colourfulness` are at least 0. `phash` is a 64-bit
-    perceptual hash.
+    perceptual hash, `phash_mirrored` that of the mirror image, None in indexes of an earlier version.
     """
 
     brightness: float
@@ -30,6 +30,7 @@ class ImageQuality:
     border: float
     phash: int
     quality_version: int = QUALITY_VERSION
+    phash_mirrored: int | None = None
 
 
 #: The numbers among the fields, in order: columns of a manifest and of rules.
@@ -40,4 +41,5 @@ def quality_of(row: Mapping[str, Any]) -> ImageQuality | None:
     """Return the quality in a row of a manifest; None where it was not measured."""
     if row.get("quality_version") is None:
         return None
-    return ImageQuality(**{field.name: row[field.name] for field in fields(ImageQuality)})
+    values: dict[str, Any] = {field.name: row.get(field.name) for field in fields(ImageQuality)}
+    return ImageQuality(**values)

@@ -72,7 +72,7 @@ NO_SHARDS = (
 #: Manifests of earlier releases lack these columns.
 NO_QUALITY = (
     f"SELECT {', '.join(f'NULL::FLOAT AS {name}' for name in QUALITY_NUMBERS)}, "
-    "NULL::UBIGINT AS phash, NULL::SMALLINT AS quality_version WHERE false"
+    "NULL::UBIGINT AS phash, NULL::SMALLINT AS quality_version, NULL::UBIGINT AS phash_mirrored WHERE false"
 )
 
 

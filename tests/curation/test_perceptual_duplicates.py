@@ -36,6 +36,24 @@ def test_groups_join_equal_and_near_hashes():
     assert len(group_hashes(np.zeros(0, np.uint64))) == 0
 
 
+@given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)), max_size=6), FLIPS)
+def test_mirrored_groups_are_those_of_all_comparisons(images, bits):
+    """The last image is a near mirror image of the first."""
+    if images:
+        images = [*images, (images[0][1] ^ sum(1 << bit for bit in set(bits)), images[0][0])]
+    labels = group_hashes(*(np.array([image[side] for image in images], np.uint64) for side in (0, 1)))
+    parents = list(range(len(images)))
+    near = [
+        (i, j)
+        for i, j in combinations(range(len(images)), 2)
+        if min((one ^ other).bit_count() for one in images[i] for other in images[j]) <= MAX_BITS
+    ]
+    for i, j in near:
+        low, high = sorted((parents[i], parents[j]))
+        parents = [low if parent == high else parent for parent in parents]
+    assert labels.tolist() == [parent if parents.count(parent) > 1 else -1 for parent in parents]
+
+
 def test_a_rule_about_images_that_look_alike(store):
     usual = ImageQuality(0.5, 0.1, 0.9, 0.2, 7.0, 40.0, 500.0, 0.1, 0.0, 0)
     hashes = [0b111, 0, 2**64 - 1, None]

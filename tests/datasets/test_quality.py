@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
+from jepascore_core.curation.columns.perceptual_duplicates import MAX_BITS
 from jepascore_core.datasets.manifest import QUALITY_SCHEMA, read_manifest, read_part, write_table
 from jepascore_core.datasets.quality import measure_quality
 from jepascore_core.records.quality import QUALITY_NUMBERS
@@ -39,6 +40,15 @@ def checkerboard(side: int) -> Image.Image:
 
 def distance(one: Image.Image, other: Image.Image) -> int:
     return (measure_quality(one).phash ^ measure_quality(other).phash).bit_count()
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (33, 47), (900, 611)])
+def test_the_mirrored_hash_is_that_of_the_mirror_image(width, height):
+    image = photograph(width, height)
+    there, back = measure_quality(image), measure_quality(ImageOps.mirror(image))
+    assert (there.phash_mirrored ^ back.phash).bit_count() <= MAX_BITS
+    assert (there.phash ^ back.phash_mirrored).bit_count() <= MAX_BITS
+    assert (there.phash ^ back.phash).bit_count() > MAX_BITS, "the picture is not symmetric"
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])

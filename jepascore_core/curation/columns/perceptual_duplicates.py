@@ -1,4 +1,4 @@
-"""Images that look alike: groups by the Hamming distance of their perceptual hashes, exact at any number of images."""
+"""Images that look alike, mirrored or not: groups by the Hamming distance of perceptual hashes, exact at any number."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
     """
     held = columns(store)
     about = ["perceptual", dataset.dataset_id, dataset.version, MAX_BITS]
-    sql = f"SELECT DISTINCT content_id, phash FROM ({store.manifest_sql(dataset)}) WHERE phash IS NOT NULL ORDER BY 1"
+    sql = f"""SELECT DISTINCT content_id, phash, coalesce(phash_mirrored, phash) AS mirrored
+        FROM ({store.manifest_sql(dataset)}) WHERE phash IS NOT NULL ORDER BY 1"""
 
     def find() -> pa.Table:
         rows = store.query(sql)
-        labels = group_hashes(rows["phash"].to_numpy())
+        labels = group_hashes(rows["phash"].to_numpy(), rows["mirrored"].to_numpy())
         grouped = pa.table({"content_id": rows["content_id"], "group_id": pa.array(labels, pa.int64())})
         return grouped.filter(pa.array(labels >= 0))
 
@@ -41,13 +42,19 @@ def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
     return held.groups(dataset, store.query(f"SELECT * FROM {name}"), about)
 
 
-def group_hashes(hashes: Hashes) -> npt.NDArray[np.int64]:
-    """Group of each hash [N] -> [N], of those connected by distances up to `MAX_BITS`; -1 where it is alone."""
-    distinct, inverse, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
-    labels = components(len(distinct), near_pairs(distinct))
-    repeated = (sizes > 1) & (labels < 0)
-    labels[repeated] = np.flatnonzero(repeated)
-    return labels[inverse]
+def group_hashes(hashes: Hashes, mirrored: Hashes | None = None) -> npt.NDArray[np.int64]:
+    """Group of each hash [N] -> [N], of those connected by distances up to `MAX_BITS`; -1 where it is alone.
+
+    With the hashes of the mirror images [N] an image is connected with what is near to either of its two.
+    """
+    sides = [hashes] if mirrored is None else [hashes, mirrored]
+    distinct, node = np.unique(np.concatenate(sides), return_inverse=True)
+    own = node[: len(hashes)]
+    links = np.concatenate([near_pairs(distinct), np.stack([own, node[-len(hashes) :]], axis=1)])
+    groups = components(len(distinct), links)[own] if len(hashes) else own
+    _, first, group, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    labels: npt.NDArray[np.int64] = np.where(sizes[group] > 1, first[group], -1)
+    return labels
 
 
 def near_pairs(hashes: Hashes) -> npt.NDArray[np.int64]:
