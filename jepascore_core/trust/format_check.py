@@ -109,7 +109,7 @@ def _compare(store: Store, scores: ScoreSet, measured: ScoreSet) -> FormatCheck:
             found[row["kind"]][row["origin"]] = row["score"]
     known = np.sort(store.query(f"SELECT score FROM ({scored_sql(store, scores)})")["score"].to_numpy())
     shifts = [
-        _shift(kind.name, kind.title, found[_BASELINE], found[kind.name], known)
+        format_shift(kind.name, kind.title, found[_BASELINE], found[kind.name], known)
         for kind in RESAVED.values()
         if kind.name != _BASELINE
     ]
@@ -118,7 +118,8 @@ def _compare(store: Store, scores: ScoreSet, measured: ScoreSet) -> FormatCheck:
     return FormatCheck(tuple(shifts))
 
 
-def _shift(name: str, title: str, png: dict[str, float], jpeg: dict[str, float], known: Values) -> FormatShift:
+def format_shift(name: str, title: str, png: dict[str, float], jpeg: dict[str, float], known: Values) -> FormatShift:
+    """Compare the scores of images saved in both ways, by the content id of their originals; `known` is sorted."""
     pairs = sorted(png.keys() & jpeg.keys())
     if not pairs:
         return FormatShift(name, title, 0, 0.0, 0.0, 0.0)

@@ -22,10 +22,10 @@ from jepascore_core.trust.confounds import Confounds, confounds
 from jepascore_core.trust.format_check import (
     FormatCheck,
     FormatShift,
-    _shift,
     format_check,
     format_check_sentence,
     format_options,
+    format_shift,
     mixed_formats_sentence,
 )
 from jepascore_core.trust.planted.requests import find_planted, latest_planted, request_planted
@@ -50,7 +50,7 @@ def test_a_shift_is_the_median_of_pairs() -> None:
     known = np.sort(rng.normal(size=500))
     png = {str(number): float(value) for number, value in enumerate(rng.normal(size=41))}
     jpeg = {name: value + 0.5 for name, value in png.items() if name != "7"}
-    found = _shift("jpeg_75", "JPEG", png, jpeg, known)
+    found = format_shift("jpeg_75", "JPEG", png, jpeg, known)
     assert (found.num_pairs, found.shift) == (40, pytest.approx(0.5))
     moved = [
         stats.percentileofscore(known, jpeg[name], "mean") - stats.percentileofscore(known, png[name], "mean")
