@@ -48,7 +48,7 @@ def measure_quality(image: Image.Image) -> ImageQuality:
     - `sharpness`: variance of the Laplacian of the luma (4 neighbours; Pech-Pacheco et al. 2000).
     - `edge_density`: share of pixels that differ from their right and lower neighbours, see `EDGE_STEP`.
     - `border`: share of the area that a uniform frame covers.
-    - `phash`, `phash_mirrored`: perceptual hash of the image and of its mirror image, see `perceptual_hash`.
+    - `phash`, `phash_mirrored`: perceptual hash of the image and of its mirror image, see `perceptual_hashes`.
     """
     fine = small_copy(image if image.mode == "RGB" else image.convert("RGB"))
     coarse = fine.reduce(-(-max(fine.size) // COLOUR_SIDE))
@@ -56,7 +56,7 @@ def measure_quality(image: Image.Image) -> ImageQuality:
     grey, colours = np.asarray(luma).astype(np.int16), np.asarray(coarse).transpose(2, 0, 1).astype(np.int32, order="C")
     histogram = np.array(luma.histogram(), np.float64)
     brightness, dark, light = _brightness(*colours)
-    coefficients = _coefficients(luma)
+    phash, phash_mirrored = perceptual_hashes(luma)
     return ImageQuality(
         brightness=brightness,
         brightness_p5=dark,
@@ -67,25 +67,20 @@ def measure_quality(image: Image.Image) -> ImageQuality:
         sharpness=_variance(_laplacian(grey)),
         edge_density=_edge_density(grey),
         border=_border(grey),
-        phash=_hash_of(coefficients),
-        phash_mirrored=_hash_of(coefficients * _MIRRORS),
+        phash=phash,
+        phash_mirrored=phash_mirrored,
     )
 
 
-def perceptual_hash(luma: Image.Image) -> int:
-    """64-bit hash of a greyscale image, few bits of which differ between copies (pHash; Zauner 2010).
+def perceptual_hashes(luma: Image.Image) -> tuple[int, int]:
+    """64-bit hashes of a greyscale image and of its mirror image, few bits of which differ between copies (pHash).
 
     The image is scaled to 32 x 32; a bit says whether one of the 8 x 8 lowest coefficients of its cosine transform is
-    above their median, the first bit being the highest.
+    above their median, the first bit being the highest (Zauner 2010).
     """
-    return _hash_of(_coefficients(luma))
-
-
-def _coefficients(luma: Image.Image) -> Floats:
-    """Lowest coefficients of the cosine transform, [8, 8], those of horizontal frequencies along the second axis."""
     values = np.asarray(luma.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BILINEAR), np.float64)
-    found: Floats = _COSINES @ values @ _COSINES.T
-    return found
+    coefficients = _COSINES @ values @ _COSINES.T  # horizontal frequencies along the second axis
+    return _hash_of(coefficients), _hash_of(coefficients * _MIRRORS)
 
 
 def _hash_of(coefficients: Floats) -> int:

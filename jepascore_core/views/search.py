@@ -10,6 +10,7 @@ from jepascore_core.curation import Between, Column, Curation, curation_of, eval
 from jepascore_core.curation.columns.quality import QUALITIES
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.rules.model import LABEL_ISSUE
+from jepascore_core.errors import RuleError, one_of
 from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
@@ -126,7 +127,7 @@ def _number_sql(store: Store, scores: ScoreSet, by: str | None) -> str:
     if by is None:
         return "CROSS JOIN (SELECT NULL::DOUBLE AS number)"
     compiler = Compiler(store, scores)
-    number = compiler.number(Column(by))
+    number = compiler.number(Column(one_of(by, SORTED_BY, "number to sort by", RuleError)))
     return f"JOIN (SELECT sample_key, ({number})::DOUBLE AS number FROM {compiler.relation()}) USING (sample_key)"
 
 
