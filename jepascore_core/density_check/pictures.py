@@ -46,6 +46,28 @@ class DensityOnPictures:
 
 
 @dataclass(frozen=True, slots=True)
+class WithinProduct:
+    """What one encoder's score tells within one product, whose true log density is log p(z) minus the log volume v.
+
+    v is that of the renderer. All but the last two are Spearman's correlations: of the score, and of the volume along
+    the manifold (`tangent`), with the truth; of the score with log p(z) and with -v; of the `stretch`, the log volume
+    of encoder after renderer, with v; and of score - v with the truth. The last two are standard deviations in nats.
+    """
+
+    backbone: str
+    product: str
+    spread: float
+    score: float
+    tangent: float
+    score_latents: float
+    score_volume: float
+    stretch_volume: float
+    score_less_volume: float
+    sd_latents: float
+    sd_volume: float
+
+
+@dataclass(frozen=True, slots=True)
 class DefectsFound:
     """How well one order of the rendered demo finds planted contaminants: AUROC for each kind, 0.5 is chance.
 
@@ -66,11 +88,15 @@ class DefectsFound:
 
 @dataclass(frozen=True, slots=True)
 class PicturesReport:
-    """Density for each encoder, agreement of both (Spearman's correlation of their scores), and what finds defects."""
+    """Density for each encoder, agreement of both (Spearman's correlation of their scores), and what finds defects.
+
+    `within` has each encoder and each frequent product.
+    """
 
     density: tuple[DensityOnPictures, ...]
     agreement: float
     defects: tuple[DefectsFound, ...]
+    within: tuple[WithinProduct, ...]
 
 
 def load_pictures_report(path: Path = SHIPPED / PICTURES_NAME) -> PicturesReport:
@@ -82,7 +108,9 @@ def load_pictures_report(path: Path = SHIPPED / PICTURES_NAME) -> PicturesReport
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         density = tuple(DensityOnPictures(**row) for row in values["density"])
-        return PicturesReport(density, values["agreement"], tuple(DefectsFound(**row) for row in values["defects"]))
+        defects = tuple(DefectsFound(**row) for row in values["defects"])
+        within = tuple(WithinProduct(**row) for row in values["within"])
+        return PicturesReport(density, values["agreement"], defects, within)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path} cannot be read ({error}): reinstall jepascore.") from error
 

@@ -30,6 +30,7 @@ from jepascore_core.density_check.pictures import (
     DefectsFound,
     DensityOnPictures,
     PicturesReport,
+    WithinProduct,
     report_json,
 )
 from jepascore_core.density_check.results import SHIPPED
@@ -38,7 +39,7 @@ from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.measuring.estimators import measure
 from jepascore_core.rendering.density import log_density_of_pictures, renderer_jacobians
 from jepascore_core.rendering.draw import render, render_pixels
-from jepascore_core.rendering.products import LATENTS, PRODUCTS, draw_latents
+from jepascore_core.rendering.products import LATENTS, PRODUCTS, draw_latents, log_density
 from jepascore_core.score import jepa_score, log_spectrum
 
 Floats = npt.NDArray[np.float64]
@@ -61,8 +62,7 @@ def measure_fresh(backbone: Backbone, count: int, seed: int = FRESH_SEED) -> tup
     logs = log_spectrum(spectra)
     tops = [top for top in (1, 3, len(LATENTS)) if top < logs.shape[1]]
     sums = {str(top): _spearman(logs[:, :top].sum(axis=1), truth) for top in tops}
-    frequent = [number for number, product in enumerate(PRODUCTS) if product.weight >= FREQUENT]
-    inner = [_spearman(scores[products == number], truth[products == number]) for number in frequent]
+    inner = [_spearman(scores[products == number], truth[products == number]) for number in _frequent()]
     found = DensityOnPictures(
         backbone=backbone.info.name,
         num_pictures=count,
@@ -78,6 +78,41 @@ def measure_fresh(backbone: Backbone, count: int, seed: int = FRESH_SEED) -> tup
         points=[(round(float(x), 2), round(float(y), 2)) for x, y in zip(truth, scores, strict=True)],
     )
     return found, scores
+
+
+def measure_within(backbone: Backbone, count: int, seed: int = FRESH_SEED) -> tuple[WithinProduct, ...]:
+    """Compare the scores of `count` fresh pictures with the two parts of their true log density, product by product."""
+    latents, products = draw_latents(count, seed)
+    truth, of_latents = log_density_of_pictures(latents), log_density(latents)
+    volumes = of_latents - truth
+    inputs = _inputs(backbone, render_pixels(latents))
+    scores, tangents = _measured(backbone, inputs)[1], _tangent_volumes(backbone, inputs, latents)
+    rows = []
+    for number in _frequent():
+        inner = products == number
+        score, tangent, true, latent, volume = (
+            values[inner] for values in (scores, tangents, truth, of_latents, volumes)
+        )
+        rows.append(
+            WithinProduct(
+                backbone=backbone.info.name,
+                product=PRODUCTS[number].name,
+                spread=PRODUCTS[number].spread,
+                score=_spearman(score, true),
+                tangent=_spearman(tangent, true),
+                score_latents=_spearman(score, latent),
+                score_volume=_spearman(score, -volume),
+                stretch_volume=_spearman(tangent + volume, volume),
+                score_less_volume=_spearman(score - volume, true),
+                sd_latents=float(latent.std()),
+                sd_volume=float(volume.std()),
+            )
+        )
+    return tuple(rows)
+
+
+def _frequent() -> list[int]:
+    return [number for number, product in enumerate(PRODUCTS) if product.weight >= FREQUENT]
 
 
 def find_defects(backbone: Backbone, seeds: Sequence[int] = DEMO_SEEDS) -> tuple[DefectsFound, ...]:
@@ -177,7 +212,8 @@ def measure_report(count: int = 2000) -> PicturesReport:
     backbones = [load_backbone(name, device="cpu") for name in RENDERED_ENCODERS]
     density, scores = zip(*(measure_fresh(backbone, count) for backbone in backbones), strict=True)
     defects = [row for backbone in backbones for row in find_defects(backbone)]
-    return PicturesReport(density, agreement(*scores), tuple(defects))
+    within = [row for backbone in backbones for row in measure_within(backbone, count)]
+    return PicturesReport(density, agreement(*scores), tuple(defects), tuple(within))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from jepascore_core.datasets.contaminants import KINDS
 from jepascore_core.density_check.pictures import (
     RENDERED_ENCODERS,
     PicturesReport,
+    WithinProduct,
     load_pictures_report,
     report_json,
 )
@@ -102,6 +104,34 @@ def test_the_documentation_states_the_shipped_density(shipped):
         assert f"| `{row.backbone}` | " + " | ".join(f"{value:.2f}" for value in values) + " |" in section()
     assert f"would reach {shipped.density[0].by_product:.2f}" in section()
     assert f"agree with Spearman {shipped.agreement:.2f}" in section()
+
+
+def test_the_documentation_states_what_the_score_tells_within_a_product(shipped):
+    names = ("score", "score_latents", "score_volume", "stretch_volume", "score_less_volume")
+
+    def line(rows: Sequence[WithinProduct]) -> str:
+        cells = [", ".join(number(getattr(row, name)) for row in rows) for name in names]
+        return f"| {rows[0].product} | {rows[0].spread:.2f} | " + " | ".join(cells) + " |"
+
+    by_encoder = [[row for row in shipped.within if row.backbone == name] for name in RENDERED_ENCODERS]
+    assert len(by_encoder[0]) == len(by_encoder[1]) == 6
+    for rows in zip(*by_encoder, strict=True):
+        assert line(rows) in section()
+    means = [
+        ", ".join(number(float(np.mean([getattr(row, name) for row in rows]))) for rows in by_encoder) for name in names
+    ]
+    assert "| **mean** | | " + " | ".join(means) + " |" in section()
+    tangents = [number(float(np.mean([row.tangent for row in rows]))) for rows in by_encoder]
+    assert f"fifteen ({tangents[0]} and {tangents[1]})" in section()
+    widest, narrowest = (choose(by_encoder[0], key=lambda row: row.spread) for choose in (max, min))
+    assert f"deviations {widest.sd_volume:.2f} and {widest.sd_latents:.2f} at a" in section()
+    assert f"{narrowest.sd_volume:.2f} and {narrowest.sd_latents:.2f} at 0.11" in section()
+    for row, stated in zip(shipped.density, by_encoder, strict=True):
+        assert np.mean([item.score for item in stated]) == pytest.approx(row.within, abs=2e-3)
+
+
+def number(value: float) -> str:
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def test_the_documentation_states_what_finds_which_contaminant(shipped):
