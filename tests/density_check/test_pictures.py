@@ -130,6 +130,18 @@ def test_the_documentation_states_what_the_score_tells_within_a_product(shipped)
         assert np.mean([item.score for item in stated]) == pytest.approx(row.within, abs=2e-3)
 
 
+def test_the_documentation_states_what_smaller_moves_of_the_views_change():
+    moves = json.loads((SHIPPED / "rendered_runs.json").read_text(encoding="utf-8"))["moves"]
+    (small, large) = ([f"{run[name]:.2f}" for name in ("move", "spearman", "within", "invariance")] for run in moves)
+    text = " ".join(section().split())
+    stated = (
+        f"moves of {small[0]} and of {large[0]} the score reaches {small[1]} and {large[1]} over all, "
+        f"{small[2]} and {large[2]} within"
+    )
+    assert stated in text
+    assert f"nearly the same, {small[3]} and {large[3]}" in text
+
+
 def number(value: float) -> str:
     return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
