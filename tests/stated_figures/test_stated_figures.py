@@ -22,7 +22,7 @@ from jepascore_core.embeddings.label_issues import TEMPERATURE
 from jepascore_core.rendering.products import PRODUCTS
 from jepascore_core.trust import gaussianity
 from jepascore_core.trust.confounds import WARN_FROM
-from jepascore_core.trust.planted.evaluate import FINDS, SHARE
+from jepascore_core.trust.planted.result import FINDS, SHARE
 from jepascore_core.trust.planted.statistics import Z95
 from tests.stated_figures.claims import (
     EVIDENCE,
