@@ -1,9 +1,17 @@
-"""The backbones and scores that rules and steps name."""
+"""The backbones, scores and reference datasets that rules and steps name."""
 
 from __future__ import annotations
 
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.rules.model import Curation, Flag, walk
+from jepascore_core.curation.rules.model import (
+    REFERENCE_DISTANCE,
+    REFERENCE_PERCENTILE,
+    Budget,
+    Column,
+    Curation,
+    Flag,
+    walk,
+)
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
@@ -16,6 +24,25 @@ def backbone_names(curation: Curation) -> tuple[str, ...]:
             names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
     names += [step.backbone for step in curation.steps]
     return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def reference_columns(curation: Curation) -> tuple[Column, ...]:
+    """Return the columns that compare with reference datasets: those that rules name, then those that tell more.
+
+    That is the distance to the reference of a budget, and the percentile, which costs nothing, among each of them.
+    """
+    named: list[Column] = []
+    for rule in curation.rules:
+        named += [item.column for item in walk(rule) if not isinstance(item, Flag) and item.column.is_reference]
+    budgets = [step for step in curation.steps if isinstance(step, Budget) and step.reference is not None]
+    named += [Column(REFERENCE_DISTANCE, step.backbone, reference=step.reference) for step in budgets]
+    named += [Column(REFERENCE_PERCENTILE, item.backbone, reference=item.reference) for item in named]
+    return tuple(dict.fromkeys(named))
+
+
+def reference_names(curation: Curation) -> tuple[str, ...]:
+    """Return every reference dataset that rules or steps name."""
+    return tuple(dict.fromkeys(str(column.reference) for column in reference_columns(curation)))
 
 
 def asked_scores(store: Store, scores: ScoreSet, curation: Curation) -> tuple[ScoreSet, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,8 +14,10 @@ import yaml
 from jepascore_core.backbones.build import id_at_path
 from jepascore_core.curation.evaluation.compiler import find_measured, measured_as
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
+from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import backbone_names
 from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare_all
+from jepascore_core.curation.references import RecipeReference, recorded_references, with_current_names
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
@@ -39,11 +40,9 @@ from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import RuleError, UnknownNameError, one_of
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.score import DEFINITIONS, Definition
-from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
@@ -75,7 +74,8 @@ class RecipeScores:
 class Recipe:
     """Rules with their provenance. The first of `scores` is the default of rules that name no backbone.
 
-    `decisions` are rows (sample key, content id, verdict); `result` has the counts when it was made.
+    `decisions` are rows (sample key, content id, verdict); `result` has the counts when it was made; `references` are
+    the other datasets that rules or steps compare with.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Recipe:
     app_version: str
     decisions: tuple[tuple[str, str, str], ...] = ()
     result: dict[str, int] = field(default_factory=dict)
+    references: tuple[RecipeReference, ...] = ()
 
     @property
     def recipe_hash(self) -> str:
@@ -118,14 +119,23 @@ def evaluate_recipe(store: Store, dataset_id: str, recipe: Recipe) -> Evaluation
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
     """
-    return evaluate(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+    return evaluate(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided)
+
+
+def current_curation(store: Store, recipe: Recipe) -> Curation:
+    """Return the rules and steps of a recipe with its reference datasets under their current names.
+
+    Raises:
+        UnknownNameError: if one of these is gone.
+    """
+    return with_current_names(store, recipe.curation, recipe.references)
 
 
 def prepare_recipe(
     store: Store, dataset_id: str, recipe: Recipe, follow: Callable[[PrecomputeStep], Progress] = lambda _: no_progress
 ) -> None:
     """Compute everything that a recipe needs of a dataset, as `prepare_all`."""
-    prepare_all(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided, follow)
+    prepare_all(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided, follow)
 
 
 def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
@@ -153,6 +163,7 @@ def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
         app_version=app_version(),
         decisions=tuple(sorted(decided)),
         result={"kept": counts.kept, "dropped": counts.dropped, "unscored": counts.unscored},
+        references=recorded_references(store, exact),
     )
 
 
@@ -225,25 +236,6 @@ def _recipe_scores(store: Store, key: MeasurementKey) -> RecipeScores:
     return RecipeScores(key.backbone_id, known.name if known else key.backbone_id, key.spec_id, spec, wanted)
 
 
-def dataset_fingerprint(store: Store, dataset: DatasetRecord) -> str:
-    """Return SHA-256 over the sample keys and content ids of a dataset, ordered by key; independent of its location."""
-
-    def read() -> str:
-        digest = hashlib.sha256()
-        sql = f"SELECT sample_key, content_id FROM ({store.manifest_sql(dataset)}) ORDER BY sample_key, uri"
-        for batch in store.stream(sql):
-            digest.update(fingerprint_lines(batch["sample_key"].to_pylist(), batch["content_id"].to_pylist()))
-        return f"sha256:{digest.hexdigest()}"
-
-    # Takes seconds at a million samples, and depends only on the version.
-    return memoized(store, ("fingerprint", dataset.dataset_id, dataset.version), read)
-
-
-def fingerprint_lines(keys: Iterable[str], content_ids: Iterable[str]) -> bytes:
-    """Return the bytes that the fingerprint of a dataset is computed from."""
-    return "".join(f"{json.dumps(pair)}\n" for pair in zip(keys, content_ids, strict=True)).encode("ascii")
-
-
 def to_dict(recipe: Recipe) -> dict[str, Any]:
     """Return plain values, in a readable order."""
     return {
@@ -255,6 +247,7 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
             "fingerprint": recipe.fingerprint,
             "num_samples": recipe.num_samples,
         },
+        **({"references": [asdict(item) for item in recipe.references]} if recipe.references else {}),
         "definition": recipe.definition,
         "scores": [asdict(item) for item in recipe.scores],
         "rules": [chip_text(rule) for rule in recipe.curation.rules],
@@ -319,6 +312,10 @@ def from_dict(values: Any) -> Recipe:
                 for item in values.get("decisions", [])
             ),
             result={str(key): int(value) for key, value in values.get("result", {}).items()},
+            references=tuple(
+                RecipeReference(str(item["name"]), str(item["fingerprint"]), int(item["num_samples"]))
+                for item in values.get("references", [])
+            ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RuleError(f"This recipe is incomplete or malformed: {error}.") from error

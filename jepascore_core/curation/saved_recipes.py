@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from jepascore_core.curation.recipes import Recipe, dataset_fingerprint, evaluate_recipe, from_yaml, to_yaml
+from jepascore_core.curation.fingerprint import dataset_fingerprint
+from jepascore_core.curation.recipes import Recipe, evaluate_recipe, from_yaml, to_yaml
+from jepascore_core.curation.references import reference_notes
 from jepascore_core.errors import RuleError, StoreError, unknown
 from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.score_set import ScoreSet
@@ -59,7 +61,7 @@ class RecipeChanges:
     """What changed since a recipe was made.
 
     With `is_exact` the samples were compared one by one; otherwise (the recipe was made elsewhere) only counts are
-    known, and the differences are None.
+    known, and the differences are None. `references` says which reference datasets have changed, "" if none has.
     """
 
     same_dataset: bool
@@ -74,6 +76,7 @@ class RecipeChanges:
     moved: Difference | None = None
     newly_kept: Difference | None = None
     newly_dropped: Difference | None = None
+    references: str = field(default="", kw_only=True)
 
 
 def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool = False) -> SavedRecipe:
@@ -195,9 +198,10 @@ def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChang
     ).to_pylist()[0]
     same = dataset_fingerprint(store, dataset) == recipe.fingerprint
     counts = (recipe.result.get("kept", 0), now["kept"], recipe.num_samples, now["n"])
+    notes = reference_notes(store, recipe.references)
     path = _snapshot(store, dataset_id, recipe)
     if not path.is_file():
-        return RecipeChanges(same, False, *counts)
+        return RecipeChanges(same, False, *counts, references=notes)
     judged = f"(SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table})"
     pair = _before_and_now(f"({parquet_sql([path])})", judged)
     conditions = (
@@ -208,7 +212,8 @@ def recipe_changes(store: Store, dataset_id: str, recipe: Recipe) -> RecipeChang
         "kept_now AND NOT coalesce(kept_then, false)",
         "kept_then AND exists_now AND NOT kept_now",
     )
-    return RecipeChanges(same, True, *counts, *(_difference(store, pair, condition) for condition in conditions))
+    differences = (_difference(store, pair, condition) for condition in conditions)
+    return RecipeChanges(same, True, *counts, *differences, references=notes)
 
 
 def _before_and_now(before: str, now: str) -> str:
@@ -262,22 +267,27 @@ def _forget_snapshots(store: Store, dataset_id: str) -> None:
 
 
 def missing_scores(store: Store, dataset_id: str, recipe: Recipe) -> str:
-    """Report which scores of a recipe the dataset lacks completely or partly; "" if it has them all."""
-    lacking = []
+    """Report which scores of a recipe the dataset lacks, and what became of its references; "" if nothing did."""
+    lacking, notes = [], reference_notes(store, recipe.references)
     for item in recipe.scores:
         found = full_coverage(store, ScoreSet(dataset_id, item.key))
         if not found.is_complete:
             lacking.append(f"{item.name} has {found.num_scored:,} of {found.num_samples:,}")
     if not lacking:
-        return ""
-    return (
+        return notes
+    missing = (
         f"This recipe needs scores that are missing: {'; '.join(lacking)}. They were deleted, or are not measured yet. "
         "Start a run to measure them."
     )
+    return f"{missing} {notes}".rstrip()
 
 
 def describe_changes(changes: RecipeChanges) -> str:
-    """Describe what changed, in a sentence or two."""
+    """Describe what changed, in some sentences."""
+    return " ".join(filter(None, (_describe(changes), changes.references)))
+
+
+def _describe(changes: RecipeChanges) -> str:
     kept = f"{changes.kept_now:,} samples kept, {changes.kept_then:,} when the recipe was made"
     if changes.same_dataset and changes.kept_now == changes.kept_then:
         return f"The dataset is unchanged since the recipe was made: {changes.kept_now:,} samples kept, as before."

@@ -110,7 +110,7 @@ def _farthest_first(points: Points, k: int, first: Integers | None, progress: Pr
     search = _Search(points, k, progress)
     search.choose(first[:k])
     if search.num < k:
-        search.catch_up(np.arange(len(points)))
+        search.catch_up(np.setdiff1d(np.arange(len(points)), first))
     while search.num < k:
         search.choose_from_pool()
     return search.chosen

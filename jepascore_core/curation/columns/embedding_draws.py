@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.companions import count_measured
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.selection import Integers, clusters, k_center
@@ -100,9 +101,16 @@ def are_clusters_known(store: Store, scores: ScoreSet, num_clusters: int, seed: 
 
 
 def diverse_rows(
-    store: Store, scores: ScoreSet, candidates: Candidates, n: int, progress: Progress = no_progress
+    store: Store,
+    scores: ScoreSet,
+    candidates: Candidates,
+    n: int,
+    progress: Progress = no_progress,
+    reference: ScoreSet | None = None,
 ) -> Integers:
     """Return the rows of the n candidates that k-center chooses, from disk if cached.
+
+    With a `reference` they are far from its images, too: these are the first centres, after what a person keeps.
 
     Raises:
         RuleError: if it would take days, or if the dataset has changed since the candidates were found.
@@ -110,11 +118,11 @@ def diverse_rows(
     rows, num_forced = candidates.rows()
     if n >= len(rows):
         return rows
-    path = _diverse_path(store, scores, candidates, n)
+    path = _diverse_path(store, scores, candidates, n, reference)
     if path.is_file():
         chosen: Integers = pq.read_table(path)["row_id"].to_numpy()
         return chosen
-    diverse_seconds(store, scores, len(rows), n)
+    diverse_seconds(store, scores, len(rows), n, reference)
     dataset = store.catalogue.dataset(scores.dataset_id)
     if dataset.version != candidates.version:
         raise RuleError("The dataset has changed since this was requested. Request it again.")
@@ -122,24 +130,30 @@ def diverse_rows(
     base = columns(store).base(dataset)
     names = store.query(f"SELECT content_id FROM {base} ORDER BY row_id")["content_id"].to_numpy(zero_copy_only=False)
     place = np.searchsorted(content_ids, names[rows].astype(np.str_))
-    chosen = k_center(embeddings[place], n, np.arange(min(num_forced, n)), progress)
+    given = embeddings[:0] if reference is None else stored_embeddings(store, reference, progress)[1]
+    points = np.concatenate([given, embeddings[place]])
+    first = np.arange(len(given) + min(num_forced, n))
+    chosen = k_center(points, len(given) + n, first, progress)[len(given) :] - len(given)
     _keep(path, pa.table({"row_id": rows[chosen]}))
     return rows[chosen]
 
 
-def is_diverse_known(store: Store, scores: ScoreSet, candidates: Candidates, n: int) -> bool:
+def is_diverse_known(
+    store: Store, scores: ScoreSet, candidates: Candidates, n: int, reference: ScoreSet | None = None
+) -> bool:
     """Return whether the choice of n candidates is cached."""
-    return n >= candidates.size or _diverse_path(store, scores, candidates, n).is_file()
+    return n >= candidates.size or _diverse_path(store, scores, candidates, n, reference).is_file()
 
 
-def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int) -> float:
+def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int, reference: ScoreSet | None = None) -> float:
     """Estimate how long choosing n of `size` images may take on two cores; usually it is faster.
 
     Raises:
         RuleError: if it is more than a day.
     """
     backbone = store.catalogue.backbones()[scores.backbone_id]
-    seconds = size * n * (backbone.dimension + PRODUCTS_BESIDE) / PRODUCTS_PER_SECOND
+    num_centres = n + (0 if reference is None else count_measured(store, reference))
+    seconds = size * num_centres * (backbone.dimension + PRODUCTS_BESIDE) / PRODUCTS_PER_SECOND
     if seconds > MAX_SECONDS:
         raise RuleError(
             f"Choosing {n:,} of {size:,} images far from each other may take {duration_text(seconds)}. Choose "
@@ -157,9 +171,10 @@ def _clusters_path(store: Store, scores: ScoreSet, num_clusters: int, seed: int)
     return cache_folder(store, scores, "clusters") / f"clusters-{name}.parquet"
 
 
-def _diverse_path(store: Store, scores: ScoreSet, candidates: Candidates, n: int) -> Path:
+def _diverse_path(store: Store, scores: ScoreSet, candidates: Candidates, n: int, reference: ScoreSet | None) -> Path:
     digest = hashlib.sha256(candidates.flags.tobytes()).hexdigest()
-    name = short_hash(["diverse", *_about(store, scores), candidates.version, digest, n], 20)
+    given = [] if reference is None else _about(store, reference)
+    name = short_hash(["diverse", *_about(store, scores), candidates.version, digest, n, *given], 20)
     return cache_folder(store, scores, "diverse") / f"diverse-{name}.parquet"
 
 

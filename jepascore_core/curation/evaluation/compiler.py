@@ -16,15 +16,22 @@ from jepascore_core.curation.columns.label_issues import label_issue_column
 from jepascore_core.curation.columns.near_duplicates import near_groups
 from jepascore_core.curation.columns.perceptual_duplicates import perceptual_groups
 from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
+from jepascore_core.curation.columns.reference import (
+    reference_distance_column,
+    reference_percentile_column,
+    reference_scores,
+)
 from jepascore_core.curation.rules.model import (
     LABEL_ISSUE,
     LIKELY_LABEL,
     META,
+    REFERENCE_DISTANCE,
     SCORES,
     VIEW_SPREAD,
     And,
     AtLeast,
     Between,
+    Budget,
     Column,
     Flag,
     IsIn,
@@ -159,6 +166,15 @@ class Compiler:
         measured = find_measured(self.store, backbone)
         return ScoreSet(self.scores.dataset_id, measured, self.scores.definition)
 
+    def budget_reference(self, step: Budget) -> ScoreSet | None:
+        """Return the scores of the dataset that a budget is to be far from, if it names one.
+
+        Raises:
+            UnknownNameError, DatasetNotReadyError: as `reference_scores`.
+        """
+        named = self.score_set(step.backbone)
+        return None if step.reference is None else reference_scores(self.store, named, step.reference)
+
     def groups(self, radius: float | None, backbone: str | None) -> str:
         """Return the column of groups of exact duplicates or, with a radius, near ones."""
         if radius is None:
@@ -179,12 +195,12 @@ class Compiler:
                 continue
             shifted = self._parameter(limit - slack if sign == ">=" else limit + slack, "DOUBLE")
             tests.append(f"{value} {sign} {shifted}")
-            if column.is_score:
+            if column.is_score or column.is_percentile:
                 margins.append(self._distance(column, value, limit, sign))
         holds = f"({' AND '.join(tests)})"
-        if column.name in QUALITIES or column.name == VIEW_SPREAD:
+        if column.name in (*QUALITIES, VIEW_SPREAD, REFERENCE_DISTANCE):
             return _by_itself(holds)
-        if not column.is_score:
+        if not margins:
             return _by_itself(self._where_known(column, f"coalesce({holds}, false)"))
         return CompiledRule(holds, f"least({', '.join(margins)})" if len(margins) > 1 else margins[0])
 
@@ -212,6 +228,8 @@ class Compiler:
             if column.name == "score":
                 return self.use(score)
             return self.use(self.columns.percentile(self.dataset, score, _WITHIN[column.name]))
+        if column.reference is not None:
+            return self.use(self.reference_column(column, column.reference))
         if column.name == VIEW_SPREAD:
             if not self.store.has_views(self.score_set(column.backbone).key):
                 raise RuleError(
@@ -232,6 +250,18 @@ class Compiler:
         if column.name == "class_size":
             return self.use(self.columns.class_size(self.dataset))
         return _PROPERTY_SQL[column.name]
+
+    def reference_column(self, column: Column, reference: str) -> str:
+        """Return the column that compares with a reference dataset.
+
+        Raises:
+            UnknownNameError, DatasetNotReadyError: if that is not there, or was not measured in the same way.
+        """
+        named = self.score_set(column.backbone)
+        if column.name == REFERENCE_DISTANCE:
+            return reference_distance_column(self.store, named, reference, column.k or 1)
+        chosen = matching(column.definition, DEFINITIONS) or self.scores.definition
+        return reference_percentile_column(self.store, ScoreSet(named.dataset_id, named.key, chosen), reference)
 
     def _label_issues(self, column: Column) -> str:
         return label_issue_column(self.store, self.score_set(column.backbone))

@@ -15,7 +15,16 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.embedding_draws import Candidates, cluster_column, diverse_rows
 from jepascore_core.curation.columns.random_draws import sample_rows, shuffled_groups, shuffled_order
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Keeper, Part, Step
+from jepascore_core.curation.rules.model import (
+    REFERENCE_DISTANCE,
+    Budget,
+    Column,
+    Curation,
+    Deduplicate,
+    Keeper,
+    Part,
+    Step,
+)
 from jepascore_core.curation.settling import settle
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
@@ -111,7 +120,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
         # Whichever samples are drawn, their number follows from how many are available.
         group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
         there, drawn_from = "count(*)", evaluation.base
-        if step.draw == "diverse":
+        if step.draw in ("diverse", "farthest"):
             embedded = _embedded(store, evaluation.dataset, compiler.score_set(step.backbone))
             there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{evaluation.base} POSITIONAL JOIN {embedded}"
         sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
@@ -236,6 +245,8 @@ class _Evaluator:
     def _budget(self, table: str, step: Budget) -> tuple[str, list[Any]]:
         if step.draw == "diverse":
             return self._diverse(table, step)
+        if step.draw == "farthest":
+            return self._farthest(table, step)
         column, beside = PART_COLUMNS[step.per] if step.per else None, ""
         if step.draw == "balanced":
             column = "label"
@@ -256,13 +267,29 @@ class _Evaluator:
         return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
 
     def _diverse(self, table: str, step: Budget) -> tuple[str, list[Any]]:
-        scores = self.compiler.score_set(step.backbone)
-        about = ["diverse", table, self.columns.score(self.dataset, scores), step.n]
+        scores, reference = self.compiler.score_set(step.backbone), self.compiler.budget_reference(step)
+        there = reference and self.columns.score(self.store.catalogue.dataset(reference.dataset_id), reference)
+        about = ["diverse", table, self.columns.score(self.dataset, scores), step.n, there]
 
         def made() -> pa.Table:
-            return pa.table({"row_id": diverse_rows(self.store, scores, self._candidates(table, scores), step.n)})
+            candidates = self._candidates(table, scores)
+            return pa.table({"row_id": diverse_rows(self.store, scores, candidates, step.n, reference=reference)})
 
         return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
+
+    def _farthest(self, table: str, step: Budget) -> tuple[str, list[Any]]:
+        """Return the samples that are farthest from a reference, after those that a person keeps; ties in order."""
+        column = Column(REFERENCE_DISTANCE, step.backbone, reference=step.reference)
+        distance = self.compiler.reference_column(column, str(step.reference))
+        embedded = _embedded(self.store, self.dataset, self.compiler.score_set(step.backbone))
+        sql = f"""
+            SELECT row_id FROM {table} JOIN (
+                SELECT row_id, "{distance}" AS distance
+                FROM {self.base} POSITIONAL JOIN {distance} POSITIONAL JOIN {embedded} WHERE "{embedded}"
+            ) USING (row_id) WHERE alive
+            ORDER BY coalesce(decision = 'keep', false) DESC, distance DESC NULLS LAST, row_id LIMIT {int(step.n)}
+        """
+        return sql, [distance, embedded, step.n, "farthest"]
 
     def _candidates(self, table: str, scores: ScoreSet) -> Candidates:
         embedded = _embedded(self.store, self.dataset, scores)

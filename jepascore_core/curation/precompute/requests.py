@@ -77,6 +77,8 @@ def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Prep
     wanted = [work.radius, work.companion, work.number, work.seed, work.candidates]
     if work.embeddings:
         wanted += [named.definition, work.embeddings]
+    if work.reference is not None:
+        wanted += [work.reference]
     key = short_hash([work.kind, measured, *wanted], 20)
     return _read(store, f"{scores.dataset_id}/{key}", work)
 

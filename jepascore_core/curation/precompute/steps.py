@@ -22,6 +22,12 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_values,
 )
 from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
+from jepascore_core.curation.columns.reference import (
+    is_reference_known,
+    reference_scores,
+    reference_values,
+    reference_work,
+)
 from jepascore_core.curation.cut_effect.samples import Cut, cut_of
 from jepascore_core.curation.cut_effect.stored import (
     cut_curve,
@@ -33,7 +39,18 @@ from jepascore_core.curation.cut_effect.stored import (
 )
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, diverse_candidates
-from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, IsIn, Like, walk
+from jepascore_core.curation.named import reference_columns
+from jepascore_core.curation.rules.model import (
+    REFERENCE_DISTANCE,
+    Between,
+    Budget,
+    Curation,
+    Deduplicate,
+    Flag,
+    IsIn,
+    Like,
+    walk,
+)
 from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import matching
@@ -53,12 +70,12 @@ class PrecomputeStep:
     """One computation, done once, over `size` images.
 
     Clusters have their number and a seed; a diverse choice has the number to choose, candidates as `Candidates.pack`
-    writes them, and the seconds that it may take. Label issues have the number of classes, and the estimated seconds.
-    The effect of a cut, and the curve of many, have the measurement key of the embeddings and the estimated seconds;
-    the first has the cut as `Cut.pack` writes it.
+    writes them, and the seconds that it may take. Label issues have the number of classes, distances to a `reference`
+    dataset its number of images, and both the estimated seconds. The effect of a cut, and the curve of many, have the
+    measurement key of the embeddings and the estimated seconds; the first has the cut as `Cut.pack` writes it.
     """
 
-    kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels", "cut", "curve"]
+    kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels", "reference", "cut", "curve"]
     size: int
     radius: float | None = None
     backbone: str | None = None
@@ -67,6 +84,7 @@ class PrecomputeStep:
     seed: int = 0
     candidates: str = field(default="", repr=False)
     seconds: float = 0.0
+    reference: str | None = None
     embeddings: str = ""
 
     @property
@@ -74,7 +92,8 @@ class PrecomputeStep:
         """Whether it is so short that it is done without asking."""
         if self.kind in ("cut", "curve"):
             return self.seconds <= QUICK_SECONDS
-        is_slow = self.kind == "colours" or (self.kind == "labels" and self.seconds > QUICK_SECONDS)
+        has_estimate = self.kind in ("labels", "reference") or self.reference is not None
+        is_slow = self.kind == "colours" or (has_estimate and self.seconds > QUICK_SECONDS)
         return not is_slow and self.size <= QUICK_IMAGES
 
     @property
@@ -89,6 +108,8 @@ class PrecomputeStep:
                 return f"{self.number:,} diverse images"
             case "labels":
                 return "label issues"
+            case "reference":
+                return f"distances to {self.reference}"
             case "cut":
                 return "effect of the cut"
             case "curve":
@@ -104,10 +125,14 @@ class PrecomputeStep:
             return f"Finding {self.number:,} clusters of {self.size:,} images"
         if self.kind == "diverse":
             at_most = f" (up to {duration_text(self.seconds)} on two cores)" if not self.is_quick else ""
-            return f"Choosing {self.number:,} of {self.size:,} images far from each other{at_most}"
+            beside = f" and from {self.reference}" if self.reference else ""
+            return f"Choosing {self.number:,} of {self.size:,} images far from each other{beside}{at_most}"
         if self.kind == "labels":
             about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
             return f"Judging the labels of {self.size:,} images of {self.number:,} classes{about}"
+        if self.kind == "reference":
+            about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
+            return f"Finding the nearest of {self.number:,} images of {self.reference} for {self.size:,} images{about}"
         if self.kind in ("cut", "curve"):
             about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
             return f"Training probes on {self.size:,} images, kept and at random{about}"
@@ -145,7 +170,29 @@ def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Pre
         if radius is not None and known_near_groups(store, compiler.score_set(backbone), radius) is None:
             work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))
     work += _pending_label_issues(compiler, curation)
+    work += _pending_references(compiler, curation)
     return (*work, *_pending_companions(compiler, curation), *_pending_clusters(compiler, curation))
+
+
+def _pending_references(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
+    named = [column for column in reference_columns(curation) if column.name == REFERENCE_DISTANCE]
+    for reference, backbone in dict.fromkeys((str(column.reference), column.backbone) for column in named):
+        yield from pending_reference(compiler.store, compiler.score_set(backbone), reference, backbone)
+
+
+def pending_reference(
+    store: Store, scores: ScoreSet, reference: str, backbone: str | None = None
+) -> Iterator[PrecomputeStep]:
+    """Yield the work that distances to a reference dataset still need; `backbone` is how a rule names theirs.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `reference_scores`.
+    """
+    there = reference_scores(store, scores, reference)
+    if not is_reference_known(store, scores, there):
+        size, number, seconds = reference_work(store, scores, there)
+        name = store.catalogue.dataset(there.dataset_id).name
+        yield PrecomputeStep("reference", size, backbone=backbone, number=number, seconds=seconds, reference=name)
 
 
 def _pending_label_issues(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
@@ -189,13 +236,14 @@ def _pending_choice(
 ) -> Iterator[PrecomputeStep]:
     for step in curation.steps:
         if isinstance(step, Budget) and step.draw == "diverse":
-            named = Compiler(store, scores).score_set(step.backbone)
+            compiler = Compiler(store, scores)
+            named, there = compiler.score_set(step.backbone), compiler.budget_reference(step)
             found = diverse_candidates(store, scores, curation, decisions)
-            if not is_diverse_known(store, named, found, step.n):
-                seconds = diverse_seconds(store, named, found.size, step.n)
+            if not is_diverse_known(store, named, found, step.n, there):
+                seconds = diverse_seconds(store, named, found.size, step.n, there)
                 yield PrecomputeStep(
-                    "diverse", found.size, backbone=step.backbone,
-                    number=step.n, candidates=found.pack(), seconds=seconds,
+                    "diverse", found.size, backbone=step.backbone, number=step.n,
+                    candidates=found.pack(), seconds=seconds, reference=step.reference,
                 )  # fmt: skip
 
 
@@ -264,7 +312,10 @@ def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Prog
     elif work.kind == "clusters":
         cluster_values(store, named, work.number, work.seed, progress)
     elif work.kind == "diverse":
-        diverse_rows(store, named, Candidates.unpack(work.candidates), work.number, progress)
+        there = reference_scores(store, named, work.reference) if work.reference is not None else None
+        diverse_rows(store, named, Candidates.unpack(work.candidates), work.number, progress, there)
+    elif work.kind == "reference":
+        reference_values(store, named, str(work.reference), progress)
     elif work.kind in ("cut", "curve"):
         embeddings = ScoreSet(scores.dataset_id, MeasurementKey.parse(work.embeddings), scores.definition)
         if work.kind == "cut":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
-from jepascore_core.embeddings.companions import COMPANIONS
+from jepascore_core.embeddings.companions import COMPANIONS, NUM_NEIGHBOURS
 from jepascore_core.errors import RuleError, one_of, unknown
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
@@ -25,16 +25,18 @@ PROPERTIES = ("width", "height", "pixels", "aspect", "bytes", *QUALITIES)
 COUNTS = ("class_size",)
 #: What embeddings say of a given label: how likely it is wrong, and which other one is likeliest.
 LABEL_ISSUE, LIKELY_LABEL = "label_issue", "likely_label"
+#: What a reference dataset, which they name, says of a sample: how its score ranks there, and how far the nearest is.
+REFERENCE_PERCENTILE, REFERENCE_DISTANCE = "reference_percentile", "reference_distance"
 TEXTS = ("label", "split", "key", QUALITY_ISSUE, LIKELY_LABEL)
 META = "meta"
 #: All that are written by their name alone; the columns of the user are written meta["..."].
-COLUMNS = (*SCORES, VIEW_SPREAD, *PROPERTIES, *COUNTS, LABEL_ISSUE, *TEXTS)
+COLUMNS = (*SCORES, VIEW_SPREAD, REFERENCE_PERCENTILE, REFERENCE_DISTANCE, *PROPERTIES, *COUNTS, LABEL_ISSUE, *TEXTS)
 
 Flagged = Literal[
     "grey", "exact_duplicate", "near_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"
 ]
 Keeper = Literal["most_likely", "largest", "first"]
-Draw = Literal["random", "balanced", "diverse", "clusters"]
+Draw = Literal["random", "balanced", "diverse", "clusters", "farthest"]
 Part = Literal["class", "split"]
 
 FLAGS: tuple[Flagged, ...] = get_args(Flagged)
@@ -54,7 +56,8 @@ class Column:
 
     `backbone` names one as "id@spec", by its name or title; None = that of the page or command. `definition` is a
     definition of the score or a baseline score; None = that of the page. Label issues have a backbone and no
-    definition. `key` is the name of a `meta` column.
+    definition. `key` is the name of a `meta` column. `reference` names the dataset of a reference column; `k` says that
+    the distance is that to the k-th nearest of it, None = the nearest.
 
     Raises:
         RuleError: for an invalid column.
@@ -64,17 +67,27 @@ class Column:
     backbone: str | None = None
     definition: str | None = None
     key: str | None = None
+    reference: str | None = None
+    k: int | None = None
 
     def __post_init__(self) -> None:
         if self.name not in (*COLUMNS, META):
             raise unknown("column", self.name, _names(), RuleError)
-        if self.is_label_issue and self.definition:
+        if (self.is_label_issue or self.name == REFERENCE_DISTANCE) and self.definition:
             raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
         if self.name == VIEW_SPREAD and self.definition in COMPANIONS:
             raise RuleError(f"{VIEW_SPREAD} is of a score, and {self.definition} has no views. Leave it out.")
-        is_measured = self.is_score or self.is_label_issue or self.name == VIEW_SPREAD
+        is_measured = self.is_score or self.is_label_issue or self.is_reference or self.name == VIEW_SPREAD
         if not is_measured and (self.backbone or self.definition):
             raise RuleError(f"{self.name} does not depend on a backbone. Leave it out.")
+        if self.is_reference != (self.reference is not None):
+            raise RuleError('A reference column names its dataset, as reference_distance["name of a dataset"].')
+        if self.name == REFERENCE_PERCENTILE and self.definition in COMPANIONS:
+            raise RuleError(f"A baseline score is relative to its own dataset: leave {self.definition} out.")
+        if self.k is not None and (self.name != REFERENCE_DISTANCE or not 1 <= self.k <= NUM_NEIGHBOURS):
+            raise RuleError(
+                f"Only {REFERENCE_DISTANCE} has a number of neighbours, 1 to {NUM_NEIGHBOURS}, not {self.k}."
+            )
         if self.definition is not None:
             one_of(self.definition, (*DEFINITIONS, *COMPANIONS), "definition", RuleError)
         if (self.name == META) != (self.key is not None):
@@ -91,9 +104,14 @@ class Column:
         return self.name in (LABEL_ISSUE, LIKELY_LABEL)
 
     @property
+    def is_reference(self) -> bool:
+        """Whether it compares with a reference dataset."""
+        return self.name in (REFERENCE_PERCENTILE, REFERENCE_DISTANCE)
+
+    @property
     def is_percentile(self) -> bool:
         """Whether its values lie between 0 and 100."""
-        return self.name in SCORES[1:]
+        return self.name in (*SCORES[1:], REFERENCE_PERCENTILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +267,8 @@ class Budget:
     """Keep `n` of the remaining samples, or `n` of each class or split (`per`).
 
     random: any; balanced: equally many of each class, with the shortfall of small classes spread over the others;
-        diverse:
-    greedy k-center on embeddings; clusters: equally many of each of `clusters` k-means clusters. `seed` fixes the draw.
+    diverse: greedy k-center on embeddings; clusters: equally many of each of `clusters` k-means clusters; farthest: the
+    farthest from the dataset `reference`. With a reference a diverse draw is far from that, too. `seed` fixes the draw.
     """
 
     n: int
@@ -259,6 +277,7 @@ class Budget:
     clusters: int | None = None
     seed: int = 0
     backbone: str | None = None
+    reference: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
@@ -272,7 +291,11 @@ class Budget:
             raise RuleError("A draw from clusters needs their number, at least 2. Write for example clusters 50.")
         if self.seed < 0:
             raise RuleError("A seed must be a whole number of at least 0.")
-        if self.backbone is not None and self.draw not in ("diverse", "clusters"):
+        if self.draw == "farthest" and self.reference is None:
+            raise RuleError('Name the dataset to be far from, as in budget 1000 farthest from "name of a dataset".')
+        if self.reference is not None and self.draw not in ("farthest", "diverse"):
+            raise RuleError(f"A {self.draw} draw has no reference dataset. Write farthest or diverse, or leave it out.")
+        if self.backbone is not None and self.draw not in ("diverse", "clusters", "farthest"):
             raise RuleError(f"A {self.draw} draw does not depend on a backbone. Leave it out.")
 
 

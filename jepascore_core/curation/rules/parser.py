@@ -3,7 +3,8 @@
 curation := ["all" | any] ("|" step)*
 any      := both ("or" both)*           both := single ("and" single)*
 single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | comparison
-step     := "one per" ("exact" | "near" radius) ["keep" which] | "budget" n ["per" part] [draw] ["seed" s]
+step     := "one per" ("exact" | "near" radius) ["keep" which]
+          | "budget" n ["per" part] [draw] ["from" reference] ["seed" s]
 
 A limit of a percentile may be written with its sign: `percentile >= 5%` is `percentile >= 5`.
 """
@@ -21,6 +22,8 @@ from jepascore_core.curation.rules.model import (
     KEEPERS,
     META,
     PARTS,
+    REFERENCE_DISTANCE,
+    REFERENCE_PERCENTILE,
     And,
     AtLeast,
     Between,
@@ -289,14 +292,18 @@ class _Parser:
         self._next()
         # Before what follows it: after a wrong name no other error is useful.
         self._check_name(token)
-        backbone, definition, key = None, None, None
+        backbone, definition, key, reference, k = None, None, None, None, None
         if self._takes("["):
             if token.text == META:
                 key = self._string()
+            elif token.text in (REFERENCE_PERCENTILE, REFERENCE_DISTANCE):
+                reference = self._string()
+                if self._takes(","):
+                    backbone, definition, k = self._compared()
             else:
                 backbone, definition = self._of_what()
             self._needs("]")
-        return self._built(lambda: Column(token.text, backbone, definition, key), token.at)
+        return self._built(lambda: Column(token.text, backbone, definition, key, reference, k), token.at)
 
     def _check_name(self, token: Token) -> None:
         known = (*COLUMNS, META, *FLAGS)
@@ -310,6 +317,15 @@ class _Parser:
         if backbone is not None and not self._takes(","):
             return backbone, None
         return backbone, self._needs(*DEFINITIONS, *COMPANIONS)
+
+    def _compared(self) -> tuple[str | None, str | None, int | None]:
+        """Parse how a reference is compared: a backbone, or a definition or number of neighbours, or both."""
+        backbone = self._string() if self._here.kind == "text" else None
+        if backbone is not None and not self._takes(","):
+            return backbone, None, None
+        if self._here.kind == "number":
+            return backbone, None, self._whole()
+        return backbone, self._needs(*DEFINITIONS, *COMPANIONS), None
 
     def _texts(self) -> tuple[Label, ...]:
         self._needs("(")
@@ -376,7 +392,8 @@ class _Parser:
         per = self._needs(*PARTS) if self._takes("per") else None
         chosen = self._takes(*DRAWS) or "random"
         clusters = self._whole() if chosen == "clusters" else None
+        reference = self._string() if self._takes("from") else None
         seed = self._whole() if self._takes("seed") else 0
         backbone = self._string() if self._takes("of") else None
         draw, part = one_of(chosen, DRAWS), matching(per, PARTS)
-        return self._built(lambda: Budget(n, draw, part, clusters, seed, backbone), at)
+        return self._built(lambda: Budget(n, draw, part, clusters, seed, backbone, reference), at)

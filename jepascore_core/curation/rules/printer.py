@@ -94,8 +94,9 @@ def step_text(step: Step) -> str:
     draw = "" if step.draw == "random" else f" {step.draw}"
     clusters = f" {step.clusters}" if step.clusters is not None else ""
     per = f" per {step.per}" if step.per else ""
+    reference = f" from {_quoted(step.reference)}" if step.reference is not None else ""
     seed = f" seed {step.seed}" if step.seed else ""
-    return f"budget {step.n}{per}{draw}{clusters}{seed}{backbone}"
+    return f"budget {step.n}{per}{draw}{clusters}{reference}{seed}{backbone}"
 
 
 def _enclosed(rule: Rule) -> str:
@@ -107,8 +108,8 @@ def column_text(column: Column) -> str:
     """Return a column as text."""
     if column.name == META:
         return f"{META}[{_quoted(column.key or '')}]"
-    inside = [_quoted(column.backbone)] if column.backbone is not None else []
-    inside += [column.definition] if column.definition is not None else []
+    inside = [_quoted(name) for name in (column.reference, column.backbone) if name is not None]
+    inside += [str(item) for item in (column.definition, column.k) if item is not None]
     return f"{column.name}[{', '.join(inside)}]" if inside else column.name
 
 
