@@ -22,14 +22,14 @@ if TYPE_CHECKING:
         ColumnExpression,
         Expression,
         at_least,
-        budget,
         col,
         flag,
         meta,
-        one_per,
         rule,
     )
+    from jepascore_core.api.reference import ReferenceComparison, compare_to_reference
     from jepascore_core.api.scoring import score_dataset
+    from jepascore_core.api.steps import budget, one_per
     from jepascore_core.backbones.backbone import Backbone
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
     from jepascore_core.measuring.estimators import Measurements, measure
@@ -43,9 +43,11 @@ _WHERE = {
     "CuratedDataset": "jepascore_core.api.curating",
     "Expression": "jepascore_core.api.expressions",
     "Measurements": "jepascore_core.measuring.estimators",
+    "ReferenceComparison": "jepascore_core.api.reference",
     "at_least": "jepascore_core.api.expressions",
-    "budget": "jepascore_core.api.expressions",
+    "budget": "jepascore_core.api.steps",
     "col": "jepascore_core.api.expressions",
+    "compare_to_reference": "jepascore_core.api.reference",
     "curate": "jepascore_core.api.curating",
     "cut_effect": "jepascore_core.api.cut_effects",
     "expected_score": "jepascore_core.score",
@@ -54,7 +56,7 @@ _WHERE = {
     "load_backbone": "jepascore_core.backbones.build",
     "measure": "jepascore_core.measuring.estimators",
     "meta": "jepascore_core.api.expressions",
-    "one_per": "jepascore_core.api.expressions",
+    "one_per": "jepascore_core.api.steps",
     "open_dataset": "jepascore_core.api.datasets",
     "rule": "jepascore_core.api.expressions",
     "score_dataset": "jepascore_core.api.scoring",
@@ -68,9 +70,11 @@ __all__ = [
     "CuratedDataset",
     "Expression",
     "Measurements",
+    "ReferenceComparison",
     "at_least",
     "budget",
     "col",
+    "compare_to_reference",
     "curate",
     "cut_effect",
     "expected_score",

@@ -25,7 +25,6 @@ from jepascore_core.curation.summary import CurationCounts, CurationResult, summ
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.errors import RuleError, one_of
 from jepascore_core.exporters import WHICH, ExportFormat, ExportOptions, ExportReport, ExtraColumns, Link, Which, export
-from jepascore_core.exporters.context import ROW_SCHEMA
 from jepascore_core.exporters.query import ExportQuery, condition_of
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import DEFINITIONS, Definition
@@ -374,6 +373,6 @@ class CuratedDataset:
 
     def _frame(self, which: Which) -> pd.DataFrame:
         query = ExportQuery(self.store, self.recipe, self._evaluation())
-        table = pa.Table.from_batches(query.rows(which, BATCH_ROWS, None), ROW_SCHEMA).select(query.schema.names)
+        table = pa.Table.from_batches(query.rows(which, BATCH_ROWS, None), query.row_schema).select(query.schema.names)
         frame: pd.DataFrame = table.to_pandas()
         return frame

@@ -16,6 +16,7 @@ from jepascore_core.curation.rules.model import (
     FLAGS,
     LABEL_ISSUE,
     META,
+    REFERENCE_DISTANCE,
     TEXTS,
     And,
     AtLeast,
@@ -23,15 +24,12 @@ from jepascore_core.curation.rules.model import (
     Budget,
     Column,
     Deduplicate,
-    Draw,
     Flag,
     Flagged,
     IsIn,
-    Keeper,
     Like,
     Not,
     Or,
-    Part,
     Rule,
 )
 from jepascore_core.curation.rules.parser import parse_column, parse_rule
@@ -48,6 +46,8 @@ _PARENTHESES = (
     "Put parentheses around each comparison, since & and | bind more tightly than comparisons: "
     '(js.col("percentile") >= 5) & (js.col("width") >= 224).'
 )
+#: A limit that makes sense of a column, for an example.
+_TYPICAL_LIMIT = {LABEL_ISSUE: 0.9, REFERENCE_DISTANCE: 0.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,32 +208,42 @@ class ColumnExpression:
     def _example(self) -> str:
         if self._column.name in (*TEXTS, META):
             return f'({self!r} == "...")'
-        return f"({self!r} >= {0.9 if self._column.name == LABEL_ISSUE else 5})"
+        return f"({self!r} >= {_TYPICAL_LIMIT.get(self._column.name, 5)})"
 
     def _range(self, low: object, high: object) -> Expression:
         if self._column.name in TEXTS:
             raise RuleError(f"{self} is a text. Compare it with ==, !=, is_in or like.")
-        return Expression(Between(self._column, _limit(low), _limit(high)))
+        return Expression(Between(self._column, limit_of(low), limit_of(high)))
 
     def _is(self, value: object) -> Expression:
         if value is None or isinstance(value, str):
             if self._column.is_score and value is None:
                 raise RuleError('A score cannot be compared with None. Write js.flag("measured") to require one.')
             return Expression(IsIn(self._column, (value,)))
-        number = _limit(value)
+        number = limit_of(value)
         if self._column.name in TEXTS:
             raise RuleError(f'{self} is a text. Compare it with a text, as in {self!r} == "{value}".')
         return Expression(Between(self._column, number, number))
 
 
-def col(name: str, *, backbone: str | None = None, definition: str | None = None) -> ColumnExpression:
+def col(
+    name: str,
+    *,
+    backbone: str | None = None,
+    definition: str | None = None,
+    reference: str | None = None,
+    k: int | None = None,
+) -> ColumnExpression:
     """Name a column: a score, an image property, the size of the class, or a text of the dataset.
 
     Args:
         name: score, percentile, class_percentile, split_percentile, view_spread; width, height, pixels, aspect, bytes;
-            class_size; label_issue, likely_label; label, split, key; or as in a rule's text: `class_percentile[knn]`.
+            class_size; label_issue, likely_label; reference_distance, reference_percentile; label, split, key; or as
+            in a rule's text: `class_percentile[knn]`.
         backbone: name, title or id of the backbone whose scores or label issues to use; None = the one of `curate`.
         definition: rank, paper, tail, top, or a baseline score: knn, mahalanobis, norm; None = the one of `curate`.
+        reference: name of the dataset that a reference column compares with.
+        k: which of its images reference_distance measures to: the k-th nearest; None = the nearest.
 
     Raises:
         RuleError: for an unknown name, with similar ones, or an invalid column.
@@ -244,11 +254,13 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
         class_percentile[knn] >= 5
         >>> print((js.col("label_issue") >= 0.9) & (js.col("likely_label") == "cat"))
         label_issue >= 0.9 and likely_label = "cat"
+        >>> print(js.col("reference_distance", reference="old photos") >= 0.1)
+        reference_distance["old photos"] >= 0.1
     """
     if not isinstance(name, str):
         raise TypeError(f'A column name must be a text, as in js.col("class_percentile"), not {name!r}.')
     if "[" in name:
-        if backbone or definition:
+        if backbone or definition or reference or k:
             raise RuleError(f"{name} already names them in brackets: leave backbone and definition out.")
         return ColumnExpression(parse_column(name))
     if name in FLAGS:
@@ -260,7 +272,7 @@ def col(name: str, *, backbone: str | None = None, definition: str | None = None
     if name not in COLUMNS:
         hint = 'For a column of your own table write js.meta("its name").'
         raise unknown("column", name, (*COLUMNS, *FLAGS), RuleError, hint=hint)
-    return ColumnExpression(Column(name, backbone, definition))
+    return ColumnExpression(Column(name, backbone, definition, reference=reference, k=k))
 
 
 def meta(name: str) -> ColumnExpression:
@@ -293,7 +305,7 @@ def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = N
         not near_duplicate(0.05) and not leak
     """
     one_of(name, FLAGS, "flag", RuleError)
-    return Expression(Flag(name, _limit(radius), backbone))
+    return Expression(Flag(name, limit_of(radius), backbone))
 
 
 def at_least(m: int, expressions: Iterable[Expression]) -> Expression:
@@ -322,48 +334,6 @@ def rule(text: str) -> Expression:
     return Expression(parse_rule(text))
 
 
-def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone: str | None = None) -> Deduplicate:
-    """Keep one sample of each group of duplicates among what the rules leave.
-
-    Args:
-        near: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
-        keep: which sample of a group: "most_likely", "largest" (pixels, then bytes), or "first" (by key).
-        backbone: whose embeddings to use; None = those of `curate`.
-
-    Examples:
-        >>> import jepascore_core as js
-        >>> rules = [js.col("class_percentile") >= 5, js.one_per(near=0.05, keep="largest")]
-    """
-    return Deduplicate(_limit(near), keep, backbone)
-
-
-def budget(
-    n: int,
-    draw: Draw | None = None,
-    *,
-    per: Part | None = None,
-    clusters: int | None = None,
-    seed: int = 0,
-    backbone: str | None = None,
-) -> Budget:
-    """Keep `n` samples of what rules and `one_per` leave, or `n` of each class or split.
-
-    Args:
-        n: number of samples.
-        draw: "random" (the default); "balanced": equally many of each class, the shortfall of small classes spread
-            over the others; "diverse": far from each other; "clusters" (default with `clusters`): equally many of each.
-        per: "class" or "split", for `n` of each.
-        clusters: number of k-means clusters of the embeddings.
-        seed: random seed.
-        backbone: whose embeddings "diverse" and "clusters" use; None = those of `curate`.
-
-    Examples:
-        >>> import jepascore_core as js
-        >>> rules = [js.col("class_percentile") >= 5, js.budget(1000, "balanced")]
-    """
-    return Budget(n, draw or ("random" if clusters is None else "clusters"), per, clusters, seed, backbone)
-
-
 def _any_of(found: list[Expression]) -> Expression:
     return found[0] if len(found) == 1 else Expression(Or(tuple(item.rule for item in found)))
 
@@ -385,7 +355,7 @@ def _operand(value: object, sign: str) -> Expression:
     raise TypeError(f"{sign} joins rules, not {value!r}. {_PARENTHESES}")
 
 
-def _limit(value: object) -> float | None:
+def limit_of(value: object) -> float | None:
     """Return a limit as Python's own number, also from NumPy."""
     if value is None:
         return None

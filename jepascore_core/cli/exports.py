@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,8 +16,8 @@ from jepascore_core.cli.measured import Backbone, check_classes, find_measured, 
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Evaluation, Not, Or, Rule, evaluate
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare_all
-from jepascore_core.curation.recipes import Recipe, RecipeScores, from_yaml, make_recipe, to_yaml
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare, prepare_all
+from jepascore_core.curation.recipes import Recipe, RecipeScores, current_curation, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules.model import IsIn
 from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe
 from jepascore_core.curation.settling import describe_unsettled, settle
@@ -120,7 +120,8 @@ def export_list(
             )
         chosen = read_recipe(store, record, recipe)
         measure_missing(store, record, chosen)
-        evaluation = evaluate_with_bar(store, chosen.score_set(record.dataset_id), chosen.curation, chosen.decided)
+        curation = current_curation(store, chosen)
+        evaluation = evaluate_with_bar(store, chosen.score_set(record.dataset_id), curation, chosen.decided)
         say(describe_changes(recipe_changes(store, record.dataset_id, chosen)))
     else:
         scores = find_measured(store, record, backbone).scores(record.dataset_id, definition)
@@ -230,6 +231,13 @@ def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisio
         return
     with progress_bar() as bar:
         prepare_all(store, scores, curation, decisions, follow)
+
+
+def do_steps_with_bar(store: Store, scores: ScoreSet, steps: Iterable[PrecomputeStep]) -> None:
+    """Do computations one after another, with a progress bar."""
+    for work in steps:
+        with progress_bar() as bar:
+            prepare(store, scores, work, partial(show_share, bar, bar.add_task(work.title, total=100, detail="")))
 
 
 def show_share(bar: Progress, task: TaskID, share: float) -> None:

@@ -14,7 +14,7 @@ from jepascore_core.cli.measured import Backbone, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
 from jepascore_core.curation import to_text
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.recipes import Recipe, make_recipe, to_dict, to_yaml
+from jepascore_core.curation.recipes import Recipe, current_curation, make_recipe, to_dict, to_yaml
 from jepascore_core.curation.saved_recipes import (
     compare_recipes,
     describe_changes,
@@ -169,4 +169,4 @@ def compare(
 
 
 def _prepare(store: Store, dataset_id: str, recipe: Recipe) -> None:
-    prepare_with_bar(store, recipe.score_set(dataset_id), recipe.curation, recipe.decided)
+    prepare_with_bar(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided)

@@ -15,7 +15,12 @@ import pyarrow.compute as pc
 from jepascore_core.curation import CurationCounts, Evaluation, chip_text
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.names import metadata_names
-from jepascore_core.curation.recipes import Recipe, fingerprint_lines, to_dict
+from jepascore_core.curation.evaluation.compiler import Compiler
+from jepascore_core.curation.fingerprint import fingerprint_lines
+from jepascore_core.curation.named import reference_columns
+from jepascore_core.curation.recipes import Recipe, to_dict
+from jepascore_core.curation.rules.model import Column
+from jepascore_core.curation.rules.printer import column_text
 from jepascore_core.curation.summary import count_unmeasured
 from jepascore_core.datasets.manifest import read_failures
 from jepascore_core.exporters.context import EXPORT_SCHEMA, ROW_SCHEMA, VIEWS_SCHEMA, ExportContext
@@ -85,7 +90,24 @@ class ExportQuery:
     def schema(self) -> pa.Schema:
         """The columns of a table of these samples."""
         own = VIEWS_SCHEMA if self._store.has_views(self._evaluation.scores.key) else EXPORT_SCHEMA
-        return with_extras(own, self._extras)
+        return self._with_compared(with_extras(own, self._extras))
+
+    @property
+    def row_schema(self) -> pa.Schema:
+        """The columns of the rows that a writer receives."""
+        return self._with_compared(with_extras(ROW_SCHEMA, self._extras))
+
+    def _with_compared(self, schema: pa.Schema) -> pa.Schema:
+        return pa.schema([*schema, *((name, pa.float64()) for name in self._compared)])
+
+    @cached_property
+    def _compared(self) -> dict[str, Column]:
+        """Columns that compare with reference datasets, by name: later ones of one kind are numbered."""
+        found: dict[str, Column] = {}
+        for column in reference_columns(self._evaluation.curation):
+            number = sum(other.name == column.name for other in found.values()) + 1
+            found[column.name if number == 1 else f"{column.name}_{number}"] = column
+        return found
 
     @property
     def _has_repeats(self) -> bool:
@@ -110,8 +132,7 @@ class ExportQuery:
 
     def rows(self, which: Which, size: int, progress: Progress | None) -> Iterator[pa.RecordBatch]:
         """Yield the samples of a list ordered by key, in small batches: `ROW_SCHEMA` and more columns."""
-        schema = with_extras(ROW_SCHEMA, self._extras)
-        total = self._count(which)
+        schema, total = self.row_schema, self._count(which)
         for batch in self._store.stream(self._sql(), [self._reasons]):
             self._note(batch)
             if which != "all":
@@ -141,6 +162,10 @@ class ExportQuery:
         uid = f'"{self._uid}"' if self._uid else "NULL::VARCHAR"
         joined = f"{evaluation.relation} POSITIONAL JOIN {by_class} POSITIONAL JOIN {overall}"
         more, tables = extras_sql(self._store, evaluation, self._extras)
+        compiler = Compiler(self._store, evaluation.scores)
+        compared = {name: compiler.reference_column(item, str(item.reference)) for name, item in self._compared.items()}
+        more = [*more, *(f'"{table}" AS {name}' for name, table in compared.items())]
+        tables = list(dict.fromkeys([*tables, *compared.values()]))
         joined += "".join(f" POSITIONAL JOIN {table}" for table in ([self._uid] if self._uid else []) + tables)
         return f"""
             SELECT sample_key, uri, label, split, "{evaluation.score}" AS score, "{by_class}" AS class_percentile,
@@ -180,7 +205,12 @@ class ExportQuery:
             "recipe": to_dict(self._recipe),
             "counts": {**dataclasses.asdict(self.counts), "total": self.counts.total},
             "list": {**listed, "num_rows": self.num_rows},
+            **({"columns": self._column_texts} if self._compared else {}),
         }
+
+    @property
+    def _column_texts(self) -> dict[str, str]:
+        return {name: column_text(item) for name, item in self._compared.items()}
 
     def _trust(self, key: MeasurementKey) -> dict[str, Any]:
         """Return the verdict on the scores of a backbone, as it is now."""

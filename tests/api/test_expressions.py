@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jepascore_core as js
-from jepascore_core.api import expressions
+from jepascore_core.api import expressions, steps
 from jepascore_core.curation.rules.model import (
     META,
     And,
@@ -225,6 +225,7 @@ def test_what_is_not_a_rule_is_refused_with_the_reason(attempt, said):
 
 
 def test_the_examples_of_the_docstrings():
-    found = doctest.testmod(expressions)
-    assert found.attempted > 20
-    assert found.failed == 0
+    for module, least in ((expressions, 20), (steps, 4)):
+        found = doctest.testmod(module)
+        assert found.attempted > least
+        assert found.failed == 0
