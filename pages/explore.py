@@ -18,4 +18,4 @@ with frame("Explore"):
         draw_theory_notes(list(explored.score_sets))
         draw_estimate_notes(list(explored.score_sets))
         live(partial(draw_explored, explored), explored.open.dataset_id)
-        show_chosen_sample(explored.open)
+        show_chosen_sample(explored.open, explored.reference)

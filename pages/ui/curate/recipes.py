@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from jepascore_core.curation import Curation, evaluate, to_text
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.recipes import Recipe, from_yaml, make_recipe, to_yaml
+from jepascore_core.curation.recipes import Recipe, current_curation, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.saved_recipes import (
     SavedRecipe,
     compare_recipes,
@@ -18,7 +20,7 @@ from jepascore_core.curation.saved_recipes import (
     save_recipe,
     saved_recipes,
 )
-from jepascore_core.errors import JepaScoreError, RuleError
+from jepascore_core.errors import JepaScoreError, RuleError, UnknownNameError
 from jepascore_core.exporters import differing_csv
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app import state
@@ -97,7 +99,7 @@ def _draw_one(saved: SavedRecipe) -> None:
 
 def _is_ready(saved: SavedRecipe, key: str) -> bool:
     recipe = saved.recipe
-    return is_ready(recipe.score_set(saved.dataset_id), recipe.curation, recipe.decided, key)
+    return is_ready(recipe.score_set(saved.dataset_id), current_curation(store(), recipe), recipe.decided, key)
 
 
 def _open(recipe: Recipe) -> None:
@@ -105,7 +107,10 @@ def _open(recipe: Recipe) -> None:
     first = recipe.scores[0]
     state.write(state.BACKBONE, first.key.text)
     state.write(state.DEFINITION, recipe.definition)
-    set_curation(recipe.curation)
+    curation = recipe.curation
+    with suppress(UnknownNameError):  # the page says which reference dataset is gone
+        curation = current_curation(store(), recipe)
+    set_curation(curation)
 
 
 def _draw_compare(dataset_id: str, saved: tuple[SavedRecipe, ...]) -> None:

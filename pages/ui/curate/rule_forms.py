@@ -25,6 +25,7 @@ from jepascore_core.curation.rules.model import (
     Like,
     Not,
     Or,
+    Part,
     Rule,
 )
 from jepascore_core.errors import RuleError
@@ -35,6 +36,7 @@ from jepascore_core.views.label_issues import LIKELY_WRONG, LOWEST_CUT
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate import texts
+from pages.ui.curate.reference_form import pick_reference, reference_form
 from pages.ui.curate.rule_bar import set_curation
 from pages.ui.widgets.choose_scores import complete_first, measured_id, plain_title
 from pages.ui.widgets.texts import KEEPER_TITLES
@@ -48,6 +50,7 @@ def draw_adders(scores: ScoreSet, curation: Curation) -> None:
         ("Duplicates", ":material/content_copy:", _duplicate_form),
         ("Class", ":material/label:", _class_form),
         ("Labels", ":material/label_off:", _label_issue_form),
+        ("Reference", ":material/compare:", reference_form),
         ("Columns", ":material/table_rows:", _column_form),
         ("Image", ":material/image:", _image_form),
         ("Budget", ":material/savings:", _budget_form),
@@ -194,17 +197,23 @@ def _image_form(_scores: ScoreSet) -> Clause | None:
     return None if low is None and high is None else Between(Column(name), low, high)
 
 
-def _budget_form(_scores: ScoreSet) -> Clause | None:
+def _budget_form(scores: ScoreSet) -> Clause | None:
     kinds: dict[str, tuple[Draw, str]] = {
         texts.RANDOM: ("random", ""),
         texts.BALANCED: ("balanced", ""),
         texts.PER_CLASS: ("random", "class"),
         texts.DIVERSE: ("diverse", ""),
         texts.CLUSTERS: ("clusters", ""),
+        texts.FARTHEST: ("farthest", "reference"),
+        texts.FAR_AND_DIVERSE: ("diverse", "reference"),
     }
     kind = st.selectbox(texts.DRAW, list(kinds))
     n = st.number_input(texts.SAMPLES_PER_CLASS if kind == texts.PER_CLASS else texts.SAMPLES, 1, 10**9, 1000)
-    draw, per = kinds[kind]
+    draw, of = kinds[kind]
+    reference = pick_reference(scores, "budget") if of == "reference" else None
+    if of == "reference" and reference is None:
+        return None
     clusters = st.number_input(texts.NUM_CLUSTERS, 2, 100_000, 50) if draw == "clusters" else None
-    seed = st.number_input(texts.SEED, 0, 10**6, 0) if draw != "diverse" else 0
-    return Budget(int(n), draw, "class" if per else None, int(clusters) if clusters else None, int(seed))
+    seed = st.number_input(texts.SEED, 0, 10**6, 0) if draw not in ("diverse", "farthest") else 0
+    part: Part | None = "class" if of == "class" else None
+    return Budget(int(n), draw, part, int(clusters) if clusters else None, int(seed), reference=reference)

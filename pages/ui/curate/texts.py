@@ -106,6 +106,16 @@ PATTERN, PATTERN_HELP = "Text or pattern", "* matches any characters, ? exactly 
 PROPERTY = "Property"
 COLOURS, COLOURED, GREY = "colours", "coloured images", "grey images"
 DRAW = "Draw"
+REFERENCE = "Reference dataset"
+NO_REFERENCE = (
+    "No other dataset was measured with this encoder, preprocessing and estimator. Measure one in the same way first."
+)
+REFERENCE_COLUMNS = {
+    "reference_distance": "Distance to the nearest of it",
+    "reference_percentile": "Percentile among its scores",
+}
+FARTHER_THAN = "Keep what is at least this far from it"
+FARTHER_HELP = "Cosine distance to the nearest image of the reference. Explore, view Reference, says how far is far."
 RANDOM, BALANCED, PER_CLASS, DIVERSE, CLUSTERS = (
     "at random",
     "balanced over classes",
@@ -113,6 +123,7 @@ RANDOM, BALANCED, PER_CLASS, DIVERSE, CLUSTERS = (
     "as diverse as possible",
     "balanced over clusters",
 )
+FARTHEST, FAR_AND_DIVERSE = "Farthest from a reference dataset", "Far from a reference, and from each other"
 SAMPLES, SAMPLES_PER_CLASS, NUM_CLUSTERS, SEED = "Samples", "Samples per class", "Clusters", "Seed"
 
 

@@ -14,6 +14,7 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.explore import texts
 from pages.ui.explore.extremes import draw_class_list, draw_extremes
+from pages.ui.explore.reference import chosen_reference, draw_reference
 from pages.ui.explore.search import draw_search
 from pages.ui.widgets.choose_scores import (
     COLUMNS,
@@ -40,6 +41,12 @@ class Explored:
         """The scores for the sample window: those of the gallery that was clicked, else the first."""
         found = dict(zip(self.names, self.score_sets, strict=True))
         return found.get(state.read_id(state.BACKBONE) or "", self.score_sets[0])
+
+    @property
+    def reference(self) -> str | None:
+        """Id of the dataset that the first backbone's scores are compared with, in the view that does so."""
+        is_compared = state.read_choice(state.VIEW, tuple(texts.VIEW_TITLES), "extremes") == "reference"
+        return chosen_reference(self.score_sets[0]) if is_compared else None
 
 
 def choose_explored() -> Explored | None:
@@ -73,6 +80,8 @@ def draw_explored(explored: Explored) -> None:
         view = pick_one(texts.VIEW, state.VIEW, texts.VIEW_TITLES, segments=True, resets=(state.PAGE,))
     if view == "search":
         draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1:])
+    elif view == "reference":
+        draw_reference(explored.score_sets[0], columns[1:])
     elif view == "classes":
         draw_class_list(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1])
     else:

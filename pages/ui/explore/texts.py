@@ -6,7 +6,7 @@ from jepascore_core.formatting import count_text, plural, score_text
 from jepascore_core.views.extremes import ClassSummary, ScoreSpan
 
 VIEW = "View"
-VIEW_TITLES = {"extremes": "Extremes", "classes": "Classes", "search": "Search"}
+VIEW_TITLES = {"extremes": "Extremes", "classes": "Classes", "search": "Search", "reference": "Reference"}
 
 # Extremes and classes
 
@@ -123,3 +123,52 @@ def number_note(by: str, number: float | None) -> str:
 def download_keys(count: int) -> str:
     """Title of the button that downloads the keys of the selected samples."""
     return f"Download keys of {plural(count, 'selected sample')}"
+
+
+# Against a reference
+
+REFERENCE = "Reference dataset"
+REFERENCE_HELP = (
+    "What does this dataset add to that one? Samples that the reference covers least come first. Both have to be "
+    "measured with the same encoder, preprocessing and estimator."
+)
+NO_REFERENCE = "Add and measure a second dataset to compare this one with it."
+FARTHEST = "Least covered by the reference first"
+DISTANCE_AND_PERCENTILE = (
+    "Below each image: cosine distance to the nearest image of the reference, and the percentile of its score among "
+    "the reference's. Click an image to see the nearest ones."
+)
+COMPARED_SCORES = "Scores of both"
+RULES_TO_COPY = "Rules to copy"
+COMPARED_FIGURE = "Scores of the dataset over those of the reference"
+IN_BOTH = "Images that both have"
+SAME_BYTES = "Same bytes"
+SAME_LOOK = "Same look"
+NAMED = 50
+
+
+def distances(quantiles: tuple[float, ...]) -> str:
+    """Say how far the samples are from the reference."""
+    low, lower, median, upper, high = quantiles
+    return (
+        f"Distance to the nearest image of the reference: median {median:.3f}, middle half {lower:.3f} to {upper:.3f}, "
+        f"from {low:.3f} to {high:.3f}."
+    )
+
+
+def shared_names(count: int) -> str:
+    """Say that only the first of the shared samples are named."""
+    return f"The first {NAMED} of {count_text(count)}." if count > NAMED else ""
+
+
+def compared(sample_key: str, distance: float, percentile: str) -> str:
+    """Describe a sample that is compared with a reference, in its tooltip."""
+    return (
+        f"{sample_key}\ncosine distance {distance:.4f} to the nearest of the reference\n"
+        f"percentile {percentile} among the reference's scores"
+    )
+
+
+def also(sample_key: str, reference_key: str) -> str:
+    """Describe a sample whose image the reference has, too, in its tooltip."""
+    return f"{sample_key}\nin the reference: {reference_key}"

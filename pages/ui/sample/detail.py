@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from jepascore_core.curation.decisions import decisions_about
 from jepascore_core.curation.rules.model import NEAR_RADIUS
+from jepascore_core.errors import DatasetNotReadyError, UnknownNameError
 from jepascore_core.figures.scores import place_figure, spectrum_figure
 from jepascore_core.formatting import count_text, estimate_text, percentile_text, score_text
 from jepascore_core.records.datasets import Sample
@@ -14,6 +17,7 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import DEFINITION_SHORT, DEFINITION_TITLES
 from jepascore_core.views.detail import SampleDetail, scores_by_definition
 from jepascore_core.views.neighbours import Neighbour, nearest_samples
+from jepascore_core.views.reference import ReferenceImage, nearest_in_reference
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -28,8 +32,11 @@ from pages.ui.widgets.reviewer import reviewer
 from pages.ui.widgets.texts import NO_SPECTRUM
 
 
-def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
-    """Draw image, decision and facts, then figures, all scores, neighbours and singular vectors."""
+def draw_detail(detail: SampleDetail, scores: ScoreSet, reference: str | None = None) -> None:
+    """Draw image, decision and facts, then figures, all scores, neighbours and singular vectors.
+
+    With the id of a `reference` dataset, also the images of that which are nearest.
+    """
     sample = detail.sample
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -39,6 +46,8 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet) -> None:
         _draw_decision(sample, scores.dataset_id)
         _draw_scores(detail)
         _draw_facts(detail)
+    if reference is not None:
+        _draw_reference(sample, scores, reference)
     if detail.chosen is None:
         st.info(_why_no_score(scores))
     else:
@@ -90,6 +99,23 @@ def _draw_facts(detail: SampleDetail) -> None:
         for name, value in facts:
             if value:
                 st.markdown(f":gray[{plain(name)}]  {plain(value)}")
+
+
+def _draw_reference(sample: Sample, scores: ScoreSet, reference: str) -> None:
+    """Draw the nearest images of a reference dataset, where the sample was compared with it."""
+    found: tuple[ReferenceImage, ...] = ()
+    with suppress(UnknownNameError, DatasetNotReadyError):  # what is not comparable is said by the page behind
+        found = nearest_in_reference(store(), scores, reference, sample.content_id)
+    if found:
+        tiles = [_reference_tile(item, sample) for item in found]
+        title = texts.nearest_in(store().catalogue.dataset(reference).name)
+        section = Section(tiles, title, texts.COSINE_DISTANCE)
+        gallery([section], "detail-reference", label=title, layout="row", tools=(), dataset_id=reference)
+
+
+def _reference_tile(item: ReferenceImage, sample: Sample) -> Tile:
+    note = texts.SAME_IMAGE if item.content_id == sample.content_id else ""
+    return Tile(item.sample_key, item.content_id, f"{item.distance:.3f}", tooltip=item.sample_key, note=note)
 
 
 def _draw_figures(detail: SampleDetail, has_views: bool) -> None:

@@ -34,11 +34,14 @@ def begin_chosen_sample(scores: ScoreSet) -> None:
             )
 
 
-def show_chosen_sample(scores: ScoreSet) -> None:
-    """Open the details of the sample that the URL names, if any; closing removes it from the URL."""
+def show_chosen_sample(scores: ScoreSet, reference: str | None = None) -> None:
+    """Open the details of the sample that the URL names, if any; closing removes it from the URL.
+
+    With the id of a `reference` dataset they show the images of that which are nearest.
+    """
     key = state.read_text(state.SAMPLE)
     if key is not None:
-        _dialog(scores, key)
+        _dialog(scores, key, reference)
 
 
 def _forget_sample() -> None:
@@ -46,6 +49,6 @@ def _forget_sample() -> None:
 
 
 @st.dialog(texts.WINDOW, width="large", on_dismiss=_forget_sample)
-def _dialog(scores: ScoreSet, key: str) -> None:
+def _dialog(scores: ScoreSet, key: str, reference: str | None) -> None:
     with errors_shown():
-        draw_detail(sample_detail(store(), scores, key), scores)
+        draw_detail(sample_detail(store(), scores, key), scores, reference)

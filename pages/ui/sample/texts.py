@@ -24,6 +24,8 @@ SAME_BYTES = "same bytes"
 EXACT_DUPLICATES = "Exact duplicates"
 NEAREST = "Nearest"
 NEAR_DUPLICATE = "near duplicate"
+SAME_IMAGE = "same image"
+COSINE_DISTANCE = "cosine distance"
 NOTHING_TO_COMPARE = "There is no other image to compare it with."
 PERMALINK = "Permanent link to this sample"
 
@@ -100,3 +102,8 @@ MOST_SENSITIVE, LEAST_SENSITIVE = "Most sensitive", "Least sensitive"
 def with_values(title: str) -> str:
     """Title of a row of pictures."""
     return f"{title}, with the singular value"
+
+
+def nearest_in(reference: str) -> str:
+    """Title of the images of a reference dataset that are nearest to a sample."""
+    return f"Nearest in {reference}"

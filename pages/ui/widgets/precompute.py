@@ -32,6 +32,13 @@ def prepared(scores: ScoreSet, curation: Curation, decisions: Decisions | None =
     return not slow
 
 
+def steps_done(scores: ScoreSet, steps: Sequence[PrecomputeStep]) -> bool:
+    """Return whether computations are done now, after quick ones; offer the worker for slow ones."""
+    slow = _do_quick(scores, steps)
+    draw_preparations(scores, slow)
+    return not slow
+
+
 def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: str) -> bool:
     """Return whether rules can be applied now; offer the worker where not. `key` names the button."""
     slow = _slow_work(scores, curation, decisions)
@@ -48,14 +55,18 @@ def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None
     """Do the quick computations and return the slow ones; a diverse choice depends on the rest, hence two rounds."""
     for _ in range(2):
         pending = pending_work(store(), scores, curation, decisions)
-        slow = [work for work in pending if not work.is_quick]
-        for work in pending:
-            if work.is_quick:
-                with st.spinner(texts.computing(work.title)):
-                    prepare(store(), scores, work)
+        slow = _do_quick(scores, pending)
         if slow or not pending:
             return slow
     return []
+
+
+def _do_quick(scores: ScoreSet, steps: Sequence[PrecomputeStep]) -> list[PrecomputeStep]:
+    for work in steps:
+        if work.is_quick:
+            with st.spinner(texts.computing(work.title)):
+                prepare(store(), scores, work)
+    return [work for work in steps if not work.is_quick]
 
 
 def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep], only: str | None = None) -> None:
