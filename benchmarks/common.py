@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -102,3 +103,11 @@ def machine() -> str:
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return f"{device}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def make_embeddings(rows: int, dimension: int) -> np.ndarray:
+    """[rows, dimension] in half precision, near a curved surface of 16 dimensions, as real ones are."""
+    generator = np.random.default_rng(0)
+    hidden = generator.standard_normal((rows, 16)) @ generator.standard_normal((16, 64)) / 4
+    vectors = np.tanh(hidden) @ generator.standard_normal((64, dimension)) / 8
+    return (vectors + 0.05 * generator.standard_normal(vectors.shape)).astype(np.float16)

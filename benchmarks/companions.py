@@ -2,7 +2,7 @@
 
     python benchmarks/companions.py [--rows 20000] [--dimension 384]
 
-The synthetic embeddings are stored in half precision and lie near a curved surface of 16 dimensions, as real ones do.
+See `common.make_embeddings` for what they are computed from.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import time
 
 import numpy as np
+from common import make_embeddings
 
 from jepascore_core.embeddings.companions import knn, mahalanobis, norm
 
@@ -37,14 +38,6 @@ def main() -> None:
     exact, near = found["knn, flat"], found["knn, ivf"]
     print(f"\nivf against flat: the same value for {np.mean(near == exact):.1%}, ", end="")
     print(f"rank correlation {np.corrcoef(_ranks(near), _ranks(exact))[0, 1]:.4f}")
-
-
-def make_embeddings(rows: int, dimension: int) -> np.ndarray:
-    """[rows, dimension] in half precision."""
-    generator = np.random.default_rng(0)
-    hidden = generator.standard_normal((rows, 16)) @ generator.standard_normal((16, 64)) / 4
-    vectors = np.tanh(hidden) @ generator.standard_normal((64, dimension)) / 8
-    return (vectors + 0.05 * generator.standard_normal(vectors.shape)).astype(np.float16)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 import jepascore_core as js
-from jepascore_core.api import curating
+from jepascore_core.api import curating, reference
 from jepascore_core.datasets.candidates import Candidate
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.records.datasets import SampleFailure
@@ -94,9 +94,10 @@ def test_the_examples_of_the_python_api_work_on_the_demo(home: Path):
     assert len(Path("kept.csv").read_text(encoding="utf-8").splitlines()) > 1600
     Path("kept.csv").unlink()
     Path("kept.csv.provenance.json").unlink()
-    found = doctest.testmod(curating)
-    assert found.attempted > 10
-    assert found.failed == 0
+    for module, least in ((curating, 10), (reference, 5)):
+        found = doctest.testmod(module)
+        assert found.attempted > least
+        assert found.failed == 0
 
 
 @pytest.mark.slow
