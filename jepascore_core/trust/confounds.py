@@ -30,7 +30,7 @@ Values = npt.NDArray[np.float64]
 #: From this rank correlation on, half of the variance of the ranks is the property's: a convention.
 WARN_FROM = 0.7
 #: Increased when the computation changes, so that older results are not used.
-METHOD = 1
+METHOD = 2
 #: Properties that a score should not merely repeat: column of rules -> what a sentence calls it.
 PROPERTY_TITLES = {
     "brightness": "brightness",
@@ -107,7 +107,8 @@ class Confounds:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Inverse of `dataclasses.asdict`, also from JSON."""
         rows = tuple(Confound(**row) for row in values["rows"])
-        return cls(values["num_images"], values["num_unmeasured"], rows)
+        formats = tuple((str(name), int(number)) for name, number in values.get("formats", ()))
+        return cls(values["num_images"], values["num_unmeasured"], rows, formats)
 
 
 def _strength(row: Confound) -> float:

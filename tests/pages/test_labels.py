@@ -36,8 +36,7 @@ def test_the_suspicious_first_and_the_way_to_curate(open_page: Callable[..., App
         {"Labelled": "dog", "Looks like": "cat", "Samples": "2", "Of the class": "6.4 %"},
         {"Labelled": "cat", "Looks like": "dog", "Samples": "1", "Of the class": "3.4 %"},
     ]
-    (title, query) = links(app)[0]
-    assert title == labels_texts.RULE
+    query = dict(links(app))[labels_texts.RULE]
     assert "rules=percentile+%3E%3D+5+and+label_issue+%3C+0.7" in query
     assert labels_texts.command("toy", scores.key.text, 0.7) in [code.value for code in app.code]
 
