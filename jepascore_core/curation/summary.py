@@ -147,12 +147,6 @@ def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]
     )
 
 
-def dropped_keys(store: Store, evaluation: Evaluation) -> tuple[str, ...]:
-    """Return the keys of the samples that are dropped."""
-    sql = f"SELECT sample_key FROM {evaluation.relation} WHERE verdict = 'drop' ORDER BY row_id"
-    return tuple(store.query(sql)["sample_key"].to_pylist())
-
-
 def samples_at(store: Store, evaluation: Evaluation, row_ids: list[int]) -> dict[int, ScoredSample]:
     """Return samples by row id; those without a measurement have the score NaN."""
     columns = [columns_of(store).percentile(evaluation.dataset, evaluation.score, within) for within in ("label", None)]

@@ -61,6 +61,11 @@ class ReviewOrder:
     num_found: int
     auroc: float
 
+    @property
+    def reviewed(self) -> str:
+        """The rule that keeps only what is reviewed."""
+        return self.rule.replace(">=", "<")
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewedSample:

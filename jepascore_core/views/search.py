@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -66,12 +66,6 @@ class SampleSearch:
         """Rules whose `pending_work` is what this search needs."""
         sorting = [Between(Column(LABEL_ISSUE), 0.0)] if self.by == LABEL_ISSUE else []
         return curation_of([*self.rules.chips, *sorting])
-
-
-def narrowed(wanted: SampleSearch, keys: Iterable[str]) -> SampleSearch:
-    """Return the search among these sample keys only."""
-    among = set(keys) if wanted.only is None else set(keys) & set(wanted.only)
-    return replace(wanted, only=tuple(sorted(among)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.curation.summary import count_verdicts, dropped_keys
+from jepascore_core.curation.summary import count_verdicts
 from jepascore_core.figures.known_defects import known_defects_figure
 from jepascore_core.storage.store import Store
 from jepascore_core.trust import known_defects as module
 from jepascore_core.trust.known_defects import found_in_budget, kind_list, known_defects, result_to_show
+from jepascore_core.views.search import SampleSearch, search_samples
 from tests.trust.conftest import put_embeddings
 
 #: Of 200 images, the first ten of each of two classes are torn.
@@ -55,7 +56,8 @@ def test_the_rule_drops_what_is_counted(store: Store):
     assert found.recommended.rule == "class_percentile >= 5"
     evaluation = evaluate(store, scores, parse(found.recommended.rule))
     assert count_verdicts(store, evaluation).dropped == found.budget == 10
-    assert set(dropped_keys(store, evaluation)) == {item.sample_key for item in found.examples}
+    reviewed = search_samples(store, scores, SampleSearch(rules=parse(found.recommended.reviewed)), 1, 20)
+    assert {item.sample_key for item in reviewed.samples} == {item.sample_key for item in found.examples}
 
 
 def test_a_score_that_takes_defects_for_likely_is_said_to_fail(store: Store):

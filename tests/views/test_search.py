@@ -8,7 +8,7 @@ import pytest
 from jepascore_core.curation import parse
 from jepascore_core.curation.precompute.steps import pending_work
 from jepascore_core.records.quality import ImageQuality
-from jepascore_core.views.search import SORTED_BY, SampleSearch, SearchOrder, narrowed, search_samples
+from jepascore_core.views.search import SORTED_BY, SampleSearch, SearchOrder, search_samples
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 
 
@@ -29,12 +29,6 @@ def found(scored, **wanted):
 
 
 EVERYTHING = ["Cats/one.png", "Cats/two.png", "x/owl's.png", "x/50%_a.png"]
-
-
-def test_a_search_is_narrowed_to_keys(scored):
-    first, second, *_ = EVERYTHING
-    assert narrowed(SampleSearch(text="x"), [second, first]) == SampleSearch(text="x", only=(first, second))
-    assert narrowed(SampleSearch(only=(second, "gone")), EVERYTHING).only == (second,)
 
 
 def test_everything_that_is_measured(scored):

@@ -37,8 +37,6 @@ RUN = "run"
 RULES = "rules"
 #: The last rules that were right, where those that were typed are not.
 LAST_RULES = "last-rules"
-#: Rules whose dropped samples Explore shows.
-DROPPED_BY = "dropped-by"
 REVIEW = "review"
 AT = "at"
 WHO = "who"

@@ -9,13 +9,12 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from jepascore_core.curation import Curation, evaluate, parse, to_text
+from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.summary import dropped_keys
 from jepascore_core.errors import RuleError, RuleSyntaxError, TooFewImagesError, matching
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.choices import class_choices
-from jepascore_core.views.search import SEARCH_ORDERS, SampleSearch, narrowed, search_samples
+from jepascore_core.views.search import SEARCH_ORDERS, SampleSearch, search_samples
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -24,7 +23,7 @@ from pages.ui.explore.extremes import ALL_CLASSES
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.choose_scores import label_id
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery, selection
-from pages.ui.widgets.precompute import is_ready, prepared
+from pages.ui.widgets.precompute import is_ready
 from pages.ui.widgets.reviewer import reviewer
 from pages.ui.widgets.url_widgets import pick_one, pick_page, pick_range, pick_words
 
@@ -32,12 +31,6 @@ from pages.ui.widgets.url_widgets import pick_one, pick_page, pick_range, pick_w
 def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) -> None:
     """Draw the search fields, the results and the selection; page size and page are chosen in two `places`."""
     wanted = _choose(scores)
-    if rules := state.read_text(state.DROPPED_BY):
-        curation = parse(rules)
-        _draw_dropped_by(curation)
-        if not prepared(scores, curation):
-            return
-        wanted = narrowed(wanted, dropped_keys(store(), evaluate(store(), scores, curation)))
     with places[0]:
         per_page = int(pick_one("Samples", state.PER_PAGE, texts.PAGE_SIZES, resets=(state.PAGE,)) or 48)
     page = state.read_int(state.PAGE, 1, 1, 10**6)
@@ -94,17 +87,6 @@ def _choose(scores: ScoreSet) -> SampleSearch:
         descending=direction == "down",
         seed=state.read_int(state.SEED, 0, 0, 10**6),
         **_keys(scores, decided),
-    )
-
-
-def _draw_dropped_by(curation: Curation) -> None:
-    st.button(
-        plain(texts.dropped_by(to_text(curation))),
-        icon=":material/close:",
-        key="dropped-by",
-        on_click=state.write,
-        args=(state.DROPPED_BY, None),
-        help=texts.DROPPED_BY_HELP,
     )
 
 

@@ -100,7 +100,6 @@ NO_CLASS_CHOSEN = "All classes"
 PERCENTILE = "Percentile (%)"
 NOTHING_FOUND = "No scored samples match. Remove a filter."
 PERCENTILE_WITHIN_CLASS = "Percentile within class."
-DROPPED_BY_HELP = "Show all samples again."
 
 
 def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> str:
@@ -108,11 +107,6 @@ def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> st
     of_all = f"{count_text(num_found)} of " if num_found < num_samples else ""
     text = f"{of_all}{plural(num_samples, 'sample')} found{f' under {title}' if title else ''}"
     return f"{text}; {count_text(num_unscored)} not scored yet" if num_unscored else text
-
-
-def dropped_by(rules: str) -> str:
-    """Say that only samples are shown that rules drop."""
-    return f"Only what these rules drop: {rules}"
 
 
 def number_note(by: str, number: float | None) -> str:

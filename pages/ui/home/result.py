@@ -92,7 +92,7 @@ def _draw_buttons(found: KnownDefects, scores: ScoreSet, name: str) -> None:
 
 def _see(found: KnownDefects, scores: ScoreSet, sample_key: str | None = None) -> None:
     opened = {state.SAMPLE: sample_key} if sample_key is not None else {}
-    shown = {state.VIEW: "search", state.DROPPED_BY: found.recommended.rule}
+    shown = {state.VIEW: "search", state.FILTER: found.recommended.reviewed}
     st.switch_page(EXPLORE, query_params={**_identity(scores), **shown, **opened})
 
 
