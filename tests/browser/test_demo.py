@@ -94,7 +94,7 @@ def check_buttons(page: Page, server: Server, store: Store, found: KnownDefects)
     page.get_by_role("button", name=home_texts.SEE, exact=True).click()
     page.get_by_role("heading", name="Explore", level=1).wait_for()
     expect(page.get_by_text(f"{found.budget:,} of {found.num_samples:,} samples found")).to_be_visible()
-    rules = page.get_by_label(explore_texts.RULES, exact=True)
+    rules = page.locator(f'input[aria-label="{explore_texts.RULES}"]')
     expect(rules).to_have_value(found.recommended.reviewed)
     screenshot(page, "demo-see")
 
