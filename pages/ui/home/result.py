@@ -50,7 +50,7 @@ def _draw_numbers(found: KnownDefects) -> None:
     ]
     if baseline is not None:
         note = texts.precision(baseline.num_found, found.budget)
-        shown.append((texts.finds(baseline), baseline.num_found, note, texts.BASELINE_HELP))
+        shown.append((texts.finds(baseline), baseline.num_found, note, None))
     shown.append((texts.CHANCE, round(found.by_chance), texts.precision(found.by_chance, found.budget), None))
     with st.container(horizontal=True):
         for title, number, note, help_text in shown:
