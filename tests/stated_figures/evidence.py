@@ -26,7 +26,7 @@ def evidence_claims() -> Iterator[Claim]:
     yield Claim(EVIDENCE, "AUROC (0.5 is chance)")
     yield Claim(EVIDENCE, f"intervals that hold 95 % of {found['bootstrap']} stratified bootstrap samples of each seed")
     images = {name: sum(group["images"] for group in of["groups"].values()) for name, of in found["sets"].items()}
-    yield Claim(EVIDENCE, f"flowers are {images['flowers']} of 240 images")
+    yield Claim(EVIDENCE, f"The flowers are {images['flowers']} images, scored by sketches")
     yield from evidence_conclusions(found["rows"])
 
 
