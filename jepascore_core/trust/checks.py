@@ -161,13 +161,13 @@ def _planted(evidence: Evidence) -> _Found:
 def planted_colour(result: PlantedResult, own: str) -> Colour:
     """Judge a cut by the score `own`.
 
-    Green: no score is clearly better, it finds most kinds and ranks none above clean images. Red: none finds anything,
-    or another score is better and this one misses most kinds. Grey: nothing is found and there are few defects of each
+    Green: no score is clearly better, it finds most kinds and ranks none above clean images. Red: no score helps, or
+    another score is better and this one misses most kinds. Grey: no score helps, but there are few defects of each
     kind. Amber otherwise.
     """
     found = len(result.found_by(own)) if result.score(own) is not None else 0
     finds_most = found >= MOST * len(result.kinds)
-    if not result.found_by(result.best.name):
+    if not result.helps:
         return "grey" if max(kind.num_defects for kind in result.kinds) <= FEW_DEFECTS else "red"
     if found and result.is_as_good(own):
         return "green" if finds_most and not result.reversed_by(own) else "amber"

@@ -101,12 +101,8 @@ def _of_planted(result: PlantedResult, own: str, colour: Colour) -> _Opinion:
     total, best = len(result.kinds), result.best
     kinds = f"{total} {'kind' if total == 1 else 'kinds'} of planted defects"
     num_best = len(result.found_by(best.name))
-    if not num_best and colour == "grey":
-        most = max(kind.num_defects for kind in result.kinds)
-        text = f"Unclear yet: {most} defects of each kind are too few to see what the scores find. Plant more."
-        return _Opinion(colour, "Unclear", text)
-    if not num_best:
-        return _Opinion(colour, DO_NOT_CUT, f"Do not cut by any score here: none finds any of {kinds}.")
+    if not result.helps:
+        return _of_no_help(result, colour, kinds)
     num_own = len(result.found_by(own)) if result.score(own) is not None else 0
     if num_own and result.is_as_good(own):
         return _of_own(result, own, colour, f"{num_own} of {kinds}")
@@ -120,6 +116,22 @@ def _of_planted(result: PlantedResult, own: str, colour: Colour) -> _Opinion:
     return _Opinion(colour, f"Use {best.title}", f"Use {name}{care} here: {text}.", best.name)
 
 
+def _of_no_help(result: PlantedResult, colour: Colour, kinds: str) -> _Opinion:
+    if colour == "grey":
+        most = max(kind.num_defects for kind in result.kinds)
+        text = f"Unclear yet: {most} defects of each kind are too few to see what the scores find. Plant more."
+        return _Opinion(colour, "Unclear", text)
+    best, found = result.best, len(result.found_by(result.best.name))
+    if not found:
+        return _Opinion(colour, DO_NOT_CUT, f"Do not cut by any score here: none finds any of {kinds}.")
+    mean = result.mean(best.name)
+    text = (
+        f"Do not cut by any score here: the best, {best.title}, finds {found} of {kinds} and over all of them is no "
+        f"better than chance (mean AUROC {mean.mean:.2f}, 95 % interval {mean.lower:.2f} to {mean.upper:.2f})."
+    )
+    return _Opinion(colour, DO_NOT_CUT, text)
+
+
 def _of_own(result: PlantedResult, own: str, colour: Colour, found: str) -> _Opinion:
     equals = [score for score in result.scores if score.name in BASELINES and result.is_as_good(score.name)]
     names = ["the score", *(_called(score.name, score.title) for score in equals)]
@@ -129,10 +141,10 @@ def _of_own(result: PlantedResult, own: str, colour: Colour, found: str) -> _Opi
     only = "only " if care and not turned else ""
     text = f"it finds {only}{found}"
     if equals:
-        text = f"they are equally good (mean AUROC {_joined(means, 'and')}), and the score finds {only}{found}"
+        text = f"they are equally good (mean AUROC {_joined(means, ', ', ' and ')}), and the score finds {only}{found}"
     if turned:
         text += f", but takes these for likelier than clean images: {listed(turned)}"
-    sentence = f"Cut by {_joined(names, 'or by')}{care} here: {text}."
+    sentence = f"Cut by {_joined(names, ', by ', ' or by ')}{care} here: {text}."
     return _Opinion(colour, WITH_CARE if care else CUT, sentence, own)
 
 
@@ -172,7 +184,6 @@ def _called(name: str, title: str) -> str:
     return "the score's rank within the class" if name == WITHIN_CLASS else f"the score variant {title}"
 
 
-def _joined(names: Sequence[str], last: str) -> str:
-    """Join with commas, the last one with a word."""
+def _joined(names: Sequence[str], between: str, last: str) -> str:
     *first, end = names
-    return f"{', '.join(first)} {last} {end}" if first else end
+    return f"{between.join(first)}{last}{end}" if first else end

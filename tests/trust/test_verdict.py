@@ -143,6 +143,16 @@ def test_nothing_found_is_no_or_not_known() -> None:
     assert few.sentence.startswith("Unclear yet: 6 defects of each kind are too few")
 
 
+def test_a_best_score_that_is_chance_over_all_kinds_is_no_advice() -> None:
+    """As a score that is brightness: it finds overexposure and takes underexposure for likelier."""
+    found = judge(Evidence(planted=planted(rank=(0.95, 0.1, 0.5, 0.5), knn=(0.5, 0.5, 0.5, 0.5))))
+    assert (found.colour, found.badge, found.recommended) == ("red", "Do not cut", None)
+    assert found.sentence == (
+        "Do not cut by any score here: the best, JEPA-SCORE, finds 1 of 4 kinds of planted defects and over all of "
+        "them is no better than chance (mean AUROC 0.51, 95 % interval 0.46 to 0.56)."
+    )
+
+
 def test_variants_of_the_score_have_their_own_names() -> None:
     within = judge(Evidence(planted=planted(rank=(0.5, 0.5), **{"class": (0.9, 0.9)})))
     assert within.sentence.startswith("Use the score's rank within the class here: the score misses 2 of 2")

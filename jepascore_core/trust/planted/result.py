@@ -17,6 +17,8 @@ FINDS = 0.7
 SHARE = 0.05
 #: Name of the percentile of the score within the class of an image.
 WITHIN_CLASS = "class"
+#: AUROC of a score that knows nothing of defects.
+CHANCE = 0.5
 #: Scores from embeddings alone.
 BASELINES = ("knn", "mahalanobis", "norm")
 #: A score whose mean AUROC is behind the best one's by less than this is as good, however narrow the interval: of 50
@@ -136,9 +138,14 @@ class PlantedResult:
         return bool(self.found_by(score)) and (found.behind_lower <= 0.0 or found.behind <= NEGLIGIBLE)
 
     @property
+    def helps(self) -> bool:
+        """Whether the best score finds a kind, and on average over all kinds orders better than chance."""
+        return bool(self.found_by(self.best.name)) and self.mean(self.best.name).lower > CHANCE
+
+    @property
     def rule(self) -> str | None:
-        """The rule that drops the lowest 5 % of the best score; None if no score finds anything."""
-        return self.best.rule if self.found_by(self.best.name) else None
+        """The rule that drops the lowest 5 % of the best score; None if no score helps."""
+        return self.best.rule if self.helps else None
 
     @property
     def found_by_none(self) -> tuple[PlantedKind, ...]:
