@@ -126,8 +126,8 @@ def _of_no_help(result: PlantedResult, colour: Colour, kinds: str) -> _Opinion:
         return _Opinion(colour, DO_NOT_CUT, f"Do not cut by any score here: none finds any of {kinds}.")
     mean = result.mean(best.name)
     text = (
-        f"Do not cut by any score here: the best, {best.title}, finds {found} of {kinds} and over all of them is no "
-        f"better than chance (mean AUROC {mean.mean:.2f}, 95 % interval {mean.lower:.2f} to {mean.upper:.2f})."
+        f"Do not cut by any score here: the best, {best.title}, finds {found} of {kinds}, but over all of them does "
+        f"not beat chance (mean AUROC {mean.mean:.2f}, 95 % interval {mean.lower:.2f} to {mean.upper:.2f})."
     )
     return _Opinion(colour, DO_NOT_CUT, text)
 

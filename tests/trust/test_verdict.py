@@ -148,8 +148,8 @@ def test_a_best_score_that_is_chance_over_all_kinds_is_no_advice() -> None:
     found = judge(Evidence(planted=planted(rank=(0.95, 0.1, 0.5, 0.5), knn=(0.5, 0.5, 0.5, 0.5))))
     assert (found.colour, found.badge, found.recommended) == ("red", "Do not cut", None)
     assert found.sentence == (
-        "Do not cut by any score here: the best, JEPA-SCORE, finds 1 of 4 kinds of planted defects and over all of "
-        "them is no better than chance (mean AUROC 0.51, 95 % interval 0.46 to 0.56)."
+        "Do not cut by any score here: the best, JEPA-SCORE, finds 1 of 4 kinds of planted defects, but over all of "
+        "them does not beat chance (mean AUROC 0.51, 95 % interval 0.46 to 0.56)."
     )
 
 
