@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation import evaluate, parse, summarize
-from jepascore_core.curation.evaluation.evaluate import prepare_changes
+from jepascore_core.curation.evaluation.evaluate import prefetch_changes
 from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.scores.tables import prepare_score_table
+from jepascore_core.scores.tables import build_score_table
 from jepascore_core.storage.measurement_sql import MEASUREMENT_SCHEMA
 from jepascore_core.storage.store import Store
 from jepascore_core.views.curation import before_after, preview
@@ -54,13 +54,13 @@ def main() -> None:
         store, scores = build(Path(folder), chosen.rows, chosen.classes, chosen.dimension)
         # As the worker does at the end of a run.
         for key in store.measured_keys():
-            prepare_score_table(store, store.catalogue.dataset("big"), key)
+            build_score_table(store, store.catalogue.dataset("big"), key)
         print(f"{chosen.rows:,} samples, {chosen.classes:,} classes, K = {chosen.dimension}\n")
         print(f"{'rules':88} {'counts':>7} {'histogram':>9} {'preview':>8} {'all':>7} cores  kept")
         for name, text in (("(first opening) ", CHANGES[0]), *(("", text) for text in CHANGES)):
             report(store, scores, name, text)
             if name:
-                _, seconds = timed(lambda: prepare_changes(store, scores))
+                _, seconds = timed(lambda: prefetch_changes(store, scores))
                 print(f"(the page then looks ahead to what may come: {seconds:.2f} s aside)")
         for text in CHANGES[1:]:
             report(store, scores, "(seen once) ", text.replace("5", "7"))

@@ -106,7 +106,7 @@ def open_pages() -> None:
     sys.path[:] = [str(ROOT), *(entry for entry in sys.path if Path(entry) != Path(__file__).parent)]
     import_module("logging").disable(import_module("logging").WARNING)
     import_module("app")
-    import_module("pages.ui.app.lifespan").prepare_visits()
+    import_module("pages.ui.app.lifespan").preload()
     time.sleep(BROWSER_SECONDS)
 
 
@@ -208,15 +208,15 @@ def main() -> int:
 def lay_out() -> None:
     """What the worker does at the end of a run."""
     from jepascore_core.scores.score_set import ScoreSet
-    from jepascore_core.scores.tables import prepare_score_table
+    from jepascore_core.scores.tables import build_score_table
     from jepascore_core.storage.store import Store
-    from jepascore_core.trust.prepare import prepare_trust
+    from jepascore_core.trust.precompute import precompute_trust
 
     store, started = Store(), time.perf_counter()
     for dataset in store.catalogue.datasets():
         for measured in store.measured_keys():
-            prepare_score_table(store, dataset, measured)
-            prepare_trust(store, ScoreSet(dataset.dataset_id, measured))
+            build_score_table(store, dataset, measured)
+            precompute_trust(store, ScoreSet(dataset.dataset_id, measured))
     print(f"scores laid out for looking in {time.perf_counter() - started:.0f} s, once after a run")
 
 

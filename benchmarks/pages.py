@@ -105,7 +105,7 @@ def time_visit(visit: Visit, num_runs: int) -> list[float]:
 
     # The server has done so before its first visitor comes.
     import_module("app")
-    import_module("pages.ui.app.lifespan").prepare_visits()
+    import_module("pages.ui.app.lifespan").preload()
     started = time.perf_counter()
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     app.query_params.update(visit.parameters)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from jepascore_core.scores.memo import prefetch
-from jepascore_core.trust.agreement import companion_view
+from jepascore_core.trust.agreement import baseline_view
 from jepascore_core.trust.evidence import compute_checks
 from pages.ui.app.frame import frame
 from pages.ui.app.live import live
@@ -11,7 +11,7 @@ from pages.ui.app.store import store
 from pages.ui.trust.confounds import draw_confounds
 from pages.ui.trust.density_check import draw_density_check
 from pages.ui.trust.formats import draw_format_check
-from pages.ui.trust.page import draw_companions, draw_gaussianity, draw_slow_companions
+from pages.ui.trust.page import draw_baselines, draw_gaussianity, draw_slow_baselines
 from pages.ui.trust.planted import draw_planted
 from pages.ui.trust.verdict import draw_verdict
 from pages.ui.widgets.choose_scores import choose_scores
@@ -22,13 +22,13 @@ with frame("Trust"):
     scores = choose_scores(partial(compute_checks, store()))
     if scores is not None:
         live(partial(draw_verdict, scores), scores.dataset_id)
-        prefetch(partial(companion_view, store(), scores))
+        prefetch(partial(baseline_view, store(), scores))
         draw_theory_notes([scores])
         draw_estimate_notes([scores])
         draw_planted(scores)
         live(partial(draw_confounds, scores), scores.dataset_id)
         draw_format_check(scores)
         live(partial(draw_companions, scores), scores.dataset_id)
-        draw_slow_companions(scores)
+        draw_slow_baselines(scores)
         live(partial(draw_gaussianity, scores), scores.dataset_id)
     draw_density_check()

@@ -15,7 +15,7 @@ from jepascore_core.api.expressions import ColumnExpression, Expression
 from jepascore_core.api.summary_html import summary_html
 from jepascore_core.curation.decisions import DecisionVerdict, decide, decisions_of, find_samples, redo, undo, user_name
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
-from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare_all
+from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute_all
 from jepascore_core.curation.recipes import Recipe, make_recipe, with_ids_of_paths
 from jepascore_core.curation.rules.model import Budget, Clause, Curation, Deduplicate, Step, curation_of
 from jepascore_core.curation.rules.parser import parse, parse_rule
@@ -101,22 +101,22 @@ def curation_from(rules: RuleLike | Sequence[RuleLike]) -> Curation:
     listed = [rules] if isinstance(rules, Expression | Deduplicate | Budget | Curation | str) else rules
     if isinstance(listed, ColumnExpression) or not isinstance(listed, Iterable):
         raise TypeError(f"Rules must be expressions, steps, texts, or a list of these, not {rules!r}.")
-    curation = curation_of(chip for item in listed for chip in _chips(item))
+    curation = curation_of(clause for item in listed for clause in _clauses(item))
     for rule in curation.rules:
         parse_rule(rule_text(rule))  # recipes hold rules as text
     return curation
 
 
-def _chips(item: object) -> tuple[Clause, ...]:
+def _clauses(item: object) -> tuple[Clause, ...]:
     match item:
         case Expression():
             return (item.rule,)
         case Deduplicate() | Budget():
             return (item,)
         case Curation():
-            return item.chips
+            return item.clauses
         case str():
-            return parse(item).chips
+            return parse(item).clauses
         case ColumnExpression():
             raise TypeError(f"{item} is a column, not a rule. Compare it first, as in js.col(...) >= 5.")
     raise TypeError(f"Rules must be expressions, steps or texts, not {item!r}.")
@@ -129,7 +129,7 @@ def _curated(store: Store, scores: ScoreSet, curation: Curation, progress: Progr
     def follow(work: PrecomputeStep) -> Callable[[float], None]:
         return partial(progress or _unheard, work.title)
 
-    prepare_all(store, scores, curation, decisions, follow)
+    precompute_all(store, scores, curation, decisions, follow)
     evaluate(store, scores, curation, decisions)
     return CuratedDataset(store, scores, curation, decisions)
 

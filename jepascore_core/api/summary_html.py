@@ -15,11 +15,11 @@ def summary_html(title: str, result: CurationResult) -> str:
     rows += [("decided by a person", counts.decided)] if counts.decided else []
     rows += [("unreadable files", counts.num_unreadable)] if counts.num_unreadable else []
     by_verdict = _table(("", "samples", "share"), ((name, f"{n:,}", _share(n, counts.total)) for name, n in rows))
-    by_chip = _table(
+    by_clause = _table(
         ("rule or step", "drops alone", "only it drops"),
-        ((chip.text, f"{chip.alone:,}", f"{chip.only:,}") for chip in result.chips),
+        ((clause.text, f"{clause.alone:,}", f"{clause.only:,}") for clause in result.clauses),
     )
-    return f"<p><b>{escape(title)}</b></p>{by_verdict}{by_chip if result.chips else ''}"
+    return f"<p><b>{escape(title)}</b></p>{by_verdict}{by_clause if result.clauses else ''}"
 
 
 def _share(number: int, total: int) -> str:

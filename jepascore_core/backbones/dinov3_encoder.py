@@ -17,7 +17,7 @@ import torch
 from timm.layers import RotaryEmbeddingDinoV3
 from torch import Tensor, nn
 
-from jepascore_core.backbones.ledger import set_aside, unmarked
+from jepascore_core.backbones.weight_tracker import mark_unneeded, unmarked
 from jepascore_core.errors import CheckpointError
 
 _PERIODS = "rope_embed.periods"
@@ -53,13 +53,13 @@ def read_dinov3(state: Mapping[str, Tensor], architecture: str, source: str) -> 
                 f"{source} has biases of keys ({stem}.qkv.bias), which {architecture} has not. "
                 "Load it in transformers' format (hf:), which has a place for them."
             )
-        set_aside([keys])
+        mark_unneeded([keys])
         rest |= {f"{stem}.q_bias": queries, f"{stem}.v_bias": values}
     names = [name for name in rest if name.endswith((".attn.q_bias", ".attn.v_bias"))]
     if architecture.endswith(_WITH_BIASES) or not names:
         return DinoV3File(rest, architecture, periods)
     if not any(bool(rest[name].count_nonzero()) for name in names):
-        set_aside(rest.pop(name) for name in names)
+        mark_unneeded(rest.pop(name) for name in names)
         return DinoV3File(rest, architecture, periods)
     wanted = architecture + _WITH_BIASES
     note = f"Its queries and values have biases: loaded as {wanted}."
@@ -111,7 +111,7 @@ def use_periods(encoder: nn.Module, periods: Tensor | None, source: str) -> str:
     if periods.shape != own.shape:
         raise CheckpointError(f"{source} has {periods.numel()} rotary periods, and the architecture {own.numel()}.")
     if torch.equal(unmarked(periods).float(), own):
-        set_aside([periods])
+        mark_unneeded([periods])
         return ""
     own_periods(encoder, periods)
     # bfloat16 keeps eight bits: what it rounds the own periods to is still the same base.

@@ -16,7 +16,6 @@ from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import hub_file
 from jepascore_core.backbones.hf_config import HfConfig
 from jepascore_core.backbones.hf_models_encoder import KINDS, Kind
-from jepascore_core.backbones.ledger import Ledger
 from jepascore_core.backbones.local import (
     read_checkpoint,
     read_json,
@@ -30,6 +29,7 @@ from jepascore_core.backbones.registry import find_spec, unknown_backbone
 from jepascore_core.backbones.rows import HF_FILES
 from jepascore_core.backbones.specs import BackboneSpec
 from jepascore_core.backbones.timm_encoder import require_whole_patches, set_pooling
+from jepascore_core.backbones.weight_tracker import WeightTracker
 from jepascore_core.errors import CheckpointError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
@@ -55,9 +55,9 @@ def load_hf(ref: BackboneRef) -> LoadedEncoder:
         )
     preprocessing = _preprocessing(row, folder, ref)
     require_whole_patches(config.architecture, (config.patch, config.patch), preprocessing)
-    ledger = Ledger()
-    encoder = kind.load(config, ledger.mark(weights_of(read_checkpoint(path), path.name)), preprocessing, path.name)
-    ledger.require_whole(path.name)
+    tracker = WeightTracker()
+    encoder = kind.load(config, tracker.mark(weights_of(read_checkpoint(path), path.name)), preprocessing, path.name)
+    tracker.require_all_used(path.name)
     size = min(preprocessing.height, preprocessing.width)
     note = f"Positions resampled from {config.image_size} to {size} pixels." if size != config.image_size else ""
     spec = row or _derived(ref.name, config, kind)

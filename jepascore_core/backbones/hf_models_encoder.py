@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from jepascore_core.backbones import hf_names
 from jepascore_core.backbones.dinov3_encoder import own_periods
 from jepascore_core.backbones.hf_config import DEFAULTS, HfConfig
-from jepascore_core.backbones.leftovers import HF_CLIP, HF_VIT, HF_VJEPA2, listed
 from jepascore_core.backbones.local import load_strictly
 from jepascore_core.backbones.open_clip_encoder import TINY_TEXT
 from jepascore_core.backbones.positions import resampled
 from jepascore_core.backbones.rows_other import CONTRASTIVE, RECONSTRUCTION
+from jepascore_core.backbones.unused_weights import HF_CLIP, HF_VIT, HF_VJEPA2, listed
 from jepascore_core.backbones.vjepa2_encoder import VideoSize, build_vjepa2, fold_frames
 from jepascore_core.errors import CheckpointError
 from jepascore_core.records.backbones import Preprocessing
@@ -202,10 +202,10 @@ def _finish(
     state: _State,
     preprocessing: Preprocessing,
     source: str,
-    leftovers: tuple[str, ...],
+    unused: tuple[str, ...],
 ) -> nn.Module:
     """Load at the size of the positions, then give them the size of the input."""
-    load_strictly(encoder, state, leftovers, source)
+    load_strictly(encoder, state, unused, source)
     size = (preprocessing.height, preprocessing.width)
     if encoder.patch_embed.img_size != size:  # type: ignore[union-attr]
         positions = encoder.pos_embed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jepascore_core.backbones.leftovers import TRAINING_HEADS, is_listed, listed
+from jepascore_core.backbones.unused_weights import TRAINING_HEADS, is_listed, listed
 from jepascore_core.errors import CheckpointError, PreprocessingError
 from jepascore_core.records.backbones import BackboneRef
 
@@ -167,11 +167,11 @@ def unprefixed(
 
     Weights and modules that are named in `beside` may lack the prefix, and are set aside then.
     """
-    from jepascore_core.backbones.ledger import set_aside
+    from jepascore_core.backbones.weight_tracker import mark_unneeded
 
     names, state, spare = list(expected), dict(state), tuple(beside)
     while prefix := _foreign_prefix(state, names, spare):
-        set_aside(value for name, value in state.items() if not name.startswith(prefix))
+        mark_unneeded(value for name, value in state.items() if not name.startswith(prefix))
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     return state if any(map(_CHUNKED.match, names)) else _unchunked(state)
 
@@ -200,7 +200,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
     Raises:
         CheckpointError: listing what is missing, not expected, or of another shape; the module is unchanged then.
     """
-    from jepascore_core.backbones.ledger import set_aside
+    from jepascore_core.backbones.weight_tracker import mark_unneeded
 
     expected, heads = module.state_dict(), tuple(heads)
     fit = compare(expected, state, heads)
@@ -209,7 +209,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
             f"{source} does not fit the architecture: {fit.describe(expected, state)}. "
             "Choose the architecture, image size and channels (as many as --mean has numbers) that it was trained with."
         )
-    set_aside(value for name, value in state.items() if name not in expected)
+    mark_unneeded(value for name, value in state.items() if name not in expected)
     module.load_state_dict({name: value for name, value in state.items() if name in expected}, strict=True)
 
 

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import hub_file, url_file
-from jepascore_core.backbones.ledger import Ledger, set_aside
-from jepascore_core.backbones.leftovers import OPEN_CLIP, is_listed, listed
 from jepascore_core.backbones.local import (
     load_strictly,
     read_checkpoint,
@@ -27,6 +25,8 @@ from jepascore_core.backbones.local import (
 )
 from jepascore_core.backbones.registry import find_spec, unknown_backbone
 from jepascore_core.backbones.specs import BackboneSpec
+from jepascore_core.backbones.unused_weights import OPEN_CLIP, is_listed, listed
+from jepascore_core.backbones.weight_tracker import WeightTracker, mark_unneeded
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
@@ -178,17 +178,17 @@ def _load_weights(clip: open_clip.CustomTextCLIP, checkpoint: Mapping[str, Any],
     Only what is listed of a full CLIP checkpoint may be left out.
     """
     expected = [f"visual.{name}" for name in clip.visual.state_dict()]
-    ledger = Ledger()
-    state = unprefixed(ledger.mark(weights_of(checkpoint, source)), expected)
+    tracker = WeightTracker()
+    state = unprefixed(tracker.mark(weights_of(checkpoint, source)), expected)
     state = convert_state_dict(clip, state)
     if not any(name.startswith("visual.") for name in state):
         state = {f"visual.{name}": value for name, value in state.items()}
     tokens = state.get("visual.positional_embedding", ())
     resize_pos_embed(state, clip)
     beside = {name: value for name, value in state.items() if is_listed(name, listed(OPEN_CLIP))}
-    set_aside(beside.values())
+    mark_unneeded(beside.values())
     tower = {name.removeprefix("visual."): value for name, value in state.items() if name not in beside}
     load_strictly(clip.visual, tower, (), source)
-    ledger.require_whole(source)
+    tracker.require_all_used(source)
     new = tower.get("positional_embedding", ())
     return f"Position embedding resampled from {len(tokens)} to {len(new)} tokens." if len(tokens) != len(new) else ""

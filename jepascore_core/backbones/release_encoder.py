@@ -18,8 +18,6 @@ from torch import Tensor, nn
 
 from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.fetch import source_file
-from jepascore_core.backbones.ledger import Ledger, set_aside
-from jepascore_core.backbones.leftovers import TRAINING_HEADS, is_listed, listed
 from jepascore_core.backbones.local import (
     WRAPPED,
     entry_of,
@@ -33,7 +31,9 @@ from jepascore_core.backbones.registry import find_spec, unknown_backbone
 from jepascore_core.backbones.releases import RELEASES, Release, entries_of
 from jepascore_core.backbones.specs import BackboneSpec, WeightSource
 from jepascore_core.backbones.timm_encoder import BuildPlan, build_encoder, hint, load_weights, set_pooling
+from jepascore_core.backbones.unused_weights import TRAINING_HEADS, is_listed, listed
 from jepascore_core.backbones.vjepa2_encoder import build_vjepa2, fold_frames, image_branch, vjepa2_size
+from jepascore_core.backbones.weight_tracker import WeightTracker, mark_unneeded
 from jepascore_core.errors import CheckpointError, UnknownNameError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
@@ -56,9 +56,9 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
     )
     release = RELEASES[spec.library]
     entry = entry_of(read_checkpoint(path), entries_of(spec.library, spec.name.partition(".")[2]), path.name)
-    ledger, spare = Ledger(), listed(release.leftovers)
+    tracker, spare = WeightTracker(), listed(release.unused)
     beside = spare if release.keeps_head else (*spare, *listed(TRAINING_HEADS))
-    state = _branch(unprefixed(ledger.mark(entry), beside=beside), release.branch, spare, path.name)
+    state = _branch(unprefixed(tracker.mark(entry), beside=beside), release.branch, spare, path.name)
     preprocessing = adjusted(spec.preprocessing, ref) if spec.preprocessing else stated(ref)
     if video := vjepa2_size(spec.library, spec.architecture):
         encoder: nn.Module = build_vjepa2(video, preprocessing)
@@ -70,7 +70,7 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
         plan = replace(plan, resampling=resampling(release.resampling, ref))
         encoder = build_encoder(plan)
         note = load_weights(encoder, plan, state, path.name, spare)
-    ledger.require_whole(path.name)
+    tracker.require_all_used(path.name)
     wanted = ref.pooling or spec.pooling
     if release.keeps_head and wanted != "native":
         raise UnknownNameError(f"{spec.name} cannot pool by {wanted!r}: its head belongs to its pooling. Leave it out.")
@@ -114,7 +114,7 @@ def _config(architecture: str) -> Mapping[str, Any]:
 def _branch(state: Mapping[str, Tensor], branch: str, spare: Iterable[str], source: str) -> dict[str, Tensor]:
     """Return the encoder's own weights where the file holds more, else all of them.
 
-    What lies beside the branch goes if it is `spare`; the rest is left to the ledger, which refuses it.
+    What lies beside the branch goes if it is `spare`; the rest is left to the tracker, which refuses it.
 
     Raises:
         CheckpointError: if wrappers' prefixes lead to more than one such branch.
@@ -128,7 +128,7 @@ def _branch(state: Mapping[str, Tensor], branch: str, spare: Iterable[str], sour
             f"{source} holds several encoders ({', '.join(sorted(prefixes))}). Save the weights of one of them alone."
         )
     beside = [name for name in state if name not in stems]
-    set_aside(state[name] for name in beside if is_listed(re.sub(f"^{WRAPPED}", "", name), names))
+    mark_unneeded(state[name] for name in beside if is_listed(re.sub(f"^{WRAPPED}", "", name), names))
     return {name.removeprefix(stem): state[name] for name, stem in stems.items()}
 
 

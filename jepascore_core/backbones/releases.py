@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jepascore_core.backbones.leftovers import IBOT, LEJEPA, MOCO_V3, VJEPA2, VJEPA2_1, Leftover
 from jepascore_core.backbones.specs import Resampling
+from jepascore_core.backbones.unused_weights import IBOT, LEJEPA, MOCO_V3, VJEPA2, VJEPA2_1, UnusedWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Release:
     """A project's checkpoints.
 
     `entries` of the file are tried in turn. If `branch` is given, only names that begin with it belong to the encoder
-    (after wrappers' prefixes). `leftovers` are weights or modules, beside the branch or in it, that play no part in the
+    (after wrappers' prefixes). `unused` are weights or modules, beside the branch or in it, that play no part in the
     encoder's output; anything else is refused. `options` are arguments of the timm architecture, `per_model` of single
     ones; `resampling` is how positions get another size. `keeps_head`: the embedding is what the linear classifier
     returns. `is_jepa` and `note` hold for every training with the project's code.
@@ -30,7 +30,7 @@ class Release:
     entries: tuple[str, ...]
     is_jepa: bool
     branch: str = ""
-    leftovers: tuple[Leftover, ...] = ()
+    unused: tuple[UnusedWeights, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     per_model: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keeps_head: bool = False
@@ -50,7 +50,7 @@ RELEASES: Mapping[str, Release] = {
     ),
     # {encoder, predictor, target_encoder, ...} with "module.backbone." names. The fixed position embedding is saved,
     # but with rotary positions not used.
-    "vjepa2": Release(family="V-JEPA 2", pooling="avg", entries=("target_encoder",), is_jepa=True, leftovers=VJEPA2),
+    "vjepa2": Release(family="V-JEPA 2", pooling="avg", entries=("target_encoder",), is_jepa=True, unused=VJEPA2),
     # {encoder, predictor, target_encoder, ...}; of distilled ones the average {ema_encoder} is evaluated. Images have a
     # patch embedding of their own, and the last of four norms is the encoder's.
     "vjepa2_1": Release(
@@ -58,7 +58,7 @@ RELEASES: Mapping[str, Release] = {
         pooling="avg",
         entries=("ema_encoder", "target_encoder"),
         is_jepa=True,
-        leftovers=VJEPA2_1,
+        unused=VJEPA2_1,
     ),
     # {student, teacher, ...} with "backbone." names beside the heads, or the extracted {state_dict}.
     "ibot": Release(
@@ -66,7 +66,7 @@ RELEASES: Mapping[str, Release] = {
         pooling="token",
         entries=("teacher", "state_dict"),
         is_jepa=True,
-        leftovers=IBOT,
+        unused=IBOT,
         resampling="dino",
     ),
     # {state_dict, optimizer, ...} with the encoder as "module.base_encoder." beside its momentum copy.
@@ -76,7 +76,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("state_dict", "model"),
         is_jepa=False,
         branch="base_encoder.",
-        leftovers=MOCO_V3,
+        unused=MOCO_V3,
         per_model={"vit_small_patch16_224": {"num_heads": 12}},
         note="Contrastive between images: the score's theory does not hold.",
     ),
@@ -88,7 +88,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("state_dict", "net_state_dict", "model_state_dict", "model", "net"),
         is_jepa=True,
         branch="backbone.",
-        leftovers=LEJEPA,
+        unused=LEJEPA,
         keeps_head=True,
     ),
     # Published files hold the encoder under timm's names, and may hold the projector; trainings {net_state_dict}.
@@ -98,7 +98,7 @@ RELEASES: Mapping[str, Release] = {
         entries=("net_state_dict", "state_dict", "model"),
         is_jepa=True,
         branch="backbone.",
-        leftovers=LEJEPA,
+        unused=LEJEPA,
     ),
 }
 

@@ -17,8 +17,6 @@ from torch import Tensor, nn
 from jepascore_core.backbones.backbone import LoadedEncoder
 from jepascore_core.backbones.dinov3_encoder import read_dinov3, use_periods
 from jepascore_core.backbones.fetch import hub_file, url_file
-from jepascore_core.backbones.ledger import Ledger, set_aside
-from jepascore_core.backbones.leftovers import TIMM, TRAINING_HEADS, is_listed, listed
 from jepascore_core.backbones.local import (
     compare,
     load_strictly,
@@ -32,6 +30,8 @@ from jepascore_core.backbones.preprocessing import STATED_AS, adjusted, resampli
 from jepascore_core.backbones.registry import find_spec, unknown_backbone
 from jepascore_core.backbones.specs import BackboneSpec, Resampling
 from jepascore_core.backbones.table import TABLE
+from jepascore_core.backbones.unused_weights import TIMM, TRAINING_HEADS, is_listed, listed
+from jepascore_core.backbones.weight_tracker import WeightTracker, mark_unneeded
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
@@ -57,10 +57,10 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
     preprocessing = timm_preprocessing(config, spec, ref)
     # The file first: what is not there should fail before a large encoder is built.
     path = Path(ref.checkpoint) if ref.checkpoint is not None else _library_weights(spec.name, config, ref.offline)
-    weights, ledger = weights_of(read_checkpoint(path), path.name), Ledger()
+    weights, tracker = weights_of(read_checkpoint(path), path.name), WeightTracker()
     plan = BuildPlan(spec.architecture, config, preprocessing, resampling=resampling(spec.resampling, ref))
     encoder = build_encoder(plan)
-    file = read_dinov3(unprefixed(ledger.mark(weights), encoder.state_dict()), plan.architecture, path.name)
+    file = read_dinov3(unprefixed(tracker.mark(weights), encoder.state_dict()), plan.architecture, path.name)
     if file.architecture != plan.architecture:
         spec, plan = replace(spec, architecture=file.architecture), replace(plan, architecture=file.architecture)
         encoder = build_encoder(plan)
@@ -69,7 +69,7 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
         load_weights(encoder, plan, file.state, path.name),
         use_periods(encoder, file.periods, path.name),
     ]
-    ledger.require_whole(path.name)
+    tracker.require_all_used(path.name)
     pooling = set_pooling(encoder, ref.pooling or spec.pooling, spec.name)
     return LoadedEncoder(encoder, spec, pooling, preprocessing, " ".join(filter(None, notes)))
 
@@ -233,11 +233,11 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
 
 
 def load_weights(
-    encoder: nn.Module, plan: BuildPlan, state: Mapping[str, Tensor], source: str, leftovers: tuple[str, ...] = ()
+    encoder: nn.Module, plan: BuildPlan, state: Mapping[str, Tensor], source: str, unused: tuple[str, ...] = ()
 ) -> str:
     """Load every weight, converted by timm where it must be; returns a note on what was converted.
 
-    Only what is listed for timm's architectures, and `leftovers`, may be left over.
+    Only what is listed for timm's architectures, and `unused`, may be left over.
 
     Raises:
         CheckpointError: listing what is missing, not expected, or of another shape.
@@ -247,7 +247,7 @@ def load_weights(
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     # An encoder without classes lacks everything of its head, also what timm does not call the classifier.
     heads = {*(name.partition(".")[0] for name in names), *listed(TRAINING_HEADS), *listed(TIMM)}
-    spare = {*leftovers} if plan.keeps_head else {*heads, *leftovers}
+    spare = {*unused} if plan.keeps_head else {*heads, *unused}
     state, note = _resized(encoder, state, plan.resampling)
     fit = compare(expected, state, spare)
     if not fit.is_complete and all("pos" in name for name in fit.reshaped):
@@ -257,7 +257,7 @@ def load_weights(
         converted = _convert(needed, plan)
         if converted is not None:
             note = note or _resampled(expected, state)
-            set_aside(state[name] for name in state if is_listed(name, spare) and name not in expected)
+            mark_unneeded(state[name] for name in state if is_listed(name, spare) and name not in expected)
             state = converted
     load_strictly(encoder, state, spare, source)
     return note

@@ -16,9 +16,9 @@ import torch
 from timm.models.eva import Eva
 from torch import Tensor, nn
 
-from jepascore_core.backbones.ledger import set_aside
-from jepascore_core.backbones.leftovers import VJEPA2_1, is_listed, listed
 from jepascore_core.backbones.timm_encoder import require_whole_patches
+from jepascore_core.backbones.unused_weights import VJEPA2_1, is_listed, listed
+from jepascore_core.backbones.weight_tracker import mark_unneeded
 from jepascore_core.errors import CheckpointError
 from jepascore_core.records.backbones import Preprocessing
 
@@ -171,7 +171,7 @@ def image_branch(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             f"{_IMAGES}.weight of a V-JEPA 2.1 encoder is [width, channels, 1, patch, patch], not {list(kernel.shape)}."
         )
     clips = {name: value for name, value in rest.items() if is_listed(name, listed(VJEPA2_1))}
-    set_aside(clips.values())
+    mark_unneeded(clips.values())
     return {
         **{name: value for name, value in rest.items() if name not in clips},
         "patch_embed.proj.weight": kernel.squeeze(2),

@@ -10,7 +10,7 @@ import typer
 
 from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.decisions import undoing
-from jepascore_core.cli.exports import prepare_with_bar
+from jepascore_core.cli.exports import precompute_with_bar
 from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.curation.columns.near_duplicates import describe_search, known_near_groups
@@ -57,7 +57,7 @@ def duplicates(
     record = store.catalogue.dataset(dataset)
     step = Deduplicate(radius, keep)
     scores = _scores(store, record, step, backbone)
-    prepare_with_bar(store, scores, Curation(steps=(step,)))
+    precompute_with_bar(store, scores, Curation(steps=(step,)))
     if accept:
         number = accept_all(store, scores, radius, keep, who or user_name())
         say(

@@ -16,7 +16,7 @@ from jepascore_core.cli.measured import Backbone, check_classes, find_measured, 
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Evaluation, Not, Or, Rule, evaluate
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare, prepare_all
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute, precompute_all
 from jepascore_core.curation.recipes import Recipe, RecipeScores, current_curation, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules.model import IsIn
 from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe
@@ -217,11 +217,11 @@ def _measure(store: Store, dataset: DatasetRecord, scores: RecipeScores) -> None
 
 def evaluate_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> Evaluation:
     """Evaluate a curation, computing first what it needs, with a progress bar."""
-    prepare_with_bar(store, scores, curation, decisions)
+    precompute_with_bar(store, scores, curation, decisions)
     return evaluate(store, scores, curation, decisions)
 
 
-def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
+def precompute_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
     """Compute what a curation needs, with a progress bar."""
 
     def follow(work: PrecomputeStep) -> Callable[[float], None]:
@@ -230,14 +230,14 @@ def prepare_with_bar(store: Store, scores: ScoreSet, curation: Curation, decisio
     if not pending_work(store, scores, curation, decisions):
         return
     with progress_bar() as bar:
-        prepare_all(store, scores, curation, decisions, follow)
+        precompute_all(store, scores, curation, decisions, follow)
 
 
 def do_steps_with_bar(store: Store, scores: ScoreSet, steps: Iterable[PrecomputeStep]) -> None:
     """Do computations one after another, with a progress bar."""
     for work in steps:
         with progress_bar() as bar:
-            prepare(store, scores, work, partial(show_share, bar, bar.add_task(work.title, total=100, detail="")))
+            precompute(store, scores, work, partial(show_share, bar, bar.add_task(work.title, total=100, detail="")))
 
 
 def show_share(bar: Progress, task: TaskID, share: float) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jepascore_core.cli.exports import prepare_with_bar
+from jepascore_core.cli.exports import precompute_with_bar
 from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.curation import parse
@@ -40,7 +40,7 @@ def labels(
     record = store.catalogue.dataset(dataset)
     scores = find_measured(store, record, backbone).scores(record.dataset_id)
     rule = label_issue_rule(threshold)
-    prepare_with_bar(store, scores, parse(rule))
+    precompute_with_bar(store, scores, parse(rule))
     view = label_issue_view(store, scores, limit, threshold)
     if json:
         print_json({**asdict(view), "rule": rule})

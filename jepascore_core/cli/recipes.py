@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jepascore_core.cli.data import Overwrite
-from jepascore_core.cli.exports import evaluate_with_bar, prepare_with_bar, read_recipe
+from jepascore_core.cli.exports import evaluate_with_bar, precompute_with_bar, read_recipe
 from jepascore_core.cli.measured import Backbone, find_measured, parse_rules
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
 from jepascore_core.curation import to_text
@@ -169,4 +169,4 @@ def compare(
 
 
 def _prepare(store: Store, dataset_id: str, recipe: Recipe) -> None:
-    prepare_with_bar(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided)
+    precompute_with_bar(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from jepascore_core.cli.output import JsonFlag, print_json, say
-from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.formatting import plural
 from jepascore_core.jobs.process import (
@@ -38,7 +38,7 @@ JOB_NAMES = {
     JobKind.PROBE: "cost prediction",
     JobKind.CLOSEUP: "close-up",
     JobKind.EXPORT: "export",
-    JobKind.PREPARATION: "preparation",
+    JobKind.PRECOMPUTE: "preparation",
 }
 
 #: A worker stops within one backward pass of being asked, but loading a large backbone cannot be interrupted.
@@ -105,7 +105,7 @@ def status(json: JsonFlag = False) -> None:
     store = Store()
     pid = worker_pid(store.home)
     counts = Counter(job.kind for job in unfinished_jobs(store))
-    asked = [item for item in preparations(store) if item.is_active]
+    asked = [item for item in precompute_requests(store) if item.is_active]
     if json:
         listed = [
             {"dataset_id": item.dataset_id, "title": item.work.title, "state": item.state, "share": item.share}

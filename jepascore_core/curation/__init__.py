@@ -19,8 +19,8 @@ from jepascore_core.curation.rules.model import (
     Step,
     curation_of,
 )
-from jepascore_core.curation.rules.parser import parse, parse_chip
-from jepascore_core.curation.rules.printer import chip_text, to_text
+from jepascore_core.curation.rules.parser import parse, parse_clause
+from jepascore_core.curation.rules.printer import clause_text, to_text
 from jepascore_core.curation.summary import ClassBalance, ClauseCount, CurationCounts, CurationResult, summarize
 
 __all__ = [
@@ -47,11 +47,11 @@ __all__ = [
     "Rule",
     "Step",
     "Verdict",
-    "chip_text",
+    "clause_text",
     "curation_of",
     "evaluate",
     "parse",
-    "parse_chip",
+    "parse_clause",
     "summarize",
     "to_text",
 ]

@@ -173,14 +173,14 @@ def accept_all(store: Store, scores: ScoreSet, radius: float | None, keep: Keepe
 
 def _members_sql(store: Store, scores: ScoreSet, radius: float | None, keep: Keeper) -> str:
     compiler = Compiler(store, scores)
-    held, dataset = columns(store), compiler.dataset
-    score = held.score(dataset, scores)
+    cached, dataset = columns(store), compiler.dataset
+    score = cached.score(dataset, scores)
     return _MEMBERS.format(
-        base=held.base(dataset),
+        base=cached.base(dataset),
         groups=compiler.groups(radius, None),
         score=score,
-        by_class=held.percentile(dataset, score, "label"),
-        overall=held.percentile(dataset, score, None),
+        by_class=cached.percentile(dataset, score, "label"),
+        overall=cached.percentile(dataset, score, None),
         order=KEEPER_ORDER[keep].format(score=f'"{score}"').replace("row_id", "base.row_id"),
     )
 

@@ -16,7 +16,7 @@ from jepascore_core.curation.evaluation.compiler import find_measured, measured_
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import backbone_names
-from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare_all
+from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute_all
 from jepascore_core.curation.references import RecipeReference, recorded_references, with_current_names
 from jepascore_core.curation.rules.model import (
     And,
@@ -33,8 +33,8 @@ from jepascore_core.curation.rules.model import (
     Or,
     curation_of,
 )
-from jepascore_core.curation.rules.parser import parse_chip
-from jepascore_core.curation.rules.printer import chip_text
+from jepascore_core.curation.rules.parser import parse_clause
+from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.curation.summary import count_verdicts
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import RuleError, UnknownNameError, one_of
@@ -131,11 +131,11 @@ def current_curation(store: Store, recipe: Recipe) -> Curation:
     return with_current_names(store, recipe.curation, recipe.references)
 
 
-def prepare_recipe(
+def precompute_recipe(
     store: Store, dataset_id: str, recipe: Recipe, follow: Callable[[PrecomputeStep], Progress] = lambda _: no_progress
 ) -> None:
-    """Compute everything that a recipe needs of a dataset, as `prepare_all`."""
-    prepare_all(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided, follow)
+    """Compute everything that a recipe needs of a dataset, as `precompute_all`."""
+    precompute_all(store, recipe.score_set(dataset_id), current_curation(store, recipe), recipe.decided, follow)
 
 
 def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
@@ -174,7 +174,7 @@ def with_exact_names(store: Store, curation: Curation) -> Curation:
 
 def with_backbones(curation: Curation, rename: Callable[[str], str]) -> Curation:
     """Return the rules with every backbone that they name renamed."""
-    return curation_of(_renamed(chip, rename) for chip in curation.chips)
+    return curation_of(_renamed(clause, rename) for clause in curation.clauses)
 
 
 def with_ids_of_paths(store: Store, curation: Curation) -> Curation:
@@ -198,19 +198,19 @@ def _id_of_path(store: Store, backbone: str) -> str:
     return wanted
 
 
-def _renamed(chip: Any, rename: Callable[[str], str]) -> Any:
-    match chip:
+def _renamed(clause: Any, rename: Callable[[str], str]) -> Any:
+    match clause:
         case Not(inner):
             return Not(_renamed(inner, rename))
         case And(rules) | Or(rules):
-            return type(chip)(tuple(_renamed(rule, rename) for rule in rules))
+            return type(clause)(tuple(_renamed(rule, rename) for rule in rules))
         case AtLeast(m, rules):
             return AtLeast(m, tuple(_renamed(rule, rename) for rule in rules))
         case Between(column) | IsIn(column) | Like(column) if column.backbone is not None:
-            return replace(chip, column=replace(column, backbone=rename(column.backbone)))
+            return replace(clause, column=replace(column, backbone=rename(column.backbone)))
         case Flag(backbone=str(backbone)) | Deduplicate(backbone=str(backbone)) | Budget(backbone=str(backbone)):
-            return replace(chip, backbone=rename(backbone))
-    return chip
+            return replace(clause, backbone=rename(backbone))
+    return clause
 
 
 def _full_name(store: Store, backbone: str) -> str:
@@ -250,8 +250,8 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
         **({"references": [asdict(item) for item in recipe.references]} if recipe.references else {}),
         "definition": recipe.definition,
         "scores": [asdict(item) for item in recipe.scores],
-        "rules": [chip_text(rule) for rule in recipe.curation.rules],
-        "steps": [chip_text(step) for step in recipe.curation.steps],
+        "rules": [clause_text(rule) for rule in recipe.curation.rules],
+        "steps": [clause_text(step) for step in recipe.curation.steps],
         "decisions": [
             {"sample_key": key, "content_id": content_id, "verdict": verdict}
             for key, content_id, verdict in recipe.decisions
@@ -300,7 +300,7 @@ def from_dict(values: Any) -> Recipe:
     try:
         return Recipe(
             name=values["name"],
-            curation=curation_of(_chips([*values["rules"], *values.get("steps", [])])),
+            curation=curation_of(_clauses([*values["rules"], *values.get("steps", [])])),
             definition=one_of(values.get("definition", DEFINITIONS[0]), DEFINITIONS, "definition", RuleError),
             scores=tuple(_scores(item) for item in values["scores"]),
             dataset_name=str(values["dataset"]["name"]),
@@ -321,8 +321,8 @@ def from_dict(values: Any) -> Recipe:
         raise RuleError(f"This recipe is incomplete or malformed: {error}.") from error
 
 
-def _chips(texts: list[Any]) -> list[Clause]:
-    return [parse_chip(str(text)) for text in texts]
+def _clauses(texts: list[Any]) -> list[Clause]:
+    return [parse_clause(str(text)) for text in texts]
 
 
 def _scores(values: dict[str, Any]) -> RecipeScores:

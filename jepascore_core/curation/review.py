@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict
-from jepascore_core.curation.rules.printer import chip_text
+from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.curation.summary import samples_at
 from jepascore_core.scores.score_set import ScoredSample
 from jepascore_core.storage.store import Store
@@ -110,7 +110,7 @@ def rule_opinions(store: Store, evaluation: Evaluation, sample_keys: Sequence[st
         WHERE sample_key IN (SELECT unnest($1))"""
     return {
         row["sample_key"]: RuleOpinion(
-            row["verdict"], "" if row["reason"] is None else chip_text(evaluation.curation.chips[row["reason"]])
+            row["verdict"], "" if row["reason"] is None else clause_text(evaluation.curation.clauses[row["reason"]])
         )
         for row in store.query(sql, [list(sample_keys)]).to_pylist()
     }

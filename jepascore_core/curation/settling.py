@@ -38,8 +38,8 @@ def settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Set
     asked = tuple(sorted(decided))
     if not asked:
         return Settled({}, ())
-    about = ("settled", dataset.dataset_id, dataset.version, short_hash(asked, 20))
-    return memoized(store, about, lambda: _settle(store, dataset, asked))
+    key = ("settled", dataset.dataset_id, dataset.version, short_hash(asked, 20))
+    return memoized(store, key, lambda: _settle(store, dataset, asked))
 
 
 def _settle(store: Store, dataset: DatasetRecord, decided: Sequence[Pair]) -> Settled:

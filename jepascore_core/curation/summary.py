@@ -10,7 +10,7 @@ from jepascore_core.curation.columns.cache import columns as columns_of
 from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict, count_dropped
 from jepascore_core.curation.named import asked_scores
 from jepascore_core.curation.rules.model import Clause
-from jepascore_core.curation.rules.printer import chip_text
+from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.formatting import class_title, natural_key
 from jepascore_core.scores.score_set import Label, ScoredSample, to_scored_samples
 from jepascore_core.storage.store import Store
@@ -64,7 +64,7 @@ class ClauseCount:
     For a step the latter are those that it dropped of what the previous rules and steps had left.
     """
 
-    chip: Clause
+    clause: Clause
     text: str
     alone: int
     only: int
@@ -76,14 +76,14 @@ class CurationResult:
 
     counts: CurationCounts
     balance: tuple[ClassBalance, ...]
-    chips: tuple[ClauseCount, ...] = ()
+    clauses: tuple[ClauseCount, ...] = ()
 
 
 def summarize(store: Store, evaluation: Evaluation) -> CurationResult:
     """Count the samples of an evaluation in total, by class and by clause."""
     rows = _count_by_label(store, evaluation)
     counts = _total(store, evaluation, rows)
-    return CurationResult(counts, _balance(rows, counts), chip_counts(store, evaluation))
+    return CurationResult(counts, _balance(rows, counts), clause_counts(store, evaluation))
 
 
 def count_verdicts(store: Store, evaluation: Evaluation) -> CurationCounts:
@@ -106,9 +106,9 @@ def _count_by_label(store: Store, evaluation: Evaluation) -> list[dict[str, Any]
 
 def count_unmeasured(store: Store, evaluation: Evaluation) -> int:
     """Count the samples without a score under one of the backbones of an evaluation."""
-    held, dataset = columns_of(store), evaluation.dataset
+    cached, dataset = columns_of(store), evaluation.dataset
     asked = asked_scores(store, evaluation.scores, evaluation.curation)
-    tables = dict.fromkeys(held.score(dataset, scores) for scores in asked)
+    tables = dict.fromkeys(cached.score(dataset, scores) for scores in asked)
     lacking = " OR ".join(f'"{table}" IS NULL' for table in tables)
     sql = f"SELECT count(*) FILTER ({lacking}) AS n FROM {' POSITIONAL JOIN '.join(tables)}"
     return int(store.query(sql)["n"][0].as_py())
@@ -126,7 +126,7 @@ def _balance(rows: list[dict[str, Any]], counts: CurationCounts) -> tuple[ClassB
     )
 
 
-def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]:
+def clause_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]:
     """Return what each rule and step of an evaluation drops."""
     rules, steps = evaluation.curation.rules, evaluation.curation.steps
     columns = []
@@ -142,8 +142,8 @@ def chip_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ...]
     for position, step in enumerate(steps, start=len(rules)):
         row[f"alone{position}"] = count_dropped(store, evaluation, step)
     return tuple(
-        ClauseCount(chip, chip_text(chip), row[f"alone{position}"], row[f"only{position}"])
-        for position, chip in enumerate(evaluation.curation.chips)
+        ClauseCount(clause, clause_text(clause), row[f"alone{position}"], row[f"only{position}"])
+        for position, clause in enumerate(evaluation.curation.clauses)
     )
 
 

@@ -21,13 +21,13 @@ import pyarrow as pa
 from jepascore_core.datasets.candidates import Candidate, ScanPlan, SourceOptions
 from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.decoding import decode_noted
-from jepascore_core.datasets.known import FinishedRows, PreviousRows, has_quality
-from jepascore_core.datasets.ledger import IndexProgress, Ledger, Outcome
+from jepascore_core.datasets.existing_rows import FinishedRows, PreviousRows, has_quality
+from jepascore_core.datasets.index_writer import IndexProgress, IndexWriter, Outcome
 from jepascore_core.datasets.manifest import manifest_parts, write_empty_part
 from jepascore_core.datasets.quality import measure_quality
 from jepascore_core.datasets.reading import file_state, read_content
+from jepascore_core.datasets.scan_log import append_items, read_items
 from jepascore_core.datasets.sources import scan
-from jepascore_core.datasets.spool import append_items, read_items
 from jepascore_core.datasets.thumbnails import ensure_thumbnail, small_copy, thumbnail_path
 from jepascore_core.errors import SampleError, SourceError
 from jepascore_core.records.datasets import Sample, SampleFailure
@@ -79,21 +79,21 @@ def build_index(
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.tmp"):
         leftover.unlink()
-    ledger = Ledger(folder, part_size, on_progress)
-    plan = scan(source, options, workspace, ledger.report)
-    ledger.metadata_types = {NOTE_COLUMN: pa.string(), **plan.metadata_types}
-    spool = folder / "scan.tmp"
+    writer = IndexWriter(folder, part_size, on_progress)
+    plan = scan(source, options, workspace, writer.report)
+    writer.metadata_types = {NOTE_COLUMN: pa.string(), **plan.metadata_types}
+    scan_log = folder / "scan.tmp"
     try:
-        _scan_to(spool, plan, FinishedRows(folder, plan.metadata_types, distrusted), ledger)
-        if ledger.progress.total == 0:
+        _scan_to(scan_log, plan, FinishedRows(folder, plan.metadata_types, distrusted), writer)
+        if writer.progress.total == 0:
             raise _no_image(source, plan)
         context = _Context(thumbs_root, PreviousRows(previous, distrusted) if previous else None)
-        _work_off(_in_lists(read_items(spool), _CHUNK), context, ledger, num_threads or _default_threads())
+        _process_all(_in_lists(read_items(scan_log), _CHUNK), context, writer, num_threads or _default_threads())
     finally:
-        spool.unlink(missing_ok=True)
+        scan_log.unlink(missing_ok=True)
     if not manifest_parts(folder):
-        write_empty_part(folder, ledger.metadata_types)
-    return ledger.progress
+        write_empty_part(folder, writer.metadata_types)
+    return writer.progress
 
 
 class _Context(NamedTuple):
@@ -119,26 +119,26 @@ def _in_lists(items: Iterable[_T], length: int) -> Iterator[list[_T]]:
         yield some
 
 
-def _scan_to(spool: Path, plan: ScanPlan, finished: FinishedRows, ledger: Ledger) -> None:
-    """Write all items that are still to be done to the spool, and clear the index of rows that the scan contradicts."""
-    spool.touch()
+def _scan_to(scan_log: Path, plan: ScanPlan, finished: FinishedRows, writer: IndexWriter) -> None:
+    """Write all unfinished items to the scan log, and remove rows from the index that the scan contradicts."""
+    scan_log.touch()
     for items in _in_lists(plan.items, _SCAN_BATCH):
         states = finished.match(items)
-        append_items(spool, (item for item, state in zip(items, states, strict=True) if state is None))
-        ledger.scanned(len(items), states.count(Sample), states.count(SampleFailure))
-        ledger.report()
-    ledger.passed_over(plan.ignored)
+        append_items(scan_log, (item for item, state in zip(items, states, strict=True) if state is None))
+        writer.count_scanned(len(items), states.count(Sample), states.count(SampleFailure))
+        writer.report()
+    writer.set_ignored(plan.ignored)
     finished.remove_stale()
 
 
-def _work_off(chunks: Iterable[list[Item]], context: _Context, ledger: Ledger, num_threads: int) -> None:
+def _process_all(chunks: Iterable[list[Item]], context: _Context, writer: IndexWriter, num_threads: int) -> None:
     """Process chunks in threads and enter the outcomes in order. Whatever stops this, finished rows are written."""
     stop = threading.Event()
     waiting: deque[Future[list[Outcome]]] = deque()
 
     def enter_next() -> None:
-        ledger.add(waiting.popleft().result())
-        ledger.report()
+        writer.add(waiting.popleft().result())
+        writer.report()
 
     with ThreadPoolExecutor(num_threads, thread_name_prefix="index") as pool:
         try:
@@ -152,10 +152,10 @@ def _work_off(chunks: Iterable[list[Item]], context: _Context, ledger: Ledger, n
             stop.set()
             for future in waiting:
                 if not future.cancel() and future.exception() is None:
-                    ledger.add(future.result())
+                    writer.add(future.result())
             raise
         finally:
-            ledger.flush()
+            writer.flush()
 
 
 def _process(chunk: list[Item], context: _Context, stop: threading.Event) -> list[Outcome]:
@@ -167,12 +167,12 @@ def _process(chunk: list[Item], context: _Context, stop: threading.Event) -> lis
         if stop.is_set():
             break
         outcomes.append(
-            _examine(item, next(earlier), context.thumbs_root) if isinstance(item, Candidate) else Outcome(item)
+            _index_one(item, next(earlier), context.thumbs_root) if isinstance(item, Candidate) else Outcome(item)
         )
     return outcomes
 
 
-def _examine(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Outcome:
+def _index_one(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Outcome:
     """Take over an unchanged row, or read, hash and decode the image and write its preview."""
     identifier = None
     try:

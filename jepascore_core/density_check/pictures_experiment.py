@@ -34,7 +34,7 @@ from jepascore_core.density_check.pictures import (
     report_json,
 )
 from jepascore_core.density_check.results import SHIPPED
-from jepascore_core.embeddings.companions import companion_scores
+from jepascore_core.embeddings.baselines import baseline_scores
 from jepascore_core.jacobian.generic import jacobian
 from jepascore_core.measuring.estimators import measure
 from jepascore_core.rendering.density import log_density_of_pictures, renderer_jacobians
@@ -164,8 +164,8 @@ def _orders(backbone: Backbone, entries: Sequence[Entry]) -> dict[str, Floats]:
     values = {
         "rank": scores,
         "tail": jepa_score(spectra, "tail"),
-        "knn": companion_scores("knn", ids, embeddings),
-        "mahalanobis": companion_scores("mahalanobis", ids, embeddings),
+        "knn": baseline_scores("knn", ids, embeddings),
+        "mahalanobis": baseline_scores("mahalanobis", ids, embeddings),
     }
     values["lowest"] = np.min([rankdata(values[name]) for name in ("rank", "knn", "mahalanobis")], axis=0)
     return values

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.embeddings.companions import Values, choose_knn_index, knn_index
+from jepascore_core.embeddings.baselines import Values, choose_knn_index, knn_index
 from jepascore_core.embeddings.index import BUILD_SHARE, Floats, Progress, no_progress, subrange
 from jepascore_core.embeddings.selection import LENGTH, Integers, rounded
 from jepascore_core.errors import TooFewImagesError

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jepascore_core.curation import CurationCounts, Evaluation, chip_text
+from jepascore_core.curation import CurationCounts, Evaluation, clause_text
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.evaluation.compiler import Compiler
@@ -153,12 +153,12 @@ class ExportQuery:
 
     @property
     def _reasons(self) -> list[str]:
-        return [chip_text(chip) for chip in self._evaluation.curation.chips]
+        return [clause_text(clause) for clause in self._evaluation.curation.clauses]
 
     def _sql(self) -> str:
-        evaluation, held = self._evaluation, columns(self._store)
-        by_class = held.percentile(self._dataset, evaluation.score, "label")
-        overall = held.percentile(self._dataset, evaluation.score, None)
+        evaluation, cached = self._evaluation, columns(self._store)
+        by_class = cached.percentile(self._dataset, evaluation.score, "label")
+        overall = cached.percentile(self._dataset, evaluation.score, None)
         uid = f'"{self._uid}"' if self._uid else "NULL::VARCHAR"
         joined = f"{evaluation.relation} POSITIONAL JOIN {by_class} POSITIONAL JOIN {overall}"
         more, tables = extras_sql(self._store, evaluation, self._extras)

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jepascore_core.curation.precompute.steps import prepare_all
-from jepascore_core.curation.recipes import Recipe, from_dict, prepare_recipe, to_dict
+from jepascore_core.curation.precompute.steps import precompute_all
+from jepascore_core.curation.recipes import Recipe, from_dict, precompute_recipe, to_dict
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.export import export
 from jepascore_core.exporters.extras import extras_work
@@ -90,9 +90,9 @@ def write_requested(store: Store, request: ExportRequest, check: Callable[[], No
         recipe = from_dict(json.loads(store.catalogue.export_recipe(request.export_id)))
         options = ExportOptions.from_dict(request.options)
         # Usually done by the page already; new measurements may have arrived since.
-        prepare_recipe(store, request.dataset_id, recipe, lambda _: lambda _: check())
+        precompute_recipe(store, request.dataset_id, recipe, lambda _: lambda _: check())
         scores = recipe.score_set(request.dataset_id)
-        prepare_all(store, scores, extras_work(options.columns), follow=lambda _: lambda _: check())
+        precompute_all(store, scores, extras_work(options.columns), follow=lambda _: lambda _: check())
         num_rows = export(
             store,
             request.dataset_id,

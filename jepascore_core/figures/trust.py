@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from jepascore_core.density_check.results import DensityCell, Langevin
 from jepascore_core.figures.scores import HALO, bar_marker
 from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
-from jepascore_core.trust.agreement import CompanionAgreement
+from jepascore_core.trust.agreement import BaselineAgreement
 from jepascore_core.trust.confounds import PROPERTY_TITLES, WARN_FROM, Confound
 from jepascore_core.trust.gaussianity import Gaussianity
 from jepascore_core.trust.planted.result import PlantedCell, PlantedResult
@@ -159,7 +159,7 @@ def langevin_figure(walk: Langevin) -> go.Figure:
     return figure
 
 
-def companions_figure(rows: Sequence[CompanionAgreement]) -> go.Figure:
+def baselines_figure(rows: Sequence[BaselineAgreement]) -> go.Figure:
     """Draw a bar for each baseline score: its rank correlation with the JEPA-SCORE."""
     return _correlation_bars([(row.title, row.spearman) for row in rows])
 

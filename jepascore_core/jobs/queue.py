@@ -21,7 +21,7 @@ class JobKind(StrEnum):
     PROBE = "probe"
     CLOSEUP = "closeup"
     EXPORT = "export"
-    PREPARATION = "preparation"
+    PRECOMPUTE = "preparation"
 
     @property
     def lane(self) -> str:
@@ -29,7 +29,7 @@ class JobKind(StrEnum):
         return _LANES.get(self, "quick")
 
 
-_LANES = {JobKind.RUN: "runs", JobKind.EXPORT: "exports", JobKind.PREPARATION: "preparations"}
+_LANES = {JobKind.RUN: "runs", JobKind.EXPORT: "exports", JobKind.PRECOMPUTE: "preparations"}
 LANES = (*_LANES.values(), "quick")
 
 

@@ -110,7 +110,7 @@ def score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Pa
     return former
 
 
-def prepare_score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
+def build_score_table(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> Path | None:
     """Make the table, and lay out the embeddings, unless they are there or not needed; for the worker, after a run.
 
     Raises:

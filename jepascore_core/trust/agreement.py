@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from jepascore_core.curation.columns.baselines import baseline_column, count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import companion_column, count_measured
 from jepascore_core.curation.columns.names import metadata_names
-from jepascore_core.curation.precompute.steps import PrecomputeStep, slow_companions
-from jepascore_core.embeddings.companions import MIN_IMAGES, Companion
+from jepascore_core.curation.precompute.steps import PrecomputeStep, slow_baselines
+from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline
 from jepascore_core.scores.coverage import MIN_COMMON
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.cache import kept
+from jepascore_core.trust.cache import cached_json
 
 Values = npt.NDArray[np.float64]
 
 SCORE_TITLE = "JEPA-SCORE"
-COMPANION_TITLES: Mapping[Companion, str] = {"knn": "k-NN", "mahalanobis": "Mahalanobis", "norm": "norm"}
+BASELINE_TITLES: Mapping[Baseline, str] = {"knn": "k-NN", "mahalanobis": "Mahalanobis", "norm": "norm"}
 #: The user column that names the defect of a sample, empty where there is none: the demo has it.
 DEFECT_COLUMN = "contaminant"
 LEAST_SHARE = 0.05
@@ -36,7 +36,7 @@ METHOD = 2
 
 
 @dataclass(frozen=True, slots=True)
-class CompanionAgreement:
+class BaselineAgreement:
     """One baseline score beside the JEPA-SCORE.
 
     Rank correlation, and the share of the least likely 5 % that they have in common (5 % by chance).
@@ -57,7 +57,7 @@ class DefectRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CompanionView:
+class BaselineView:
     """Baseline scores of one dataset.
 
     `pending` are those that are not computed yet and take longer than a moment; `missing` the titles of those that need
@@ -65,31 +65,31 @@ class CompanionView:
     """
 
     num_images: int
-    agreements: tuple[CompanionAgreement, ...]
+    agreements: tuple[BaselineAgreement, ...]
     defects: tuple[DefectRow, ...]
     pending: tuple[PrecomputeStep, ...]
     missing: tuple[str, ...]
 
 
-def companion_view(store: Store, scores: ScoreSet) -> CompanionView:
+def baseline_view(store: Store, scores: ScoreSet) -> BaselineView:
     """Return the baseline scores of the measured samples of a dataset; quick ones are computed at once.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    about = ("baseline view", scores, version_key(store, scores), slow_companions(store, scores))
-    return memoized(store, about, lambda: _companion_view(store, scores))
+    key = ("baseline view", scores, version_key(store, scores), slow_baselines(store, scores))
+    return memoized(store, key, lambda: _baseline_view(store, scores))
 
 
-def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
-    slow = slow_companions(store, scores)
+def _baseline_view(store: Store, scores: ScoreSet) -> BaselineView:
+    slow = slow_baselines(store, scores)
     dataset = store.catalogue.dataset(scores.dataset_id)
     vectors = current_vectors(store, dataset, scores.key)
-    about = [METHOD, scores.definition, sorted(str(work.companion) for work in slow)]
-    found = kept(vectors, f"companions-{scores.definition}", about, lambda: _compare(store, scores, slow))
-    return CompanionView(
+    key = [METHOD, scores.definition, sorted(str(work.baseline) for work in slow)]
+    found = cached_json(vectors, f"companions-{scores.definition}", key, lambda: _compare(store, scores, slow))
+    return BaselineView(
         num_images=found["num_images"],
-        agreements=tuple(CompanionAgreement(**row) for row in found["agreements"]),
+        agreements=tuple(BaselineAgreement(**row) for row in found["agreements"]),
         defects=tuple(DefectRow(**row) for row in found["defects"]),
         pending=slow if found["num_images"] >= MIN_COMPARED else (),
         missing=tuple(found["missing"]),
@@ -98,19 +98,19 @@ def _companion_view(store: Store, scores: ScoreSet) -> CompanionView:
 
 def _compare(store: Store, scores: ScoreSet, slow: Sequence[PrecomputeStep]) -> dict[str, Any]:
     """Compute the view except for what is pending: baseline scores that are not slow beside the JEPA-SCORE."""
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    base, score = held.base(dataset), held.score(dataset, scores)
+    cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base, score = cache.base(dataset), cache.score(dataset, scores)
     num_images = _count_images(store, scores, f"{base} POSITIONAL JOIN {score}", score)
     names, missing = {SCORE_TITLE: score}, []
-    for companion, title in COMPANION_TITLES.items():
-        if num_images < max(MIN_IMAGES[companion], MIN_COMPARED):
+    for baseline, title in BASELINE_TITLES.items():
+        if num_images < max(MIN_IMAGES[baseline], MIN_COMPARED):
             missing.append(title)
-        elif companion == "norm":
-            names[title] = held.score(dataset, scores, companion)
-        elif companion not in (work.companion for work in slow):
-            names[title] = companion_column(store, scores, companion)
+        elif baseline == "norm":
+            names[title] = cache.score(dataset, scores, baseline)
+        elif baseline not in (work.baseline for work in slow):
+            names[title] = baseline_column(store, scores, baseline)
     has_defects = DEFECT_COLUMN in metadata_names(store, scores.dataset_id)
-    defect = held.metadata(dataset, DEFECT_COLUMN) if has_defects else None
+    defect = cache.metadata(dataset, DEFECT_COLUMN) if has_defects else None
     beside = " POSITIONAL JOIN ".join([*names.values(), *([defect] if defect else [])])
     listed = ", ".join(
         [*(f'"{name}"' for name in names.values()), f'"{defect}" AS defect' if defect else "NULL AS defect"]
@@ -134,14 +134,14 @@ def _count_images(store: Store, scores: ScoreSet, relation: str, score: str) -> 
     return min(int(store.query(sql)["n"][0].as_py()), count_measured(store, scores))
 
 
-def _agreement(title: str, first: Values, second: Values) -> CompanionAgreement:
+def _agreement(title: str, first: Values, second: Values) -> BaselineAgreement:
     known = np.isfinite(first) & np.isfinite(second)
     (order, ranks), (other_order, other_ranks) = (_ranked(values[known]) for values in (first, second))
     least = max(1, round(LEAST_SHARE * known.sum()))
     shared = len(np.intersect1d(order[:least], other_order[:least])) / least
     ranks, other_ranks = ranks - ranks.mean(), other_ranks - other_ranks.mean()
     norm = float(np.sqrt(ranks @ ranks * (other_ranks @ other_ranks)))
-    return CompanionAgreement(title, float(ranks @ other_ranks) / norm if norm else 0.0, shared)
+    return BaselineAgreement(title, float(ranks @ other_ranks) / norm if norm else 0.0, shared)
 
 
 def _defects(defects: pa.ChunkedArray, found: Mapping[str, Values]) -> tuple[DefectRow, ...]:

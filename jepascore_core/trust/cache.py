@@ -23,7 +23,9 @@ class Kept:
     result: dict[str, Any]
 
 
-def kept(folder: Path | None, name: str, about: Sequence[Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def cached_json(
+    folder: Path | None, name: str, key: Sequence[Any], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """Return the result of `make` as JSON, from a file in `folder` if its key matches; None caches nothing.
 
     `folder` itself identifies the dataset or embeddings, `about` everything else that the result depends on.

@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from jepascore_core.curation.columns.baselines import baseline_column, count_measured, is_known
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import companion_column, count_measured, is_known
-from jepascore_core.embeddings.companions import COMPANIONS, MIN_IMAGES, Companion
+from jepascore_core.embeddings.baselines import BASELINES, MIN_IMAGES, Baseline
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.measuring.approximate.calibration import spearman
 from jepascore_core.scores.coverage import MIN_COMMON, scores_state
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.agreement import COMPANION_TITLES, SCORE_TITLE
+from jepascore_core.trust.agreement import BASELINE_TITLES, SCORE_TITLE
 from jepascore_core.trust.cache import checks_folder, kept, read_check
 from jepascore_core.trust.correlation import rank_interval
 
@@ -177,25 +177,25 @@ def correlation_ratio(groups: Sequence[str], values: Values) -> float | None:
     return math.sqrt(float((sums * sums / sizes).sum()) / total)
 
 
-def _known_baselines(store: Store, scores: ScoreSet) -> list[Companion]:
+def _known_baselines(store: Store, scores: ScoreSet) -> list[Baseline]:
     """Those that are read off at once: waiting for the others is the business of the baseline section."""
     num_images = count_measured(store, scores)
     return [
         name
-        for name in COMPANIONS
+        for name in BASELINES
         if num_images >= MIN_IMAGES[name] and (name == "norm" or is_known(store, scores, name))
     ]
 
 
 def _confounds(store: Store, scores: ScoreSet) -> Confounds:
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    base = held.base(dataset)
-    named = {SCORE_TITLE: held.score(dataset, scores)}
+    cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base = cache.base(dataset)
+    named = {SCORE_TITLE: cache.score(dataset, scores)}
     for baseline in _known_baselines(store, scores):
         is_norm = baseline == "norm"
-        column = held.score(dataset, scores, baseline) if is_norm else companion_column(store, scores, baseline)
-        named[COMPANION_TITLES[baseline]] = column
-    measured = {name: held.quality(dataset, name) for name in PROPERTY_TITLES if name not in _OF_BASE}
+        column = cache.score(dataset, scores, baseline) if is_norm else baseline_column(store, scores, baseline)
+        named[BASELINE_TITLES[baseline]] = column
+    measured = {name: cache.quality(dataset, name) for name in PROPERTY_TITLES if name not in _OF_BASE}
     selected = [
         "content_id",
         *(f'"{column}" AS "{title}"' for title, column in named.items()),

@@ -105,14 +105,14 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
 
-    def work_out() -> Gaussianity:
+    def compute() -> Gaussianity:
         vectors = find_vectors(table_of(store, scores))
         about = [METHOD, scores_state(store, scores), vectors.name if vectors else None]
         folder = checks_folder(store, scores)
         return _read(kept(folder, NAME, about, lambda: asdict(gaussianity(_some(store, scores, vectors)))))
 
     # The result does not depend on the definition of the score.
-    return memoized(store, ("gaussianity", scores.dataset_id, scores.key, version_key(store, scores)), work_out)
+    return memoized(store, ("gaussianity", scores.dataset_id, scores.key, version_key(store, scores)), compute)
 
 
 def stored_gaussianity(store: Store, scores: ScoreSet) -> tuple[Gaussianity, bool] | None:
@@ -151,7 +151,7 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
     rng = np.random.default_rng(seed)
     # As many directions as the embeddings have, even if fewer are tested: the same may happen to both.
     normal, _ = whiten(rng.standard_normal((len(values), len(variances))), white.shape[1])
-    kept = variances[: white.shape[1]]
+    retained = variances[: white.shape[1]]
     directions = rng.standard_normal((white.shape[1], PROJECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
     projected, projected_normal = white @ directions, normal @ directions
@@ -164,7 +164,7 @@ def gaussianity(embeddings: npt.NDArray[Any], seed: int = 0) -> Gaussianity:
         num_images=len(values),
         dimension=values.shape[1],
         num_directions=white.shape[1],
-        isotropy=float(kept.sum() ** 2 / (len(kept) * np.square(kept).sum())),
+        isotropy=float(retained.sum() ** 2 / (len(retained) * np.square(retained).sum())),
         distance=float(normal_distances(projected).mean()),
         normal_distance=float(normal_distances(projected_normal).mean()),
         axis_distance=float(normal_distances(white).max()),
@@ -194,8 +194,8 @@ def whiten(values: Values, most: int) -> tuple[Values, Values]:
     real = int((variances > max(floor, np.finfo(np.float64).tiny)).sum())
     if not real:
         raise TooFewImagesError("The Gaussianity test needs embeddings that differ: all of these are the same.")
-    kept = max(1, min(real, most))
-    return centred @ directions[:, :kept] / np.sqrt(variances[:kept]), variances[:real]
+    retained = max(1, min(real, most))
+    return centred @ directions[:, :retained] / np.sqrt(variances[:retained]), variances[:real]
 
 
 def normal_distances(samples: Values) -> Values:

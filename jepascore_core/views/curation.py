@@ -26,7 +26,7 @@ class CurationPreview:
     extreme: tuple[ScoredSample, ...]
     random: tuple[ScoredSample, ...]
     narrowly_kept: tuple[ScoredSample, ...]
-    by_chip: Mapping[int, tuple[ScoredSample, ...]]
+    by_clause: Mapping[int, tuple[ScoredSample, ...]]
 
 
 def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassBalance, ...]:
@@ -39,7 +39,7 @@ def most_changed(balance: tuple[ClassBalance, ...], n: int = 30) -> tuple[ClassB
 
 def preview(store: Store, evaluation: Evaluation, n: int = 12, seed: int = 0) -> CurationPreview:
     """Return at most n samples of each kind; ties by sample key, the random ones depend on the keys and `seed` only."""
-    chips = evaluation.curation.chips
+    clauses = evaluation.curation.clauses
     # A hash of the row keeps the selection the same while rules change; DuckDB's own is fast, and no export needs it.
     shuffled = f"hash(row_id, {int(seed)})"
     kinds = {
@@ -47,7 +47,7 @@ def preview(store: Store, evaluation: Evaluation, n: int = 12, seed: int = 0) ->
         "extreme": ("verdict = 'drop' AND isfinite(margin)", "margin"),
         "random": ("verdict = 'drop'", shuffled),
         "narrowly_kept": ("verdict = 'keep' AND isfinite(margin)", "margin"),
-        **{f"chip{i}": (f"reason = {i}", shuffled) for i in range(len(chips))},
+        **{f"clause{i}": (f"reason = {i}", shuffled) for i in range(len(clauses))},
     }
     # One small query per kind: it finds the first n of an order in one pass, without sorting.
     firsts = " UNION ALL ".join(
@@ -59,15 +59,15 @@ def preview(store: Store, evaluation: Evaluation, n: int = 12, seed: int = 0) ->
     wanted = {row["kind"]: row["ids"] or [] for row in store.query(firsts).to_pylist()}
     samples = samples_at(store, evaluation, sorted({row_id for ids in wanted.values() for row_id in ids}))
     shown = {name: tuple(samples[row_id] for row_id in ids) for name, ids in wanted.items()}
-    by_chip = {i: shown.pop(f"chip{i}") for i in range(len(chips))}
-    return CurationPreview(**shown, by_chip=by_chip)
+    by_clause = {i: shown.pop(f"clause{i}") for i in range(len(clauses))}
+    return CurationPreview(**shown, by_clause=by_clause)
 
 
 def before_after(store: Store, evaluation: Evaluation, bins: int | None = None) -> Histograms:
     """Return histograms of the scores of all samples, of the kept and of the dropped ones, on common bins."""
     score = evaluation.score
     values = f'(SELECT "{score}" AS v, verdict FROM {evaluation.relation} WHERE "{score}" IS NOT NULL)'
-    everything = columns_of(store).hold(["quantiles", score], _quantiles(f'SELECT "{score}" AS v FROM {score}'))
+    everything = columns_of(store).cache_query(["quantiles", score], _quantiles(f'SELECT "{score}" AS v FROM {score}'))
     whole = store.query(f"SELECT * FROM {everything}").to_pylist()
     groups = {row["verdict"]: row for row in [*whole, *store.query(_quantiles(values)).to_pylist()] if row["n"]}
     if None not in groups:

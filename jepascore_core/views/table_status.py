@@ -16,7 +16,7 @@ TELLING_FRACTION, TELLING_SECONDS = 0.05, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Preparing:
+class TableBuild:
     """Progress of the score table of `num_samples` scores, called `name`, that started `seconds` ago.
 
     `fraction` is the share that is done, 0 to 1; None if it has not started, with the `failure` if there was one.
@@ -51,7 +51,7 @@ class Preparing:
         return f"Preparing {what}: {', '.join(times)}"
 
 
-def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Preparing | None:
+def pending_table_build(store: Store, scores: ScoreSet, now: float | None = None) -> TableBuild | None:
     """Return what a page waits for; None where a score table exists or is not needed. Calling it starts the work."""
     dataset = store.catalogue.dataset(scores.dataset_id)
     size = score_tables.num_samples(store, dataset)
@@ -60,6 +60,6 @@ def preparing(store: Store, scores: ScoreSet, now: float | None = None) -> Prepa
     name = f"{dataset.name} under {measured_titles(store).get(scores.key, scores.backbone_id)}"
     making = score_tables.build_status(store, dataset, scores.key)
     if making is None:
-        return Preparing(name, size, None, None, score_tables.last_build_error(store, dataset, scores.key))
+        return TableBuild(name, size, None, None, score_tables.last_build_error(store, dataset, scores.key))
     seconds = max(0.0, (time.time() if now is None else now) - making.began)
-    return Preparing(name, size, seconds, making.fraction)
+    return TableBuild(name, size, seconds, making.fraction)

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from jepascore_core.curation.precompute.requests import is_wanted, preparations, settle_preparation, work_out
+from jepascore_core.curation.precompute.requests import (
+    finish_precompute,
+    is_wanted,
+    precompute_requests,
+    run_precompute,
+)
 from jepascore_core.errors import StoreError
 from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index, leave_unfinished
 from jepascore_core.jobs.queue import Job, JobKind
@@ -21,13 +26,13 @@ from jepascore_core.records.datasets import DatasetState
 from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import ProbeState, Run, RunState
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.scores.tables import prepare_score_table
+from jepascore_core.scores.tables import build_score_table
 from jepascore_core.sensitivity.requests import Closeup, unfinished_closeups, wanted_closeup, write_closeup
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.planted.build import build_planted
 from jepascore_core.trust.planted.plan import PLANTED
-from jepascore_core.trust.prepare import prepare_planted, prepare_trust
+from jepascore_core.trust.precompute import prepare_planted, prepare_trust
 from jepascore_core.worker.heartbeat import Heartbeat, Outcome, run_guarded
 
 logger = logging.getLogger("jepascore.worker")
@@ -122,15 +127,15 @@ def _do_closeup(store: Store, identifier: str, _stop: threading.Event) -> None:
         write_closeup(store, wanted, Closeup("failed", message=message), {})
 
 
-def _do_preparation(store: Store, identifier: str, stop: threading.Event) -> None:
+def _do_precompute(store: Store, identifier: str, stop: threading.Event) -> None:
     def answer() -> str:
-        work_out(store, identifier, heartbeat.check)
+        run_precompute(store, identifier, heartbeat.check)
         return ""
 
     with Heartbeat(lambda _: not is_wanted(store, identifier), stop) as heartbeat:
         outcome, message = run_guarded(answer)
     reason = message if outcome is Outcome.FAILED else ""
-    settle_preparation(store, identifier, outcome is Outcome.DONE, reason)
+    finish_precompute(store, identifier, outcome is Outcome.DONE, reason)
 
 
 def _do_export(store: Store, export_id: str, stop: threading.Event) -> None:
@@ -203,7 +208,7 @@ def _materialize_scores(store: Store, run: Run) -> None:
         return
     dataset = store.catalogue.dataset(run.dataset_id)
     try:
-        is_large = prepare_score_table(store, dataset, run.key) is not None
+        is_large = build_score_table(store, dataset, run.key) is not None
         if dataset.parent_id is not None:
             prepare_planted(store, dataset, run.key.backbone_id)
         else:
@@ -222,8 +227,8 @@ JOB_TYPES = {
     ),
     JobKind.PROBE: JobType(lambda store: (probe.probe_id for probe in store.catalogue.queued_probes()), _do_probe),
     JobKind.CLOSEUP: JobType(unfinished_closeups, _do_closeup),
-    JobKind.PREPARATION: JobType(
-        lambda store: (item.identifier for item in preparations(store) if item.is_active), _do_preparation
+    JobKind.PRECOMPUTE: JobType(
+        lambda store: (item.identifier for item in precompute_requests(store) if item.is_active), _do_precompute
     ),
     JobKind.EXPORT: JobType(
         lambda store: (item.export_id for item in reversed(store.catalogue.exports(active_only=True))), _do_export

@@ -23,8 +23,8 @@ from jepascore_core.curation.rules.model import (
     Not,
     Or,
 )
-from jepascore_core.curation.rules.parser import parse, parse_chip
-from jepascore_core.curation.rules.printer import chip_text
+from jepascore_core.curation.rules.parser import parse, parse_clause
+from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.errors import RuleError
 from tests.curation.strategies import BUDGETS, HOSTILE, NOWHERE, ONE_PER, conditions, rules
 from tests.curation.test_text import ODD
@@ -113,7 +113,7 @@ def test_every_rule_can_be_said_in_python(rule):
 def test_every_step_can_be_said_in_python(step):
     said = eval(in_python(step), {"js": js})
     assert said == step
-    assert parse_chip(chip_text(said)) == step
+    assert parse_clause(clause_text(said)) == step
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_operators_make_the_rule_of_the_text(text, said):
 def test_steps_have_the_defaults_of_the_text():
     steps = (js.one_per(), js.one_per(near=0.05), js.budget(9, clusters=3), js.budget(1, per="class", seed=3))
     texts = ("one per exact", "one per near 0.05", "budget 9 clusters 3", "budget 1 per class seed 3")
-    assert steps == tuple(map(parse_chip, texts))
+    assert steps == tuple(map(parse_clause, texts))
     assert js.budget(7) == parse("all | budget 7").steps[0]
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from jepascore_core.backbones.hf_config import _ALIASES
 from jepascore_core.backbones.hf_models_encoder import KINDS
-from jepascore_core.backbones.leftovers import ALL
 from jepascore_core.backbones.local import _TORCH_SUFFIXES
 from jepascore_core.backbones.registry import list_specs
 from jepascore_core.backbones.table import TABLE
+from jepascore_core.backbones.unused_weights import ALL
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
 WORDS = set(re.findall(r"`([^`]+)`", TEXT))
@@ -42,9 +42,7 @@ def test_families_are_on_the_side_of_the_theory_that_their_rows_are_on():
 def test_the_table_of_leftovers_is_that_of_the_loaders():
     table = TEXT.partition("| in files of | name |")[2].partition("\n\n")[0].splitlines()[2:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
-    assert rows == [
-        [leftover.where, ", ".join(f"`{name}`" for name in leftover.names), leftover.reason] for leftover in ALL
-    ]
+    assert rows == [[entry.where, ", ".join(f"`{name}`" for name in entry.names), entry.reason] for entry in ALL]
 
 
 def test_the_table_of_evaluations_is_that_of_the_rows():

@@ -24,7 +24,7 @@ def test_every_figure_is_drawn_in_both_themes(visit: Callable[..., Visit], tmp_p
             tab = visit(f"{server.url}/trust", theme=theme, height=2600)
             expect(tab.page.get_by_text(trust_texts.VERDICTS["near"])).to_be_visible()
             expect(tab.page.get_by_text(trust_texts.CONTROL)).to_be_visible()
-            # Projections, lengths, companions, both heat maps and the walk.
+            # Projections, lengths, baselines, both heat maps and the walk.
             expect(tab.page.locator(".js-plotly-plot").nth(5)).to_be_visible()
             expect(tab.page.get_by_text("0.97", exact=True).first).to_be_visible()
             screenshot(tab.page, f"trust-{theme}")

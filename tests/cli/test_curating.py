@@ -10,7 +10,7 @@ import pytest
 
 from jepascore_core.curation import parse
 from jepascore_core.curation.decisions import decisions_of, user_name
-from jepascore_core.curation.precompute import requests as preparations_module
+from jepascore_core.curation.precompute import requests as requests_module
 from jepascore_core.curation.precompute.steps import pending_work
 from jepascore_core.curation.recipes import from_yaml
 from jepascore_core.records.datasets import DatasetRecord
@@ -212,14 +212,14 @@ def test_recipes_are_saved_shown_duplicated_compared_and_removed(cli: Cli, datas
 def test_what_is_drawn_by_embeddings_is_worked_out_and_kept(
     cli: Cli, dataset: DatasetRecord, tmp_path: Path, draw: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(preparations_module, "start_worker", lambda *_: False)
+    monkeypatch.setattr(requests_module, "start_worker", lambda *_: False)
     (run,) = cli.store.catalogue.runs()
     scores = ScoreSet(dataset.dataset_id, run.key)
     rules, out = f"all | budget 4 {draw}", tmp_path / "kept.txt"
     cli("decisions", "keep", "toy", "7.png")
     decisions = decisions_of(cli.store, dataset.dataset_id)
     (work,) = pending_work(cli.store, scores, parse(rules), decisions)
-    preparations_module.request_preparation(cli.store, scores, work)
+    requests_module.request_precompute(cli.store, scores, work)
     assert [item["title"] for item in cli("worker", "status", "--json").json["preparations"]] == [work.title]
     assert f"{work.title} · Waiting for the worker" in cli("worker", "status").err
     assert cli("export", "toy", out, "--rules", rules).code == 0

@@ -19,7 +19,7 @@ LINES = {kind: [line.partition("  #")[0].strip() for found, body in BLOCKS if fo
 
 @pytest.mark.parametrize("line", LINES["rules"])
 def test_every_rule_is_one(line):
-    assert parse(line).chips
+    assert parse(line).clauses
 
 
 @pytest.mark.parametrize("line", LINES["sh"])

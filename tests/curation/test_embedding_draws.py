@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from jepascore_core.curation import evaluate, parse, summarize
 from jepascore_core.curation.columns import embedding_draws as draws_module
 from jepascore_core.curation.columns.embedding_draws import Candidates, diverse_rows
-from jepascore_core.curation.precompute import requests as preparations_module
-from jepascore_core.curation.precompute.requests import preparation_of, request_preparation
-from jepascore_core.curation.precompute.steps import pending_work, prepare, prepare_all
+from jepascore_core.curation.precompute import requests as requests_module
+from jepascore_core.curation.precompute.requests import precompute_request_of, request_precompute
+from jepascore_core.curation.precompute.steps import pending_work, precompute, precompute_all
 from jepascore_core.embeddings.index import unit
 from jepascore_core.errors import RuleError
 from jepascore_core.jobs.process import start_worker, worker_is_alive, worker_pid
@@ -31,7 +31,7 @@ from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample, wait_until
 from tests.curation.test_laws import SLOWLY
-from tests.curation.test_preparations import cancelled_at
+from tests.curation.test_precompute import cancelled_at
 
 DRAWN = ["all | budget 7 clusters 5 seed 2", 'label = "a" and score >= 8 | one per exact | budget 7 diverse']
 
@@ -69,7 +69,7 @@ def files(store, scores):
 def no_process(monkeypatch, request):
     """Requests start no process, but where one is to be killed."""
     if "kill" not in request.node.name:
-        monkeypatch.setattr(preparations_module, "start_worker", lambda *_: False)
+        monkeypatch.setattr(requests_module, "start_worker", lambda *_: False)
 
 
 def do(store, scores, text, decisions=None):
@@ -77,7 +77,7 @@ def do(store, scores, text, decisions=None):
     works = pending_work(store, scores, parse(text), decisions)
     for work in works:
         worker = Worker(Store(store.home))
-        worker.handle(JobKind.PREPARATION, request_preparation(store, scores, work).identifier)
+        worker.handle(JobKind.PRECOMPUTE, request_precompute(store, scores, work).identifier)
     return works
 
 
@@ -105,15 +105,15 @@ def test_what_a_budget_drops_alone_is_known_without_drawing(count, num_clusters,
         draw = data.draw(
             st.sampled_from(["", "balanced", "per class", "per split", "diverse", f"clusters {num_clusters}"])
         )
-        (chip,) = summarize(store, evaluate(store, scores, parse(f"all | budget {n} {draw}"))).chips
+        (chip,) = summarize(store, evaluate(store, scores, parse(f"all | budget {n} {draw}"))).clauses
         assert chip.alone == chip.only == count - len(kept(store, scores, f"all | budget {n} {draw}"))
 
 
 def test_nothing_is_searched_for_what_a_budget_drops_alone(tmp_path, monkeypatch):
     store, scores = put(tmp_path)
-    prepare_all(store, scores, parse(DRAWN[1]))
+    precompute_all(store, scores, parse(DRAWN[1]))
     monkeypatch.setattr(draws_module, "k_center", None)
-    *_, budget = summarize(store, evaluate(store, scores, parse(DRAWN[1]))).chips
+    *_, budget = summarize(store, evaluate(store, scores, parse(DRAWN[1]))).clauses
     assert budget.alone == 60 - 7
 
 
@@ -170,11 +170,11 @@ def test_candidates_travel_in_a_request():
 def test_a_cancelled_one_leaves_nothing(tmp_path, monkeypatch, text):
     store, scores = put(tmp_path, 400)
     (work,) = pending_work(store, scores, parse(text))
-    asked = request_preparation(store, scores, work)
+    asked = request_precompute(store, scores, work)
     left = cancelled_at(monkeypatch, store, asked.identifier, 4)
-    Worker(store).handle(JobKind.PREPARATION, asked.identifier)
+    Worker(store).handle(JobKind.PRECOMPUTE, asked.identifier)
     assert left == [0]
-    assert (files(store, scores), preparation_of(store, scores, work).state) == ([], "none")
+    assert (files(store, scores), precompute_request_of(store, scores, work).state) == ([], "none")
 
 
 def test_a_dataset_that_changed_meanwhile(tmp_path):
@@ -183,7 +183,7 @@ def test_a_dataset_that_changed_meanwhile(tmp_path):
     dataset = store.catalogue.dataset(scores.dataset_id)
     store.catalogue.update_dataset(dataset.dataset_id, version="another")
     with pytest.raises(RuleError, match="has changed since"):
-        prepare(store, scores, work)
+        precompute(store, scores, work)
     assert files(store, scores) == []
 
 
@@ -203,14 +203,14 @@ def test_kill_9_in_the_middle_of_it(tmp_path, text):
     store, scores = put(tmp_path / "home", 20_000, 64)
     (work,) = pending_work(store, scores, parse(text))
     try:
-        asked = request_preparation(store, scores, work)
-        wait_until(lambda: preparation_of(store, scores, work).state == "running")
+        asked = request_precompute(store, scores, work)
+        wait_until(lambda: precompute_request_of(store, scores, work).state == "running")
         os.kill(worker_pid(store.home), signal.SIGKILL)
         wait_until(lambda: not worker_is_alive(store.home))
-        assert (preparation_of(store, scores, work).state, files(store, scores)) == ("running", [])
-        assert request_preparation(store, scores, work).identifier == asked.identifier
+        assert (precompute_request_of(store, scores, work).state, files(store, scores)) == ("running", [])
+        assert request_precompute(store, scores, work).identifier == asked.identifier
         assert start_worker(store.home)
-        wait_until(lambda: preparation_of(store, scores, work).state == "none")
+        wait_until(lambda: precompute_request_of(store, scores, work).state == "none")
         assert pending_work(store, scores, parse(text)) == ()
         assert len(kept(store, scores, text)) == 2000
     finally:

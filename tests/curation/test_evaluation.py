@@ -106,7 +106,7 @@ def test_percentiles_are_those_of_every_other_page(store, monkeypatch, is_laid_o
     if is_laid_out:
         monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
         record = store.catalogue.dataset("d")
-        assert score_tables.prepare_score_table(store, record, scores.key).is_file()
+        assert score_tables.build_score_table(store, record, scores.key).is_file()
     found = evaluate(store, scores, parse("class_percentile >= 50 and percentile >= 50 and split_percentile >= 50"))
     columns = [name for name in store.query(f"SELECT * FROM {found.relation}").column_names if name.startswith("c_")]
     assert found.score in columns
@@ -128,7 +128,7 @@ def test_tables_say_the_same_as_shards(store, monkeypatch, key):
 
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     record = store.catalogue.dataset("d")
-    score_tables.prepare_score_table(store, record, scores.key)
+    score_tables.build_score_table(store, record, scores.key)
     again = Store(store.home)
     assert table_of(again, scores) is not None
     assert [tuple(row.values()) for row in judged_rows(again, scores, text)] == before
@@ -195,7 +195,7 @@ def test_agreement_of_backbones(store):
         summarize(store, evaluate(store, sets[0], parse('score["nonsense"] > 1')))
 
 
-def test_definitions_and_companions(store):
+def test_definitions_and_baselines(store):
     scores = scored(store, [("a", 1), ("a", 2)])
     # Embeddings of these tests are 8 ones.
     assert len(kept(store, scores, "2.828 <= score[norm] <= 2.829")) == 2
@@ -301,7 +301,7 @@ def test_what_each_chip_removes(store):
     scores = scored(store, [("a", value) for value in range(10)])
     chips = summarize(
         store, evaluate(store, scores, parse("score >= 2 and score <= 6 and score >= 1 | budget 4"))
-    ).chips
+    ).clauses
     assert [(chip.text, chip.alone, chip.only) for chip in chips] == [
         ("score >= 2", 2, 1), ("score <= 6", 3, 3), ("score >= 1", 1, 0), ("budget 4", 6, 1),
     ]  # fmt: skip
@@ -315,12 +315,12 @@ def test_preview(store):
     assert numbers(found.extreme) == [0, 1]
     assert numbers(found.narrowly_kept) == [5, 6]
     assert set(numbers(found.random)) <= set(range(5))
-    assert set(numbers(found.by_chip[0])) <= set(range(5))
+    assert set(numbers(found.by_clause[0])) <= set(range(5))
     assert preview(store, evaluate(store, scores, curation), n=2) == found
     draws = {tuple(numbers(preview(store, evaluate(store, scores, curation), 2, seed).random)) for seed in range(9)}
     assert len(draws) > 2
     nothing = preview(store, evaluate(store, scores, Curation()))
-    assert (nothing.nearest, nothing.random, nothing.narrowly_kept, nothing.by_chip) == ((), (), (), {})
+    assert (nothing.nearest, nothing.random, nothing.narrowly_kept, nothing.by_clause) == ((), (), (), {})
 
 
 def test_preview_of_both_tails_and_ties(store):

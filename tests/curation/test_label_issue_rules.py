@@ -11,7 +11,7 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_column,
     label_issue_values,
 )
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute
 from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules.printer import to_text
 from jepascore_core.errors import RuleError, TooFewImagesError
@@ -96,7 +96,7 @@ def test_work_is_done_once_until_more_is_measured(store, scores, samples, embedd
     assert (work.kind, work.size, work.number, work.is_quick) == ("labels", 40, 2, True)
     assert work.title == "Judging the labels of 40 images of 2 classes"
     shares = []
-    prepare(store, scores, work, shares.append)
+    precompute(store, scores, work, shares.append)
     assert shares[-1] == pytest.approx(1.0)
     assert pending_work(store, scores, rules) == ()
     first = label_issue_values(store, scores, _refuse)

@@ -23,7 +23,7 @@ from jepascore_core.curation.columns.near_duplicates import (
 )
 from jepascore_core.curation.decisions import decisions_of, undo
 from jepascore_core.curation.groups import accept_all, choose_keeper, duplicate_groups
-from jepascore_core.curation.precompute.steps import pending_work, prepare
+from jepascore_core.curation.precompute.steps import pending_work, precompute
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.embeddings import index as vectors_module
 from jepascore_core.embeddings.index import build_index
@@ -174,7 +174,7 @@ def test_groups_are_kept_for_the_next_time(store, near):
     work = pending_work(store, near, parse("near_duplicate(0.01) | one per near 0.01"))
     assert [(item.kind, item.size, item.radius) for item in work] == [("near", 6, 0.01)]
     shares = []
-    prepare(store, near, work[0], shares.append)
+    precompute(store, near, work[0], shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert pending_work(store, near, parse("near_duplicate(0.01)")) == ()

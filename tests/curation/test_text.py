@@ -18,8 +18,8 @@ from jepascore_core.curation.rules.model import (
     Not,
     Or,
 )
-from jepascore_core.curation.rules.parser import parse, parse_chip
-from jepascore_core.curation.rules.printer import chip_text, to_text
+from jepascore_core.curation.rules.parser import parse, parse_clause
+from jepascore_core.curation.rules.printer import clause_text, to_text
 from jepascore_core.errors import RuleError, RuleSyntaxError
 from tests.curation.strategies import BUDGETS, HOSTILE, ONE_PER, conditions, curations, rules
 
@@ -52,7 +52,7 @@ def test_rules_survive_as_text(curation):
 @given(st.one_of(rules(conditions(st.none(), ODD)), ONE_PER, BUDGETS))
 def test_a_chip_survives_as_text(chip):
     if not isinstance(chip, And):
-        assert parse_chip(chip_text(chip)) == chip
+        assert parse_clause(clause_text(chip)) == chip
 
 
 @given(st.text(max_size=40))

@@ -190,7 +190,7 @@ def test_decisions_of_people_count(open_page: Callable[..., AppTest], home_store
     assert (metrics(app)["Kept"], metrics(app)[curate_texts.MANUAL]) == ("28", "1")
 
 
-def test_a_companion_is_added_by_the_form_and_worked_out(open_page: Callable[..., AppTest], home_store: Store) -> None:
+def test_a_baseline_is_added_by_the_form_and_worked_out(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id)
     assert not any(curate_texts.BASELINES_ABOUT in item.value for item in app.caption)

@@ -391,5 +391,5 @@ def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
     app = open_page(PAGE)
     assert "Preparing the score table for digits under ViT-Ti/16 (timm) (36 samples); starting" in said(app)
     assert len(sections(app, "extremes")) == 3
-    score_tables.prepare_score_table(home_store, found.dataset, found.scores.key)
+    score_tables.build_score_table(home_store, found.dataset, found.scores.key)
     assert "score table" not in said(app.run())

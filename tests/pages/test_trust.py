@@ -1,4 +1,4 @@
-"""Trust: shape of the embeddings and companions of a dataset, and the check on known densities."""
+"""Trust: shape of the embeddings and baselines of a dataset, and the check on known densities."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_too_few_images_say_how_many_are_needed(open_page: Callable[..., AppTest
     assert "64 scored images (27 so far)" in said(open_page(PAGE))
 
 
-def test_gaussian_embeddings_with_companions_and_named_defects(
+def test_gaussian_embeddings_with_baselines_and_named_defects(
     open_page: Callable[..., AppTest], home_store: Store
 ) -> None:
     put_embeddings(home_store, ["a", "b"] * 60, defects=["torn", "", ""] * 40)

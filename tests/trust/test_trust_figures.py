@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jepascore_core.density_check.results import load_langevin
-from jepascore_core.figures.trust import companions_figure, langevin_figure
-from jepascore_core.trust.agreement import CompanionAgreement
+from jepascore_core.figures.trust import baselines_figure, langevin_figure
+from jepascore_core.trust.agreement import BaselineAgreement
 
 
 def test_every_walker_is_within_the_axes_in_every_frame(tmp_path: Path) -> None:
@@ -24,9 +24,9 @@ def test_every_walker_is_within_the_axes_in_every_frame(tmp_path: Path) -> None:
     assert high >= walk.axis[-1]
 
 
-def test_numbers_of_companions_stand_beside_their_bars() -> None:
-    rows = [CompanionAgreement("k-NN", rho, 0.1) for rho in (-1.0, -0.05, 0.0, 1.0)]
-    figure = companions_figure(rows)
+def test_numbers_of_baselines_stand_beside_their_bars() -> None:
+    rows = [BaselineAgreement("k-NN", rho, 0.1) for rho in (-1.0, -0.05, 0.0, 1.0)]
+    figure = baselines_figure(rows)
     (bars,) = figure.data
     assert bars.textposition == "outside"
     assert list(bars.text) == ["−1.00", "−0.05", "0.00", "1.00"]

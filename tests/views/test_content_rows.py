@@ -28,7 +28,7 @@ def laid_out(store: Store, monkeypatch: pytest.MonkeyPatch):
     values = {sample.sample_key: 1.0 for sample in samples}
     scores = add_measurements(store, dataset, add_backbone(store), values, samples=samples)
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
-    table = score_tables.prepare_score_table(store, dataset, scores.key)
+    table = score_tables.build_score_table(store, dataset, scores.key)
     return store, store.catalogue.dataset(dataset.dataset_id), table, samples, scores
 
 

@@ -11,7 +11,7 @@ from jepascore_core.embeddings.files import vector_folder
 from jepascore_core.embeddings.index import unit
 from jepascore_core.scores import tables as score_tables
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.scores.tables import prepare_score_table
+from jepascore_core.scores.tables import build_score_table
 from jepascore_core.views import neighbours
 from jepascore_core.views.neighbours import nearest_images, nearest_samples
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
@@ -74,7 +74,7 @@ def test_laid_out_embeddings_say_the_same(measured, monkeypatch, batch):
     before = nearest_samples(store, scores, samples[3].content_id, 5)
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(scores.dataset_id)
-    table = prepare_score_table(store, dataset, scores.key)
+    table = build_score_table(store, dataset, scores.key)
     content_ids = pq.read_table(vector_folder(table) / "images.parquet")["content_id"].to_pylist()
     assert set(content_ids) == {sample.content_id for sample in samples}, "the stranger is not among them"
     monkeypatch.setattr(neighbours, "stream_embeddings", None)
@@ -88,7 +88,7 @@ def test_an_image_that_is_not_laid_out_yet_has_neighbours(measured, monkeypatch)
     store, scores, samples, embeddings = measured
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(scores.dataset_id)
-    vectors = vector_folder(prepare_score_table(store, dataset, scores.key))
+    vectors = vector_folder(build_score_table(store, dataset, scores.key))
     fresh = make_sample("fresh.png", "a")
     row = replace(make_measurement(fresh.content_id, 1.0), embedding=embeddings[5])
     store.write_measurements(scores.backbone_id, SPEC, [row])

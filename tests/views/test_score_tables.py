@@ -18,7 +18,7 @@ from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores import tables as score_tables
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet, all_samples_sql, read_version, scored_sql, table_of, tables_of
-from jepascore_core.scores.tables import prepare_score_table, score_table
+from jepascore_core.scores.tables import build_score_table, score_table
 from jepascore_core.views.agreement import agreement, disagreements, extreme_overlaps, percentile_scatter
 from jepascore_core.views.detail import find_sample, scores_by_definition
 from jepascore_core.views.distribution import HistogramOptions, histograms, samples_between
@@ -43,7 +43,7 @@ def sets(store):
 def prepare(store, monkeypatch, sets):
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     dataset = store.catalogue.dataset(sets[0].dataset_id)
-    return [prepare_score_table(store, dataset, scores.key) for scores in sets]
+    return [build_score_table(store, dataset, scores.key) for scores in sets]
 
 
 def everything(store, sets):
@@ -188,7 +188,7 @@ def test_while_a_run_goes_on_embeddings_may_be_an_hour_old(store, sets, monkeypa
 
 def test_small_and_unmeasured_datasets_have_no_table(store, sets, monkeypatch):
     dataset = store.catalogue.dataset(sets[0].dataset_id)
-    assert prepare_score_table(store, dataset, SPEC.key(sets[0].backbone_id)) is None
+    assert build_score_table(store, dataset, SPEC.key(sets[0].backbone_id)) is None
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
-    assert prepare_score_table(store, dataset, SPEC.key("unknown")) is None
+    assert build_score_table(store, dataset, SPEC.key("unknown")) is None
     assert table_of(store, ScoreSet(dataset.dataset_id, SPEC.key("unknown"))) is None

@@ -34,16 +34,16 @@ _RANKED = {None: "percentile", "label": "class_percentile"}
 
 _NORM = f"round(sqrt(list_inner_product(embedding::DOUBLE[], embedding::DOUBLE[])), {NORM_DECIMALS})"
 
-_benches: weakref.WeakKeyDictionary[Store, Columns] = weakref.WeakKeyDictionary()
-_making = threading.Lock()
+_caches: weakref.WeakKeyDictionary[Store, Columns] = weakref.WeakKeyDictionary()
+_caches_lock = threading.Lock()
 
 
 def columns(store: Store) -> Columns:
     """Return the columns that are cached for a store."""
-    with _making:
-        if store not in _benches:
-            _benches[store] = Columns(store)
-        return _benches[store]
+    with _caches_lock:
+        if store not in _caches:
+            _caches[store] = Columns(store)
+        return _caches[store]
 
 
 def load_columns(store: Store, scores: ScoreSet) -> None:
@@ -70,42 +70,42 @@ class Columns:
         assert store is not None
         return store
 
-    def hold(self, about: Sequence[Any], sql: str, parameters: Sequence[Any] = ()) -> str:
+    def cache_query(self, key: Sequence[Any], sql: str, parameters: Sequence[Any] = ()) -> str:
         """Return the name of the cached result of `sql` (in which {name} is that name), computed on first use.
 
-        `about` names everything that the result depends on.
+        `key` names everything that the result depends on.
         """
-        name = _name(about)
+        name = _name(key)
         with self._lock:
             if name not in self._used:
                 self._store.cache_query(name, sql.replace("{name}", name), parameters)
-                self._forget_some()
+                self._evict_idle()
             self._used[name] = time.monotonic()
         return name
 
-    def hold_table(self, about: Sequence[Any], table: pa.Table) -> str:
-        """Cache an existing table, as `hold`."""
-        return self.hold_made(about, lambda: table)
+    def cache_table(self, key: Sequence[Any], table: pa.Table) -> str:
+        """Cache an existing table, as `cache_query`."""
+        return self.cache_computed(key, lambda: table)
 
-    def hold_made(self, about: Sequence[Any], make: Callable[[], pa.Table]) -> str:
-        """Cache a table that takes long to compute outside the database, as `hold`."""
-        name = _name(about)
+    def cache_computed(self, key: Sequence[Any], make: Callable[[], pa.Table]) -> str:
+        """Cache a table that takes long to compute outside the database, as `cache_query`."""
+        name = _name(key)
         if name not in self._used:
             table = make()
             with self._lock:
                 self._store.cache_table(name, table)
-                self._forget_some()
+                self._evict_idle()
         self._used[name] = time.monotonic()
         return name
 
-    def _held(self, about: Sequence[Any]) -> str | None:
+    def _cached_name(self, key: Sequence[Any]) -> str | None:
         with self._lock:
-            if _name(about) not in self._used:
+            if _name(key) not in self._used:
                 return None
-            self._used[_name(about)] = time.monotonic()
-            return _name(about)
+            self._used[_name(key)] = time.monotonic()
+            return _name(key)
 
-    def _forget_some(self) -> None:
+    def _evict_idle(self) -> None:
         now = time.monotonic()
         idle = sorted((used, name) for name, used in self._used.items() if now - used > BUSY_SECONDS)
         for _, name in idle[: max(0, len(self._used) - MAX_COLUMNS)]:
@@ -121,15 +121,15 @@ class Columns:
         Raises:
             DatasetNotReadyError: if the dataset has no index yet.
         """
-        about = ["base", dataset.dataset_id, dataset.version]
-        known = self._held(about)
+        key = ["base", dataset.dataset_id, dataset.version]
+        known = self._cached_name(key)
         if known is not None:
             return known
         listed = "sample_key, uri, content_id, label, split, width, height, num_bytes"
         table = any_table(self._store, dataset)
         samples = table_sql(table, "rank") if table else self._store.manifest_sql(dataset)
         if table and self._is_sorted(samples):
-            return self.hold(about, f"SELECT row_id, {listed}, row_id AS table_row FROM ({samples})")
+            return self.cache_query(key, f"SELECT row_id, {listed}, row_id AS table_row FROM ({samples})")
         # Numbered as they leave the single sort; a window with its own order would sort them twice.
         table_row = "row_id" if table else "NULL::BIGINT"
         sql = f"""
@@ -137,7 +137,7 @@ class Columns:
                 SELECT {listed}, {table_row} AS table_row FROM ({samples}) ORDER BY sample_key, uri
             )
         """
-        return self.hold(about, sql)
+        return self.cache_query(key, sql)
 
     def _is_sorted(self, samples: str) -> bool:
         """Return whether score tables, which are ordered by label, are ordered by key, too.
@@ -147,7 +147,7 @@ class Columns:
         ascending = f"SELECT coalesce(lag(sample_key) OVER () < sample_key, true) AS ascending FROM ({samples})"
         return bool(self._store.query(f"SELECT bool_and(ascending) AS sorted FROM ({ascending})")["sorted"][0].as_py())
 
-    def score(self, dataset: DatasetRecord, scores: ScoreSet, companion: str | None = None) -> str:
+    def score(self, dataset: DatasetRecord, scores: ScoreSet, baseline: str | None = None) -> str:
         """Return the name of the score column, NULL without a measurement; `<name>_rank` is the numerical rank.
 
         `<name>_view_spread` is the standard deviation over views, NULL without.
@@ -158,15 +158,15 @@ class Columns:
         Raises:
             StoreError: if an image was measured twice: rows would not match the samples.
         """
-        about = ["score", version_key(self._store, scores), *_identity(scores), companion]
-        known = self._held(about)
+        key = ["score", version_key(self._store, scores), *_identity(scores), baseline]
+        known = self._cached_name(key)
         if known is not None:
             return known
         base = self.base(dataset)
-        if companion == "norm":
+        if baseline == "norm":
             norms = self._norms_sql(dataset, scores)
             sql = f'SELECT norm AS "{{name}}" FROM {base} LEFT JOIN ({norms}) USING (content_id) ORDER BY row_id'
-            return self._hold_fitting(about, sql, base)
+            return self._cache_per_sample(key, sql, base)
         values = 'score AS "{name}", rank AS "{name}_rank", view_spread AS "{name}_view_spread", lower, upper, is_exact'
         table = table_of(self._store, scores)
         if table is not None:
@@ -177,11 +177,11 @@ class Columns:
                 LEFT JOIN (SELECT row_id AS place, table_row FROM {base}) ON scored.row_id = table_row ORDER BY place"""
         else:
             sql = f"SELECT {values} FROM ({all_samples_sql(self._store, scores)}) ORDER BY sample_key, uri"
-        return self._hold_fitting(about, sql, base)
+        return self._cache_per_sample(key, sql, base)
 
-    def _hold_fitting(self, about: Sequence[Any], sql: str, base: str) -> str:
-        """Cache a column, as `hold`, and check that it has one row per sample."""
-        name = self.hold(about, sql)
+    def _cache_per_sample(self, key: Sequence[Any], sql: str, base: str) -> str:
+        """Cache a column, as `cache_query`, and check that it has one row per sample."""
+        name = self.cache_query(key, sql)
         if self._num_rows(name) != self._num_rows(base):
             with self._lock:
                 self._used.pop(name, None)
@@ -209,13 +209,13 @@ class Columns:
         known = f"{score}_{_RANKED.get(within)}"
         columns = self._store.query(f"SELECT * FROM {score} LIMIT 0").column_names
         if known in columns:
-            return self.hold(["percentile", score, within], f'SELECT "{known}" AS "{{name}}" FROM {score}')
+            return self.cache_query(["percentile", score, within], f'SELECT "{known}" AS "{{name}}" FROM {score}')
         partition = f'"{score}" IS NULL' + (f", {within}" if within else "")
         # Baseline scores have scales of their own.
         value = comparable(f'"{score}"') if f"{score}_rank" in columns else f'"{score}"'
         sql = f"""SELECT CASE WHEN "{score}" IS NOT NULL THEN {midrank(value, partition)} END AS "{{name}}"
             FROM {self.base(dataset)} POSITIONAL JOIN {score} ORDER BY row_id"""
-        return self.hold(["percentile", score, within], sql)
+        return self.cache_query(["percentile", score, within], sql)
 
     def metadata(self, dataset: DatasetRecord, key: str) -> str:
         """Return a user column as text; `<name>_number` has it as numbers, NULL where it is not a number.
@@ -230,7 +230,7 @@ class Columns:
         quoted = f"meta.{key}".replace('"', '""')
         sql = f"""SELECT CAST("{quoted}" AS VARCHAR) AS "{{name}}", TRY_CAST("{quoted}" AS DOUBLE) AS "{{name}}_number"
             FROM ({manifest}) ORDER BY sample_key, uri"""
-        return self.hold(["meta", dataset.dataset_id, dataset.version, key], sql)
+        return self.cache_query(["meta", dataset.dataset_id, dataset.version, key], sql)
 
     def quality(self, dataset: DatasetRecord, name: str) -> str:
         """Return a column of `QUALITIES`, or "quality_issue"; NULL where an earlier release made the index.
@@ -239,12 +239,12 @@ class Columns:
             DatasetNotReadyError: if the dataset has no index yet.
         """
         sql = quality_sql(self._store.manifest_sql(dataset), name)
-        return self.hold(["quality", dataset.dataset_id, dataset.version, name], sql)
+        return self.cache_query(["quality", dataset.dataset_id, dataset.version, name], sql)
 
     def class_size(self, dataset: DatasetRecord) -> str:
         """How many samples have the label of each; those without one count together."""
         base = self.base(dataset)
-        return self.hold(
+        return self.cache_query(
             ["class size", base],
             f'SELECT count(*) OVER (PARTITION BY label) AS "{{name}}" FROM {base} ORDER BY row_id',
         )
@@ -252,14 +252,14 @@ class Columns:
     def exact_groups(self, dataset: DatasetRecord) -> str:
         """Return groups of samples with the same bytes: the row of the first of them, NULL for single ones."""
         base = self.base(dataset)
-        return self.hold(["exact", base], _groups_sql(base, "content_id"))
+        return self.cache_query(["exact", base], _groups_sql(base, "content_id"))
 
-    def groups(self, dataset: DatasetRecord, near: pa.Table, about: Sequence[Any]) -> str:
+    def groups(self, dataset: DatasetRecord, near: pa.Table, key: Sequence[Any]) -> str:
         """Return `exact_groups` joined with near duplicates: `near` groups content ids (content_id, group_id)."""
         base = self.base(dataset)
-        table = self.hold_table(["near", *about], near)
+        table = self.cache_table(["near", *key], near)
         joined = f"(SELECT * FROM {base} LEFT JOIN {table} USING (content_id))"
-        return self.hold(["groups", base, *about], _groups_sql(joined, "coalesce(group_id::VARCHAR, content_id)"))
+        return self.cache_query(["groups", base, *key], _groups_sql(joined, "coalesce(group_id::VARCHAR, content_id)"))
 
     def group_flag(self, dataset: DatasetRecord, groups: str, column: str) -> str:
         """Return whether the samples of a group differ in a column of the base, "split" or "label"."""
@@ -268,11 +268,11 @@ class Columns:
                 SELECT "{groups}", min({column}) <> max({column}) AS differs
                 FROM {beside} WHERE "{groups}" IS NOT NULL GROUP BY "{groups}"
             ) USING ("{groups}") ORDER BY row_id"""
-        return self.hold(["differ", groups, column], sql)
+        return self.cache_query(["differ", groups, column], sql)
 
 
-def _name(about: Sequence[Any]) -> str:
-    return f"c_{short_hash(list(about), 20)}"
+def _name(key: Sequence[Any]) -> str:
+    return f"c_{short_hash(list(key), 20)}"
 
 
 def _groups_sql(relation: str, key: str) -> str:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.curation.columns.baselines import count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import count_measured
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.selection import Integers, clusters, k_center
@@ -73,12 +73,12 @@ class Candidates:
 
 def cluster_column(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> str:
     """Return the name of the column of k-means clusters, one row per sample ordered by key; NULL if unmeasured."""
-    held = columns(store)
-    base = held.base(store.catalogue.dataset(scores.dataset_id))
-    about = _about_clusters(store, scores, num_clusters, seed)
-    table = held.hold_made(about, lambda: cluster_values(store, scores, num_clusters, seed))
+    cache = columns(store)
+    base = cache.base(store.catalogue.dataset(scores.dataset_id))
+    key = _clusters_key(store, scores, num_clusters, seed)
+    table = cache.cache_computed(key, lambda: cluster_values(store, scores, num_clusters, seed))
     sql = f'SELECT cluster AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
-    return held.hold(["clusters of samples", base, table], sql)
+    return cache.cache_query(["clusters of samples", base, table], sql)
 
 
 def cluster_values(
@@ -162,23 +162,23 @@ def diverse_seconds(store: Store, scores: ScoreSet, size: int, n: int, reference
     return seconds
 
 
-def _about_clusters(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> list[Any]:
-    return ["clusters", *_about(store, scores), num_clusters, seed]
+def _clusters_key(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> list[Any]:
+    return ["clusters", *_cache_key(store, scores), num_clusters, seed]
 
 
 def _clusters_path(store: Store, scores: ScoreSet, num_clusters: int, seed: int) -> Path:
-    name = short_hash(_about_clusters(store, scores, num_clusters, seed), 20)
+    name = short_hash(_clusters_key(store, scores, num_clusters, seed), 20)
     return cache_folder(store, scores, "clusters") / f"clusters-{name}.parquet"
 
 
 def _diverse_path(store: Store, scores: ScoreSet, candidates: Candidates, n: int, reference: ScoreSet | None) -> Path:
     digest = hashlib.sha256(candidates.flags.tobytes()).hexdigest()
-    given = [] if reference is None else _about(store, reference)
-    name = short_hash(["diverse", *_about(store, scores), candidates.version, digest, n, *given], 20)
+    given = [] if reference is None else _cache_key(store, reference)
+    name = short_hash(["diverse", *_cache_key(store, scores), candidates.version, digest, n, *given], 20)
     return cache_folder(store, scores, "diverse") / f"diverse-{name}.parquet"
 
 
-def _about(store: Store, scores: ScoreSet) -> list[Any]:
+def _cache_key(store: Store, scores: ScoreSet) -> list[Any]:
     return [VERSION, version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
 
 

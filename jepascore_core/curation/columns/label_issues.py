@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.curation.columns.baselines import count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import count_measured
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.label_issues import LABEL_ISSUES_VERSION, find_label_issues, label_issue_seconds
@@ -36,15 +36,15 @@ def label_issue_column(store: Store, scores: ScoreSet) -> str:
         TooFewImagesError: if fewer than two classes can be judged.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    base, about = held.base(dataset), _about(store, scores)
-    table = held.hold_made(["label issue values", *about], lambda: label_issue_values(store, scores))
+    cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base, key = cache.base(dataset), _cache_key(store, scores)
+    table = cache.cache_computed(["label issue values", *key], lambda: label_issue_values(store, scores))
     measured = store.measurements_sql(scores.key)
     sql = f"""SELECT label_issue AS "{{name}}", likely_label AS "{{name}}_likely", knn_margin AS "{{name}}_knn",
             probe_margin AS "{{name}}_probe",
             content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}_embedded"
         FROM {base} LEFT JOIN {table} USING (content_id, label) ORDER BY row_id"""
-    return held.hold(["label issues", base, table], sql)
+    return cache.cache_query(["label issues", base, table], sql)
 
 
 def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = no_progress) -> pa.Table:
@@ -91,7 +91,7 @@ def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> t
     return classes, label_issue_seconds(num_images, known.dimension if known else _USUAL_DIMENSION, classes)
 
 
-def _about(store: Store, scores: ScoreSet) -> list[str | int | None]:
+def _cache_key(store: Store, scores: ScoreSet) -> list[str | int | None]:
     """Return what the values depend on. An image is measured once, so the number of measured ones identifies them."""
     version = store.catalogue.dataset(scores.dataset_id).version
     measured = count_measured(store, scores)
@@ -99,4 +99,4 @@ def _about(store: Store, scores: ScoreSet) -> list[str | int | None]:
 
 
 def _path(store: Store, scores: ScoreSet) -> Path:
-    return cache_folder(store, scores, "label-issues") / f"labels-{short_hash(_about(store, scores), 20)}.parquet"
+    return cache_folder(store, scores, "label-issues") / f"labels-{short_hash(_cache_key(store, scores), 20)}.parquet"

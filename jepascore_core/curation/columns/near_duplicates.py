@@ -248,8 +248,8 @@ def components(n: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
-    about = [version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
-    return cache_folder(store, scores, "neighbours") / f"near-{short_hash(about, 20)}.parquet"
+    key = [version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id, float(radius)]
+    return cache_folder(store, scores, "neighbours") / f"near-{short_hash(key, 20)}.parquet"
 
 
 def cache_folder(store: Store, scores: ScoreSet, kind: str) -> Path:

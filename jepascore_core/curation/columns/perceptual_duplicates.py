@@ -27,8 +27,8 @@ def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
     Raises:
         DatasetNotReadyError: if the dataset has no index yet.
     """
-    held = columns(store)
-    about = ["perceptual", dataset.dataset_id, dataset.version, MAX_BITS]
+    cache = columns(store)
+    key = ["perceptual", dataset.dataset_id, dataset.version, MAX_BITS]
     sql = f"""SELECT DISTINCT content_id, phash, coalesce(phash_mirrored, phash) AS mirrored
         FROM ({store.manifest_sql(dataset)}) WHERE phash IS NOT NULL ORDER BY 1"""
 
@@ -38,8 +38,8 @@ def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
         grouped = pa.table({"content_id": rows["content_id"], "group_id": pa.array(labels, pa.int64())})
         return grouped.filter(pa.array(labels >= 0))
 
-    name = held.hold_made(about, find)
-    return held.groups(dataset, store.query(f"SELECT * FROM {name}"), about)
+    name = cache.cache_computed(key, find)
+    return cache.groups(dataset, store.query(f"SELECT * FROM {name}"), key)
 
 
 def group_hashes(hashes: Hashes, mirrored: Hashes | None = None) -> npt.NDArray[np.int64]:

@@ -21,7 +21,7 @@ def shuffled_order(columns: Columns, dataset: DatasetRecord, seed: int) -> str:
     """Return the name of a table of the row_id of all samples in shuffled order, which `shuffled_groups` uses."""
     base = columns.base(dataset)
     sql = f"SELECT row_id FROM {base} ORDER BY md5(concat(sample_key, ':', $1::VARCHAR)), row_id"
-    return columns.hold(["shuffled order", base, seed], sql, [seed])
+    return columns.cache_query(["shuffled order", base, seed], sql, [seed])
 
 
 def shuffled_groups(
@@ -52,7 +52,7 @@ def shuffled_groups(
         position = np.argsort(codes.astype(np.min_scalar_type(codes.max(initial=0))), kind="stable")
         return pa.table({"row_id": rows[position], "code": codes[position], "position": position})
 
-    return columns.hold_made(["shuffled groups", base, seed, column, beside], made)
+    return columns.cache_computed(["shuffled groups", base, seed, column, beside], made)
 
 
 def sample_rows(shuffled: pa.Table, alive: Integers, forced: Integers, n: int, *, in_turn: bool) -> Integers:

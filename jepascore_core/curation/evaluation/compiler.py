@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from jepascore_core.curation.columns.baselines import FITTED, baseline_column
 from jepascore_core.curation.columns.cache import Columns, columns
-from jepascore_core.curation.columns.companions import FITTED, companion_column
 from jepascore_core.curation.columns.greyscale import known_grey
 from jepascore_core.curation.columns.label_issues import label_issue_column
 from jepascore_core.curation.columns.near_duplicates import near_groups
@@ -40,7 +40,7 @@ from jepascore_core.curation.rules.model import (
     Or,
     Rule,
 )
-from jepascore_core.embeddings.companions import COMPANIONS
+from jepascore_core.embeddings.baselines import BASELINES
 from jepascore_core.errors import RuleError, UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -147,13 +147,13 @@ class Compiler:
         Raises:
             TooFewImagesError: if a baseline score needs more images than are measured.
         """
-        companion = matching(definition, COMPANIONS)
+        baseline = matching(definition, BASELINES)
         chosen = matching(definition, DEFINITIONS) or self.scores.definition
         named = self.score_set(backbone)
-        if companion in FITTED:
-            return companion_column(self.store, named, companion)
+        if baseline in FITTED:
+            return baseline_column(self.store, named, baseline)
         wanted = ScoreSet(named.dataset_id, named.key, chosen)
-        return self.columns.score(self.dataset, wanted, companion)
+        return self.columns.score(self.dataset, wanted, baseline)
 
     def score_set(self, backbone: str | None) -> ScoreSet:
         """Return the score set of a rule's backbone: "id@spec", an id, a name or a title; None = the page's.
@@ -313,9 +313,9 @@ class Compiler:
     def _grey(self) -> str:
         known, state = known_grey(self.store)
         base = self.columns.base(self.dataset)
-        table = self.columns.hold_table(["known grey", state], known)
+        table = self.columns.cache_table(["known grey", state], known)
         sql = f'SELECT grey AS "{{name}}" FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id'
-        return self.columns.hold(["grey", base, state], sql)
+        return self.columns.cache_query(["grey", base, state], sql)
 
     def _joined(self, rules: Sequence[Rule], word: str, choice: str) -> CompiledRule:
         compiled = [self.compile_rule(rule) for rule in rules]

@@ -92,7 +92,7 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
     return _Evaluator(store, scores, curation, decisions or {}).evaluate()
 
 
-def prepare_changes(store: Store, scores: ScoreSet) -> None:
+def prefetch_changes(store: Store, scores: ScoreSet) -> None:
     """Compute what the next change of a curation may wait for.
 
     That is the order in which budgets draw with the default seed, and the scores of some other backbones.
@@ -100,10 +100,10 @@ def prepare_changes(store: Store, scores: ScoreSet) -> None:
     Raises:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
     """
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    shuffled_order(held, dataset, Budget(1).seed)
+    cached, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    shuffled_order(cached, dataset, Budget(1).seed)
     for choice in measured_choices(store, scores.dataset_id)[:NUM_AHEAD]:
-        held.score(dataset, choice.scores(scores.dataset_id, scores.definition))
+        cached.score(dataset, choice.scores(scores.dataset_id, scores.definition))
 
 
 def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
@@ -125,7 +125,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
             there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{evaluation.base} POSITIONAL JOIN {embedded}"
         sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
             FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
-    return int(store.query(f"SELECT n FROM {columns(store).hold(['dropped', sql], sql)}")["n"][0].as_py())
+    return int(store.query(f"SELECT n FROM {columns(store).cache_query(['dropped', sql], sql)}")["n"][0].as_py())
 
 
 def diverse_candidates(
@@ -157,7 +157,7 @@ class _Evaluator:
         for position, step in enumerate(self.curation.steps):
             table = self._step(table, step, position)
         if self.curation.steps:
-            table = self.columns.hold(
+            table = self.columns.cache_query(
                 ["verdicts", table], f"SELECT * EXCLUDE (row_id, alive) FROM {table} ORDER BY row_id"
             )
         return Evaluation(
@@ -179,11 +179,11 @@ class _Evaluator:
         names = ("sample_key", "content_id", "decision")
         values = list(zip(*rows, strict=True)) if rows else [(), (), ()]
         table = pa.table(dict(zip(names, map(list, values), strict=True)), pa.schema([(n, pa.string()) for n in names]))
-        about = [self.base, short_hash(rows, 20)]
-        held = self.columns.hold_table(["decisions", *about], table)
-        sql = f"""SELECT decision AS "{{name}}" FROM {self.base} LEFT JOIN {held} USING (sample_key, content_id)
+        key = [self.base, short_hash(rows, 20)]
+        cached = self.columns.cache_table(["decisions", *key], table)
+        sql = f"""SELECT decision AS "{{name}}" FROM {self.base} LEFT JOIN {cached} USING (sample_key, content_id)
             ORDER BY row_id"""
-        return self.columns.hold(["decided", *about], sql)
+        return self.columns.cache_query(["decided", *key], sql)
 
     def _rules(self) -> str:
         compiled = [self.compiler.compile_rule(rule) for rule in self.curation.rules]
@@ -206,16 +206,16 @@ class _Evaluator:
                 {alive if self.curation.steps else ""}
             FROM (SELECT row_id, {decision} AS decision, {margin} AS margin{listed} FROM {self.compiler.relation()})
         """
-        about = ["rules", self.base, self.decided, *self.compiler.tables, sql, self.compiler.parameters]
-        return self.columns.hold(about, sql, self.compiler.parameters)
+        key = ["rules", self.base, self.decided, *self.compiler.tables, sql, self.compiler.parameters]
+        return self.columns.cache_query(key, sql, self.compiler.parameters)
 
     def _step(self, table: str, step: Step, position: int) -> str:
         """Apply a step: the samples that it leaves stay alive; others are dropped, unless decided otherwise."""
         if isinstance(step, Deduplicate):
-            losers, about = self._one_per(table, step)
+            losers, key = self._one_per(table, step)
             lost = f"alive AND row_id IN ({losers})"
         else:
-            winners, about = self._budget(table, step)
+            winners, key = self._budget(table, step)
             lost = f"alive AND row_id NOT IN ({winners})"
         place = len(self.curation.rules) + position
         sql = f"""
@@ -226,7 +226,7 @@ class _Evaluator:
                 alive AND NOT lost AS alive
             ) FROM (SELECT *, {lost} AS lost FROM {table})
         """
-        return self.columns.hold(["step", table, *about], f"SELECT * EXCLUDE (lost) FROM ({sql})")
+        return self.columns.cache_query(["step", table, *key], f"SELECT * EXCLUDE (lost) FROM ({sql})")
 
     def _one_per(self, table: str, step: Deduplicate) -> tuple[str, list[Any]]:
         groups = self.compiler.groups(step.radius, step.backbone)
@@ -253,29 +253,29 @@ class _Evaluator:
         elif step.draw == "clusters":
             scores = self.compiler.score_set(step.backbone)
             column = beside = cluster_column(self.store, scores, step.clusters or 2, step.seed)
-        held = shuffled_groups(self.store, self.columns, self.dataset, step.seed, column, beside)
-        about = ["drawn", table, held, step.n, step.per, step.draw]
+        cached = shuffled_groups(self.store, self.columns, self.dataset, step.seed, column, beside)
+        key = ["drawn", table, cached, step.n, step.per, step.draw]
 
         def made() -> pa.Table:
             left = self.store.query(f"SELECT row_id, decision = 'keep' AS forced FROM {table} WHERE alive")
             alive, forced = left["row_id"].to_numpy(), left["forced"].fill_null(False).to_numpy()
-            shuffled = self.store.query(f"SELECT * FROM {held}")
+            shuffled = self.store.query(f"SELECT * FROM {cached}")
             return pa.table(
                 {"row_id": sample_rows(shuffled, alive, alive[forced], step.n, in_turn=step.draw != "random")}
             )
 
-        return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
+        return f"SELECT row_id FROM {self.columns.cache_computed(key, made)}", key
 
     def _diverse(self, table: str, step: Budget) -> tuple[str, list[Any]]:
         scores, reference = self.compiler.score_set(step.backbone), self.compiler.budget_reference(step)
         there = reference and self.columns.score(self.store.catalogue.dataset(reference.dataset_id), reference)
-        about = ["diverse", table, self.columns.score(self.dataset, scores), step.n, there]
+        key = ["diverse", table, self.columns.score(self.dataset, scores), step.n, there]
 
         def made() -> pa.Table:
             candidates = self._candidates(table, scores)
             return pa.table({"row_id": diverse_rows(self.store, scores, candidates, step.n, reference=reference)})
 
-        return f"SELECT row_id FROM {self.columns.hold_made(about, made)}", about
+        return f"SELECT row_id FROM {self.columns.cache_computed(key, made)}", key
 
     def _farthest(self, table: str, step: Budget) -> tuple[str, list[Any]]:
         """Return the samples that are farthest from a reference, after those that a person keeps; ties in order."""
@@ -297,16 +297,16 @@ class _Evaluator:
                 AS flag
             FROM {table} JOIN (SELECT row_id, "{embedded}" AS is_embedded FROM {self.base} POSITIONAL JOIN {embedded})
                 USING (row_id) ORDER BY row_id"""
-        held = self.columns.hold(["candidates", table, embedded], sql)
-        flags = self.store.query(f"SELECT flag FROM {held}")["flag"].to_numpy()
+        cached = self.columns.cache_query(["candidates", table, embedded], sql)
+        flags = self.store.query(f"SELECT flag FROM {cached}")["flag"].to_numpy()
         return Candidates(str(self.dataset.version), flags)
 
 
 def _embedded(store: Store, dataset: DatasetRecord, scores: ScoreSet) -> str:
     """Return the column of whether each sample has an embedding."""
-    held = columns(store)
-    base, score = held.base(dataset), held.score(dataset, scores)
+    cached = columns(store)
+    base, score = cached.base(dataset), cached.score(dataset, scores)
     measured = store.measurements_sql(scores.key)
     sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
         FROM {base} ORDER BY row_id"""
-    return held.hold(["embedded", base, score], sql)
+    return cached.cache_query(["embedded", base, score], sql)

@@ -1,8 +1,8 @@
 """Requests for long computations of a curation: requested here, done by the worker, all in a dataset's folder.
 
-`datasets/<dataset id>/preparations/<key>.wanted.json` exists while a request is wanted. Beside it are its progress, and
-why it failed. The result is where `prepare` stores it, atomically: a request that was done or cancelled is a file that
-is gone, and one whose worker was killed is still there for the next worker.
+`datasets/<dataset id>/preparations/<key>.wanted.json` exists while a request is pending. Beside it are its progress
+and why it failed. `precompute` stores the result, atomically. The file of a request is deleted when it is done or
+cancelled, and remains for the next worker when a worker is killed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from jepascore_core.atomic import write_atomically
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.precompute.steps import PrecomputeStep, prepare
+from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.formatting import duration_text, percent_text
 from jepascore_core.jobs.process import start_worker
@@ -26,22 +26,24 @@ from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
-PreparationState = Literal["none", "waiting", "running", "failed"]
+PrecomputeState = Literal["none", "waiting", "running", "failed"]
 
 #: Progress is written at most this often, in seconds.
 REPORT_SECONDS = 0.3
 
 _FOLDER = "preparations"
+#: What files and identifiers call a baseline score, since before it had its present name.
+_STORED_BASELINE = "companion"
 _WANTED, _PROGRESS, _FAILED = "wanted", "progress", "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class PrecomputeRequest:
     """State of a computation; "none" if it was not requested, or is done. `message` is the reason of a failure."""
 
     identifier: str
     work: PrecomputeStep
-    state: PreparationState
+    state: PrecomputeState
     share: float = 0.0
     seconds_left: float | None = None
     message: str = ""
@@ -65,7 +67,7 @@ class Preparation:
         return f"{percent_text(self.share)}{left}"
 
 
-def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
+def precompute_request_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> PrecomputeRequest:
     """Return the state of a step of `pending_work`.
 
     Raises:
@@ -74,16 +76,16 @@ def preparation_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Prep
     named = Compiler(store, scores).score_set(work.backbone)
     # Colours are those of the images, whichever backbone measured them.
     measured = None if work.kind == "colours" else [named.backbone_id, named.spec_id]
-    wanted = [work.radius, work.companion, work.number, work.seed, work.candidates]
+    wanted = [work.radius, work.baseline, work.number, work.seed, work.candidates]
     if work.embeddings:
         wanted += [named.definition, work.embeddings]
     if work.reference is not None:
         wanted += [work.reference]
-    key = short_hash([work.kind, measured, *wanted], 20)
+    key = short_hash([_stored_kind(work), measured, *wanted], 20)
     return _read(store, f"{scores.dataset_id}/{key}", work)
 
 
-def preparation(store: Store, identifier: str) -> Preparation:
+def precompute_request(store: Store, identifier: str) -> PrecomputeRequest:
     """Return the state of the request with an identifier.
 
     Raises:
@@ -92,25 +94,27 @@ def preparation(store: Store, identifier: str) -> Preparation:
     return _read(store, identifier, _wanted(store, identifier)[1])
 
 
-def preparations(store: Store) -> tuple[Preparation, ...]:
+def precompute_requests(store: Store) -> tuple[PrecomputeRequest, ...]:
     """Return all unfinished requests, including failed ones, oldest first."""
     found = []
     for path in (store.home / "datasets").glob(f"*/{_FOLDER}/*.{_WANTED}.json"):
         try:
             asked_at = path.stat().st_mtime
-            found.append((asked_at, preparation(store, f"{path.parent.parent.name}/{path.name.partition('.')[0]}")))
+            found.append(
+                (asked_at, precompute_request(store, f"{path.parent.parent.name}/{path.name.partition('.')[0]}"))
+            )
         except (OSError, UnknownNameError):
             continue  # done or cancelled just now
     return tuple(item for _, item in sorted(found, key=lambda pair: (pair[0], pair[1].identifier)))
 
 
-def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) -> Preparation:
+def request_precompute(store: Store, scores: ScoreSet, work: PrecomputeStep) -> PrecomputeRequest:
     """Ask the worker for a computation, again if it failed; nothing is queued twice.
 
     Raises:
-        UnknownNameError: as `preparation_of`.
+        UnknownNameError: as `precompute_request_of`.
     """
-    found = preparation_of(store, scores, work)
+    found = precompute_request_of(store, scores, work)
     if found.is_active:
         return found
     path = _path(store, found.identifier, _WANTED)
@@ -119,14 +123,14 @@ def request_preparation(store: Store, scores: ScoreSet, work: PrecomputeStep) ->
         _path(store, found.identifier, what).unlink(missing_ok=True)
     # Recorded with the backbone that the step names as that of the scores.
     named = Compiler(store, scores).score_set(work.backbone)
-    wanted = {"scores": named.to_dict(), "work": dataclasses.asdict(dataclasses.replace(work, backbone=None))}
+    wanted = {"scores": named.to_dict(), "work": _to_stored(dataclasses.replace(work, backbone=None))}
     write_atomically(path, json.dumps(wanted).encode())
     ring_bell(store.home)
     start_worker(store.home)
     return _read(store, found.identifier, work)
 
 
-def cancel_preparation(store: Store, identifier: str) -> None:
+def cancel_precompute(store: Store, identifier: str) -> None:
     """Cancel a request; a worker that computes it stops within a moment, and nothing of it is kept."""
     for what in (_WANTED, _PROGRESS, _FAILED):
         _path(store, identifier, what).unlink(missing_ok=True)
@@ -137,12 +141,12 @@ def is_wanted(store: Store, identifier: str) -> bool:
     return _path(store, identifier, _WANTED).is_file()
 
 
-def work_out(store: Store, identifier: str, check: Callable[[], None]) -> None:
+def run_precompute(store: Store, identifier: str, check: Callable[[], None]) -> None:
     """Do a request; for the worker, which records its outcome afterwards.
 
     Raises:
         UnknownNameError: if it was done or cancelled meanwhile.
-        TooFewImagesError: as `prepare`.
+        TooFewImagesError: as `precompute`.
         StoreError: if the result cannot be written.
         RunCancelled, WorkerStopped: from `check`.
     """
@@ -150,16 +154,16 @@ def work_out(store: Store, identifier: str, check: Callable[[], None]) -> None:
     report = _Reporter(_path(store, identifier, _PROGRESS), check)
     try:
         report(0.0)
-        prepare(store, scores, work, report)
+        precompute(store, scores, work, report)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(f"{store.home} is not writable: {reason}. Fix that, and try again.") from error
 
 
-def settle_preparation(store: Store, identifier: str, is_done: bool, message: str = "") -> None:
+def finish_precompute(store: Store, identifier: str, is_done: bool, message: str = "") -> None:
     """Record how an attempt ended: done, failed with a message, or neither, for the next worker to start again."""
     if is_done:
-        cancel_preparation(store, identifier)
+        cancel_precompute(store, identifier)
         return
     if message and is_wanted(store, identifier):
         write_atomically(_path(store, identifier, _FAILED), json.dumps({"message": message}).encode())
@@ -197,18 +201,35 @@ def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, PrecomputeStep]:
     found = _load(_path(store, identifier, _WANTED))
     if found is None:
         raise UnknownNameError("This request was cancelled or is done.")
-    return ScoreSet.from_dict(found["scores"]), PrecomputeStep(**found["work"])
+    return ScoreSet.from_dict(found["scores"]), _from_stored(found["work"])
 
 
-def _read(store: Store, identifier: str, work: PrecomputeStep) -> Preparation:
+def _stored_kind(work: PrecomputeStep) -> str:
+    return _STORED_BASELINE if work.kind == "baseline" else work.kind
+
+
+def _to_stored(work: PrecomputeStep) -> dict[str, Any]:
+    values = dataclasses.asdict(work)
+    baseline = values.pop("baseline")
+    return {**values, "kind": _stored_kind(work), _STORED_BASELINE: baseline}
+
+
+def _from_stored(values: dict[str, Any]) -> PrecomputeStep:
+    kind = "baseline" if values["kind"] == _STORED_BASELINE else values["kind"]
+    baseline = values[_STORED_BASELINE]
+    others = {name: value for name, value in values.items() if name != _STORED_BASELINE}
+    return PrecomputeStep(**{**others, "kind": kind, "baseline": baseline})
+
+
+def _read(store: Store, identifier: str, work: PrecomputeStep) -> PrecomputeRequest:
     if not is_wanted(store, identifier):
-        return Preparation(identifier, work, "none")
+        return PrecomputeRequest(identifier, work, "none")
     failed = _load(_path(store, identifier, _FAILED))
     if failed is not None:
-        return Preparation(identifier, work, "failed", message=failed["message"])
+        return PrecomputeRequest(identifier, work, "failed", message=failed["message"])
     progress = _load(_path(store, identifier, _PROGRESS))
     if progress is None:
-        return Preparation(identifier, work, "waiting")
+        return PrecomputeRequest(identifier, work, "waiting")
     share, seconds = progress["share"], progress["seconds"]
     left = seconds * (1 - share) / share if share > 0 else None
-    return Preparation(identifier, work, "running", share, left)
+    return PrecomputeRequest(identifier, work, "running", share, left)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jepascore_core.curation.columns.companions import FITTED, companion_values, count_measured, is_known
+from jepascore_core.curation.columns.baselines import FITTED, baseline_values, count_measured, is_known
 from jepascore_core.curation.columns.embedding_draws import (
     Candidates,
     are_clusters_known,
@@ -51,7 +51,7 @@ from jepascore_core.curation.rules.model import (
     Like,
     walk,
 )
-from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, choose_knn_index
+from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline, choose_knn_index
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import matching
 from jepascore_core.formatting import duration_text
@@ -75,11 +75,11 @@ class PrecomputeStep:
     measurement key of the embeddings and the estimated seconds; the first has the cut as `Cut.pack` writes it.
     """
 
-    kind: Literal["near", "colours", "companion", "clusters", "diverse", "labels", "reference", "cut", "curve"]
+    kind: Literal["near", "colours", "baseline", "clusters", "diverse", "labels", "reference", "cut", "curve"]
     size: int
     radius: float | None = None
     backbone: str | None = None
-    companion: Companion | None = None
+    baseline: Baseline | None = None
     number: int = 0
     seed: int = 0
     candidates: str = field(default="", repr=False)
@@ -114,7 +114,7 @@ class PrecomputeStep:
                 return "effect of the cut"
             case "curve":
                 return "accuracy against share kept"
-        return self.companion or f"near duplicates within {self.radius:g}"
+        return self.baseline or f"near duplicates within {self.radius:g}"
 
     @property
     def title(self) -> str:
@@ -136,10 +136,10 @@ class PrecomputeStep:
         if self.kind in ("cut", "curve"):
             about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
             return f"Training probes on {self.size:,} images, kept and at random{about}"
-        if self.companion == "knn":
+        if self.baseline == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
-        if self.companion is not None:
-            return f"Computing how far {self.size:,} images are from the mean of the others ({self.companion})"
+        if self.baseline is not None:
+            return f"Computing how far {self.size:,} images are from the mean of the others ({self.baseline})"
         return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"
 
 
@@ -210,16 +210,16 @@ def pending_label_issues(store: Store, scores: ScoreSet, backbone: str | None = 
         yield PrecomputeStep("labels", size, backbone=backbone, number=classes, seconds=seconds)
 
 
-def _pending_companions(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
+def _pending_baselines(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
     ranges = [item.column for rule in curation.rules for item in walk(rule) if isinstance(item, Between)]
     for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in ranges):
-        companion = matching(name, FITTED)
-        if companion is None:
+        baseline = matching(name, FITTED)
+        if baseline is None:
             continue
         scores = compiler.score_set(backbone)
-        if not is_known(compiler.store, scores, companion):
+        if not is_known(compiler.store, scores, baseline):
             size = count_measured(compiler.store, scores)
-            yield PrecomputeStep("companion", size, backbone=backbone, companion=companion)
+            yield PrecomputeStep("baseline", size, backbone=backbone, baseline=baseline)
 
 
 def _pending_clusters(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
@@ -276,10 +276,10 @@ def slow_companions(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...
     """Return the baseline scores of the measured images that are not computed yet and take longer than a moment."""
     size = count_measured(store, scores)
     missing = [name for name in FITTED if size >= MIN_IMAGES[name] and not is_known(store, scores, name)]
-    return tuple(work for name in missing if not (work := PrecomputeStep("companion", size, companion=name)).is_quick)
+    return tuple(work for name in missing if not (work := PrecomputeStep("baseline", size, baseline=name)).is_quick)
 
 
-def prepare_all(
+def precompute_all(
     store: Store,
     scores: ScoreSet,
     curation: Curation,
@@ -289,14 +289,14 @@ def prepare_all(
     """Do all steps that a curation needs; `follow` returns the progress callback of each.
 
     Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError, TooFewImagesError: as `pending_work` and `prepare`.
+        UnknownNameError, DatasetNotReadyError, RuleError, TooFewImagesError: as `pending_work` and `precompute`.
     """
     for _ in range(2):  # a diverse choice follows the rest; during a run, more may always be measured
         for work in pending_work(store, scores, curation, decisions):
-            prepare(store, scores, work, follow(work))
+            precompute(store, scores, work, follow(work))
 
 
-def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = no_progress) -> None:
+def precompute(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress = no_progress) -> None:
     """Do one step; an exception from `progress` stops it.
 
     Raises:
@@ -322,7 +322,7 @@ def prepare(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Prog
             cut_effect(store, embeddings, Cut.unpack(work.candidates), progress)
         else:
             cut_curve(store, scores, embeddings, progress)
-    elif work.companion is not None:
-        companion_values(store, named, work.companion, progress)
+    elif work.baseline is not None:
+        baseline_values(store, named, work.baseline, progress)
     elif work.radius is not None:
         near_groups(store, named, work.radius, progress)

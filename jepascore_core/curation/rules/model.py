@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
-from jepascore_core.embeddings.companions import COMPANIONS, NUM_NEIGHBOURS
+from jepascore_core.embeddings.baselines import BASELINES, NUM_NEIGHBOURS
 from jepascore_core.errors import RuleError, one_of, unknown
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
@@ -82,14 +82,14 @@ class Column:
             raise RuleError(f"{self.name} does not depend on a backbone. Leave it out.")
         if self.is_reference != (self.reference is not None):
             raise RuleError('A reference column names its dataset, as reference_distance["name of a dataset"].')
-        if self.name == REFERENCE_PERCENTILE and self.definition in COMPANIONS:
+        if self.name == REFERENCE_PERCENTILE and self.definition in BASELINES:
             raise RuleError(f"A baseline score is relative to its own dataset: leave {self.definition} out.")
         if self.k is not None and (self.name != REFERENCE_DISTANCE or not 1 <= self.k <= NUM_NEIGHBOURS):
             raise RuleError(
                 f"Only {REFERENCE_DISTANCE} has a number of neighbours, 1 to {NUM_NEIGHBOURS}, not {self.k}."
             )
         if self.definition is not None:
-            one_of(self.definition, (*DEFINITIONS, *COMPANIONS), "definition", RuleError)
+            one_of(self.definition, (*DEFINITIONS, *BASELINES), "definition", RuleError)
         if (self.name == META) != (self.key is not None):
             raise RuleError('For a column of your own table write meta["its name"].')
 
@@ -307,7 +307,7 @@ Clause = Rule | Step
 class Curation:
     """What to keep: all `rules` hold, and then every step chooses, in an order that does not depend on the given one.
 
-    Rules that are an `And` are split and repeated ones are dropped, so that each item of `chips` can be removed alone.
+    Rules that are an `And` are split and repeated ones are dropped, so that each of the `clauses` can be removed alone.
 
     Raises:
         RuleError: for two budgets, whose order would be ambiguous.
@@ -324,13 +324,13 @@ class Curation:
         object.__setattr__(self, "steps", tuple(steps))
 
     @property
-    def chips(self) -> tuple[Clause, ...]:
+    def clauses(self) -> tuple[Clause, ...]:
         """Rules, then steps."""
         return (*self.rules, *self.steps)
 
     def without(self, position: int) -> Curation:
         """Return the curation without the clause at this position."""
-        kept = [chip for place, chip in enumerate(self.chips) if place != position]
+        kept = [clause for place, clause in enumerate(self.clauses) if place != position]
         return curation_of(kept)
 
     def either(self, position: int, rule: Rule) -> Curation:
@@ -339,20 +339,20 @@ class Curation:
         joined = Or((*(old.rules if isinstance(old, Or) else (old,)), rule))
         return curation_of([*self.rules[:position], joined, *self.rules[position + 1 :], *self.steps])
 
-    def plus(self, *chips: Clause) -> Curation:
+    def plus(self, *clauses: Clause) -> Curation:
         """Return the curation with more clauses; a new budget replaces the old one."""
-        old = self.chips
-        if any(isinstance(chip, Budget) for chip in chips):
-            old = tuple(chip for chip in old if not isinstance(chip, Budget))
-        return curation_of([*old, *chips])
+        old = self.clauses
+        if any(isinstance(clause, Budget) for clause in clauses):
+            old = tuple(clause for clause in old if not isinstance(clause, Budget))
+        return curation_of([*old, *clauses])
 
 
-def curation_of(chips: Iterable[Clause]) -> Curation:
+def curation_of(clauses: Iterable[Clause]) -> Curation:
     """Split clauses into rules and steps."""
-    listed = list(chips)
+    listed = list(clauses)
     return Curation(
-        tuple(chip for chip in listed if not isinstance(chip, Deduplicate | Budget)),
-        tuple(chip for chip in listed if isinstance(chip, Deduplicate | Budget)),
+        tuple(clause for clause in listed if not isinstance(clause, Deduplicate | Budget)),
+        tuple(clause for clause in listed if isinstance(clause, Deduplicate | Budget)),
     )
 
 

@@ -42,7 +42,7 @@ from jepascore_core.curation.rules.model import (
     Step,
 )
 from jepascore_core.curation.tokens import Token, name_hint, tokens
-from jepascore_core.embeddings.companions import COMPANIONS
+from jepascore_core.embeddings.baselines import BASELINES
 from jepascore_core.errors import RuleError, RuleSyntaxError, did_you_mean, matching, one_of
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
@@ -63,7 +63,7 @@ def parse(text: str) -> Curation:
     return _Parser(text).curation()
 
 
-def parse_chip(text: str) -> Clause:
+def parse_clause(text: str) -> Clause:
     """Parse one rule, or one step.
 
     Raises:
@@ -71,7 +71,7 @@ def parse_chip(text: str) -> Clause:
     """
     for prefix in ("", "all | "):
         try:
-            found = parse(f"{prefix}{text}").chips
+            found = parse(f"{prefix}{text}").clauses
         except RuleSyntaxError:
             if prefix:
                 raise
@@ -316,7 +316,7 @@ class _Parser:
         backbone = self._string() if self._here.kind == "text" else None
         if backbone is not None and not self._takes(","):
             return backbone, None
-        return backbone, self._needs(*DEFINITIONS, *COMPANIONS)
+        return backbone, self._needs(*DEFINITIONS, *BASELINES)
 
     def _compared(self) -> tuple[str | None, str | None, int | None]:
         """Parse how a reference is compared: a backbone, or a definition or number of neighbours, or both."""

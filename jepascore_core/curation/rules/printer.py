@@ -36,9 +36,9 @@ def to_text(curation: Curation) -> str:
     return " | ".join([*([rules or "all"] if rules or curation.steps else []), *map(step_text, curation.steps)])
 
 
-def chip_text(chip: Clause) -> str:
+def clause_text(clause: Clause) -> str:
     """Return a rule or step as text."""
-    return step_text(chip) if isinstance(chip, Deduplicate | Budget) else rule_text(chip)
+    return step_text(clause) if isinstance(clause, Deduplicate | Budget) else rule_text(clause)
 
 
 def rule_text(rule: Rule) -> str:

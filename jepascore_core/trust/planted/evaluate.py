@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.embeddings.companions import MIN_IMAGES, Companion, companion_scores_against
+from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline, baseline_scores_against
 from jepascore_core.embeddings.files import to_matrix
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.records.datasets import DatasetRecord
@@ -23,7 +23,7 @@ from jepascore_core.scores.score_set import ScoreSet, manifest_sql, scored_sql
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.agreement import COMPANION_TITLES, SCORE_TITLE
+from jepascore_core.trust.agreement import BASELINE_TITLES, SCORE_TITLE
 from jepascore_core.trust.cache import kept, read_kept
 from jepascore_core.trust.planted.build import DEFECT, ORIGIN
 from jepascore_core.trust.planted.plan import kinds_of, options_of
@@ -45,7 +45,7 @@ MAX_REFERENCE = 50_000
 #: Of each kind so many images are shown.
 NUM_EXAMPLES = 6
 
-_NEAREST: tuple[Companion, ...] = ("knn", "mahalanobis", "norm")
+_NEAREST: tuple[Baseline, ...] = ("knn", "mahalanobis", "norm")
 
 
 def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedResult:
@@ -180,7 +180,7 @@ def _baselines(
     reference = _matrix(store.query(sql, [list(held_out)]))
     reference = reference[np.isfinite(reference).all(axis=1)]
     enough = [name for name in _NEAREST if len(reference) >= MIN_IMAGES[name]]
-    return {name: companion_scores_against(name, embeddings, reference) for name in enough}
+    return {name: baseline_scores_against(name, embeddings, reference) for name in enough}
 
 
 def _matrix(rows: pa.Table) -> npt.NDArray[np.float32]:
@@ -194,5 +194,5 @@ def _describe(name: str) -> PlantedScore:
         title = SCORE_TITLE if name == "rank" else DEFINITION_SHORT[name]
         column = "percentile" if name == "rank" else f"percentile[{name}]"
         return PlantedScore(name, title, f"{column} >= 5")
-    title = next(title for companion, title in COMPANION_TITLES.items() if companion == name)
+    title = next(title for baseline, title in BASELINE_TITLES.items() if baseline == name)
     return PlantedScore(name, title, f"percentile[{name}] >= 5")

@@ -54,8 +54,8 @@ class PlantOptions(JsonRecord):
         for name, folder in self.folders:
             if name in _KNOWN or not _NAME.fullmatch(name):
                 raise UnknownNameError(
-                    f"{name!r} cannot name a kind of defect: a name has letters, digits, - and _, and is not one of "
-                    "the built-in ones. Choose another."
+                    f"{name!r} is not a valid name for a kind of defect. Choose a name of letters, digits, - and _ "
+                    "that no built-in kind has."
                 )
             if not Path(folder).is_dir():
                 raise UnknownNameError(f"The folder of the kind {name} does not exist: {folder}. Check the path.")

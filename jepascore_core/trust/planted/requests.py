@@ -163,12 +163,12 @@ def _find_run(store: Store, scores: ScoreSet, dataset: DatasetRecord) -> Run | N
 
 
 def _source_run(store: Store, scores: ScoreSet) -> Run:
-    """The newest run that measured the scores: it says how the backbone is loaded."""
+    """Return the newest run that measured the scores; it records how to load the backbone."""
     run = next((run for run in store.catalogue.runs() if run.key == scores.key), None)
     if run is None:
         raise JepaScoreError(
-            "No run of this home folder measured these scores, so how their backbone is loaded is not known. Start a "
-            "run of the dataset with it first."
+            "There is no run in this home folder that measured these scores, and without one the backbone cannot be "
+            "loaded as it was. Measure the dataset with it first."
         )
     return run
 

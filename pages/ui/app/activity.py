@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation.precompute.requests import Preparation, preparations
+from jepascore_core.curation.precompute.requests import PrecomputeRequest, precompute_requests
 from jepascore_core.jobs.process import WorkerWatch
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.exports import ExportRequest
@@ -51,14 +51,14 @@ def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
 def _look() -> tuple[list[Line], Snapshot]:
     """Return the lines of running work, and a snapshot of all work."""
     datasets, runs, exports = store().catalogue.datasets(), store().catalogue.runs(), store().catalogue.exports()
-    asked = preparations(store())
+    asked = precompute_requests(store())
     snapshot = [(dataset.dataset_id, f"{dataset.state} {dataset.version}") for dataset in datasets]
     snapshot += [(run.run_id, run.state.value) for run in runs]
     snapshot += [(item.export_id, item.state.value) for item in exports]
     snapshot += [(item.identifier, item.state) for item in asked]
     names = {dataset.dataset_id: dataset.name for dataset in datasets}
     lines = [_line(progress) for progress in _progress(names, datasets, runs, exports)]
-    lines += [_preparation_line(names, item) for item in asked if item.is_active]
+    lines += [_precompute_line(names, item) for item in asked if item.is_active]
     return lines, tuple(snapshot)
 
 
@@ -77,5 +77,5 @@ def _line(progress: Progress) -> Line:
     return progress.fraction, f"{progress.short_title} · {state}"
 
 
-def _preparation_line(names: dict[str, str], item: Preparation) -> Line:
+def _precompute_line(names: dict[str, str], item: PrecomputeRequest) -> Line:
     return item.share, f"{names.get(item.dataset_id, '')}, {item.work.short_title} · {item.progress_text}"

@@ -35,7 +35,7 @@ LATEST_MODULES = ("faiss", "scipy.special")
 GRACE_SECONDS = 5.0
 
 
-def prepare_visits() -> None:
+def preload() -> None:
     """Load what the first visit would wait for: modules now, the samples and scores that it shows aside.
 
     Raises:
@@ -95,6 +95,6 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     threading.Thread(target=reap_unowned_children, name="reap children", daemon=True).start()
     # A home folder that cannot be used must not keep the app from starting: every page says what is wrong with it.
     with suppress(JepaScoreError):
-        await run_in_threadpool(prepare_visits)
+        await run_in_threadpool(preload)
         await run_in_threadpool(lambda: resume_work(store()))
     yield {}

@@ -136,7 +136,7 @@ def _command(evaluation: Evaluation, path: str, file_format: ExportFormat, optio
     words = ["jepascore", "export", evaluation.dataset.name, path, "--format", file_format]
     words += ["--backbone", scores.key.text]
     words += ["--definition", scores.definition] if scores.definition != "rank" else []
-    words += ["--rules", to_text(curation)] if curation.chips else []
+    words += ["--rules", to_text(curation)] if curation.clauses else []
     words += ["--which", options.which] if options.which != "kept" else []
     words += ["--root", options.root] if options.root else []
     words += ["--link", options.link] if options.link != "copy" else []

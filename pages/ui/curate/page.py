@@ -9,7 +9,7 @@ import streamlit as st
 from jepascore_core.curation import CurationResult, Evaluation, evaluate, summarize
 from jepascore_core.curation.columns.cache import load_columns
 from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_decisions
-from jepascore_core.curation.evaluation.evaluate import prepare_changes
+from jepascore_core.curation.evaluation.evaluate import prefetch_changes
 from jepascore_core.curation.named import asked_scores
 from jepascore_core.figures.scores import before_after_figure, class_balance_figure
 from jepascore_core.formatting import count_text
@@ -29,7 +29,7 @@ from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery
-from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.precompute import is_precomputed
 from pages.ui.widgets.reviewer import reviewer
 
 PREVIEW_SAMPLES = 12
@@ -45,11 +45,11 @@ def draw_curation(scores: ScoreSet) -> None:
     decisions = decisions_of(store(), scores.dataset_id)
     if lost := lost_decisions(store(), scores.dataset_id):
         st.info(plain(describe_lost(lost)), icon=":material/link_off:")
-    if not prepared(scores, curation, decisions):
+    if not is_precomputed(scores, curation, decisions):
         return
     evaluation = evaluate(store(), scores, curation, decisions)
     result = summarize(store(), evaluation)
-    draw_chips(curation, result.chips)
+    draw_chips(curation, result.clauses)
     _draw_counts(result)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -59,7 +59,7 @@ def draw_curation(scores: ScoreSet) -> None:
     draw_cut_effect(evaluation, result.counts.dropped)
     draw_exports(evaluation)
     draw_cut_curve(scores)
-    prefetch(partial(prepare_changes, store(), scores))
+    prefetch(partial(prefetch_changes, store(), scores))
 
 
 def _draw_counts(result: CurationResult) -> None:
@@ -82,7 +82,7 @@ def _draw_counts(result: CurationResult) -> None:
 
 def _draw_previews(evaluation: Evaluation, result: CurationResult) -> None:
     st.subheader(texts.PREVIEW, anchor=False)
-    if not evaluation.curation.chips and not evaluation.decisions:
+    if not evaluation.curation.clauses and not evaluation.decisions:
         st.info(texts.NOTHING_DROPPED)
         return
     seed = state.read_int(state.SEED, 0, 0, 10**6)
@@ -99,9 +99,9 @@ def _draw_previews(evaluation: Evaluation, result: CurationResult) -> None:
 
 def _sections(found: CurationPreview, result: CurationResult) -> list[Section]:
     chips = [
-        Section(to_tiles(found.by_chip[position]), texts.DROPPED_BY_ONE, chip.text)
-        for position, chip in enumerate(result.chips)
-        if len(result.chips) > 1
+        Section(to_tiles(found.by_clause[position]), texts.DROPPED_BY_ONE, chip.text)
+        for position, chip in enumerate(result.clauses)
+        if len(result.clauses) > 1
     ]
     return [
         Section(to_tiles(found.narrowly_kept), texts.BORDERLINE_KEPT),

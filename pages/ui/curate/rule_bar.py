@@ -41,7 +41,7 @@ def curation_of_url() -> Curation:
         st.error(plain(str(error)), icon=":material/error:")
         st.code(error.pointer, language=None)
         last = _parsed(state.read_text(state.LAST_RULES) or "") or Curation()
-        rules = plain(to_text(last)) if last.chips else ""
+        rules = plain(to_text(last)) if last.clauses else ""
         st.warning(texts.shown_instead(rules), icon=":material/history:")
         return last
     state.write(state.LAST_RULES, None)

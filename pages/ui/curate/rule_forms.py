@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from jepascore_core.curation import Clause, Curation, chip_text
+from jepascore_core.curation import Clause, Curation, clause_text
 from jepascore_core.curation.columns.names import metadata_names, split_names
 from jepascore_core.curation.rules.model import (
     KEEPERS,
@@ -84,20 +84,20 @@ def _place(title: str, curation: Curation) -> int | None:
     """Return the position of the rule that the new one is an alternative to; None if both must hold."""
     if not curation.rules:
         return None
-    choices = [texts.AND_ALSO, *(texts.or_rule(chip_text(rule)) for rule in curation.rules)]
+    choices = [texts.AND_ALSO, *(texts.or_rule(clause_text(rule)) for rule in curation.rules)]
     chosen = st.selectbox(texts.COMBINE, range(len(choices)), key=f"combine-{title}", format_func=choices.__getitem__)
     return chosen - 1 if chosen else None
 
 
 def _score_form(scores: ScoreSet) -> Clause | None:
     name = st.selectbox(texts.COLUMN, list(texts.PERCENTILES), format_func=texts.PERCENTILES.__getitem__)
-    companion = st.selectbox(texts.SCORE, list(texts.SCORE_TITLES), format_func=texts.SCORE_TITLES.__getitem__)
-    if companion is not None:
+    baseline = st.selectbox(texts.SCORE, list(texts.SCORE_TITLES), format_func=texts.SCORE_TITLES.__getitem__)
+    if baseline is not None:
         st.caption(texts.BASELINES_ABOUT)
     choices = {measured_id(item): plain_title(item) for item in measured_choices(store(), scores.dataset_id)}
     own = scores.key.text
     backbone = st.selectbox(texts.UNDER, list(choices), index=list(choices).index(own), format_func=choices.__getitem__)
-    column = Column(name, None if backbone == own else backbone, companion)
+    column = Column(name, None if backbone == own else backbone, baseline)
     if name == "score":
         low = st.number_input(texts.KEEP_FROM, value=None, placeholder=texts.NO_LIMIT)
         high = st.number_input(texts.KEEP_UP_TO, value=None, placeholder=texts.NO_LIMIT)

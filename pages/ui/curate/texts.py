@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jepascore_core.embeddings.companions import Companion
+from jepascore_core.embeddings.baselines import Baseline
 from jepascore_core.exporters import ExtraColumns, Which
 from jepascore_core.formatting import bytes_text, count_text, percent_text, plural
 
@@ -64,7 +64,7 @@ PERCENTILES = {
     "score": "Raw value",
 }
 #: What percentiles and values may be of; None = the score variant of the page.
-SCORE_TITLES: dict[Companion | None, str] = {
+SCORE_TITLES: dict[Baseline | None, str] = {
     None: "JEPA-SCORE (nats)",
     "knn": "Baseline: proximity of the 10th nearest image (k-NN)",
     "mahalanobis": "Baseline: proximity to the mean (Mahalanobis)",

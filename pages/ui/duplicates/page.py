@@ -17,7 +17,7 @@ from pages.ui.duplicates import texts
 from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.deck import decision_bar
 from pages.ui.widgets.gallery import Section, Tile, gallery
-from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.precompute import is_precomputed
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.texts import KEEPER_TITLES
 from pages.ui.widgets.url_widgets import pick_one, pick_page
@@ -36,7 +36,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
     with right:
         who = choose_reviewer()
     radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
-    if not prepared(scores, curation_of([Deduplicate(radius, keep)])):
+    if not is_precomputed(scores, curation_of([Deduplicate(radius, keep)])):
         return
     found = known_near_groups(store(), scores, radius) if radius is not None else None
     _draw_groups(scores, radius, keep, who, found)

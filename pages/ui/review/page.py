@@ -37,7 +37,7 @@ from pages.ui.app.text import plain
 from pages.ui.curate.rule_bar import curation_of_url
 from pages.ui.review import texts
 from pages.ui.widgets.deck import Card, deck
-from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.precompute import is_precomputed
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.url_widgets import pick_one
 
@@ -73,7 +73,7 @@ def draw_review(scores: ScoreSet) -> None:
     with right:
         who = choose_reviewer()
     st.caption(texts.rules(plain(to_text(curation))))
-    if not prepared(scores, curation):
+    if not is_precomputed(scores, curation):
         return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
     seed = state.read_int(state.SEED, 0, 0, 10**6)
@@ -151,7 +151,7 @@ def _draw_nothing(curation: Curation, shown: Shown) -> None:
     if shown.page > 1:
         st.info(texts.END_OF_QUEUE)
         _draw_pages(shown)
-    elif not curation.chips and shown.kind in ("borderline", "dropped"):
+    elif not curation.clauses and shown.kind in ("borderline", "dropped"):
         with st.container(border=True):
             st.markdown(texts.NO_RULES)
             with st.container(horizontal=True):
@@ -179,7 +179,7 @@ def _position(shown: Shown, decisions: Mapping[str, Decision]) -> str:
 def _cards(evaluation: Evaluation, shown: Shown, decisions: Mapping[str, Decision]) -> list[Card]:
     guests = () if shown.guest is None else (shown.guest,)
     keys = [item.sample_key for item in (*guests, *shown.samples)]
-    opinions = rule_opinions(store(), evaluation, keys) if evaluation.curation.chips else {}
+    opinions = rule_opinions(store(), evaluation, keys) if evaluation.curation.clauses else {}
 
     def card(item: ScoredSample, place: str) -> Card:
         decision = decisions.get(item.sample_key)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.errors import TooFewImagesError
-from jepascore_core.figures.trust import companions_figure, lengths_figure, projections_figure
+from jepascore_core.figures.trust import baselines_figure, lengths_figure, projections_figure
 from jepascore_core.scores.coverage import MIN_COMMON, coverage
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.trust.agreement import CompanionView, companion_view
+from jepascore_core.trust.agreement import BaselineView, baseline_view
 from jepascore_core.trust.gaussianity import MAX_IMAGES, Gaussianity, dataset_gaussianity
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.trust import texts
 from pages.ui.widgets.charts import chart
-from pages.ui.widgets.precompute import draw_preparations
+from pages.ui.widgets.precompute import draw_precompute
 
 
 def draw_gaussianity(scores: ScoreSet) -> None:
@@ -48,9 +48,9 @@ def _row(what: str, value: float, normal: float) -> dict[str, str]:
     return {texts.QUANTITY: what, texts.OBSERVED: f"{value:.3f}", texts.EXPECTED: f"{normal:.3f}"}
 
 
-def draw_companions(scores: ScoreSet) -> None:
+def draw_baselines(scores: ScoreSet) -> None:
     """Draw rank correlations of the baseline scores with the score and, where defects are named, which finds them."""
-    view = companion_view(store(), scores)
+    view = baseline_view(store(), scores)
     if not view.agreements and view.num_images >= MIN_COMMON:
         return  # none is computed yet
     st.subheader(texts.BASELINES, anchor=False)
@@ -60,7 +60,7 @@ def draw_companions(scores: ScoreSet) -> None:
     st.caption(texts.BASELINES_ABOUT)
     left, right = st.columns(2, gap="large")
     with left:
-        chart(companions_figure(view.agreements), "companions", texts.BASELINES_FIGURE)
+        chart(baselines_figure(view.agreements), "baselines", texts.BASELINES_FIGURE)
         st.caption(texts.overlaps([(row.title, row.shared_least) for row in view.agreements]))
         if view.missing:
             st.caption(texts.missing(view.missing))
@@ -68,12 +68,12 @@ def draw_companions(scores: ScoreSet) -> None:
         _draw_defects(view)
 
 
-def draw_slow_companions(scores: ScoreSet) -> None:
+def draw_slow_baselines(scores: ScoreSet) -> None:
     """Offer the computations that are missing, which take the worker."""
-    draw_preparations(scores, companion_view(store(), scores).pending)
+    draw_precompute(scores, baseline_view(store(), scores).pending)
 
 
-def _draw_defects(view: CompanionView) -> None:
+def _draw_defects(view: BaselineView) -> None:
     if not view.defects:
         return
     rows = [

@@ -9,13 +9,13 @@ import streamlit as st
 
 from jepascore_core.curation import Curation, Decisions
 from jepascore_core.curation.precompute.requests import (
-    Preparation,
-    cancel_preparation,
-    preparation_of,
-    preparations,
-    request_preparation,
+    PrecomputeRequest,
+    cancel_precompute,
+    precompute_request_of,
+    precompute_requests,
+    request_precompute,
 )
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
@@ -25,10 +25,10 @@ from pages.ui.widgets.task_card import task_card
 POLL_SECONDS = 1.0
 
 
-def prepared(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
+def is_precomputed(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
     """Return whether rules can be applied now, after quick computations; offer the worker for slow ones."""
     slow = _slow_work(scores, curation, decisions)
-    draw_preparations(scores, slow)
+    draw_precompute(scores, slow)
     return not slow
 
 
@@ -45,7 +45,7 @@ def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: st
     if slow:
         st.warning(" ".join(texts.must_be_computed(work.title) for work in slow))
         st.button(
-            texts.RUN_IN_BACKGROUND, key=f"prepare-{key}", icon=":material/play_arrow:",
+            texts.RUN_IN_BACKGROUND, key=f"precompute-{key}", icon=":material/play_arrow:",
             on_click=_request, args=(scores, slow),
         )  # fmt: skip
     return not slow
@@ -65,16 +65,16 @@ def _do_quick(scores: ScoreSet, steps: Sequence[PrecomputeStep]) -> list[Precomp
     for work in steps:
         if work.is_quick:
             with st.spinner(texts.computing(work.title)):
-                prepare(store(), scores, work)
+                precompute(store(), scores, work)
     return [work for work in steps if not work.is_quick]
 
 
-def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep], only: str | None = None) -> None:
+def draw_precompute(scores: ScoreSet, works: Sequence[PrecomputeStep], only: str | None = None) -> None:
     """Draw a button for computations not requested, cards for running or failed ones; rerun the page once one is done.
 
     Other computations of the dataset have cards beside these, unless `only` names this part of a page with several.
     """
-    found = [preparation_of(store(), scores, work) for work in works]
+    found = [precompute_request_of(store(), scores, work) for work in works]
     asked = [item for item in found if item.state != "none"]
     if asked:
         is_active = any(item.is_active for item in asked)
@@ -91,21 +91,21 @@ def draw_preparations(scores: ScoreSet, works: Sequence[PrecomputeStep], only: s
 
 def _request(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
     for work in works:
-        request_preparation(store(), scores, work)
+        request_precompute(store(), scores, work)
 
 
 def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool, alone: bool) -> None:
-    found = [preparation_of(store(), scores, work) for work in works]
+    found = [precompute_request_of(store(), scores, work) for work in works]
     if any(item.state == "none" for item in found) or was_active != any(item.is_active for item in found):
         st.rerun()  # the whole page: one is done or cancelled, or no more updates will come
     own = {item.identifier for item in found}
     # Requested earlier, for instance for other rules: may run first, and may no longer be wanted.
-    others = [item for item in preparations(store()) if item.dataset_id == scores.dataset_id and item.is_active]
+    others = [item for item in precompute_requests(store()) if item.dataset_id == scores.dataset_id and item.is_active]
     for item in [*found, *(item for item in others if item.identifier not in own and not alone)]:
         _draw_one(scores, item)
 
 
-def _draw_one(scores: ScoreSet, item: Preparation) -> None:
+def _draw_one(scores: ScoreSet, item: PrecomputeRequest) -> None:
     task_card(
         f"preparation-{item.identifier.replace('/', '-')}", item.state, item.work.title, item.state.capitalize(),
         item.share if item.is_active else None, [[item.progress_text]] if item.is_active else [],
@@ -113,10 +113,10 @@ def _draw_one(scores: ScoreSet, item: Preparation) -> None:
     )  # fmt: skip
 
 
-def _draw_actions(scores: ScoreSet, item: Preparation) -> None:
+def _draw_actions(scores: ScoreSet, item: PrecomputeRequest) -> None:
     key = item.identifier
     if item.is_active:
-        st.button("Cancel", key=f"cancel-{key}", on_click=cancel_preparation, args=(store(), key))
+        st.button("Cancel", key=f"cancel-{key}", on_click=cancel_precompute, args=(store(), key))
     else:
         again = (scores, [item.work])
         st.button(texts.TRY_AGAIN, key=f"again-{key}", on_click=_request, args=again, icon=":material/replay:")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.views.table_status import preparing
+from jepascore_core.views.table_status import pending_table_build
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -18,14 +18,14 @@ POLL_SECONDS = 1.0
 
 def draw_preparing(score_sets: Sequence[ScoreSet]) -> None:
     """Draw a progress bar for each set without a score table; call it before anything slow."""
-    waiting = [scores for scores in score_sets if preparing(store(), scores) is not None]
+    waiting = [scores for scores in score_sets if pending_table_build(store(), scores) is not None]
     if waiting:
         st.fragment(_draw, run_every=POLL_SECONDS)(waiting)
 
 
 @errors_shown()
 def _draw(waiting: list[ScoreSet]) -> None:
-    found = [preparing(store(), scores) for scores in waiting]
+    found = [pending_table_build(store(), scores) for scores in waiting]
     if None in found:
         st.rerun()
     with st.container(border=True, gap="xsmall"):

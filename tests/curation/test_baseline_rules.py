@@ -1,4 +1,4 @@
-"""Companion scores in rules: by value and percentile, kept for the next time, made anew when more is measured."""
+"""Baseline scores in rules: by value and percentile, cached on disk, computed again when more is measured."""
 
 from dataclasses import replace
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.curation.columns.companions import companion_column, companion_values, count_measured, is_known
-from jepascore_core.curation.precompute.steps import QUICK_IMAGES, PrecomputeStep, pending_work, prepare
+from jepascore_core.curation.columns.baselines import baseline_column, baseline_values, count_measured, is_known
+from jepascore_core.curation.precompute.steps import QUICK_IMAGES, PrecomputeStep, pending_work, precompute
 from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
-from jepascore_core.embeddings.companions import companion_scores, norm
+from jepascore_core.embeddings.baselines import baseline_scores, norm
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.scores.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
@@ -53,23 +53,23 @@ def verdicts(store, scores, text):
     return store.query(f"SELECT verdict FROM {found.relation} ORDER BY row_id")["verdict"].to_pylist()
 
 
-def column(store, scores, companion):
-    name = companion_column(store, scores, companion)
+def column(store, scores, baseline):
+    name = baseline_column(store, scores, baseline)
     return store.query(f'SELECT "{name}" AS value FROM {name}')["value"].to_pylist()
 
 
-@pytest.mark.parametrize("companion", ["knn", "mahalanobis"])
-def test_a_column_is_the_companion_of_the_measured_images(store, scores, samples, embeddings, companion):
-    found = column(store, scores, companion)
+@pytest.mark.parametrize("baseline", ["knn", "mahalanobis"])
+def test_a_column_is_the_baseline_of_the_measured_images(store, scores, samples, embeddings, baseline):
+    found = column(store, scores, baseline)
     names = np.array([sample.content_id for sample in samples[:38]])
-    assert found[:38] == companion_scores(companion, names, embeddings[:38]).tolist()
+    assert found[:38] == baseline_scores(baseline, names, embeddings[:38]).tolist()
     # Not measured, and the second ones of two.
     assert found[38:] == [None, None, found[7], found[8]]
 
 
-@pytest.mark.parametrize("companion", ["knn", "mahalanobis"])
-def test_value_and_percentiles_within_dataset_class_and_split(store, scores, companion):
-    values = np.array(column(store, scores, companion), float)
+@pytest.mark.parametrize("baseline", ["knn", "mahalanobis"])
+def test_value_and_percentiles_within_dataset_class_and_split(store, scores, baseline):
+    values = np.array(column(store, scores, baseline), float)
     known = np.isfinite(values)
     label, split = np.arange(42) % 2, np.arange(42) % 4 == 3
 
@@ -79,15 +79,15 @@ def test_value_and_percentiles_within_dataset_class_and_split(store, scores, com
         ranks = [100 * (np.mean(a < v) + np.mean(a == v) / 2) for a, v in zip(among, values, strict=True)]
         return ["unscored" if not k else "keep" if r >= 30 else "drop" for k, r in zip(known, ranks, strict=True)]
 
-    assert verdicts(store, scores, f"percentile[{companion}] >= 30") == wanted(np.zeros(42))
-    assert verdicts(store, scores, f"class_percentile[{companion}] >= 30") == wanted(label)
-    assert verdicts(store, scores, f"split_percentile[{companion}] >= 30") == wanted(split)
+    assert verdicts(store, scores, f"percentile[{baseline}] >= 30") == wanted(np.zeros(42))
+    assert verdicts(store, scores, f"class_percentile[{baseline}] >= 30") == wanted(label)
+    assert verdicts(store, scores, f"split_percentile[{baseline}] >= 30") == wanted(split)
     limit = float(np.nanmedian(values))
     by_value = ["unscored" if not k else "keep" if v >= limit else "drop" for k, v in zip(known, values, strict=True)]
-    assert verdicts(store, scores, f"score[{companion}] >= {limit!r}") == by_value
+    assert verdicts(store, scores, f"score[{baseline}] >= {limit!r}") == by_value
 
 
-def test_the_outlier_goes_under_every_companion(store, scores):
+def test_the_outlier_goes_under_every_baseline(store, scores):
     found = verdicts(store, scores, "at least 2 of (percentile[knn] >= 6, percentile[mahalanobis] >= 6)")
     assert found[7] == found[40] == "drop"
 
@@ -113,14 +113,14 @@ def test_the_norm_in_rules_is_the_norm(store, scores, embeddings):
 def test_work_is_done_once_until_more_is_measured(store, scores, samples, embeddings):
     rules = parse("percentile[knn] >= 5 and class_percentile[knn] >= 5 and score[mahalanobis] >= -1000")
     work = pending_work(store, scores, rules)
-    assert [(item.kind, item.companion, item.size, item.is_quick) for item in work] == [
-        ("companion", "knn", 38, True), ("companion", "mahalanobis", 38, True),
+    assert [(item.kind, item.baseline, item.size, item.is_quick) for item in work] == [
+        ("baseline", "knn", 38, True), ("baseline", "mahalanobis", 38, True),
     ]  # fmt: skip
     assert "nearest neighbours of 38 images (flat index)" in work[0].title
     assert "38 images" in work[1].title
     shares = []
     for item in work:
-        prepare(store, scores, item, shares.append)
+        precompute(store, scores, item, shares.append)
     assert shares[-1] == 1.0
     assert pending_work(store, scores, rules) == ()
     before = column(store, scores, "knn")
@@ -137,11 +137,11 @@ def test_work_is_done_once_until_more_is_measured(store, scores, samples, embedd
 
 
 def test_what_is_on_disk_is_what_was_worked_out(store, scores):
-    first = companion_values(store, scores, "mahalanobis")
+    first = baseline_values(store, scores, "mahalanobis")
     (path,) = kept_files(store, scores)
-    assert companion_values(store, scores, "mahalanobis", _refuse).equals(first)
+    assert baseline_values(store, scores, "mahalanobis", _refuse).equals(first)
     path.unlink()
-    assert companion_values(store, scores, "mahalanobis").equals(first)
+    assert baseline_values(store, scores, "mahalanobis").equals(first)
 
 
 def kept_files(store, scores):
@@ -149,14 +149,14 @@ def kept_files(store, scores):
 
 
 def test_what_nobody_asks_for_again_is_deleted(store, scores, samples, embeddings):
-    for companion in ("knn", "mahalanobis"):
-        companion_values(store, scores, companion)
+    for baseline in ("knn", "mahalanobis"):
+        baseline_values(store, scores, baseline)
     before = kept_files(store, scores)
     measure(store, scores.backbone_id, samples[38:40], embeddings)
-    companion_values(store, scores, "knn")
+    baseline_values(store, scores, "knn")
     after = kept_files(store, scores)
     assert len(before) == len(after) == 2
-    assert len(set(before) & set(after)) == 1, "the file of the other companion stays"
+    assert len(set(before) & set(after)) == 1, "the file of the other baseline stays"
     store.remove_dataset(store.catalogue.dataset(scores.dataset_id))
     assert kept_files(store, scores) == []
 
@@ -166,12 +166,12 @@ def _refuse(_share):
 
 
 def test_large_sets_are_asked_about_first():
-    assert PrecomputeStep("companion", QUICK_IMAGES, companion="knn").is_quick
-    assert not PrecomputeStep("companion", QUICK_IMAGES + 1, companion="knn").is_quick
+    assert PrecomputeStep("baseline", QUICK_IMAGES, baseline="knn").is_quick
+    assert not PrecomputeStep("baseline", QUICK_IMAGES + 1, baseline="knn").is_quick
     assert PrecomputeStep("near", QUICK_IMAGES, 0.1).is_quick
     assert not PrecomputeStep("near", QUICK_IMAGES + 1, 0.1).is_quick
     assert not PrecomputeStep("colours", 1).is_quick
-    assert "(ivf index)" in PrecomputeStep("companion", 1_000_000, companion="knn").title
+    assert "(ivf index)" in PrecomputeStep("baseline", 1_000_000, baseline="knn").title
 
 
 def test_too_few_images_say_so(store, samples, embeddings):
@@ -191,7 +191,7 @@ def test_an_embedding_that_overflowed_is_unscored(store, samples, embeddings):
     assert [n for n, verdict in enumerate(verdicts(store, scores, "score[knn] >= -2")) if verdict != "keep"] == [3]
 
 
-def test_a_recipe_with_companions_comes_back_as_it_was(store, scores):
+def test_a_recipe_with_baselines_comes_back_as_it_was(store, scores):
     rules = parse("percentile[knn] >= 10 and class_percentile[mahalanobis] >= 5 and score[norm] >= 1")
     text = to_yaml(make_recipe(store, evaluate(store, scores, rules), "typical"))
     assert "percentile[knn] >= 10" in text

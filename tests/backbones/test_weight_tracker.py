@@ -12,8 +12,8 @@ from torch import nn
 
 from jepascore_core.backbones.build import load_backbone
 from jepascore_core.backbones.bundled_encoder import WEIGHTS_FOLDER
-from jepascore_core.backbones.ledger import Ledger, set_aside
-from jepascore_core.backbones.leftovers import ALL, is_listed, listed
+from jepascore_core.backbones.unused_weights import ALL, is_listed, listed
+from jepascore_core.backbones.weight_tracker import WeightTracker, mark_unneeded
 from jepascore_core.errors import CheckpointError
 from tests.backbones import golden
 from tests.backbones.conftest import FEW, TINY, TINY_CLIP, few_blocks, randomised
@@ -39,37 +39,37 @@ def linear(weight, bias):
 
 
 def test_marks_follow_renaming_reshaping_and_arithmetic():
-    ledger = Ledger()
-    state = ledger.mark(small())
+    tracker = WeightTracker()
+    state = tracker.mark(small())
     linear(state["weight"].T.contiguous().T.float(), (2 * state["bias"] + state["spare"].repeat(2)).to(torch.float32))
-    assert ledger.lost() == {}
-    ledger.require_whole("file")
+    assert tracker.unused() == {}
+    tracker.require_all_used("file")
 
 
 def test_a_tensor_that_arrives_in_pieces_is_whole_only_with_all_of_them():
-    ledger = Ledger()
-    state = ledger.mark(small())
+    tracker = WeightTracker()
+    state = tracker.mark(small())
     first, second, third = state["weight"].chunk(3)
     linear(torch.cat([second, first]), state["bias"][:4])
-    assert ledger.lost() == {"weight": [6, 2], "bias": [6], "spare": [3]}
+    assert tracker.unused() == {"weight": [6, 2], "bias": [6], "spare": [3]}
     linear(third, state["bias"][4:])
-    assert ledger.lost() == {"spare": [3]}
+    assert tracker.unused() == {"spare": [3]}
     with pytest.raises(CheckpointError, match=r"file does not fit.*1 of its weights would be dropped \(spare \[3\]\)"):
-        ledger.require_whole("file")
-    set_aside([state["spare"]])
-    ledger.require_whole("file")
+        tracker.require_all_used("file")
+    mark_unneeded([state["spare"]])
+    tracker.require_all_used("file")
 
 
 def test_positions_that_are_resampled_arrive_as_a_whole():
-    ledger = Ledger()
-    state = ledger.mark({"pos": torch.rand(1, 17, 4)})
+    tracker = WeightTracker()
+    state = tracker.mark({"pos": torch.rand(1, 17, 4)})
     grid = nn.functional.interpolate(state["pos"][:, 1:].reshape(1, 4, 4, 4), size=(2, 2), mode="bicubic")
     nn.Embedding(5, 4).load_state_dict({"weight": torch.cat([state["pos"][0, :1], grid.reshape(4, 4)])})
-    assert ledger.lost() == {}
+    assert tracker.unused() == {}
 
 
 def test_every_leftover_has_a_reason_and_names_no_weight_of_a_block():
-    assert all(leftover.reason and leftover.where for leftover in ALL)
+    assert all(entry.reason and entry.where for entry in ALL)
     assert not any("block" in name and not name.startswith(("decoder", "norms_block")) for name in listed(ALL))
 
 

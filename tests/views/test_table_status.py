@@ -10,7 +10,7 @@ import pytest
 
 from jepascore_core.formatting import PERCENT
 from jepascore_core.scores import tables as score_tables
-from jepascore_core.views.table_status import preparing
+from jepascore_core.views.table_status import pending_table_build
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_samples
 
 make_aside = score_tables._build_in_background
@@ -28,11 +28,11 @@ def scores(store, monkeypatch):
 
 def test_a_small_dataset_needs_nothing(store, scores, monkeypatch):
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 13)
-    assert preparing(store, scores) is None
+    assert pending_table_build(store, scores) is None
 
 
 def test_what_has_not_begun_is_said(store, scores):
-    found = preparing(store, scores)
+    found = pending_table_build(store, scores)
     assert (found.num_samples, found.seconds, found.fraction, found.seconds_left) == (12, None, None, None)
     assert found.text.startswith("Preparing the score table for large under ViT-Ti/16 (timm) (12 samples); ")
 
@@ -49,7 +49,7 @@ def put_report(store, scores, began, fraction):
 
 def test_what_is_being_made_says_how_far_it_is(store, scores):
     put_report(store, scores, 1000.0, 0.25)
-    found = preparing(store, scores, 1012.0)
+    found = pending_table_build(store, scores, 1012.0)
     assert (found.seconds, found.fraction, found.seconds_left) == (12.0, 0.25, pytest.approx(36.0))
     assert found.text.endswith(f": 25{PERCENT}, 12 s so far, about 36 s left")
 
@@ -57,7 +57,7 @@ def test_what_is_being_made_says_how_far_it_is(store, scores):
 @pytest.mark.parametrize(("seconds", "fraction"), [(1.0, 0.5), (60.0, 0.04), (60.0, 0.0)])
 def test_no_time_is_promised_too_early(store, scores, seconds, fraction):
     put_report(store, scores, 1000.0, fraction)
-    found = preparing(store, scores, 1000.0 + seconds)
+    found = pending_table_build(store, scores, 1000.0 + seconds)
     assert found.seconds_left is None
     assert found.text.endswith("so far")
 
@@ -65,9 +65,9 @@ def test_no_time_is_promised_too_early(store, scores, seconds, fraction):
 def test_what_a_killed_process_left_is_not_being_made_and_goes(store, scores):
     report = put_report(store, scores, 1000.0, 0.25)
     os.utime(report, (time.time() - 61, time.time() - 61))
-    assert preparing(store, scores).fraction is None
+    assert pending_table_build(store, scores).fraction is None
     dataset = store.catalogue.dataset(scores.dataset_id)
-    score_tables.prepare_score_table(store, dataset, scores.key)
+    score_tables.build_score_table(store, dataset, scores.key)
     assert not report.parent.exists()
 
 
@@ -78,7 +78,7 @@ def test_while_a_table_is_made_it_says_how_far_that_is(store, scores, tmp_path, 
     slow = f"SELECT x FROM read_parquet('{rows}') ORDER BY x"  # of a file, as DuckDB 1 knows no other's progress
     monkeypatch.setattr(score_tables, "_table_sql", lambda *_: slow)
     dataset, measured = store.catalogue.dataset(scores.dataset_id), scores.key
-    work = threading.Thread(target=score_tables.prepare_score_table, args=(store, dataset, measured))
+    work = threading.Thread(target=score_tables.build_score_table, args=(store, dataset, measured))
     began = time.time()
     work.start()
     seen = []
@@ -95,16 +95,16 @@ def test_while_a_table_is_made_it_says_how_far_that_is(store, scores, tmp_path, 
 def test_a_failure_is_said(store, scores, monkeypatch):
     monkeypatch.setattr(score_tables, "_build_in_background", make_aside)
     monkeypatch.setattr(score_tables, "_table_sql", lambda *_: "SELECT * FROM nowhere")
-    assert preparing(store, scores).failure is None
+    assert pending_table_build(store, scores).failure is None
     for thread in threading.enumerate():
         if thread.name == "score table large":
             thread.join()
-    found = preparing(store, scores)
+    found = pending_table_build(store, scores)
     assert "nowhere does not exist" in found.failure
     assert " failed: " in found.text
 
 
 def test_a_table_ends_it(store, scores):
     dataset = store.catalogue.dataset(scores.dataset_id)
-    score_tables.prepare_score_table(store, dataset, scores.key)
-    assert preparing(store, scores) is None
+    score_tables.build_score_table(store, dataset, scores.key)
+    assert pending_table_build(store, scores) is None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.process import start_worker
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.scores.score_set import ScoreSet
@@ -40,8 +40,8 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def work(store: Store) -> None:
     """What a worker does with all that was asked for."""
-    for item in preparations(store):
-        Worker(store).handle(JobKind.PREPARATION, item.identifier)
+    for item in precompute_requests(store):
+        Worker(store).handle(JobKind.PRECOMPUTE, item.identifier)
 
 
 def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -56,7 +56,7 @@ def test_every_state_and_every_tab(open_page: Callable[..., AppTest], home_store
     app = open_page(CURATE, dataset=dataset_id, rules=RULES)
     assert (f"{TITLE} · Waiting" in said(app), widget_texts.COMPUTE in labels(app, "button")) == (True, False)
     assert "near duplicates within 0.1 · Waiting for the worker" in said(open_page(TRUST, dataset=dataset_id))
-    (item,) = preparations(home_store)
+    (item,) = precompute_requests(home_store)
     folder = home_store.dataset_folder(dataset_id) / "preparations"
     progress = folder / f"{item.identifier.partition('/')[2]}.progress.json"
     progress.write_text(json.dumps({"share": 0.75, "seconds": 60.0}))
@@ -76,7 +76,7 @@ def test_taken_back(open_page: Callable[..., AppTest], home_store: Store) -> Non
     app = open_page("pages/duplicates.py", dataset=dataset_id, radius="0.05")
     press(app, widget_texts.COMPUTE)
     press(app, "Cancel")
-    assert preparations(home_store) == ()
+    assert precompute_requests(home_store) == ()
     assert not list((home_store.dataset_folder(dataset_id) / "preparations").iterdir())
     assert widget_texts.COMPUTE in labels(app.run(), "button")
 
@@ -108,7 +108,7 @@ def test_recipes_wait_for_it_too(
     press(app, "Save")
     assert widget_texts.must_be_computed("") in app.warning[0].value
     press(app, widget_texts.RUN_IN_BACKGROUND)
-    assert [item.state for item in preparations(home_store)] == ["waiting"]
+    assert [item.state for item in precompute_requests(home_store)] == ["waiting"]
     work(home_store)
     press(app.run(), "Save")
     for added in ("Duplicate", curate_texts.WHAT_CHANGED, curate_texts.SHOW_DIFFERENCES):
@@ -142,7 +142,7 @@ def test_what_is_drawn_by_embeddings(
     assert f"{title} · Waiting" in said(open_page(CURATE, dataset=dataset_id, rules=rules))
     work(home_store)
     assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["9"]
-    assert preparations(home_store) == ()
+    assert precompute_requests(home_store) == ()
     assert not app.exception
 
 
@@ -152,9 +152,9 @@ def test_what_is_not_wanted_any_more_can_be_taken_back(open_page: Callable[..., 
         app = open_page(CURATE, dataset=dataset_id, rules=f"all | budget {number} diverse")
         press(app, widget_texts.COMPUTE)
     assert ["Choosing 8 of" in said(app), "Choosing 9 of" in said(app)] == [True, True]
-    (former, _) = preparations(home_store)
+    (former, _) = precompute_requests(home_store)
     next(button for button in app.main.get("button") if button.key == f"cancel-{former.identifier}").click().run()
-    assert [item.work.number for item in preparations(home_store)] == [9]
+    assert [item.work.number for item in precompute_requests(home_store)] == [9]
     assert "Choosing 8 of" not in said(app)
 
 
@@ -171,18 +171,18 @@ def test_a_diverse_choice_comes_after_the_rest(open_page: Callable[..., AppTest]
     assert [metric.value for metric in app.run().metric if metric.label == "Kept"] == ["3"]
 
 
-def test_companions_on_trust(open_page: Callable[..., AppTest], home_store: Store) -> None:
+def test_baselines_on_trust(open_page: Callable[..., AppTest], home_store: Store) -> None:
     scores, _ = put_embeddings(home_store, ["a", "b"] * 60)
     app = open_page(TRUST, dataset=scores.dataset_id)
-    assert figure(app, "companions")["data"][0]["y"] == ["norm"]
+    assert figure(app, "baselines")["data"][0]["y"] == ["norm"]
     assert "nearest neighbours of 120 images" in said(app)
     press(app, widget_texts.COMPUTE)
-    assert [item.work.companion for item in preparations(home_store)] == ["knn", "mahalanobis"]
+    assert [item.work.baseline for item in precompute_requests(home_store)] == ["knn", "mahalanobis"]
     assert len([button for button in labels(app, "button") if button == "Cancel"]) == 2
     work(home_store)
     app.run()
-    assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
-    assert (preparations(home_store), widget_texts.COMPUTE in labels(app, "button")) == ((), False)
+    assert figure(app, "baselines")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
+    assert (precompute_requests(home_store), widget_texts.COMPUTE in labels(app, "button")) == ((), False)
 
 
 def test_the_app_starts_with_the_scores_that_a_first_visit_shows(
@@ -191,10 +191,10 @@ def test_the_app_starts_with_the_scores_that_a_first_visit_shows(
     read: list[ScoreSet] = []
     monkeypatch.setattr(lifespan, "prefetch", lambda *views: [view() for view in views])
     monkeypatch.setattr(lifespan, "load_columns", lambda _, scores: read.append(scores))
-    lifespan.prepare_visits()
+    lifespan.preload()
     assert read == []
     found = put(home_store, "finished")
-    lifespan.prepare_visits()
+    lifespan.preload()
     assert read == [found.scores] == [shown_first(home_store)]
 
 

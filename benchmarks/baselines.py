@@ -1,6 +1,6 @@
-"""How long the companion scores take, and what inverted lists miss of the k-NN distance.
+"""How long the baseline scores take, and what inverted lists miss of the k-NN distance.
 
-    python benchmarks/companions.py [--rows 20000] [--dimension 384]
+    python benchmarks/baselines.py [--rows 20000] [--dimension 384]
 
 See `common.make_embeddings` for what they are computed from.
 """
@@ -13,7 +13,7 @@ import time
 import numpy as np
 from common import make_embeddings
 
-from jepascore_core.embeddings.companions import knn, mahalanobis, norm
+from jepascore_core.embeddings.baselines import knn, mahalanobis, norm
 
 
 def main() -> None:

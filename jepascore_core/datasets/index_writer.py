@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
     reused: bool = False
 
 
-class Ledger:
+class IndexWriter:
     """Counters, and rows that wait to become a part. Used by one thread."""
 
     def __init__(self, folder: Path, part_size: int, on_progress: Callable[[IndexProgress], None]) -> None:
@@ -56,12 +56,12 @@ class Ledger:
         """Tell the caller, who may raise to stop."""
         self._on_progress(self.progress)
 
-    def scanned(self, found: int, indexed: int, failed: int) -> None:
+    def count_scanned(self, found: int, indexed: int, failed: int) -> None:
         """Count a batch of the scan, and those of it that an earlier call finished."""
         now = self.progress
         self.progress = replace(now, total=now.total + found, indexed=now.indexed + indexed, failed=now.failed + failed)
 
-    def passed_over(self, ignored: Mapping[str, int]) -> None:
+    def set_ignored(self, ignored: Mapping[str, int]) -> None:
         """Take down how many files are no images, once the scan is complete."""
         self.progress = replace(self.progress, ignored=dict(ignored))
 

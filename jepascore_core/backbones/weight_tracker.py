@@ -35,7 +35,7 @@ _WRITES = frozenset({Tensor.copy_, Tensor.__setitem__})
 
 
 @dataclass(eq=False)
-class Ledger:
+class WeightTracker:
     """Which tensors of a file reached an encoder, or were set aside because they are on a list of what may go."""
 
     _shapes: dict[str, list[int]] = field(default_factory=dict)
@@ -51,31 +51,31 @@ class Ledger:
         for name, share in shares.items():
             self._accounted[name] = self._accounted.get(name, 0.0) + share
 
-    def lost(self) -> dict[str, list[int]]:
+    def unused(self) -> dict[str, list[int]]:
         """Names and shapes of the tensors that neither arrived as a whole nor were set aside."""
         return {name: shape for name, shape in self._shapes.items() if self._accounted.get(name, 0.0) < _WHOLE}
 
-    def require_whole(self, source: str) -> None:
+    def require_all_used(self, source: str) -> None:
         """Refuse a file of which something would be dropped.
 
         Raises:
             CheckpointError: with the names and shapes of what would be.
         """
-        if not (lost := self.lost()):
+        if not (unused := self.unused()):
             return
-        named = "; ".join(f"{name} {shape}" for name, shape in list(lost.items())[:_MAX_LISTED])
-        dots = "; ..." if len(lost) > _MAX_LISTED else ""
+        named = "; ".join(f"{name} {shape}" for name, shape in list(unused.items())[:_MAX_LISTED])
+        dots = "; ..." if len(unused) > _MAX_LISTED else ""
         raise CheckpointError(
-            f"{source} does not fit the architecture: {len(lost)} of its weights would be dropped ({named}{dots}). "
+            f"{source} does not fit the architecture: {len(unused)} of its weights would be dropped ({named}{dots}). "
             "Choose the architecture that it was trained with, or save the encoder's own weights alone."
         )
 
 
-def set_aside(values: Iterable[Tensor]) -> None:
-    """Account for weights that are on a list of what may go; weights that no ledger marked are ignored."""
+def mark_unneeded(values: Iterable[Tensor]) -> None:
+    """Account for weights that are on a list of what may go; weights that no tracker marked are ignored."""
     for value in values:
         if isinstance(value, _Marked):
-            value.ledger.account(value.shares)
+            value.tracker.account(value.shares)
 
 
 def unmarked(value: Tensor) -> Tensor:
@@ -87,14 +87,14 @@ class _Marked(Tensor):
     """A tensor that knows which shares of which tensors of a file its values come from."""
 
     shares: Mapping[str, float]
-    ledger: Ledger
+    tracker: WeightTracker
 
     @classmethod
-    def of(cls, value: Tensor, shares: Mapping[str, float], ledger: Ledger) -> Self:
+    def of(cls, value: Tensor, shares: Mapping[str, float], tracker: WeightTracker) -> Self:
         """Return the same values, marked."""
         with torch._C.DisableTorchFunctionSubclass():
             marked = value.as_subclass(cls)
-        marked.shares, marked.ledger = shares, ledger
+        marked.shares, marked.tracker = shares, tracker
         return marked
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -116,7 +116,7 @@ class _Marked(Tensor):
             if func not in _WRITES:
                 return _passed_on(result, sources, func) if sources else result
         if isinstance(args[-1], _Marked):
-            args[-1].ledger.account(args[-1].shares)
+            args[-1].tracker.account(args[-1].shares)
         return result
 
 
@@ -139,7 +139,7 @@ def _passed_on(result: Any, sources: list[_Marked], func: Callable[..., Any]) ->
             for name, share in source.shares.items():
                 found = shares.get(name, 0.0)
                 shares[name] = min(found + share, 1.0) if func in _JOINTS else max(found, share * part)
-        return _Marked.of(result, shares, sources[0].ledger)
+        return _Marked.of(result, shares, sources[0].tracker)
     if type(result) in (list, tuple):
         return type(result)(_passed_on(item, sources, func) for item in result)
     return result

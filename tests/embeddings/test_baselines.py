@@ -1,12 +1,12 @@
-"""Companion scores against closed forms, an obvious implementation, and by laws."""
+"""Baseline scores against closed forms, an obvious implementation, and by laws."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.embeddings import companions
-from jepascore_core.embeddings.companions import COMPANIONS, choose_knn_index, companion_scores, knn, mahalanobis, norm
+from jepascore_core.embeddings import baselines
+from jepascore_core.embeddings.baselines import BASELINES, baseline_scores, choose_knn_index, knn, mahalanobis, norm
 from jepascore_core.errors import TooFewImagesError
 
 FITTED = ("knn", "mahalanobis")
@@ -68,28 +68,28 @@ def test_mahalanobis_is_held_out():
     assert -found[7] > 100 * n
 
 
-@pytest.mark.parametrize("companion", FITTED)
+@pytest.mark.parametrize("baseline", FITTED)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_a_planted_outlier_is_the_least_typical(companion, dtype):
+def test_a_planted_outlier_is_the_least_typical(baseline, dtype):
     vectors = cloud()
     vectors[13] = [9, -9, 9, -9, 9, -9]
-    assert companion_scores(companion, ids(200), vectors.astype(dtype)).argmin() == 13
+    assert baseline_scores(baseline, ids(200), vectors.astype(dtype)).argmin() == 13
 
 
-@pytest.mark.parametrize("companion", COMPANIONS)
-def test_half_precision_changes_little(companion):
-    exact, half = (companion_scores(companion, ids(200), cloud().astype(dtype)) for dtype in (np.float64, np.float16))
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_half_precision_changes_little(baseline):
+    exact, half = (baseline_scores(baseline, ids(200), cloud().astype(dtype)) for dtype in (np.float64, np.float16))
     assert half == pytest.approx(exact, rel=0.05, abs=1e-3)
     assert np.corrcoef(exact, half)[0, 1] > 0.999
 
 
-@pytest.mark.parametrize("companion", COMPANIONS)
-def test_a_duplicate_of_the_same_content_changes_nothing(companion):
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_a_duplicate_of_the_same_content_changes_nothing(baseline):
     names, vectors = ids(60), cloud(60)
     vectors[7] = [9, -9, 9, -9, 9, -9]
-    once = companion_scores(companion, names, vectors)
+    once = baseline_scores(baseline, names, vectors)
     rows = [*range(60), *[7] * 15]
-    again = companion_scores(companion, names[rows], vectors[rows])
+    again = baseline_scores(baseline, names[rows], vectors[rows])
     assert again.tolist() == once[rows].tolist()
 
 
@@ -100,32 +100,32 @@ def test_an_image_under_another_content_id_is_a_neighbour():
     assert knn(vectors[:30], 10)[7] < 0
 
 
-@pytest.mark.parametrize("companion", COMPANIONS)
-def test_rotations_change_nothing(companion):
-    before = companion_scores(companion, ids(120), cloud(120))
-    after = companion_scores(companion, ids(120), cloud(120) @ rotation(6))
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_rotations_change_nothing(baseline):
+    before = baseline_scores(baseline, ids(120), cloud(120))
+    after = baseline_scores(baseline, ids(120), cloud(120) @ rotation(6))
     assert after == pytest.approx(before, rel=1e-5, abs=1e-8)
 
 
-@pytest.mark.parametrize("companion", COMPANIONS)
-def test_scaling_changes_only_the_norm(companion):
-    before = companion_scores(companion, ids(120), cloud(120))
-    after = companion_scores(companion, ids(120), 8 * cloud(120))
-    assert after == pytest.approx(8 * before if companion == "norm" else before, rel=1e-5, abs=1e-8)
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_scaling_changes_only_the_norm(baseline):
+    before = baseline_scores(baseline, ids(120), cloud(120))
+    after = baseline_scores(baseline, ids(120), 8 * cloud(120))
+    assert after == pytest.approx(8 * before if baseline == "norm" else before, rel=1e-5, abs=1e-8)
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.permutations(range(40)), st.sampled_from(COMPANIONS))
-def test_the_order_of_the_rows_does_not_matter(order, companion):
+@given(st.permutations(range(40)), st.sampled_from(BASELINES))
+def test_the_order_of_the_rows_does_not_matter(order, baseline):
     names, vectors = ids(40), cloud(40)
-    found = companion_scores(companion, names[order], vectors[order])
-    assert found.tolist() == companion_scores(companion, names, vectors)[order].tolist()
+    found = baseline_scores(baseline, names[order], vectors[order])
+    assert found.tolist() == baseline_scores(baseline, names, vectors)[order].tolist()
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 60000.0])
 def test_constant_embeddings_are_all_as_typical(value):
-    for companion in FITTED:
-        found = companion_scores(companion, ids(30), np.full((30, 8), value, np.float16))
+    for baseline in FITTED:
+        found = baseline_scores(baseline, ids(30), np.full((30, 8), value, np.float16))
         assert len(set(found.tolist())) == 1
         assert np.isfinite(found).all()
 
@@ -133,8 +133,8 @@ def test_constant_embeddings_are_all_as_typical(value):
 def test_one_that_differs_among_constant_embeddings():
     vectors = np.ones((30, 8), np.float16)
     vectors[4, :4] = -1
-    for companion in FITTED:
-        found = companion_scores(companion, ids(30), vectors)
+    for baseline in FITTED:
+        found = baseline_scores(baseline, ids(30), vectors)
         assert np.isfinite(found).all()
         assert found.argmin() == 4
 
@@ -147,13 +147,13 @@ def test_more_dimensions_than_images():
     assert found.argmin() == 3
 
 
-@pytest.mark.parametrize(("companion", "enough"), [("knn", 2), ("mahalanobis", 20), ("norm", 0)])
-def test_tiny_sets_are_refused_with_the_number_that_is_needed(companion, enough):
-    assert np.isfinite(companion_scores(companion, ids(enough), cloud(enough))).all()
+@pytest.mark.parametrize(("baseline", "enough"), [("knn", 2), ("mahalanobis", 20), ("norm", 0)])
+def test_tiny_sets_are_refused_with_the_number_that_is_needed(baseline, enough):
+    assert np.isfinite(baseline_scores(baseline, ids(enough), cloud(enough))).all()
     if enough:
         few = [0, *range(enough - 1), 0]
-        with pytest.raises(TooFewImagesError, match=f"{companion} needs at least {enough} different"):
-            companion_scores(companion, ids(enough)[few], cloud(enough)[few])
+        with pytest.raises(TooFewImagesError, match=f"{baseline} needs at least {enough} different"):
+            baseline_scores(baseline, ids(enough)[few], cloud(enough)[few])
 
 
 def test_all_images_in_one_fold_are_refused():
@@ -165,14 +165,14 @@ def test_what_is_not_finite_is_left_out():
     vectors = cloud(50).astype(np.float16)
     vectors[[3, 9], 0] = np.inf, np.nan
     good = np.setdiff1d(np.arange(50), [3, 9])
-    for companion in COMPANIONS:
-        found = companion_scores(companion, ids(50), vectors)
+    for baseline in BASELINES:
+        found = baseline_scores(baseline, ids(50), vectors)
         assert np.isnan(found[[3, 9]]).all()
-        assert found[good].tolist() == companion_scores(companion, ids(50)[good], vectors[good]).tolist()
+        assert found[good].tolist() == baseline_scores(baseline, ids(50)[good], vectors[good]).tolist()
 
 
 def test_inverted_lists_miss_little_and_never_flatter(monkeypatch):
-    monkeypatch.setattr(companions, "MIN_PROBES", 4)
+    monkeypatch.setattr(baselines, "MIN_PROBES", 4)
     generator = np.random.default_rng(0)
     vectors = np.repeat(generator.standard_normal((60, 16)), 50, axis=0) + 0.3 * generator.standard_normal((3000, 16))
     exact, near = knn(vectors, index="flat"), knn(vectors, index="ivf")
@@ -184,7 +184,7 @@ def test_inverted_lists_miss_little_and_never_flatter(monkeypatch):
 def test_lists_with_too_few_neighbours_are_searched_again(monkeypatch):
     """Forty clumps of 8: the lists that are searched hold fewer than 100 others."""
     vectors = np.repeat(np.eye(40, 64), 8, axis=0) + 1e-3 * np.random.default_rng(0).standard_normal((320, 64))
-    monkeypatch.setattr(companions, "MIN_PROBES", 1)
+    monkeypatch.setattr(baselines, "MIN_PROBES", 1)
     found = knn(vectors, 200, index="ivf")
     assert np.isfinite(found).all()
     assert np.corrcoef(found, knn(vectors, 200))[0, 1] > 0.5
@@ -195,14 +195,14 @@ def test_the_index_depends_on_the_number_of_images():
 
 
 def test_blocks_and_samples_do_not_show(monkeypatch):
-    before = {name: companion_scores(name, ids(120), cloud(120)) for name in COMPANIONS}
+    before = {name: baseline_scores(name, ids(120), cloud(120)) for name in BASELINES}
     shares = []
-    monkeypatch.setattr(companions, "BLOCK", 7)
-    for name in COMPANIONS:
-        assert companion_scores(name, ids(120), cloud(120), shares.append) == pytest.approx(before[name], rel=1e-6)
+    monkeypatch.setattr(baselines, "BLOCK", 7)
+    for name in BASELINES:
+        assert baseline_scores(name, ids(120), cloud(120), shares.append) == pytest.approx(before[name], rel=1e-6)
     assert shares[-1] == 1.0
-    monkeypatch.setattr(companions, "MAX_FITTED", 60)
-    assert np.corrcoef(companion_scores("mahalanobis", ids(120), cloud(120)), before["mahalanobis"])[0, 1] > 0.9
+    monkeypatch.setattr(baselines, "MAX_FITTED", 60)
+    assert np.corrcoef(baseline_scores("mahalanobis", ids(120), cloud(120)), before["mahalanobis"])[0, 1] > 0.9
 
 
 def test_norm_is_the_length():

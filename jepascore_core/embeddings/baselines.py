@@ -1,4 +1,4 @@
-"""Companion scores: what embeddings alone tell about how typical an image is of its dataset. Higher = more typical.
+"""Baseline scores: how typical an image is of its dataset, from embeddings alone. Higher = more typical.
 
 They cost next to nothing beside the JEPA-SCORE, and are judged fairly: an image is never its own neighbour, and its
 Mahalanobis distance is measured from statistics that have not seen it. Images are told apart by content id, so what a
@@ -25,18 +25,18 @@ from jepascore_core.embeddings.index import (
 )
 from jepascore_core.errors import TooFewImagesError
 
-Companion = Literal["knn", "mahalanobis", "norm"]
+Baseline = Literal["knn", "mahalanobis", "norm"]
 Values = npt.NDArray[np.float64]
 
-COMPANIONS: tuple[Companion, ...] = get_args(Companion)
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 #: Changes whenever the numbers do: part of the name under which they are kept.
-COMPANIONS_VERSION = 1
+BASELINES_VERSION = 1
 
 #: The k-th nearest other image is looked at.
 NUM_NEIGHBOURS = 10
 #: Up to so many images all pairs are compared; above, one in 64 of the inverted lists is searched, 32 at least. At
-#: 20,000 images (K = 384) 67 % got the same value, with a rank correlation of 0.994 (benchmarks/companions.py).
+#: 20,000 images (K = 384) 67 % got the same value, with a rank correlation of 0.994 (benchmarks/baselines.py).
 FLAT_LIMIT = 50_000
 PROBED_SHARE = 64
 MIN_PROBES = 32
@@ -62,13 +62,13 @@ def choose_knn_index(num_images: int) -> IndexKind:
     return "flat" if num_images <= FLAT_LIMIT else "ivf"
 
 
-def companion_scores(
-    companion: Companion,
+def baseline_scores(
+    baseline: Baseline,
     content_ids: npt.NDArray[np.str_],
     embeddings: npt.NDArray[Any],
     progress: Progress = no_progress,
 ) -> Values:
-    """One companion of images [N] with embeddings [N, K], of any float type -> [N] float64, higher = more typical.
+    """One baseline of images [N] with embeddings [N, K], of any float type -> [N] float64, higher = more typical.
 
     Neither the order of the rows nor how often an image is among them matters. An embedding that is not finite gets
     NaN and is left out of the statistics of the others.
@@ -80,25 +80,25 @@ def companion_scores(
     usable = np.isfinite(np.sum(embeddings, axis=1, dtype=np.float64))[first]
     ids, vectors = ids[usable], embeddings[first[usable]]
     values = np.full(len(first), np.nan)
-    if companion == "knn":
+    if baseline == "knn":
         values[usable] = knn(vectors, progress=progress)
-    elif companion == "mahalanobis":
+    elif baseline == "mahalanobis":
         values[usable] = mahalanobis(ids, vectors, progress)
     else:
         values[usable] = norm(vectors)
     return values[back]
 
 
-def companion_scores_against(companion: Companion, embeddings: npt.NDArray[Any], reference: npt.NDArray[Any]) -> Values:
-    """One companion of images [N, K] that are judged by other ones [M, K] -> [N] float64, higher = more typical.
+def baseline_scores_against(baseline: Baseline, embeddings: npt.NDArray[Any], reference: npt.NDArray[Any]) -> Values:
+    """One baseline of images [N, K] that are judged by other ones [M, K] -> [N] float64, higher = more typical.
 
     Raises:
         TooFewImagesError: for fewer different images to judge by than `MIN_IMAGES`.
     """
-    if companion == "norm":
+    if baseline == "norm":
         return norm(embeddings)
-    _check_enough(companion, len(reference))
-    if companion == "mahalanobis":
+    _check_enough(baseline, len(reference))
+    if baseline == "mahalanobis":
         return -_squared_distance(embeddings, *_fit(reference[:MAX_FITTED]))
     units, k, values = unit(reference), min(NUM_NEIGHBOURS, len(reference)), np.empty(len(embeddings))
     for first in range(0, len(embeddings), BLOCK):
@@ -230,9 +230,9 @@ def _squared_distance(rows: npt.NDArray[Any], mean: Values, root: Values) -> Val
     return distances.astype(np.float64)
 
 
-def _check_enough(companion: Companion, num_images: int) -> None:
-    if num_images < MIN_IMAGES[companion]:
+def _check_enough(baseline: Baseline, num_images: int) -> None:
+    if num_images < MIN_IMAGES[baseline]:
         raise TooFewImagesError(
-            f"The baseline score {companion} needs at least {MIN_IMAGES[companion]} different measured images. "
+            f"The baseline score {baseline} needs at least {MIN_IMAGES[baseline]} different measured images. "
             "Wait until more are measured, or leave it out."
         )

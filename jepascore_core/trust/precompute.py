@@ -5,7 +5,7 @@ from __future__ import annotations
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.agreement import companion_view
+from jepascore_core.trust.agreement import baseline_view
 from jepascore_core.trust.evidence import compute_checks, evaluate_planted
 from jepascore_core.trust.planted.plan import PLANTED
 
@@ -20,7 +20,7 @@ def prepare_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> None
     passing = Store(store.home)
     compute_checks(passing, scores)
     if is_large:
-        companion_view(passing, scores)
+        baseline_view(passing, scores)
 
 
 def prepare_planted(store: Store, dataset: DatasetRecord, backbone_id: str) -> None:

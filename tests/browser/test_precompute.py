@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.process import worker_lock
 from jepascore_core.storage.store import Store
 from pages.ui.curate import texts as curate_texts
@@ -41,20 +41,20 @@ def test_two_tabs_a_reload_a_cancellation_and_the_result(visit: Callable[..., Vi
             first.reload()
             expect(first.get_by_text(curate_texts.WAITING, exact=True)).to_be_visible()
             screenshot(first, "preparation-waiting")
-            (asked,) = preparations(store)
+            (asked,) = precompute_requests(store)
             second.get_by_role("button", name="Cancel").click()
             for page in (first, second):
                 expect(page.get_by_role("button", name=widget_texts.COMPUTE)).to_be_visible()
-            assert preparations(store) == ()
+            assert precompute_requests(store) == ()
             second.get_by_role("button", name=widget_texts.COMPUTE).click()
             expect(first.get_by_text(f"{title} · Waiting")).to_be_visible()
-            assert [item.identifier for item in preparations(store)] == [asked.identifier]
+            assert [item.identifier for item in precompute_requests(store)] == [asked.identifier]
         # Who looks starts a worker where none lives, and sees what it has found without doing anything.
         for page in (first, second):
             found = page.get_by_text(f"flat index over {NUM_IMAGES:,} images")
             expect(found).to_be_visible(timeout=DONE_MILLISECONDS)
             expect(page.get_by_text(duplicates_texts.CLICK_TO_KEEP)).to_be_visible()
         screenshot(second, "preparation-done")
-        assert preparations(store) == ()
+        assert precompute_requests(store) == ()
         # Nothing has these images' names.
         assert [error for tab in tabs for error in tab.errors if "/images/" not in error] == []
