@@ -329,17 +329,17 @@ def test_a_click_asks_its_question_once(
     rules = "class_percentile >= 25 | one per exact | budget 20"
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
     wanted: list[str] = []
-    hold, relation = Columns.hold, Compiler.relation
+    cache_query, relation = Columns.cache_query, Compiler.relation
 
-    def counted_hold(columns: Columns, about: Sequence[Any], *arguments: Any) -> str:
-        wanted.append(str(about[0]))
-        return hold(columns, about, *arguments)
+    def counted_query(columns: Columns, key: Sequence[Any], *arguments: Any) -> str:
+        wanted.append(str(key[0]))
+        return cache_query(columns, key, *arguments)
 
     def counted_relation(compiler: Compiler) -> str:
         wanted.append("compiled")
         return relation(compiler)
 
-    monkeypatch.setattr(Columns, "hold", counted_hold)
+    monkeypatch.setattr(Columns, "cache_query", counted_query)
     monkeypatch.setattr(Compiler, "relation", counted_relation)
     next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
     assert not app.exception

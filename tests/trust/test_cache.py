@@ -1,4 +1,4 @@
-"""Numbers that are kept beside laid out embeddings: read by the next server, never when they are about other things."""
+"""Results cached beside materialized embeddings: read by the next server, never for other embeddings."""
 
 from __future__ import annotations
 
