@@ -130,7 +130,7 @@ def label_issue_rule(threshold: float = LIKELY_WRONG) -> str:
 
 def without_label_issues(curation: Curation, threshold: float) -> Curation:
     """Return the curation with the rule that leaves out likely wrong labels, in place of any earlier such rule."""
-    kept = (chip for chip in curation.chips if not _is_cut(chip))
+    kept = (clause for clause in curation.clauses if not _is_cut(clause))
     return Curation().plus(*kept, Not(Between(Column(LABEL_ISSUE), threshold)))
 
 

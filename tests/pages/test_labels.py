@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.precompute import steps
-from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
@@ -66,6 +66,6 @@ def test_long_work_goes_to_the_worker(
     assert "Judging the labels of 60 images of 2 classes" in said(app)
     one(app, "button", widget_texts.COMPUTE).click().run()
     assert "Cancel" in labels(app, "button")
-    (asked,) = preparations(home_store)
-    Worker(home_store).handle(JobKind.PREPARATION, asked.identifier)
+    (asked,) = precompute_requests(home_store)
+    Worker(home_store).handle(JobKind.PRECOMPUTE, asked.identifier)
     assert labels_texts.found(3, 60, 60) in said(open_page(PAGE, cut="0.7"))

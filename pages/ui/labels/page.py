@@ -22,7 +22,7 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.labels import texts
 from pages.ui.widgets.gallery import Section, Tile, gallery
-from pages.ui.widgets.precompute import prepared
+from pages.ui.widgets.precompute import is_precomputed
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.url_widgets import pick_number, pick_one, pick_page
 
@@ -40,7 +40,7 @@ def draw_labels(scores: ScoreSet) -> None:
     with columns[2]:
         who = choose_reviewer()
     try:
-        if not prepared(scores, parse(label_issue_rule(cut))):
+        if not is_precomputed(scores, parse(label_issue_rule(cut))):
             return
         view = label_issue_view(store(), scores, 0, cut)
     except TooFewImagesError as error:
