@@ -121,7 +121,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_folder_with_other_files_is_refused_and_kept(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(SourceError, match="holds other files"):
+    with pytest.raises(SourceError, match="contains other files"):
         build_demo(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
     (tmp_path / "empty").mkdir()

@@ -1,6 +1,6 @@
-"""Backbones: names, loading and preprocessing. `build` is the entrance; `specs` is data and loads no torch."""
+"""Backbones: names, loading and preprocessing. `build` is the entry point; `specs` is data and loads no torch."""
 
 import os
 
-# Read when the hub's client is loaded: without it the client asks its server about the calling program.
+# Read when the hub's client is imported: without it the client sends usage data to its server.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

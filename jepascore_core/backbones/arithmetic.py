@@ -1,4 +1,4 @@
-"""Floating-point operations of one exact score, from an encoder's architecture; data and sums, no torch.
+"""Floating-point operations of one exact score, computed from an encoder's architecture without torch.
 
 A multiplication and an addition are two operations. Norms, activations and softmax are left out: under 1 %.
 """
@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Operations of one forward pass over one image, by what a reverse pass makes of them.
+    """Operations of one forward pass over one image, by their cost in a backward pass.
 
-    A product with weights costs a reverse pass as much again, since the weights need no gradients. A product of two
-    activations (queries with keys, attention with values) costs it twice, one gradient for each factor.
+    In a backward pass, a product with weights costs the same again, since the weights need no gradients. A product of
+    two activations (queries with keys, attention with values) costs twice as much, one gradient per factor.
     """
 
     with_weights: float
@@ -34,10 +34,10 @@ class Passes:
 
 
 class Shape(Protocol):
-    """What is known of an architecture: enough to count its operations."""
+    """Sizes of an architecture, enough to count its operations."""
 
     def passes(self, image_size: int) -> Passes:
-        """Operations of one forward pass over an image of this side in pixels."""
+        """Return the operations of one forward pass over an image of this side in pixels."""
         ...
 
 
@@ -60,7 +60,7 @@ class VitShape:
     channels: int = 3
 
     def passes(self, image_size: int) -> Passes:
-        """Operations of one forward pass over an image of this side in pixels."""
+        """Return the operations of one forward pass over an image of this side in pixels."""
         patches = (image_size // self.patch) ** 2
         tokens = patches + self.prefix
         mlp = (3 if self.gated else 2) * self.width * self.hidden
@@ -95,12 +95,12 @@ class ConvShape:
     image_size: int
 
     def passes(self, image_size: int) -> Passes:
-        """Operations grow with the area of the image."""
+        """Return the operations, which grow with the area of the image."""
         return Passes(self.forward * (image_size / self.image_size) ** 2)
 
 
 def mlp_shape(arguments: Mapping[str, Any]) -> ConvShape:
-    """Return the shape that `small_mlp.PooledMlp` has with these arguments; it takes images of one size only."""
+    """Return the shape that `small_mlp.PooledMlp` has with these arguments; it accepts images of one size only."""
     side = arguments["img_size"]
     inputs = arguments["in_chans"] * (side // arguments["pool"]) ** 2
     sizes = [inputs, *arguments["hidden"], arguments["num_classes"]]
@@ -108,9 +108,9 @@ def mlp_shape(arguments: Mapping[str, Any]) -> ConvShape:
 
 
 def score_flop(shape: Shape, image_size: int, dimension: int) -> float:
-    """Operations of one exact score: a forward pass and K = `dimension` reverse passes.
+    """Return the operations of one exact score: a forward pass and K = `dimension` backward passes.
 
-    Structured passes do less where they can; a sketch of r probes takes r / K of the reverse part.
+    Structured passes need fewer where possible; a sketch of r probes takes r / K of the backward part.
     """
     passes = shape.passes(image_size)
     return passes.forward + dimension * passes.reverse

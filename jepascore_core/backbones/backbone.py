@@ -1,4 +1,4 @@
-"""A loaded encoder and what it must obey: [B, C, H, W] -> [B, K], finite, differentiable, in evaluation mode."""
+"""A loaded encoder and its contract: [B, C, H, W] -> [B, K], finite, differentiable, in evaluation mode."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from jepascore_core.backbones.transforms import build_transform
 from jepascore_core.errors import EncoderError, PreprocessingError
 from jepascore_core.records.backbones import BackboneInfo, Preprocessing
 
-#: Of a wrapped module that only takes preprocessed tensors: its means are not known.
+#: Channels of a wrapped module without preprocessing: its means are unknown.
 NO_PREPROCESSING = Preprocessing(height=0, width=0, mean=(), std=())
 
 
 @dataclass(frozen=True)
 class LoadedEncoder:
-    """What a family's loader returns: `spec` describes it, `pooling` and `preprocessing` are those that apply."""
+    """Result of a family's loader: `spec` describes the backbone; `pooling` and `preprocessing` are those in effect."""
 
     encoder: nn.Module
     spec: BackboneSpec
@@ -48,7 +48,7 @@ class Backbone:
         return self._transform(image)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Preprocessed images [B, C, H, W] -> embeddings [B, K] on the backbone's device, without gradients."""
+        """Return embeddings [B, K] of preprocessed images [B, C, H, W], on the backbone's device, without gradients."""
         with torch.no_grad():
             embeddings: Tensor = self.encoder(images.to(self.device, dtype_of(self.encoder)))
         return embeddings
@@ -57,8 +57,8 @@ class Backbone:
     def _transform(self) -> Callable[[Image.Image], Tensor]:
         if not self.info.preprocessing.mean:
             raise PreprocessingError(
-                f"How images become inputs of {self.info.name} is unknown: give mean, std and image_size, or measure "
-                "tensors that are preprocessed already."
+                f"The preprocessing of {self.info.name} is unknown: give mean, std and image_size, or measure "
+                "preprocessed tensors."
             )
         return build_transform(self.info.preprocessing)
 

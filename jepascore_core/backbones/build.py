@@ -1,4 +1,4 @@
-"""The entrance: a name, a checkpoint or any module -> a backbone that is ready to measure."""
+"""Load backbones: from a name, a checkpoint or any module."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def load_backbone(
     """Load a backbone by name or by path.
 
     Names are `timm:<model>`, `open_clip:<model>:<tag>`, `hf:<owner>/<name>`, `bundled:<name>`, `trained:<name>`, and
-    those of releases, such as `ijepa:<model>.<tag>`; a path is that of a folder or file that `jepascore train` wrote.
+    those of releases, such as `ijepa:<model>.<tag>`; a path is a folder or file that `jepascore train` wrote.
 
     Args:
-        name: `jepascore backbones` lists the known ones; any name of timm and open_clip works, and any repository in
-            transformers' format of a kind that is known.
+        name: `jepascore backbones` lists the known ones; any model of timm and open_clip works, and any repository in
+            transformers' format with a supported architecture.
         checkpoint: safetensors or torch file, or folder, to load instead of the published weights. Under a name with
             a tag it is a copy of those; under one without it needs mean, std and image size.
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1" or "mps".
@@ -46,8 +46,8 @@ def load_backbone(
         mean: of pixels between 0 and 1: one number for all three channels, 3 values, or [value] for greyscale.
         std: likewise.
         offline: use only weights that are on this machine.
-        preprocessing: "authors" (the default): images become inputs, positions get another size and DINOv3's tokens are
-            pooled as the authors of a family evaluate it; "timm": as timm does by itself.
+        preprocessing: "authors" (the default): preprocessing, resampling of positions and pooling of DINOv3's
+            tokens are those of the family's authors; "timm": those of timm.
 
     Raises:
         UnknownNameError: for a name, pooling or device that does not exist.
@@ -69,7 +69,7 @@ def load_backbone(
 
 
 def load_ref(ref: BackboneRef, device: str | torch.device = "auto") -> Backbone:
-    """`load_backbone` for a record that came from another process."""
+    """Load a backbone from a record of another process, as `load_backbone`."""
     from jepascore_core.backbones.devices import resolve_device
 
     target = resolve_device(device)
@@ -101,18 +101,18 @@ def wrap_encoder(
     std: float | Sequence[float] | None = None,
     device: str | torch.device | None = None,
 ) -> Backbone:
-    """Make a backbone of any differentiable module [B, C, H, W] -> [B, K].
+    """Make a backbone from any differentiable module [B, C, H, W] -> [B, K].
 
-    The module itself is put in evaluation mode and its parameters stop needing gradients. Its id comes from `name` and
-    its weights: give modules that compute something else with equal weights another name.
+    The module itself is put in evaluation mode and its parameters stop needing gradients. Its id is derived from `name`
+    and its weights: give modules with equal weights but different computations different names.
 
-    With `preprocessing`, or `image_size`, `mean` and `std`, it measures image files; without, only tensors that are
-    preprocessed already. With at least `image_size` and `channels` it is tried out here and K is known
+    With `preprocessing`, or `image_size`, `mean` and `std`, it measures image files; without, only preprocessed
+    tensors. With at least `image_size` and `channels`, it is run once here, so that K is known
     (`info.dimension`, otherwise 0 until something is measured).
 
     Args:
         module: the encoder, in any floating precision.
-        name: what to call it.
+        name: display name.
         preprocessing: all settings at once, instead of the following ones.
         image_size: side of the square input in pixels.
         channels: of the input, when no mean is given.
@@ -131,7 +131,7 @@ def wrap_encoder(
     from jepascore_core.backbones.specs import BackboneSpec
 
     if not isinstance(module, nn.Module):
-        raise EncoderError(f"An encoder is a torch.nn.Module, not a {type(module).__name__}: write it as its forward.")
+        raise EncoderError(f"An encoder must be a torch.nn.Module, not a {type(module).__name__}: wrap it in one.")
     means, stds = _values(mean, channels), _values(std, channels)
     _check_numbers(image_size, means, stds)
     if preprocessing is None and means and stds and image_size:
@@ -179,7 +179,7 @@ def _load_bundled(ref: BackboneRef) -> LoadedEncoder:
     if ref != BackboneRef(ref.name, pooling=ref.pooling, offline=ref.offline):
         raise PreprocessingError(f"{ref.name} has its own weights and preprocessing: leave those options out.")
     if ref.pooling not in (None, "native", spec.pooling):
-        raise UnknownNameError(f"{ref.name} cannot pool by {ref.pooling!r}; choose {spec.pooling}.")
+        raise UnknownNameError(f"{ref.name} does not support pooling {ref.pooling!r}; choose {spec.pooling}.")
     module, facts = load_bundled(ref.name)
     return LoadedEncoder(module, spec, spec.pooling, Preprocessing.from_dict(facts["preprocessing"]))
 
@@ -195,7 +195,7 @@ def _finish(loaded: LoadedEncoder, device: torch.device, shape: tuple[int, int, 
     weights_hash = hash_weights(encoder)
     encoder = encoder.to(device)
     if settings.mean:
-        build_transform(settings)  # refuses what could only fail at the first image
+        build_transform(settings)  # fails now rather than at the first image
         shape = (settings.channels, settings.height, settings.width)
     dimension = check_contract(encoder, shape, device) if shape else 0
     if spec.dimension not in (None, dimension):
@@ -219,7 +219,7 @@ def _finish(loaded: LoadedEncoder, device: torch.device, shape: tuple[int, int, 
 
 
 def _check_preprocessing(ref: BackboneRef, library: str) -> None:
-    """Refuse a way of preprocessing that does not exist, or that would change nothing."""
+    """Raise an error for preprocessing that does not exist, or that would have no effect."""
     if ref.preprocessing not in (None, "timm"):
         raise unknown("preprocessing", ref.preprocessing, ("authors", "timm"))
     if ref.preprocessing and library == "open_clip":
@@ -235,7 +235,7 @@ def _values(value: float | Sequence[float] | None, channels: int) -> tuple[float
 
 
 def _check_numbers(image_size: int | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> None:
-    """Refuse settings that no encoder can have."""
+    """Raise an error for invalid settings."""
     if image_size is not None and image_size < 1:
         raise PreprocessingError(f"The image size must be at least 1 pixel, not {image_size}.")
     for option, values in (("mean", mean), ("std", std)):
@@ -244,4 +244,4 @@ def _check_numbers(image_size: int | None, mean: tuple[float, ...] | None, std: 
     if std is not None and min(std) <= 0:
         raise PreprocessingError(f"std must be above 0, not {list(std)}.")
     if mean is not None and std is not None and len(mean) != len(std):
-        raise PreprocessingError(f"mean and std need equally many numbers, not {len(mean)} and {len(std)}.")
+        raise PreprocessingError(f"mean and std must have the same number of values, not {len(mean)} and {len(std)}.")

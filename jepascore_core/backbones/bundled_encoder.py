@@ -1,7 +1,7 @@
 """Small encoders that come with the package, `bundled:<name>`, or that `jepascore train` wrote, `trained:<name>`.
 
-One safetensors and one JSON file each, in the package's folder, in `encoders` of the home folder, or elsewhere: then
-the name is a path, `trained:/data/birds`.
+One safetensors and one JSON file each, in the package's folder, in `encoders` of the home folder, or anywhere
+else, with a path as name: `trained:/data/birds`.
 
 Listing reads the JSON files only and loads no torch, so the web process may do it.
 """
@@ -29,7 +29,7 @@ PREFIX = "bundled:"
 TRAINED = "trained:"
 _REMEDIES = {PREFIX: "reinstall jepascore", TRAINED: "train it again with `jepascore train`"}
 _SUFFIXES = (".safetensors", ".json", ".md")
-#: What `load_bundled` passes on from the JSON file.
+#: Keys of the JSON file that `load_bundled` returns.
 _FACTS = ("preprocessing", "pooling", "family", "licence", "note", "is_jepa")
 
 
@@ -59,13 +59,13 @@ def spec_at(name: str) -> BackboneSpec | None:
 
 
 def backbone_name(text: str) -> str:
-    """Replace a path by the encoder's name, which any process can load; return any other text unchanged.
+    """Replace a path by the encoder's name, which every process can load; return any other text unchanged.
 
     Raises:
         UnknownNameError: as `name_of_path`.
     """
     is_path = text.startswith((".", "~", os.sep)) or text.endswith(_SUFFIXES)
-    with contextlib.suppress(OSError, ValueError):  # no text is too odd to be asked for
+    with contextlib.suppress(OSError, ValueError):  # any text may be given as a name
         is_path = is_path or (text != "" and Path(text).exists())
     return name_of_path(text) if is_path else text
 
@@ -73,7 +73,7 @@ def backbone_name(text: str) -> str:
 def name_of_path(path: str | Path) -> str:
     """Return the name of an encoder that `jepascore train` wrote, from its file, or its folder if it is the only one.
 
-    One in the home folder goes by its short name.
+    Encoders in the home folder have short names.
 
     Raises:
         UnknownNameError: if there is none, or more than one.
@@ -83,7 +83,7 @@ def name_of_path(path: str | Path) -> str:
         found = [other for other in sorted(place.glob("*.json")) if other.with_suffix(".safetensors").is_file()]
         if len(found) > 1:
             names = ", ".join(other.stem for other in found)
-            raise UnknownNameError(f"{place} holds several encoders ({names}): name one of its files.")
+            raise UnknownNameError(f"{place} contains several encoders ({names}): name one of its files.")
         stem = found[0].with_suffix("") if found else place
     else:
         stem = place.with_suffix("") if place.suffix in _SUFFIXES else place
@@ -91,7 +91,7 @@ def name_of_path(path: str | Path) -> str:
         raise UnknownNameError(
             f"{place} is not an encoder that `jepascore train` wrote (weights with a JSON file beside them). "
             "Other weights "
-            "need the name of their architecture, and go to --checkpoint."
+            "need the name of their architecture, and --checkpoint."
         )
     is_home = stem.parent == _folder(TRAINED).absolute()
     return f"{TRAINED}{stem.name if is_home else stem}"
@@ -108,11 +108,11 @@ def _split(name: str, prefix: str) -> tuple[Path, str]:
 
 
 def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
-    """Load a bundled or trained encoder [B, C, H, W] -> [B, K], in eval mode without gradients, and its facts.
+    """Load a bundled or trained encoder [B, C, H, W] -> [B, K], in evaluation mode without gradients, and its metadata.
 
-    A `name` without "bundled:" or "trained:" is a bundled one's. The dictionary has the keys preprocessing (fields of
-    `records.Preprocessing`), pooling, family, licence, note and is_jepa. Raises UnknownNameError with near matches, and
-    CheckpointError if the weights are missing or do not fit.
+    A `name` without "bundled:" or "trained:" is that of a bundled encoder. The dictionary has the keys preprocessing
+    (fields of `records.Preprocessing`), pooling, family, licence, note and is_jepa. Raises UnknownNameError with near
+    matches, and CheckpointError if the weights are missing or do not fit.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

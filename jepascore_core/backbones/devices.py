@@ -1,4 +1,4 @@
-"""Names of devices -> torch devices; "auto" is CUDA (all of them for a run), then MPS, then CPU."""
+"""Resolve device names to torch devices; "auto" is CUDA (all of them for a run), then MPS, then CPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def available_devices() -> list[str]:
-    """Names of this machine's devices, best first."""
+    """Return the names of this machine's devices, best first."""
     import torch
 
     cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
@@ -23,7 +23,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     """Return the device with this name: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
-        UnknownNameError: if this machine does not have it; it never falls back silently.
+        UnknownNameError: if this machine does not have it; there is no silent fallback.
     """
     import torch
 
@@ -31,7 +31,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     wanted = str(name)
     if wanted == "auto":
         wanted = devices[0]
-    # The bare name means the first one: spelled out, so that equal devices compare equal.
+    # The bare name means the first one; with an index, equal devices compare equal.
     if wanted == "cuda" and "cuda:0" in devices:
         wanted = "cuda:0"
     if wanted not in devices:

@@ -1,9 +1,9 @@
-"""DINOv3's own files for timm's architectures: biases that timm's converter would drop, and rotary periods.
+"""Adapt DINOv3's own files to timm's architectures: biases that timm's converter would drop, and rotary periods.
 
 The authors' attention has one bias for queries, keys and values, times a mask that is 0 for the keys. Their published
 weights have biases of 0, so timm has each architecture without (`..._dinov3`) and with (`..._dinov3_qkvb`) biases of
-queries and values. The periods of the rotary embedding are saved with the weights: they hold the base that a training
-used, rounded to bfloat16 in published files.
+queries and values. The periods of the rotary embedding are saved with the weights: they follow from the base used in
+training, rounded to bfloat16 in published files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WITH_BIASES = "_qkvb"
 
 @dataclass(frozen=True)
 class DinoV3File:
-    """A file's weights under names that timm's converter keeps, the architecture that they need, and the periods."""
+    """A file's weights under names that timm's converter keeps, the architecture they need, and the periods."""
 
     state: dict[str, Tensor]
     architecture: str
@@ -39,7 +39,7 @@ def read_dinov3(state: Mapping[str, Tensor], architecture: str, source: str) -> 
     """Adapt a file to one of timm's DINOv3 architectures; files of other architectures are unchanged.
 
     Raises:
-        CheckpointError: for a bias of keys, which timm has no place for.
+        CheckpointError: for a bias of keys, which timm does not support.
     """
     if "_dinov3" not in architecture or not architecture.startswith("vit_"):
         return DinoV3File(dict(state), architecture)
@@ -50,8 +50,8 @@ def read_dinov3(state: Mapping[str, Tensor], architecture: str, source: str) -> 
         queries, keys, values = bias.chunk(3)
         if bool(keys.count_nonzero()):
             raise CheckpointError(
-                f"{source} has biases of keys ({stem}.qkv.bias), which {architecture} has not. "
-                "Load it in transformers' format (hf:), which has a place for them."
+                f"{source} has biases of keys ({stem}.qkv.bias), which {architecture} does not have. "
+                "Load it in transformers' format (hf:), which supports them."
             )
         mark_unneeded([keys])
         rest |= {f"{stem}.q_bias": queries, f"{stem}.v_bias": values}
@@ -73,7 +73,7 @@ def _masked(state: dict[str, Tensor], name: str) -> Tensor:
 
 
 class OwnPeriods(RotaryEmbeddingDinoV3):
-    """A rotary embedding with given periods [head_dim / 4], which count as weights: they are part of the state."""
+    """A rotary embedding with given periods [head_dim / 4], which are part of the state, like weights."""
 
     def __init__(self, rope: RotaryEmbeddingDinoV3, periods: Tensor) -> None:
         self._own = tuple(unmarked(periods).float().tolist())
@@ -93,14 +93,14 @@ class OwnPeriods(RotaryEmbeddingDinoV3):
 
 
 def own_periods(encoder: nn.Module, periods: Tensor | None = None) -> Tensor:
-    """Make the encoder's rotary periods part of its state, after replacing them if others are given; returns them."""
+    """Make the encoder's rotary periods part of its state, replaced by the given ones if any; return them."""
     rope = encoder.rope
     encoder.rope = OwnPeriods(rope, rope.get_buffer("periods") if periods is None else periods)  # type: ignore[arg-type, union-attr]
     return encoder.rope.get_buffer("periods")
 
 
 def use_periods(encoder: nn.Module, periods: Tensor | None, source: str) -> str:
-    """Give the encoder a file's rotary periods, if they differ from its own; returns a note that says so.
+    """Replace the encoder's rotary periods by the file's if they differ; return a note that says so.
 
     Raises:
         CheckpointError: for another number of periods.
@@ -109,12 +109,12 @@ def use_periods(encoder: nn.Module, periods: Tensor | None, source: str) -> str:
         return ""
     own = encoder.rope.get_buffer("periods")  # type: ignore[union-attr]
     if periods.shape != own.shape:
-        raise CheckpointError(f"{source} has {periods.numel()} rotary periods, and the architecture {own.numel()}.")
+        raise CheckpointError(f"{source} has {periods.numel()} rotary periods, but the architecture has {own.numel()}.")
     if torch.equal(unmarked(periods).float(), own):
         mark_unneeded([periods])
         return ""
     own_periods(encoder, periods)
-    # bfloat16 keeps eight bits: what it rounds the own periods to is still the same base.
+    # bfloat16 has eight bits of precision: periods that equal the own ones after rounding have the same base.
     if torch.allclose(unmarked(periods).float(), own, rtol=2**-8, atol=0):
         return "Rotary periods as in the file, rounded to bfloat16."
     return f"Rotary periods of the file, up to {float(unmarked(periods).max()):.4g} instead of {float(own.max()):.4g}."

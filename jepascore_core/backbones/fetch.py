@@ -1,4 +1,4 @@
-"""Weights from the caches on disk, else from the model hub; a missing network is noticed in seconds."""
+"""Get weights from the caches on disk, otherwise from the model hub; fail within seconds without a network."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from jepascore_core.backbones.presence import weights_path
 from jepascore_core.backbones.specs import WeightSource
 from jepascore_core.errors import WeightsUnavailableError
 
-#: Seconds to wait for the first answer. A download itself may take as long as it needs.
+#: Seconds to wait for a connection. Downloads themselves have no time limit.
 CONNECT_SECONDS = 5.0
 
 
 def source_file(name: str, source: WeightSource, offline: bool) -> Path:
-    """Path of the file that a row of the table names.
+    """Return the path of the file that a row of the table names.
 
     Raises:
-        WeightsUnavailableError: if it is neither in a cache nor reachable, or nobody has published it.
+        WeightsUnavailableError: if it is neither in a cache nor reachable, or was not published.
     """
     if source.repository:
         return hub_file(name, source.repository, source.filenames, offline)
@@ -32,10 +32,10 @@ def source_file(name: str, source: WeightSource, offline: bool) -> Path:
 
 
 def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool) -> Path:
-    """Path of the first of `filenames` that the repository ("owner/name" or "owner/name@revision") has.
+    """Return the path of the first of `filenames` that the repository ("owner/name" or "owner/name@revision") has.
 
-    A file in the hub's cache is taken without the hub's client, which would look for the network first, also when it is
-    asked for local files only.
+    A file in the hub's cache is used without the hub's client, which tries to connect first, even if only local files
+    are requested.
 
     Raises:
         WeightsUnavailableError: if it is neither in the cache nor reachable.
@@ -44,7 +44,7 @@ def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool
         return cached
     remedy = "Load them once on a connected machine and copy its hub cache folder here"
     if offline:
-        raise _unavailable(name, "and offline was asked for", remedy)
+        raise _unavailable(name, "and offline is set", remedy)
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -64,14 +64,14 @@ def hub_file(name: str, repository: str, filenames: Sequence[str], offline: bool
             raise _unavailable(name, f"and its hub repository has none of {', '.join(filenames)}", remedy)
         return Path(hf_hub_download(repo_id, found[0], revision=revision))
     except GatedRepoError as error:
-        reason = "and the hub wants their licence accepted first (then `hf auth login`)"
+        reason = "and the hub requires accepting their licence first (then `hf auth login`)"
         raise _unavailable(name, reason, remedy) from error
     except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise _unavailable(name, f"and the model hub cannot be reached ({type(error).__name__})", remedy) from error
 
 
 def url_file(name: str, url: str, offline: bool, saved_as: str = "") -> Path:
-    """Path of a file that a library names by its address, kept in torch's own cache, there called `saved_as` if given.
+    """Return the path of a file with this address in torch's cache, under the name `saved_as` if given.
 
     Raises:
         WeightsUnavailableError: if it is neither in the cache nor reachable.
@@ -83,9 +83,9 @@ def url_file(name: str, url: str, offline: bool, saved_as: str = "") -> Path:
         return target
     remedy = f"Fetch {url} on a connected machine and save it here as {target}"
     if offline:
-        raise _unavailable(name, "and offline was asked for", remedy)
+        raise _unavailable(name, "and offline is set", remedy)
     try:
-        # torch's download has no time limit of its own, so ask first whether anybody answers.
+        # torch's download has no timeout, so check first whether the server responds.
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS):
             pass
         target.parent.mkdir(parents=True, exist_ok=True)

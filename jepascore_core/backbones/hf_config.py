@@ -1,4 +1,4 @@
-"""What a transformers config.json says of an image encoder, with the defaults that the file may leave out.
+"""Read a transformers config.json of an image encoder, with the defaults that the file may omit.
 
 The defaults are those of transformers 5.24's configuration classes. Data only.
 """
@@ -64,7 +64,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "siglip": {**_VIT, "layer_norm_eps": 1e-6, "hidden_act": "gelu_pytorch_tanh"},
 }
 
-#: Other names of the same image encoders.
+#: Aliases of the same image encoders.
 _ALIASES = {
     "clip_vision_model": "clip",
     "metaclip_2": "clip",
@@ -77,19 +77,19 @@ _SIZES = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1152: "so400m",
 
 @dataclass(frozen=True)
 class HfConfig:
-    """The image encoder that a config.json describes; `raw` is the file's content, `asked` a way of resampling."""
+    """The image encoder that a config.json describes; `raw` is the file's content, `asked` the requested resampling."""
 
     raw: Mapping[str, Any]
     asked: Resampling | None = None
 
     @property
     def resampling(self) -> Resampling:
-        """How positions get another size: as transformers does it, which smooths only with registers, or as asked."""
+        """How positions are resampled: as requested, or as in transformers, which smooths only with registers."""
         return self.asked or ("timm" if self.kind == "dinov2_with_registers" else "plain")
 
     @property
     def kind(self) -> str:
-        """Which of the known encoders it is."""
+        """Name of the supported architecture."""
         name = str(self.raw.get("model_type", ""))
         return _ALIASES.get(name, name)
 
@@ -129,7 +129,7 @@ class HfConfig:
 
     @property
     def hidden(self) -> int:
-        """Units of a block's MLP; of a gated one, after the gate."""
+        """Hidden units of a block's MLP; of a gated one, after the gate."""
         if self.values.get("intermediate_size"):
             return self._integer("intermediate_size")
         full = int(self.width * float(self.values["mlp_ratio"]))
@@ -143,7 +143,7 @@ class HfConfig:
 
     @property
     def architecture(self) -> str:
-        """A name in timm's manner, such as vit_base_patch14_dinov2."""
+        """A name in timm's style, such as vit_base_patch14_dinov2."""
         size = _SIZES.get(self.width, f"w{self.width}d{self.depth}")
         return f"vit_{size}_patch{self.patch}_{self.kind}"
 
@@ -152,5 +152,5 @@ class HfConfig:
         if isinstance(value, (list, tuple)) and len(set(value)) == 1:
             value = value[0]
         if not isinstance(value, int):
-            raise CheckpointError(f"config.json: {key} must be one whole number here, not {value!r}.")
+            raise CheckpointError(f"config.json: {key} must be an integer, not {value!r}.")
         return value

@@ -1,7 +1,7 @@
 """`hf:<owner>/<name>`, or `hf:<any name> --checkpoint FOLDER`: encoders in transformers' format, without transformers.
 
-The folder's config.json says what is computed; its weights are renamed onto timm's or open_clip's modules. No code of
-the folder is run.
+The folder's config.json defines the architecture; its weights are renamed for timm's or open_clip's modules. No code
+from the folder is run.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
 
 
 def load_hf(ref: BackboneRef) -> LoadedEncoder:
-    """Build what the config says, load every weight of the image encoder, and set its size and pooling.
+    """Build the encoder from the config, load every weight of it, and set its size and pooling.
 
     Raises:
-        UnknownNameError: for a name that is no repository, or a pooling that the encoder cannot do.
-        PreprocessingError: if neither the table, nor the folder, nor the person says how images become inputs.
+        UnknownNameError: for a name that is not a repository, or an unsupported pooling.
+        PreprocessingError: if neither the table, nor the folder, nor the caller defines the preprocessing.
         CheckpointError, WeightsUnavailableError: from the folder.
     """
     row = find_spec(ref.name)
@@ -50,7 +50,7 @@ def load_hf(ref: BackboneRef) -> LoadedEncoder:
     kind = KINDS.get(config.kind)
     if kind is None:
         raise CheckpointError(
-            f"{folder / 'config.json'} describes a {config.kind!r}; of transformers' models these can be loaded: "
+            f"{folder / 'config.json'} describes a {config.kind!r}; supported models of transformers are: "
             f"{', '.join(KINDS)}."
         )
     preprocessing = _preprocessing(row, folder, ref)
@@ -65,7 +65,7 @@ def load_hf(ref: BackboneRef) -> LoadedEncoder:
 
 
 def _given(checkpoint: Path) -> tuple[Path, Path]:
-    """Return the folder and the weights file of a given checkpoint, which is either of the two."""
+    """Return the folder and the weights file of a checkpoint, which may be given as either."""
     folder = checkpoint.parent if checkpoint.is_file() else checkpoint
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"There is no config.json in {folder}; a folder in transformers' format has one.")
@@ -81,7 +81,7 @@ def _fetched(ref: BackboneRef) -> tuple[Path, Path]:
     path = hub_file(ref.name, repository, HF_FILES, ref.offline)
     for shard in shard_names(path) if path.name.endswith(".index.json") else ():
         hub_file(ref.name, repository, (shard,), ref.offline)
-    # Without a processor the table or the person must say how images become inputs.
+    # Without a processor, the table or the caller must define the preprocessing.
     with suppress(WeightsUnavailableError):
         hub_file(ref.name, repository, _PROCESSORS, ref.offline)
     return folder, path
@@ -94,7 +94,7 @@ def _preprocessing(row: BackboneSpec | None, folder: Path, ref: BackboneRef) -> 
         return stated(ref)
     found = next((folder / name for name in _PROCESSORS if (folder / name).is_file()), None)
     if found is None:
-        require_preprocessing(ref, f"{folder} has no {_PROCESSORS[0]} that would say it.")
+        require_preprocessing(ref, f"{folder} has no {_PROCESSORS[0]} with it.")
         return stated(ref)
     return adjusted(from_processor(read_json(found), found.name), ref)
 
@@ -119,5 +119,5 @@ def _pool(encoder: nn.Module, kind: Kind, wanted: str | None, spec: BackboneSpec
     if kind.pooling != "projection":
         return set_pooling(encoder, wanted or kind.pooling, spec.name)
     if wanted not in (None, "native", "projection"):
-        raise UnknownNameError(f"{spec.name} cannot pool by {wanted!r}; choose projection.")
+        raise UnknownNameError(f"{spec.name} does not support pooling {wanted!r}; choose projection.")
     return "projection"

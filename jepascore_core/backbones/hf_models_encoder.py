@@ -66,7 +66,7 @@ def _load_vit(config: HfConfig, state: _State, preprocessing: Preprocessing, sou
     encoder = VisionTransformer(**arguments)
     names = hf_names.joined(hf_names.renamed(state, hf_names.VIT))
     if registers:
-        # timm gives positions to patches only; the class token's belongs to the token itself.
+        # timm adds positions to patches only; the class token's is added to the token itself.
         positions = names["pos_embed"]
         names["cls_token"] = names["cls_token"] + positions[:, :1]
         names["pos_embed"] = positions[:, 1:]
@@ -89,15 +89,15 @@ def _load_dinov3(config: HfConfig, state: _State, preprocessing: Preprocessing, 
         rope_temperature=float(config.values["rope_theta"]),
         rope_rotate_half=True,
         swiglu_mlp=gated,
-        swiglu_align_to=1,  # gate and values in matrices of their own
+        swiglu_align_to=1,  # gate and values in separate matrices
         use_fc_norm=False,
     )
     rules = (*hf_names.DINOV3, *(hf_names.DINOV3_GATED if gated else hf_names.DINOV3_PLAIN))
     names = hf_names.joined(hf_names.renamed(state, rules))
     if not config.values["num_register_tokens"]:
-        names.pop("reg_token", None)  # saved, with no rows
+        names.pop("reg_token", None)  # saved, but empty
     if config.values["rope_theta"] != DEFAULTS["dinov3_vit"]["rope_theta"]:
-        # Another base belongs to what identifies the encoder, which its weights alone do not show.
+        # A different base changes the encoder but not its weights, so it must become part of the id.
         names["rope.periods"] = own_periods(encoder)
     return _finish(encoder, config, names, preprocessing, source, listed(HF_VIT))
 
@@ -170,7 +170,7 @@ def _load_clip(config: HfConfig, state: _State, preprocessing: Preprocessing, so
 
 
 def _common(config: HfConfig, preprocessing: Preprocessing, packed: int = 1) -> dict[str, Any]:
-    """Arguments that timm's transformers share; `packed` matrices into the hidden units are one in timm."""
+    """Return arguments that timm's transformers share; with `packed`, timm has one matrix for gate and values."""
     return {
         "img_size": config.image_size,
         "patch_size": config.patch,
@@ -185,7 +185,7 @@ def _common(config: HfConfig, preprocessing: Preprocessing, packed: int = 1) -> 
 
 
 def _ratio(config: HfConfig) -> float:
-    # timm cuts width * ratio to a whole number: a quarter of a unit more keeps rounding from losing one.
+    # timm truncates width * ratio to an integer: a quarter of a unit more prevents losing one to rounding.
     return (config.hidden + 0.25) / config.width
 
 

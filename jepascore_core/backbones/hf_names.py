@@ -1,7 +1,7 @@
-"""transformers' names of weights -> timm's and open_clip's: rules, applied in order, and query, key and value joined.
+"""Rename transformers' weights to timm's and open_clip's names by ordered rules, and join query, key and value.
 
-transformers has renamed the insides of its models more than once; its files keep the old names, those saved by other
-programs may have the new ones. Both are covered, and what no rule covers is an error of the strict loading.
+transformers has renamed the modules of its models more than once: its files keep the old names, files saved by other
+programs may have the new ones. Both are covered; names that no rule covers are an error in strict loading.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ DINOV3: Rules = (
     (r"\.layer_scale(\d)\.lambda1$", r".gamma_\1"),
     (r"\.mlp\.down_proj\.", ".mlp.fc2."),
 )
-#: A gated MLP has its gate and its values, a plain one only values.
+#: A gated MLP has gate and values, a plain one only values.
 DINOV3_GATED: Rules = ((r"\.mlp\.gate_proj\.", ".mlp.fc1_g."), (r"\.mlp\.up_proj\.", ".mlp.fc1_x."))
 DINOV3_PLAIN: Rules = ((r"\.mlp\.up_proj\.", ".mlp.fc1."),)
 
@@ -107,10 +107,10 @@ def renamed(state: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:
 
 
 def joined(state: Mapping[str, Tensor], join: str = "qkv.{}") -> dict[str, Tensor]:
-    """Query, key and value of each attention in one matrix and one bias, under the name that `join` makes.
+    """Join query, key and value of each attention into one matrix and one bias, under the name that `join` returns.
 
-    A projection without a bias beside others that have one (DINOv3's keys) has the bias 0. One that lacks a weight
-    stays as it is, to be reported as not expected.
+    A projection without a bias beside others that have one (DINOv3's keys) has the bias 0. An
+    attention that lacks a weight is unchanged, so that it is reported as not expected.
     """
     import torch
 

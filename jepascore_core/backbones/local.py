@@ -1,4 +1,4 @@
-"""Checkpoints on disk: read without running code, unwrapped by stated rules, loaded all or not at all."""
+"""Load checkpoints from disk: without running code, unwrapped by fixed rules, completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _TORCH_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
 
-#: Where training programs put the weights. Of two names in a row the first is taken: the averaged copy, which is the
-#: one that is evaluated, and for I-JEPA the encoder that timm takes too.
+#: Entries where training programs store the weights, in order of preference: the averaged copy first, since it is the
+#: one that is evaluated; for I-JEPA the encoder that timm uses, too.
 _WRAPPERS = (
     ("state_dict_ema", "state_dict"),
     ("model_ema", "model"),
@@ -29,16 +29,16 @@ _WRAPPERS = (
     ("encoder", "target_encoder"),
 )
 
-#: What wrappers of modules put before every name.
+#: Prefixes that module wrappers add to every name.
 _PREFIXES = ("module.", "_orig_mod.", "backbone.", "encoder.", "model.", "net.")
 
 #: Wrappers' prefixes, as a regular expression.
 WRAPPED = r"(?:(?:module|_orig_mod|encoder|model|net)\.)*"
 
-#: A block inside a chunk of blocks, as DINOv2's trainings save them: "blocks.0.3.", of which the second counts.
+#: A block inside a chunk of blocks, as DINOv2's training saves them: of "blocks.0.3." the second number is the block's.
 _CHUNKED = re.compile(r"^blocks\.\d+\.(?=\d+\.)")
 
-#: Files that may hold a folder's weights, the preferred first: of timm and transformers, of open_clip.
+#: Names of a folder's weights file, the preferred first: those of timm and transformers, then of open_clip.
 FOLDER_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -52,7 +52,7 @@ _MAX_LISTED = 10
 
 @dataclass(frozen=True)
 class Fit:
-    """Names of weights that a checkpoint lacks, has too many, or has in another shape."""
+    """Names of weights that are missing in a checkpoint, not expected, or of another shape."""
 
     missing: list[str]
     unexpected: list[str]
@@ -64,7 +64,7 @@ class Fit:
         return not (self.missing or self.unexpected or self.reshaped)
 
     def describe(self, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-        """Describe the differences: counts, and the first ten with their shapes."""
+        """Describe the differences: counts, and the first ten with shapes."""
         phrases = [
             *(f"missing {name} {list(expected[name].shape)}" for name in self.missing),
             *(f"unexpected {name} {list(state[name].shape)}" for name in self.unexpected),
@@ -78,7 +78,7 @@ class Fit:
 
 
 def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
-    """Content of a safetensors or torch file; nothing but tensors and plain containers is unpickled.
+    """Read a safetensors or torch file; only tensors and plain containers are unpickled.
 
     A folder stands for the weights file in it, an index of shards (`model.safetensors.index.json`) for all of them.
 
@@ -101,10 +101,10 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
 
 
 def weights_file(folder: Path) -> Path:
-    """Find the weights file in a folder: one with a usual name, else the only candidate.
+    """Find the weights file in a folder: one with a usual name, or the only candidate.
 
     Raises:
-        CheckpointError: if there is none, or it is not clear which one.
+        CheckpointError: if there is none, or several candidates.
     """
     found = next((folder / name for name in FOLDER_FILES if (folder / name).is_file()), None)
     if found is not None:
@@ -112,15 +112,15 @@ def weights_file(folder: Path) -> Path:
     others = [path for path in folder.iterdir() if path.suffix in (".safetensors", *_TORCH_SUFFIXES) and path.is_file()]
     if len(others) == 1:
         return others[0]
-    reason = f", and {len(others)} other files that may be meant" if others else ""
-    raise CheckpointError(f"{folder} holds none of {', '.join(FOLDER_FILES)}{reason}. Name the file itself.")
+    reason = f", and {len(others)} other candidates" if others else ""
+    raise CheckpointError(f"{folder} contains none of {', '.join(FOLDER_FILES)}{reason}. Give the path of the file.")
 
 
 def shard_names(index: Path) -> list[str]:
     """Return the files that an index of shards names, which must be in its own folder.
 
     Raises:
-        CheckpointError: if it is no such index.
+        CheckpointError: if it is not such an index.
     """
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict):
@@ -132,7 +132,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; return an empty one if there is no such file.
 
     Raises:
-        CheckpointError: for a file that is no JSON object.
+        CheckpointError: for a file that is not a JSON object.
     """
     if not path.is_file():
         return {}
@@ -149,14 +149,14 @@ def weights_of(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Tenso
     """Return the named weights inside a checkpoint, without the wrappers of training programs.
 
     Raises:
-        CheckpointError: if it is not clear which entry holds the weights.
+        CheckpointError: if it is unclear which entry has the weights.
     """
     from torch import Tensor
 
     while not all(isinstance(value, Tensor) for value in checkpoint.values()):
         checkpoint = _unwrap(checkpoint, source)
     if not checkpoint:
-        raise CheckpointError(f"{source} holds no weights.")
+        raise CheckpointError(f"{source} contains no weights.")
     return checkpoint
 
 
@@ -165,7 +165,7 @@ def unprefixed(
 ) -> dict[str, Tensor]:
     """Strip prefixes that all names share and the encoder's names lack, and merge chunks of blocks.
 
-    Weights and modules that are named in `beside` may lack the prefix, and are set aside then.
+    Weights and modules that are named in `beside` may lack the prefix; they are not needed then.
     """
     from jepascore_core.backbones.weight_tracker import mark_unneeded
 
@@ -195,10 +195,10 @@ def entry_of(checkpoint: Mapping[str, Any], entries: Iterable[str], source: str)
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterable[str], source: str) -> None:
-    """Load every weight of the module from `state`; only what is named in `heads` may be left over.
+    """Load every weight of the module from `state`; only those named in `heads` may be unused.
 
     Raises:
-        CheckpointError: listing what is missing, not expected, or of another shape; the module is unchanged then.
+        CheckpointError: listing missing, unexpected and wrongly shaped weights; the module is unchanged then.
     """
     from jepascore_core.backbones.weight_tracker import mark_unneeded
 
@@ -214,10 +214,10 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], heads: Iterabl
 
 
 def compare(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], heads: Iterable[str]) -> Fit:
-    """Compare `state` with the encoder's `expected` state; `heads` (weights or modules) may be left over."""
+    """Compare `state` with the encoder's `expected` state; `heads` (weights or modules) may be unused."""
     names = tuple(heads)
     return Fit(
-        # Older files lack this counter of training steps; it plays no part in evaluation, and torch fills it in.
+        # Older files lack this counter of training steps; evaluation does not use it, and torch fills it in.
         missing=sorted(name for name in expected.keys() - state.keys() if not name.endswith("num_batches_tracked")),
         unexpected=sorted(name for name in state.keys() - expected.keys() if not is_listed(name, names)),
         reshaped=sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape),
@@ -225,10 +225,10 @@ def compare(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], heads: 
 
 
 def require_preprocessing(ref: BackboneRef, hint: str) -> None:
-    """Refuse a checkpoint of one's own whose mean, std or image size was not given: they are part of what it computes.
+    """Require mean, std and image size for a custom checkpoint: they affect its embeddings.
 
     Raises:
-        PreprocessingError: naming the options that are missing, with `hint`.
+        PreprocessingError: naming the missing options, with `hint`.
     """
     options = {"--mean": ref.mean, "--std": ref.std, "--image-size": ref.image_size}
     missing = [option for option, value in options.items() if value is None]
@@ -240,7 +240,7 @@ def require_preprocessing(ref: BackboneRef, hint: str) -> None:
 
 
 def _refuse_transformers(folder: Path) -> None:
-    # transformers names weights in its own way, and only its config says what they compute.
+    # transformers has its own names of weights, and only its config defines the architecture.
     if kind := read_json(folder / "config.json").get("model_type"):
         raise CheckpointError(
             f"{folder} is in transformers' format (model_type {kind}). Load it as hf:<any name> --checkpoint {folder}."
@@ -248,12 +248,12 @@ def _refuse_transformers(folder: Path) -> None:
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
-    """All tensors of a sharded model."""
+    """Read all tensors of a sharded model."""
     state: dict[str, Tensor] = {}
     for shard in shard_names(index):
         path = index.parent / shard
         if not path.is_file():
-            raise CheckpointError(f"{index.name} names {shard}, which is not beside it.")
+            raise CheckpointError(f"{index.name} names {shard}, which is missing beside it.")
         state.update(_read_safetensors(path))
     return state
 
@@ -277,16 +277,16 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     import torch
 
     try:
-        # Many published checkpoints carry their command line; a Namespace holds plain values and runs nothing.
+        # Many published checkpoints contain their command line; a Namespace has plain values and runs no code.
         with torch.serialization.safe_globals([argparse.Namespace]):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"{path.name} cannot be read safely: it is damaged, a TorchScript archive, or holds more than weights "
+            f"{path.name} cannot be read safely: it is damaged, a TorchScript archive, or contains more than weights "
             f"({_cause(error)}). Save module.state_dict() alone, best as .safetensors."
         ) from error
     if not isinstance(checkpoint, Mapping):
-        raise CheckpointError(f"{path.name} holds a {type(checkpoint).__name__}, not named weights.")
+        raise CheckpointError(f"{path.name} contains a {type(checkpoint).__name__}, not named weights.")
     return checkpoint
 
 
@@ -306,7 +306,7 @@ def _unwrap(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     ]
     if len(present) != 1 or not isinstance(checkpoint[present[0]], Mapping):
         raise CheckpointError(
-            f"It is not clear where {source} holds its weights (entries: {_entries(checkpoint)}). "
+            f"It is unclear which entry of {source} has the weights (entries: {_entries(checkpoint)}). "
             "Save the state dict alone."
         )
     inner: Mapping[str, Any] = checkpoint[present[0]]
@@ -318,7 +318,7 @@ def _entries(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str], spare: tuple[str, ...]) -> str | None:
-    """Return a prefix that all names but those of `spare` modules share and the encoder does not have."""
+    """Return a prefix that all names share, except those of `spare` modules, and the encoder's names lack."""
     body = [name for name in state if not is_listed(name, spare)]
     for prefix in _PREFIXES:
         if body and all(name.startswith(prefix) for name in body):
@@ -327,7 +327,7 @@ def _foreign_prefix(state: Mapping[str, Tensor], expected: list[str], spare: tup
 
 
 def _unchunked(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Strip the chunks from the names of blocks, if all blocks are in chunks and no name occurs twice."""
+    """Strip the chunks from the names of blocks, if all blocks are in chunks and no name repeats."""
     blocks = [name for name in state if name.startswith("blocks.")]
     renamed = {_CHUNKED.sub("blocks.", name): value for name, value in state.items()}
     return renamed if all(map(_CHUNKED.match, blocks)) and len(renamed) == len(state) else state

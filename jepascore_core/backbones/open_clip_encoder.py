@@ -30,7 +30,7 @@ from jepascore_core.backbones.weight_tracker import WeightTracker, mark_unneeded
 from jepascore_core.errors import PreprocessingError, UnknownNameError, WeightsUnavailableError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
-#: A text tower of almost no size: open_clip builds one beside every image tower, and it is thrown away.
+#: A minimal text tower: open_clip builds one with every image tower, and it is discarded.
 TINY_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
 
 _FITS = {"shortest": "crop", "squash": "squash"}
@@ -44,7 +44,7 @@ class FirstOutput(nn.Module):
         self.tower = tower
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, K]."""
+        """Return the embedding, [B, C, H, W] -> [B, K]."""
         embedding: Tensor = self.tower(images)[0]
         return embedding
 
@@ -53,13 +53,13 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
     """Build the image tower alone and load every weight of it.
 
     Raises:
-        UnknownNameError: for a model, tag or pooling that open_clip does not have, or whose activation is another.
-        PreprocessingError: for a checkpoint without mean, std or image size, or settings that we have no transform for.
+        UnknownNameError: for an unknown model, tag or pooling, or a model with the wrong activation.
+        PreprocessingError: for a checkpoint without mean, std or image size, or unsupported settings.
         CheckpointError, WeightsUnavailableError: from the weights.
     """
     spec, model, tag = open_clip_spec(ref)
     if ref.pooling not in (None, "native", "projection"):
-        raise UnknownNameError(f"{spec.name} cannot pool by {ref.pooling!r}; choose projection.")
+        raise UnknownNameError(f"{spec.name} does not support pooling {ref.pooling!r}; choose projection.")
     settings = _settings(model, tag)
     if not tag:
         require_preprocessing(ref, _hint(settings))
@@ -71,7 +71,7 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
     clip = _build(model, ref.image_size)
     note = _load_weights(clip, checkpoint, path.name)
     if ref.image_size and hasattr(clip.visual, "set_input_size"):
-        # Towers from timm are built at their own size and resized with their weights.
+        # Towers from timm are built at their native size and resized with their weights.
         clip.visual.set_input_size(ref.image_size)
     preprocessing = _preprocessing(settings, clip.visual.image_size, ref)
     tower = FirstOutput(clip.visual) if getattr(clip.visual, "output_tokens", False) else clip.visual
@@ -84,7 +84,7 @@ def open_clip_spec(ref: BackboneRef) -> tuple[BackboneSpec, str, str]:
     A checkpoint for a name with a tag is a copy of those published weights, with their preprocessing.
 
     Raises:
-        UnknownNameError: with near matches, or with the name whose activation function fits the weights.
+        UnknownNameError: with near matches, or the name of the model whose activation fits the weights.
     """
     model, _, tag = ref.name.removeprefix("open_clip:").partition(":")
     model, tag = model.replace("/", "-"), tag.lower().replace("-", "_")
@@ -114,7 +114,7 @@ def open_clip_spec(ref: BackboneRef) -> tuple[BackboneSpec, str, str]:
 
 
 def _has_wrong_activation(model: str, tag: str) -> bool:
-    """Whether weights trained with QuickGELU would run with GELU: open_clip only warns, and is wrong."""
+    """Return whether weights trained with QuickGELU would run with GELU, about which open_clip only warns."""
     return bool(get_pretrained_cfg(model, tag).get("quick_gelu") and not _config(model).get("quick_gelu"))
 
 
@@ -135,7 +135,7 @@ def _build(model: str, image_size: int | None) -> open_clip.CustomTextCLIP:
 
 
 def _settings(model: str, tag: str) -> dict[str, Any]:
-    """open_clip's preprocessing of the tag; of the model's first tag if there is none."""
+    """Return open_clip's preprocessing of the tag, or of the model's first tag."""
     tags = [tag] if tag else list_pretrained_tags_by_model(model)
     return dict(merge_preprocess_dict(PreprocessCfg(), get_pretrained_cfg(model, tags[0]) if tags else {}))
 
@@ -169,13 +169,13 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
         return hub_file(name, repository, [safe, wanted], offline)
     if url := config.get("url"):
         return url_file(name, url, offline)
-    raise WeightsUnavailableError(f"open_clip does not say where the weights of {name} are; pass --checkpoint FILE.")
+    raise WeightsUnavailableError(f"open_clip has no address for the weights of {name}; pass --checkpoint FILE.")
 
 
 def _load_weights(clip: open_clip.CustomTextCLIP, checkpoint: Mapping[str, Any], source: str) -> str:
     """Load every weight of the image tower, and return a note on what was converted.
 
-    Only what is listed of a full CLIP checkpoint may be left out.
+    Only the listed weights of a full CLIP checkpoint may be unused.
     """
     expected = [f"visual.{name}" for name in clip.visual.state_dict()]
     tracker = WeightTracker()

@@ -1,4 +1,4 @@
-"""Position embeddings for another image size, as an encoder's authors resample them."""
+"""Resample position embeddings to another image size, as the encoder's authors do."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch.nn import functional as F
 
 from jepascore_core.backbones.specs import Resampling
 
-#: What DINO's authors add to the number of patches a side, so that rounding does not lose one; it shifts every sample.
+#: DINO's authors add this to the number of patches per side against rounding down; it shifts every sample slightly.
 _OFFSET = 0.1
 
 
 def resampled(positions: Tensor, grid: tuple[int, int], prefix: int, way: Resampling) -> Tensor:
-    """Positions [1, prefix + n * n, width] for a grid (rows, columns) of patches: [1, prefix + rows * columns, width].
+    """Resample positions [1, prefix + n * n, width] to a grid of patches: [1, prefix + rows * columns, width].
 
     "dino": bicubic at a scale of (rows + 0.1) / n; "plain": bicubic to the grid; "timm": the same, smoothed where the
-    grid is coarser (antialiasing). Positions that fit, or that come from no square, stay as they are.
+    grid is coarser (antialiasing). Positions that fit, or whose grid is not square, are unchanged.
     """
     side = math.isqrt(positions.shape[1] - prefix)
     if side**2 != positions.shape[1] - prefix or (side, side) == tuple(grid):

@@ -1,4 +1,4 @@
-"""Which preprocessing applies: the published one with what the person asked for, or what transformers has written."""
+"""Choose the preprocessing: the published one with the requested changes, or that of a transformers processor."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from jepascore_core.backbones.specs import Resampling
 from jepascore_core.errors import PreprocessingError
 from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
-#: How a person states what a training used.
+#: Options for the preprocessing used in training.
 STATED_AS = "--mean, --std and --image-size (in the app under Advanced)"
 
-#: Pillow's numbers of its filters, as transformers writes them.
+#: Pillow's filter numbers, as transformers stores them.
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
 def adjusted(published: Preprocessing, ref: BackboneRef) -> Preprocessing:
     """Return the published preprocessing with the requested size, mean and std.
 
-    The shorter side before the crop keeps its proportion to the input.
+    The shorter side before the crop keeps its ratio to the input size.
     """
     height, width, resize = published.height, published.width, published.resize
     if ref.image_size:
@@ -38,7 +38,7 @@ def adjusted(published: Preprocessing, ref: BackboneRef) -> Preprocessing:
 
 
 def resampling(own: Resampling, ref: BackboneRef) -> Resampling:
-    """How positions get another size: in the authors' way, unless timm's was asked for."""
+    """Return how positions are resampled: as by the authors, unless timm's way was requested."""
     return "timm" if ref.preprocessing == "timm" else own
 
 
@@ -57,7 +57,7 @@ def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
     """Return the preprocessing of a transformers image processor, from its `preprocessor_config.json`.
 
     Raises:
-        PreprocessingError: if it leaves the size or the normalisation open.
+        PreprocessingError: if it does not define size or normalisation.
     """
     size, crops = values.get("size"), bool(values.get("do_center_crop", "crop_size" in values))
     shorter = _shorter_side(size, crops and not str(values.get("image_processor_type", "")).startswith("DeiT"))
@@ -66,7 +66,7 @@ def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
     if not values.get("do_normalize", True):
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if sides is None or not mean or not std or not values.get("do_resize", True):
-        raise PreprocessingError(f"{source} leaves open how images become inputs. Give {STATED_AS}.")
+        raise PreprocessingError(f"{source} does not define the preprocessing completely. Give {STATED_AS}.")
     squashed = _sides(size)
     return Preprocessing(
         height=sides[0],
@@ -80,14 +80,14 @@ def from_processor(values: Mapping[str, Any], source: str) -> Preprocessing:
 
 
 def _shorter_side(size: Any, crops: bool) -> int | None:
-    """Return the length that the shorter side is resized to; None where both are. A bare number means either."""
+    """Return the length of the shorter side after resizing; None if both are resized. A number means either."""
     if isinstance(size, Mapping):
         return size.get("shortest_edge")
     return size if crops and isinstance(size, int) else None
 
 
 def _sides(size: Any) -> tuple[int, int] | None:
-    """(height, width), where a size says both."""
+    """Return (height, width), if a size has both."""
     if isinstance(size, Mapping):
         return (size["height"], size["width"]) if {"height", "width"} <= size.keys() else None
     return (size, size) if isinstance(size, int) else None

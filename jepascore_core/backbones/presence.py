@@ -1,4 +1,4 @@
-"""Whether the weights of a backbone are on this machine: a look into the caches, without torch and without network."""
+"""Check whether the weights of a backbone are on this machine, by the caches, without torch or network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jepascore_core.backbones.specs import BackboneSpec, WeightSource
 
 
 def weights_path(source: WeightSource) -> Path | None:
-    """Return the cached file that loading would take (of the hub or torch), or None if it needs the network."""
+    """Return the cached file that would be loaded (of the hub or torch), or None if it must be downloaded."""
     if source.repository:
         return _in_hub_cache(source)
     if source.url:
@@ -20,12 +20,12 @@ def weights_path(source: WeightSource) -> Path | None:
 
 
 def has_weights(spec: BackboneSpec) -> bool:
-    """Whether a backbone of the table can be loaded offline."""
+    """Return whether a backbone of the table can be loaded offline."""
     return spec.library in ("bundled", "trained") or (spec.source is not None and weights_path(spec.source) is not None)
 
 
 def torch_cache() -> Path:
-    """Where `torch.hub` keeps downloaded files, by its rules."""
+    """Return the folder of `torch.hub`'s downloads, by its rules."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
     home = Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser()
     return home / "hub" / "checkpoints"

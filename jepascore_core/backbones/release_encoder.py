@@ -1,7 +1,7 @@
 """Original checkpoints (`ijepa:`, `vjepa2:`, `vjepa2_1:`, `ibot:`, `mocov3:`, `lejepa:`, `visreg:`) under timm's names.
 
 A name is the release, a timm architecture and, for published weights, their tag: "ibot:vit_base_patch16_224.in22k".
-Every weight of the encoder must be there, and every other one accounted for.
+Every weight of the encoder must be present, and every other one listed as unused.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
     """Build the architecture, load the release's encoder into it and set its pooling.
 
     Raises:
-        UnknownNameError: for an architecture that timm does not have, or a pooling that it cannot do.
-        PreprocessingError: for weights of one's own without mean, std or image size.
+        UnknownNameError: for an architecture that timm does not have, or an unsupported pooling.
+        PreprocessingError: for custom weights without mean, std or image size.
         CheckpointError, WeightsUnavailableError: from the weights.
     """
     spec = release_spec(ref)
     config = _config(spec.architecture)
     if spec.preprocessing is None:
         require_preprocessing(ref, hint(config) if config else "")
-    # The file first: what is not there should fail before a large encoder is built.
+    # The file first: a missing file should fail before a large encoder is built.
     path = (
         Path(ref.checkpoint) if ref.checkpoint else source_file(spec.name, spec.source or WeightSource(), ref.offline)
     )
@@ -73,7 +73,9 @@ def load_release(ref: BackboneRef) -> LoadedEncoder:
     tracker.require_all_used(path.name)
     wanted = ref.pooling or spec.pooling
     if release.keeps_head and wanted != "native":
-        raise UnknownNameError(f"{spec.name} cannot pool by {wanted!r}: its head belongs to its pooling. Leave it out.")
+        raise UnknownNameError(
+            f"{spec.name} does not support pooling {wanted!r}: its head requires its own. Leave it out."
+        )
     return LoadedEncoder(encoder, spec, set_pooling(encoder, wanted, spec.name), preprocessing, note)
 
 
@@ -106,15 +108,15 @@ def release_spec(ref: BackboneRef) -> BackboneSpec:
 
 
 def _config(architecture: str) -> Mapping[str, Any]:
-    """timm's configuration of the architecture, whose classifier and input size we need; empty for V-JEPA 2's."""
+    """Return timm's configuration of the architecture (classifier, input size); empty for V-JEPA 2's."""
     found = get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
     return {} if found is None else found.to_dict()
 
 
 def _branch(state: Mapping[str, Tensor], branch: str, spare: Iterable[str], source: str) -> dict[str, Tensor]:
-    """Return the encoder's own weights where the file holds more, else all of them.
+    """Return the encoder's own weights if the file has more, otherwise all of them.
 
-    What lies beside the branch goes if it is `spare`; the rest is left to the tracker, which refuses it.
+    `spare` weights beside the branch are marked as not needed; the tracker raises an error about the others.
 
     Raises:
         CheckpointError: if wrappers' prefixes lead to more than one such branch.
@@ -125,7 +127,7 @@ def _branch(state: Mapping[str, Tensor], branch: str, spare: Iterable[str], sour
         return dict(state)
     if len(prefixes := set(stems.values())) > 1:
         raise CheckpointError(
-            f"{source} holds several encoders ({', '.join(sorted(prefixes))}). Save the weights of one of them alone."
+            f"{source} contains several encoders ({', '.join(sorted(prefixes))}). Save only the weights of one of them."
         )
     beside = [name for name in state if name not in stems]
     mark_unneeded(state[name] for name in beside if is_listed(re.sub(f"^{WRAPPED}", "", name), names))

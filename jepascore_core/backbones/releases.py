@@ -1,4 +1,4 @@
-"""How the projects behind JEPA-type encoders save them: data only.
+"""Checkpoint formats of the projects behind JEPA-type encoders: data only.
 
 Read from their repositories in November 2026 (see `table`). Each is a timm architecture under another name, except for
 V-JEPA 2 and 2.1, whose rotary positions timm does not have.
@@ -19,10 +19,10 @@ class Release:
     """A project's checkpoints.
 
     `entries` of the file are tried in turn. If `branch` is given, only names that begin with it belong to the encoder
-    (after wrappers' prefixes). `unused` are weights or modules, beside the branch or in it, that play no part in the
-    encoder's output; anything else is refused. `options` are arguments of the timm architecture, `per_model` of single
-    ones; `resampling` is how positions get another size. `keeps_head`: the embedding is what the linear classifier
-    returns. `is_jepa` and `note` hold for every training with the project's code.
+    (after wrappers' prefixes). `unused` are weights or modules, beside the branch or in it, that do not affect the
+    encoder's output; anything else is an error. `options` are arguments of the timm architecture, `per_model` of single
+    ones; `resampling` is how positions are resampled. `keeps_head`: the embedding is what the linear classifier
+    returns. `is_jepa` and `note` apply to every model trained with the project's code.
     """
 
     family: str
@@ -52,7 +52,7 @@ RELEASES: Mapping[str, Release] = {
     # but with rotary positions not used.
     "vjepa2": Release(family="V-JEPA 2", pooling="avg", entries=("target_encoder",), is_jepa=True, unused=VJEPA2),
     # {encoder, predictor, target_encoder, ...}; of distilled ones the average {ema_encoder} is evaluated. Images have a
-    # patch embedding of their own, and the last of four norms is the encoder's.
+    # separate patch embedding, and the last of four norms is the encoder's.
     "vjepa2_1": Release(
         family="V-JEPA 2.1",
         pooling="avg",
@@ -107,5 +107,5 @@ STUDENT_ENTRIES = ("student", "state_dict")
 
 
 def entries_of(library: str, tag: str) -> tuple[str, ...]:
-    """Entries of a release's checkpoints that hold the encoder which its authors evaluate."""
+    """Return the entries of a release's checkpoints with the encoder that its authors evaluate."""
     return STUDENT_ENTRIES if (library, tag) == ("ibot", "in22k") else RELEASES[library].entries

@@ -1,4 +1,4 @@
-"""How the table of backbones is written: one call a family, one line a model. Data only."""
+"""Helpers for the table of backbones: one call per family, one line per model. Data only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AS_TIMM = "timm's configuration of the weights"
 AS_OPEN_CLIP = "open_clip's configuration of the weights"
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-#: timm's crop shares, of which 0.875 is the old habit of 256 pixels before a crop of 224.
+#: timm's crop shares; 0.875 is the traditional resize to 256 pixels before a crop of 224.
 IMAGENET = Recipe(IMAGENET_MEAN, IMAGENET_STD)
 IMAGENET_95 = Recipe(IMAGENET_MEAN, IMAGENET_STD, 0.95)
 IMAGENET_90 = Recipe(IMAGENET_MEAN, IMAGENET_STD, 0.9)
@@ -55,10 +55,10 @@ CLIP_SQUASHED = Recipe(CLIP.mean, CLIP.std, fit="squash")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One row's own values; K and the size are None where only the weights tell.
+    """One row's own values; K and the size are None if only the weights define them.
 
-    `weights` is a hub repository, a file of VISReg's or an address, where the library's rule does not give it. `recipe`
-    replaces the family's, `note` follows the family's.
+    `weights` is a hub repository, a file of VISReg's or an address, if the library does not define it. `recipe`
+    replaces the family's, `note` is appended to the family's.
     """
 
     name: str
@@ -83,7 +83,7 @@ def family(
     evaluation: str = "",
     resampling: Resampling = "timm",
 ) -> tuple[BackboneSpec, ...]:
-    """Rows of one family."""
+    """Return the rows of one family."""
     return tuple(
         BackboneSpec(
             name=f"{library}:{model.name}",
@@ -112,7 +112,7 @@ def _preprocessing(recipe: Recipe | None, size: int | None) -> Preprocessing | N
 
 def _source(library: str, model: Model) -> WeightSource:
     if model.weights.startswith("https:"):
-        # iBOT's files are all called alike, so torch's cache needs another name for each.
+        # iBOT's files all have the same name, so torch's cache needs a distinct one for each.
         return WeightSource(url=model.weights, saved_as=f"ibot_{model.name}.pth" if library == "ibot" else "")
     if library == "timm":
         return WeightSource(f"timm/{model.name}", _TIMM_FILES)

@@ -1,4 +1,4 @@
-"""The encoder of the rendered pictures: averaged pixels, a GELU network, the sphere. Smooth in every pixel."""
+"""The encoder of the rendered pictures: average pooling, a GELU network, projection to a sphere. Smooth everywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class OntoSphere(nn.Module):
-    """Rows scaled to length sqrt(K): [N, K] -> [N, K]."""
+    """Scale rows to length sqrt(K): [N, K] -> [N, K]."""
 
     def forward(self, values: Tensor) -> Tensor:
         """[N, K] -> [N, K]."""
@@ -21,7 +21,7 @@ class OntoSphere(nn.Module):
 class PooledMlp(nn.Sequential):
     """Images [B, C, S, S] -> embeddings [B, K] of length sqrt(K).
 
-    Blocks of `pool` x `pool` pixels are averaged first: what is finer than that cannot move the embedding.
+    Blocks of `pool` x `pool` pixels are averaged first: finer detail does not affect the embedding.
     """
 
     def __init__(self, img_size: int, in_chans: int, pool: int, hidden: Sequence[int], num_classes: int) -> None:

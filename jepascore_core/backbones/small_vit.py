@@ -1,4 +1,4 @@
-"""Encoders that a JSON file can describe: timm vision transformers, built from keyword arguments."""
+"""Encoders that a JSON file can describe: timm vision transformers built from keyword arguments."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
-#: Standard deviation of the initial position embedding. timm's 0.02 makes the mean token of an untrained encoder forget
-#: where its patches were.
+#: Standard deviation of the initial position embedding. with timm's 0.02 the mean token of an untrained encoder hardly
+#: depends on the positions of its patches.
 POSITION_STD = 0.5
 
 
@@ -20,9 +20,9 @@ def build_vit(kwargs: dict[str, Any]) -> VisionTransformer:
 
 
 def initialise(encoder: VisionTransformer, seed: int) -> VisionTransformer:
-    """Set all weights at random, at the scale that keeps the variance of a layer's output (timm's 0.02 is smaller).
+    """Initialise all weights at random, at the scale that preserves the variance of a layer's output.
 
-    Biases and norms keep timm's values. Returns the same encoder.
+    timm's 0.02 is smaller. Biases and norms keep timm's values. Return the same encoder.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

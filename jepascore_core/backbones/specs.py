@@ -1,6 +1,7 @@
-"""What is known of a backbone before it is loaded, and how names are looked up.
+"""Metadata of a backbone before it is loaded, and lookup of names.
 
-Data only, so that the web process may read it. The rows are in `table`; any other name of timm or open_clip works too.
+Data only, so that the web process may read it. The rows are in `table`; any other model of timm or open_clip works,
+too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Resampling = Literal["timm", "dino", "plain"]
 
 @dataclass(frozen=True, slots=True)
 class WeightSource:
-    """Where published weights are: files of a hub repository, of which the first that exists counts, or an address.
+    """Where published weights are: files of a hub repository, the first existing one is used, or an address.
 
     `saved_as` names the file in torch's cache where the address does not name it uniquely. With neither repository nor
     address the weights must be given as a checkpoint.
@@ -31,16 +32,16 @@ class WeightSource:
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """What is known of a backbone before it is loaded.
+    """Metadata of a backbone before it is loaded.
 
-    `pooling` says what the embedding is: "token" (class token), "avg" (average of the patch tokens or feature map),
+    `pooling` defines the embedding: "token" (class token), "avg" (average of the patch tokens or feature map),
     "projection" (CLIP's projected image embedding) or "native" (whatever the module returns). `dimension` K and
-    `image_size` in pixels are None where only loading tells. `is_jepa` is True for self-supervised joint embeddings
+    `image_size` in pixels are None if known only after loading. `is_jepa` is True for self-supervised joint embeddings
     without negatives, which the score's theory covers; False for contrastive, supervised and reconstruction
-    objectives; None where it is not known. `shape` is the architecture, as far as its arithmetic goes; `source` says
-    where the weights are. Both are None where only the library knows. `resampling` is how positions get another size;
-    `evaluation` says in words how the authors evaluate (preprocessing, pooling), and where they say so. `augmentation`
-    is how its training made views of an image, as `records.augmentation` reads it; "" where that is not known.
+    objectives; None if unknown. `shape` has the sizes of the architecture; `source` is the location of the
+    weights. Both are None if only the library has them. `resampling` is how positions are resampled; `evaluation`
+    describes how the authors evaluate (preprocessing, pooling), with the source. `augmentation` is how the training
+    made views of an image, as `backbones.augmentation` reads it; "" if unknown.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""How fast this machine takes exact scores: operations per second, as runs have shown or as a matrix product suggests.
+"""How fast this machine computes exact scores: operations per second, from runs or estimated from matrix products.
 
-What the worker finds is kept in the home folder, so that the web process, which has no torch, can tell what a backbone
-costs.
+The worker stores its measurements in the home folder, so that the web process, which has no torch, can predict the cost
+of a backbone.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 _FILE = "speed.json"
 
-#: Share of a matrix product's rate that exact scores reach: 0.50 to 0.63 with ViT-Ti/16 in float32 on two CPU cores.
+#: Share of the rate of matrix products that exact scores reach: 0.50 to 0.63 with ViT-Ti/16 in float32 on two CPU
+#: cores.
 SCORE_SHARE = 0.5
 
-#: Runs of smaller encoders spend their time elsewhere, and shorter ones are not yet at their pace.
+#: Runs of smaller encoders are dominated by other work, and shorter ones have not reached their full rate.
 _MIN_FLOP, _MIN_SECONDS = 1e11, 2.0
 
 _MATMUL_SECONDS, _MIN_TRIES = 0.05, 10
@@ -40,7 +41,7 @@ _MATMUL_SECONDS, _MIN_TRIES = 0.05, 10
 
 @dataclass(frozen=True, slots=True)
 class MachineSpeed:
-    """Operations per second of exact scores on `device`: `is_measured` by a run, or else guessed from products."""
+    """Operations per second of exact scores on `device`: `is_measured` by a run, or estimated from matrix products."""
 
     device: str
     flop_per_second: float
@@ -48,7 +49,7 @@ class MachineSpeed:
 
 
 def machine_speed(home: Path) -> MachineSpeed:
-    """Of this machine's fastest device that is known; without a record, of its processor."""
+    """Return the rate of this machine's fastest known device; without a record, of its CPU."""
     recorded = [MachineSpeed(device, **values) for device, values in _read(home).get(platform.node(), {}).items()]
     if not recorded:
         return MachineSpeed("cpu", SCORE_SHARE * _processor_rate(), is_measured=False)
@@ -58,9 +59,9 @@ def machine_speed(home: Path) -> MachineSpeed:
 def record_speed(
     home: Path, info: BackboneInfo, device: torch.device, probes: int | None, num_images: int, seconds: float
 ) -> None:
-    """Keep the pace of a run: `num_images` in `seconds`, with `probes` reverse passes each or, if None, all K.
+    """Record the rate of a run: `num_images` in `seconds`, with `probes` backward passes each or, if None, all K.
 
-    Of an encoder too small to tell, or of none in the table, only the device's matrix products are timed, once.
+    For an encoder that is too small or not in the table, only matrix products are timed, once per device.
     """
     spec = find_spec(info.name)
     passes = info.dimension if probes is None else min(probes, info.dimension)
@@ -71,7 +72,7 @@ def record_speed(
         speeds[str(device)] = {"flop_per_second": flop * num_images / seconds, "is_measured": True}
         _write(home, known)
     elif str(device) not in speeds:
-        # A device whose memory is full must not end a run over a guess.
+        # A device without free memory must not fail a run over an estimate.
         with suppress(RuntimeError):
             speeds[str(device)] = {"flop_per_second": SCORE_SHARE * _device_rate(device), "is_measured": False}
             _write(home, known)
@@ -79,9 +80,9 @@ def record_speed(
 
 @functools.cache
 def _processor_rate() -> float:
-    """Operations per second of float32 matrix products on all cores: one core's, times their number.
+    """Return operations per second of float32 matrix products on all cores: those of one core, times their number.
 
-    One thread and small matrices, since threads that wait for each other measure whatever else the machine does.
+    One thread and small matrices, since with threads that wait for each other, other load would distort the result.
     """
     from threadpoolctl import threadpool_limits
 
@@ -107,13 +108,13 @@ def _device_rate(device: torch.device) -> float:
     matrix = torch.randn(size, size, device=device)
 
     def multiply() -> None:
-        (matrix @ matrix)[0, 0].item()  # fetching a value waits for the device
+        (matrix @ matrix)[0, 0].item()  # reading a value synchronises with the device
 
     return _best_rate(multiply, 2 * size**3)
 
 
 def _best_rate(multiply: Callable[[], Any], flop: float) -> float:
-    """Return the best rate of many trials: on a busy machine most of them are interrupted."""
+    """Return the best rate of many trials: on a busy machine most are interrupted."""
     multiply()
     times: list[float] = []
     while len(times) < _MIN_TRIES or sum(times) < _MATMUL_SECONDS:
@@ -124,7 +125,7 @@ def _best_rate(multiply: Callable[[], Any], flop: float) -> float:
 
 
 def _read(home: Path) -> dict[str, Any]:
-    # A guess that cannot be read is made anew.
+    # An unreadable estimate is computed again.
     with suppress(OSError, ValueError):
         found = json.loads((home / _FILE).read_text(encoding="utf-8"))
         return found if isinstance(found, dict) else {}
@@ -132,6 +133,6 @@ def _read(home: Path) -> dict[str, Any]:
 
 
 def _write(home: Path, values: dict[str, Any]) -> None:
-    # A full disk must not end a run over a guess.
+    # A full disk must not fail a run over an estimate.
     with suppress(OSError):
         write_atomically(home / _FILE, json.dumps(values, indent=1).encode())

@@ -1,10 +1,10 @@
 """The table of known backbones: data only, so that the web process may read it.
 
-What the columns rest on: names, sizes, licences and repositories of timm's and open_clip's weights are those of the
-libraries' own configurations, and the arithmetic is that of their modules; tests compare all of it. Preprocessing and
-pooling are what each family's authors evaluate with; `evaluation` names the source. DINOv2 runs at 224 pixels, the size
-of the paper's measurements, instead of its native 518. Rows of original releases rest on the projects' repositories as
-read in November 2026: facebookresearch/ijepa, facebookresearch/vjepa2, bytedance/ibot, facebookresearch/moco-v3,
+Sources: names, sizes, licences and repositories of timm's and open_clip's weights are those of the libraries' own
+configurations, and operations are counted from their modules; tests compare all of them. Preprocessing and pooling are
+those with which each family's authors evaluate; `evaluation` names the source. DINOv2 runs at 224 pixels, the size
+of the paper's measurements, instead of its native 518. Rows of original releases follow the projects' repositories in
+November 2026: facebookresearch/ijepa, facebookresearch/vjepa2, bytedance/ibot, facebookresearch/moco-v3,
 rbalestr-lab/lejepa and HaiyuWu/visreg.
 """
 

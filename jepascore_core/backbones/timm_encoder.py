@@ -37,7 +37,7 @@ from jepascore_core.records.backbones import BackboneRef, Preprocessing
 
 _FITS = {"center": "crop", "squash": "squash", "border": "pad"}
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-#: The weight by which timm's converters tell DINOv2's and BEiT's own files.
+#: The weight by which timm's converters recognise DINOv2's and BEiT's own files.
 _TELLING = "mask_token"
 #: Architectures that only one family has.
 _NAMED = re.compile(r"^vit_.*_dinov[23]$")
@@ -48,14 +48,14 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
 
     Raises:
         UnknownNameError: for a model or pooling that timm does not have.
-        PreprocessingError: for a checkpoint without mean, std or image size, or a size the encoder cannot take.
+        PreprocessingError: for a checkpoint without mean, std or image size, or an unsupported size.
         CheckpointError, WeightsUnavailableError: from the weights.
     """
     spec, config = timm_spec(ref)
     if "." not in spec.name:
         require_preprocessing(ref, hint(config))
     preprocessing = timm_preprocessing(config, spec, ref)
-    # The file first: what is not there should fail before a large encoder is built.
+    # The file first: a missing file should fail before a large encoder is built.
     path = Path(ref.checkpoint) if ref.checkpoint is not None else _library_weights(spec.name, config, ref.offline)
     weights, tracker = weights_of(read_checkpoint(path), path.name), WeightTracker()
     plan = BuildPlan(spec.architecture, config, preprocessing, resampling=resampling(spec.resampling, ref))
@@ -76,10 +76,10 @@ def load_timm(ref: BackboneRef) -> LoadedEncoder:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What timm needs to build an encoder: `options` are arguments of the architecture that differ from its own.
+    """Arguments for building an encoder in timm: `options` are those that differ from the architecture's.
 
-    An encoder that `keeps_head` ends in a linear layer (`num_classes`), which no file may hold in vain. `resampling` is
-    how positions get another size.
+    An encoder that `keeps_head` ends in a linear layer (`num_classes`), which must be loaded from the file.
+    `resampling` is how positions are resampled.
     """
 
     architecture: str
@@ -105,7 +105,7 @@ def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
     """Return the table's row, or one derived from timm's configuration, and that configuration.
 
     A checkpoint for a name with a tag is a copy of those published weights, with their preprocessing. One for a name
-    without tag is nobody's published weights: its family, licence and preprocessing are unknown.
+    without tag is custom: its family, licence and preprocessing are unknown.
 
     Raises:
         UnknownNameError: with near matches.
@@ -113,12 +113,12 @@ def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
     architecture, _, tag = ref.name.removeprefix("timm:").partition(".")
     try:
         found = get_pretrained_cfg(ref.name.removeprefix("timm:")) if timm.is_model(architecture) else None
-    except RuntimeError:  # timm's word for a tag that the architecture does not have
+    except RuntimeError:  # timm's message for a tag that the architecture does not have
         found = None
     if found is None:
         raise unknown_backbone(ref.name, [f"timm:{known}" for known in timm.list_models(pretrained=True)])
     published = bool(tag) or ref.checkpoint is None
-    # Without a tag timm takes its default one: written out, so that both spellings mean the same row.
+    # Without a tag timm uses its default one: made explicit, so that both spellings mean the same row.
     name = f"timm:{architecture}.{found.tag}" if published and found.tag else f"timm:{architecture}"
     derived = BackboneSpec(
         name=name,
@@ -135,7 +135,7 @@ def timm_spec(ref: BackboneRef) -> tuple[BackboneSpec, dict[str, Any]]:
 
 
 def _like_its_family(spec: BackboneSpec, tag: str, ref: BackboneRef) -> BackboneSpec:
-    """Apply the evaluation settings of the authors of DINOv2 or DINOv3, for files as for tags."""
+    """Apply the evaluation settings of the authors of DINOv2 or DINOv3, to files as to tags."""
     architecture = spec.architecture.removesuffix("_qkvb")
     is_theirs = _NAMED.search(architecture) and (not tag or tag.startswith(("lvd", "sat")))
     row = next((row for row in TABLE if row.library == "timm" and row.architecture == architecture), None)
@@ -163,7 +163,7 @@ def timm_preprocessing(config: Mapping[str, Any], spec: BackboneSpec, ref: Backb
 
 
 def _as_timm(config: Mapping[str, Any], size: int | None, ref: BackboneRef) -> Preprocessing:
-    """timm's own settings, for an image size if there is one."""
+    """Return timm's own settings, for an image size if given."""
     settings = resolve_data_config(pretrained_cfg=dict(config))
     height, width = (size, size) if size else settings["input_size"][1:]
     return Preprocessing(
@@ -189,7 +189,7 @@ def build_encoder(plan: BuildPlan) -> nn.Module:
     """Build an encoder with timm's initial weights, without classes unless the plan includes them.
 
     Raises:
-        PreprocessingError: for channels or a size that the architecture cannot take.
+        PreprocessingError: for channels or a size that the architecture does not support.
     """
     settings = plan.preprocessing
     try:
@@ -208,7 +208,7 @@ def build_encoder(plan: BuildPlan) -> nn.Module:
 
 
 def require_whole_patches(architecture: str, patch: tuple[int, int], settings: Preprocessing) -> None:
-    """Refuse a size that is no multiple of the patch: the rest would be cut off.
+    """Require a size that is a multiple of the patch: the rest would be cut off.
 
     Raises:
         PreprocessingError: naming the patch size.
@@ -235,24 +235,24 @@ def _library_weights(name: str, config: Mapping[str, Any], offline: bool) -> Pat
 def load_weights(
     encoder: nn.Module, plan: BuildPlan, state: Mapping[str, Tensor], source: str, unused: tuple[str, ...] = ()
 ) -> str:
-    """Load every weight, converted by timm where it must be; returns a note on what was converted.
+    """Load every weight, converted by timm if necessary; return a note on what was converted.
 
-    Only what is listed for timm's architectures, and `unused`, may be left over.
+    Only the weights that are listed for timm's architectures, and `unused`, may be unused.
 
     Raises:
-        CheckpointError: listing what is missing, not expected, or of another shape.
+        CheckpointError: listing missing, unexpected and wrongly shaped weights.
     """
     expected = encoder.state_dict()
     classifier = plan.config.get("classifier") or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    # An encoder without classes lacks everything of its head, also what timm does not call the classifier.
+    # An encoder without classes lacks its whole head, including parts that timm does not call classifier.
     heads = {*(name.partition(".")[0] for name in names), *listed(TRAINING_HEADS), *listed(TIMM)}
     spare = {*unused} if plan.keeps_head else {*heads, *unused}
     state, note = _resized(encoder, state, plan.resampling)
     fit = compare(expected, state, spare)
     if not fit.is_complete and all("pos" in name for name in fit.reshaped):
-        # Only positions may differ in shape: timm would also resample patches, and that is another encoder. The mask
-        # token goes along, because timm tells formats by it.
+        # Only positions may differ in shape: timm would also resample patches, which changes the encoder. The mask
+        # token is included, because timm recognises formats by it.
         needed = {name: state[name] for name in state if name in expected or not is_listed(name, spare - {_TELLING})}
         converted = _convert(needed, plan)
         if converted is not None:
@@ -264,12 +264,12 @@ def load_weights(
 
 
 def _convert(state: Mapping[str, Tensor], plan: BuildPlan) -> dict[str, Tensor] | None:
-    """Convert the weights to timm's names and this image size by timm's own (strict) conversion; None if it refuses."""
+    """Convert the weights to timm's names and this image size by timm's own (strict) conversion; None if it fails."""
     overlay = {
         "state_dict": dict(state),
         "num_classes": plan.num_classes,
         "label_offset": None,
-        # Declared as the file's own number of channels, else timm would sum three channels into one.
+        # Set to the file's own number of channels, otherwise timm would sum three channels into one.
         "input_size": (plan.preprocessing.channels, *plan.config["input_size"][1:]),
     }
     try:
@@ -286,7 +286,7 @@ def _convert(state: Mapping[str, Tensor], plan: BuildPlan) -> dict[str, Tensor] 
 
 
 def _resized(encoder: nn.Module, state: Mapping[str, Tensor], way: Resampling) -> tuple[Mapping[str, Tensor], str]:
-    """Resample positions in the authors' way, if that is not timm's; return the weights and a note."""
+    """Resample positions as the authors do, if timm does not; return the weights and a note."""
     own, grid = getattr(encoder, "pos_embed", None), getattr(getattr(encoder, "patch_embed", None), "grid_size", None)
     positions = state.get("pos_embed")
     if way == "timm" or own is None or grid is None or positions is None or positions.ndim != own.ndim:
@@ -314,19 +314,19 @@ def _native_pooling(encoder: nn.Module) -> str:
 
 
 def set_pooling(encoder: nn.Module, wanted: str, name: str) -> str:
-    """Make the encoder pool as wanted and return the pooling that applies.
+    """Set the encoder's pooling and return the one in effect.
 
     "avg" on an encoder trained with a class token averages the normalised patch tokens.
     """
     native = _native_pooling(encoder)
     if wanted in ("native", native):
         return native
-    # Only encoders of tokens keep their pooling as a word and can be told another one.
+    # Only token encoders have their pooling as a name that can be changed.
     of_tokens = isinstance(getattr(encoder, "global_pool", None), str)
     valid = {"native", native} | ({"avg"} if of_tokens else set())
     if of_tokens and getattr(encoder, "cls_token", None) is not None:
         valid.add("token")
     if wanted not in valid:
-        raise UnknownNameError(f"{name} cannot pool by {wanted!r}; choose one of {', '.join(sorted(valid))}.")
+        raise UnknownNameError(f"{name} does not support pooling {wanted!r}; choose one of {', '.join(sorted(valid))}.")
     encoder.reset_classifier(0, global_pool=wanted)  # type: ignore[operator]
     return wanted

@@ -1,4 +1,4 @@
-"""Decoded image -> the encoder's input: exactly timm's and open_clip's evaluation transforms, from one record."""
+"""Convert decoded images to encoder inputs: exactly timm's and open_clip's evaluation transforms, from one record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torchvision.transforms import functional as F
 from jepascore_core.errors import PreprocessingError, SampleError
 from jepascore_core.records.backbones import Preprocessing
 
-#: An image a pixel wide may be resized to gigabytes; this many pixels after resizing is far beyond any real encoder.
+#: An image one pixel wide could be resized to gigabytes; no real encoder needs this many pixels after resizing.
 MAX_RESIZED_PIXELS = 1 << 27
 
 
@@ -25,7 +25,7 @@ def build_transform(preprocessing: Preprocessing) -> Callable[[Image.Image], Ten
     fit into the target), filled up with the mean colour.
 
     Raises:
-        PreprocessingError: for settings that no transform exists for.
+        PreprocessingError: for unsupported settings.
     """
     if preprocessing.fit not in _SIZES:
         raise PreprocessingError(f"Unknown fit {preprocessing.fit!r}; choose one of {', '.join(_SIZES)}.")
@@ -65,7 +65,7 @@ class _ImageTransform:
 
 
 def _crop_size(settings: Preprocessing, height: int, width: int) -> tuple[int, int]:
-    """Size (height, width) after resizing, aspect kept, of an image that will be cropped."""
+    """Return the size (height, width) after resizing, aspect kept, of an image that will be cropped."""
     if settings.height == settings.width:
         shorter = settings.resize or settings.height
         # Rounded down, as torchvision's Resize does.
@@ -80,7 +80,7 @@ def _pad_size(settings: Preprocessing, height: int, width: int) -> tuple[int, in
 def _scaled(
     settings: Preprocessing, height: int, width: int, choose: Callable[[float, float], float]
 ) -> tuple[int, int]:
-    """Aspect kept; covers the target with `min`, fits into it with `max`. Rounded to nearest, as timm does."""
+    """Resize with aspect kept: `min` covers the target, `max` fits into it. Rounded to nearest, as in timm."""
     target_height, target_width = _target(settings)
     ratio = choose(height / target_height, width / target_width)
     return round(height / ratio), round(width / ratio)
@@ -91,7 +91,7 @@ def _squash_size(settings: Preprocessing, height: int, width: int) -> tuple[int,
 
 
 def _target(settings: Preprocessing) -> tuple[int, int]:
-    """(height, width) to resize to: the input's, enlarged so that its shorter side is `resize`."""
+    """Return the (height, width) to resize to: the input's, enlarged so that its shorter side is `resize`."""
     if settings.resize is None:
         return settings.height, settings.width
     shorter = min(settings.height, settings.width)

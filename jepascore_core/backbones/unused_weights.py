@@ -1,4 +1,4 @@
-"""Weights of a file that may go, and why: everything else must reach the encoder. Data only.
+"""Weights of a file that an encoder does not need, and why; all others must be loaded. Data only.
 
 A name stands for the weight of that name and for all weights of the module of that name.
 """
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UnusedWeights:
-    """Weights of which the embedding does not depend, where they are found, and the reason."""
+    """Weights on which the embedding does not depend, where they occur, and the reason."""
 
     where: str
     names: tuple[str, ...]
     reason: str
 
 
-#: Beside the encoder in a training's file, without the encoder's prefix.
+#: Beside the encoder in a training checkpoint, without the encoder's prefix.
 TRAINING_HEADS = (
     UnusedWeights(
         "trainings of DINO, iBOT, DINOv2, DINOv3", ("head", "dino_head", "ibot_head"), "read the class token"
     ),
 )
-#: Of timm's architectures, next to the classifier's own name.
+#: Of timm's architectures, in addition to the classifier.
 TIMM = (
     UnusedWeights("timm", ("head", "head_dist", "fc"), "classifiers, which read the embedding"),
     UnusedWeights(
@@ -107,10 +107,10 @@ ALL = (
 
 
 def listed(unused: Iterable[UnusedWeights]) -> tuple[str, ...]:
-    """Names of the weights and modules on a list."""
+    """Return the names of the weights and modules on a list."""
     return tuple(name for entry in unused for name in entry.names)
 
 
 def is_listed(name: str, names: Iterable[str]) -> bool:
-    """Whether a weight is one of these, or of a module that is."""
+    """Return whether a weight is one of these, or belongs to a module that is."""
     return any(name == listed_name or name.startswith(f"{listed_name}.") for listed_name in names)

@@ -1,8 +1,8 @@
-"""V-JEPA 2's and 2.1's video encoders on single images: timm's rotary transformer with their positions.
+"""V-JEPA 2's and 2.1's video encoders for single images: timm's rotary transformer with their positions.
 
-V-JEPA 2 is shown an image as two equal frames, which is one step in time. The three-dimensional patch embedding then is
-a plane one, the sum of its kernel's two slices. V-JEPA 2.1 has a patch embedding for images, and adds a vector to their
-tokens, which is a bias. All tokens have time 0, where the rotation is the identity.
+V-JEPA 2 gets an image as two equal frames, which is one time step. The three-dimensional patch embedding then reduces
+to a two-dimensional one, the sum of its kernel's two slices. V-JEPA 2.1 has a patch embedding for images, and adds a
+vector to their tokens, which is a bias. All tokens have time 0, where the rotation is the identity.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jepascore_core.errors import CheckpointError
 from jepascore_core.records.backbones import Preprocessing
 
 _BASE = 10_000.0
-#: V-JEPA 2.1's first phase trained at this image size, to which it stretches positions ever since.
+#: Image size of V-JEPA 2.1's first training phase, to which positions are always stretched.
 _TRAINED_PIXELS = 256
 _IMAGES, _NORMS = "patch_embed_img.proj", "norms_block.3"
 
@@ -67,10 +67,11 @@ class PlaneRope(nn.Module):
     """Rotary angles of V-JEPA 2 for one frame: a third of each head's channels for time, height and width each.
 
     The frequencies of a third are repeated as a whole, not channel by channel, so that the two channels of a pair turn
-    by different angles. Upstream keeps this slip because its weights were trained with it, and so do we.
+    by different angles. The authors keep this mistake because the weights were trained with it, and so does this
+    module.
 
-    V-JEPA 2.1 has it no more. It also stretches rows and columns to the `trained` grid, so that the first and the last
-    have the same angles at every image size.
+    V-JEPA 2.1 does not have it. It also stretches rows and columns to the `trained` grid, so that the first and the
+    last have the same angles at every image size.
     """
 
     def __init__(self, head_dim: int, feat_shape: tuple[int, int], trained: int | None = None) -> None:
@@ -79,13 +80,13 @@ class PlaneRope(nn.Module):
         self.update_feat_shape(feat_shape)
 
     def update_feat_shape(self, feat_shape: tuple[int, int]) -> None:
-        """Angles for another grid of tokens (height, width)."""
+        """Set the angles for another grid of tokens (height, width)."""
         self.feat_shape = feat_shape
         angles = self._angles(*feat_shape)
         self.register_buffer("embed", torch.cat([angles.sin(), angles.cos()], dim=-1), persistent=False)
 
     def _angles(self, height: int, width: int) -> Tensor:
-        """[height * width, head_dim]; 0, which turns nothing, for time and for channels left over."""
+        """Return the angles [height * width, head_dim]; 0 (no rotation) for time and for the remaining channels."""
         size = 2 * (self.head_dim // 3 // 2)
         frequencies = _BASE ** -(torch.arange(size // 2) / (size / 2))
         rows, columns = torch.meshgrid(self._positions(height), self._positions(width), indexing="ij")
@@ -100,7 +101,7 @@ class PlaneRope(nn.Module):
         return positions if self.trained is None else positions * (self.trained - 1) / max(count - 1, 1)
 
     def get_embed(self, shape: tuple[int, int] | None = None) -> Tensor:
-        """Sines, then cosines. -> [height * width, 2 * head_dim]."""
+        """Return sines, then cosines, [height * width, 2 * head_dim]."""
         if shape is not None and tuple(shape) != tuple(self.feat_shape):
             self.update_feat_shape(shape)
         return self.get_buffer("embed")
@@ -114,7 +115,7 @@ def build_vjepa2(size: VideoSize, preprocessing: Preprocessing) -> Eva:
     """Build the encoder for single images [B, 3, H, W] -> [B, width], the average of the normalised tokens.
 
     Raises:
-        PreprocessingError: for an image size that is no multiple of the patch.
+        PreprocessingError: for an image size that is not a multiple of the patch.
     """
     require_whole_patches(size.name, (size.patch, size.patch), preprocessing)
     encoder = Eva(
@@ -140,10 +141,10 @@ def build_vjepa2(size: VideoSize, preprocessing: Preprocessing) -> Eva:
 
 
 def fold_frames(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Sum the kernel over time: the weights for one image shown as a whole tubelet of equal frames.
+    """Sum the kernel over time: the weights for one image repeated as the frames of a tubelet.
 
     Raises:
-        CheckpointError: if the patch embedding has no time.
+        CheckpointError: if the patch embedding has no time axis.
     """
     name = "patch_embed.proj.weight"
     kernel = state.get(name)
@@ -156,15 +157,15 @@ def fold_frames(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def image_branch(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """V-JEPA 2.1's weights for images under the names of the encoder; those for clips keep theirs.
+    """Rename V-JEPA 2.1's weights for images to the names of the encoder; those for clips keep theirs.
 
     Raises:
-        CheckpointError: if the layers for images are not there.
+        CheckpointError: if the layers for images are missing.
     """
     rest = dict(state)
     needed = (f"{_IMAGES}.weight", f"{_IMAGES}.bias", "img_mod_embed", f"{_NORMS}.weight", f"{_NORMS}.bias")
     if missing := [name for name in needed if name not in rest]:
-        raise CheckpointError(f"A V-JEPA 2.1 encoder has {', '.join(missing)}, which are not there.")
+        raise CheckpointError(f"A V-JEPA 2.1 encoder needs {', '.join(missing)}, which are missing.")
     kernel, bias, added, weight, shift = (rest.pop(name) for name in needed)
     if kernel.ndim != 5 or kernel.shape[2] != 1:
         raise CheckpointError(

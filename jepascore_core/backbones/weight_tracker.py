@@ -1,7 +1,7 @@
-"""What became of every tensor of a file: marks that follow it through renaming, cutting, joining and resampling.
+"""Track which tensors of a file reach an encoder, through renaming, slicing, joining and resampling.
 
-Names cannot tell whether a library's converter used a weight: it may rename, split or join it, or leave it out. A mark
-arrives with the values, when they are copied into a parameter or buffer.
+Names do not show whether a library's converter used a weight: it may rename, split, join or drop it. A mark on the
+tensor shows it, when the values are copied into a parameter or buffer.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch import Tensor
 from jepascore_core.errors import CheckpointError
 
 _MAX_LISTED = 10
-#: Shares add up in floating point.
+#: Below 1, since shares are summed in floating point.
 _WHOLE = 1 - 1e-6
 
-#: Functions whose output holds a part of their first argument, and only that part.
+#: Functions whose output is a part of their first argument.
 _CUTS = frozenset(
     {
         Tensor.__getitem__,
@@ -28,7 +28,7 @@ _CUTS = frozenset(
         Tensor.split_with_sizes,
     }
 )
-#: Functions whose output holds each of their arguments, so that the parts of one tensor add up.
+#: Functions whose output contains all of their arguments, so that parts of one tensor add up.
 _JOINTS = frozenset({torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack})
 #: Functions that write their last argument into their first.
 _WRITES = frozenset({Tensor.copy_, Tensor.__setitem__})
@@ -36,7 +36,7 @@ _WRITES = frozenset({Tensor.copy_, Tensor.__setitem__})
 
 @dataclass(eq=False)
 class WeightTracker:
-    """Which tensors of a file reached an encoder, or were set aside because they are on a list of what may go."""
+    """Records which tensors of a file reached an encoder, or are listed as not needed."""
 
     _shapes: dict[str, list[int]] = field(default_factory=dict)
     _accounted: dict[str, float] = field(default_factory=dict)
@@ -47,19 +47,19 @@ class WeightTracker:
         return {name: _Marked.of(value, {name: 1.0}, self) for name, value in state.items()}
 
     def account(self, shares: Mapping[str, float]) -> None:
-        """Note that these shares of these tensors arrived."""
+        """Record that these shares of these tensors were used."""
         for name, share in shares.items():
             self._accounted[name] = self._accounted.get(name, 0.0) + share
 
     def unused(self) -> dict[str, list[int]]:
-        """Names and shapes of the tensors that neither arrived as a whole nor were set aside."""
+        """Return names and shapes of the tensors that were not fully used and are not marked as not needed."""
         return {name: shape for name, shape in self._shapes.items() if self._accounted.get(name, 0.0) < _WHOLE}
 
     def require_all_used(self, source: str) -> None:
-        """Refuse a file of which something would be dropped.
+        """Raise an error if weights of the file would be dropped.
 
         Raises:
-            CheckpointError: with the names and shapes of what would be.
+            CheckpointError: with their names and shapes.
         """
         if not (unused := self.unused()):
             return
@@ -72,7 +72,7 @@ class WeightTracker:
 
 
 def mark_unneeded(values: Iterable[Tensor]) -> None:
-    """Account for weights that are on a list of what may go; weights that no tracker marked are ignored."""
+    """Record that weights are not needed; weights without a mark are ignored."""
     for value in values:
         if isinstance(value, _Marked):
             value.tracker.account(value.shares)
@@ -84,7 +84,7 @@ def unmarked(value: Tensor) -> Tensor:
 
 
 class _Marked(Tensor):
-    """A tensor that knows which shares of which tensors of a file its values come from."""
+    """A tensor with the shares of a file's tensors that its values come from."""
 
     shares: Mapping[str, float]
     tracker: WeightTracker
@@ -98,7 +98,7 @@ class _Marked(Tensor):
         return marked
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # timm copies what it is configured with, weights and all; nobody writes into them.
+        # timm copies its configuration, including weights, which nothing modifies.
         return self
 
     @classmethod
@@ -109,7 +109,7 @@ class _Marked(Tensor):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run the function and pass the marks of its arguments on to its output."""
+        """Run the function and propagate the marks of its arguments to its output."""
         with torch._C.DisableTorchFunctionSubclass():
             result = func(*args, **(kwargs or {}))
             sources = list(_marked_in((args, kwargs)))

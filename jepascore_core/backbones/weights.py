@@ -1,4 +1,4 @@
-"""A hash over weights, so that a measurement names exactly the encoder that made it."""
+"""Hash weights, so that a measurement identifies exactly the encoder that produced it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jepascore_core.errors import EncoderError
 
 
 def hash_weights(module: nn.Module) -> str:
-    """xxh3-128 (32 hexadecimal digits) over name, dtype, shape and bytes of the state, sorted by name.
+    """Return xxh3-128 (32 hexadecimal digits) over name, dtype, shape and bytes of the state, sorted by name.
 
     Independent of device, order of registration and file format.
 
     Raises:
-        EncoderError: for a state that is not made of tensors.
+        EncoderError: for a state that has values other than tensors.
     """
     digest = xxhash.xxh3_128()
     for name, tensor in sorted(module.state_dict().items()):

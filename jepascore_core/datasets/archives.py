@@ -1,8 +1,8 @@
-"""Zip archives, unpacked under limits. Only images, tables and idx files leave the archive; nothing leaves the folder.
+"""Zip archives, unpacked under limits. Only images, tables and idx files are extracted, and only into the folder.
 
-An extraction is named after the archive's path, size and time. It grows in a `.part` folder, member by member, which an
-interrupted attempt continues, and gets its name when it is complete. The extraction before it stays, for readers of the
-index that was made from it; older ones go.
+An extraction is named after the archive's path, size and time. Members are written one by one to a `.part` folder, in
+which an interrupted attempt resumes, and which is renamed when it is complete. The previous extraction is kept for
+readers of the index that was built from it; older ones are deleted.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _CHUNK_BYTES = 2**20
 _SPARE_BYTES = 256 * 2**20
 _DRIVE = re.compile(r"[A-Za-z]:")
 
-#: Damage of one member, which concerns this member only.
+#: Errors of a damaged member: they concern this member only.
 _MEMBER_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
-#: Member names that this file system cannot hold, likewise.
+#: Errors of a member name that this file system does not support: likewise.
 _NAME_ERRNOS = frozenset(
     (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.ENOTEMPTY)
 )
@@ -53,8 +53,8 @@ _NAME_ERRNOS = frozenset(
 class ArchiveLimits:
     """What an archive may unpack to; sizes in bytes.
 
-    `ratio` is unpacked over packed size and counts from `ratio_from` unpacked bytes. Photographs have 1, bitmaps and
-    masks up to 100 or so; a bomb has 1000 and more.
+    `ratio` is unpacked over packed size and counts from `ratio_from` unpacked bytes. It is 1 for photographs, up to
+    about 100 for bitmaps and masks, and 1000 or more for a decompression bomb.
     """
 
     members: int = 5_000_000
@@ -65,7 +65,7 @@ class ArchiveLimits:
 
 
 class Unpacked(NamedTuple):
-    """An extracted archive: its folder, members passed over, members that could not be extracted, and its names."""
+    """An extracted archive: its folder, members skipped, members that could not be extracted, and the names."""
 
     folder: Path
     ignored: PassedOver
@@ -87,14 +87,14 @@ def unpack(
     limits: ArchiveLimits | None = None,
     encoding: str | None = None,
 ) -> Unpacked:
-    """Extract an archive below `workspace`, or find it extracted. `on_tick` is called before every member.
+    """Extract an archive below `workspace`, or return the existing extraction. `on_tick` is called before every member.
 
     `encoding` is that of names whose encoding the archive does not state; None guesses it.
 
     Raises:
         UnsafeArchiveError: before anything is written, if a member would leave the folder, is a symlink or encrypted,
             or the limits are exceeded.
-        SourceError: if it is not a readable zip archive, or the disk is full.
+        SourceError: if it is not a readable zip archive, or if the disk is full.
     """
     try:
         found = archive.stat()
@@ -116,7 +116,7 @@ def unpack(
 
 
 def content_root(folder: Path) -> Path:
-    """Return the folder where the dataset begins, below folders that only wrap others, as archive tools make them."""
+    """Return the folder where the dataset begins, below the wrapper folders that archive tools create."""
     while True:
         entries = [entry for entry in folder.iterdir() if not is_skipped(entry.name)]
         if len(entries) != 1 or not entries[0].is_dir() or is_split_name(entries[0].name):
@@ -170,7 +170,7 @@ def wanted_members(
         name = written.replace("\\", "/")
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
-            raise _unsafe(archive, name, "leads out of the folder that it is unpacked to")
+            raise _unsafe(archive, name, "would be written outside the target folder")
         if info.is_dir() or name.endswith("/") or any(is_skipped(part) for part in path.parts) or not path.parts:
             continue
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
@@ -196,7 +196,7 @@ def _begins_like_an_image(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: 
 
 def _unsafe(archive: Path, name: str, what: str) -> UnsafeArchiveError:
     return UnsafeArchiveError(
-        f"{archive} is refused: its member {clean_text(name)[:200]!r} {what}. Unpack it yourself, check what it holds, "
+        f"{archive} is rejected: its member {clean_text(name)[:200]!r} {what}. Unpack it yourself, check its contents, "
         "and add the folder instead."
     )
 
@@ -216,7 +216,7 @@ def _check_limits(infos: list[zipfile.ZipInfo], archive: Path, archive_bytes: in
         problem = f"it unpacks to {total / packed:.0f} times its size, as decompression bombs do"
     else:
         return
-    raise UnsafeArchiveError(f"{archive} is refused: {problem}. Unpack it yourself and add the folder instead.")
+    raise UnsafeArchiveError(f"{archive} is rejected: {problem}. Unpack it yourself and add the folder instead.")
 
 
 def _check_space(members: list[ArchiveMember], archive: Path, partial: Path) -> None:
@@ -224,7 +224,7 @@ def _check_space(members: list[ArchiveMember], archive: Path, partial: Path) -> 
     free = shutil.disk_usage(partial).free
     if needed + _SPARE_BYTES > free:
         raise SourceError(
-            f"{archive} needs {needed} more bytes to be unpacked in {partial.parent}, where {free} are free: "
+            f"Unpacking {archive} in {partial.parent} needs {needed} more bytes, but only {free} are free: "
             "free some space, or unpack it elsewhere and add the folder."
         )
 
@@ -237,7 +237,7 @@ def _is_extracted(member: ArchiveMember, partial: Path) -> bool:
 
 
 def _extract_member(opened: zipfile.ZipFile, member: ArchiveMember, partial: Path, modified_ns: int) -> str | None:
-    """Extract one member under a temporary name, then rename it. Returns what went wrong with this member, if so."""
+    """Extract one member under a temporary name, then rename it. Return the error, if any."""
     if _is_extracted(member, partial):
         return None
     target = partial / member.path
@@ -265,7 +265,7 @@ def _read_record(folder: Path, names: ZipNames) -> Unpacked:
 
 
 def _remove_older(workspace: Path, source: str, current: Path) -> None:
-    """Remove extractions of earlier states of the same archive, but the latest."""
+    """Remove extractions of earlier states of the same archive, except the latest."""
     others = [path for path in workspace.glob(f"{source}-*") if path != current and path.is_dir()]
     complete = sorted((path for path in others if path.suffix != ".part"), key=lambda path: path.stat().st_mtime_ns)
     for path in others:

@@ -15,7 +15,7 @@ from jepascore_core.datasets.listing import PassedOver
 from jepascore_core.errors import SampleError
 from jepascore_core.records.datasets import SampleFailure
 
-#: Name of a label or split column that says: there is none.
+#: Value of a label or split column that means: there is none.
 NO_COLUMN = "none"
 Kind = Literal["imagefolder", "flat", "table", "zip", "idx", "npz"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -25,12 +25,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class SourceOptions:
     """How a source is read.
 
-    None means: as before, and detected the first time; an empty text: detect again; "none" for a label or split column:
-    there is none.
+    None means: as before, or detected the first time; an empty text means: detect again; "none" for a label or split
+    column means that there is none.
 
     `root` is the folder that relative paths of a table start from, and an additional folder that paths and symlinks may
-    lead to. `folders` says what the first level of folders is ("splits", "classes" or "none"), `encoding` how the names
-    in a zip or the text of a table are encoded, and `table` which table of a folder describes its images.
+    lead to. `folders` says what the first level of folders stands for ("splits", "classes" or "none"), `encoding` how
+    the names in a zip or the text of a table are encoded, and `table` which table of a folder describes its images.
     """
 
     kind: str | None = None
@@ -43,7 +43,7 @@ class SourceOptions:
     table: str | None = None
 
     def to_dict(self) -> dict[str, str | None]:
-        """Plain dictionary, ready for JSON."""
+        """Return a plain dictionary, ready for JSON."""
         return dataclasses.asdict(self)
 
     def told(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class SourceOptions:
         return tuple(name for name in (self.label_column, self.split_column) if name not in (None, NO_COLUMN))
 
     def located(self) -> Self:
-        """Make the root absolute: the worker, which reads the source, has another current folder."""
+        """Make the root absolute: the worker, which reads the source, has a different working directory."""
         return dataclasses.replace(self, root=str(Path(self.root).expanduser().resolve())) if self.root else self
 
     def or_else(self, earlier: Self) -> Self:
@@ -70,7 +70,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One image that the source names; nobody has opened it yet."""
+    """One image that the source lists; it has not been opened yet."""
 
     sample_key: str
     uri: str
@@ -81,9 +81,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A guess that may be wrong: what was taken, in a sentence.
+    """A guess that may be wrong: a sentence that says what was assumed.
 
-    `option` (a field of `SourceOptions`) with its choices settles it.
+    Setting `option` (a field of `SourceOptions`) to one of the choices resolves it.
     """
 
     option: str
@@ -93,7 +93,7 @@ class Question:
 
     @property
     def flag(self) -> str:
-        """The option of the command line that settles it."""
+        """Command-line option that resolves it."""
         return f"--{self.option.replace('_', '-')}"
 
 
@@ -106,7 +106,7 @@ class UnusedTable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UsedTable:
-    """A table that describes the images, and the columns that play a part."""
+    """A table that describes the images, and the columns that are used."""
 
     path: str
     path_column: str
@@ -116,10 +116,11 @@ class UsedTable:
 
 @dataclass(slots=True)
 class ScanPlan:
-    """A source, recognised. Iterating over `items` reads it and fills `ignored` (files passed over, by extension).
+    """A recognised source. Iterating over `items` reads it and fills `ignored` (skipped files, by extension).
 
-    `questions` are guesses that may be wrong, `tables` and `unused` what became of tables, `encoding` that of names in
-    an archive where it was guessed or given; `tally` counts what is found on the way, such as images "without row".
+    `questions` are guesses that may be wrong, `tables` and `unused` the tables that are used and not, `encoding` that
+    of names in an archive if it was guessed or given; `tally` counts findings of the scan, such as images "without
+    row".
     """
 
     kind: str

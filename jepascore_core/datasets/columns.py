@@ -1,6 +1,6 @@
-"""User columns in four types that every reader knows: bool, int64, double and string; one type a column.
+"""User columns in four types that every reader supports: bool, int64, double and string; one type per column.
 
-Whatever else a table holds is kept as text: dates as ISO 8601, lists and records as JSON. Bytes are left out.
+All other types are stored as text: dates as ISO 8601, lists and records as JSON. Bytes are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 
 
 def to_text(value: Any) -> str | None:
-    """Text form of one cell; None stays None, and a number that is not one is None."""
+    """Return the text of one cell; None stays None, and NaN becomes None."""
     if value is None or isinstance(value, str) or value != value:
         return clean_text(value) if isinstance(value, str) else None
     if isinstance(value, bool | int | float):
@@ -33,7 +33,7 @@ def to_text(value: Any) -> str | None:
 
 
 def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
-    """Return the narrowest of the four types that holds all of `types`; string where they do not agree, or for none."""
+    """Return the narrowest of the four types that covers all of `types`; string if they disagree or there are none."""
     found = {kind for kind in types if not pa.types.is_null(kind)}
     if len(found) == 1:
         return found.pop()
@@ -53,7 +53,7 @@ def from_values(values: Sequence[Any]) -> pa.Array:
 
 
 def as_type(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
-    """Python values as a column of one of the four types, of which `wanted` must be able to hold them."""
+    """Convert Python values to a column of type `wanted`, one of the four, which must be able to represent them."""
     if wanted == pa.string():
         return pa.array([to_text(value) for value in values], wanted)
     return pa.array(values, wanted)
@@ -69,7 +69,7 @@ def cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
 
 
 def from_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert a column of text to the type that its cells spell; empty cells become null."""
+    """Convert a text column to the type that all its cells parse as; empty cells become null."""
     column = pc.if_else(pc.equal(column, ""), None, column)
     trimmed = pc.utf8_trim_whitespace(column)
     for pattern, wanted in ((_INTEGER, pa.int64()), (_BOOLEAN, pa.bool_()), (_DECIMAL, pa.float64())):
@@ -96,7 +96,7 @@ def from_arrow(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def has_bytes(kind: pa.DataType) -> bool:
-    """Whether a type is, or contains, binary data such as embedded images."""
+    """Return whether a type is, or contains, binary data such as embedded images."""
     if pa.types.is_dictionary(kind):
         return has_bytes(kind.value_type)
     if pa.types.is_nested(kind):

@@ -1,6 +1,6 @@
-"""What goes wrong with pictures: contaminants of named kinds, planted into small colour pictures.
+"""Contaminants of named kinds, planted into small colour images.
 
-Each is a copy of a picture with one defect. Nothing here knows how the picture came about.
+Each is a copy of an image with one defect. Nothing here depends on how the image was created.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _foreign(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _background(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """Put the same thing before a coloured checkerboard: pixels like those in the corner are background."""
+    """Put the same object in front of a coloured checkerboard: pixels like those in the corner are background."""
     height, width = picture.shape[:2]
     distance = np.abs(picture - picture[0, 0]).sum(axis=2, keepdims=True)
     cover = np.clip(distance / 120, 0, 1)
@@ -48,7 +48,7 @@ def _background(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _cropped(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """Enlarge a quarter of the area: the thing is cut off."""
+    """Enlarge a quarter of the area: the object is cut off."""
     side = picture.shape[0] // 2
     top, left = rng.choice((0, side)), rng.choice((0, side))
     part = Image.fromarray(to_pixels(picture[top : top + side, left : left + side]))
@@ -56,7 +56,7 @@ def _cropped(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _collage(picture: Floats, other: Floats, rng: Generator) -> Floats:
-    """Halves of two pictures side by side, or one above the other."""
+    """Combine halves of two pictures, side by side or one above the other."""
     half, joined = picture.shape[0] // 2, picture.copy()
     if rng.random() < 0.5:
         joined[:, half:] = other[:, half:]
@@ -70,7 +70,7 @@ def _blended(picture: Floats, other: Floats, _rng: Generator) -> Floats:
 
 
 def _watermark(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """White letters over the picture, half transparent."""
+    """Draw half-transparent white letters over the picture."""
     stamp = np.array([[mark == "#" for mark in row] for row in _STAMP])
     top = rng.integers(2, picture.shape[0] - len(stamp) - 1)
     left = rng.integers(1, picture.shape[1] - stamp.shape[1])
@@ -90,7 +90,7 @@ def _noise(picture: Floats, _other: Floats, rng: Generator) -> Floats:
 
 
 def _occluded(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """Put a grey block over the middle."""
+    """Cover the middle with a grey block."""
     covered, side = picture.copy(), int(rng.integers(9, 13))
     top, left = rng.integers(4, picture.shape[0] - side - 3, size=2)
     covered[top : top + side, left : left + side] = rng.uniform(60, 200)
@@ -106,7 +106,7 @@ def _grey(picture: Floats, _other: Floats, _rng: Generator) -> Floats:
 
 
 def _near_duplicate(picture: Floats, _other: Floats, rng: Generator) -> Floats:
-    """Return the picture a pixel to the side and slightly darker."""
+    """Return the picture shifted by a pixel and slightly darker."""
     top, left = rng.choice((0, 2)), rng.integers(3)
     padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
     return 0.96 * padded[top : top + picture.shape[0], left : left + picture.shape[1]]
@@ -126,9 +126,9 @@ _MAKERS: dict[str, Callable[[Floats, Floats, Generator], Floats]] = {
     "grey": _grey,
     "near_duplicate": _near_duplicate,
 }
-#: All kinds; a wrong label leaves the picture as it is.
+#: All kinds; a wrong label does not change the picture.
 KINDS = (*_MAKERS, "wrong_label")
-#: Of these, and of clean pictures, the pixels are as they were drawn.
+#: Kinds whose pixels are, like those of clean pictures, exactly as rendered.
 UNCHANGED = ("", "wrong_label")
 
 

@@ -1,4 +1,4 @@
-"""The content id: the name under which everything that is computed from an image is kept."""
+"""The content id: the key under which everything that is computed from an image is stored."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import xxhash
 
 
 def content_id(data: bytes) -> str:
-    """xxh3-128 of the encoded bytes, 32 hexadecimal digits."""
+    """Return the xxh3-128 hash of the encoded bytes as 32 hexadecimal digits."""
     return xxhash.xxh3_128_hexdigest(data)

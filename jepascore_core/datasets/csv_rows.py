@@ -1,8 +1,8 @@
 """Rows of CSV text, such that every line ends up in exactly one row or one bad line, whatever its quotes.
 
-A parser that meets a quote which is never closed takes all the lines behind it for one cell. Here a cell may hold line
-ends only if its quote is closed as it should be, the row has the right number of cells, and what was swallowed does not
-look like rows; else the line with the quote is bad, and reading resumes at the next line.
+If a quote is never closed, an ordinary parser reads all following lines into one cell. Here a cell may contain line
+ends only if its quote is closed correctly, the row has the right number of cells, and the lines in the cell do not look
+like rows; otherwise the line with the quote is bad, and parsing resumes at the next line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from jepascore_core.datasets.listing import IMAGE_EXTENSIONS
 
 QUOTE = '"'
-#: A quoted cell that runs on for longer is taken for a quote that was forgotten.
+#: A quoted cell that spans more lines is treated as an unclosed quote.
 MAX_LINES = 1000
 
 NEVER_CLOSED = "a quote is opened but not closed"
@@ -36,7 +36,7 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """The cells of one row, the number of the line on which it begins, and over how many lines it goes."""
+    """The cells of one row, the number of its first line, and how many lines it spans."""
 
     number: int
     cells: list[str]
@@ -46,7 +46,7 @@ class CsvRow:
 def csv_rows(lines: Iterable[str], separator: str, width: int | None = None) -> Iterator[CsvRow | BadLine]:
     """Parse lines (with their ends) into rows of `width` cells; None takes the width of the first row.
 
-    Blank lines are neither. Blanks behind a separator do not belong to the cell.
+    Blank lines are neither. Blanks after a separator do not belong to the cell.
     """
     pending = _Lines(lines)
     while (line := pending.next()) is not None:
@@ -62,13 +62,13 @@ def csv_rows(lines: Iterable[str], separator: str, width: int | None = None) -> 
 
 
 class _Lines:
-    """Lines to read, with a look ahead; `number` is that of the last line taken."""
+    """Lines with lookahead; `number` is that of the last line consumed."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._source = iter(lines)
         self._ahead: list[str] = []
         self._first = 0
-        #: Why lines further on are bad, whatever they look like.
+        #: Why later lines are bad, whatever they look like.
         self.bad: dict[int, str] = {}
         self.number = 0
 
@@ -102,7 +102,7 @@ def _row(line: str, number: int, pending: _Lines, separator: str, width: int | N
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    """Cells of one line. One whose quote is open at the end of the line ends in the line's end."""
+    """Return the cells of one line. A cell whose quote is open at the end of the line includes the line end."""
     if QUOTE not in line:
         return [cell.lstrip(" ") for cell in line.rstrip("\r\n").split(separator)]
     ended = line if line.endswith(("\n", "\r")) else f"{line}\n"
@@ -110,12 +110,12 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def _is_open(cells: list[str]) -> bool:
-    """Whether the text of a single line ended inside of quotes."""
+    """Return whether the text of a single line ended inside quotes."""
     return cells[-1].endswith(("\n", "\r"))
 
 
 def _continued(line: str, number: int, pending: _Lines, separator: str, width: int | None) -> CsvRow | BadLine:
-    """Read on from a line with an open quote: a row if the quote is closed as it should be, else a bad line."""
+    """Continue from a line with an open quote: return a row if the quote is closed correctly, else a bad line."""
     parts, distance = [line], 0
     is_open = True
     while is_open and len(parts) <= MAX_LINES:
@@ -139,7 +139,7 @@ def _continued(line: str, number: int, pending: _Lines, separator: str, width: i
 
 
 def _closed(parts: list[str], separator: str) -> list[str] | None:
-    """Cells of a row over several lines; None unless each quote is followed by a separator or the end."""
+    """Return the cells of a row over several lines; None unless each quote is followed by a separator or the end."""
     text = "".join(parts).rstrip("\r\n")
     try:
         rows = list(csv.reader([text], delimiter=separator, skipinitialspace=True, strict=True))
@@ -149,7 +149,7 @@ def _closed(parts: list[str], separator: str) -> list[str] | None:
 
 
 def _holds_rows(cells: list[str], separator: str) -> bool:
-    """Whether a line inside of a cell looks like a row: it names an image, or a file such as this row names."""
+    """Whether a line inside a cell looks like a row: it names an image, or a file with an extension as in this row."""
     endings = {position: ending for position, cell in enumerate(cells) if (ending := _file_ending(cell))}
     for cell in cells:
         for line in _LINE_ENDS.split(cell)[1:]:
@@ -162,6 +162,6 @@ def _holds_rows(cells: list[str], separator: str) -> bool:
 
 
 def _file_ending(cell: str) -> str:
-    """Extension of a cell that is a file name; else empty."""
+    """Return the extension of a cell that is a file name; otherwise an empty text."""
     match = None if _LINE_ENDS.search(cell) else _FILE_NAME.search(cell.strip().strip(QUOTE))
     return match.group().lower() if match else ""

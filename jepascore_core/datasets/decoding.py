@@ -1,8 +1,8 @@
-"""Bytes to pixels: complete, bounded, from an allow-list of formats; every way to fail is one SampleError.
+"""Bytes to pixels: complete, bounded, from an allow-list of formats; every failure is a SampleError.
 
-Every image becomes mode "RGB", true greyscale too: encoders read three channels, and one that reads a single channel
-takes the mean of three equal ones. pixels.py lists the treatment of every mode. Of an animated image the first frame
-is taken. A JPEG that was damaged in the middle and still ends properly decodes as it does in every viewer.
+Every image is converted to mode "RGB", greyscale too: encoders read three channels, and one that reads a single channel
+averages three equal ones. pixels.py lists the conversion of every mode. Of an animated image the first frame is used. A
+JPEG that was damaged in the middle and still ends properly decodes as it does in every viewer.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from jepascore_core.errors import SampleError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 
-#: Pillow's own threshold for a decompression bomb (twice its MAX_IMAGE_PIXELS of a quarter GiB / 3), kept whatever
-#: another library sets there.
+#: Pillow's own threshold for a decompression bomb (twice its MAX_IMAGE_PIXELS of a quarter GiB / 3), enforced even if
+#: another library changes the setting.
 MAX_PIXELS = 178_956_970
 
-#: An image of one row or column is a placeholder or a tracking pixel, not a picture.
+#: An image with a single row or column is a placeholder or a tracking pixel.
 MIN_SIDE = 2
 
 #: Above this many pixels (about 100 MB decoded) images are decoded one at a time, so that memory does not multiply
@@ -45,10 +45,11 @@ class Decoded(NamedTuple):
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE) -> Image.Image:
-    """Completely decoded image in mode "RGB", upright, without any metadata.
+    """Decode an image completely: mode "RGB", upright, without any metadata.
 
     Raises:
-        SampleError: stage "decode", for bytes that are no image, damaged, truncated, too large or too small.
+        SampleError: stage "decode", for bytes that are not an image, or a damaged, truncated, too large or too small
+        one.
     """
     return decode_noted(data, max_pixels, min_side).image
 
@@ -68,7 +69,7 @@ def decode_noted(data: bytes, max_pixels: int = MAX_PIXELS, min_side: int = MIN_
 
 @functools.cache
 def supported_formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this installation of Pillow can read."""
+    """Return those of `FORMATS` that this installation of Pillow can read."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -77,18 +78,18 @@ def _decode(data: bytes, max_pixels: int, min_side: int) -> Decoded:
     image = Image.open(io.BytesIO(data), formats=supported_formats())
     _check_size(image.size, max_pixels, min_side)
     if image.format == "PNG":
-        Image.open(io.BytesIO(data), formats=("PNG",)).verify()  # loading alone skips checksums and the end mark
+        Image.open(io.BytesIO(data), formats=("PNG",)).verify()  # loading skips checksums and the end marker
     if image.format in ("JPEG", "MPO") and not jpeg_has_end(data):
-        raise SampleError("The JPEG file breaks off before the image ends: copy or download it again.", "decode")
+        raise SampleError("The JPEG file is truncated: copy or download it again.", "decode")
     animated = bool(getattr(image, "is_animated", False))
     large = image.width * image.height > LARGE_PIXELS
     with _large_image_lock if large else contextlib.nullcontext():
-        ImageFile.LOAD_TRUNCATED_IMAGES = False  # another library in this process may have asked for grey pixels
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # another library in this process may have turned it on
         image.load()
         _check_size(image.size, max_pixels, min_side)
         rgb, notes = to_rgb(image)
-        rgb = rgb.copy() if rgb is image else rgb  # lets go of the encoded bytes
-    rgb.info.clear()  # a profile or transparent colour of the original would be wrong for what it became
+        rgb = rgb.copy() if rgb is image else rgb  # frees the encoded bytes
+    rgb.info.clear()  # a colour profile or transparent colour of the original does not apply to the converted pixels
     notes += ["first of several frames or pages"] if animated else []
     return Decoded(rgb, "; ".join(notes))
 
@@ -102,8 +103,8 @@ def _check_size(size: tuple[int, int], max_pixels: int, min_side: int) -> None:
         )
     if min(width, height) < min_side:
         raise SampleError(
-            f"The image has only {width} x {height} pixels, as placeholders have: remove it, or replace it by the "
-            "picture that it stands for.",
+            f"The image has only {width} x {height} pixels, like a placeholder: remove it, or replace it by the "
+            "actual picture.",
             "decode",
         )
 
@@ -113,21 +114,21 @@ def _explain(data: bytes, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"The image declares more pixels than the limit of {MAX_PIXELS}: scale it down, or remove it."
     if isinstance(error, MemoryError):
-        return "The image needs more memory than there is: scale it down."
+        return "There is not enough memory to decode the image: scale it down."
     name = format_of(data)
     if isinstance(error, Image.UnidentifiedImageError):
         if name is not None:
-            return f"Damaged {name} file (its header makes no sense): copy or download it again."
+            return f"Damaged {name} file (its header is invalid): copy or download it again."
         supported = ", ".join(supported_formats())
         return foreign_content(data) or f"Not an image in a supported format ({supported}): convert it to PNG."
     return (
-        f"Damaged {name or 'image'} file, or a variant that cannot be read ({error}): copy or download it again, "
+        f"Damaged {name or 'image'} file, or an unsupported variant ({error}): copy or download it again, "
         "or convert it to PNG."
     )
 
 
 class _Quiet:
-    """How many threads are decoding, and the filters to restore when the last one leaves."""
+    """Number of decoding threads, and the filters to restore when the last one is done."""
 
     lock = threading.Lock()
     depth = 0
@@ -138,7 +139,7 @@ class _Quiet:
 def _quiet_pillow() -> Iterator[None]:
     """Silence Pillow's warnings while any thread decodes.
 
-    `warnings.catch_warnings` alone is not safe with threads: two that overlap leave the filters changed for good.
+    `warnings.catch_warnings` alone is not thread-safe: two that overlap leave the filters changed permanently.
     """
     with _Quiet.lock:
         if _Quiet.depth == 0:

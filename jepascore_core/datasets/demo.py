@@ -1,7 +1,7 @@
 """The embedded demo: scikit-learn's handwritten digits as PNG files, with planted contaminants of named kinds.
 
 The files hold all 1,797 real digits plus `PER_KIND` contaminants of each kind, numbered together within their class, so
-that no name tells a contaminant from a digit; `digits.csv` beside them says which is which.
+that no file name reveals a contaminant; `digits.csv` beside them lists which files they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jepascore_core.errors import SourceError
 
 DEMO_NAME = "digits-demo"
 TABLE_NAME = "digits.csv"
-#: Raised when the same seed gives other files: an older demo folder is then built anew.
+#: Incremented when the same seed yields different files: an older demo folder is then rebuilt.
 RECIPE_VERSION = 1
 #: Side of a rendered digit in pixels: 8 x 8 cells of 3 pixels and a margin of 4.
 IMAGE_SIZE = 32
@@ -28,20 +28,21 @@ PER_KIND = 12
 KINDS = (
     "inverted", "noise", "occluded", "blended", "rotated", "wrong_label", "exact_duplicate", "near_duplicate",
 )  # fmt: skip
-#: Degrees under which a digit looks wrong: a 0 never does, 1, 2, 5 and 8 are (nearly) point symmetric, a 6 becomes a 9.
+#: Rotations, in degrees, after which a digit looks wrong: a 0 never does, 1, 2, 5 and 8 are (nearly) point symmetric, a
+#: 6 becomes a 9.
 VISIBLE_ROTATIONS = {label: (90, 180) if label in (3, 4, 7) else (90,) for label in range(1, 10)}
-#: Creators of the digits, for the marker file.
+#: Attribution of the digits, for the marker file.
 SOURCE = "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998), as shipped by scikit-learn"
 
 
 def load_digit_images() -> tuple[Pixels, npt.NDArray[np.int64]]:
-    """All digits as rendered images uint8 [1797, 32, 32], ink bright, and their labels int64 [1797].
+    """Return all digits as images uint8 [1797, 32, 32], bright on dark, and their labels int64 [1797].
 
-    Read from scikit-learn's data file without importing scikit-learn, which alone would take longer than the demo.
+    Read from scikit-learn's data file, since importing scikit-learn takes longer than building the demo.
     """
     spec = importlib.util.find_spec("sklearn")
     if spec is None or spec.origin is None:
-        raise SourceError("The demo needs scikit-learn, which holds its digits: pip install scikit-learn.")
+        raise SourceError("The demo needs scikit-learn, which contains the digits: pip install scikit-learn.")
     path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
     if not path.is_file():
         raise SourceError(f"scikit-learn's digits are missing at {path}: reinstall scikit-learn.")
@@ -52,7 +53,7 @@ def load_digit_images() -> tuple[Pixels, npt.NDArray[np.int64]]:
 
 
 def render_digit(cells: npt.NDArray[np.int64]) -> Pixels:
-    """One digit of 8 x 8 cells with levels 0..16 as a smooth greyscale image uint8 [32, 32]."""
+    """Render a digit of 8 x 8 cells with levels 0..16 as a smooth greyscale image uint8 [32, 32]."""
     levels = np.pad(np.round(cells * (255 / 16)).astype(np.uint8), 2)
     large = Image.fromarray(levels).resize((36, 36), Image.Resampling.BICUBIC)
     return np.asarray(large)[2:-2, 2:-2]
@@ -68,7 +69,7 @@ def build_demo(folder: Path, seed: int = 0) -> Path:
 
 
 def _plan(seed: int) -> list[Entry]:
-    """Every file of the demo, in the order in which the numbers within a class are given."""
+    """Return every file of the demo, in the order in which files are numbered within a class."""
     images, labels = load_digit_images()
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(images))

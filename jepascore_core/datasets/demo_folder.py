@@ -1,4 +1,4 @@
-"""The folder of a demo: PNG files, a table that says what is in them, and a marker that says which recipe made them."""
+"""The folder of a demo: PNG files, a table that describes them, and a marker that identifies the recipe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file to be. `source` is the number of the original that it shows; `extra` are values of more columns."""
+    """One file to write. `source` is the index of the original that it shows; `extra` are additional columns."""
 
     pixels: Pixels
     label: str
@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DemoRecipe:
-    """What a demo is: `marker` is equal exactly for equal files, `plan` makes the entries in their final order."""
+    """Definition of a demo: `marker` is equal exactly for equal files, `plan` returns the entries in final order."""
 
     marker: dict[str, object]
     table_name: str
@@ -51,17 +51,17 @@ class DemoRecipe:
 def build_folder(folder: Path, recipe: DemoRecipe) -> Path:
     """Write a demo into `folder` and return the path of its table, ready to be added as a dataset.
 
-    A folder that already holds this demo is left as it is; one that is cut short is never seen, because the files are
-    written elsewhere and the whole folder is renamed.
+    A folder that already contains this demo is left unchanged. An incomplete one is never visible, because the files
+    are written elsewhere and the whole folder is renamed.
 
     Raises:
-        SourceError: for a folder that holds something else.
+        SourceError: for a folder that contains anything else.
     """
     folder = Path(folder)
     if _is_complete(folder, recipe):
         return folder / recipe.table_name
     if folder.exists() and not (folder / MARKER_NAME).is_file() and any(folder.iterdir()):
-        raise SourceError(f"{folder} holds other files: choose a new or an empty folder for the demo.")
+        raise SourceError(f"{folder} contains other files: choose a new or an empty folder for the demo.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -73,7 +73,7 @@ def build_folder(folder: Path, recipe: DemoRecipe) -> Path:
 
 
 def to_pixels(values: npt.NDArray[np.floating]) -> Pixels:
-    """Levels 0..255 rounded to bytes, clipped at both ends."""
+    """Round levels to bytes, clipped to 0..255."""
     return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
@@ -86,7 +86,7 @@ def _is_complete(folder: Path, recipe: DemoRecipe) -> bool:
 
 
 def _swap(staging: Path, folder: Path, recipe: DemoRecipe) -> None:
-    """Put the finished folder in its place; an older demo is moved aside first, a racing builder's is accepted."""
+    """Rename the finished folder; an older demo is moved away first, and one that another process built is accepted."""
     try:
         if folder.exists():
             put_in_place(folder, staging / "old")
@@ -107,7 +107,7 @@ def _write(folder: Path, recipe: DemoRecipe) -> None:
         counts[slug] += 1
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Stored, not deflated: the bytes, and so the content ids, are then the same with every build of zlib.
+        # Stored, not deflated, so that the bytes and content ids do not depend on the build of zlib.
         Image.fromarray(entry.pixels).save(target, compress_level=0)
         split = "test" if test else "train"
         rows.append((path, entry.label, split, entry.contaminant, entry.source, *entry.extra))

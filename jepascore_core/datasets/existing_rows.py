@@ -1,4 +1,4 @@
-"""Rows that an index holds already, found again by digest: about 25 bytes of memory a row, however long its path."""
+"""Rows that an index already has, looked up by digest: about 25 bytes of memory per row, however long its path."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _PARTS_KEPT = 4
 
 
 class PreviousRows:
-    """The samples of an earlier index, by sample key and uri. Safe to share between threads.
+    """The samples of an earlier index, by sample key and uri. Thread-safe.
 
-    Rows are asked for in about the order in which they were written, so a few parts in memory are enough.
+    Rows are requested roughly in the order in which they were written, so a few parts in memory are enough.
     """
 
     def __init__(self, folder: Path, distrusted: Collection[str] = ()) -> None:
-        """Rows of the files whose uri is in `distrusted` are not found."""
+        """Index the rows; those of files whose uri is in `distrusted` are not found."""
         self._distrusted = frozenset(distrusted)
         self._rows = _Rows(manifest_parts(folder), ["sample_key", "uri"], _key_digests)
         self._part = functools.lru_cache(maxsize=_PARTS_KEPT)(self._read)
@@ -56,15 +56,15 @@ class PreviousRows:
 
 
 class FinishedRows:
-    """What an interrupted attempt at the same index has finished already.
+    """Rows that an interrupted attempt at the same index already finished.
 
-    A sample counts as finished only if the scan still says the same of it (uri, label, split and user columns), its
-    file has the same size and time, and its quality was measured; a failure, if nothing was done to its file since it
-    was written down.
+    A sample counts as finished only if the scan still has the same values for it (uri, label, split and user columns),
+    its file has the same size and time, and its quality was measured; a failure, if its file has not changed since it
+    was recorded.
     """
 
     def __init__(self, folder: Path, metadata_names: Iterable[str], distrusted: Collection[str] = ()) -> None:
-        """Rows of the files whose uri is in `distrusted` are not finished."""
+        """Index the rows; those of files whose uri is in `distrusted` do not count as finished."""
         self._distrusted = frozenset(distrusted)
         self._names = frozenset(metadata_names)
         self._samples = _Rows(manifest_parts(folder), None, self._sample_digests)
@@ -72,7 +72,7 @@ class FinishedRows:
         self._written = [path.stat().st_mtime_ns for path in self._failures.parts]
 
     def match(self, items: Sequence[Candidate | SampleFailure]) -> list[type[Sample] | type[SampleFailure] | None]:
-        """For each item of the scan: whether it is finished as a sample, as a failure, or not at all."""
+        """Return for each item of the scan whether it is finished as a sample, as a failure, or not at all."""
         samples = self._samples.find([self._item_digest(item) for item in items], mark=True)
         failures = self._failures.find([_digest(item.sample_key, item.uri) for item in items])
         for number, item in enumerate(items):
@@ -87,7 +87,7 @@ class FinishedRows:
         ]
 
     def remove_stale(self) -> None:
-        """Remove the rows that no item of the scan matched, as their files vanished or their labels changed."""
+        """Remove the rows that no item of the scan matched, because their files are gone or their labels changed."""
         for rows in (self._samples, self._failures):
             for number, path in enumerate(rows.parts):
                 kept = rows.seen[rows.starts[number] : rows.starts[number + 1]]
@@ -116,7 +116,7 @@ class FinishedRows:
 
 
 class _Rows:
-    """Positions of rows over several files, by binary search in their digests."""
+    """Positions of rows across several files, by binary search in their digests."""
 
     def __init__(
         self, parts: list[Path], columns: list[str] | None, digests_of: Callable[[pa.Table], Iterator[bytes]]
@@ -130,11 +130,11 @@ class _Rows:
         self._sorted = values[self._order]
 
     def part_of(self, position: int) -> int:
-        """Return the number of the file that holds a row."""
+        """Return the index of the file that contains a row."""
         return int(np.searchsorted(self.starts, position, side="right")) - 1
 
     def find(self, wanted: Sequence[bytes], mark: bool = False) -> np.ndarray:
-        """Position of each digest, -1 where there is none; `mark` remembers those found as seen."""
+        """Return the position of each digest, or -1; `mark` marks those found as seen."""
         values = np.array(wanted, dtype="S16")
         places = np.searchsorted(self._sorted, values)
         inside = places < len(self._sorted)
@@ -148,12 +148,12 @@ class _Rows:
 
 
 def has_quality(row: Sample) -> bool:
-    """Whether the image quality of a sample is there, and of the version that would be measured now."""
+    """Return whether the image quality of a sample is stored, and of the current version."""
     return row.quality is not None and row.quality.quality_version == QUALITY_VERSION
 
 
 def _changed_since(uri: str, nanoseconds: int) -> bool:
-    """Whether a file was written, replaced or given other permissions after a moment; also with an older time."""
+    """Whether a file was written, replaced or given other permissions after a time, even if it is dated earlier."""
     try:
         found = os.stat(uri_to_path(uri))  # noqa: PTH116
     except (OSError, ValueError):

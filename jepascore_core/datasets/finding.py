@@ -1,4 +1,4 @@
-"""Which tables of a folder describe its images, by which column of paths, and why the others do not."""
+"""Find the tables of a folder that describe its images, their path column, and why other tables do not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jepascore_core.datasets.table_samples import TableSample, table_sample
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.errors import SourceError
 
-#: Names of columns that hold paths if what they hold leads to images.
+#: Names of columns that are taken as paths if their cells refer to images.
 WEAK_PATH_NAMES = (
     "image_name", "imagename", "img_name", "image_id", "imageid", "img_id", "id_code", "id", "name", "key",
 )  # fmt: skip
@@ -31,7 +31,7 @@ _SUBMISSION = re.compile(r"submi", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ImageTable:
-    """A table that lists images: where it is, its column of paths, and the split that its name stands for, if any."""
+    """A table that lists images: where it is, its path column, and the split that its name stands for, if any."""
 
     path: Path
     path_column: str
@@ -43,7 +43,7 @@ class ImageTable:
 
 @dataclass(frozen=True, slots=True)
 class TableSearch:
-    """The tables that describe the images below a root, those that do not and why, and what a person may settle."""
+    """The tables that describe the images below a root, those that do not and why, and the guesses to confirm."""
 
     root: str
     used: tuple[ImageTable, ...] = ()
@@ -52,10 +52,10 @@ class TableSearch:
 
 
 def find_tables(folder: Path, layout: Layout, allowed: Roots, options: SourceOptions) -> TableSearch:
-    """Look for the tables of a folder: beside its images, in the folder that wraps them, or in one without images.
+    """Search the tables of a folder: beside its images, in a wrapper folder, or in a folder without images.
 
     Raises:
-        SourceError: if a table or columns were given that are not there.
+        SourceError: if a given table or column does not exist.
     """
     if options.table == NO_COLUMN:
         return TableSearch(str(folder))
@@ -79,7 +79,7 @@ def find_tables(folder: Path, layout: Layout, allowed: Roots, options: SourceOpt
 
 
 def given_table(path: Path, allowed: Roots, options: SourceOptions) -> TableSearch:
-    """Search a table that is itself the source, even if none of its paths leads to an image.
+    """Search a table that is itself the source, even if none of its paths refers to an image.
 
     Raises:
         SourceError: if it cannot be read, or has no such columns.
@@ -97,7 +97,7 @@ def given_table(path: Path, allowed: Roots, options: SourceOptions) -> TableSear
 
 
 def options_root(options: SourceOptions) -> str | None:
-    """Return the given root, absolute."""
+    """Return the given root as an absolute path."""
     return str(Path(options.root).expanduser().absolute()) if options.root else None
 
 
@@ -120,23 +120,23 @@ def _tables(folder: Path, layout: Layout, allowed: Roots, options: SourceOptions
 
 
 def image_table(path: Path, tree: ImageTree, allowed: Roots, options: SourceOptions) -> ImageTable:
-    """Read a table with the column that leads to images.
+    """Read a table whose path column refers to images.
 
     Raises:
-        SourceError: if none does, or the columns that were given are not there.
+        SourceError: if there is none, or a given column does not exist.
     """
     sample = table_sample(path, options.encoding)
     found = _leading_table(path, sample, tree, allowed, options)
     if found is None:
-        columns = find_columns(sample.names, options, path, sample.embedded)  # raises if there is no such column
-        raise SourceError(f"Its paths (column {columns.path}) lead to no image.")
+        columns = find_columns(sample.names, options, path, sample.embedded)  # raises if the column does not exist
+        raise SourceError(f"Its paths (column {columns.path}) do not refer to any image.")
     return found
 
 
 def _leading_table(
     path: Path, sample: TableSample, tree: ImageTree, allowed: Roots, options: SourceOptions
 ) -> ImageTable | None:
-    """Return the table with the first column that leads to images; None if none does."""
+    """Return the table with the first column that refers to images, or None."""
     locator = Locator(options_root(options) or str(path.parent), allowed, tree)
     strong, weak = _path_columns(sample, options)
     num_rows = max(1, len(sample.rows))
@@ -150,7 +150,7 @@ def _leading_table(
     locator.is_trusted = all(map(locator.is_as_written, sample.cells(name)))
     questions = []
     if options.path_column is None and name not in strong[:1]:
-        text = f"Column {name} of {path.name} is taken for the image paths, as it leads to images."
+        text = f"Column {name} of {path.name} is used as the image paths, since its cells refer to images."
         questions.append(
             Question("path_column", text, (name, *(other for other in sample.names if other != name)), name)
         )
@@ -160,7 +160,7 @@ def _leading_table(
 
 
 def _path_columns(sample: TableSample, options: SourceOptions) -> tuple[list[str], list[str]]:
-    """Columns whose name says that they hold paths, and those that may."""
+    """Return the columns whose name says that they contain paths, and those that might."""
     if options.path_column is not None:
         return ([options.path_column] if options.path_column in sample.names else []), []
     strong = usual_names(sample.names, PATH_NAMES)
@@ -176,7 +176,7 @@ def _path_columns(sample: TableSample, options: SourceOptions) -> tuple[list[str
 
 
 def _num_found(sample: TableSample, column: str, locator: Locator, tree: ImageTree) -> int:
-    """How many of a column's cells lead to images; of a table that is known as a whole, all are asked if need be."""
+    """Count a column's cells that refer to images; all cells of a fully read table are checked if necessary."""
     cells = sample.cells(column)
     locator.common = common_folders(cells)
     found = sum(map(locator.leads_to_an_image, cells))
@@ -192,10 +192,10 @@ def _label_questions(
         cells = sample.cells(label)
         if not others and len(cells) >= _MANY_ROWS and len(set(cells)) > _MAX_CLASSES_SHARE * len(cells):
             counts = f"{len(set(cells))} values in {len(cells)} rows"
-            text = f"Column {label} of {where} is taken for the label, but has {counts}."
+            text = f"Column {label} of {where} is used as the label, but has {counts}."
             yield Question("label_column", text, (label, NO_COLUMN), label)
         if others:
-            text = f"Column {label} of {where} is taken for the label; {', '.join(others)} could be, too."
+            text = f"Column {label} of {where} is used as the label; {', '.join(others)} could be one, too."
             yield Question("label_column", text, (label, *others, NO_COLUMN), label)
         return
     others = [name for name in sample.names if name not in taken and _may_be_classes(sample, name)]
@@ -205,7 +205,7 @@ def _label_questions(
 
 
 def _may_be_classes(sample: TableSample, column: str) -> bool:
-    """Whether a column holds a few words, again and again."""
+    """Return whether a column has few distinct values, each repeated."""
     cells = sample.cells(column)
     has_words = all(any(letter.isalpha() for letter in cell) and len(cell) <= 60 for cell in cells)
     return has_words and 2 <= len(set(cells)) <= _MAX_CLASSES_SHARE * len(cells)
@@ -214,9 +214,9 @@ def _may_be_classes(sample: TableSample, column: str) -> bool:
 def _choose(
     listing: Sequence[ImageTable], folder: Path
 ) -> tuple[tuple[ImageTable, ...], tuple[Question, ...], list[UnusedTable]]:
-    """Of the tables that list images: those of splits together, or the most telling one."""
+    """Choose among the tables that list images: those of splits together, or the most informative one."""
     serious = [one for one in listing if not _SUBMISSION.search(one.path.stem)]
-    unused = [UnusedTable(str(one.path), "it is a form for predictions") for one in listing if one not in serious]
+    unused = [UnusedTable(str(one.path), "it is a template for predictions") for one in listing if one not in serious]
     if len(serious) < 2:
         return tuple(serious), (), unused
     ranked = sorted(serious, key=lambda one: (not one.has_label, one.path.name not in METADATA_NAMES, str(one.path)))

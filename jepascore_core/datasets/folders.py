@@ -1,4 +1,4 @@
-"""Image folders: a walk in sorted order that costs one directory listing a folder, and no look at any file.
+"""Image folders: a walk in sorted order that lists each folder once and opens no file.
 
 Paths are handled as text, not as `Path` objects, which would take several times as long for a million files.
 """
@@ -19,7 +19,7 @@ from jepascore_core.records.datasets import SampleFailure
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder to list: its path relative to the root ("" or ending in "/"), where it is, and what it says."""
+    """A folder to list: its path relative to the root ("" or ending in "/"), its location, and what its name means."""
 
     relative: str
     path: str
@@ -28,7 +28,7 @@ class _Folder:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """What one walk shares: `followed` holds the folders that must not be entered (again) through a symlink."""
+    """State of one walk: `followed` has the folders that must not be entered (again) through a symlink."""
 
     allowed: Roots
     ignored: PassedOver
@@ -46,11 +46,11 @@ def scan_folder(
     recursive: bool = True,
     tables: frozenset[str] = frozenset(),
 ) -> Iterator[Candidate | SampleFailure]:
-    """Images of a folder in a fixed order: those of a folder by name, then its sub-folders by name.
+    """Yield the images of a folder in a fixed order: first its own by name, then those of sub-folders by name.
 
-    Label and split are what `layout` says. Symlinks are followed only to targets in the allowed roots, and to each
-    folder once. Without `recursive`, sub-folders are left alone. `tables` are paths that are not passed over, since
-    they are read otherwise.
+    Label and split follow from `layout`. Symlinks are followed only to targets in the allowed roots, and to each folder
+    once. Without `recursive`, sub-folders are not read. `tables` are paths that do not count as skipped, since they are
+    read separately.
 
     Raises:
         SourceError: if the root itself cannot be listed.
@@ -108,15 +108,15 @@ def _follow(folder: _Folder, name: str, walk: _Walk) -> Candidate | SampleFailur
     """Resolve a symlink to an image, a failure, a folder (its path), or None if it is irrelevant."""
     target = os.path.realpath(f"{folder.path}/{name}")
     if not walk.allowed.contain(target):
-        message = f"The symlink leads out of the source, to {clean_text(target)}"
-        return _failure(folder, name, f"{message}: copy the file, or give the folder that holds it as root.")
+        message = f"The symlink points outside the source, to {clean_text(target)}"
+        return _failure(folder, name, f"{message}: copy the file, or give the folder that contains it as root.")
     if os.path.isdir(target):  # noqa: PTH112
         if target in walk.followed or f"{folder.path}/".startswith(f"{target}/"):
-            return _failure(folder, name, "The symlink leads to a folder that is read already: remove the symlink.")
+            return _failure(folder, name, "The symlink points to a folder that is already read: remove the symlink.")
         walk.followed.add(target)
         return target
     if not os.path.isfile(target):  # noqa: PTH113
-        return _failure(folder, name, "The symlink leads to no file: restore its target, or remove the symlink.")
+        return _failure(folder, name, "The symlink is broken: restore its target, or remove the symlink.")
     if not is_image(name, target):
         _pass_over(folder, name, walk)
         return None

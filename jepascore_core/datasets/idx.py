@@ -19,7 +19,7 @@ _IMAGES_NAME = re.compile(r"(?P<stem>.*?)[-._]?images?[-._]idx3[-._]ubyte(\.gz)?
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """An images file, the labels file beside it if there is one, and what its samples are called."""
+    """An images file, the labels file beside it if there is one, and the prefix of its sample keys."""
 
     images: Path
     labels: Path | None
@@ -28,12 +28,12 @@ class _Pair:
 
 
 def is_idx_images(path: Path) -> bool:
-    """Whether the name is that of an idx images file."""
+    """Return whether the name is that of an idx images file."""
     return _IMAGES_NAME.fullmatch(path.name) is not None
 
 
 def is_idx_name(name: str) -> bool:
-    """Whether the name is that of any idx file, images or labels."""
+    """Return whether the name is that of any idx file, images or labels."""
     return re.fullmatch(r".*idx[13][-._]ubyte(\.gz)?", name, re.IGNORECASE) is not None
 
 
@@ -41,17 +41,17 @@ def plan_idx(source: Path) -> ScanPlan:
     """Plan all images files of a folder, or a single one. Sample keys are like `train/00042`, labels the digits.
 
     Raises:
-        SourceError: if there are none, one is damaged, or labels do not match images in number.
+        SourceError: if there are none, one is damaged, or the numbers of labels and images differ.
     """
     found = [source] if source.is_file() else sorted(entry for entry in source.iterdir() if is_idx_images(entry))
     if not found:
-        raise SourceError(f"{source} holds no idx images file, such as train-images-idx3-ubyte.gz.")
+        raise SourceError(f"{source} contains no idx images file, such as train-images-idx3-ubyte.gz.")
     pairs = _pairs(found)
     return ScanPlan("idx", _items([(pair, *_open(pair)) for pair in pairs]), PassedOver())
 
 
 def _pairs(found: list[Path]) -> list[_Pair]:
-    """One pair for each data set; a plain file goes before its compressed copy."""
+    """Return one pair per dataset; a plain file takes precedence over its compressed copy."""
     stems = {_stem(path): path for path in sorted(found, key=lambda path: path.suffix == ".gz", reverse=True)}
     splits = {stem: _split(stem) for stem in stems}
     pairs = []

@@ -1,4 +1,4 @@
-"""The idx format of MNIST and its kin: a header, then unsigned bytes; plain or gzip-compressed.
+"""The idx format of MNIST and similar datasets: a header, then unsigned bytes; plain or gzip-compressed.
 
 Header: two zero bytes, type 8 (unsigned byte), number of dimensions, then each dimension as a big-endian uint32. Images
 are [N, H, W], labels [N].
@@ -27,7 +27,7 @@ _unpack_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class IdxFile:
-    """An idx file in the state in which it was opened."""
+    """An idx file, with its state when it was opened."""
 
     path: str
     file_size: int
@@ -36,7 +36,7 @@ class IdxFile:
 
     @property
     def header_bytes(self) -> int:
-        """Length of the header."""
+        """Length of the header in bytes."""
         return 4 + 4 * len(self.shape)
 
     @property
@@ -46,10 +46,10 @@ class IdxFile:
 
 
 def open_idx(path: str, dimensions: int) -> IdxFile:
-    """Header of an idx file that must have 3 (images) or 1 (labels) dimensions.
+    """Read the header of an idx file that must have 3 (images) or 1 (labels) dimensions.
 
     Raises:
-        SourceError: if it is no such file or is too large.
+        SourceError: if it is not such a file, or is too large.
         OSError: if it cannot be opened.
     """
     state = os.stat(path)  # noqa: PTH116 - once for every item read
@@ -72,15 +72,15 @@ def _open_idx(path: str, file_size: int, modified_ns: int, dimensions: int) -> I
 
 
 def check_complete(idx: IdxFile) -> None:
-    """Raise SourceError unless the file holds all items that its header declares."""
+    """Raise SourceError unless the file contains all items that its header declares."""
     declared = idx.header_bytes + idx.shape[0] * idx.item_bytes
     held = len(_unpacked(idx)) if _is_compressed(idx.path) else idx.file_size
     if held < declared:
-        raise SourceError(f"{idx.path} declares {declared} bytes but holds {held}: it is truncated, download it again.")
+        raise SourceError(f"{idx.path} declares {declared} bytes but has {held}: it is truncated, download it again.")
 
 
 def items(idx: IdxFile, first: int, count: int) -> bytes:
-    """Bytes of `count` items from number `first`; shorter if the file ends before.
+    """Read the bytes of `count` items from index `first`; fewer if the file ends before.
 
     Raises:
         SourceError: if the compressed data is damaged.
@@ -110,12 +110,12 @@ def _read(stream: BinaryIO, path: str, length: int) -> bytes:
 
 
 def _unpacked(idx: IdxFile) -> bytes:
-    with _unpack_lock:  # one thread unpacks, the others wait for its result instead of doing the same
+    with _unpack_lock:  # one thread unpacks, the others wait for its result
         return _unpack(idx)
 
 
 @functools.lru_cache(maxsize=2)
 def _unpack(idx: IdxFile) -> bytes:
     with _reader(idx.path) as stream:
-        # One byte more than declared makes gzip reach the end and compare its checksum.
+        # Reading one byte more than declared makes gzip reach the end and verify its checksum.
         return _read(stream, idx.path, idx.header_bytes + idx.shape[0] * idx.item_bytes + 1)

@@ -1,4 +1,4 @@
-"""The books of an index under construction: counters, and rows that wait to become a part."""
+"""Counters and row buffer used while building an index."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from jepascore_core.records.datasets import Sample, SampleFailure
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """How far an index is. `indexed + failed + pending = total` at every moment; during the scan the total grows.
+    """Progress of an index. `indexed + failed + pending = total` at every moment; during the scan the total grows.
 
     `reused` counts those of the indexed samples that this call took over from the previous index without reading them;
-    `ignored` counts files that are no images, by extension.
+    `ignored` counts files that are not images, by extension.
     """
 
     total: int = 0
@@ -29,19 +29,19 @@ class IndexProgress:
 
     @property
     def pending(self) -> int:
-        """Samples not yet looked at."""
+        """Samples not processed yet."""
         return self.total - self.indexed - self.failed
 
 
 class Outcome(NamedTuple):
-    """What became of one item of the scan."""
+    """The row of one item of the scan, and whether it was reused."""
 
     row: Sample | SampleFailure
     reused: bool = False
 
 
 class IndexWriter:
-    """Counters, and rows that wait to become a part. Used by one thread."""
+    """Counts outcomes, and buffers rows until there are enough for a part. Not thread-safe."""
 
     def __init__(self, folder: Path, part_size: int, on_progress: Callable[[IndexProgress], None]) -> None:
         self.progress = IndexProgress()
@@ -53,20 +53,20 @@ class IndexWriter:
         self._failures: list[SampleFailure] = []
 
     def report(self) -> None:
-        """Tell the caller, who may raise to stop."""
+        """Report the progress to the caller, which may raise to stop."""
         self._on_progress(self.progress)
 
     def count_scanned(self, found: int, indexed: int, failed: int) -> None:
-        """Count a batch of the scan, and those of it that an earlier call finished."""
+        """Count a batch of scanned items, and those of it that an earlier call finished."""
         now = self.progress
         self.progress = replace(now, total=now.total + found, indexed=now.indexed + indexed, failed=now.failed + failed)
 
     def set_ignored(self, ignored: Mapping[str, int]) -> None:
-        """Take down how many files are no images, once the scan is complete."""
+        """Record how many files are not images, once the scan is complete."""
         self.progress = replace(self.progress, ignored=dict(ignored))
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Count rows and keep them, in a part as soon as there are enough."""
+        """Count rows and buffer them; write a part when there are enough."""
         samples = [outcome.row for outcome in outcomes if isinstance(outcome.row, Sample)]
         failures = [outcome.row for outcome in outcomes if isinstance(outcome.row, SampleFailure)]
         self._samples += samples
@@ -82,7 +82,7 @@ class IndexWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits. Each half is forgotten once it is on disk, so that a second try never writes it twice."""
+        """Write the buffered rows. Each half is cleared once it is on disk, so that a retry never writes it twice."""
         write_part(self._folder, [], self._failures)
         self._failures = []
         write_part(self._folder, self._samples, [], self.metadata_types)

@@ -1,7 +1,7 @@
-"""Building an index: scan, then read, hash, decode and preview every image in threads, and append manifest parts.
+"""Build an index: scan, then read, hash, decode and preview every image in threads, and append manifest parts.
 
-The scan is first written to a file, so that the total is known and memory stays flat however many samples there are.
-Work goes to the threads in small chunks and comes back in the order of the scan.
+The scan is first written to a file, so that the total is known and memory use does not grow with the number of
+samples. Threads process small chunks, whose results are collected in the order of the scan.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from jepascore_core.records.datasets import Sample, SampleFailure
 
 __all__ = ["IndexProgress", "build_index"]
 
-#: Metadata column that says what was done to an image beyond decoding it (absent for most).
+#: Metadata column that notes how an image was converted beyond decoding (absent for most).
 NOTE_COLUMN = "decoding"
 
 _CHUNK = 16
@@ -57,23 +57,23 @@ def build_index(
     num_threads: int | None = None,
     distrusted: Collection[str] = (),
 ) -> IndexProgress:
-    """Index a source into `folder`; what an earlier, interrupted call finished there is not done again.
+    """Index a source into `folder`; resume what an earlier, interrupted call has not finished.
 
     Args:
         source: folder, table, zip archive or idx file.
         options: how to read it.
-        folder: where the parts go; one caller at a time.
+        folder: where parts are written; one caller at a time.
         thumbs_root: root of the previews.
-        workspace: where archives are unpacked, kept between calls.
-        previous: folder of the last complete index. Samples whose uri, size and time are the same are taken over
+        workspace: where archives are unpacked; it persists between calls.
+        previous: folder of the last complete index. Samples whose uri, size and time are the same are reused
             without being read; label, split and user columns always come from this scan.
-        on_progress: called often, from this thread; it may raise (RunCancelled) to stop. What is finished is kept.
+        on_progress: called often, from this thread; it may raise (RunCancelled) to stop. Finished rows are kept.
         part_size: samples in one part.
         num_threads: default: twice the number of processors, at least 4 and at most 16.
-        distrusted: uris of files that are read in any case, whatever their size and time say.
+        distrusted: uris of files that are read even if their size and time are the same.
 
     Raises:
-        SourceError: if the source as a whole cannot be read, or holds no image at all.
+        SourceError: if the source as a whole cannot be read, or contains no image.
         StoreError: if parts or previews cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def build_index(
 
 
 class _Context(NamedTuple):
-    """What every thread needs."""
+    """What all threads share."""
 
     thumbs_root: Path
     previous: PreviousRows | None
@@ -109,8 +109,10 @@ def _default_threads() -> int:
 
 def _no_image(source: str | Path, plan: ScanPlan) -> SourceError:
     passed = ", ".join(f"{count} {name}" for name, count in plan.ignored.most_common(5))
-    found = f" Passed over: {passed}." if passed else ""
-    return SourceError(f"{source} holds no image (read as {plan.kind}).{found} Check the path, or choose another kind.")
+    found = f" Skipped: {passed}." if passed else ""
+    return SourceError(
+        f"{source} contains no image (read as {plan.kind}).{found} Check the path, or choose another kind."
+    )
 
 
 def _in_lists(items: Iterable[_T], length: int) -> Iterator[list[_T]]:
@@ -132,7 +134,7 @@ def _scan_to(scan_log: Path, plan: ScanPlan, finished: FinishedRows, writer: Ind
 
 
 def _process_all(chunks: Iterable[list[Item]], context: _Context, writer: IndexWriter, num_threads: int) -> None:
-    """Process chunks in threads and enter the outcomes in order. Whatever stops this, finished rows are written."""
+    """Process chunks in threads and collect the outcomes in order. Finished rows are written even if it is stopped."""
     stop = threading.Event()
     waiting: deque[Future[list[Outcome]]] = deque()
 
@@ -159,7 +161,7 @@ def _process_all(chunks: Iterable[list[Item]], context: _Context, writer: IndexW
 
 
 def _process(chunk: list[Item], context: _Context, stop: threading.Event) -> list[Outcome]:
-    """Outcomes of a chunk, in order; shorter if somebody asked to stop."""
+    """Return the outcomes of a chunk, in order; fewer if `stop` is set."""
     candidates = [item for item in chunk if isinstance(item, Candidate)]
     earlier = iter(context.previous.find(candidates) if context.previous else [None] * len(candidates))
     outcomes = []
@@ -173,7 +175,7 @@ def _process(chunk: list[Item], context: _Context, stop: threading.Event) -> lis
 
 
 def _index_one(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Outcome:
-    """Take over an unchanged row, or read, hash and decode the image and write its preview."""
+    """Reuse an unchanged row, or read, hash and decode the image and write its preview."""
     identifier = None
     try:
         if earlier is not None and _is_current(earlier, thumbs_root):
@@ -205,7 +207,7 @@ def _index_one(item: Candidate, earlier: Sample | None, thumbs_root: Path) -> Ou
 
 
 def _is_current(earlier: Sample, thumbs_root: Path) -> bool:
-    """Whether the file is as it was, its quality was measured as it is now, and its preview is there."""
+    """Return whether the file is unchanged, its stored quality is of the current version, and its preview exists."""
     if not has_quality(earlier):
         return False
     unchanged = file_state(earlier.uri) == (earlier.num_bytes, earlier.modified_ns)

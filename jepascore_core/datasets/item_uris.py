@@ -1,7 +1,7 @@
-"""Images that are not files of their own: `<kind>:<path>#<i>` is item i of an idx file or of a NumPy archive.
+"""Uris of images inside a file: `<kind>:<path>#<i>` is item i of an idx file or of a NumPy archive.
 
 An item is read as a binary PGM or PPM: the same bytes, and so the same content id, everywhere. A new kind of file with
-many images is a row in `_OPENERS`; readers, exports and downloads know items by `is_item` alone.
+many images is a row in `_OPENERS`; readers, exports and downloads recognise items by `is_item` alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PREFIXES = tuple(f"{kind}:" for kind in ITEM_KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item, opened but not read: its size in pixels, channels (1 or 3), and the time of its file."""
+    """One item, opened but not read: its size in pixels, channels (1 or 3), and the modification time of its file."""
 
     path: str
     index: int
@@ -36,7 +36,7 @@ class Item:
 
     @property
     def num_bytes(self) -> int:
-        """Length of what `encoded` returns."""
+        """Number of bytes that `encoded` returns."""
         return len(self._header) + self.height * self.width * self.channels
 
     @property
@@ -57,17 +57,17 @@ class Item:
 
 
 def is_item(uri: str) -> bool:
-    """Whether the image is an item of a file, not a file of its own."""
+    """Return whether the image is an item inside a file."""
     return uri.startswith(_PREFIXES)
 
 
 def item_uri(kind: ItemKind, path: str, index: int) -> str:
-    """Uri of one item of a file."""
+    """Return the uri of one item of a file."""
     return f"{kind}:{path_to_uri(path)}#{index}"
 
 
 def item_place(uri: str) -> tuple[str, str]:
-    """Path of the file that an item is in, and the item's index, as it is written."""
+    """Return the path of an item's file, and the item's index as text."""
     location, _, index = uri.partition(":")[2].rpartition("#")
     return uri_to_path(location), index
 

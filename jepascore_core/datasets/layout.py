@@ -1,4 +1,4 @@
-"""What the names of folders say: splits, classes, or nothing, as a folder that only wraps the others."""
+"""What folder names mean: splits, classes, or nothing, as for a wrapper folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jepascore_core.datasets.listing import has_image_name, has_images, list_fol
 from jepascore_core.datasets.uris import Roots, clean_text
 from jepascore_core.errors import SourceError
 
-#: What a person may say that the folders of the first level are.
+#: Meanings of the first level of folders that can be given.
 FOLDER_MEANINGS = ("splits", "classes", "none")
 
 #: train, Validation, test_set, train2017, images_train, val-images...
@@ -23,12 +23,12 @@ _SPLIT = re.compile(
     r"(?:[-_ ]?(?:set|split|data|images?|imgs?))?[-_ ]?\d{0,4}",
     re.IGNORECASE,
 )
-#: A number that counts, and is not a year.
+#: A sequence number, not a year.
 _COUNTED = re.compile(r"(?<!\d)\d{1,3}$")
 _TRAINING = ("train", "training")
-#: Folders that are splits beside a training set and a set to test on, although their names alone would not say so.
+#: Folders that are splits if a training and a test set are beside them, but not otherwise.
 _BESIDE_SPLITS = re.compile(r"(?:extra|unlabell?ed|hold[-_ ]?out)[-_ ]?\d{0,4}", re.IGNORECASE)
-#: Folders that hold images and mean nothing else, where they are alone.
+#: Folders that only contain images and have no meaning, if they have no siblings.
 _CONTAINERS = frozenset(
     """
     images image imgs img pictures pics photos photographs jpegimages jpegs jpg jpeg png pngs frames data dataset
@@ -38,7 +38,7 @@ _CONTAINERS = frozenset(
 
 
 class Said(NamedTuple):
-    """What the folders around an image say."""
+    """Label and split of an image from its folders."""
 
     label: str | None
     split: str | None
@@ -51,8 +51,8 @@ NOTHING_SAID = Said(None, None)
 class Layout:
     """What the folders of a source mean. Those below `prefix` ("" or "dataset/") are `splits`, or else classes.
 
-    `plain` are folders of the level of classes that are none, such as "train/images/"; `has_classes` says whether any
-    are.
+    `plain` are folders at the level of classes that are not classes, such as "train/images/"; `has_classes` says
+    whether there are any classes.
     """
 
     prefix: str = ""
@@ -62,7 +62,7 @@ class Layout:
     questions: tuple[Question, ...] = field(default=(), compare=False)
 
     def of(self, relative: str) -> Said:
-        """Return what the layout says about an image, by its path from the root."""
+        """Return the label and split of an image from its path below the root."""
         if not relative.startswith(self.prefix):
             return NOTHING_SAID
         folders = relative[len(self.prefix) :].split("/")[:-1]
@@ -78,12 +78,12 @@ class Layout:
 
     @property
     def split_folders(self) -> list[str]:
-        """Paths of the split folders from the root, sorted."""
+        """Paths of the split folders below the root, sorted."""
         return sorted(f"{self.prefix}{name}" for name in self.splits)
 
 
 def is_split_name(name: str) -> bool:
-    """Whether a folder of this name holds a split rather than a class."""
+    """Return whether a folder of this name is a split rather than a class."""
     return _SPLIT.fullmatch(name) is not None
 
 
@@ -102,7 +102,7 @@ def split_word(stem: str) -> str | None:
 
 
 def layout_of_paths(paths: Iterable[str]) -> Layout:
-    """Return the splits that paths imply: where all lie in folders named like splits, below common ones."""
+    """Return the splits that paths imply: if all are in folders named like splits, below common folders."""
     folders = {path.rpartition("/")[0] for path in paths}
     prefix = ""
     while True:
@@ -116,7 +116,7 @@ def layout_of_paths(paths: Iterable[str]) -> Layout:
 
 
 def are_splits(names: Iterable[str]) -> bool:
-    """Whether all these names are those of splits, and not numbered ones of a single kind, such as test1 and test2."""
+    """Return whether all names are names of splits, and not merely numbered, such as test1 and test2."""
     kinds = [(match.group(1).casefold(), name) for name in names if (match := _SPLIT.fullmatch(name))]
     is_numbered = len(kinds) > 1 and len({kind for kind, _ in kinds}) == 1
     return bool(kinds) and not (
@@ -125,9 +125,9 @@ def are_splits(names: Iterable[str]) -> bool:
 
 
 def find_layout(root: str, allowed: Roots, meaning: str | None = None) -> Layout:
-    """Find out what the folders below a root mean, without opening a file; each is listed until it shows an image.
+    """Find out what the folders below a root mean, without opening a file; each is listed until an image is found.
 
-    `meaning` is what a person says that they are: splits, classes, none; None finds it out.
+    `meaning` is splits, classes or none; None detects it.
 
     Raises:
         SourceError: if the root cannot be listed.
@@ -154,7 +154,7 @@ def find_layout(root: str, allowed: Roots, meaning: str | None = None) -> Layout
 
 
 def _folders(root: str, prefix: str, allowed: Roots) -> list[str]:
-    """Names of the folders at a place below the root, and of symlinks to allowed ones."""
+    """Return the names of the folders at a path below the root, and of symlinks to allowed ones."""
     folder = f"{root}/{prefix}".rstrip("/") or "/"
     try:
         listing = list_folder(folder)
@@ -169,7 +169,7 @@ def _folders(root: str, prefix: str, allowed: Roots) -> list[str]:
 def _as_splits(
     root: str, prefix: str, names: Sequence[str], allowed: Roots, meaning: str | None
 ) -> Layout | tuple[Question, ...]:
-    """Return the layout, if the folders in this folder are splits; else questions about them."""
+    """Return the layout if the sub-folders are splits; otherwise questions about them."""
     like_splits = [name for name in names if is_split_name(name)]
     if meaning == "classes" or (meaning is None and not like_splits):
         return ()
@@ -200,7 +200,7 @@ def _splits(root: str, prefix: str, names: Sequence[str], allowed: Roots, questi
 
 
 def _only(root: str, prefix: str, names: Sequence[str], allowed: Roots) -> str | None:
-    """Return the folder that holds images, if there is exactly one."""
+    """Return the folder that contains images, if there is exactly one."""
     found: list[str] = []
     for name in names:
         if has_images(f"{root}/{prefix}{name}", allowed):

@@ -1,4 +1,4 @@
-"""What lies in a folder, by name: images, folders, symlinks and what is passed over."""
+"""Entries of a folder, by name: images, folders, symlinks and skipped files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from jepascore_core.datasets.signatures import format_of
 from jepascore_core.datasets.uris import Roots, clean_text
 
-#: Names of files that we expect to decode.
+#: Extensions of files that are decoded.
 IMAGE_EXTENSIONS = frozenset(
     """
     .jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .tif .tiff .avif .ppm .pgm .pbm .pnm .pfm
     """.split()  # noqa: SIM905 - forty quoted names are not easier to read
 )
 
-#: Names of images in formats that we do not decode: their owner hears of them as failures, instead of missing them.
+#: Extensions of image formats that are not supported: these files are reported as failures, not silently skipped.
 FOREIGN_EXTENSIONS = frozenset(
     """
     .heic .heif .jp2 .j2k .jpf .jpx .jxl .psd .xcf .tga .ico .cur .icns .dib .svg .eps .wmf .emf .dds .qoi .pcx .sgi
@@ -31,24 +31,24 @@ _SKIPPED_FOLDERS = frozenset(("__MACOSX",))
 
 
 def extension(name: str) -> str:
-    """Lower-case extension with its dot, or ""."""
+    """Return the lower-case extension with its dot, or ""."""
     dot = name.rfind(".")
     return name[dot:].lower() if dot > 0 else ""
 
 
 def has_image_name(name: str) -> bool:
-    """Whether the name says that the file is an image."""
+    """Return whether the name says that the file is an image."""
     found = extension(name)
     return found in IMAGE_EXTENSIONS or found in FOREIGN_EXTENSIONS
 
 
 def is_skipped(name: str) -> bool:
-    """Whether an entry is passed over without a word: hidden files and archive leftovers."""
+    """Return whether an entry is skipped silently: hidden files and metadata that archive tools add."""
     return name.startswith(".") or name in _SKIPPED_FOLDERS
 
 
 class PassedOver(Counter[str]):
-    """Files that are passed over, by extension ("(other)" for none or a strange one), with an example for each."""
+    """Skipped files, by extension ("(other)" for none or a strange one), with an example for each."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -62,14 +62,14 @@ class PassedOver(Counter[str]):
         self.examples.setdefault(reason, clean_text(relative))
 
     def add(self, others: PassedOver) -> None:
-        """Count what was passed over elsewhere, too."""
+        """Add the counts of another tally."""
         self.update(others)
         self.examples = {**others.examples, **self.examples}
 
 
 @dataclass(slots=True)
 class Listing:
-    """A folder's entries, sorted: names only, for a folder may hold a million of them. `others` are passed over."""
+    """A folder's entries, sorted: names only, since there may be a million. `others` are skipped."""
 
     images: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Listing:
 
 
 def list_folder(path: str) -> Listing:
-    """Entries of one folder, but those that are skipped without a word.
+    """List the entries of one folder, except those that are skipped silently.
 
     Raises:
         OSError: if the folder cannot be listed.
@@ -105,7 +105,7 @@ def _list_of(entry: os.DirEntry[str], listing: Listing) -> list[str]:
 
 
 def is_image(name: str, path: str) -> bool:
-    """Whether a file is an image: by its name, or where that has no extension, by its first bytes."""
+    """Return whether a file is an image: by its name, or by its first bytes if the name has no extension."""
     return has_image_name(name) or (not extension(name) and _begins_like_an_image(path))
 
 
@@ -119,9 +119,9 @@ def _begins_like_an_image(path: str) -> bool:
 
 
 def has_images(folder: str, allowed: Roots | None = None) -> bool:
-    """Whether an image, or a symlink with an image's name, lies in the folder or below it; stops at the first.
+    """Whether there is an image, or a symlink with an image's name, in the folder or below it; stops at the first.
 
-    Symlinks to folders are followed to where `allowed` lets them lead.
+    Symlinks to folders are followed if `allowed` permits their target.
     """
     pending, seen = [folder], {os.path.realpath(folder)}
     while pending:
@@ -136,7 +136,7 @@ def has_images(folder: str, allowed: Roots | None = None) -> bool:
 
 
 def _folders_unless_image(path: str, allowed: Roots | None, seen: set[str]) -> list[str] | None:
-    """None if there is an image in a folder, else its sub-folders."""
+    """Return None if there is an image in a folder, otherwise its sub-folders."""
     below = []
     with os.scandir(path) as entries:
         for entry in entries:

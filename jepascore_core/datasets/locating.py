@@ -1,8 +1,8 @@
-"""From the path cells of a table to files: as written, else by the end of the path, whatever its slashes and accents.
+"""Resolve the path cells of a table to files: as written, or by the end of the path, whatever its slashes and accents.
 
-What is written is tried first. Only where it leads to no file, the images below the table's folder are looked through
-for one that ends like the cell: with folders left out or added before it, backslashes for slashes, another normal form
-of Unicode or another case, or without the extension. If several do, the row is a failure that names them.
+The path as written is tried first. Only if there is no such file, the images below the table's folder are searched for
+one whose path ends like the cell: with leading folders omitted or added, backslashes for slashes, another Unicode
+normal form or case, or without the extension. If several match, the row is a failure that names them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jepascore_core.datasets.listing import extension, has_image_name, is_image,
 from jepascore_core.datasets.uris import FILE_PREFIX, Roots, clean_text, uri_to_path
 from jepascore_core.errors import SampleError
 
-#: Files that are looked through at most for those that a table names otherwise than by their paths.
+#: At most this many files are searched for images that a table does not name by their exact paths.
 MAX_FILES = 2_000_000
 
 _PARENTS_KEPT = 10_000
@@ -27,14 +27,14 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Located(NamedTuple):
-    """An absolute path without symlinks; `relative` is that from the tree's root if the cell is written otherwise."""
+    """An absolute path without symlinks; `relative` is the path below the tree's root if the cell differs from it."""
 
     path: str
     relative: str | None = None
 
 
 class ImageTree:
-    """The images below a folder, found by how their paths end. They are listed when the first one is asked for."""
+    """The images below a folder, looked up by the end of their paths. They are listed at the first lookup."""
 
     def __init__(self, root: str, allowed: Roots, max_files: int = MAX_FILES) -> None:
         self.root = root
@@ -42,10 +42,10 @@ class ImageTree:
         self._max_files = max_files
 
     def find(self, cell: str, common: Sequence[str] = ()) -> list[str]:
-        """Paths from the root of the images that end like a cell, the best matching ones.
+        """Return the paths below the root that end like a cell, only the best matches.
 
-        A cell may begin with further folders than the path has, if they are among those in `common`, with which all
-        cells of the table begin.
+        A cell may begin with folders that the path lacks, if they are among those in `common`, with which all cells of
+        the table begin.
         """
         parts = split_cell(cell)
         if not parts or ".." in parts:
@@ -61,7 +61,7 @@ class ImageTree:
         return exact or found
 
     def may_hold(self, cell: str) -> bool:
-        """Whether an image is called as a cell ends, wherever it lies; cheaper than to find it."""
+        """Return whether any image has the file name of a cell; cheaper than finding it."""
         name = _folded(cell.strip().replace("\\", "/").rpartition("/")[2])
         return name in self._by_name or name in self._by_stem
 
@@ -122,7 +122,7 @@ def common_folders(cells: Iterable[str]) -> list[str]:
 
 
 def _matched(relative: str, folded: Sequence[str], num_common: int) -> int:
-    """How many parts of a path and a cell agree, from the end; 0 unless the one ends in the whole of the other."""
+    """Count the parts of a path and a cell that agree, from the end; 0 unless one of them ends in the whole other."""
     parts = _folded(relative).split("/")
     pairs = list(zip(reversed(parts), reversed(folded), strict=False))
     if any(one != other for one, other in pairs[1:]):
@@ -131,7 +131,7 @@ def _matched(relative: str, folded: Sequence[str], num_common: int) -> int:
 
 
 def composed(text: str) -> str:
-    """Text with accents as single letters, as most systems write it but macOS."""
+    """Return text with accented letters as single characters, as most systems except macOS write it."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -140,24 +140,25 @@ def _folded(text: str) -> str:
 
 
 class Locator:
-    """Turns the path cells of a table into absolute paths without symlinks, inside the allowed roots."""
+    """Resolves the path cells of a table to absolute paths without symlinks, inside the allowed roots."""
 
     def __init__(self, base: str, allowed: Roots, tree: ImageTree | None = None) -> None:
-        """Paths start from `base`; without a tree, they are only read as they are written."""
+        """Resolve paths relative to `base`; without a tree, only as they are written."""
         self.base = base
         self.common: Sequence[str] = ()
-        #: Whether a path that looks plain leads to a file; then nobody asks the disk before it is read.
+        #: Whether paths without special characters exist; if so, they are not checked before they are read.
         self.is_trusted = False
         self._allowed = allowed
         self._tree = tree
         self._parents: dict[str, str] = {}
 
     def locate(self, text: str | None) -> Located:
-        """Return the file that a cell leads to, which may not exist: that is checked when it is read.
+        """Return the file that a cell refers to. Whether it exists is checked when it is read.
 
         Raises:
-            SampleError: stage "scan", for an empty cell, a web address, a path that leaves the allowed roots, or one
-                that several images could be meant by.
+            SampleError: stage "scan", for an empty cell, a web address, a path outside the allowed roots, or an
+            ambiguous
+                one.
         """
         if not text:
             raise SampleError("The row has no path: fill it in, or remove the row.", "scan")
@@ -167,28 +168,28 @@ class Locator:
             path = self._real(os.path.join(self.base, uri_to_path(text)))  # noqa: PTH118
             is_there = (self.is_trusted and _is_plain(text)) or os.path.exists(path)  # noqa: PTH110
         except (ValueError, OSError) as error:
-            raise SampleError(f"This cannot be a path ({error}): correct the row.", "scan") from error
+            raise SampleError(f"This is not a valid path ({error}): correct the row.", "scan") from error
         found = None if is_there else self._elsewhere(text)
         if found is not None:
             return found
         if not self._allowed.contain(path):
             allowed = ", ".join(map(clean_text, self._allowed.folders))
             raise SampleError(
-                f"The path leads to {clean_text(path)}, outside of the allowed folders ({allowed}): "
-                "move the image there, or give the folder that holds it as root.",
+                f"The path points to {clean_text(path)}, outside the allowed folders ({allowed}): "
+                "move the image there, or give the folder that contains it as root.",
                 "scan",
             )
         return Located(path)
 
     def leads_to_an_image(self, text: str) -> bool:
-        """Whether a cell leads to a file, or could mean several."""
+        """Return whether a cell refers to a file, or could refer to several."""
         try:
             return os.path.isfile(self.locate(text).path)  # noqa: PTH113
         except SampleError as error:
             return isinstance(error, _AmbiguousError)
 
     def is_as_written(self, text: str) -> bool:
-        """Whether a cell leads to a file without any search."""
+        """Return whether a cell refers to a file without any search."""
         try:
             path = os.path.join(self.base, uri_to_path(text))  # noqa: PTH118
             return os.path.isfile(path) and self._allowed.contain(self._real(path))  # noqa: PTH113
@@ -202,13 +203,13 @@ class Locator:
         if len(found) > 1:
             names = ", ".join(map(clean_text, found[:3])) + (", ..." if len(found) > 3 else "")
             raise _AmbiguousError(
-                f"The path could mean {len(found)} images ({names}): write the folder and the extension into the row.",
+                f"The path matches {len(found)} images ({names}): write the folder and the extension into the row.",
                 "scan",
             )
         return Located(self._real(f"{self._tree.root}/{found[0]}"), found[0])
 
     def _real(self, path: str) -> str:
-        """Path without symlinks; folders are resolved once, since a table names the same few again and again."""
+        """Resolve symlinks; folders are resolved once, since a table repeats the same few."""
         parent, name = os.path.split(path)
         if name in ("", ".", ".."):
             return os.path.realpath(path)
@@ -221,7 +222,7 @@ class Locator:
 
 
 class _AmbiguousError(SampleError):
-    """Several images could be meant."""
+    """The path matches several images."""
 
 
 def _is_plain(text: str) -> bool:

@@ -65,7 +65,7 @@ def write_part(
     failures: Sequence[SampleFailure],
     metadata_types: Mapping[str, pa.DataType] | None = None,
 ) -> None:
-    """Append one part. Failures go first, so that a crash in between leaves samples to be redone, but loses nothing.
+    """Append one part. Failures are written first: after a crash in between, samples are redone but nothing is lost.
 
     `metadata_types` names the user columns and their types; None takes them from the samples.
 
@@ -118,7 +118,7 @@ def count_rows(folder: Path) -> tuple[int, int]:
 
 
 def read_manifest(folder: Path) -> pa.Table:
-    """All samples of an index; a user column whose type differs between parts becomes text.
+    """Read all samples of an index; a user column whose type differs between parts becomes text.
 
     Raises:
         StoreError: if a file of the index is damaged.
@@ -127,7 +127,7 @@ def read_manifest(folder: Path) -> pa.Table:
 
 
 def read_failures(folder: Path) -> pa.Table:
-    """All failures of an index: the columns of `records.SampleFailure`.
+    """Read all failures of an index: the columns of `records.SampleFailure`.
 
     Raises:
         StoreError: if a file of the index is damaged.
@@ -136,7 +136,7 @@ def read_failures(folder: Path) -> pa.Table:
 
 
 def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """One Parquet file of an index.
+    """Read one Parquet file of an index.
 
     Raises:
         StoreError: if it is damaged.
@@ -182,7 +182,7 @@ def _qualities(rows: pa.Table) -> list[ImageQuality | None]:
 
 
 class Dataset:
-    """An index, opened: samples, images, failures. Iterating reads part by part, so it never holds all of them."""
+    """An opened index: samples, images, failures. Iterating reads part by part, so that not all are in memory."""
 
     def __init__(self, folder: Path) -> None:
         """Open the index in `folder`.
@@ -193,7 +193,7 @@ class Dataset:
         self.folder = folder
         self._parts = manifest_parts(folder)
         if not self._parts and not failure_parts(folder):
-            raise DatasetNotReadyError(f"{folder} holds no index: add the dataset, or wait until it is indexed.")
+            raise DatasetNotReadyError(f"{folder} contains no index: add the dataset, or wait until it is indexed.")
 
     def __len__(self) -> int:
         return _num_rows(self._parts)
@@ -217,7 +217,7 @@ class Dataset:
         """Read the decoded RGB image of a sample, or of a sample key.
 
         Raises:
-            SampleError: stage "read" or "decode", if its file is not what was indexed.
+            SampleError: stage "read" or "decode", if its file is no longer what was indexed.
         """
         row = self.sample(sample) if isinstance(sample, str) else sample
         data = read_bytes(row.uri)
@@ -226,7 +226,7 @@ class Dataset:
         return decode(data)
 
     def failures(self) -> list[SampleFailure]:
-        """List what could not be read, and why."""
+        """List the samples that could not be read, and why."""
         return [SampleFailure(**row) for row in read_failures(self.folder).to_pylist()]
 
     def table(self) -> pa.Table:

@@ -17,7 +17,7 @@ def plan_npz(path: Path) -> ScanPlan:
     """Plan the images of a NumPy archive. Sample keys are like `file.npz#12`, counted from 0.
 
     Raises:
-        SourceError: if it is not one, is damaged, or labels do not match images in number.
+        SourceError: if it is not one, is damaged, or the numbers of labels and images differ.
     """
     try:
         images = open_npz(str(path))

@@ -1,7 +1,7 @@
 """NumPy archives: `images` [N, H, W, C] or [N, H, W], unsigned bytes with C = 1 or 3, and optionally `labels` [N].
 
-An image is read by its index: from where it lies in the file, or, of a compressed archive, from the whole array, which
-is held in memory. Nothing is unpickled.
+An image is read by its index: directly from the file or, from a compressed archive, out of the whole array, which is
+kept in memory. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jepascore_core.errors import SourceError
 MAX_UNPACKED_BYTES = 2**30
 
 _IMAGES, _LABELS = "images.npy", "labels.npy"
-#: Bytes of a zip's local header before its two texts, whose lengths it ends with.
+#: Bytes of a zip's local header before its two variable-length fields, whose lengths are its last values.
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, struct.error)
 _unpack_lock = threading.Lock()
@@ -34,7 +34,7 @@ _unpack_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class NpzImages:
-    """The images of an archive in the state in which it was opened; `start` is where they begin, None if compressed."""
+    """The images of an archive, with its state when it was opened; `start` is their offset, None if compressed."""
 
     path: str
     file_size: int
@@ -52,7 +52,7 @@ def open_npz(path: str) -> NpzImages:
     """Open the images of an archive.
 
     Raises:
-        SourceError: if it is not a NumPy archive with such images, is damaged, or unpacks to too much.
+        SourceError: if it is not a NumPy archive with such images, is damaged, or is too large when unpacked.
         OSError: if it cannot be opened.
     """
     state = os.stat(path)  # noqa: PTH116 - once for every image read
@@ -70,7 +70,7 @@ def npz_pixels(images: NpzImages, index: int) -> bytes:
         return b""
     first = index * images.item_bytes
     if images.start is None:
-        with _unpack_lock:  # one thread unpacks, the others wait for its result instead of doing the same
+        with _unpack_lock:  # one thread unpacks, the others wait for its result
             return _unpacked(images)[first : first + images.item_bytes]
     with Path(images.path).open("rb") as stream:
         stream.seek(images.start + first)
@@ -78,10 +78,10 @@ def npz_pixels(images: NpzImages, index: int) -> bytes:
 
 
 def npz_labels(images: NpzImages) -> list[str | None] | None:
-    """Return the label of each image, None where it is an empty text; None if the archive has no labels.
+    """Return the label of each image, None for an empty text; return None if the archive has no labels.
 
     Raises:
-        SourceError: if they are not one integer, truth value or text for each image, or are damaged.
+        SourceError: if they are not one integer, boolean or text per image, or are damaged.
         OSError: if the file cannot be read.
     """
     try:
@@ -108,7 +108,7 @@ def _open_npz(path: str, file_size: int, modified_ns: int) -> NpzImages:
             if _IMAGES not in archive.namelist():
                 held = ", ".join(sorted(name.removesuffix(".npy") for name in archive.namelist())[:8]) or "nothing"
                 raise SourceError(
-                    f"{path} has no array `images`, but {held}: save it with np.savez(path, images=..., labels=...)."
+                    f"{path} has no array `images`, only {held}: save it with np.savez(path, images=..., labels=...)."
                 )
             info = archive.getinfo(_IMAGES)
             with archive.open(info) as stream:
@@ -121,7 +121,7 @@ def _open_npz(path: str, file_size: int, modified_ns: int) -> NpzImages:
     size = shape[0] * height * width * channels
     if info.file_size != header_bytes + size:
         raise SourceError(
-            f"{path} declares {size} bytes of images but holds {info.file_size - header_bytes}: save it again."
+            f"{path} declares {size} bytes of images but has {info.file_size - header_bytes}: save it again."
         )
     is_stored = info.compress_type == zipfile.ZIP_STORED
     if not is_stored and size > MAX_UNPACKED_BYTES:
@@ -176,7 +176,7 @@ def _unpacked(images: NpzImages) -> bytes:
     try:
         with zipfile.ZipFile(images.path) as archive, archive.open(_IMAGES) as stream:
             _header(stream)
-            # To the end, where the checksum is compared.
+            # Read to the end, where the checksum is verified.
             return stream.read()
     except _DAMAGED as error:
         raise _damaged(images.path, error) from error

@@ -1,4 +1,4 @@
-"""One treatment for every colour mode: whatever was decoded becomes 8-bit RGB, and says what was done to it.
+"""Convert every colour mode to 8-bit RGB, and note how it was converted.
 
 | decoded as | becomes |
 |---|---|
@@ -33,10 +33,10 @@ _FLOAT_RANGES = (1.0, 255.0, 65535.0)
 
 
 def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """8-bit RGB form of a loaded image, and notes on each step that changed more than the layout in memory.
+    """Convert a loaded image to 8-bit RGB; return notes on each step that changed more than the memory layout.
 
     Raises:
-        SampleError: stage "decode", if the values are in a range that has no defined brightness.
+        SampleError: stage "decode", if the range of the values does not define their brightness.
     """
     notes: list[str] = []
     turn = _TURNS.get(_orientation(image))
@@ -52,12 +52,12 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
         image = image.convert("RGB")
     if turn is not None:
         image = image.transpose(turn)
-        notes.append("turned as its EXIF orientation says")
+        notes.append("rotated by its EXIF orientation")
     return image, notes
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; an unreadable EXIF block says nothing about the pixels and counts as upright."""
+    """Return the EXIF orientation, 1 to 8; 1 (upright) if the EXIF block is unreadable."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, OSError, ArithmeticError, AttributeError):
@@ -76,7 +76,7 @@ def _over_white(image: Image.Image) -> tuple[Image.Image, str]:
 
 
 def _scaled(image: Image.Image) -> tuple[Image.Image, str]:
-    """High-depth greyscale [H, W] to 8-bit greyscale by its nominal range, never by its content's minimum."""
+    """Scale high-depth greyscale [H, W] to 8 bits by its nominal range, never by the range of its content."""
     values = np.asarray(image)
     if image.mode == "F":
         top = _float_range(values)
@@ -107,7 +107,7 @@ def _float_range(values: np.ndarray) -> float:
 
 
 def _significant_bits(image: Image.Image) -> int:
-    """Bits that a 16-bit image really uses: TIFF states them, every other format means 16."""
+    """Return the bits that a 16-bit image uses: TIFF states them, every other format uses 16."""
     stated = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE_TAG, (16,))
     bits = stated[0] if isinstance(stated, tuple) else stated
     return bits if isinstance(bits, int) and 8 < bits < 16 else 16

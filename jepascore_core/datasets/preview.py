@@ -1,6 +1,6 @@
-"""What a source would be read as, said before it is read: kind, columns, splits, classes, and what is left out.
+"""Preview how a source would be read: kind, columns, splits, classes, and what is skipped.
 
-The report is made by the reader itself, which opens no image for it; of large sources, only the beginning is taken.
+The reader itself creates the report, without opening images; of large sources it reads only the beginning.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from jepascore_core.datasets.zip_names import zip_names
 from jepascore_core.errors import SourceError
 from jepascore_core.records.datasets import SampleFailure
 
-#: Samples, rows of a table and members of an archive that are looked at, and seconds that pass meanwhile.
+#: Limits of a preview: samples, rows of a table and members of an archive; seconds.
 MAX_ITEMS = 100_000
 MAX_MEMBERS = 20_000
 MAX_SECONDS = 4.0
@@ -60,7 +60,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is passed over or fails for one reason: how often, and an example."""
+    """What is skipped or fails for one reason: how often, and an example."""
 
     reason: str
     count: int
@@ -95,7 +95,7 @@ class ReadingReport:
     questions: tuple[Question, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON."""
+        """Return a plain dictionary, ready for JSON."""
         flags = [question.flag for question in self.questions]
         values = dataclasses.asdict(self)
         for question, flag in zip(values["questions"], flags, strict=True):
@@ -121,7 +121,7 @@ def reading_report(
 
     Raises:
         SourceError: if the source as a whole cannot be read.
-        UnsafeArchiveError: for an archive that is not to be trusted.
+        UnsafeArchiveError: for an archive that is not safe to unpack.
     """
     options, path = options or SourceOptions(), source_path(source)
     with tempfile.TemporaryDirectory(prefix="jepascore-") as workspace:
@@ -133,11 +133,11 @@ def reading_report(
 
 
 def archive_report(archive: IO[bytes], name: str, options: SourceOptions | None = None) -> ReadingReport:
-    """Find out how a zip archive would be read that is not a file yet, such as an upload.
+    """Find out how a zip archive in memory, such as an upload, would be read.
 
     Raises:
         SourceError: if it cannot be read.
-        UnsafeArchiveError: if it is not to be trusted.
+        UnsafeArchiveError: if it is not safe to unpack.
     """
     options, path = options or SourceOptions(), Path(name)
     with tempfile.TemporaryDirectory(prefix="jepascore-") as workspace:
@@ -179,7 +179,7 @@ class _Count:
         self._splits[item.split] += 1
         if len(self._first_keys) < _FIRST_KEYS:
             self._first_keys.append(item.sample_key)
-        # Paths of a table may lead nowhere; those of a walk are there.
+        # Files of a table may not exist; those of a walk do.
         if self._num_samples % 97 == 1 or self._num_samples < _MAX_CHECKED:
             self._check(item)
 
@@ -217,11 +217,11 @@ class _Count:
 
     def _left(self, reason: str, count: int) -> Left:
         is_part = reason == _MISSING and self._num_checked < self._num_samples
-        words = f"{reason} (of {self._num_checked:,} that were looked up)" if is_part else reason
+        words = f"{reason} (of {self._num_checked:,} checked)" if is_part else reason
         return Left(words, count, self._examples[reason])
 
     def _origin(self, what: str, plan: ScanPlan, options: SourceOptions) -> str:
-        """Where labels or splits come from."""
+        """Describe where labels or splits come from."""
         asked = options.label_column if what == "label" else options.split_column
         found = self._labels if what == "label" else self._splits
         columns = {getattr(table, f"{what}_column") for table in plan.tables} - {None}
@@ -290,5 +290,5 @@ def _sketch(opened: zipfile.ZipFile, member: ArchiveMember, workspace: Path) -> 
             if size:
                 with opened.open(member.info) as packed:
                     sink.write(packed.read(size))
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # said as a failure when it is unpacked
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # reported as a failure when it is unpacked
         return

@@ -1,8 +1,8 @@
 """Image quality without a model: brightness, contrast, entropy, colour, sharpness, edges, border, perceptual hash.
 
-All numbers are about a copy with a longest side of at most 256 pixels, the one that previews are made from: they cost
-the same for large and small files and mean the same. Sums are sums of whole numbers, exact in float64: the same image
-gives the same numbers in any process.
+All numbers are measured on a copy with a longest side of at most 256 pixels, the one that previews are made from, so
+that images of different sizes are comparable and cost the same. Sums are sums of integers, exact in float64: the same
+image has the same numbers in any process.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from jepascore_core.records.quality import ImageQuality
 Integers = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.float64]
 
-#: Colours are those of a copy reduced by a whole factor to about this longest side, in pixels.
+#: Colours are measured on a copy reduced by an integer factor to about this longest side, in pixels.
 COLOUR_SIDE = 96
-#: Grey levels between a pixel and its neighbours, to the right and below together, that make an edge.
+#: Sum of the differences in grey level to the right and lower neighbours from which a pixel is an edge.
 EDGE_STEP = 32
-#: Grey levels within which the pixels of a frame are one colour: what JPEG leaves of a uniform one.
+#: Pixels of a frame that differ by fewer grey levels are one colour: JPEG changes uniform colours by as much.
 BORDER_TOLERANCE = 8
 #: Perceived brightness of a colour is sqrt(0.241 R^2 + 0.691 G^2 + 0.068 B^2), as CleanVision has it (Finley's HSP).
 _HSP = (241, 691, 68)
 _HASH_SIDE, _HASH_BITS = 32, 8
-#: The first rows of the type II cosine transform of 32 values, in whole numbers, [8, 32]: products are exact, so that
-#: signs do not depend on rounding.
+#: The first rows of the type II cosine transform of 32 values, as integers, [8, 32]: products are exact, so that signs
+#: do not depend on rounding.
 _COSINES = np.rint(2**12 * np.cos(np.pi / 64 * np.outer(np.arange(_HASH_BITS), 2 * np.arange(_HASH_SIDE) + 1)))
 
 #: Odd horizontal frequencies change their sign where an image is mirrored.
@@ -40,8 +40,8 @@ _MIRRORS = 1.0 - 2.0 * (np.arange(_HASH_BITS) % 2)
 def measure_quality(image: Image.Image) -> ImageQuality:
     """Measure an image of any mode and size.
 
-    - `brightness`: perceived brightness (HSP) of the mean colour; `brightness_p5`, `brightness_p99`: that of the 5 %
-      and 99 % percentile of the pixels, as CleanVision has it.
+    - `brightness`: perceived brightness (HSP) of the mean colour; `brightness_p5`, `brightness_p99`: that of the 5th
+      and 99th percentile of the pixels, as CleanVision has it.
     - `contrast`: standard deviation of the luma over 255 (RMS contrast; Peli 1990).
     - `entropy`: Shannon entropy of the luma's histogram, in bits.
     - `colourfulness`: M3 of Hasler and Susstrunk (2003); 0 for grey, above 80 for "extremely colourful".
@@ -91,16 +91,16 @@ def _hash_of(coefficients: Floats) -> int:
 
 
 def _variance(values: Integers) -> float:
-    """Variance of whole numbers; 0 where there are none."""
+    """Return the variance of integers; 0 if there are none."""
     if not values.size:
         return 0.0
-    # Not as a product of vectors: linear algebra would start threads beside those that decode.
+    # Not as a product of vectors: BLAS would start threads in addition to those that decode.
     total, squares = float(values.sum(dtype=np.int64)), float(np.square(values, dtype=np.float64).sum())
     return (squares * values.size - total * total) / values.size**2
 
 
 def _brightness(red: Integers, green: Integers, blue: Integers) -> tuple[float, float, float]:
-    """Brightness of the mean colour, and of the pixels at 5 % and 99 %."""
+    """Return the brightness of the mean colour, and its 5th and 99th percentile over the pixels."""
     means = [float(band.mean()) for band in (red, green, blue)]
     mean = sum(weight * value * value for weight, value in zip(_HSP, means, strict=True))
     squares = (_HSP[0] * red * red + _HSP[1] * green * green + _HSP[2] * blue * blue).ravel()
@@ -122,25 +122,25 @@ def _entropy(histogram: Floats) -> float:
 
 
 def _colourfulness(red: Integers, green: Integers, blue: Integers) -> float:
-    red_green, yellow_blue = red - green, red + green - 2 * blue  # the second is twice what the paper has
+    red_green, yellow_blue = red - green, red + green - 2 * blue  # the second is twice the paper's
     spread = math.sqrt(_variance(red_green) + _variance(yellow_blue) / 4)
     return spread + 0.3 * math.hypot(float(red_green.mean()), float(yellow_blue.mean()) / 2)
 
 
 def _laplacian(luma: Integers) -> Integers:
-    """Response of the 4-neighbour kernel inside the image, [H - 2, W - 2]."""
+    """Apply the 4-neighbour Laplacian inside the image, [H - 2, W - 2]."""
     return luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
 
 
 def _edge_density(luma: Integers) -> float:
-    """Share of pixels that differ from their right and lower neighbours by `EDGE_STEP` grey levels in all."""
+    """Return the share of pixels that differ from their right and lower neighbours by `EDGE_STEP` in sum."""
     across, down = np.abs(luma[:-1, 1:] - luma[:-1, :-1]), np.abs(luma[1:, :-1] - luma[:-1, :-1])
     on_edge = across + down >= EDGE_STEP
     return float(np.count_nonzero(on_edge) / max(1, on_edge.size))
 
 
 def _border(luma: Integers) -> float:
-    """Share of the area outside the smallest box that holds all pixels that differ from the corner's."""
+    """Return the share of the area outside the bounding box of all pixels that differ from the corner's."""
     inside = np.abs(luma - luma[0, 0]) > BORDER_TOLERANCE
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if not len(rows):

@@ -1,8 +1,8 @@
-"""Uri to encoded bytes.
+"""Read the encoded bytes behind a uri.
 
 A uri is an absolute local path (`file://` with percent escapes where the path is not UTF-8), or names an item of a file
 with many images (`item_uris`).
-These functions run once a sample, so they use `os`, which is several times as fast as `Path` objects.
+These functions run once per sample, so they use `os`, which is several times as fast as `Path` objects.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 512 * 2**20
 
 
 class FileState(NamedTuple):
-    """What tells, without reading, whether the bytes behind a uri are still the same.
+    """State of a file, by which a change is detected without reading it.
 
     `num_bytes` is the size of what `read_bytes` returns; `modified_ns` is the time of the file that holds it.
     """
@@ -30,7 +30,7 @@ class FileState(NamedTuple):
 
 
 class Content(NamedTuple):
-    """Encoded bytes, and the state of the file at the moment when they were read."""
+    """Encoded bytes, and the state of the file when they were read."""
 
     data: bytes
     state: FileState
@@ -40,7 +40,7 @@ def read_bytes(uri: str) -> bytes:
     """Read the encoded bytes of one image.
 
     Raises:
-        SampleError: stage "read", if there is no such file, it may not be read, is no regular file or is too large.
+        SampleError: stage "read", if the file does not exist, is not readable, not a regular file, or too large.
     """
     return read_content(uri).data
 
@@ -54,10 +54,10 @@ def read_content(uri: str) -> Content:
 
 
 def file_state(uri: str) -> FileState:
-    """State of the file behind a uri, without reading it.
+    """Return the state of the file behind a uri, without reading it.
 
     Raises:
-        SampleError: stage "read", if there is no such file.
+        SampleError: stage "read", if the file does not exist.
     """
     try:
         if is_item(uri):
@@ -72,7 +72,7 @@ def file_state(uri: str) -> FileState:
 def _read_file(path: str) -> Content:
     if not os.path.isabs(path):  # noqa: PTH117
         raise SampleError(f"{path!r} is not an absolute path: add the dataset again.", "read")
-    # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+    # Without O_NONBLOCK, opening a named pipe would wait for a writer forever.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
         before = os.fstat(descriptor)
@@ -81,7 +81,7 @@ def _read_file(path: str) -> Content:
         after = os.fstat(descriptor)
     if (len(data), after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise SampleError(
-            "The file changed while it was read: add the dataset again once nothing writes to it.", "read"
+            "The file changed while it was read: add the dataset again when nothing writes to it any more.", "read"
         )
     return Content(data, FileState(len(data), before.st_mtime_ns))
 
@@ -106,7 +106,7 @@ def _read_item(uri: str) -> Content:
 
 def _sample_error(uri: str, error: OSError | SourceError | ValueError) -> SampleError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        message = "The file does not exist (any more): restore it, or remove it from the dataset."
+        message = "The file does not exist: restore it, or remove it from the dataset."
     elif isinstance(error, PermissionError):
         message = "No permission to read the file: change its permissions."
     elif isinstance(error, IsADirectoryError):
@@ -116,5 +116,5 @@ def _sample_error(uri: str, error: OSError | SourceError | ValueError) -> Sample
     elif isinstance(error, SourceError):
         message = str(error)
     else:
-        message = f"{uri!r} cannot be a file name ({error}): correct the path."
+        message = f"{uri!r} is not a valid file name ({error}): correct the path."
     return SampleError(message, "read")

@@ -1,8 +1,8 @@
-"""The demo whose truth is known: pictures of rendered products, each with its log density, and planted contaminants.
+"""The demo with ground truth: pictures of rendered products, each with its log density, and planted contaminants.
 
 Products are as frequent as `rendering.products` says, from 30 % to 0.1 %, so that rare ones are rare here too. The
-planted contaminants are what curators know; `rendered.csv` says which is which, and the true log density of every
-picture that was left as it was drawn.
+planted contaminants are defects that curators meet; `rendered.csv` lists them, and the true log density of every
+picture without one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from jepascore_core.rendering.products import PRODUCTS, draw_latents
 
 RENDERED_NAME = "rendered-demo"
 RENDERED_TABLE = "rendered.csv"
-#: Raised when the same seed gives other files: an older demo folder is then built again.
+#: Incremented when the same seed yields different files: an older demo folder is then rebuilt.
 RECIPE_VERSION = 1
 NUM_PICTURES = 1800
 #: 13 kinds of 12 are 8 % of all files.
 PER_KIND = 12
-#: Of random numbers: trainings draw from those of their epochs.
+#: Random stream of the demo: trainings use the streams of their epochs.
 STREAM = 30_000
 DENSITY_COLUMN = "true_log_density"
 
@@ -40,7 +40,7 @@ def build_rendered_demo(folder: Path, seed: int = 0) -> Path:
 
 
 def plan_rendered_demo(seed: int) -> list[Entry]:
-    """Every file of the demo, in the order in which the numbers within a class are given."""
+    """Return every file of the demo, in the order in which files are numbered within a class."""
     latents, products = draw_latents(NUM_PICTURES, [seed, STREAM])
     pictures, densities = render_pixels(latents), log_density_of_pictures(latents)
     rng = np.random.default_rng([seed, 2])

@@ -1,4 +1,4 @@
-"""Which row of a table each sample is, as pandas or csv count them: from 0, without the header."""
+"""Find the table row of each sample, counted as in pandas or csv: from 0, without the header."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from jepascore_core.errors import SourceError
 
 
 def row_numbers(source: Path, options: SourceOptions) -> tuple[Path, dict[str, int]]:
-    """Return the table that a source is, or that describes a folder's images, and the row of each sample key.
+    """Return the table of a source (itself, or that of a folder's images) and the row of each sample key.
 
     Lines that are not rows are not counted.
 
     Raises:
-        SourceError: if there is none, there are several, or it cannot be read or has no such columns.
+        SourceError: if there is none or several, or it cannot be read or lacks the columns.
     """
     search = table_search(source, options)
     if not search.used:
-        raise SourceError(f"{source} does not hold the table any more")
+        raise SourceError(f"{source} no longer contains the table")
     if len(search.used) > 1:
         names = ", ".join(table.path.name for table in search.used)
         raise SourceError(f"{source} is described by several tables ({names}), and rows count within one")

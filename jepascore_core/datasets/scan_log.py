@@ -1,4 +1,4 @@
-"""A scan written to a file: its total is known before the work begins, and memory stays flat however long it is."""
+"""The scanned items in a file, so that their number is known before processing and memory use does not grow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CANDIDATE, _FAILURE = 0, 1
 
 
 def append_items(path: Path, items: Iterable[Candidate | SampleFailure]) -> None:
-    """Add scanned items at the end of the file, one JSON list a line."""
+    """Append scanned items to the file, one JSON list per line."""
     with path.open("a", encoding="ascii") as sink:
         for item in items:
             sink.write(json.dumps(_to_list(item)) + "\n")

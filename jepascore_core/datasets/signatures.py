@@ -1,8 +1,8 @@
-"""What bytes look like: for messages that a person understands, and for damage that decoders let pass."""
+"""Recognise content by its bytes: for clear error messages, and for damage that decoders do not report."""
 
 from __future__ import annotations
 
-#: Beginnings of the formats that we decode.
+#: First bytes of the supported formats.
 _SUPPORTED = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -14,7 +14,7 @@ _SUPPORTED = (
     (b"MM\0+", "TIFF"),
 )
 
-#: Beginnings of what is found under image names and is not for us, with the way out.
+#: First bytes of unsupported content that has image names, and what to do about it.
 _FOREIGN = (
     (b"%PDF", "a PDF document", "export its pages as PNG"),
     (b"%!PS", "a PostScript drawing", "export it as PNG"),
@@ -36,7 +36,7 @@ _FOREIGN = (
     (b"version https://git-lfs", "a Git LFS pointer, not the image itself", "run `git lfs pull`"),
 )
 
-#: Endings that the tools of training know, by the format; those of the PNM family by their first bytes.
+#: Extensions that training tools recognise, by format; for the PNM family by first bytes.
 _SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif", "AVIF": ".avif",
 }  # fmt: skip
@@ -45,14 +45,14 @@ _PNM_SUFFIXES = {
     b"PF": ".ppm",
 }  # fmt: skip
 
-#: Bytes from the beginning that tell the format.
+#: Number of first bytes that identify the format.
 SIGNATURE_BYTES = 16
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 
 
 def format_of(data: bytes) -> str | None:
-    """Name of the supported format that the bytes begin like, or None."""
+    """Return the name of the supported format that the first bytes match, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
@@ -61,7 +61,7 @@ def format_of(data: bytes) -> str | None:
 
 
 def suffix_of_content(data: bytes) -> str | None:
-    """How the name of a file with these bytes should end, by its format and not by its name; None if unknown."""
+    """Return the extension for a file with these bytes, from its format and not its name; None if unknown."""
     name = format_of(data)
     return _SUFFIXES[name] if name is not None else _PNM_SUFFIXES.get(data[:2])
 
@@ -69,22 +69,24 @@ def suffix_of_content(data: bytes) -> str | None:
 def foreign_content(data: bytes) -> str | None:
     """Name the content, and what to do, if the bytes are a known format that is not a supported image; else None."""
     if not data.strip(b"\0"):
-        return "The file holds nothing but zero bytes, as an unfinished copy leaves it: copy or download it again."
+        return "The file contains only zero bytes, probably from an unfinished copy: copy or download it again."
     beginning = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in beginning:
         return "The file is an SVG drawing: export it as PNG."
     if beginning.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
-        return "The file is a web page or XML text, probably an error page kept by a download: download it again."
+        return (
+            "The file is a web page or XML text, probably an error page saved instead of the image: download it again."
+        )
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         return "The file is an HEIC image, which is not supported: convert it to JPEG or PNG."
     return next((f"The file is {what}: {remedy}." for start, what, remedy in _FOREIGN if data.startswith(start)), None)
 
 
 def jpeg_has_end(data: bytes) -> bool:
-    """Whether a JPEG's pixel data is followed by its end mark.
+    """Return whether a JPEG's pixel data is followed by its end marker.
 
-    A download that stopped may have the right size and zeros for the rest, which decode to grey without any complaint.
-    Pixel data never contains the end mark; thumbnails in the segments before it do, so those are stepped over.
+    A download that stopped may have the right size and zeros for the rest, which decode to grey without an error.
+    Pixel data never contains the end marker; thumbnails in earlier segments do, so those are skipped.
     """
     position = 2
     while position + 4 <= len(data) and data[position] == 0xFF:

@@ -1,4 +1,4 @@
-"""From a source to its candidates: recognise the kind, then let that kind's reader walk it."""
+"""Turn a source into candidates: recognise its kind, then use the reader of that kind."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from jepascore_core.records.datasets import SampleFailure
 
 __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_path"]
 
-#: Also after a path was made of it, which leaves one stroke.
+#: Also matches after conversion to a path, which merges the two slashes.
 _WEB_ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs|hf):/")
 _WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, a NumPy .npz file, or MNIST idx files"
 
 
 def source_path(source: str | Path) -> Path:
-    """Full path of a source, whether there is one or not.
+    """Return the full path of a source, whether it exists or not.
 
     Raises:
-        SourceError: for an empty text, which is no name of the current folder but a variable that was not set.
+        SourceError: for an empty text, which is probably an unset variable rather than the current folder.
     """
     if not str(source).strip():
         raise SourceError(f"The source is empty. Give {_WANTED}; the current folder is called `.`.")
     try:
         return Path(source).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise SourceError(f"{source} cannot be a path ({error}). Give {_WANTED}.") from error
+        raise SourceError(f"{source} is not a valid path ({error}). Give {_WANTED}.") from error
 
 
 def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str:
-    """Kind of a source: imagefolder, flat, table, zip, idx or npz. Opens no image and walks until it finds the first.
+    """Return the kind of a source: imagefolder, flat, table, zip, idx or npz. Opens no image; stops at the first.
 
     Raises:
-        SourceError: if there is no such source, or it is none of these.
+        SourceError: if the source does not exist, or is of none of these kinds.
     """
     path, options = _located(source), options or SourceOptions()
     return _recognise_folder(path, options).kind if path.is_dir() else _file_kind(path)
@@ -80,8 +80,8 @@ def scan(
 ) -> ScanPlan:
     """Recognise a source and plan its samples; the walk happens while the plan's items are taken.
 
-    `workspace` is where archives are unpacked; `on_tick` is called now and then while that goes on, and may raise.
-    `max_rows` is how many rows of a table are read at most.
+    `workspace` is where archives are unpacked; `on_tick` is called regularly meanwhile, and may raise. At
+    most `max_rows` rows of a table are read.
 
     Raises:
         SourceError: if the source as a whole cannot be read.
@@ -176,7 +176,7 @@ def _roots(folder: Path, options: SourceOptions) -> Roots:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder, recognised: its kind, what its folders mean, and its tables."""
+    """A recognised folder: its kind, the meaning of its sub-folders, and its tables."""
 
     kind: str
     layout: Layout
@@ -202,11 +202,11 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
     if any(is_image(entry.name, str(entry)) for entry in entries):
         return _Folder("flat", layout, search)
     tables = f" {search.unused[0].reason}" if search.unused else ""
-    raise SourceError(f"The folder {folder} holds no image: give {_WANTED}.{tables}")
+    raise SourceError(f"The folder {folder} contains no image: give {_WANTED}.{tables}")
 
 
 def table_search(path: Path, options: SourceOptions) -> TableSearch:
-    """Search the tables that a source of kind table is, or is described by.
+    """Search the tables of a source of kind table: itself, or those in its folder.
 
     Raises:
         SourceError: if it cannot be read.
@@ -220,7 +220,7 @@ def _scan_table(path: Path, options: SourceOptions, found: _Folder | None, max_r
     if found is None:
         return plan_tables(table_search(path, options), options, max_rows=max_rows)
     if not found.search.used:
-        raise SourceError(f"{path} does not hold a table that lists its images: give the table's own path.")
+        raise SourceError(f"{path} does not contain a table that lists its images: give the table's own path.")
     ignored, allowed = PassedOver(), _roots(path, options)
 
     def walk(tables: frozenset[str]) -> Iterator[Candidate | SampleFailure]:
@@ -235,11 +235,11 @@ def _scan_zip(path: Path, options: SourceOptions, workspace: Path, on_tick: Call
         raise SourceError(f"{path} is a folder, so it cannot be read as zip: choose another kind, or none.")
     unpacked = unpack(path, workspace, on_tick, encoding=options.encoding)
     root, names = content_root(unpacked.folder), unpacked.names
-    # An encoding that was needed for names says nothing about the text of tables.
+    # The encoding of names does not apply to the text of tables.
     inner = replace(options, kind=None, root=None, encoding=None if names.encoding else options.encoding)
     try:
         plan = scan(root, inner, workspace)
-    except SourceError as error:  # where it is unpacked is nobody's business
+    except SourceError as error:  # do not show where it is unpacked
         raise SourceError(str(error).replace(str(root), str(path))) from error
     plan.ignored.add(unpacked.ignored)
     items = chain(unpacked.failures, plan.items)

@@ -1,7 +1,7 @@
 """A table in each split folder that describes its images, as in Hugging Face's imagefolder: `train/metadata.csv`.
 
-Images come from the walk through the folders; a table gives labels and user columns to those that it names, by paths
-that start from the table's own folder. The tables and a dictionary of their paths are held in memory.
+Images come from the walk through the folders; a table adds labels and user columns to those that it names, by paths
+relative to its own folder. The tables and a dictionary of their paths are kept in memory.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 _ROWS_AT_ONCE = 1000
 _NO_PATH = "The row has no path: fill it in, or remove the row."
-_TWICE = "A row above names the same image: keep one of them."
-_SEVERAL = "The row of another image could mean this one, too: write the extension into the table."
-_NO_IMAGE = "The row names no image of this folder: correct its path, or remove the row."
+_TWICE = "An earlier row names the same image: keep one of them."
+_SEVERAL = "The row of another image also matches this one: write the extension into the table."
+_NO_IMAGE = "The row does not name an image of this folder: correct its path, or remove the row."
 
 Item = Candidate | SampleFailure
 
 
 @dataclass(frozen=True)
 class SplitMetadata:
-    """What the tables of a root say. `rows` are the places of images, by sample key, in `labels` and `columns` [N].
+    """Content of the tables of a root. `rows` are indices into `labels` and `columns` [N], by sample key.
 
-    `files` are the paths of the tables, and `used` says which of their columns play a part; `labelled` are the folders
-    ("train/") whose tables have labels; `faults` is what cannot be used.
+    `files` are the paths of the tables, and `used` their columns that are used; `labelled` are the folders ("train/")
+    whose tables have labels; `faults` are the rows that cannot be used.
     """
 
     root: str
@@ -64,7 +64,7 @@ class SplitMetadata:
         return dict(zip(self.columns.column_names, self.columns.schema.types, strict=True))
 
     def describe(self, items: Iterable[Item], tally: Counter[str]) -> Iterator[Item]:
-        """Yield a walk's items with label and columns where an image has a row, and failures for rows without an image.
+        """Yield the items of a walk, with label and columns from their rows, and failures for rows without an image.
 
         `tally` counts images without a row. Where a table has labels, they are the only ones: an image without a row,
         or with a row without a label, has none, whatever its folder's name.
@@ -86,7 +86,7 @@ class SplitMetadata:
         yield from self.faults
 
     def _place(self, key: str) -> int | None:
-        """Place of the row of an image: its path may have backslashes, other accents, or no extension."""
+        """Return the row index of an image; the table's path may have backslashes, other accents, or no extension."""
         if key in self.rows:
             return self.rows[key]
         plain = _plain(key)
@@ -95,7 +95,7 @@ class SplitMetadata:
         return self._by_plain.get(plain[: -len(ending)]) if place is None and ending else place
 
     def _known_once(self, item: Item, is_used: np.ndarray) -> Item:
-        """Return the item, or a failure for a further image that the same row could mean."""
+        """Return the item, or a failure for another image that the same row matches."""
         place = self._place(item.sample_key)
         if place is None:
             return item
@@ -127,17 +127,17 @@ def _plain(key: str) -> str:
 
 
 def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: SourceOptions) -> SplitMetadata | None:
-    """Read the metadata of split folders; None where none of them has a table with a column of image paths.
+    """Read the metadata of split folders; return None if none has a table with a column of image paths.
 
     Raises:
-        SourceError: if such a table cannot be read, a folder has several, or none has the label column that was given.
+        SourceError: if such a table cannot be read, a folder has several, or none has the given label column.
     """
     files = {split: found for split in splits if (found := _tables(f"{root}/{split}", allowed, options))}
     if not files:
         return None
     for split, found in files.items():
         if len(found) > 1:
-            raise SourceError(f"{root}/{split} holds several tables of metadata: keep one of {', '.join(found)}.")
+            raise SourceError(f"{root}/{split} contains several metadata tables: keep one of {', '.join(found)}.")
     paths = {split: f"{root}/{split}/{name}" for split, (name,) in files.items()}
     names = {path: _names(Path(path), options) for path in paths.values()}
     if not any(options.label_column in (None, NO_COLUMN, *columns) for columns in names.values()):
@@ -147,7 +147,7 @@ def find_metadata(root: str, splits: Sequence[str], allowed: Roots, options: Sou
 
 
 def _tables(folder: str, allowed: Roots, options: SourceOptions) -> list[str]:
-    """Names of the tables that describe the images of a folder."""
+    """Return the names of the tables that describe the images of a folder."""
     paths = [Path(f"{folder}/{name}") for name in NAMES]
     return [
         path.name
@@ -164,7 +164,7 @@ def _names(path: Path, options: SourceOptions) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """The table of one split: paths from the root, labels and columns a row, and lines that are no rows."""
+    """The table of one split: paths below the root, labels and columns by row, and lines that are not rows."""
 
     split: str
     path: str
@@ -183,7 +183,7 @@ class _Described:
         )
         found = find_columns(table.column_names, wanted, path, content.embedded)
         label = found.label if given in (None, found.label) else None
-        # The folder says the split: a column of that name is one like others.
+        # The folder defines the split: a column of that name is ordinary metadata.
         others = [name for name in table.column_names if name not in (found.path, label)]
         folder = path.rpartition("/")[0]
         cells = texts(table[found.path]).to_pylist()
@@ -198,7 +198,7 @@ class _Described:
         )
 
     def faults(self) -> Iterator[SampleFailure]:
-        """Lines that are no rows, rows without a path, and rows about the image of another one."""
+        """Yield failures for lines that are not rows, rows without a path, and repeated images."""
         uri = path_to_uri(self.path)
         for bad in self.content.bad_lines:
             message = f"Line {bad.number} of the table is not a row: {bad.reason}. Correct the line."
@@ -210,13 +210,13 @@ class _Described:
 
 
 def _key(split: str, cell: str) -> str:
-    """Path from the root; one that leads to another folder stays as it is, and is that of no image."""
+    """Return the path below the root; a path to another folder is returned unchanged and matches no image."""
     path = posixpath.normpath(f"{split}/{cell}")
     return path if path.startswith(f"{split}/") else f"{split}/{cell}"
 
 
 def _joined(root: str, tables: Sequence[_Described]) -> SplitMetadata:
-    """Several tables as one: a column has one type in all of them, and names differ by more than case."""
+    """Combine several tables: a column gets one type for all, and names that differ by more than case."""
     spelled: dict[str, str] = {}
     types: dict[str, list[pa.DataType]] = {}
     for table in tables:

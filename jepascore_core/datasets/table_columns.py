@@ -1,4 +1,4 @@
-"""Which columns of a table play which part, and their cells as text."""
+"""Assign the columns of a table to their roles, and read their cells as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jepascore_core.datasets.candidates import NO_COLUMN, SourceOptions
 from jepascore_core.datasets.columns import as_type, cast
 from jepascore_core.errors import SourceError, unknown
 
-#: Usual names, the most telling first; compared in lower case.
+#: Usual names, the most specific first; compared in lower case.
 PATH_NAMES = (
     "path", "file_path", "filepath", "image_path", "imagepath", "img_path", "file_name", "filename", "image_file",
     "file", "uri", "image_uri", "image", "img", "sample_key",
@@ -25,7 +25,7 @@ _WHOLE_FLOAT = r"^-?\d+\.0+$"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns play which part; the others are metadata."""
+    """The columns for path, label and split; the others are metadata."""
 
     path: str
     label: str | None
@@ -36,7 +36,7 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
     """Return the path, label and split columns: those given, else those with usual names.
 
     Raises:
-        SourceError: listing the columns there are, if a given one is missing or no path column is found; `embedded`
+        SourceError: listing the existing columns, if a given one is missing or no path column is found; `embedded`
             are those of binary data.
     """
     for given in (options.path_column, *options.told()):
@@ -45,13 +45,13 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
     path = options.path_column or _usual(names, PATH_NAMES, ())
     if path is None and embedded:
         raise SourceError(
-            f"No column of {where} holds image paths, and images inside a table ({', '.join(embedded)}) are not read: "
+            f"No column of {where} has image paths, and images inside a table ({', '.join(embedded)}) are not read: "
             "write them to files, and give that folder or a table of their paths."
         )
     if path is None:
         raise SourceError(
             f"No column of {where} has a usual name for image paths ({', '.join(PATH_NAMES[:6])}...). "
-            f"Its columns are: {', '.join(names)}. Say which one holds the paths (--path-column; in the app Options, "
+            f"Its columns are: {', '.join(names)}. Name the one with the paths (--path-column; in the app Options, "
             "Path column)."
         )
     label = _chosen(names, options.label_column, _label_names(names), (path,))
@@ -60,7 +60,7 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
 
 
 def _label_names(names: Sequence[str]) -> Sequence[str]:
-    """Usual names of labels; `y` is none beside `x`, where both are coordinates."""
+    """Return the usual names of labels, without `y` if there is also `x`, since both are coordinates then."""
     return LABEL_NAMES[:-1] if "x" in {name.casefold() for name in names} else LABEL_NAMES
 
 
@@ -75,7 +75,7 @@ def _usual(names: Sequence[str], usual: Sequence[str], taken: Sequence[str | Non
 
 
 def usual_names(names: Sequence[str], usual: Sequence[str]) -> list[str]:
-    """Those of the names that are usual, the most telling first."""
+    """Return those of the names that are usual, the most specific first."""
     lowered = {name.casefold(): name for name in names}
     return [lowered[name] for name in usual if name in lowered]
 
@@ -87,13 +87,13 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert labels or splits to text without surrounding blanks; what is empty or not a number (nan) is null."""
+    """Convert labels or splits to text without surrounding blanks; empty cells and NaN become null."""
     column = pc.utf8_trim_whitespace(texts(column))
     return pc.if_else(pc.is_in(column, pa.array(("", "nan", "NaN"))), None, column)
 
 
 def label_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert labels to text, with whole numbers as "3" even where missing cells had made them "3.0"."""
+    """Convert labels to text, with integers as "3" even if missing cells turned them into "3.0"."""
     if pa.types.is_float64(column.type):
         numbers = [None if value is None or value != value else value for value in column.to_pylist()]
         cells = [str(int(value)) if value is not None and value.is_integer() else value for value in numbers]

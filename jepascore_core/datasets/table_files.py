@@ -1,6 +1,6 @@
-"""CSV, TSV, JSONL and Parquet files as one Arrow table; columns are text, or have one of the types of columns.py.
+"""Read CSV, TSV, JSONL and Parquet files as one Arrow table; columns are text, or have one of the types of columns.py.
 
-The table is held in memory as a whole (about the size of its text); its columns get their types from all rows.
+The whole table is in memory (about the size of its text); column types are inferred from all rows.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _READ_ERRORS = (pa.ArrowException, OSError, UnicodeError, csv.Error)
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A table of user columns, and the lines of its file that are no rows.
+    """A table of user columns, and the lines of its file that are not rows.
 
-    `is_text` says that the format knows no types: every cell is the text that stands there, "" if nothing does.
+    `is_text` says that the format has no types: every cell is text, "" if it is empty.
     `embedded` names columns of binary data, such as images, which are not part of the table.
     """
 
@@ -46,7 +46,7 @@ class TableFile:
 
 
 def is_table(path: Path) -> bool:
-    """Whether the name says that the file is a table."""
+    """Return whether the name says that the file is a table."""
     return path.suffix.lower() in TABLE_EXTENSIONS
 
 
@@ -54,7 +54,7 @@ def read_table(path: Path, encoding: str | None = None, max_rows: int | None = N
     """Read a table, all of it or its first rows.
 
     Raises:
-        SourceError: if the file is no readable table, or is empty.
+        SourceError: if the file is not a readable table, or is empty.
     """
     try:
         if path.suffix.lower() == ".parquet":
@@ -70,18 +70,18 @@ def table_beginning(path: Path, encoding: str | None = None) -> TableFile:
     """Read the first hundred rows of a table.
 
     Raises:
-        SourceError: if the file is no readable table, or is empty.
+        SourceError: if the file is not a readable table, or is empty.
     """
     return read_table(path, encoding, _HEAD_ROWS)
 
 
 def is_json(path: Path) -> bool:
-    """Whether the name says that each line is a JSON object."""
+    """Return whether the name says that each line is a JSON object."""
     return path.suffix.lower() in _JSON_EXTENSIONS
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Column names that differ by more than case (SQL ignores case), and none empty; in the same order."""
+    """Make column names differ by more than case (SQL ignores case) and not empty; in the same order."""
     result: list[str] = []
     taken: set[str] = set()
     for position, name in enumerate(names, start=1):
@@ -106,7 +106,7 @@ def open_text(path: Path, encoding: str | None = None) -> TextIO:
     """Open a table's text, with its line ends unchanged.
 
     Raises:
-        SourceError: if it is in UTF-16 and nobody said so.
+        SourceError: if it is in UTF-16 and no encoding is given.
     """
     if encoding is not None:
         return path.open(encoding=encoding, newline="")
@@ -117,12 +117,12 @@ def open_text(path: Path, encoding: str | None = None) -> TextIO:
 
 
 def csv_separator(path: Path, first_line: str) -> str:
-    """Return the separator: a tab in TSV, else the commonest candidate in the first line."""
+    """Return the separator: a tab in TSV, otherwise the most frequent candidate in the first line."""
     return "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first_line.count)
 
 
 def csv_parts(path: Path, lines: Iterable[str]) -> tuple[list[str], Iterator[CsvRow | BadLine]]:
-    """Column names of CSV or TSV, and its rows."""
+    """Return the column names of CSV or TSV, and its rows."""
     iterator = iter(lines)
     beginning: list[str] = []
     while not "".join(beginning).strip() and (line := next(iterator, None)) is not None:
@@ -182,7 +182,7 @@ def json_rows(lines: Iterable[str]) -> Iterator[dict[str, Any] | BadLine]:
 
 
 def _json_columns(rows: Iterable[dict[str, Any]]) -> dict[str, None]:
-    """All keys, in the order of their first appearance."""
+    """Return all keys, in order of first appearance."""
     return dict.fromkeys(key for row in rows for key in row)
 
 
@@ -196,7 +196,9 @@ def _read_json_lines(path: Path, lines: Iterable[str], max_rows: int | None) -> 
         parts.append((len(rows), {key: from_values([row.get(key) for row in rows]) for key in _json_columns(rows)}))
     keys = list(dict.fromkeys(key for _, columns in parts for key in columns))
     if not keys:
-        raise SourceError(f'The table {path} holds no JSON object: it needs one a line, such as {{"path": "a.jpg"}}.')
+        raise SourceError(
+            f'The table {path} contains no JSON object: it needs one per line, such as {{"path": "a.jpg"}}.'
+        )
     return TableFile(
         pa.table([_joined(key, parts) for key in keys], names=unique_names(keys)),
         bad,
@@ -204,7 +206,7 @@ def _read_json_lines(path: Path, lines: Iterable[str], max_rows: int | None) -> 
 
 
 def _joined(key: str, parts: list[tuple[int, dict[str, pa.Array]]]) -> pa.ChunkedArray:
-    """One column from its pieces, which may be missing or differ in type."""
+    """Combine the chunks of one column, which may be missing or differ in type."""
     pieces = [columns.get(key, pa.nulls(length)) for length, columns in parts]
     wanted = common_type(piece.type for piece in pieces)
     return pa.chunked_array(

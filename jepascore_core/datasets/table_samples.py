@@ -1,4 +1,4 @@
-"""Rows from all over a table, without reading all of a large one: for what is to be found out before it is read."""
+"""Read rows spread over a table, without reading all of a large one, to decide how to read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jepascore_core.datasets.csv_rows import CsvRow, csv_rows
 from jepascore_core.datasets.table_columns import texts
 from jepascore_core.datasets.table_files import TableFile, csv_separator, is_json, read_table, table_beginning
 
-#: Larger tables are read at some places only.
+#: Larger tables are sampled.
 WHOLE_BYTES = 4 * 2**20
 
 _NUM_ROWS = 256
@@ -27,7 +27,7 @@ _PLACE_BYTES = 64 * 2**10
 
 @dataclass(frozen=True, slots=True)
 class TableSample:
-    """Rows of a table as text, by column name; `whole` is all of it if it is small. `embedded` columns hold bytes."""
+    """Rows of a table as text, by column name; `whole` is all of it if it is small. `embedded` columns are binary."""
 
     names: list[str]
     rows: list[dict[str, str | None]]
@@ -39,16 +39,16 @@ class TableSample:
         return [cell for row in self.rows if (cell := row.get(column))]
 
     def all_cells(self, column: str) -> Iterator[str]:
-        """Iterate over the cells of a column of the whole table, as far as it is known."""
+        """Iterate over the cells of a column, of the whole table if it was read."""
         if self.whole is not None:
             yield from filter(None, texts(self.whole.table[column]).to_pylist())
 
 
 def table_sample(path: Path, encoding: str | None = None) -> TableSample:
-    """Rows from all over a table.
+    """Read rows spread over a table.
 
     Raises:
-        SourceError: if the file is no readable table, or is empty.
+        SourceError: if the file is not a readable table, or is empty.
     """
     if path.stat().st_size <= WHOLE_BYTES:
         whole = read_table(path, encoding)
@@ -77,9 +77,9 @@ def _parquet_places(path: Path, names: list[str]) -> Iterator[dict[str, str | No
 
 
 def _text_places(path: Path, sample: TableSample) -> Iterator[dict[str, str | None]]:
-    """Yield rows that begin after evenly spaced positions of a file.
+    """Yield rows that begin after evenly spaced offsets in a file.
 
-    In the middle of a quoted cell rows are garbled: those with another number of cells are left out.
+    An offset inside a quoted cell yields garbled rows: those with a different number of cells are left out.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:

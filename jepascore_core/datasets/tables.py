@@ -1,4 +1,4 @@
-"""Tables that list images: their rows become samples, then the images of the folder that have no row."""
+"""Plan the samples of tables that list images: their rows, then the images of the folder without a row."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from jepascore_core.records.datasets import SampleFailure
 _ROWS_AT_ONCE = 8192
 
 Item = Candidate | SampleFailure
-#: Walks through a folder; takes the tables that are read otherwise.
+#: Walks through a folder; its argument is the tables that are read separately.
 Walk = Callable[[frozenset[str]], Iterable[Item]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A table with its parts assigned: user columns by their common names, and what its name says of the split."""
+    """A table with its columns assigned: user columns by their common names, and the split from its name."""
 
     table: ImageTable
     content: TableFile
@@ -54,18 +54,18 @@ def plan_tables(
 ) -> ScanPlan:
     """Read tables and plan their rows, then the images without a row that a walk finds.
 
-    An image without a row is a sample without a label, unless the tables have no labels: then labels are those of the
-    folders, `layout`, for all. Splits are those of a column, of the tables' names, or of the folders.
+    An image without a row is a sample without a label, unless the tables have no labels: then all labels come from the
+    folders, `layout`. Splits come from a column, from the names of the tables, or from the folders.
 
     Args:
         search: the tables.
         options: columns and encoding.
-        layout: what the folders say; None, for a table that is the source itself: what its paths say of splits.
+        layout: meaning of the folders; None for a table that is the source itself: splits then follow from its paths.
         walk: walks through the folder that is the source.
-        max_rows: rows to read of each table at most.
+        max_rows: maximum number of rows to read of each table.
 
     Raises:
-        SourceError: if a table cannot be read, or has no such columns.
+        SourceError: if a table cannot be read, or lacks the columns.
     """
     tables = [_read(table, options, max_rows) for table in search.used]
     types = _common_columns(tables)
@@ -88,17 +88,17 @@ def _read(table: ImageTable, options: SourceOptions, max_rows: int | None) -> _R
 
 
 def row_keys(search: TableSearch, options: SourceOptions) -> list[str]:
-    """Sample keys of the rows of the only table, in their order.
+    """Return the sample keys of the rows of the only table, in order.
 
     Raises:
-        SourceError: if it cannot be read, or has no such columns.
+        SourceError: if it cannot be read, or lacks the columns.
     """
     rows = _read(search.used[0], options, None)
     return unique_keys(_keys(rows, _places(rows), search.root))[len(rows.content.bad_lines) :]
 
 
 def _common_columns(tables: Sequence[_Rows]) -> dict[str, pa.DataType]:
-    """User columns and their types; those of several tables are made the same, without regard to case."""
+    """Return user columns and their types; those of several tables are matched ignoring case."""
     spelled: dict[str, str] = {}
     found: dict[str, list[pa.DataType]] = {}
     for rows in tables:
@@ -151,20 +151,20 @@ def _items(
 
 @dataclass(frozen=True, slots=True)
 class _Folders:
-    """What folders say where the tables do not."""
+    """Labels and splits from folders, if the tables lack them."""
 
     layout: Layout
     are_labels: bool
     are_splits: bool
 
     def say(self, path: str | None) -> Said:
-        """Label and split of an image, by its path from the root; None for one that lies elsewhere."""
+        """Return label and split of an image, from its path below the root; None for one outside it."""
         label, split = NOTHING_SAID if path is None else self.layout.of(path)
         return Said(label if self.are_labels else None, split if self.are_splits else None)
 
 
 def _places(rows: _Rows) -> list[Located | SampleError]:
-    """Where the path of each row leads to, or why nowhere."""
+    """Resolve the path of each row, or say why it cannot be resolved."""
     cells = texts(rows.content.table[rows.columns.path]).to_pylist()
     locator = rows.table.locator
     locator.common = common_folders(filter(None, cells))
@@ -178,7 +178,7 @@ def _places(rows: _Rows) -> list[Located | SampleError]:
 
 
 def _keys(rows: _Rows, places: Sequence[Located | SampleError], root: str) -> list[str]:
-    """Keys of bad lines and rows: the path as it is written, or that from the root where it begins elsewhere."""
+    """Return keys of bad lines and rows: the path as written, or the path below the root if it differs."""
     cells = texts(rows.content.table[rows.columns.path]).to_pylist()
     starts_elsewhere = rows.table.locator.base != root
     keys = [f"#line {bad.number}" for bad in rows.content.bad_lines]
@@ -191,7 +191,7 @@ def _keys(rows: _Rows, places: Sequence[Located | SampleError], root: str) -> li
 
 
 def _inside(places: Sequence[Located | SampleError], root: str) -> list[str | None]:
-    """Return the path from the root of each row's image; None for one that lies elsewhere."""
+    """Return the path below the root of each row's image; None for one outside it."""
     real = os.path.realpath(root)
     return [(place.relative or _below(place.path, real)) if isinstance(place, Located) else None for place in places]
 
@@ -213,7 +213,7 @@ def _free_key(key: str, taken: set[str]) -> str:
 def _row_items(
     rows: _Rows, places: Sequence[Located | SampleError], keys: Sequence[str], said: Sequence[Said]
 ) -> Iterator[Item]:
-    """Failures for bad lines, then what each row is."""
+    """Yield failures for bad lines, then a candidate or failure for each row."""
     bad_lines = rows.content.bad_lines
     for bad, key in zip(bad_lines, keys, strict=False):
         message = f"Line {bad.number} of the table is not a row: {bad.reason}. Correct the line."

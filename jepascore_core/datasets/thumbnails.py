@@ -1,4 +1,4 @@
-"""Small WebP previews, one a content id, shared by all datasets."""
+"""Small WebP previews, one per content id, shared by all datasets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from jepascore_core.errors import StoreError
 #: Longest side of a preview, in pixels.
 THUMBNAIL_SIDE = 256
 
-#: Images with a longest side below this are enlarged by a whole factor without smoothing, so that digits stay crisp.
+#: Images with a longest side below this are enlarged by an integer factor without smoothing, so that digits stay crisp.
 TINY_SIDE = 64
 _ENLARGED_SIDE = 128
 
 
 def thumbnail_bytes(image: Image.Image) -> bytes:
-    """WebP preview of an RGB image, longest side at most 256 pixels.
+    """Encode a WebP preview of an RGB image, longest side at most 256 pixels.
 
-    Tiny images are kept lossless. Method 2 and lossless method 0 cost a third of the defaults for files of like size.
+    Tiny images are lossless. Methods 2 and (lossless) 0 take a third of the defaults' time for files of similar size.
     """
     buffer = io.BytesIO()
     longest = max(image.size)
@@ -45,15 +45,15 @@ def small_copy(image: Image.Image) -> Image.Image:
 
 
 def thumbnail_path(thumbs_root: Path, content_id: str) -> Path:
-    """Where the preview of a content id lies: thumbs/<ab>/<content_id>.webp."""
+    """Return the path of the preview of a content id: thumbs/<ab>/<content_id>.webp."""
     return thumbs_root / content_id[:2] / f"{content_id}.webp"
 
 
 def ensure_thumbnail(thumbs_root: Path, content_id: str, image: Image.Image) -> Path:
-    """Write the preview unless it is there; a reader sees all of it or none.
+    """Write the preview unless it exists; a reader sees all of it or none.
 
     Raises:
-        StoreError: if it cannot be written, for instance because the disk is full.
+        StoreError: if it cannot be written, for example because the disk is full.
     """
     path = thumbnail_path(thumbs_root, content_id)
     try:

@@ -1,7 +1,7 @@
 """Paths as text: uris, sample keys and labels that are valid UTF-8 whatever bytes a file name holds, and allowed roots.
 
-A file name is bytes; Parquet, JSON and HTML want text. A path that is valid UTF-8 is its own uri. Any other becomes
-`file://` with percent escapes, which leads back to exactly the same bytes.
+A file name is bytes; Parquet, JSON and HTML need text. A path that is valid UTF-8 is its own uri. Any other becomes
+`file://` with percent escapes, which decodes to exactly the same bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FILE_PREFIX = "file://"
 
 
 def is_text(name: str) -> bool:
-    """Whether `name` can be written as UTF-8, that is, holds no lone surrogates."""
+    """Return whether `name` can be encoded as UTF-8, that is, has no lone surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -47,7 +47,7 @@ def uri_to_path(uri: str) -> str:
 
 
 def sample_key(relative: str) -> str:
-    r"""Sample key of a path relative to the source root, different for different paths.
+    r"""Return the sample key of a path relative to the source root; different paths have different keys.
 
     Names that are not UTF-8 are shown with `\xff` escapes behind a leading `./`, which no other key begins with.
     """
@@ -62,5 +62,5 @@ class Roots:
         self._prefixes = tuple(folder.rstrip(os.sep) + os.sep for folder in self.folders)
 
     def contain(self, real_path: str) -> bool:
-        """Whether a path without symlinks lies in one of the folders."""
+        """Return whether a path without symlinks is in one of the folders."""
         return real_path in self.folders or real_path.startswith(self._prefixes)

@@ -1,6 +1,6 @@
-"""Names in zip archives: UTF-8 where the archive says so, else guessed from all of them, and said.
+"""Decode names in zip archives: as UTF-8 if the archive says so, otherwise in an encoding guessed from all names.
 
-Archives of macOS hold UTF-8 without saying so, those of Windows the code page of the machine that made them.
+Archives created on macOS use UTF-8 without saying so, those created on Windows the code page of the machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from jepascore_core.datasets.candidates import Question
 from jepascore_core.errors import SourceError, unknown
 
-#: Code pages that are tried, the likelier first where names are as plausible in several.
+#: Code pages that are tried; the first one wins if names are equally plausible in several.
 CODE_PAGES = ("cp437", "cp850", "cp1252", "gbk", "cp866", "cp1251", "cp932", "big5", "cp949", "cp1250", "cp1253")
 
 _UTF8_FLAG = 0x800
@@ -23,7 +23,7 @@ _MAX_NAMES = 5000
 
 @dataclass(frozen=True, slots=True)
 class ZipNames:
-    """Names of members, in their order; the encoding, if the archive does not say it; and what to ask about it."""
+    """Names of members, in order; the encoding, if the archive does not state it; and the question about it."""
 
     names: list[str]
     encoding: str | None = None
@@ -31,10 +31,10 @@ class ZipNames:
 
 
 def zip_names(infos: Sequence[zipfile.ZipInfo], where: str, encoding: str | None = None) -> ZipNames:
-    """Names of an archive's members; `encoding` is that of names whose encoding is not stated, if somebody knows.
+    """Decode the names of an archive's members; `encoding` is that of names whose encoding is not stated, if known.
 
     Raises:
-        SourceError: if there is no such encoding, or a name is not in it.
+        SourceError: if the encoding does not exist, or a name is not valid in it.
     """
     raw = {number: _raw(info) for number, info in enumerate(infos) if not info.flag_bits & _UTF8_FLAG}
     unsaid = {number: name for number, name in raw.items() if not name.isascii()}
@@ -47,10 +47,10 @@ def zip_names(infos: Sequence[zipfile.ZipInfo], where: str, encoding: str | None
         for number, name in unsaid.items():
             names[number] = name.decode(chosen)
     except UnicodeDecodeError as error:
-        if encoding is None:  # among those that were not looked at
+        if encoding is None:  # among the names that were not sampled
             return ZipNames([info.filename for info in infos], "cp437", (_question(where, "cp437", some),))
         raise SourceError(
-            f"The names in {where} are not in {encoding} ({error}): give another encoding, or none to guess it."
+            f"The names in {where} are not valid {encoding} ({error}): give another encoding, or none to detect it."
         ) from error
     is_sure = encoding is not None or chosen == "utf-8"
     return ZipNames(names, chosen, () if is_sure else (_question(where, chosen, some),))
@@ -60,7 +60,7 @@ def known_encoding(name: str) -> str:
     """Return the name of an encoding as Python spells it.
 
     Raises:
-        SourceError: if there is none of that name.
+        SourceError: if there is no such encoding.
     """
     try:
         return codecs.lookup(name).name
@@ -69,7 +69,7 @@ def known_encoding(name: str) -> str:
 
 
 def guess_encoding(names: Sequence[bytes]) -> str:
-    """UTF-8 if all names are in it, else the code page in which they look most like words."""
+    """Return UTF-8 if all names are valid in it, otherwise the code page in which they look most like words."""
     if _decoded(names, "utf-8") is not None:
         return "utf-8"
     plausible = [(_plausibility(found), page) for page in CODE_PAGES if (found := _decoded(names, page)) is not None]
@@ -80,12 +80,12 @@ def guess_encoding(names: Sequence[bytes]) -> str:
 def _question(where: str, chosen: str, names: Sequence[bytes]) -> Question:
     choices = [page for page in ("utf-8", *CODE_PAGES) if page == chosen or _decoded(names, page) is not None]
     example = names[0].decode(chosen)
-    text = f"The names in {where} are in a code page that it does not state; they are read as {chosen}: {example}."
+    text = f"The names in {where} are in an encoding that it does not state; they are read as {chosen}: {example}."
     return Question("encoding", text, (chosen, *(page for page in choices if page != chosen)), chosen)
 
 
 def _raw(info: zipfile.ZipInfo) -> bytes:
-    # What zipfile makes of bytes without the flag, undone.
+    # Undo how zipfile decodes bytes without the UTF-8 flag.
     return info.orig_filename.encode("cp437")
 
 
@@ -97,7 +97,7 @@ def _decoded(names: Sequence[bytes], encoding: str) -> list[str] | None:
 
 
 def _plausibility(names: Sequence[str]) -> float:
-    """From -1 to 1: how much the letters beyond ASCII look like those of words in one script."""
+    """Return from -1 to 1 how much the non-ASCII letters look like words in a single script."""
     scores = []
     scripts = set()
     for name in names:
@@ -120,7 +120,7 @@ def _letter(before: str, letter: str, after: str) -> float:
     is_latin = unicodedata.name(letter, "").startswith("LATIN")
     if beside_ascii and not is_latin:
         return -0.5
-    # Accents stand between plain letters, mostly; whole words of them are of another script.
+    # Accented letters mostly stand between plain ones; whole words of them belong to another script.
     is_crowded = is_latin and any(not other.isascii() for other in (before, after))
     return 0.3 if is_crowded or (letter.isupper() and before.islower()) else 0.9
 

@@ -68,7 +68,7 @@ def _encode(encoder: nn.Module, images: Tensor) -> Tensor:
 
 
 def _differ(first: Tensor, second: Tensor) -> bool:
-    """Whether two embeddings differ by more than rounding; what is not finite is not for here."""
+    """Return whether two embeddings differ by more than rounding; what is not finite is not for here."""
     scale = first.abs().amax()
     difference = (first - second).abs().amax()
     return bool(difference.isfinite() & scale.isfinite() & (difference > REPEAT_TOLERANCE * scale))

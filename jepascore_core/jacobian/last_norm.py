@@ -82,7 +82,7 @@ def most_directions(outputs: Tensor, inputs: Tensor) -> int | None:
 
 
 def _keeps_rows(node: Any, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    """Whether each row of the last axis becomes one row, or is left out."""
+    """Return whether each row of the last axis becomes one row, or is left out."""
     if node.name() in _MATRIX:
         # From the left a matrix would mix them.
         return len(before) > 1 and before[:-1] == after[:-1]

@@ -1,4 +1,4 @@
-"""Find what is wrong with a home folder: damaged shards, repeated or outdated measurements, lost indexes."""
+"""Find problems in a home folder: damaged shards, repeated or outdated measurements, missing indexes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def _audit_shards(store: Store, key: MeasurementKey) -> list[str]:
     problems, shards = [], store.shards_sql(key)
     repeated = store.query(f"SELECT count(*) - count(DISTINCT content_id) AS n FROM ({shards})")["n"][0].as_py()
     if repeated:
-        problems.append(f"{where} holds {repeated} repeated measurements.")
+        problems.append(f"{where} contains {repeated} repeated measurements.")
     spec = store.spec(key)
     if spec == replace(spec, engine_version=0) and (noisy := _count_noisy(store, shards)):
         problems.append(
-            f"{where} holds {noisy} scores of an earlier release that count rounding noise: they have fewer "
+            f"{where} contains {noisy} scores of an earlier release that count rounding noise: they have fewer "
             "singular values than the architecture allows. Delete the folder: its images are measured again."
         )
     return problems

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-#: With less than this, SQLite and Parquet cannot be relied upon to write anything.
+#: With fewer free bytes, SQLite and Parquet cannot write reliably.
 LEAST_BYTES = 1 << 20
 
 
 def is_full(folder: Path) -> bool:
-    """Whether hardly anything can be written to the disk of a folder."""
+    """Return whether the disk of a folder has almost no space left."""
     try:
         return shutil.disk_usage(folder).free < LEAST_BYTES
     except OSError:
@@ -19,4 +19,4 @@ def is_full(folder: Path) -> bool:
 
 def full_disk_remedy(folder: Path) -> str:
     """Return a sentence to append to an error about a file in this folder; empty where the disk has space."""
-    return f" There is no space left on the disk of {folder}: free some." if is_full(folder) else ""
+    return f" There is no space left on the disk of {folder}: free some space." if is_full(folder) else ""

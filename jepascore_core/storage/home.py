@@ -1,4 +1,4 @@
-"""Where everything at rest lives."""
+"""The home folder, where everything is stored."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,6 @@ import platformdirs
 
 
 def home_folder() -> Path:
-    """`JEPASCORE_HOME`, or else the platform's user data folder."""
+    """Return `JEPASCORE_HOME`, or the platform's user data folder."""
     configured = os.environ.get("JEPASCORE_HOME")
     return Path(configured).expanduser().resolve() if configured else platformdirs.user_data_path("jepascore")

@@ -28,7 +28,7 @@ MEASUREMENT_SCHEMA = pa.schema(
 )
 
 
-#: Rows of a calibrated spec: predictions. What else is known of the image is in the shards of its sketch.
+#: Rows of a calibrated spec: predictions. The shards of its sketch have the other columns of the image.
 CALIBRATED_SCHEMA = pa.schema(
     [
         ("content_id", pa.string()),
@@ -43,11 +43,11 @@ SCORE_COLUMN: dict[Definition, str] = {
 }  # fmt: skip
 
 
-#: Standard deviation of the scores of an image's views; NULL for one view, and where the image itself was measured.
+#: Standard deviation of the scores of an image's views; NULL for one view and if the image itself was measured.
 SPREAD_COLUMN: dict[Definition, str] = {name: f"view_spread_{name}" for name in DEFINITIONS}
 
 
-#: Ends of the interval that holds the exact score.
+#: Limits of the interval that contains the exact score.
 INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
     "rank": ("lower", "upper"),
     "paper": ("lower_paper", "upper_paper"),
@@ -56,7 +56,7 @@ INTERVAL_COLUMNS: dict[Definition, tuple[str, str]] = {
 }
 
 
-#: What other definitions sum of a stored spectrum, as in `score_of_log_spectrum`: from the first index to the last.
+#: Slice of a stored spectrum that other definitions sum, as in `score_of_log_spectrum`: first to last index.
 _SUMMED: dict[Definition, str] = {
     "tail": f"[(rank + {TAIL_DROPS_ONE_IN - 1}) // {TAIL_DROPS_ONE_IN} + 1 : rank]",
     "top": f"[1 : least(rank, {TOP_K})]",
@@ -77,13 +77,13 @@ NO_QUALITY = (
 
 
 def parquet_sql(paths: Sequence[Path], options: str = "union_by_name = true") -> str:
-    """SELECT of all rows of some files, by the names of their columns, or with other options of DuckDB's."""
+    """Return a SELECT of all rows of some files, matched by column name, or with other options of DuckDB."""
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     return f"SELECT * FROM read_parquet([{quoted}], {options})"
 
 
 def with_other_definitions(measured: str) -> str:
-    """Measured rows with their scores under the other definitions, the ends of intervals of exact ones, and spreads."""
+    """Return a SELECT of measured rows with all definitions' scores and spreads, and the intervals of exact ones."""
     sums = ", ".join(
         "CASE WHEN log_singular_values IS NOT NULL "
         f"THEN coalesce(list_sum(log_singular_values{part}::DOUBLE[]), 0) "
@@ -105,7 +105,7 @@ def _expected(scores: str) -> str:
 
 
 def calibrated_sql(calibrated: str, exact: str, sketch: str) -> str:
-    """Calibrated rows with the exact score in the place of the predicted one where there is one."""
+    """Return a SELECT of calibrated rows, with the exact score instead of the predicted one if there is one."""
     columns = {"score": ("score", "lower", "upper"), "score_paper": ("score_paper", "lower_paper", "upper_paper")}
     scores = ", ".join(
         f"coalesce(exact.{score}, calibrated.{name}) AS {name}" for score, names in columns.items() for name in names

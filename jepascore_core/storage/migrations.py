@@ -1,6 +1,7 @@
-"""Numbered steps of the home folder: the catalogue's schema, and files of former versions.
+"""Numbered migrations of the home folder: the catalogue's schema, and files of earlier versions.
 
-They run in one transaction together with the record that they ran. A step about files may be cut short: it runs again.
+They run in one transaction together with the record that they ran. A step that changes files may be interrupted: it is
+run again.
 """
 
 import contextlib
@@ -23,19 +24,19 @@ _DIGITS = "[0-9a-f]" * 20
 
 
 def settle_former_files(connection: sqlite3.Connection, home: Path) -> None:
-    """Tidy up files that previous versions kept in the home folder itself.
+    """Move or delete files that previous versions stored in the home folder itself.
 
     Snapshots of saved recipes are moved to their datasets; snapshots without a saved recipe, and whatever can be
-    computed again, are deleted. Other files stay.
+    computed again, are deleted. Other files are kept.
     """
-    _forget(home / "companions", f"*-{_DIGITS}.parquet")
-    _forget(home / "neighbours", f"near-{_DIGITS}.parquet")
+    _delete(home / "companions", f"*-{_DIGITS}.parquet")
+    _delete(home / "neighbours", f"near-{_DIGITS}.parquet")
     with contextlib.suppress(OSError, yaml.YAMLError):
         _keep_snapshots(connection, home)
-        _forget(home / "recipes", f"{_DIGITS}.parquet")
+        _delete(home / "recipes", f"{_DIGITS}.parquet")
 
 
-def _forget(folder: Path, pattern: str) -> None:
+def _delete(folder: Path, pattern: str) -> None:
     with contextlib.suppress(OSError):
         for path in (*folder.glob(pattern), *folder.glob(f".{pattern}.*.tmp")):
             path.unlink(missing_ok=True)
@@ -58,8 +59,8 @@ def _keep_snapshots(connection: sqlite3.Connection, home: Path) -> None:
 def follow_former_renames(connection: sqlite3.Connection, home: Path) -> None:
     """Reassign decisions about files that were renamed before the catalogue recorded renames.
 
-    Each goes to the only sample of the dataset that has its bytes, provided that its file has the same name. What is
-    less certain is left to a person.
+    Each is assigned to the only sample of the dataset with its bytes, provided that its file has the same name. Less
+    certain cases are left for a person to decide.
     """
     pairs = connection.execute(
         """SELECT DISTINCT dataset_id, version, sample_key, content_id FROM decisions
@@ -69,7 +70,7 @@ def follow_former_renames(connection: sqlite3.Connection, home: Path) -> None:
     for dataset_id, version in {pair[:2] for pair in map(tuple, pairs)}:
         decided = {(key, content_id) for of, _, key, content_id in map(tuple, pairs) if of == dataset_id}
         there: dict[str, list[str]] = {}
-        with contextlib.suppress(OSError, pa.ArrowException):  # a damaged index is told of by those who read it
+        with contextlib.suppress(OSError, pa.ArrowException):  # a damaged index is reported when it is read
             for path in (home / "datasets" / dataset_id / version).glob("manifest-*.parquet"):
                 part = pq.read_table(path, columns=["sample_key", "content_id"], partitioning=None)
                 part = part.filter(pc.is_in(part["content_id"], pa.array({item[1] for item in decided}, pa.string())))
@@ -247,7 +248,7 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
 
 
 def migrate(connection: sqlite3.Connection, home: Path) -> None:
-    """Bring schema and home folder up to date; any number of processes may try at once.
+    """Bring schema and home folder up to date; any number of processes may do so at the same time.
 
     Raises:
         StoreError: if a newer version of the program wrote the catalogue.
@@ -258,7 +259,7 @@ def migrate(connection: sqlite3.Connection, home: Path) -> None:
     version = _version(connection)
     if version > len(MIGRATIONS):
         raise StoreError(
-            f"The catalogue has schema version {version}, this program knows {len(MIGRATIONS)}: "
+            f"The catalogue has schema version {version}, this program supports {len(MIGRATIONS)}: "
             "it was written by a newer release. Update jepascore, or point JEPASCORE_HOME to another folder."
         )
     for step in MIGRATIONS[version:]:

@@ -1,4 +1,4 @@
-"""SQL over the files of a home folder, in one DuckDB in memory for each process."""
+"""SQL over the files of a home folder, in one in-memory DuckDB per process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jepascore_core.errors import StoreError
 
 
 class QueryEngine:
-    """Runs queries from any thread, and caches tables in this process's memory that further queries may name."""
+    """Runs queries from any thread, and caches tables in memory that later queries can use by name."""
 
     def __init__(self) -> None:
         self._duckdb = duckdb.connect(":memory:", config={"threads": str(max(1, os.cpu_count() or 1))})
-        # Footers of shards and tables are read once, not by every query, which saves half of the shorter ones' time.
+        # Reading the footers of shards and tables only once halves the time of short queries.
         self._duckdb.execute("SET GLOBAL parquet_metadata_cache = true")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Files that a run or an export found to have other bytes than were indexed: the next index reads them again."""
+"""Files whose bytes a run or an export found to have changed since indexing: the next index reads them again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jepascore_core.storage.catalogue import Catalogue, utc_now
 
 
 def mark_changed(catalogue: Catalogue, dataset_id: str, uris: Iterable[str]) -> None:
-    """Write down that these files are to be read again, although size and time may say that they are the same."""
+    """Record that these files must be read again, although their size and time may be unchanged."""
     now = utc_now()
     with catalogue.transaction() as connection:
         connection.executemany(
@@ -29,7 +29,7 @@ def mark_failures(catalogue: Catalogue, dataset_id: str, failures: Iterable[Samp
 
 @contextlib.contextmanager
 def changes_marked(catalogue: Catalogue, dataset_id: str) -> Iterator[None]:
-    """Mark the file whose change ends an export."""
+    """Mark the file whose change ended an export."""
     try:
         yield
     except ImageChangedError as error:
@@ -38,14 +38,14 @@ def changes_marked(catalogue: Catalogue, dataset_id: str) -> Iterator[None]:
 
 
 def changed_files(catalogue: Catalogue, dataset_id: str) -> dict[str, str]:
-    """Uris that are to be read again, and when that was found."""
+    """Return uris to read again, and when the change was found."""
     with catalogue.transaction() as connection:
         rows = connection.execute("SELECT uri, found_at FROM changed_files WHERE dataset_id = ?", [dataset_id])
         return {row["uri"]: row["found_at"] for row in rows}
 
 
 def forget_changed(catalogue: Catalogue, dataset_id: str, read_again: dict[str, str]) -> None:
-    """Forget those that were read again, unless they were found to have changed once more meanwhile."""
+    """Remove those that were read again, unless another change was found meanwhile."""
     with catalogue.transaction() as connection:
         connection.executemany(
             "DELETE FROM changed_files WHERE dataset_id = ? AND uri = ? AND found_at = ?",

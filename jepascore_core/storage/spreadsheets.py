@@ -1,4 +1,4 @@
-"""CSV that is safe to open in a spreadsheet, and CSV for programs, which holds every text as it is."""
+"""CSV that is safe to open in a spreadsheet, and CSV for programs, with every text unchanged."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-#: Where a spreadsheet would begin a formula: at the start of a cell, or behind what it may take for a separator. An
-#: apostrophe there is doubled, so that `restored` knows which ones were put in.
+#: Where a spreadsheet would start a formula: at the start of a cell, or after a possible separator. An apostrophe there
+#: is doubled, so that `restored` can tell which ones were inserted.
 _BEGINNING = re.compile(r"(^|[;\t])(?=['=+\-@\t\r\n])")
 _PUT_IN = re.compile(r"(^|[;\t])'")
-#: A number is no formula, whatever its sign: the class -1 stays -1.
+#: A number is not a formula, whatever its sign: the class -1 stays -1.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def neutralised(text: str) -> str:
-    """Return the text with an apostrophe wherever a spreadsheet would begin a formula; numbers are unchanged."""
+    """Return the text with an apostrophe wherever a spreadsheet would start a formula; numbers are unchanged."""
     return text if _NUMBER.fullmatch(text) else _BEGINNING.sub(r"\1'", text)
 
 
 def restored(text: str) -> str:
-    """Inverse of `neutralised`: the text without the apostrophes that were put in."""
+    """Return the text without the apostrophes that `neutralised` inserted."""
     return _PUT_IN.sub(r"\1", text)
 
 
 def write_csv(
     sink: BinaryIO, names: Sequence[str], batches: Iterable[pa.RecordBatch], for_spreadsheets: bool = True
 ) -> None:
-    """CSV in UTF-8 with a header. Texts are quoted, numbers are not, and what is missing is an empty text.
+    """Write CSV in UTF-8 with a header. Texts are quoted, numbers are not, and missing values are empty.
 
     Args:
-        sink: where the bytes go.
+        sink: receives the bytes.
         names: the header.
         batches: the rows, in these columns.
-        for_spreadsheets: neutralise texts; otherwise every text is written as it is.
+        for_spreadsheets: neutralise texts; otherwise every text is written unchanged.
     """
     text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

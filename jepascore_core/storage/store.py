@@ -1,7 +1,7 @@
 """The home folder: Parquet shards of measurements, read through DuckDB, and the catalogue beside them.
 
-A shard is written under a temporary name, flushed and renamed: a reader sees all of it or none. Readers glob, so any
-number of processes read while one writes.
+A shard is written under a temporary name, flushed and renamed: a reader sees all of it or none. Readers list the
+folder, so any number of processes can read while one writes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _VIEW_COLUMNS = frozenset(VIEW_SCORES.values())
 
 
 class Store(QueryEngine):
-    """One home folder. Cheap to make; safe to share between threads."""
+    """One home folder. Cheap to create; thread-safe."""
 
     def __init__(self, home: Path | None = None) -> None:
         super().__init__()
@@ -52,22 +52,22 @@ class Store(QueryEngine):
         self.home.mkdir(parents=True, exist_ok=True)
         self.catalogue = Catalogue(self.home / "catalogue.sqlite")
 
-    # Where things are
+    # Paths
 
     @property
     def thumbs_folder(self) -> Path:
-        """Root of the thumbnails."""
+        """Root folder of the previews."""
         return self.home / "thumbs"
 
     def dataset_folder(self, dataset_id: str) -> Path:
-        """Folder of everything of one dataset: its index versions and what was unpacked for it."""
+        """Return the folder of one dataset: its index versions, unpacked archives and caches."""
         return self.home / "datasets" / dataset_id
 
     def index_folder(self, dataset: DatasetRecord) -> Path:
-        """Folder of the dataset's current index.
+        """Return the folder of the dataset's current index.
 
         Raises:
-            DatasetNotReadyError: if no index was completed yet.
+            DatasetNotReadyError: if no index is complete yet.
         """
         if dataset.version is None:
             raise DatasetNotReadyError(
@@ -77,7 +77,7 @@ class Store(QueryEngine):
         return self.dataset_folder(dataset.dataset_id) / dataset.version
 
     def remove_dataset(self, dataset: DatasetRecord) -> None:
-        """Remove a dataset with the hidden ones that serve it: catalogue rows, index and unpacked archive.
+        """Remove a dataset with its hidden datasets: catalogue rows, index and unpacked archive.
 
         Source images are not touched.
         """
@@ -89,13 +89,13 @@ class Store(QueryEngine):
         forget_upload(self.home, dataset.source, self.catalogue.datasets())
 
     def measurement_folder(self, key: MeasurementKey) -> Path:
-        """Folder of the shards of one backbone under one measurement spec."""
+        """Return the folder of the shards of one backbone under one measurement spec."""
         return self.home / "measurements" / key.backbone_id / key.spec_id
 
     # Measurements
 
     def write_measurements(self, backbone_id: str, spec: MeasurementSpec, rows: Sequence[Measurement]) -> Path:
-        """Write one shard; visible in whole or not at all. Returns its path."""
+        """Write one shard, visible only when complete; return its path."""
         columns = {
             name: [getattr(row, name) for row in rows] for name in MEASUREMENT_SCHEMA.names if name not in _VIEW_COLUMNS
         }
@@ -115,11 +115,11 @@ class Store(QueryEngine):
         return path
 
     def measured_keys(self) -> list[MeasurementKey]:
-        """All measurements that are scores. Nested sketches serve calibrations; they are not."""
+        """Return the keys of all scores. Nested sketches only serve calibrations and are left out."""
         return [key for key in self.stored_keys() if key.is_score]
 
     def stored_keys(self) -> list[MeasurementKey]:
-        """Return the keys of all shards, also those that only serve calibrations."""
+        """Return the keys of all shards, including those that only serve calibrations."""
         parts = (self.home / "measurements").glob("*/*/part-*.parquet")
         return sorted({MeasurementKey(part.parent.parent.name, part.parent.name) for part in parts})
 
@@ -133,7 +133,7 @@ class Store(QueryEngine):
         return (self.measurement_folder(key) / "spec.json").is_file() and self.spec(key).has_views
 
     def spectrum(self, key: MeasurementKey, content_id: str) -> npt.NDArray[np.float64] | None:
-        """Singular values of one image, [K] descending, or None if it was not measured or its views were."""
+        """Return the singular values of one image, [K] descending; None if not measured, or if its views were."""
         rows = self.query(
             f"SELECT log_singular_values FROM ({self.measurements_sql(key)}) WHERE content_id = ?",
             [content_id],
@@ -144,40 +144,40 @@ class Store(QueryEngine):
     # SQL over shards and manifests
 
     def manifest_sql(self, dataset: DatasetRecord) -> str:
-        """SELECT over the dataset's manifest: fields of `records.Sample` and `records.ImageQuality`, and user columns.
+        """Return a SELECT over the dataset's manifest: fields of `Sample` and `ImageQuality`, and user columns.
 
-        Quality is NULL where an earlier release made the index; user columns are named `meta.<name>`.
+        Quality is NULL in indexes of earlier releases; user columns are named `meta.<name>`.
         """
         parts = parquet_sql(sorted(self.index_folder(dataset).glob("manifest-*.parquet")))
         return f"{parts} UNION ALL BY NAME {NO_QUALITY}"
 
     def shards_sql(self, key: MeasurementKey) -> str:
-        """SELECT over the shards of one backbone and spec as they are stored; an empty relation if there is none."""
+        """Return a SELECT over the shards of one backbone and spec as stored; an empty relation if there are none."""
         parts = self._parts(key)
-        # By name, because shards of former releases lack the youngest columns.
+        # By name, because shards of earlier releases lack newer columns.
         return f"{NO_SHARDS} UNION ALL BY NAME {parquet_sql(parts)}" if parts else NO_SHARDS
 
     def _parts(self, key: MeasurementKey) -> list[Path]:
         return sorted(self.measurement_folder(key).glob("part-*.parquet"))
 
     def shard_names(self, key: MeasurementKey) -> list[str]:
-        """Names of all shards that `measurements_sql` reads."""
+        """Return the names of all shards that `measurements_sql` reads."""
         return [part.name for read in self._read_keys(key) for part in self._parts(read)]
 
     def _read_keys(self, key: MeasurementKey) -> list[MeasurementKey]:
-        """Return the key itself and, of calibrated scores, the exact ones and the sketches that their rows rest on."""
+        """Return the key itself and, for calibrated scores, those of the exact scores and of the sketches."""
         if not key.is_calibrated or not self._parts(key):
             return [key]
         spec = self.spec(key)
         return [key, spec.exact.key(key.backbone_id), spec.sketch().key(key.backbone_id)]
 
     def measurements_sql(self, key: MeasurementKey) -> str:
-        """SELECT over all that was measured under one backbone and spec; an empty relation if there is nothing.
+        """Return a SELECT over all measurements of one backbone and spec; an empty relation if there are none.
 
         Besides the fields of `records.Measurement`: `is_exact`, the score under the other definitions (`score_tail`,
         `score_top`: NULL without a spectrum or views), the spread over views under each (`view_spread_rank`, ...), and
-        the ends of the interval that holds the exact score (`lower`, `upper`; `lower_paper`, `upper_paper`; ...): both
-        the score where it is exact, NULL where nobody knows.
+        the limits of the interval that contains the exact score (`lower`, `upper`; `lower_paper`, `upper_paper`; ...):
+        both equal the score if it is exact, NULL if unknown.
         A calibrated spec shows the exact score of every image that has one; spectra are those of exact measurements.
         """
         shards = [self.shards_sql(read) for read in self._read_keys(key)]
@@ -190,13 +190,13 @@ class Store(QueryEngine):
         return with_other_definitions(f"SELECT *, {ends}, false AS is_exact FROM ({shards[0]})")
 
     def scored_sql(self, dataset: DatasetRecord, key: MeasurementKey, definition: Definition = "rank") -> str:
-        """SELECT of a dataset's measured samples: manifest columns plus score, its interval, rank and percentiles.
+        """Return a SELECT of measured samples: manifest columns plus score, its interval, rank and percentiles.
 
-        `lower` and `upper` hold the exact score, `is_exact` says that the score is that; see `measurements_sql`.
-        `view_spread` is the standard deviation over views.
+        The exact score is between `lower` and `upper`; `is_exact` says whether the score is exact; see
+        `measurements_sql`. `view_spread` is the standard deviation over views.
 
         `class_percentile` and `percentile` are mid-rank percentiles in (0, 100) within the label and the dataset: the
-        share of samples that score lower plus half the share that score the same (ties.py). Unlabelled ones form a
+        share of samples that score lower plus half the share that score the same (ties.py). Unlabelled samples form a
         class.
         """
         column, (lower, upper) = SCORE_COLUMN[definition], INTERVAL_COLUMNS[definition]
@@ -213,9 +213,9 @@ class Store(QueryEngine):
         """
 
     def pending_samples(self, dataset: DatasetRecord, key: MeasurementKey) -> pa.Table:
-        """One sample (content_id, sample_key, uri) for each distinct image that no shard has.
+        """Return one sample (content_id, sample_key, uri) for each distinct image that no shard has.
 
-        Ordered by content id, which is a hash: what is measured first is a fair sample of every class.
+        Ordered by content id, which is a hash: the first ones measured are a random sample of every class.
         """
         return self.query(f"""
             SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri
@@ -230,7 +230,7 @@ class Store(QueryEngine):
         return int(self.query(sql)["n"][0].as_py())
 
     def uri_of(self, dataset_id: str, content_id: str) -> str | None:
-        """Where the bytes of an image are, or None if the dataset has no such image."""
+        """Return the uri of an image, or None if the dataset does not have it."""
         dataset = self.catalogue.find_dataset(dataset_id)
         if dataset is None or dataset.version is None:
             return None

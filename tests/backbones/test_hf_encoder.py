@@ -202,7 +202,7 @@ def test_an_image_size_that_is_not_whole_patches_is_an_error(folder):
 def test_pooling_can_be_chosen_where_there_are_tokens(folder):
     path = folder("dinov2")
     assert load(path, pooling="avg").info.pooling == "avg"
-    with pytest.raises(UnknownNameError, match="cannot pool by 'projection'"):
+    with pytest.raises(UnknownNameError, match="does not support pooling 'projection'"):
         load(path, pooling="projection")
     with pytest.raises(UnknownNameError, match="choose projection"):
         load(folder("clip"), pooling="token")

@@ -66,7 +66,7 @@ def test_lejepa_without_a_head_is_the_backbone_alone(tmp_path):
 
 def test_lejepas_head_belongs_to_its_pooling(tmp_path):
     path = saved(randomised(LeJepa()).state_dict(), tmp_path)
-    with pytest.raises(UnknownNameError, match="cannot pool by 'avg'"):
+    with pytest.raises(UnknownNameError, match="does not support pooling 'avg'"):
         load_backbone("lejepa:vit_tiny_patch16_224", path, pooling="avg", **STATED)
 
 

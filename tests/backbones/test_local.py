@@ -118,7 +118,7 @@ def test_the_only_weights_of_a_folder_are_meant_whatever_they_are_called(tmp_pat
     (tmp_path / "notes.txt").write_text("best so far")
     assert read_checkpoint(tmp_path).keys() == STATE.keys()
     torch.save(STATE, tmp_path / "epoch-40.pth")
-    with pytest.raises(CheckpointError, match=r"2 other files that may be meant.*Name the file itself"):
+    with pytest.raises(CheckpointError, match=r"2 other candidates.*Give the path of the file"):
         read_checkpoint(tmp_path)
 
 

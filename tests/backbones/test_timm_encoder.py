@@ -227,7 +227,7 @@ def test_a_folder_stands_for_the_weights_in_it(vit_file, tmp_path):
     shutil.copy(vit_file, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"architecture": "vit_tiny_patch16_224", "num_classes": 10}')
     assert load(tmp_path).info == load(vit_file).info
-    with pytest.raises(CheckpointError, match=r"holds none of model\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"contains none of model\.safetensors"):
         load(tmp_path.parent)
 
 

@@ -30,7 +30,7 @@ def test_vjepa2_1_sees_an_image_through_its_layers_for_images(entry, side, tmp_p
 def test_vjepa2_1_is_strict_too(tmp_path):
     state = randomised(vjepa2_1.Encoder()).state_dict()
     for change, message in (
-        ({"patch_embed_img.proj.weight": None}, r"patch_embed_img\.proj\.weight, which are not there"),
+        ({"patch_embed_img.proj.weight": None}, r"patch_embed_img\.proj\.weight, which are missing"),
         (
             {"patch_embed_img.proj.weight": state["patch_embed.proj.weight"]},
             r"\[width, channels, 1, patch, patch\], not",

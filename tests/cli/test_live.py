@@ -146,7 +146,7 @@ def test_a_source_that_is_gone_fails_with_its_sentence_and_keeps_the_dataset(liv
         path.unlink()
     answer = live("add", "going", folder, "--kind", "imagefolder", "--json")
     assert (answer.code, answer.json["state"], answer.json["num_indexed"]) == (1, "ready", 4)
-    assert "holds no image" in answer.sentence
+    assert "contains no image" in answer.sentence
     assert answer.sentence.endswith("going is unchanged: 4 samples, 0 failed.")
     assert "going could not be re-scanned: " in live("datasets").err
     assert len(manifest(live, "going")) == 4

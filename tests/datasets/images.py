@@ -113,9 +113,9 @@ def bad_entries(folder: Path, outside: Path) -> dict[str, tuple[str, str]]:
     os.mkfifo(folder / "pipe.jpg")
     made = {
         "folder.jpg": ("scan", "folder with the name of an image"),
-        "dangling.jpg": ("scan", "leads to no file"),
-        "outside.jpg": ("scan", "leads out of the source"),
-        "itself.jpg": ("scan", "leads to no file"),
+        "dangling.jpg": ("scan", "symlink is broken"),
+        "outside.jpg": ("scan", "points outside the source"),
+        "itself.jpg": ("scan", "symlink is broken"),
         "pipe.jpg": ("scan", "pipe"),
     }
     if os.geteuid() != 0:  # for root everything is readable

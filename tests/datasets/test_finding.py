@@ -88,14 +88,14 @@ def test_names_without_extension_and_what_several_images_could_be_meant_by(tmp_p
     assert (question.flag, question.chosen) == ("--path-column", "id")
     write_image(tmp_path / "img_1.jpg", 9)
     samples, failures, _ = read(tmp_path)
-    assert "could mean 2 images (img_1.jpg, img_1.png)" in failures["img_1"]
+    assert "matches 2 images (img_1.jpg, img_1.png)" in failures["img_1"]
     assert samples == {"img_2.png": (None, "b"), "img_1.jpg": (None, None), "img_1.png": (None, None)}
 
 
 def test_the_same_name_in_two_folders_is_not_guessed(tmp_path: Path):
     make(tmp_path, ["a/0.png", "b/0.png", "b/1.png"], {"l.csv": "path,label\n0.png,x\n1.png,y\n"})
     samples, failures, _ = read(tmp_path)
-    assert "could mean 2 images (a/0.png, b/0.png)" in failures["0.png"]
+    assert "matches 2 images (a/0.png, b/0.png)" in failures["0.png"]
     assert samples["b/1.png"] == (None, "y")
 
 
@@ -149,7 +149,7 @@ def test_two_tables_beside_the_images_are_two_splits(tmp_path: Path):
     }  # fmt: skip
     assert plan.metadata_types == {"N": pa.string()}
     reasons = {Path(path).name: reason for path, reason in plan.unused}
-    assert "form for predictions" in reasons["sample_submission.csv"]
+    assert "template for predictions" in reasons["sample_submission.csv"]
     assert "No column" in reasons["other.csv"]
     assert plan.ignored == {".csv": 2}
 
@@ -203,7 +203,9 @@ def test_metadata_in_parquet_and_tables_that_hold_the_images_themselves(tmp_path
     (tmp_path / "bytes" / "data").mkdir(parents=True)
     shard = pa.table({"image": [{"bytes": b"png", "path": "0.png"}], "label": [1]})
     pq.write_table(shard, tmp_path / "bytes" / "data" / "train-00000-of-00001.parquet")
-    with pytest.raises(SourceError, match=r"holds no image.*images inside a table \(image\) are not read: write them"):
+    with pytest.raises(
+        SourceError, match=r"contains no image.*images inside a table \(image\) are not read: write them"
+    ):
         detect_kind(tmp_path / "bytes")
 
 

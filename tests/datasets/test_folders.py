@@ -192,7 +192,7 @@ def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
         (tmp_path / "single.png", "folder that holds it"),
         (tmp_path / "text.txt", "not a supported kind"),
         (tmp_path / "a.tar", "unpack"),
-        (tmp_path / "empty", "holds no image"),
+        (tmp_path / "empty", "contains no image"),
     ):
         with pytest.raises(SourceError, match=words):
             detect_kind(path)

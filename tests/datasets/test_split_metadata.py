@@ -82,10 +82,10 @@ def test_an_image_without_a_row_and_a_row_without_an_image(root: Path):
     labels = {key: item.label for key, item in found.items() if item.split == "train"}
     assert labels == {"train/1.png": "row 0", "train/deep/2.png": "row 5", "train/cat/3.png": None}
     assert {key: message.partition(":")[0] for key, message in failures.items()} == {
-        "train/gone.png": "The row names no image of this folder",
-        "train/../test/1.png": "The row names no image of this folder",
+        "train/gone.png": "The row does not name an image of this folder",
+        "train/../test/1.png": "The row does not name an image of this folder",
         "train/#row 3": "The row has no path",
-        "train/1.png#2": "A row above names the same image",
+        "train/1.png#2": "An earlier row names the same image",
     }
     assert found["test/1.png"].label is None
 
@@ -96,7 +96,7 @@ def test_a_row_about_an_image_that_fails_in_the_walk_is_one_failure(root: Path, 
     write_metadata(root / "train", [{"file_name": "out.png", "label": "x"}])
     _, _, failures = read(root)
     assert list(failures) == ["train/out.png"]
-    assert "leads out of the source" in failures["train/out.png"]
+    assert "points outside the source" in failures["train/out.png"]
 
 
 def test_lines_that_are_no_rows_are_failures(root: Path):

@@ -41,11 +41,11 @@ def test_a_source_that_cannot_be_opened_again_stays_what_it_was(tmp_path: Path, 
     assert len(open_dataset(folder, options)) == 4
     for path in folder.rglob("*.png"):
         path.rename(tmp_path / path.name)
-    with pytest.raises(SourceError, match="holds no image"):
+    with pytest.raises(SourceError, match="contains no image"):
         open_dataset(folder, options)
     (record,) = Store().catalogue.datasets()
     assert (record.state, record.num_total, record.num_indexed) == (DatasetState.READY, 4, 4)
-    assert "holds no image" in (record.error or "")
+    assert "contains no image" in (record.error or "")
     for path in tmp_path.glob("*.png"):
         path.rename(folder / path.name)
     assert len(open_dataset(folder, options)) == 4

@@ -1,1 +1,1 @@
-"""Read the structure of encoders that the fast passes know."""
+"""Read the structure of encoders that the structured passes support."""

@@ -36,7 +36,7 @@ def open_clip_vit(vit: Any) -> Architecture:
     """open_clip's VisionTransformer."""
     patch = read_patch(vit.conv1)
     require_inert(vit.patch_dropout)
-    require(full_name(vit.transformer) == "open_clip.transformer.Transformer", "a transformer of its own kind")
+    require(full_name(vit.transformer) == "open_clip.transformer.Transformer", "an unsupported kind of transformer")
     blocks = tuple(_read_block(block) for block in vit.transformer.resblocks)
 
     def embed(images: Tensor) -> tuple[Tensor, Sequence[Rotation | None]]:
@@ -90,7 +90,7 @@ def _read_block(block: Any) -> Block:
 def _read_torch_attention(attention: Any) -> Attention:
     require(type(attention) is nn.MultiheadAttention, f"the attention {type(attention).__name__}")
     is_plain = attention.in_proj_weight is not None and attention.bias_k is None and not attention.add_zero_attn
-    require(is_plain, "attention with keys of its own")
+    require(is_plain, "attention with separate keys")
     qkv = Linear(attention.in_proj_weight, attention.in_proj_bias)
     return Attention(qkv, read_linear(attention.out_proj), attention.num_heads, attention.head_dim**-0.5)
 

@@ -1,6 +1,6 @@
-"""Parts that every known vision transformer is made of, told strictly by their full type names.
+"""Parts that all supported vision transformers share, recognised strictly by their full type names.
 
-Foreign modules are `Any` here: what is read of them is checked by type first, and no model library is imported.
+Modules of model libraries are `Any` here: their types are checked before they are read, and no library is imported.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _INERT = (
 
 
 class UnknownStructure(Exception):  # noqa: N818 - an answer, not a fault
-    """Why a module is none of the known architectures."""
+    """Why a module is not a supported architecture."""
 
 
 def full_name(module: Any) -> str:
-    """Full name of a module's type."""
+    """Return the full name of a module's type."""
     return f"{type(module).__module__}.{type(module).__qualname__}"
 
 
 def require(condition: bool, what: str) -> None:
-    """Refuse what is not known.
+    """Raise UnknownStructure unless a condition holds.
 
     Raises:
         UnknownStructure: naming it.
@@ -62,9 +62,9 @@ def require(condition: bool, what: str) -> None:
 
 
 def require_inert(*modules: Any) -> None:
-    """Refuse a layer that does something in evaluation mode."""
+    """Raise UnknownStructure for a layer that has an effect in evaluation mode."""
     for module in modules:
-        require(module is None or full_name(module) in _INERT, f"{type(module).__name__} where nothing was expected")
+        require(module is None or full_name(module) in _INERT, f"{type(module).__name__} where no layer was expected")
 
 
 def read_norm(module: Any) -> Norm:
@@ -82,7 +82,8 @@ def read_optional_norm(module: Any) -> Norm | None:
 def read_linear(module: Any) -> Linear:
     """Read a linear layer."""
     require(
-        type(module) in (nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear), "a projection of its own kind"
+        type(module) in (nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear),
+        "an unsupported kind of projection",
     )
     return Linear(module.weight, module.bias)
 
@@ -90,7 +91,7 @@ def read_linear(module: Any) -> Linear:
 def read_activation(module: Any) -> Callable[[Tensor], Tensor]:
     """Read an elementwise activation with a known derivative."""
     require(full_name(module) in _ACTIVATIONS, f"the activation {type(module).__name__}")
-    # In place it would overwrite what its slope is taken of.
+    # In place it would overwrite the input that its derivative needs.
     require(not getattr(module, "inplace", False), "an activation that works in place")
     activation: Callable[[Tensor], Tensor] = module
     return activation
@@ -106,7 +107,7 @@ def read_layer_scale(module: Any) -> Tensor | None:
 
 
 def read_patch(convolution: Any, pads: bool = False) -> Tensor:
-    """[d, C x height x width] of a convolution that cuts images into patches without overlap."""
+    """Return the kernel [d, C x height x width] of a convolution that cuts images into patches without overlap."""
     require(type(convolution) is nn.Conv2d, "a patch embedding that is not one convolution")
     is_plain = (
         tuple(convolution.stride) == tuple(convolution.kernel_size)
@@ -114,20 +115,20 @@ def read_patch(convolution: Any, pads: bool = False) -> Tensor:
         and tuple(convolution.dilation) == (1, 1)
         and convolution.padding in ((0, 0), 0, "valid")
     )
-    require(is_plain and not pads, "patches that overlap or reach over the border")
+    require(is_plain and not pads, "patches that overlap or exceed the border")
     weight: Tensor = convolution.weight
     return weight.flatten(1)
 
 
 def rank_of(dimension: int, width: int, num_null: int | None, num_pixels: int) -> int | None:
-    """Upper bound of the rank of K linear functions of a vector of the width with so many dead directions."""
+    """Return an upper bound of the rank of K linear functions of a vector with this width and null directions."""
     return None if num_null is None else min(dimension, width - num_null, num_pixels)
 
 
 def dead_directions(norm_before: Norm | None, norm_after: Norm | None, *, is_average: bool) -> int:
-    """Directions of the pooled vector that LayerNorm takes away: its mean and, unless averaged after it, its length.
+    """Return the number of directions that LayerNorm removes from the pooled vector: mean and, unless averaged, length.
 
-    The length but for a share of eps / (variance + eps), which never counts (see last_norm.py).
+    The length is removed except for a share of eps / (variance + eps), which is negligible (see last_norm.py).
     """
     if norm_after is None and norm_before is None:
         return 0

@@ -1,4 +1,4 @@
-"""Modules -> architectures that the structured passes know; whatever is not known in every part is refused."""
+"""Recognise modules as architectures that the structured passes support; every part must be known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def recognise(encoder: nn.Module) -> Architecture:
     """Return the encoder's architecture.
 
     Raises:
-        UnknownStructure: naming the part that is not known.
+        UnknownStructure: naming the unknown part.
     """
     for name, module in encoder.named_modules():
         if module._forward_hooks or module._forward_pre_hooks:
@@ -27,5 +27,5 @@ def recognise(encoder: nn.Module) -> Architecture:
         "jepascore_core.backbones.open_clip_encoder.FirstOutput": first_output,
     }
     name = full_name(encoder)
-    require(name in readers, f"{type(encoder).__name__} is not a vision transformer that it knows")
+    require(name in readers, f"{type(encoder).__name__} is not a supported vision transformer")
     return readers[name](encoder)

@@ -121,7 +121,7 @@ def timm_eva(eva: Any) -> Architecture:
 
 
 def _rotation(table: Tensor, num_prefix: int, half: bool) -> Rotation:
-    """timm's table [..., patches, 2 x head size] with rows for the tokens that are not rotated."""
+    """Extend timm's table [..., patches, 2 x head size] with rows for the tokens that are not rotated."""
     sin, cos = table.chunk(2, dim=-1)
     still = sin.new_zeros(*sin.shape[:-2], num_prefix, sin.shape[-1])
     return Rotation(torch.cat([still, sin], dim=-2), torch.cat([still + 1, cos], dim=-2), half)
@@ -162,7 +162,7 @@ def _side_by_side(parts: Sequence[Linear]) -> Linear:
 
 
 def _read_patch_embedding(module: Any) -> Tensor:
-    require(full_name(module) == "timm.layers.patch_embed.PatchEmbed", "a patch embedding of its own kind")
+    require(full_name(module) == "timm.layers.patch_embed.PatchEmbed", "an unsupported kind of patch embedding")
     require_inert(module.norm)
     return read_patch(module.proj, module.dynamic_img_pad)
 

@@ -1,7 +1,7 @@
-"""The SQLite catalogue: what is known, wanted and under way. Any process may read and write it at any time.
+"""The SQLite catalogue: datasets, requests and their state. Any process may read and write it at any time.
 
-One module a table. Each adds its methods to one class, since their names say already what they are about
-(`catalogue.update_run`), and a run is asked for in one call.
+One module per table. Each adds its methods to one class, since their names already say which table they use
+(`catalogue.update_run`).
 """
 
 from __future__ import annotations
@@ -17,4 +17,4 @@ __all__ = ["Catalogue", "new_id", "utc_now"]
 
 
 class Catalogue(DatasetTable, BackboneTable, RunTable, ProbeTable, ExportTable):
-    """Typed access to every table of `catalogue.sqlite`; safe to share between threads."""
+    """Typed access to every table of `catalogue.sqlite`; thread-safe."""

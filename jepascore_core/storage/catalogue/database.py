@@ -1,4 +1,4 @@
-"""The connection to `catalogue.sqlite`, and what every table needs: identifiers and times."""
+"""The connection to `catalogue.sqlite`, with identifiers and times that every table needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jepascore_core.records.canonical import canonical_json
 from jepascore_core.storage.disk import full_disk_remedy
 from jepascore_core.storage.migrations import migrate
 
-#: How long a writer waits for another one, in seconds.
+#: Seconds that a writer waits for another one.
 BUSY_TIMEOUT = 30.0
 
 
@@ -26,12 +26,12 @@ def new_id() -> str:
 
 
 def utc_now() -> str:
-    """Now, as UTC ISO-8601 with seconds."""
+    """Return the current time, as UTC ISO-8601 with seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Database:
-    """One SQLite file. Holds no connection, so it may be shared by threads and outlive forks."""
+    """One SQLite file. It keeps no connection open, so threads can share it and it survives forks."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -25,12 +25,12 @@ class DatasetTable(Database):
         purpose: str = "",
         parent_id: str | None = None,
     ) -> DatasetRecord:
-        """Register a dataset whose index is still to be built; by a worker if `state` is INDEXING.
+        """Register a dataset that is not indexed yet; a worker will index it if `state` is INDEXING.
 
         One with a `purpose` is hidden, and is removed with the dataset `parent_id`.
 
         Raises:
-            StoreError: if the name is taken, or would not be seen as it is.
+            StoreError: if the name is taken, or has invisible characters.
         """
         if not 0 < len(name) <= 100 or name != name.strip() or not name.isprintable():
             raise StoreError(
@@ -51,7 +51,7 @@ class DatasetTable(Database):
         return self.dataset(dataset_id)
 
     def datasets(self, hidden: bool = False) -> list[DatasetRecord]:
-        """All datasets, oldest first; with `hidden` also those that serve a check of another one."""
+        """Return all datasets, oldest first; with `hidden` also those that serve a check of another one."""
         sql = "SELECT * FROM datasets WHERE ? OR purpose = '' ORDER BY dataset_id"
         return [_dataset(row) for row in self._rows(sql, hidden)]
 
@@ -82,7 +82,7 @@ class DatasetTable(Database):
         self._update("datasets", "dataset_id", dataset_id, changes)
 
     def remove_dataset(self, dataset_id: str) -> None:
-        """Forget a dataset with its runs; measurements stay, since other datasets may share them."""
+        """Remove a dataset with its runs; measurements are kept, since other datasets may share them."""
         self._execute("DELETE FROM datasets WHERE dataset_id = ?", dataset_id)
 
 

@@ -1,4 +1,4 @@
-"""Exports that were asked for, and how far they are."""
+"""Requested exports and their progress."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.catalogue.database import Database, new_id, utc_now
 
-#: Exports that have ended are remembered up to this number.
+#: At most this many ended exports are kept.
 MAX_EXPORTS = 50
 
-#: All of an export but its recipe, which may be long and is wanted once.
+#: All columns except the recipe, which may be long and is rarely needed.
 _EXPORT = ", ".join(item.name for item in fields(ExportRequest))
 
 
@@ -26,7 +26,7 @@ class ExportTable(Database):
     def add_export(
         self, dataset_id: str, recipe: str, path: str, file_format: str, options: dict[str, Any]
     ) -> ExportRequest:
-        """Queue an export; of those that have ended the oldest are forgotten."""
+        """Queue an export; remove the oldest of those that have ended."""
         export_id = new_id()
         with self._connect() as connection:
             connection.execute(
@@ -57,7 +57,7 @@ class ExportTable(Database):
         """
         rows = self._rows(f"SELECT {_EXPORT} FROM exports WHERE export_id = ?", export_id)
         if not rows:
-            raise UnknownNameError(f"The export {export_id} was removed: ask for it again.")
+            raise UnknownNameError(f"The export {export_id} was removed: request it again.")
         return _export(rows[0])
 
     def export_recipe(self, export_id: str) -> str:
@@ -69,7 +69,7 @@ class ExportTable(Database):
         self._update("exports", "export_id", export_id, changes)
 
     def remove_export(self, export_id: str) -> None:
-        """Forget that an export was asked for; what it wrote stays."""
+        """Remove an export from the list; its files are kept."""
         self._execute("DELETE FROM exports WHERE export_id = ?", export_id)
 
 

@@ -1,4 +1,4 @@
-"""Cost probes: predictions that a worker is to make, or has made."""
+"""Cost probes: requested and finished cost predictions."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ProbeTable(Database):
         """
         rows = self._rows("SELECT * FROM probes WHERE probe_id = ?", probe_id)
         if not rows:
-            raise UnknownNameError(f"The cost probe {probe_id} was removed: ask for a new prediction.")
+            raise UnknownNameError(f"The cost probe {probe_id} was removed: request a new prediction.")
         return _probe(rows[0])
 
     def queued_probes(self) -> list[CostProbe]:
-        """Probes that no worker has answered yet, oldest first."""
+        """Return the queued cost probes, oldest first."""
         return [_probe(row) for row in self._rows("SELECT * FROM probes WHERE state = 'queued' ORDER BY probe_id")]
 
     def update_probe(self, probe_id: str, **changes: Any) -> None:

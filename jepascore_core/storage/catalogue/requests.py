@@ -1,4 +1,4 @@
-"""Columns that runs and cost probes share: what is to be measured."""
+"""Columns that runs and cost probes share: what to measure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def request_columns(request: ResolvedRequest) -> tuple[str, str, str, str | None
 
 
 def request_values(row: sqlite3.Row) -> dict[str, Any]:
-    """Decode the columns that say what is to be measured; the others stay as they are."""
+    """Decode the columns that say what to measure; the others are unchanged."""
     return {
         **dict(row),
         "backbone": BackboneRef.from_dict(json.loads(row["backbone"])),

@@ -1,4 +1,4 @@
-"""Runs: what was asked for, how far it is, and which images failed."""
+"""Runs: request, progress, and failed images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RunTable(Database):
     """The tables `runs` and `run_failures`."""
 
     def add_run(self, request: ResolvedRequest) -> Run:
-        """Queue a run; an active run that was asked for the same way is returned instead of a second one."""
+        """Queue a run; if an active run has the same request, return it instead."""
         wanted = request_columns(request)
         run_id = new_id()
         with self._connect() as connection:
@@ -65,11 +65,11 @@ class RunTable(Database):
         self._update("runs", "run_id", run_id, changes)
 
     def remove_run(self, run_id: str) -> None:
-        """Forget a run with its failures; measurements stay."""
+        """Remove a run with its failures; measurements are kept."""
         self._execute("DELETE FROM runs WHERE run_id = ?", run_id)
 
     def add_run_failures(self, run_id: str, failures: Iterable[SampleFailure]) -> None:
-        """Record why images of a run have no measurement; the last reason of an image counts."""
+        """Record why images of a run have no measurement; the latest reason of an image replaces earlier ones."""
         rows = [
             (run_id, item.content_id or "", item.sample_key, item.uri, item.stage, item.error_class, item.message)
             for item in failures
@@ -83,7 +83,7 @@ class RunTable(Database):
         return [SampleFailure(**{key: row[key] for key in row.keys() if key != "run_id"}) for row in rows]  # noqa: SIM118
 
     def clear_run_failures(self, run_id: str) -> None:
-        """Forget a run's failures, so that their images are pending again."""
+        """Remove a run's failures, so that their images are pending again."""
         self._execute("DELETE FROM run_failures WHERE run_id = ?", run_id)
 
 
