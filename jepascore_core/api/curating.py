@@ -283,8 +283,9 @@ class CuratedDataset:
         Raises:
             RuleError: if a recipe with this name exists and `overwrite` is not set.
         """
-        recipe = self._recipe(name)
-        save_recipe(self.store, self.scores.dataset_id, recipe, overwrite)
+        evaluation = self._evaluation()
+        recipe = make_recipe(self.store, evaluation, name)
+        save_recipe(self.store, self.scores.dataset_id, recipe, overwrite, evaluation)
         return recipe
 
     def export(

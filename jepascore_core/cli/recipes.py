@@ -83,7 +83,7 @@ def save(
     curation = parse_rules(store, rules)
     evaluation = evaluate_with_bar(store, scores, curation, decisions_of(store, record.dataset_id))
     made = make_recipe(store, evaluation, recipe)
-    save_recipe(store, record.dataset_id, made, overwrite)
+    save_recipe(store, record.dataset_id, made, overwrite, evaluation)
     if json:
         print_json(to_dict(made))
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from jepascore_core.curation.evaluation.evaluate import Evaluation
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.recipes import Recipe, evaluate_recipe, from_yaml, to_yaml
 from jepascore_core.curation.references import reference_notes
@@ -79,8 +80,10 @@ class RecipeChanges:
     references: str = field(default="", kw_only=True)
 
 
-def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool = False) -> SavedRecipe:
-    """Save a recipe with the current verdicts, which later show what changed.
+def save_recipe(
+    store: Store, dataset_id: str, recipe: Recipe, overwrite: bool = False, evaluation: Evaluation | None = None
+) -> SavedRecipe:
+    """Save a recipe with the current verdicts, which later show what changed; `evaluation` is what it was made of.
 
     Raises:
         RuleError: if one with this name exists and `overwrite` is not set, or the name is invisible.
@@ -104,9 +107,9 @@ def save_recipe(store: Store, dataset_id: str, recipe: Recipe, overwrite: bool =
                 f"A recipe named {recipe.name!r} already exists. Choose another name, or replace it (--overwrite)."
             ) from error
         raise
-    take_snapshot(store, dataset_id, recipe)
+    take_snapshot(store, dataset_id, recipe, evaluation)
     if overwrite:
-        _forget_snapshots(store, dataset_id)
+        _remove_unused_snapshots(store, dataset_id)
     return SavedRecipe(recipe_id, dataset_id, recipe, now, now)
 
 
@@ -147,7 +150,7 @@ def remove_recipe(store: Store, saved: SavedRecipe) -> None:
     """Remove a saved recipe."""
     with store.catalogue.transaction() as connection:
         connection.execute("DELETE FROM recipes WHERE recipe_id = ?", [saved.recipe_id])
-    _forget_snapshots(store, saved.dataset_id)
+    _remove_unused_snapshots(store, saved.dataset_id)
 
 
 def differing_samples(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> pa.Table:
@@ -176,9 +179,9 @@ def compare_recipes(store: Store, dataset_id: str, first: Recipe, second: Recipe
     return RecipeDifference(both, _difference(store, pair, "a AND NOT b"), _difference(store, pair, "b AND NOT a"))
 
 
-def take_snapshot(store: Store, dataset_id: str, recipe: Recipe) -> None:
+def take_snapshot(store: Store, dataset_id: str, recipe: Recipe, evaluation: Evaluation | None = None) -> None:
     """Store what a recipe keeps now: sample_key, content_id, verdict."""
-    found = evaluate_recipe(store, dataset_id, recipe)
+    found = evaluation or evaluate_recipe(store, dataset_id, recipe)
     sql = f"SELECT sample_key, content_id, verdict FROM {found.base} POSITIONAL JOIN {found.table} ORDER BY row_id"
     path = _snapshot(store, dataset_id, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -258,7 +261,7 @@ def _snapshot(store: Store, dataset_id: str, recipe: Recipe) -> Path:
     return store.dataset_folder(dataset_id) / "recipes" / f"{recipe.recipe_hash}.parquet"
 
 
-def _forget_snapshots(store: Store, dataset_id: str) -> None:
+def _remove_unused_snapshots(store: Store, dataset_id: str) -> None:
     """Delete the snapshots of no saved recipe; copies of a recipe share one."""
     wanted = {_snapshot(store, dataset_id, item.recipe) for item in saved_recipes(store, dataset_id)}
     for path in (store.dataset_folder(dataset_id) / "recipes").glob("*.parquet"):

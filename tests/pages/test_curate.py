@@ -321,13 +321,9 @@ def test_while_a_run_goes_on(open_page: Callable[..., AppTest], home_store: Stor
     assert int(metrics(app)["Not measured"]) > 0
 
 
-def test_a_click_asks_its_question_once(
-    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Counts, previews, histograms and the size of the list are read from one evaluation with one set of decisions."""
-    found = put(home_store, "finished")
-    rules = "class_percentile >= 25 | one per exact | budget 20"
-    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the columns were asked for by name, and "compiled" for each time rules became SQL."""
     wanted: list[str] = []
     cache_query, relation = Columns.cache_query, Compiler.relation
 
@@ -341,8 +337,35 @@ def test_a_click_asks_its_question_once(
 
     monkeypatch.setattr(Columns, "cache_query", counted_query)
     monkeypatch.setattr(Compiler, "relation", counted_relation)
+    return wanted
+
+
+EVALUATION = ("rules", "compiled", "decided", "step", "verdicts")
+
+
+@pytest.mark.parametrize("draw", ["", " diverse"])
+def test_a_click_evaluates_once(
+    open_page: Callable[..., AppTest], home_store: Store, counted: list[str], draw: str
+) -> None:
+    """Counts, previews, histograms and the size of the list, and the check for slow work, share one evaluation."""
+    found = put(home_store, "finished")
+    rules = f"class_percentile >= 25 | one per exact | budget 20{draw}"
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
+    counted.clear()
     next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
     assert not app.exception
-    assert app.query_params["rules"] == "class_percentile >= 25 | budget 20"
-    times = {name: wanted.count(name) for name in ("rules", "compiled", "decided", "step", "verdicts")}
-    assert times == dict.fromkeys(times, 1)
+    assert app.query_params["rules"] == f"class_percentile >= 25 | budget 20{draw}"
+    assert {name: counted.count(name) for name in EVALUATION} == dict.fromkeys(EVALUATION, 1)
+
+
+def test_saving_a_recipe_evaluates_once(
+    open_page: Callable[..., AppTest], home_store: Store, counted: list[str]
+) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, rules="class_percentile >= 25 | budget 20 diverse")
+    next(item for item in app.text_input if item.label == curate_texts.SAVE_AS).set_value("mine").run()
+    counted.clear()
+    press(app, "Save")
+    assert not app.exception
+    assert [item.recipe.result["kept"] for item in saved_recipes(home_store, found.dataset.dataset_id)] == [20]
+    assert {name: counted.count(name) for name in EVALUATION} == dict.fromkeys(EVALUATION, 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -89,7 +90,7 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
         DatasetNotReadyError: if it has no index yet.
         RuleError: if a rule names a column that the dataset does not have.
     """
-    return _Evaluator(store, scores, curation, decisions or {}).evaluate()
+    return Evaluator(store, scores, curation, decisions).evaluate()
 
 
 def prefetch_changes(store: Store, scores: ScoreSet) -> None:
@@ -128,34 +129,48 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
     return int(store.query(f"SELECT n FROM {columns(store).cache_query(['dropped', sql], sql)}")["n"][0].as_py())
 
 
-def diverse_candidates(
-    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None
-) -> Candidates:
-    """Return the candidates of the diverse budget of a curation: what its rules and other steps leave.
+class Evaluator:
+    """Evaluates rules in one query, then each step on what is left. Each is compiled once, on first use.
+
+    Use one for a single request only: it is not updated when more is measured.
 
     Raises:
-        UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
+        UnknownNameError, DatasetNotReadyError, RuleError: from its methods, as `evaluate`.
     """
-    return _Evaluator(store, scores, curation, decisions or {}).candidates()
 
-
-class _Evaluator:
-    """Evaluates rules in one query, then each step on what is left."""
-
-    def __init__(self, store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions) -> None:
-        self.store, self.scores, self.curation = store, scores, curation
+    def __init__(self, store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> None:
+        self.store, self.scores, self.curation, self.decisions = store, scores, curation, decisions or {}
         self.columns = columns(store)
-        self.compiler = Compiler(store, scores)
-        self.dataset: DatasetRecord = self.compiler.dataset
-        self.base = self.columns.base(self.dataset)
-        self.score = self.columns.score(self.dataset, scores)
-        self.decisions = decisions
-        self.decided = self._decided(decisions)
+        self._tables: list[str] = []
+
+    @cached_property
+    def compiler(self) -> Compiler:
+        """Compiler of the rules."""
+        return Compiler(self.store, self.scores)
+
+    @property
+    def dataset(self) -> DatasetRecord:
+        """The dataset that is curated."""
+        return self.compiler.dataset
+
+    @cached_property
+    def base(self) -> str:
+        """Name of the table of samples."""
+        return self.columns.base(self.dataset)
+
+    @cached_property
+    def score(self) -> str:
+        """Name of the score column."""
+        return self.columns.score(self.dataset, self.scores)
+
+    @cached_property
+    def decided(self) -> str:
+        """Name of the column of decisions."""
+        return self._decided(self.decisions)
 
     def evaluate(self) -> Evaluation:
-        table = self._rules()
-        for position, step in enumerate(self.curation.steps):
-            table = self._step(table, step, position)
+        """Return the verdicts of all samples."""
+        table = self._after(len(self.curation.steps))
         if self.curation.steps:
             table = self.columns.cache_query(
                 ["verdicts", table], f"SELECT * EXCLUDE (row_id, alive) FROM {table} ORDER BY row_id"
@@ -165,13 +180,18 @@ class _Evaluator:
         )
 
     def candidates(self) -> Candidates:
-        """Return the candidates of the curation's budget."""
+        """Return the candidates of the curation's diverse budget: what its rules and other steps leave."""
         *steps, budget = self.curation.steps
         assert isinstance(budget, Budget)
-        table = self._rules()
-        for position, step in enumerate(steps):
-            table = self._step(table, step, position)
-        return self._candidates(table, self.compiler.score_set(budget.backbone))
+        return self._candidates(self._after(len(steps)), self.compiler.score_set(budget.backbone))
+
+    def _after(self, num_steps: int) -> str:
+        """Return the table after the rules and the first steps."""
+        if not self._tables:
+            self._tables.append(self._rules())
+        for position in range(len(self._tables) - 1, num_steps):
+            self._tables.append(self._step(self._tables[-1], self.curation.steps[position], position))
+        return self._tables[num_steps]
 
     def _decided(self, decisions: Decisions) -> str:
         samples = settle(self.store, self.dataset, tuple(decisions)).samples

@@ -148,14 +148,23 @@ def pending_work(
 ) -> tuple[PrecomputeStep, ...]:
     """Return the steps to do next before a curation can be evaluated within a moment, () = none.
 
-    A diverse choice comes after everything else, which decides what there is to choose from.
+    A diverse choice comes after everything else, which determines its candidates.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `pending_steps`.
+    """
+    return pending_steps(Evaluator(store, scores, curation, decisions))
+
+
+def pending_steps(evaluator: Evaluator) -> tuple[PrecomputeStep, ...]:
+    """Return the steps of `pending_work`; rules that are compiled for it need not be compiled again to evaluate them.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, RuleError: as `evaluate`.
         RuleError: if a diverse choice would take days.
     """
-    work = _first_work(store, scores, curation)
-    return work or tuple(_pending_choice(store, scores, curation, decisions))
+    work = _first_work(evaluator.store, evaluator.scores, evaluator.curation)
+    return work or tuple(_pending_choice(evaluator))
 
 
 def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[PrecomputeStep, ...]:
@@ -231,10 +240,9 @@ def _pending_clusters(compiler: Compiler, curation: Curation) -> Iterator[Precom
                 yield PrecomputeStep("clusters", size, backbone=step.backbone, number=step.clusters, seed=step.seed)
 
 
-def _pending_choice(
-    store: Store, scores: ScoreSet, curation: Curation, decisions: Decisions | None
-) -> Iterator[PrecomputeStep]:
-    for step in curation.steps:
+def _pending_choice(evaluator: Evaluator) -> Iterator[PrecomputeStep]:
+    store = evaluator.store
+    for step in evaluator.curation.steps:
         if isinstance(step, Budget) and step.draw == "diverse":
             compiler = Compiler(store, scores)
             named, there = compiler.score_set(step.backbone), compiler.budget_reference(step)

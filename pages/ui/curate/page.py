@@ -6,10 +6,10 @@ from functools import partial
 
 import streamlit as st
 
-from jepascore_core.curation import CurationResult, Evaluation, evaluate, summarize
+from jepascore_core.curation import CurationResult, Evaluation, summarize
 from jepascore_core.curation.columns.cache import load_columns
 from jepascore_core.curation.decisions import decisions_of, describe_lost, lost_decisions
-from jepascore_core.curation.evaluation.evaluate import prefetch_changes
+from jepascore_core.curation.evaluation.evaluate import Evaluator, prefetch_changes
 from jepascore_core.curation.named import asked_scores
 from jepascore_core.figures.scores import before_after_figure, class_balance_figure
 from jepascore_core.formatting import count_text
@@ -22,7 +22,7 @@ from pages.ui.app.text import plain
 from pages.ui.curate import texts
 from pages.ui.curate.cut_effect import draw_cut_curve, draw_cut_effect
 from pages.ui.curate.export import draw_exports
-from pages.ui.curate.recipes import draw_recipes
+from pages.ui.curate.recipes import draw_recipes, is_saving
 from pages.ui.curate.rule_bar import choose_curation, draw_chips
 from pages.ui.curate.rule_forms import draw_adders
 from pages.ui.sample.dialog import to_tiles
@@ -40,14 +40,21 @@ def draw_curation(scores: ScoreSet) -> None:
     prefetch(partial(load_columns, store(), scores))
     curation = choose_curation()
     draw_adders(scores, curation)
-    draw_recipes(scores, curation)
+    recipes = st.container()
+    if not is_saving():
+        with recipes:
+            draw_recipes(scores, curation)
     draw_coverage(asked_scores(store(), scores, curation)[1:])
     decisions = decisions_of(store(), scores.dataset_id)
     if lost := lost_decisions(store(), scores.dataset_id):
         st.info(plain(describe_lost(lost)), icon=":material/link_off:")
-    if not is_precomputed(scores, curation, decisions):
+    evaluator = Evaluator(store(), scores, curation, decisions)
+    evaluation = evaluator.evaluate() if is_precomputed(evaluator) else None
+    if is_saving():
+        with recipes:
+            draw_recipes(scores, curation, evaluation)
+    if evaluation is None:
         return
-    evaluation = evaluate(store(), scores, curation, decisions)
     result = summarize(store(), evaluation)
     draw_chips(curation, result.clauses)
     _draw_counts(result)

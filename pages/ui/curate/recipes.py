@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, evaluate, to_text
+from jepascore_core.curation import Curation, Evaluation, to_text
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.recipes import Recipe, current_curation, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.saved_recipes import (
@@ -33,17 +33,25 @@ from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.precompute import is_ready
 
 _MESSAGE = "recipe-message"
+_NAME, _SAVE = "recipe-name", "recipe-save"
 
 
-def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
-    """Draw all about recipes in a closed expander."""
+def is_saving() -> bool:
+    """Return whether Save was clicked, which is known before the button is drawn."""
+    return bool(st.session_state.get(_SAVE))
+
+
+def draw_recipes(scores: ScoreSet, curation: Curation, evaluation: Evaluation | None = None) -> None:
+    """Draw all about recipes in a closed expander, after saving the evaluated rules if that was requested."""
+    if evaluation is not None and is_saving():
+        _save(evaluation, st.session_state[_NAME])
     message = st.session_state.pop(_MESSAGE, None)
     if message:
         st.success(plain(message))
     saved = saved_recipes(store(), scores.dataset_id)
     # The key keeps it open when its title changes.
     with st.expander(texts.recipes(len(saved)), icon=":material/menu_book:", key="recipes"):
-        _draw_save(scores, curation)
+        _draw_save(scores, curation, evaluation is not None)
         for item in saved:
             _draw_one(item)
         if len(saved) > 1:
@@ -51,21 +59,22 @@ def draw_recipes(scores: ScoreSet, curation: Curation) -> None:
         _draw_upload()
 
 
-def _draw_save(scores: ScoreSet, curation: Curation) -> None:
+def _draw_save(scores: ScoreSet, curation: Curation, is_evaluated: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input(texts.SAVE_AS, max_chars=100, width=280)
-        is_wanted = st.button(texts.SAVE, disabled=not name.strip(), icon=":material/save:")
-    decisions = decisions_of(store(), scores.dataset_id)
-    if not (is_wanted and is_ready(scores, curation, decisions, "saved")):
-        return
-    recipe = make_recipe(store(), evaluate(store(), scores, curation, decisions), name)
+        name = st.text_input(texts.SAVE_AS, max_chars=100, width=280, key=_NAME)
+        st.button(texts.SAVE, key=_SAVE, disabled=not name.strip(), icon=":material/save:")
+    if is_saving() and not is_evaluated:
+        is_ready(scores, curation, decisions_of(store(), scores.dataset_id), "saved")
+
+
+def _save(evaluation: Evaluation, name: str) -> None:
     try:
-        save_recipe(store(), scores.dataset_id, recipe)
+        recipe = make_recipe(store(), evaluation, name)
+        save_recipe(store(), evaluation.scores.dataset_id, recipe, evaluation=evaluation)
     except RuleError as error:
         show_error(error)
         return
     st.session_state[_MESSAGE] = texts.saved(recipe.name)
-    st.rerun()
 
 
 def _draw_one(saved: SavedRecipe) -> None:

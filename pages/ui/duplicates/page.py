@@ -6,6 +6,7 @@ import streamlit as st
 
 from jepascore_core.curation import Deduplicate, curation_of
 from jepascore_core.curation.columns.near_duplicates import NearGroups, describe_search, known_near_groups
+from jepascore_core.curation.evaluation.evaluate import Evaluator
 from jepascore_core.curation.groups import DuplicateGroup, accept_all, choose_keeper, duplicate_groups
 from jepascore_core.curation.rules.model import KEEPERS, NEAR_RADIUS, Keeper
 from jepascore_core.formatting import plural, score_text
@@ -36,7 +37,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
     with right:
         who = choose_reviewer()
     radius = None if picked == "exact" else float(picked or NEAR_RADIUS)
-    if not is_precomputed(scores, curation_of([Deduplicate(radius, keep)])):
+    if not is_precomputed(Evaluator(store(), scores, curation_of([Deduplicate(radius, keep)]))):
         return
     found = known_near_groups(store(), scores, radius) if radius is not None else None
     _draw_groups(scores, radius, keep, who, found)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from jepascore_core.curation import Curation, Evaluation, evaluate, to_text
+from jepascore_core.curation import Curation, Evaluation, to_text
 from jepascore_core.curation.decisions import (
     Action,
     Decision,
@@ -17,6 +17,7 @@ from jepascore_core.curation.decisions import (
     history,
     journal_state,
 )
+from jepascore_core.curation.evaluation.evaluate import Evaluator
 from jepascore_core.curation.review import (
     REVIEW_KINDS,
     ReviewKind,
@@ -73,13 +74,14 @@ def draw_review(scores: ScoreSet) -> None:
     with right:
         who = choose_reviewer()
     st.caption(texts.rules(plain(to_text(curation))))
-    if not is_precomputed(scores, curation):
+    evaluator = Evaluator(store(), scores, curation)
+    if not is_precomputed(evaluator):
         return
     decisions = {item.sample_key: item for item in current_decisions(store(), scores.dataset_id)}
     seed = state.read_int(state.SEED, 0, 0, 10**6)
     queue = repr((scores.dataset_id, scores.backbone_id, scores.definition, to_text(curation), kind, seed, who))
     _keep_place(queue)
-    evaluation = evaluate(store(), scores, curation)
+    evaluation = evaluator.evaluate()
     shown = _what_is_shown(evaluation, kind, seed, decisions)
     if not shown.samples and shown.guest is None:
         _draw_nothing(curation, shown)

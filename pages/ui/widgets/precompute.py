@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from jepascore_core.curation import Curation, Decisions
+from jepascore_core.curation.evaluation.evaluate import Evaluator
 from jepascore_core.curation.precompute.requests import (
     PrecomputeRequest,
     cancel_precompute,
@@ -15,7 +16,7 @@ from jepascore_core.curation.precompute.requests import (
     precompute_requests,
     request_precompute,
 )
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_steps, precompute
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
@@ -25,10 +26,10 @@ from pages.ui.widgets.task_card import task_card
 POLL_SECONDS = 1.0
 
 
-def is_precomputed(scores: ScoreSet, curation: Curation, decisions: Decisions | None = None) -> bool:
+def is_precomputed(evaluator: Evaluator) -> bool:
     """Return whether rules can be applied now, after quick computations; offer the worker for slow ones."""
-    slow = _slow_work(scores, curation, decisions)
-    draw_precompute(scores, slow)
+    slow = _slow_work(evaluator)
+    draw_precompute(evaluator.scores, slow)
     return not slow
 
 
@@ -41,7 +42,7 @@ def steps_done(scores: ScoreSet, steps: Sequence[PrecomputeStep]) -> bool:
 
 def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: str) -> bool:
     """Return whether rules can be applied now; offer the worker where not. `key` names the button."""
-    slow = _slow_work(scores, curation, decisions)
+    slow = _slow_work(Evaluator(store(), scores, curation, decisions))
     if slow:
         st.warning(" ".join(texts.must_be_computed(work.title) for work in slow))
         st.button(
@@ -51,7 +52,7 @@ def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: st
     return not slow
 
 
-def _slow_work(scores: ScoreSet, curation: Curation, decisions: Decisions | None) -> list[PrecomputeStep]:
+def _slow_work(evaluator: Evaluator) -> list[PrecomputeStep]:
     """Do the quick computations and return the slow ones; a diverse choice depends on the rest, hence two rounds."""
     for _ in range(2):
         pending = pending_work(store(), scores, curation, decisions)
