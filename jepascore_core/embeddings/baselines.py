@@ -1,8 +1,7 @@
 """Baseline scores: how typical an image is of its dataset, from embeddings alone. Higher = more typical.
 
-They cost next to nothing beside the JEPA-SCORE, and are judged fairly: an image is never its own neighbour, and its
-Mahalanobis distance is measured from statistics that have not seen it. Images are told apart by content id, so what a
-dataset holds twice counts once.
+They cost almost nothing compared to the JEPA-SCORE, and are out-of-sample: an image is never its own neighbour, and its
+Mahalanobis distance uses statistics fitted without it. Images are identified by content id, so copies count once.
 """
 
 from __future__ import annotations
@@ -30,27 +29,28 @@ Values = npt.NDArray[np.float64]
 
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
-#: Changes whenever the numbers do: part of the name under which they are kept.
+#: Part of the names of cached files: incremented when the numbers change.
 BASELINES_VERSION = 1
 
-#: The k-th nearest other image is looked at.
+#: k of the distance to the k-th nearest other image.
 NUM_NEIGHBOURS = 10
-#: Up to so many images all pairs are compared; above, one in 64 of the inverted lists is searched, 32 at least. At
-#: 20,000 images (K = 384) 67 % got the same value, with a rank correlation of 0.994 (benchmarks/baselines.py).
+#: Up to this many images all pairs are compared; above, one in 64 of the inverted lists is searched, 32 at least. At
+#: 20,000 images (K = 384) 67 % have the same value, with a rank correlation of 0.994 (benchmarks/baselines.py).
 FLAT_LIMIT = 50_000
 PROBED_SHARE = 64
 MIN_PROBES = 32
-#: The index computes in float32: so many more candidates are taken, and their order settled in float64.
+#: The index computes in float32: this many extra candidates are retrieved and ordered in float64.
 SPARE_CANDIDATES = 4
-#: Distances are rounded to so many decimals, far above rounding noise: equal ones stay equal on every machine.
+#: Distances are rounded to this many decimals, far coarser than rounding noise, so that equal ones are equal on every
+#: machine.
 DECIMALS = 9
 
-#: Each image is judged by the other four fifths of the images.
+#: Each image is scored by statistics of the other folds, four fifths of the images.
 NUM_FOLDS = 5
-#: Mean and covariance are fitted on at most so many of them, the first by content id, which is a hash: a fair sample.
+#: Mean and covariance are fitted on at most this many images, the first by content id, a hash: a random sample.
 MAX_FITTED = 50_000
 MIN_IMAGES = {"knn": 2, "mahalanobis": 20, "norm": 0}
-#: Step of half precision relative to the value: embeddings are stored so, nothing below it is told apart.
+#: Relative step of half precision, in which embeddings are stored: smaller differences are lost.
 HALF_STEP = 2.0**-11
 
 BLOCK = 1024
@@ -58,7 +58,7 @@ _TINY = 1e-30
 
 
 def choose_knn_index(num_images: int) -> IndexKind:
-    """Flat up to 50,000 images, ivf above."""
+    """Choose flat up to 50,000 images, ivf above."""
     return "flat" if num_images <= FLAT_LIMIT else "ivf"
 
 
@@ -68,9 +68,9 @@ def baseline_scores(
     embeddings: npt.NDArray[Any],
     progress: Progress = no_progress,
 ) -> Values:
-    """One baseline of images [N] with embeddings [N, K], of any float type -> [N] float64, higher = more typical.
+    """Compute a baseline score of images [N] from embeddings [N, K] of any float type -> [N], higher = more typical.
 
-    Neither the order of the rows nor how often an image is among them matters. An embedding that is not finite gets
+    The result depends neither on the order of the rows nor on repeated images. An embedding that is not finite gets
     NaN and is left out of the statistics of the others.
 
     Raises:
@@ -90,10 +90,10 @@ def baseline_scores(
 
 
 def baseline_scores_against(baseline: Baseline, embeddings: npt.NDArray[Any], reference: npt.NDArray[Any]) -> Values:
-    """One baseline of images [N, K] that are judged by other ones [M, K] -> [N] float64, higher = more typical.
+    """Compute a baseline score of images [N, K] fitted on others [M, K] -> [N] float64, higher = more typical.
 
     Raises:
-        TooFewImagesError: for fewer different images to judge by than `MIN_IMAGES`.
+        TooFewImagesError: for fewer different images to fit on than `MIN_IMAGES`.
     """
     if baseline == "norm":
         return norm(embeddings)
@@ -108,7 +108,7 @@ def baseline_scores_against(baseline: Baseline, embeddings: npt.NDArray[Any], re
 
 
 def norm(embeddings: npt.NDArray[Any]) -> Values:
-    """Length of each embedding, [N, K] -> [N]."""
+    """Return the length of each embedding, [N, K] -> [N]."""
     blocks = [embeddings[first : first + BLOCK] for first in range(0, len(embeddings), BLOCK)]
     lengths = [np.linalg.norm(block.astype(np.float64), axis=1) for block in blocks]
     return np.concatenate(lengths) if lengths else np.zeros(0)
@@ -121,10 +121,10 @@ def knn(
     index: IndexKind | None = None,
     progress: Progress = no_progress,
 ) -> Values:
-    """Minus the cosine distance to the k-th nearest other row, [N, K] -> [N] in [-2, 0].
+    """Return minus the cosine distance to the k-th nearest other row, [N, K] -> [N] in [-2, 0].
 
-    With k rows or fewer it is the farthest other one. A flat index is exact; inverted lists may miss a neighbour and
-    then find the next one: the distance comes out too large, never too small.
+    With k rows or fewer it is that to the farthest other one. A flat index is exact; inverted lists may miss a
+    neighbour and use the next one: the distance is then too large, never too small.
 
     Raises:
         TooFewImagesError: for fewer than 2 rows.
@@ -141,7 +141,7 @@ def knn(
         _, near = searched.search(units[rows], min(k + 1 + SPARE_CANDIDATES, n))
         values[rows] = -_kth_distance(embeddings, lengths, rows, near, k)
         searching(min(1.0, (first + BLOCK) / n))
-    # The lists that were searched may hold fewer than k others.
+    # The searched lists may contain fewer than k others.
     lost = np.flatnonzero(np.isneginf(values))
     for first in range(0, len(lost), BLOCK):
         rows = lost[first : first + BLOCK]
@@ -172,7 +172,7 @@ def _kth_distance(
     near: npt.NDArray[np.int64],
     k: int,
 ) -> Values:
-    """Cosine distance of each row [n] to the k-th of its candidates [n, C], itself and gaps (-1) left out."""
+    """Return the cosine distance of each row [n] to the k-th of its candidates [n, C], except itself and gaps (-1)."""
     left, right = embeddings[rows].astype(np.float64), embeddings[near].astype(np.float64)
     inner = np.einsum("nk,nck->nc", left, right)
     distance = 1 - inner / np.maximum(lengths[rows, None] * lengths[near], _TINY)
@@ -185,10 +185,10 @@ def _kth_distance(
 def mahalanobis(
     content_ids: npt.NDArray[np.str_], embeddings: npt.NDArray[Any], progress: Progress = no_progress
 ) -> Values:
-    """Minus the squared Mahalanobis distance to the mean of the other folds, rows in order of content id, -> [N].
+    """Return minus the squared Mahalanobis distance to the mean of the other folds, rows ordered by content id -> [N].
 
     The covariance is shrunk (Ledoit and Wolf 2004) and no variance is below the resolution of half precision. The fold
-    of an image follows from its content id alone, so it stays when a dataset grows.
+    of an image depends only on its content id, so it does not change when a dataset grows.
 
     Raises:
         TooFewImagesError: for fewer than 20 rows, or if a fold has nearly all of them.
@@ -200,7 +200,8 @@ def mahalanobis(
         judged, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         _check_enough("mahalanobis", 2 * len(others))
         mean, root = _fit(embeddings[others[:MAX_FITTED]])
-        # Half of it: at 60,000 images fitting takes longer than judging, but only judging grows with them.
+        # Half of the progress each: at 60,000 images fitting takes longer than scoring, but only scoring grows with
+        # them.
         judging = subrange(progress, (fold + 0.5) / NUM_FOLDS, (fold + 1) / NUM_FOLDS)
         for first in range(0, len(judged), BLOCK):
             judging(first / len(judged))
@@ -211,7 +212,7 @@ def mahalanobis(
 
 
 def _fit(rows: npt.NDArray[Any]) -> tuple[Values, Values]:
-    """Mean [K] of rows [N, K] and the lower Cholesky factor [K, K] of their shrunk covariance."""
+    """Return the mean [K] of rows [N, K] and the lower Cholesky factor [K, K] of their shrunk covariance."""
     from sklearn.covariance import ledoit_wolf
 
     values = rows.astype(np.float64)
@@ -225,7 +226,7 @@ def _squared_distance(rows: npt.NDArray[Any], mean: Values, root: Values) -> Val
     from scipy.linalg import solve_triangular
 
     whitened = solve_triangular(root, (rows.astype(np.float64) - mean).T, lower=True)
-    # Single precision keeps what is equal but for rounding noise equal.
+    # Single precision makes values equal that differ only by rounding noise.
     distances: npt.NDArray[np.float32] = np.sum(whitened**2, axis=0).astype(np.float32)
     return distances.astype(np.float64)
 
@@ -234,5 +235,5 @@ def _check_enough(baseline: Baseline, num_images: int) -> None:
     if num_images < MIN_IMAGES[baseline]:
         raise TooFewImagesError(
             f"The baseline score {baseline} needs at least {MIN_IMAGES[baseline]} different measured images. "
-            "Wait until more are measured, or leave it out."
+            "Wait until more are measured, or remove it."
         )

@@ -1,4 +1,4 @@
-"""Label issues: labels that the embeddings of the other images speak against. Higher = more likely wrong.
+"""Label issues: labels that disagree with the embeddings of other images. Higher = more likely wrong.
 
 Two classifiers judge each label without having seen the image: a k-NN vote (Wu et al. 2018: softmax of cosines, with
 the temperature as there) and a logistic probe, cross-validated. Folds follow from content ids, so copies of an image
@@ -22,35 +22,36 @@ from jepascore_core.errors import TooFewImagesError
 #: Log probabilities [n, C] of rows [n] of the embeddings.
 LogProbabilities = Callable[[Integers], Values]
 
-#: Changes whenever the numbers do: part of the name under which they are kept.
+#: Part of the names of cached files: incremented when the numbers change.
 LABEL_ISSUES_VERSION = 1
 
 NUM_FOLDS = 5
 NUM_NEIGHBOURS = 100
 TEMPERATURE = 0.07
-#: Share of a vote that goes to all classes alike: no class is ever ruled out by 100 neighbours.
+#: Share of a vote that is spread over all classes: 100 neighbours never rule out a class.
 VOTE_FLOOR = 0.01
-#: Inverse strengths of the probe's L2 penalty, as scikit-learn has them, and the one for sets too small to choose. Each
-#: fold takes the smallest one whose log loss on the next fold, fitted on the three others, is within a standard error
-#: of the best (Hastie et al. 2009, 7.10): wrong labels are what a weak penalty learns by heart.
+#: Inverse strengths of the probe's L2 penalty, as in scikit-learn, and the one for sets too small to choose. Each
+#: fold uses the smallest one whose log loss on the next fold, fitted on the three others, is within a standard error
+#: of the best (Hastie et al. 2009, 7.10): with a weak penalty the probe memorises wrong labels.
 STRENGTHS, USUAL_STRENGTH = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), 1e-2
-#: Images that the probe is fitted on at most, and those that its strength is chosen on; the first by content id, which
-#: is a hash: a fair sample.
+#: Maximum number of images to fit the probe on, and to choose its strength on; the first by content id, which is a
+#: hash: a random sample.
 MAX_FITTED, MAX_CHOSEN = 50_000, 5_000
 MAX_STEPS = 1000
-#: Values are rounded to so many decimals, far above the noise of the fit: equal ones stay equal on every machine.
+#: Values are rounded to this many decimals, far coarser than the noise of the fit, so that equal ones are equal on
+#: every machine.
 DECIMALS = 4
 
 BLOCK = 1024
-#: Share of the search for neighbours in all the work.
+#: Share of the neighbour search in the total time.
 _SEARCH_SHARE = 0.3
-#: Multiply-adds a second on two cores, and passes over the data of one fit; see benchmarks/label_issues.py --cost.
+#: Multiply-adds per second on two cores, and passes over the data of one fit; see benchmarks/label_issues.py --cost.
 _RATE, _PASSES = 1e10, 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelIssues:
-    """What speaks against the label of each of N samples; NaN and None where nothing can be said of it.
+    """Evidence against the label of each of N samples; NaN and None if it cannot be judged.
 
     `label_issue` in [0, 1] is p(other) / (p(given) + p(other)), where p is the geometric mean of both classifiers'
     probabilities and "other" the likeliest label besides the given one, `likely_label`: above 0.5 the other one is more
@@ -80,8 +81,8 @@ def find_label_issues(
 ) -> LabelIssues:
     """Judge the labels of N samples by embeddings [N, K] of any float type.
 
-    Nothing is said of samples without a label or a finite embedding, or of a class whose images are all in one fold, as
-    those of a class with a single image are: there is nothing to compare them with.
+    Samples without a label or a finite embedding cannot be judged, nor classes whose images are all in one fold, such
+    as a class with a single image: there is nothing to compare them with.
 
     Raises:
         TooFewImagesError: if fewer than two classes can be judged.
@@ -101,8 +102,10 @@ def find_label_issues(
 def out_of_fold(
     pairs: LabelledPairs, vectors: npt.NDArray[Any], progress: Progress = no_progress
 ) -> Iterator[tuple[Integers, Values, Values]]:
-    """Rows [n] of pairs with embeddings [P, K], a block at a time until each came once, and the log probabilities
-    [n, C] of their classes under the vote and under the probe that have not seen them."""
+    """Yield blocks of rows [n] of pairs with embeddings [P, K], and log probabilities [n, C] of their classes.
+
+    The probabilities are those of the vote and of the probe that were fitted without them.
+    """
     votes = _votes(pairs, vectors, subrange(progress, 0.0, _SEARCH_SHARE))
     for fold in range(NUM_FOLDS):
         following = subrange(
@@ -118,9 +121,9 @@ def out_of_fold(
 
 
 class LabelledPairs:
-    """The P different pairs of content id and label that can be judged, in order of the content ids.
+    """The P distinct pairs of content id and label that can be judged, in order of content ids.
 
-    `contents`, `codes` (class, 0 to C - 1) and `folds` are [P], `first` the row of a sample of each pair.
+    `contents`, `codes` (class, 0 to C - 1) and `folds` are [P], `first` the row of one sample of each pair.
     """
 
     def __init__(
@@ -154,19 +157,21 @@ class LabelledPairs:
         self._pair[rows] = position[back]
 
     def spread(self, values: Values) -> Values:
-        """Values [P] of the pairs at every sample [N], NaN where it has none."""
+        """Return the values [P] of the pairs for every sample [N], NaN if it has none."""
         return np.where(self._pair < 0, np.nan, values[self._pair])
 
     def spread_labels(self, codes: Integers) -> npt.NDArray[np.object_]:
-        """Labels of classes [P] at every sample [N], None where it has none."""
+        """Return the labels of classes [P] for every sample [N], None if it has none."""
         found = np.array([*self.names, None], dtype=object)
         labels: npt.NDArray[np.object_] = found[np.where(self._pair < 0, -1, codes[self._pair])]
         return labels
 
 
 def stratified_folds(contents: Integers, codes: Integers) -> Integers:
-    """Fold of each pair [P] in order: the images of a class in turn, by content id; one with several labels counts
-    with the first of them."""
+    """Return the fold of each pair [P] in order: the images of a class in turn, by content id.
+
+    An image with several labels counts for the first of them.
+    """
     images, first = np.unique(contents, return_index=True)
     place = np.empty(len(images), np.int64)
     place[np.argsort(codes[first], kind="stable")] = np.arange(len(images))
@@ -174,7 +179,7 @@ def stratified_folds(contents: Integers, codes: Integers) -> Integers:
 
 
 def _lead(values: Values, given: Integers) -> tuple[Values, Integers]:
-    """By how much the given class [n] is ahead of the best other one in values [n, C], and which that is."""
+    """Return the lead of the given class [n] over the best other one in values [n, C], and that class."""
     rows = np.arange(len(values))
     rivals = values.copy()
     rivals[rows, given] = -np.inf
@@ -183,7 +188,7 @@ def _lead(values: Values, given: Integers) -> tuple[Values, Integers]:
 
 
 def _votes(pairs: LabelledPairs, vectors: npt.NDArray[Any], progress: Progress) -> LogProbabilities:
-    """What the nearest other images vote for: weights are the softmax of cosines of centred embeddings."""
+    """Vote among the nearest other images: weights are the softmax of cosines of centred embeddings."""
     near, weights = _neighbours(pairs.contents, vectors, progress)
     num_classes = len(pairs.names)
 
@@ -200,7 +205,7 @@ def _votes(pairs: LabelledPairs, vectors: npt.NDArray[Any], progress: Progress) 
 def _neighbours(
     contents: Integers, vectors: npt.NDArray[Any], progress: Progress
 ) -> tuple[npt.NDArray[np.int32], Floats]:
-    """The nearest rows of other images [P, k], and their weights [P, k], which sum up to 1."""
+    """Return the nearest rows of other images [P, k], and their weights [P, k], which sum to 1."""
     n = len(vectors)
     points = rounded(vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)
     kind = choose_knn_index(n)
@@ -224,7 +229,7 @@ def _neighbours(
 
 
 def _probe(pairs: LabelledPairs, vectors: npt.NDArray[Any], fold: int, votes: LogProbabilities) -> LogProbabilities:
-    """A logistic probe that has not seen a fold. Classes of which it has seen none are left to the votes."""
+    """Fit a logistic probe without a fold. Classes without images in the other folds are left to the votes."""
     others = np.flatnonzero(pairs.folds != fold)
     strength = _choose_strength(pairs, vectors, others, (fold + 1) % NUM_FOLDS, votes)
     return _fit(pairs, vectors, others[:MAX_FITTED], strength, votes)

@@ -1,4 +1,4 @@
-"""Whether a score mostly orders images by something simple: brightness, contrast, resolution, file format."""
+"""Check whether a score mostly orders images by a simple property: brightness, contrast, resolution, file format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from jepascore_core.trust.correlation import rank_interval
 
 Values = npt.NDArray[np.float64]
 
-#: From this rank correlation on, half of the variance of the ranks is the property's: a convention.
+#: From this rank correlation on, the property explains half of the variance of the ranks: a convention.
 WARN_FROM = 0.7
 #: Increased when the computation changes, so that older results are not used.
 METHOD = 2
@@ -57,7 +57,7 @@ _OF_BASE = {
 class Confound:
     """Rank correlation of one score with one property over `num_images` images.
 
-    `spearman` is None where the property or the score is the same for all. For the file format, which has no order, it
+    `spearman` is None if the property or the score is constant. For the file format, which has no order, it
     is the correlation ratio of the ranks (0 to 1): the root of the share of their variance that formats explain.
     """
 
@@ -145,7 +145,7 @@ def _name(scores: ScoreSet) -> str:
 
 
 def confound_sentence(row: Confound) -> str:
-    """Say what a strong correlation means."""
+    """Return a sentence on what a strong correlation means."""
     title = PROPERTY_TITLES[row.image_property]
     subject = "This score" if row.score == SCORE_TITLE else f"The baseline score {row.score}"
     return f"{subject} mostly orders your images by {title} ({correlation_text(row)})."
@@ -161,12 +161,12 @@ def correlation_text(row: Confound) -> str:
 
 
 def rank_correlation(first: Values, second: Values) -> float | None:
-    """Return Spearman's correlation; None where one of them is constant, which is not the same as unrelated."""
+    """Return Spearman's correlation; None if one of them is constant, which differs from uncorrelated."""
     return spearman(first, second) if np.ptp(first) and np.ptp(second) else None
 
 
 def correlation_ratio(groups: Sequence[str], values: Values) -> float | None:
-    """Root of the share of the variance of ranks that lies between groups, 0 to 1; None for a single group."""
+    """Return the root of the share of the variance of ranks between groups, 0 to 1; None for a single group."""
     ranks = np.asarray(rankdata(values))
     ranks = ranks - ranks.mean()
     total = float((ranks * ranks).sum())
@@ -178,7 +178,7 @@ def correlation_ratio(groups: Sequence[str], values: Values) -> float | None:
 
 
 def _known_baselines(store: Store, scores: ScoreSet) -> list[Baseline]:
-    """Those that are read off at once: waiting for the others is the business of the baseline section."""
+    """Return the baseline scores that are already computed; the section on baseline scores computes the others."""
     num_images = count_measured(store, scores)
     return [
         name

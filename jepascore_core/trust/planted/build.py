@@ -1,6 +1,6 @@
-"""Make the planted images, for the worker: PNG files in the folder of a hidden dataset, and its manifest.
+"""Write the planted images, for the worker: PNG files in the folder of a hidden dataset, and its manifest.
 
-Clean images stay where they are and keep their content ids, so that scores that are known are not measured again.
+Clean images are not copied and keep their content ids, so that existing scores are not measured again.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _TYPES = {DEFECT: pa.string(), ORIGIN: pa.string()}
 
 
 def build_planted(store: Store, planted: DatasetRecord, check: Callable[[], None]) -> str:
-    """Make the images of a hidden dataset that were not made yet, and its index. Returns a sentence for people.
+    """Create the missing images of a hidden dataset, and its index. Return a status message.
 
     Raises:
-        UnknownNameError: if the dataset that it serves is gone.
+        UnknownNameError: if the dataset that it belongs to was removed.
         TooFewImagesError: as `make_plan`.
-        SourceError: if no image could be made.
+        SourceError: if no image could be created.
         RunCancelled, WorkerStopped: from `check`.
     """
     options, parent = options_of(planted), store.catalogue.dataset(str(planted.parent_id))
@@ -74,7 +74,7 @@ def build_planted(store: Store, planted: DatasetRecord, check: Callable[[], None
             counts = {"num_total": total, "num_indexed": len(samples), "num_failed": len(failures)}
             store.catalogue.update_dataset(planted.dataset_id, message="Planting defects", **counts)
     if len(samples) == len(plan.clean):
-        raise SourceError("No defective image could be made: none of the originals can be read.")
+        raise SourceError("No defective image could be created: none of the originals can be read.")
     version = f"index-{new_id()}"
     write_part(folder / version, samples, failures, _TYPES)
     if not samples:
@@ -86,7 +86,7 @@ def build_planted(store: Store, planted: DatasetRecord, check: Callable[[], None
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes defective images of a plan."""
+    """Creates the defective images of a plan."""
 
     store: Store
     parent: DatasetRecord
@@ -95,7 +95,7 @@ class _Maker:
     folder: Path
 
     def make(self, kinds: tuple[Kind, ...]) -> Iterator[Sample | SampleFailure]:
-        """Each defective image of each kind, or why it could not be made."""
+        """Yield each defective image of each kind, or why it could not be created."""
         for kind in kinds:
             for index, original in enumerate(self.plan.copied if kind.keeps_original else self.plan.originals):
                 key, path = f"{kind.name}/{index:04d}.png", self.folder / kind.name / f"{index:04d}.png"
@@ -136,7 +136,7 @@ class _Maker:
         if folder is not None:
             files = self._files(folder)
             if not files:
-                raise SourceError(f"The folder of the kind {kind.name} holds no file: {folder}. Check the path.")
+                raise SourceError(f"The folder of the kind {kind.name} contains no file: {folder}. Check the path.")
             return decode(read_bytes(path_to_uri(str(files[index % len(files)]))))
         if self._foreign_uris:
             return decode(read_bytes(self._foreign_uris[index % len(self._foreign_uris)]))
@@ -145,14 +145,14 @@ class _Maker:
         return Image.fromarray(digit).convert("RGB")
 
     def _files(self, folder: str) -> list[Path]:
-        """Files of a folder, in an order that the seed decides."""
+        """List the files of a folder, shuffled by the seed."""
         found = sorted(path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith("."))
         order = np.random.default_rng(self.options.seed).permutation(len(found))
         return [found[position] for position in order]
 
     @cached_property
     def _foreign_uris(self) -> list[str]:
-        """Images of the home's other dataset that has most, none of which this one has; [] if there is no other."""
+        """Return the images of the largest other dataset that this one lacks; [] if there is no other."""
         others = [item for item in self.store.catalogue.datasets() if item.version and item != self.parent]
         others = [item for item in others if item.dataset_id != self.parent.dataset_id]
         if not others:

@@ -49,7 +49,7 @@ _NEAREST: tuple[Baseline, ...] = ("knn", "mahalanobis", "norm")
 
 
 def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedResult:
-    """Evaluate measured defects; computed once for what is measured, then read.
+    """Evaluate measured defects; cached until more are measured.
 
     Raises:
         JepaScoreError: if the defects are not measured, or too few of them.
@@ -110,7 +110,9 @@ def _evaluate(store: Store, scores: ScoreSet, dataset: DatasetRecord, measured: 
     counts = {kind.name: defects.count(kind.name) for kind in options.all_kinds}
     kinds = [kind for kind in kinds_of(True, options) if counts[kind.name] >= 2]
     if not kinds or defects.count("") < 2:
-        raise JepaScoreError("Too few of the planted images are measured. Plant again, or look at the run's failures.")
+        raise JepaScoreError(
+            "Too few of the planted images are measured. Plant again, or check the failures of the run."
+        )
     read: dict[str, Values] = {name: rows[name].to_numpy().astype(np.float64) for name in DEFINITIONS}
     values = {name: column for name, column in read.items() if np.isfinite(column).any()}
     held_out = _held_out(rows["content_id"].to_pylist(), rows["origin"].to_pylist(), defects, options.all_kinds)
@@ -144,7 +146,7 @@ def _covers(score: Values, kind_of: npt.NDArray[np.str_], kinds: Sequence[str]) 
 
 
 def _held_out(ids: Sequence[str], origins: Sequence[str], defects: Sequence[str], kinds: Sequence[Any]) -> list[str]:
-    """Content ids that baseline scores must not have seen: clean images, and originals but those that were copied."""
+    """Return content ids to exclude from fits of baseline scores: clean images, and originals that were not copied."""
     stays = {kind.name for kind in kinds if kind.keeps_original}
     rows = zip(ids, origins, defects, strict=True)
     return sorted({item for own, origin, defect in rows if defect not in stays for item in (own, origin)})
@@ -153,7 +155,7 @@ def _held_out(ids: Sequence[str], origins: Sequence[str], defects: Sequence[str]
 def _within_class(
     store: Store, scores: ScoreSet, values: Values, labels: Sequence[str | None], held_out: Sequence[str]
 ) -> Values:
-    """Percentile of each score [N] among the dataset's images of its label; NaN where there is none."""
+    """Return the percentile of each score [N] among the dataset's images with its label; NaN if there are none."""
     sql = f"""SELECT label, score FROM ({scored_sql(store, scores)})
         WHERE content_id NOT IN (SELECT unnest($1::VARCHAR[])) AND label IS NOT NULL ORDER BY label, score"""
     rows = store.query(sql, [list(held_out)])
@@ -172,7 +174,7 @@ def _within_class(
 def _baselines(
     store: Store, scores: ScoreSet, embeddings: npt.NDArray[np.float32], held_out: Sequence[str]
 ) -> dict[str, Values]:
-    """Baseline scores of planted images [N, K], judged by the rest of the dataset."""
+    """Return baseline scores of planted images [N, K], fitted on the rest of the dataset."""
     sql = f"""SELECT content_id, any_value(embedding) AS embedding FROM ({store.measurements_sql(scores.key)})
         SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
         WHERE embedding IS NOT NULL AND content_id NOT IN (SELECT unnest($1::VARCHAR[]))

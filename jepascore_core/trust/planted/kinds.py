@@ -1,8 +1,7 @@
 """Kinds of defects, each a pure function of an image, a random generator and some other images.
 
-Strengths are those at which a person notices the defect in a gallery; a defect that nobody sees says nothing about a
-score. The sizes of blur, border, text and noise are relative to the image, so that a thumbnail and a photograph look
-equally damaged.
+Strengths are such that a person notices the defect in a gallery; an invisible defect would not test a score. The sizes
+of blur, border, text and noise are relative to the image, so that a thumbnail and a photograph look equally damaged.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 Others = Sequence[Image.Image]
 Apply = Callable[[Image.Image, np.random.Generator, Others], Image.Image]
-#: Which other images a kind needs: none, more of the same dataset, or images that are foreign to it.
+#: Which other images a kind needs: none, more of the same dataset, or images from outside it.
 Needs = Literal["nothing", "same", "foreign"]
 
 #: Images beside the original in the largest collage.
@@ -30,10 +29,10 @@ class Kind:
 
     Attributes:
         name: its identifier, in options and files.
-        title: the same for people.
+        title: its name in texts.
         apply: make the defective image, RGB, of an RGB image; equal generators give equal images.
         needs: which images `apply` gets as its third argument.
-        keeps_original: whether the original stays in the dataset, since the defect is that it is there as well.
+        keeps_original: whether the original stays in the dataset, as for duplicates.
         swaps_label: whether the image gets the label of another class.
     """
 
@@ -46,29 +45,29 @@ class Kind:
 
 
 def unchanged(image: Image.Image, _rng: np.random.Generator, _others: Others) -> Image.Image:
-    """The image as it is."""
+    """Return the image unchanged."""
     return image
 
 
 def foreign(_image: Image.Image, _rng: np.random.Generator, others: Others) -> Image.Image:
-    """An image that does not belong to the dataset."""
+    """Return an image that does not belong to the dataset."""
     return others[0]
 
 
 def noise(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """Gaussian noise of 12 to 22 % of the range of values."""
+    """Add Gaussian noise of 12 to 22 % of the range of values."""
     pixels = np.asarray(image, dtype=np.float32)
     noisy = pixels + rng.normal(0.0, 255 * rng.uniform(0.12, 0.22), pixels.shape)
     return Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
 
 
 def blur(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """Gaussian blur with a radius of 2 to 4 % of the shorter side, one pixel at least."""
+    """Apply Gaussian blur with a radius of 2 to 4 % of the shorter side, at least one pixel."""
     return image.filter(ImageFilter.GaussianBlur(max(1.0, rng.uniform(0.02, 0.04) * min(image.size))))
 
 
 def occlusion(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """A box of one grey over 20 to 40 % of the area."""
+    """Cover 20 to 40 % of the area with a grey box."""
     share = np.sqrt(rng.uniform(0.2, 0.4))
     width, height = (max(1, round(share * side)) for side in image.size)
     left, top = (int(rng.integers(0, side - size + 1)) for side, size in zip(image.size, (width, height), strict=True))
@@ -78,23 +77,23 @@ def occlusion(image: Image.Image, rng: np.random.Generator, _others: Others) -> 
 
 
 def strong_jpeg(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """What JPEG of quality 4 to 10 leaves."""
+    """Compress as JPEG of quality 4 to 10."""
     return _through_jpeg(image, int(rng.integers(4, 11)))
 
 
 def inverted(image: Image.Image, _rng: np.random.Generator, _others: Others) -> Image.Image:
-    """Each colour by its complement."""
+    """Replace each colour by its complement."""
     return ImageOps.invert(image)
 
 
 def rotation(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """A quarter, half or three quarters of a turn."""
+    """Rotate by 90, 180 or 270 degrees."""
     turns = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
     return image.transpose(turns[int(rng.integers(len(turns)))])
 
 
 def collage(image: Image.Image, rng: np.random.Generator, others: Others) -> Image.Image:
-    """Two images side by side, or four in a square, at the size of the first."""
+    """Combine two images side by side, or four in a square, at the size of the first."""
     columns, rows = (2, 1) if rng.random() < 0.5 else (2, 2)
     made = Image.new("RGB", image.size)
     xs, ys = (
@@ -107,7 +106,7 @@ def collage(image: Image.Image, rng: np.random.Generator, others: Others) -> Ima
 
 
 def border(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """A white or black frame of 8 to 15 % of the shorter side, over the image."""
+    """Draw a white or black frame of 8 to 15 % of the shorter side over the image."""
     width = max(1, round(rng.uniform(0.08, 0.15) * min(image.size)))
     colour = (255,) * 3 if rng.random() < 0.5 else (0,) * 3
     inner = image.crop((width, width, max(width + 1, image.width - width), max(width + 1, image.height - width)))
@@ -115,7 +114,7 @@ def border(image: Image.Image, rng: np.random.Generator, _others: Others) -> Ima
 
 
 def watermark(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """The word SAMPLE across the image, half transparent, tilted."""
+    """Write the word SAMPLE across the image, half transparent and tilted."""
     large = 8 * max(image.size)
     font = ImageFont.load_default(size=large / 5)
     mask = Image.new("L", (large, large))
@@ -127,17 +126,17 @@ def watermark(image: Image.Image, rng: np.random.Generator, _others: Others) -> 
 
 
 def overexposed(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """2.2 to 3 times as bright, cut off at white."""
+    """Multiply the brightness by 2.2 to 3, clipped at white."""
     return ImageEnhance.Brightness(image).enhance(float(rng.uniform(2.2, 3.0)))
 
 
 def underexposed(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """15 to 25 % of the brightness."""
+    """Reduce the brightness to 15 to 25 %."""
     return ImageEnhance.Brightness(image).enhance(float(rng.uniform(0.15, 0.25)))
 
 
 def crop(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image.Image:
-    """A random part of 35 to 50 % of each side, two pixels at least."""
+    """Crop a random part of 35 to 50 % of each side, at least two pixels."""
     share = rng.uniform(0.35, 0.5)
     width, height = (max(2, round(share * side)) for side in image.size)
     left, top = (int(rng.integers(0, side - size + 1)) for side, size in zip(image.size, (width, height), strict=True))
@@ -145,7 +144,7 @@ def crop(image: Image.Image, rng: np.random.Generator, _others: Others) -> Image
 
 
 def near_duplicate(image: Image.Image, _rng: np.random.Generator, _others: Others) -> Image.Image:
-    """The same image without its first row and column, through JPEG of quality 90."""
+    """Remove the first row and column, and compress as JPEG of quality 90."""
     return _through_jpeg(image.crop((1, 1, image.width, image.height)), 90)
 
 
@@ -155,7 +154,7 @@ def _through_jpeg(image: Image.Image, quality: int) -> Image.Image:
     return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
 
 
-#: In the order in which they are shown. To add a kind, add its row.
+#: All kinds, in display order. To add a kind, add its row.
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -189,5 +188,5 @@ RESAVED: Mapping[str, Kind] = {
 
 
 def folder_kind(name: str) -> Kind:
-    """A kind whose defective images lie in a folder: they take the place of the originals as they are."""
+    """Return a kind whose defective images come from a folder: they replace the originals unchanged."""
     return Kind(name, name, foreign, needs="foreign")

@@ -1,4 +1,4 @@
-"""Which images are drawn for planted defects: clean ones, and originals that become defective; all by one seed."""
+"""Draw images for planted defects: clean ones, and originals that become defective, all from one seed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jepascore_core.trust.planted.kinds import KINDS, RESAVED, Kind, folder_kind
 #: Purpose of the hidden datasets with planted defects.
 PLANTED = "planted"
 
-#: Raised when the same options give other images.
+#: Incremented when the same options yield different images.
 RECIPE_VERSION = 1
-#: Images that baseline scores judge by, at least: what Mahalanobis needs, in each fold.
+#: Baseline scores are fitted on at least this many images: what Mahalanobis needs in each fold.
 MIN_REFERENCE = 25
-#: At these the 95 % interval of an AUROC of 0.8 is about 0.73 to 0.87 (Hanley and McNeil 1982).
+#: With these the 95 % interval of an AUROC of 0.8 is about 0.73 to 0.87 (Hanley and McNeil 1982).
 PER_KIND, CLEAN = 40, 200
-#: Of fewer an interval says nothing.
+#: With fewer an interval is too wide to be useful.
 MIN_PER_KIND, MIN_CLEAN = 5, 20
 
 _KNOWN = {**KINDS, **RESAVED}
@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 class PlantOptions(JsonRecord):
     """What is planted: `per_kind` defects of each of the `kinds`, beside `clean` images.
 
-    `folders` are kinds of one's own, pairs of a name and a folder with defective images.
+    `folders` are custom kinds, pairs of a name and a folder with defective images.
     """
 
     kinds: tuple[str, ...] = tuple(KINDS)
@@ -61,13 +61,13 @@ class PlantOptions(JsonRecord):
                 raise UnknownNameError(f"The folder of the kind {name} does not exist: {folder}. Check the path.")
         if self.per_kind < MIN_PER_KIND or self.clean < MIN_CLEAN:
             raise TooFewImagesError(
-                f"{self.per_kind} defects of a kind beside {self.clean} clean images say nothing: take at least "
+                f"{self.per_kind} defects of a kind beside {self.clean} clean images are too few: choose at least "
                 f"{MIN_PER_KIND} and {MIN_CLEAN}."
             )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Inverse of `to_dict`, also from JSON."""
+        """Invert `to_dict`, also after JSON."""
         folders = tuple((str(name), str(folder)) for name, folder in values["folders"])
         return cls(**{**values, "kinds": tuple(values["kinds"]), "folders": folders})
 
@@ -84,7 +84,7 @@ class PlantOptions(JsonRecord):
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One image of a dataset, of all samples with its bytes the first by key."""
+    """One image of a dataset: the first by key of all samples with its bytes."""
 
     content_id: str
     sample_key: str
@@ -99,12 +99,12 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class PlantPlan:
-    """Images of a dataset by what becomes of them; no image has two roles.
+    """Images of a dataset by role; no image has two roles.
 
     Attributes:
-        clean: stay as they are, to be compared with.
-        originals: become defective, one of each kind, and are taken out of what baseline scores judge by.
-        copied: get near duplicates, and stay in the dataset.
+        clean: unchanged, for comparison.
+        originals: become defective, one per kind, and baseline scores are not fitted on them.
+        copied: get near duplicates and stay in the dataset.
         others: parts of collages.
         labels: all classes, sorted.
     """
@@ -117,26 +117,26 @@ class PlantPlan:
 
 
 def fitting_options(num_images: int) -> PlantOptions:
-    """The default options, smaller for a dataset of few images: at most half of it is drawn.
+    """Return the default options, reduced for small datasets: at most half of the images are drawn.
 
     Raises:
-        TooFewImagesError: if it has too few images for any.
+        TooFewImagesError: if it has too few images even for the smallest options.
     """
     share = min(1.0, num_images / 2 / (CLEAN + 3 * PER_KIND))
     return PlantOptions(per_kind=int(PER_KIND * share), clean=int(CLEAN * share))
 
 
 def kinds_of(dataset_has_classes: bool, options: PlantOptions) -> tuple[Kind, ...]:
-    """Kinds that make sense: without two classes no label can be swapped."""
+    """Return the applicable kinds: labels can only be swapped if there are two classes."""
     return tuple(kind for kind in options.all_kinds if dataset_has_classes or not kind.swaps_label)
 
 
 def make_plan(store: Store, dataset: DatasetRecord, options: PlantOptions) -> PlantPlan:
-    """Draw the images of a dataset; the same for equal options and an equal index.
+    """Draw the images of a dataset; equal options and an equal index yield the same images.
 
     Raises:
         DatasetNotReadyError: if it has no index.
-        TooFewImagesError: if it has too few images; says how many would do.
+        TooFewImagesError: if it has too few images; states how many are enough.
     """
     manifest = store.manifest_sql(dataset)
     ids = np.array(
@@ -158,10 +158,10 @@ def make_plan(store: Store, dataset: DatasetRecord, options: PlantOptions) -> Pl
 
 
 def check_enough(name: str, num_images: int, options: PlantOptions) -> None:
-    """Refuse to draw more images than there are, with some left to judge by.
+    """Check that there are enough images, including those that baseline scores are fitted on.
 
     Raises:
-        TooFewImagesError: says how many would do.
+        TooFewImagesError: states how many are enough.
     """
     needed = options.clean + 3 * options.per_kind + MIN_REFERENCE
     if num_images >= needed:
@@ -169,9 +169,9 @@ def check_enough(name: str, num_images: int, options: PlantOptions) -> None:
     share = max(0.0, (num_images - MIN_REFERENCE) / (needed - MIN_REFERENCE))
     per_kind, clean = int(options.per_kind * share), int(options.clean * share)
     advice = (
-        f"Take fewer, for example `--clean {clean} --per-kind {per_kind}`."
+        f"Choose fewer, for example `--clean {clean} --per-kind {per_kind}`."
         if per_kind >= MIN_PER_KIND and clean >= MIN_CLEAN
-        else "A dataset this small is better looked through image by image."
+        else "A dataset this small is better reviewed image by image."
     )
     raise TooFewImagesError(
         f"{name} has {num_images:,} different images; {options.clean} clean ones and three times {options.per_kind} "
@@ -180,18 +180,18 @@ def check_enough(name: str, num_images: int, options: PlantOptions) -> None:
 
 
 def generator(options: PlantOptions, kind: str, index: int) -> np.random.Generator:
-    """The generator of one defective image: it does not depend on which other kinds are planted."""
+    """Return the random generator of one defective image, which does not depend on the other planted kinds."""
     return np.random.default_rng([options.seed, zlib.crc32(kind.encode()), index])
 
 
 def other_label(label: str | None, labels: Sequence[str], rng: np.random.Generator) -> str:
-    """The label of another class, drawn at random."""
+    """Draw the label of another class at random."""
     rest = [item for item in labels if item != label]
     return rest[int(rng.integers(len(rest)))]
 
 
 def identity(dataset: DatasetRecord, options: PlantOptions) -> dict[str, Any]:
-    """What identifies planted defects of a dataset, as the catalogue keeps it: options, index, files of folders."""
+    """Return what identifies planted defects of a dataset in the catalogue: options, index, files of folders."""
     files = [_files_of(folder) for _, folder in options.folders]
     facts = {"options": options.to_dict(), "version": dataset.version, "files": short_hash(files)}
     values: dict[str, Any] = json.loads(json.dumps(facts))

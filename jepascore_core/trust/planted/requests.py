@@ -1,4 +1,4 @@
-"""Asking for planted defects, following, cancelling and resuming: a hidden dataset and a run of it in the catalogue."""
+"""Request, follow, cancel and resume planted defects: a hidden dataset and a run of it in the catalogue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PlantedState = Literal["none", "active", "cancelled", "failed", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """Planted defects of a dataset under a backbone: the hidden dataset, and the run that measures it, once there."""
+    """Planted defects of a dataset under a backbone: the hidden dataset, and the run that measures it, if any."""
 
     options: PlantOptions
     dataset: DatasetRecord | None = None
@@ -31,7 +31,7 @@ class Planted:
 
     @property
     def state(self) -> PlantedState:
-        """How far it is."""
+        """Its state."""
         if self.dataset is None or self.run is None:
             return "none"
         if self.run.state.is_active:
@@ -42,14 +42,14 @@ class Planted:
 
     @property
     def message(self) -> str:
-        """What the worker says of it."""
+        """Status message of the worker."""
         if self.dataset is not None and (self.dataset.state.is_active or self.dataset.version is None):
             return self.dataset.message
         return self.run.message if self.run is not None else ""
 
     @property
     def share(self) -> float:
-        """How much of the images is made and measured, 0 to 1."""
+        """Share of the images that are created and measured, 0 to 1."""
         if self.dataset is None or self.run is None or not self.run.num_total:
             return 0.0
         return self.run.num_processed / self.run.num_total
@@ -57,7 +57,7 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class PlantedCost:
-    """Prediction: images to make and measure, and seconds for it at the pace of the dataset's own measurements."""
+    """Predicted cost: images to create and measure, and the seconds at the rate of the dataset's own measurements."""
 
     num_clean: int
     num_defects: int
@@ -71,7 +71,7 @@ class PlantedCost:
 
 
 def planted_spec(store: Store, scores: ScoreSet) -> MeasurementSpec:
-    """How planted images are measured: as the dataset, but exactly where its scores are estimates with intervals."""
+    """Return how planted images are measured: as the dataset, or exactly if its scores are estimates."""
     spec = store.spec(scores.key)
     return spec.exact if scores.key.is_calibrated else spec
 
@@ -98,13 +98,13 @@ def predict_planted(store: Store, scores: ScoreSet, options: PlantOptions) -> Pl
 
 
 def find_planted(store: Store, scores: ScoreSet, options: PlantOptions) -> Planted:
-    """Find what was asked for with these options under the backbone and spec of some scores."""
+    """Find the request with these options under the backbone and spec of some scores."""
     dataset = _find_dataset(store, scores, options)
     return Planted(options, dataset, _find_run(store, scores, dataset) if dataset else None)
 
 
 def latest_planted(store: Store, scores: ScoreSet) -> Planted | None:
-    """Find what was asked for last for the dataset as it is now, with whatever options; None if nothing was."""
+    """Find the latest request for the current index of the dataset, with any options, or None."""
     version = store.catalogue.dataset(scores.dataset_id).version
     for dataset in store.catalogue.hidden_datasets(scores.dataset_id, PLANTED):
         run = _find_run(store, scores, dataset)
@@ -115,11 +115,11 @@ def latest_planted(store: Store, scores: ScoreSet) -> Planted | None:
 
 
 def request_planted(store: Store, scores: ScoreSet, options: PlantOptions) -> Planted:
-    """Ask the worker to plant defects and to measure them; what is done is not done again.
+    """Request that the worker plants and measures defects; finished parts are reused.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, TooFewImagesError: as `predict_planted`.
-        JepaScoreError: if no run tells how the backbone of these scores is loaded.
+        JepaScoreError: if there is no run that records how to load the backbone.
     """
     predict_planted(store, scores, options)
     source, parent = _source_run(store, scores), store.catalogue.dataset(scores.dataset_id)
@@ -143,7 +143,7 @@ def request_planted(store: Store, scores: ScoreSet, options: PlantOptions) -> Pl
 
 
 def cancel_planted(store: Store, planted: Planted) -> None:
-    """Ask for it to stop; images that were made and scores that were measured are kept."""
+    """Cancel a request; finished images and scores are kept."""
     if planted.dataset is not None and planted.dataset.state.is_active:
         cancel_dataset(store, planted.dataset.dataset_id)
     if planted.run is not None:
@@ -174,7 +174,7 @@ def _source_run(store: Store, scores: ScoreSet) -> Run:
 
 
 def _remove_outdated(store: Store, parent: DatasetRecord) -> None:
-    """Remove planted defects of former versions of the dataset that nobody waits for."""
+    """Remove planted defects of previous versions of the dataset that are not in use."""
     for item in store.catalogue.hidden_datasets(parent.dataset_id, PLANTED):
         is_busy = item.state.is_active or any(run.state.is_active for run in store.catalogue.runs(item.dataset_id))
         if item.options["version"] != parent.version and not is_busy:
@@ -193,5 +193,5 @@ def command(store: Store, scores: ScoreSet, options: PlantOptions) -> str:
 
 
 def as_exact(scores: ScoreSet, store: Store) -> ScoreSet:
-    """The scores that planted images are compared with: the same, or the exact ones behind estimates."""
+    """Return the scores to compare planted images with: the same, or the exact ones behind estimates."""
     return replace(scores, key=planted_spec(store, scores).key(scores.backbone_id))

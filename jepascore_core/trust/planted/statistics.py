@@ -31,10 +31,10 @@ class MeanAuroc:
 
 
 def precision_at_budget(clean: Values, defects: Values, share: float) -> float:
-    """Share of defects among the lowest-scoring images, as many as there are defects, of a mixture with that share.
+    """Return the share of defects among the b lowest-scoring images of a mixture with b defects at that share.
 
-    The mixture has all n clean images and b = n * share / (1 - share) defects; the result is what a random choice of
-    the m >= b defects gives in expectation, with ties in random order. Chance gives `share`.
+    The mixture has all n clean images and b = n * share / (1 - share) defects; the result is the
+    expectation over random choices of b of the m defects, with ties in random order. Chance gives `share`.
     """
     n, budget = len(clean), len(clean) * share / (1 - share)
     weights = np.concatenate([np.ones(n), np.full(len(defects), budget / len(defects))])
