@@ -50,7 +50,7 @@ LEGEND = f"""plain: rank correlation of the sketch's log-volume; ridge: calibrat
 the images outside a calibration on {CALIBRATION} (half, if fewer), with the coverage of {COVERAGE:.0%} intervals;
 lists: the {TOP} least and most likely of all, at {CONFIDENCE:.0%} confidence, and the exact measurements that
 they took beyond the calibration; the cut at the {CUT:.0f}th percentile likewise, with the share that ends on
-its wrong side. Passes: how many times fewer reverse passes than exact scores of all."""
+its wrong side. Passes: how many times fewer backward passes than exact scores of all."""
 
 
 def load_tiny(data: Path) -> Backbone:

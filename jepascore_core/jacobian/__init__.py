@@ -1,1 +1,1 @@
-"""The mathematics: Jacobians, Gram matrices and spectra. Torch only; no file, database or model library in here."""
+"""The mathematics: Jacobians, Gram matrices and spectra. Uses torch only; no file, database or model library."""

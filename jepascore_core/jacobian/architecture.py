@@ -1,4 +1,4 @@
-"""What the structured passes know of a vision transformer: its weights and how they are wired, nothing else.
+"""Description of a vision transformer for the structured passes: its weights and connections.
 
 A pre-norm transformer on non-overlapping patches:
 
@@ -84,9 +84,9 @@ class Architecture:
     """A vision transformer.
 
     `embed` maps images to tokens [B, N, d], linearly in the patches, and gives each block's rotation. `patch`
-    [d, C x patch height x patch width] is that linear map; the first `num_prefix` tokens do not see the image.
+    [d, C x patch height x patch width] is that linear map; the first `num_prefix` tokens do not depend on the image.
     `head` maps tokens to the embedding; if `class_token_only` it reads the first token alone. `rank` is the
-    largest rank that the Jacobian can have, None where only numbers tell; `num_tokens` is N.
+    largest rank that the Jacobian can have, None if it must be found numerically; `num_tokens` is N.
     """
 
     embed: Callable[[Tensor], tuple[Tensor, Sequence[Rotation | None]]]
@@ -100,7 +100,7 @@ class Architecture:
     num_tokens: int
 
     def bytes_per_cotangent(self, itemsize: int) -> int:
-        """Peak memory of one cotangent of one image in the reverse pass, in bytes: logits and hidden units twice."""
+        """Return the peak bytes of one cotangent of one image in the backward pass: logits and hidden units twice."""
         block = self.blocks[0]
         hidden = block.mlp.up.weight.shape[0] * (2 if block.mlp.gate is not None else 1)
         width = self.patch.shape[0]

@@ -1,6 +1,6 @@
-"""The one entrance to Jacobians: an engine prepared once for an encoder, a precision and a device.
+"""Entry point to Jacobians: an engine built once for an encoder, a precision and a device.
 
-Whatever the architecture, an engine returns rows with the Gram matrix of W J, for the cotangents W that it is given.
+For any architecture, an engine returns rows with the Gram matrix of W J, for given cotangents W.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from jepascore_core.jacobian.last_norm import most_directions
 
 @dataclass(frozen=True)
 class Pullback:
-    """What an engine finds for B images and R cotangents."""
+    """Output of an engine for B images and R cotangents."""
 
     embedding: Tensor  # [B, K]
-    rows: Tensor  # [B, R, P], P whatever the engine likes: rows @ rows.mT = (W J) (W J)^T
+    rows: Tensor  # [B, R, P], P depends on the engine: rows @ rows.mT = (W J) (W J)^T
     features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that predict the score
 
 
 class Engine(Protocol):
-    """`name` says which passes it runs; `note` why they are the slow ones, if they are; empty otherwise.
+    """`name` is that of its passes; `note` says why they are the slow ones, if they are.
 
     `is_coarse` says whether rounding of its matrix products may exceed the smallest singular values.
     """
@@ -37,19 +37,19 @@ class Engine(Protocol):
 
     @property
     def is_coarse(self) -> bool:
-        """See above; known once a batch was pulled back."""
+        """See above; known after the first batch."""
         ...
 
     @property
     def structural_rank(self) -> int | None:
-        """Upper bound of J's rank that the architecture sets, None where only the numbers tell.
+        """Upper bound of J's rank set by the architecture, None if it must be found numerically.
 
-        Known once a batch was pulled back.
+        Known after the first batch.
         """
         ...
 
     def default_chunk(self) -> int:
-        """Cotangents at once, unless told otherwise."""
+        """Default number of cotangents at once."""
         ...
 
     def pull_back(
@@ -59,7 +59,7 @@ class Engine(Protocol):
         chunk: int | None = None,
         on_chunk: Callable[[int], None] | None = None,
     ) -> Pullback:
-        """Rows of W J for preprocessed images [B, C, H, W]; without cotangents W is the identity."""
+        """Return rows of W J for preprocessed images [B, C, H, W]; without cotangents W is the identity."""
         ...
 
 
@@ -94,7 +94,7 @@ class GenericEngine:
         """Embeddings and rows of the pixel Jacobian.
 
         Raises:
-            EncoderError: if the encoder breaks its contract.
+            EncoderError: if the encoder violates its contract.
         """
         if not self._is_checked:
             check_encoder(self.encoder, images)

@@ -1,7 +1,7 @@
-"""The reverse pass's operations as kernels of a GPU.
+"""Operations of the backward pass as GPU kernels.
 
-They keep the logits of attention on the chip, and read and write each other value once: of what the plain operations
-move through a GPU's memory between two matrix products, less than half.
+They keep attention logits on chip, and read and write each other value once: less than half of the memory traffic of
+the plain operations between two matrix products.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from jepascore_core.jacobian import triton_kernels
 from jepascore_core.jacobian.trace import AttentionTrace, NormTrace
 from jepascore_core.jacobian.vit import FoldedBlock, Operations, project_back
 
-#: Products and sums may be one instruction: what a compiler does of itself has changed.
+#: Allow fused multiply-add explicitly, since compiler defaults have changed.
 _FUSING = {"enable_fp_fusion": True}
 
-#: Values that one program of an elementwise kernel handles at once.
+#: Values per program of an elementwise kernel.
 _ELEMENTS = 2048
 
-#: Cotangents that share one reading of the slopes.
+#: Cotangents that share one load of the slopes.
 _GROUP = 16
 
 
@@ -50,8 +50,8 @@ class Tiles:
     keys: Tile
 
 
-#: What a GPU may choose from (kernel_choice.py). Of 257 or 197 tokens small tiles waste less, larger ones read less.
-#: What a kernel keeps is 64 or more, as the matrix units of newer cards want it; what it goes through may be 32.
+#: Tiles to choose from on a GPU (kernel_choice.py). With 257 or 197 tokens small tiles waste less, larger ones read
+#: less. The resident dimension is at least 64, as tensor cores of newer GPUs require; the streamed one may be 32.
 TILES = (
     Tiles(Tile(64, 64, 4, 2), Tile(64, 64, 4, 2)),
     Tiles(Tile(64, 32, 4, 3), Tile(32, 64, 4, 3)),
@@ -67,14 +67,14 @@ def fused_operations(tiles: Tiles) -> Operations:
 
 
 def _heads_pull_back(tiles: Tiles, block: FoldedBlock, kept: AttentionTrace, heads: Tensor) -> Tensor:
-    """Cotangents of the heads' outputs [B, R, N, A] -> of queries, keys and values side by side [B, R, N, 3 A]."""
+    """Map cotangents of the heads' outputs [B, R, N, A] to those of queries, keys and values [B, R, N, 3 A]."""
     batch, count, length, width = heads.shape
     num_heads = block.num_heads
     size = width // num_heads
     cotangents = heads.contiguous()
     gradients = heads.new_empty(batch, count, length, 3, num_heads, size)
     deltas = torch.empty(batch * num_heads, count, length, dtype=torch.float32, device=heads.device)
-    # Whole tiles are read of the attention, along rows that begin where memory is read fastest.
+    # Whole tiles of the attention are read, along rows that are aligned for fast loads.
     by_query = F.pad(kept.attention, (0, -length % tiles.queries.keys)).contiguous()
     by_key = F.pad(kept.attention.mT, (0, -length % tiles.keys.rows)).contiguous()
     sizes, channels = (count, length, num_heads, size), max(16, triton.next_power_of_2(size))

@@ -14,7 +14,7 @@ from jepascore_core.jacobian.guards import check_modes, check_outputs
 #: K -> W [R, K]: which combinations of the outputs are differentiated.
 Cotangents = Callable[[int], Tensor]
 
-#: Cotangents propagated at once. Small chunks stay in a CPU's cache (16 measured best); a GPU wants to be filled.
+#: Cotangents propagated at once. Small chunks stay in a CPU's cache (16 measured best); a GPU needs large ones.
 DEFAULT_CHUNK = {"cpu": 16}
 GPU_CHUNK = 64
 
@@ -31,14 +31,14 @@ def jacobian(
     chunk: int | None = None,
     on_chunk: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Embeddings and Jacobians of a batch of images.
+    """Return embeddings and Jacobians of a batch of images.
 
     Reverse mode: the cotangent e_k on every image's output gives row k of every image's Jacobian at once, since an
     image's embedding depends on that image alone (arXiv 2510.05949, appendix). Costs one forward pass and R backward
     passes of the batch; holds B x R x D values.
 
     Args:
-        encoder: maps [B, C, H, W] to [B, K], in eval mode.
+        encoder: maps [B, C, H, W] to [B, K], in evaluation mode.
         images: [B, C, H, W], on the encoder's device, of its dtype.
         cotangents: K -> W [R, K]; None means the K unit vectors, that is J itself.
         chunk: cotangents at once; default by device.
@@ -48,12 +48,12 @@ def jacobian(
         Embeddings [B, K] and W J [B, R, C * H * W], both detached.
 
     Raises:
-        EncoderError: if the encoder breaks its contract; the message says what was expected and seen.
+        EncoderError: if the encoder violates its contract; the message says what was expected and seen.
     """
     check_modes(encoder)
     inputs = images.detach().requires_grad_(True)
     with torch.enable_grad(), math_attention():
-        # Of a copy, which an encoder may change in place.
+        # On a copy, since an encoder may modify it in place.
         outputs = encoder(inputs.clone())
         check_outputs(outputs, images)
         rows = _rows(
@@ -94,7 +94,7 @@ def _rows(
     chunk: int,
     on_chunk: Callable[[int], None] | None,
 ) -> Tensor:
-    """Rows of W J. outputs [B, K], inputs [B, ...], W [R, K] or None for all unit vectors -> [B, R, D]."""
+    """Return rows of W J. outputs [B, K], inputs [B, ...], W [R, K] or None for all unit vectors -> [B, R, D]."""
     batch, size = outputs.shape
     count = size if cotangents is None else len(cotangents)
     rows = torch.empty(batch, count, inputs[0].numel(), dtype=outputs.dtype, device=outputs.device)
@@ -113,11 +113,11 @@ def _rows(
 
 
 def vector_jacobian(outputs: Tensor, inputs: Tensor, cotangents: Tensor) -> Tensor:
-    """Vector-Jacobian products of several cotangents; the graph is kept. [R, B, K] -> [R, B, ...]."""
+    """Compute vector-Jacobian products of several cotangents; the graph is kept. [R, B, K] -> [R, B, ...]."""
     try:
         return torch.autograd.grad(outputs, inputs, cotangents, retain_graph=True, is_grads_batched=True)[0]
     except torch.OutOfMemoryError:
         raise
     except RuntimeError:
-        # An operation without a batching rule: one cotangent at a time is slower, never wrong.
+        # An operation without a batching rule: one cotangent at a time is slower but correct.
         return torch.stack([torch.autograd.grad(outputs, inputs, one, retain_graph=True)[0] for one in cotangents])

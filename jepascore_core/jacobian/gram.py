@@ -1,11 +1,11 @@
 """Jacobian -> Gram matrix -> spectrum, in float64.
 
 The Gram matrix J J^T squares the condition number, so float64 resolves singular values down to about 1e-8 of the
-largest one. Those below `REFINE_BELOW` are therefore taken again from the rows of J projected onto their own
+largest one. Those below `REFINE_BELOW` are therefore recomputed from the rows of J projected onto their own
 directions, whose scale is small by construction; this keeps null directions at rounding level instead of at 1e-8.
 
-Products run where the rows are; the eigenvalues of a K x K matrix are work for a processor: those of a GPU's images are
-shared among threads, which leaves the GPU to the next batch.
+Products run on the device of the rows; eigenvalues of a K x K matrix are computed on the CPU: for images on a GPU by
+several threads, which leaves the GPU to the next batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EIGEN_THREADS = 8
 
 
 def gram_matrix(rows: Tensor) -> Tensor:
-    """J J^T in float64. [K, D] -> [K, K]."""
+    """Return J J^T in float64. [K, D] -> [K, K]."""
     size = rows.shape[0]
     total = torch.zeros(size, size, dtype=torch.float64, device=rows.device)
     for block in rows.split(COLUMN_BLOCK, dim=1):
@@ -37,7 +37,7 @@ def gram_matrix(rows: Tensor) -> Tensor:
 
 
 def singular_values(jacobian: Tensor, threads: ThreadPoolExecutor | None = None) -> Tensor:
-    """All K singular values of each image's Jacobian, descending.
+    """Return all K singular values of each image's Jacobian, descending.
 
     Args:
         jacobian: [B, K, D], float32 or float64.
@@ -56,7 +56,7 @@ def singular_values(jacobian: Tensor, threads: ThreadPoolExecutor | None = None)
     stream = torch.cuda.current_stream(movable.device) if movable.device.type == "cuda" else None
 
     def find(rows: Tensor) -> Tensor:
-        # Which stream is the current one is a thread's own affair.
+        # The current stream is per thread.
         with torch.cuda.stream(stream):
             return _singular_values_of_one(rows)
 
@@ -64,19 +64,19 @@ def singular_values(jacobian: Tensor, threads: ThreadPoolExecutor | None = None)
 
 
 def eigen_threads(most: int = EIGEN_THREADS) -> ThreadPoolExecutor:
-    """Threads for eigenvalues, an image each.
+    """Create threads for eigenvalues, one image each.
 
-    Each computes alone: with PyTorch's own threads inside each of them they took 1.4 times as long on two cores. To be
-    made by a thread that has all of PyTorch's.
+    Each uses a single PyTorch thread: with several in each they took 1.4 times as long on two cores. Call it
+    from a thread that has all of PyTorch's threads.
     """
     return ThreadPoolExecutor(most, "eigenvalues", _compute_alone, (torch.get_num_threads(),))
 
 
 def _compute_alone(threads_of_others: int) -> None:
-    # A thread takes the common number at its first use of PyTorch: this is it, so that what follows stays.
+    # A thread adopts the common number at its first use of PyTorch: use it now, so that the next setting stays.
     torch.get_num_threads()
     torch.set_num_threads(1)
-    # That also decides for threads to come, which a passing thread takes back.
+    # That also sets the number for new threads, which a temporary thread restores.
     passing = Thread(target=torch.set_num_threads, args=(threads_of_others,))
     passing.start()
     passing.join()

@@ -1,4 +1,4 @@
-"""What an encoder must obey to have a meaningful Jacobian: [B, C, H, W] -> [B, K], image by image, every time alike."""
+"""Requirements for a meaningful Jacobian: an encoder maps [B, C, H, W] -> [B, K], image by image, deterministically."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ REPEAT_TOLERANCE = 1e-3
 
 
 def check_images(images: Tensor, chunk: int | None = None) -> None:
-    """Refuse what is no batch of preprocessed images, and cotangents by less than one.
+    """Require a batch of preprocessed images, and chunks of at least one cotangent.
 
     Raises:
-        EncoderError: saying what was expected and seen.
+        EncoderError: saying what was expected and received.
     """
     if not isinstance(images, Tensor):
         raise EncoderError(f"Images must be a tensor [B, C, H, W], not {type(images).__name__}.")
@@ -26,25 +26,25 @@ def check_images(images: Tensor, chunk: int | None = None) -> None:
     if not images.is_floating_point():
         raise EncoderError(f"Images must be preprocessed, but are {images.dtype}: use backbone.preprocess.")
     if chunk is not None and chunk < 1:
-        raise EncoderError(f"A chunk is 1 cotangent or more, not {chunk}.")
+        raise EncoderError(f"A chunk must be at least 1 cotangent, not {chunk}.")
 
 
 def check_encoder(encoder: nn.Module, images: Tensor) -> None:
-    """Everything that can be told of an encoder from a few forward passes; once is enough for an encoder.
+    """Check an encoder by a few forward passes; needed once per encoder.
 
     Raises:
-        EncoderError: naming the fix.
+        EncoderError: naming the remedy.
     """
     check_modes(encoder)
     check_devices(encoder, images)
     with torch.no_grad():
         first = images[:1]
-        # Copies, which an encoder may change in place.
+        # Copies, since an encoder may modify them in place.
         alone, again = _encode(encoder, first.clone()), encoder(first.clone())
         check_shape(alone, first)
         if _differ(alone, again):
             raise EncoderError(
-                "The encoder returns another embedding each time for the same image: dropout or noise is active inside "
+                "The encoder returns different embeddings for the same image: dropout or noise is active inside "
                 "its forward pass although it is in eval mode. Turn it off (for example training=self.training)."
             )
         beside = encoder(torch.cat([first, first.flip(-1) + 0.5]))[:1]
@@ -56,7 +56,7 @@ def check_encoder(encoder: nn.Module, images: Tensor) -> None:
 
 
 def _encode(encoder: nn.Module, images: Tensor) -> Tensor:
-    """Run the very first pass: an error here mostly means that the images have the wrong size."""
+    """Run the first pass: an error here usually means that the images have the wrong size."""
     try:
         embeddings: Tensor = encoder(images)
     except torch.OutOfMemoryError:
@@ -68,14 +68,14 @@ def _encode(encoder: nn.Module, images: Tensor) -> Tensor:
 
 
 def _differ(first: Tensor, second: Tensor) -> bool:
-    """Return whether two embeddings differ by more than rounding; what is not finite is not for here."""
+    """Return whether two embeddings differ by more than rounding; values that are not finite are checked elsewhere."""
     scale = first.abs().amax()
     difference = (first - second).abs().amax()
     return bool(difference.isfinite() & scale.isfinite() & (difference > REPEAT_TOLERANCE * scale))
 
 
 def check_devices(encoder: nn.Module, images: Tensor) -> None:
-    """Refuse an encoder that is spread over devices, or is on another one than the images.
+    """Require an encoder and images on one device.
 
     Raises:
         EncoderError: naming the devices.
@@ -90,7 +90,7 @@ def check_devices(encoder: nn.Module, images: Tensor) -> None:
 
 
 def check_modes(encoder: nn.Module) -> None:
-    """Refuse an encoder whose layers are in training mode: its output would be random or depend on the batch.
+    """Require layers in evaluation mode: otherwise the output would be random or depend on the batch.
 
     Raises:
         EncoderError: naming the first such layer.
@@ -105,10 +105,10 @@ def check_modes(encoder: nn.Module) -> None:
 
 
 def check_outputs(outputs: Tensor, images: Tensor) -> None:
-    """Refuse outputs that are not [B, K] with K <= D, or do not depend on the images differentiably.
+    """Require outputs [B, K] with K <= D that depend on the images differentiably.
 
     Raises:
-        EncoderError: saying what was expected and seen.
+        EncoderError: saying what was expected and received.
     """
     check_shape(outputs, images)
     if outputs.grad_fn is None:
@@ -119,21 +119,21 @@ def check_outputs(outputs: Tensor, images: Tensor) -> None:
 
 
 def check_shape(outputs: Tensor, images: Tensor) -> None:
-    """Refuse outputs that are not [B, K] with K at most D.
+    """Require outputs [B, K] with K at most D.
 
     Raises:
-        EncoderError: saying what was expected and seen.
+        EncoderError: saying what was expected and received.
     """
     if not isinstance(outputs, Tensor):
         raise EncoderError(f"The encoder must return one tensor [B, K], but returned {type(outputs).__name__}.")
     if outputs.ndim != 2 or outputs.shape[0] != images.shape[0]:
         raise EncoderError(
             f"The encoder must map {list(images.shape)} to [{images.shape[0]}, K], but returned {list(outputs.shape)}. "
-            "Pool the tokens or the feature map to one vector an image."
+            "Pool the tokens or the feature map to one vector per image."
         )
     num_values = images[0].numel()
     if outputs.shape[1] > num_values:
         raise EncoderError(
-            f"The embedding has K = {outputs.shape[1]} values but an image only D = {num_values}: the rest of its "
+            f"The embedding has K = {outputs.shape[1]} values but an image only D = {num_values}: the other "
             "directions cannot be reached, and scores would mislead. Use larger images or fewer outputs."
         )

@@ -1,6 +1,6 @@
-"""Which operations the reverse pass uses on a GPU: those that are fastest there, tried once an engine.
+"""Choose the operations of the backward pass on a GPU: the fastest ones, tried once per engine.
 
-A kernel that does not compile, does not fit this card or finds something else than the plain operations is never used.
+A kernel that does not compile, does not fit this GPU or disagrees with the plain operations is never used.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from jepascore_core.jacobian.vit import PLAIN_OPERATIONS, Operations
 #: own rounding, about 1e-2 after 12 blocks.
 LARGEST_DIFFERENCE = 0.05
 
-#: Oldest compute capability whose processors multiply bfloat16.
+#: Lowest compute capability with bfloat16 products.
 OLDEST_CAPABILITY = (8, 0)
 
 _TIMES = 3
 
 
 def fused_candidates(device: torch.device, products: torch.dtype) -> tuple[list[Operations], str]:
-    """Fused operations that may be tried on this device in this precision, and why there are none where it matters."""
+    """Return the fused operations to try on this device in this precision, and why there are none if that matters."""
     if device.type != "cuda" or products != torch.bfloat16:
         return [], ""
     if torch.cuda.get_device_capability(device) < OLDEST_CAPABILITY:
@@ -41,8 +41,8 @@ def fastest_operations(run: Callable[[Operations], Tensor], candidates: Iterable
     """Return the fastest of the plain operations and the candidates that agree with them.
 
     Args:
-        run: does some work by the operations that it is given -> rows, on the device.
-        candidates: what else there is.
+        run: does some work with given operations -> rows, on the device.
+        candidates: the alternatives.
 
     Returns:
         The operations, and a note if a candidate could not be used and plain ones are.
@@ -53,7 +53,7 @@ def fastest_operations(run: Callable[[Operations], Tensor], candidates: Iterable
         try:
             found = run(candidate)
             difference = float((found - reference).norm() / reference.norm())
-            # Not a number is not below.
+            # NaN is not below.
             if not difference <= LARGEST_DIFFERENCE:
                 problems.append(f"{candidate.name} differs by {difference:.2g}")
                 continue
@@ -64,7 +64,7 @@ def fastest_operations(run: Callable[[Operations], Tensor], candidates: Iterable
         if taken < shortest:
             best, shortest = candidate, taken
     if best is PLAIN_OPERATIONS and problems:
-        return best, f"Measured by plain operations, which are slower, as fused ones fail here ({problems[0]})."
+        return best, f"Measured by plain operations, which are slower, since fused ones fail here ({problems[0]})."
     return best, ""
 
 
@@ -73,7 +73,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _seconds(run: Callable[[Operations], Tensor], operations: Operations) -> float:
-    """Shortest of a few times, after one that did not count."""
+    """Return the shortest of a few times, after a warm-up."""
     times = []
     for _ in range(_TIMES):
         started = time.perf_counter()

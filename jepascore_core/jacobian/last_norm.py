@@ -1,8 +1,8 @@
-"""What a last LayerNorm leaves of the outputs' directions, read from the graph that autograd has recorded.
+"""Bound the rank of the outputs after a last LayerNorm, from the graph that autograd recorded.
 
-LayerNorm takes away the mean of its input, exactly, and its length, but for a share of eps / (variance + eps). How much
-that is says nothing of an image, so neither direction counts towards the rank, whatever eps is. The graph tells of
-every encoder whether such a norm comes last, however its modules are named and whichever passes measure it.
+LayerNorm removes the mean of its input exactly, and its length except for a share of eps / (variance + eps). That share
+carries no information about an image, so neither direction counts towards the rank, whatever eps is. The graph shows
+for any encoder whether such a norm comes last, however its modules are named and whichever passes measure it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 _NORM = "NativeLayerNormBackward0"
 
-#: Linear in what depends on the images, each row of the last axis by itself.
+#: Linear in the part that depends on the images, separately for each row of the last axis.
 _BY_ROW = (
     "AddBackward0",
     "AddmmBackward0",
@@ -47,15 +47,15 @@ _MIXING = (
     "SumBackward1",
     "TransposeBackward0",
 )
-#: They change the length of the last axis by a matrix; any other that does breaks rows.
+#: They change the length of the last axis by a matrix; any other operation that does breaks up rows.
 _MATRIX = ("AddmmBackward0", "LinearBackward0", "MmBackward0")
 
 
 def most_directions(outputs: Tensor, inputs: Tensor) -> int | None:
-    """Upper bound of the rank of each image's Jacobian that a last LayerNorm sets, None where it sets none below K.
+    """Return the upper bound of the rank of each image's Jacobian set by a last LayerNorm, None if not below K.
 
-    Between it and the outputs there may be anything linear, as long as a single vector of it goes in for each image:
-    all of them together (an average of tokens, say) reach every direction but the mean.
+    Any linear operation may follow it, as long as it uses a single vector per image: several of them together (for
+    example an average of tokens) reach every direction except the mean.
 
     Args:
         outputs: [B, K], with the graph of a forward pass.
@@ -84,19 +84,19 @@ def most_directions(outputs: Tensor, inputs: Tensor) -> int | None:
 def _keeps_rows(node: Any, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     """Return whether each row of the last axis becomes one row, or is left out."""
     if node.name() in _MATRIX:
-        # From the left a matrix would mix them.
+        # A matrix from the left would mix rows.
         return len(before) > 1 and before[:-1] == after[:-1]
     if not before or not after or before[-1] != after[-1]:
         return False
     if node.name() in ("SelectBackward0", "SliceBackward0"):
-        # Saved as an unsigned number.
+        # Stored as an unsigned number.
         axis = node._saved_dim - 2**64 if node._saved_dim >= 2**63 else node._saved_dim
         return bool(axis % len(before) != len(before) - 1)
     return True
 
 
 def _depending(root: Any, leaf: Tensor) -> set[Any]:
-    """Nodes of the graph under `root` through which the leaf has an effect."""
+    """Return the nodes of the graph under `root` that depend on the leaf."""
     users: dict[Any, list[Any]] = {}
     seen, stack = {root}, [root]
     while stack:

@@ -1,8 +1,8 @@
-"""Whether coarse matrix products resolve the rank: their first image is measured in float32 too.
+"""Check whether coarse matrix products resolve the rank, by measuring the first image in float32, too.
 
 Rounding of bfloat16 shows as null directions of 1e-3 of the largest singular value, above the smallest real ones of
-many encoders. Where the structure's rank is the true one the logarithms of those come out well enough; where weights
-or blocks have collapsed they are noise, and no number of the coarse passes alone would tell.
+many encoders. If the rank of the structure is the true one, their logarithms are accurate enough; if weights or
+blocks have collapsed they are noise, and the coarse passes alone cannot show it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from torch import Tensor
 from jepascore_core.jacobian.gram import singular_values
 from jepascore_core.score import measured_rank
 
-#: Largest error of the score of the first image that still is a matter of precision, in nats for each direction.
-#: Trained encoders are off by 0.003; those whose smallest values drown, by 0.05 and more.
+#: Largest acceptable error of the score of the first image, in nats per direction. It is 0.003 for trained encoders,
+#: and at least 0.05 if the smallest values are lost in noise.
 LARGEST_ERROR = 0.03
 
 
 def what_drowns(coarse: Tensor, fine: Tensor, most: int | None) -> str | None:
-    """Compare the rows that coarse and float32 passes find of one image: [1, R, .] each.
+    """Compare the rows of coarse and float32 passes of one image: [1, R, .] each.
 
     Returns:
-        What the coarse passes do not resolve, empty if nothing; None if the image does not tell, since the output does
-        not depend on it or is not finite.
+        What the coarse passes do not resolve, empty if nothing; None if the image is not conclusive, since the output
+        does not depend on it or is not finite.
     """
     if not (coarse.isfinite().all() and fine.isfinite().all()):
         return None

@@ -1,4 +1,4 @@
-"""The engine of the structured passes: forward trace, head, reverse pass by chunks, and a check against autograd."""
+"""The engine of the structured passes: forward trace, head, backward pass by chunks, and a check against autograd."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jepascore_core.jacobian.resolution import what_drowns
 from jepascore_core.jacobian.trace import Trace, run_forward
 from jepascore_core.jacobian.vit import PLAIN_OPERATIONS, Operations, fold_block, patch_factor, pull_back_tokens
 
-#: On a CPU a chunk is a power of two of cotangents, about so many values for each token: enough for its products, not
-#: too many for its caches. 32 measured best on ViT-Ti (192 wide), 16 on ViT-S (384; benchmarks/exact.py).
+#: On a CPU a chunk is a power of two of cotangents, about this many values per token: large enough for efficient
+#: products, small enough for the caches. 32 measured best on ViT-Ti (192 wide), 16 on ViT-S (384; benchmarks/exact.py).
 CPU_CHUNK_VALUES, CPU_CHUNK_MOST = 6144, 32
 
-#: A GPU gets as many cotangents as this share of its free memory holds.
+#: Share of a GPU's free memory for the cotangents of a chunk.
 GPU_SHARE = 0.4
 
 #: Cotangents on which the operations of a GPU are compared.
@@ -33,13 +33,13 @@ CHECK_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.bfloat16: 0.1
 
 
 def gpu_chunk(architecture: Architecture, products: torch.dtype, free: int) -> int:
-    """Cotangents at once on a GPU with so many free bytes."""
+    """Return the number of cotangents at once on a GPU with this much free memory, in bytes."""
     return max(1, int(GPU_SHARE * free / architecture.bytes_per_cotangent(products.itemsize)))
 
 
 @dataclass(frozen=True)
 class PassPrecision:
-    """`trace`: of the forward pass, softmax and norms; `products`: of the matrix products of the reverse pass."""
+    """`trace`: of the forward pass, softmax and norms; `products`: of the matrix products of the backward pass."""
 
     trace: torch.dtype
     products: torch.dtype
@@ -52,16 +52,16 @@ class PassPrecision:
 
     @property
     def name(self) -> str:
-        """As people choose it."""
+        """Its name among the options."""
         return "tf32" if self.allow_tf32 else str(self.products).removeprefix("torch.")
 
 
 class StructuredEngine:
     """Jacobians of a vision transformer whose architecture is known.
 
-    Its first image is also differentiated once by autograd; should the two differ, the engine says so in `note` and
-    measures by the generic passes from then on: slower, never wrong. On a GPU the same image tells which `operations`
-    are fastest. Where coarse products do not resolve its rank, products are float32's from then on, and `note` says so.
+    Its first image is also differentiated once by autograd; if the two differ, the engine says so in `note` and uses
+    the generic passes from then on, which are slower but correct. On a GPU the same image decides which `operations`
+    are fastest. If coarse products do not resolve its rank, float32 is used from then on, and `note` says so.
     """
 
     name = "structured"
@@ -84,11 +84,11 @@ class StructuredEngine:
 
     @property
     def structural_rank(self) -> int | None:
-        """Upper bound of J's rank that the architecture sets."""
+        """Upper bound of J's rank set by the architecture."""
         return self._fallback.structural_rank if self._fallback else self._most
 
     def default_chunk(self) -> int:
-        """Cotangents at once: what fits a CPU's cache, or all that a GPU's memory holds."""
+        """Cotangents at once: what fits into a CPU's cache or a GPU's memory."""
         if self._fallback is not None:
             return self._fallback.default_chunk()
         device = self._factor.device
@@ -104,10 +104,10 @@ class StructuredEngine:
         chunk: int | None = None,
         on_chunk: Callable[[int], None] | None = None,
     ) -> Pullback:
-        """Embeddings, rows and forward features of a batch.
+        """Return embeddings, rows and forward features of a batch.
 
         Raises:
-            EncoderError: if the encoder breaks its contract.
+            EncoderError: if the encoder violates its contract.
         """
         if self._fallback is None and not self._is_checked:
             self._check(images[:1])
@@ -150,7 +150,7 @@ class StructuredEngine:
         for start in range(0, len(weights), chunk):
             block = weights[start : start + chunk]
             upper = vector_jacobian(embedding, tokens, block[:, None].expand(-1, batch, -1)).transpose(0, 1)
-            # TF32 holds all that bfloat16 does: the last product rounds the factor alone, finer than what was before.
+            # TF32 represents all bfloat16 values: the last product rounds only the factor, finer than before.
             with torch.no_grad(), math_attention(self._precision.is_coarse):
                 rows[:, start : start + chunk] = pull_back_tokens(
                     self._architecture,
@@ -179,7 +179,7 @@ class StructuredEngine:
         found = self._pull_back(images, lambda _: weights[None], 1, None)
         tolerance = CHECK_TOLERANCE[self._precision.products]
         lengths = found.rows.double().norm(), gradient.double().norm()
-        # Not finite is the caller's to report, whichever passes find it.
+        # The caller reports values that are not finite, from any passes.
         is_finite = bool(torch.stack(lengths).isfinite().all())
         agree = torch.allclose(found.embedding.double(), expected.detach().double(), rtol=1e-3, atol=1e-4)
         if is_finite and not (agree and abs(lengths[0] - lengths[1]) <= tolerance * lengths[1]):
@@ -195,7 +195,7 @@ class StructuredEngine:
         """Compare one image's spectrum with that of float32 products."""
         exact = StructuredEngine(self._encoder, self._architecture, PassPrecision(torch.float32, torch.float32))
         exact._is_checked, exact._most = True, self._most
-        # None of these cotangents is finished for the caller, who may still stop here.
+        # These cotangents do not count as finished for the caller, which may still stop here.
         tick = None if on_chunk is None else lambda _: on_chunk(0)
 
         def rows(engine: StructuredEngine) -> Tensor:
@@ -208,7 +208,7 @@ class StructuredEngine:
             self._fallback = exact
 
     def _choose_operations(self, images: Tensor) -> None:
-        """Take the fastest operations of this device."""
+        """Choose the fastest operations on this device."""
         candidates, self.note = fused_candidates(images.device, self._precision.products)
         if not candidates:
             return

@@ -1,6 +1,6 @@
-"""One forward pass of a vision transformer that keeps what every cotangent will need, computed once an image.
+"""One forward pass of a vision transformer that stores what every cotangent needs, computed once per image.
 
-Softmax, norms and activations are computed in the images' own precision; what is kept for the reverse pass is then
+Softmax, norms and activations are computed in the images' own precision; what is kept for the backward pass is then
 rounded to the precision of its matrix products.
 """
 
@@ -158,7 +158,7 @@ def _maybe_normalise(values: Tensor, norm: Norm | None) -> tuple[Tensor, NormTra
 
 
 def _run_mlp(mlp: Mlp, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Output of the branch, and the slopes of its hidden units."""
+    """Return the output of the branch, and the slopes of its hidden units."""
     up = _apply(mlp.up, values)
     if mlp.gate is None:
         hidden, slopes = value_and_slope(mlp.activation, up)
@@ -169,7 +169,7 @@ def _run_mlp(mlp: Mlp, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def value_and_slope(activation: Callable[[Tensor], Tensor], values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return an elementwise function's value and derivative, whatever the function."""
+    """Return an elementwise function's value and derivative, for any function."""
     with torch.enable_grad():
         inputs = values.detach().requires_grad_(True)
         outputs = activation(inputs)

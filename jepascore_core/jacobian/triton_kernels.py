@@ -1,4 +1,4 @@
-"""Kernels in Triton of what the reverse pass does between its matrix products (fused.py calls them).
+"""Triton kernels of the operations between the matrix products of the backward pass (fused.py calls them).
 
 Names of sizes: B images, R cotangents, N tokens, H heads, S head size, d width, M hidden units. Tensors are contiguous;
 `head` counts the B x H heads, `row` the B x R x N rows. Sums are float32.
@@ -7,7 +7,7 @@ Names of sizes: B images, R cotangents, N tokens, H heads, S head size, d width,
 import triton
 import triton.language as tl
 
-#: A kernel is not compiled again because these have another value.
+#: A kernel is not recompiled when the values of these change.
 _SIZES = ["count", "length", "num_heads"]
 
 

@@ -1,8 +1,8 @@
-"""Structured reverse pass of vision transformers: all cotangents of an image through one shared forward trace.
+"""Structured backward pass of vision transformers: all cotangents of an image through one shared forward trace.
 
-What autograd would recompute or carry along for every cotangent is done once an image or once an encoder: softmax
+Work that autograd would repeat for every cotangent is done once per image or once per encoder: softmax
 probabilities, normalised values and activation slopes (trace.py); gains of the norms, LayerScale and the centring of
-LayerNorm's derivative are folded into the weights. Above the last attention only the class token is live if the head
+LayerNorm's derivative are folded into the weights. Above the last attention only the class token is needed if the head
 reads nothing else. The pass ends at the patch tokens: they are linear in the pixels, x_n = W p_n, so
 
     J J^T = sum over tokens n of C_n (W W^T) C_n^T,   C_n [R, d] the cotangents of token n,
@@ -27,7 +27,7 @@ from jepascore_core.jacobian.trace import AttentionTrace, BlockTrace, NormTrace,
 
 @dataclass(frozen=True, eq=False)
 class FoldedBlock:
-    """Weights of one block as the reverse pass multiplies by them, in its precision.
+    """Weights of one block as used in the backward pass, in its precision.
 
     `down` [d, M] (LayerScale folded in), twice side by side for a gated MLP; `up` [M, d], or [2 M, d] with the gate
     first; `out` [d, A]; `qkv` [3 A, d]. `up` and `qkv` carry the gain of the norm before them and are centred along d.
@@ -70,7 +70,7 @@ def patch_factor(patch: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Operations:
-    """What the reverse pass does between its matrix products; hidden units and gradients may be overwritten.
+    """Operations of the backward pass between its matrix products; hidden units and gradients may be overwritten.
 
     `heads_pull_back` (block, kept, [B, R, N, A]) -> [B, R, N, 3 A]: through attention, from the heads' outputs to
     queries, keys and values side by side. `scale_hidden` (slopes, [B, R, n, M]) -> the same, or [B, R, n, 2 M] for a
@@ -172,7 +172,7 @@ def _heads_pull_back(block: FoldedBlock, kept: AttentionTrace, heads: Tensor) ->
 
 
 def _groups(num_products: int, count: int, device: torch.device) -> int:
-    """Into how many groups to split the cotangents, so that a processor's threads share the heads evenly."""
+    """Return the number of groups of cotangents with which the CPU's threads share the heads evenly."""
     if device.type != "cpu":
         return 1
     threads = torch.get_num_threads()

@@ -31,7 +31,7 @@ _Images = list[tuple[PendingImage, Tensor]]
 
 @dataclass(frozen=True)
 class _InFlight:
-    """Images that have passed through the encoder, and how to get their measurements."""
+    """Images that have passed through the encoder, and the future of their measurements."""
 
     images: _Images
     started: float

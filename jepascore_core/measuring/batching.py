@@ -1,4 +1,4 @@
-"""Numbers of images and cotangents at once: tuned by trial, within the device's memory, halved when it runs out."""
+"""Batch sizes of images and cotangents: tuned by trial, within the device's memory, halved when it runs out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CPU_JACOBIAN_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Images in a batch, cotangents in a chunk, and what was learnt about larger batches.
+    """Images in a batch, cotangents in a chunk, and what is known about larger batches.
 
     Starts with one image, doubles while that makes an image cheaper, and never grows past `limit`.
     """
@@ -51,7 +51,7 @@ class BatchPlan:
 
 
 def plan_batches(dimension: int, num_pixels: int, chunk: int, memory: int, largest: int = 256) -> BatchPlan:
-    """First plan for Jacobians of [dimension, num_pixels] float32 values in `memory` bytes."""
+    """Return the first plan for Jacobians of [dimension, num_pixels] float32 values in `memory` bytes."""
     limit = min(largest, images_that_fit(dimension, num_pixels, memory))
     return BatchPlan(batch=1, chunk=min(chunk, dimension), limit=max(1, limit))
 

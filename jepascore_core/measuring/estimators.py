@@ -52,7 +52,7 @@ class Measurements:
     spec: MeasurementSpec
     features: Tensor | None = None  # [B, F] float32, by-products of the forward pass that predict the score
     nested: Tensor | None = None  # [B, sum of sizes] float64, log spectra of nested sketches one after the other
-    note: str = ""  # why the passes were not the fastest ones, or not of this precision, if so
+    note: str = ""  # why the passes were not the fastest ones or not of this precision, if so
 
 
 def measure(
@@ -72,15 +72,15 @@ def measure(
         backbone: from `load_backbone` or `wrap_encoder`.
         images: [B, C, H, W], preprocessed (`backbone.preprocess`).
         estimator: "exact": all K cotangents; "sketch": `probes` of them.
-        precision: of the passes: "bfloat16", "tf32", "float32", "float64" for reference, or "auto". Where the first two
-            do not resolve the rank of the first image the passes are float32's, and `note` says so.
+        precision: of the passes: "bfloat16", "tf32", "float32", "float64" for reference, or "auto". If the first two
+            do not resolve the rank of the first image, float32 is used and `note` says so.
         probes: number of cotangents of a sketch.
         seed: of a sketch's cotangents.
         chunk: cotangents at once; default by device.
         on_chunk: called with the number of finished cotangents; may raise to stop.
 
     Raises:
-        EncoderError: if the images are not a batch, or the encoder breaks its contract or returns non-finite values.
+        EncoderError: if the images are not a batch, or the encoder violates its contract or returns non-finite values.
         UnknownNameError: for an unknown estimator or precision.
     """
     spec = resolve_spec(estimator, precision, probes, seed)
@@ -97,7 +97,7 @@ def build_engine(backbone: Backbone, spec: MeasurementSpec) -> Engine:
     Structured passes where the architecture is known in every part, generic ones otherwise: `engine.note` says why.
 
     Raises:
-        UnknownNameError: for a precision that this device or architecture does not have; it never falls back silently.
+        UnknownNameError: for a precision that this device or architecture does not have; there is no silent fallback.
     """
     precision = PASSES[spec.precision]
     if precision.allow_tf32 and backbone.device.type != "cuda":
@@ -118,7 +118,7 @@ def build_engine(backbone: Backbone, spec: MeasurementSpec) -> Engine:
 def _in_dtype(encoder: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Return the encoder in this precision: itself if it has it already, else a copy."""
     floating = [parameter.dtype for parameter in encoder.parameters() if parameter.is_floating_point()]
-    # What was made in inference mode cannot be differentiated through; its copies can.
+    # Tensors created in inference mode cannot be differentiated through; copies can.
     is_inference = any(value.is_inference() for value in (*encoder.parameters(), *encoder.buffers()))
     if not is_inference and all(found == dtype for found in floating) and (floating or dtype == torch.float32):
         return encoder
@@ -192,7 +192,7 @@ def finish(
 
     Args:
         passes: from `run_backward`.
-        stream: of a GPU, where this is not to wait for passes that were enqueued later.
+        stream: of a GPU, so as not to wait for passes that were enqueued later.
         threads: from `eigen_threads`, which several batches share.
 
     Raises:

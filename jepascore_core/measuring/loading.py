@@ -1,6 +1,6 @@
-"""Pending images -> preprocessed tensors: read, verified, decoded and preprocessed in threads, ahead of the passes.
+"""Load pending images: read, verify, decode and preprocess in threads, ahead of the passes.
 
-Of an image whose views are measured, each view is one tensor.
+If views are measured, each view of an image is one tensor.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ Loaded = tuple[PendingImage, Tensor | SampleError]
 def load_ahead(
     pending: Iterable[PendingImage], backbone: Backbone, spec: MeasurementSpec
 ) -> Iterator[Iterator[Loaded]]:
-    """Pending images in their order, a bounded number of them loaded ahead; at the end the others are cancelled.
+    """Yield pending images in order, loading a bounded number ahead; cancel the rest when stopped.
 
-    With a spec that has views, all views of an image one after the other.
+    With a spec that has views, yield all views of an image one after the other.
     """
     threads = load_threads(os.cpu_count() or 1)
     with ThreadPoolExecutor(threads, thread_name_prefix="load") as pool:

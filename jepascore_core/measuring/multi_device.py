@@ -1,7 +1,7 @@
 """Several devices of one machine: a process each, which takes the next block of images when it has finished one.
 
 Every process writes shards of its own. The caller gets one progress, one way to stop, and the same guarantees as from
-`measure_pending`: what is finished is kept, and what a process that died has left is measured in this one.
+`measure_pending`: finished images are kept, and the remaining images of a process that died are measured in this one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CHECK_SECONDS = 0.2
 
 
 def measure_on(ref: BackboneRef, devices: Sequence[torch.device]) -> Measure:
-    """Choose how to measure on these devices; on one of them it happens in this process."""
+    """Choose how to measure on these devices; a single one is used in this process."""
     return measure_pending if len(devices) == 1 else partial(_measure_on_several, ref, _named(devices))
 
 
@@ -54,7 +54,7 @@ def _named(devices: Sequence[torch.device]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _WorkerConfig:
-    """What every process is to do."""
+    """Configuration of every process."""
 
     home: Path
     ref: BackboneRef
@@ -79,7 +79,7 @@ class _Message:
 def _measure_on_several(
     ref: BackboneRef, devices: tuple[str, ...], task: MeasureTask, pending: Sequence[PendingImage]
 ) -> MeasureProgress:
-    """`measure_pending` by a process for each device."""
+    """Run `measure_pending` in a process for each device."""
     if len(pending) <= BLOCK_IMAGES:
         return measure_pending(task, pending)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
@@ -103,7 +103,7 @@ def _measure_on_several(
         connections[receiver] = device
     try:
         for connection, message in _receive(connections):
-            # Before anything is raised: a message comes once.
+            # Before an error is raised: a message is received only once.
             if message is not None:
                 aggregator.record(connections[connection], message)
             task.listener.check()
@@ -122,7 +122,7 @@ def _measure_on_several(
 
 
 def _measure_rest(task: MeasureTask, pending: Sequence[PendingImage], aggregator: _Aggregator) -> MeasureProgress:
-    """Measure in this process what no shard has after another one died."""
+    """Measure in this process the images that no shard has after another process died."""
     shards = task.store.shards_sql(task.spec.key(task.backbone.info.backbone_id))
     known = set(task.store.query(f"SELECT content_id FROM ({shards})")["content_id"].to_pylist())
     known |= aggregator.failed_ids
@@ -138,7 +138,7 @@ def _measure_rest(task: MeasureTask, pending: Sequence[PendingImage], aggregator
 
 
 def _receive(connections: dict[Connection, str]) -> Iterator[tuple[Connection, _Message | None]]:
-    """Yield messages until every connection has ended; None now and then, so that the caller can check."""
+    """Yield messages until every connection has ended; None at intervals, for the caller to check for a stop."""
     open_connections = [connection for connection in connections if not connection.closed]
     while open_connections:
         ready = wait(open_connections, CHECK_SECONDS)
@@ -154,7 +154,7 @@ def _receive(connections: dict[Connection, str]) -> Iterator[tuple[Connection, _
 
 
 class _Aggregator:
-    """The counts of all processes, as one progress."""
+    """Aggregates the counts of all processes."""
 
     def __init__(self, task: MeasureTask) -> None:
         self._listener, self._on_shard = task.listener, task.on_shard
@@ -171,7 +171,7 @@ class _Aggregator:
         return MeasureProgress(measured, failed, sum(rates) if rates else None)
 
     def record(self, process: str, message: _Message) -> None:
-        """Take in what a process sends, and pass it on."""
+        """Record a message of a process, and forward it."""
         self.error = self.error or message.error
         if message.rows and self._on_shard is not None:
             self._on_shard(list(message.rows))
@@ -181,13 +181,13 @@ class _Aggregator:
             self._listener.on_progress(self.progress, message.failures)
 
     def reset(self, num_measured: int) -> None:
-        """Replace the counts that the processes sent by what they stored."""
+        """Replace the counts of the processes by what they stored."""
         self._latest = {"stored": MeasureProgress(num_measured, len(self.failed_ids), None)}
 
 
 @dataclass(frozen=True)
 class _Sender(ProgressListener):  # pragma: no cover - runs in a process of its own
-    """Sends progress to the process that started this one, which says when to stop."""
+    """Sends progress to the parent process, which signals when to stop."""
 
     connection: Connection
     stop: Event
@@ -210,7 +210,7 @@ class _Sender(ProgressListener):  # pragma: no cover - runs in a process of its 
 def _work(
     config: _WorkerConfig, device: str, connection: Connection, stop: Event, next_block: Synchronized[int]
 ) -> None:  # pragma: no cover - runs in a process of its own
-    """Load the backbone and measure block after block, until none is left or the parent process says stop."""
+    """Load the backbone and measure block after block, until none is left or the parent process signals stop."""
 
     def blocks() -> Iterator[PendingImage]:
         while True:
@@ -221,7 +221,7 @@ def _work(
                 return
             yield from config.pending[start : start + BLOCK_IMAGES]
 
-    # Ctrl-C goes to the whole group of processes: the one that started this says when to stop.
+    # Ctrl-C reaches the whole process group: only the parent process decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(config.num_threads)
     sender = _Sender(connection, stop, config.parent)

@@ -14,7 +14,7 @@ from jepascore_core.measuring.view_collector import ViewCollector
 
 
 def measure_pending(task: MeasureTask, pending: Iterable[PendingImage]) -> MeasureProgress:
-    """Measure pending images on one device and store them shard by shard. Returns the final progress.
+    """Measure pending images on one device and store them shard by shard. Return the final progress.
 
     Raises:
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
@@ -29,7 +29,7 @@ def measure_pending(task: MeasureTask, pending: Iterable[PendingImage]) -> Measu
                 meter.record(batch)
                 task.listener.on_progress(meter.progress, batch.failures)
         finally:
-            # Also when cancelled or failing: what was measured is kept.
+            # Also if cancelled or failed: measured images are kept.
             for batch in runner.close():
                 writer.append(collect(batch))
             writer.flush()

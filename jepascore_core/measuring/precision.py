@@ -1,4 +1,4 @@
-"""Precision "auto": the fastest one whose scores are as good as float32's, tried out on images of the run."""
+"""Precision "auto": the fastest one whose scores are as good as float32's, tested on images of the run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TRIAL_IMAGES = 4
 
 @dataclass(frozen=True, slots=True)
 class PrecisionTrial:
-    """What was found of one precision: root-mean-square error and spread (standard deviation) in nats."""
+    """Result for one precision: root-mean-square error and spread (standard deviation) in nats."""
 
     precision: str
     error: float
@@ -44,7 +44,7 @@ class PrecisionTrial:
 
     @property
     def is_good(self) -> bool:
-        """Whether its error is small beside the differences between images."""
+        """Whether its error is small compared to the differences between images."""
         return self.error < LARGEST_ERROR_SHARE * self.spread
 
 
@@ -61,7 +61,7 @@ def coarse_precisions(device: torch.device) -> tuple[str, ...]:
 def _product_seconds(dtype: torch.dtype) -> float:
     """Shortest time of a matrix product on one thread of the CPU.
 
-    Of many small ones on a single thread: other programs may be using the machine.
+    Many small ones on a single thread, since other programs may be using the machine.
     """
     matrix = torch.ones(256, 256, dtype=dtype)
     threads, times = torch.get_num_threads(), []
@@ -81,10 +81,10 @@ def choose_precision(
     images: Sequence[Tensor],
     on_chunk: Callable[[int], None] | None = None,
 ) -> tuple[str, tuple[PrecisionTrial, ...]]:
-    """Choose the precision for exact scores of a backbone on its device, and return what the trial found.
+    """Choose the precision for exact scores of a backbone on its device, and return the results of the trial.
 
     Measures `images` (each [C, H, W], preprocessed) in float32 and in each coarse precision until one is good. With
-    fewer than two images, an architecture without structured passes, or an encoder that a CPU is fast with as it is,
+    fewer than two images, an architecture without structured passes, or an encoder that is fast enough on the CPU,
     float32 without a trial.
 
     Raises:
@@ -104,7 +104,7 @@ def choose_precision(
         try:
             error = float((_scores(backbone, images, precision, on_chunk) - reference).square().mean().sqrt())
         except JepaScoreError:
-            # It does not resolve the rank; errors of the images themselves have occurred in float32 already.
+            # It does not resolve the rank; errors of the images themselves would have occurred in float32 already.
             continue
         trials.append(PrecisionTrial(precision, error, spread))
         if trials[-1].is_good:
@@ -144,7 +144,7 @@ def _scores(
 
 
 def known_precision(store: Store, backbone: Backbone) -> str | None:
-    """Return what an earlier trial chose for this backbone on this kind of device, so that its datasets compare."""
+    """Return the choice of an earlier trial for this backbone and kind of device, so that datasets are comparable."""
     try:
         found = json.loads(_record(store, backbone).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -153,7 +153,7 @@ def known_precision(store: Store, backbone: Backbone) -> str | None:
 
 
 def keep_precision(store: Store, backbone: Backbone, precision: str, trials: Sequence[PrecisionTrial]) -> None:
-    """Record a choice and what it rests on."""
+    """Record a choice and the trial behind it."""
     path = _record(store, backbone)
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"precision": precision, "trials": [asdict(trial) for trial in trials]}

@@ -49,19 +49,19 @@ class RunProgress(ProgressListener):
 
     @property
     def pending(self) -> int:
-        """Images still to be measured."""
+        """Number of images still to measure."""
         return self.total - self.measured - self.failed
 
     def check(self) -> None:
-        """Raise if the run is to stop."""
+        """Raise if the run should stop."""
         self._check()
 
     def reset(self, total: int, measured: int, failed: int) -> None:
-        """Set the counts that hold before anything is measured."""
+        """Set the initial counts."""
         self.total, self.measured, self.failed = total, measured, failed
 
     def begin(self, stage: Stage, num_images: int) -> None:
-        """Count what is measured from now on towards a stage of `num_images` images."""
+        """Start a stage of `num_images` images."""
         self._stage, self._num_images = stage, num_images
         self._before = MeasureProgress(self.measured, self.failed, None)
 
@@ -80,7 +80,7 @@ class RunProgress(ProgressListener):
         """Write the counts to the catalogue, with a status message."""
         self._written_at = time.monotonic()
         if self._num_reused is None:
-            # What is measured before the first report was there before the run.
+            # Images measured before the first report were measured before the run.
             self._num_reused = self.measured
         self._catalogue.update_run(
             self._run.run_id,
@@ -98,7 +98,7 @@ class RunProgress(ProgressListener):
         self._catalogue.update_run(self._run.run_id, report=report.to_dict())
 
     def _mean_rate(self, progress: MeasureProgress) -> float | None:
-        """Images per second over all that is left of the run, given the rate of this stage."""
+        """Return images per second over the rest of the run, given the rate of this stage."""
         stage, rate = self._stage, progress.rate
         left = self._num_images - progress.num_measured - progress.num_failed
         passes_left = left * stage.passes + stage.later_passes

@@ -1,4 +1,4 @@
-"""How many images are finished, and how fast."""
+"""Count finished images, and measure their rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from jepascore_core.measuring.rows import FinishedBatch
 from jepascore_core.measuring.task import MeasureProgress
 
-#: Batches over which the rate is taken.
+#: Number of batches over which the rate is averaged.
 WINDOW = 50
 
 
@@ -20,7 +20,7 @@ class RateMeter:
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=WINDOW)
 
     def record(self, batch: FinishedBatch) -> None:
-        """Count a batch that is finished now."""
+        """Count a batch that has just finished."""
         self._num_measured += len(batch.rows)
         self._num_failed += len(batch.failures)
         self._recent.append((time.monotonic(), self._num_measured + self._num_failed))

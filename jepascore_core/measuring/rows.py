@@ -1,4 +1,4 @@
-"""From the measurements of a batch to rows for the store, and to failures for the images that have none."""
+"""Convert the measurements of a batch to rows for the store, and to failures for images without one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def finished_batch(images: Sequence[PendingImage], result: Measurements, seconds
         batch.images.append(images[index])
         if result.nested is not None and result.spec.is_exact:
             logs = result.nested[index].numpy().astype("float32")
-            # By-products cost nothing of their own.
+            # By-products have no cost of their own.
             batch.nested_rows.append(replace(row, log_singular_values=logs, seconds=0.0))
     return batch
 

@@ -1,4 +1,4 @@
-"""Write finished rows as shards: rarely enough that they are few, often enough that a crash costs little."""
+"""Write finished rows as shards: few files, but little loss in a crash."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from jepascore_core.measuring.rows import FinishedBatch
 from jepascore_core.measuring.task import MeasureTask
 from jepascore_core.records.measurements import Measurement
 
-#: A shard is written when it holds this many images, or when it is due (`flush_interval`).
+#: A shard is written when it has this many images, or when it is due (`flush_interval`).
 SHARD_IMAGES = 1024
 
 
 def flush_interval(elapsed: float) -> float:
     """Return the seconds between shards after `elapsed` seconds of a run.
 
-    A young run shows its first results soon; a long one loses at most 2 % of its time to a crash, 5 minutes at most,
-    and writes few files.
+    A new run shows its first results soon; in a crash a long one loses at most 2 % of its time, 5 minutes at most, and
+    it writes few files.
     """
     return min(max(0.02 * elapsed, 3.0), 300.0)
 

@@ -12,10 +12,10 @@ from jepascore_core.jacobian.gram import REFINE_BELOW, gram_matrix, singular_val
 
 
 def sketch_cotangents(probes: int, seed: int, dimension: int) -> Tensor:
-    """Random orthonormal combinations of the outputs, the same on every machine. -> [min(probes, K), K] float64.
+    """Draw random orthonormal combinations of the outputs, the same on every machine. -> [min(probes, K), K] float64.
 
     Rows of a Haar-distributed orthogonal matrix: the Q of a Gaussian matrix, signs fixed by R. A smaller sketch of the
-    same seed is the beginning of a larger one.
+    same seed is a prefix of a larger one.
     """
     # NumPy's generator is stable across versions and devices; torch's is not.
     normal = np.random.default_rng(seed).standard_normal((min(probes, dimension), dimension))
@@ -25,7 +25,7 @@ def sketch_cotangents(probes: int, seed: int, dimension: int) -> Tensor:
 
 
 def nested_singular_values(rows: Tensor, sizes: Sequence[int], cotangents: Tensor | None = None) -> list[Tensor]:
-    """Singular values of the sketches of several sizes, at no pass more than the rows took.
+    """Return singular values of sketches of several sizes, without additional passes.
 
     Args:
         rows: [B, K, P] of J; without cotangents [B, R, P] of W J.
@@ -48,7 +48,7 @@ def _nested_of_one(rows: Tensor, sizes: Sequence[int], cotangents: Tensor | None
     for size in sizes:
         values = torch.linalg.eigvalsh(gram[:size, :size]).clamp(min=0).sqrt().flip(0)
         if values[-1] < REFINE_BELOW * values[0]:
-            # Too small for a Gram matrix to resolve: directions that the encoder does not have.
+            # Too small for a Gram matrix to resolve: null directions of the encoder.
             combined = rows[:size] if cotangents is None else cotangents[:size] @ rows.double()
             values = singular_values(combined[None])[0]
         found.append(values.cpu())

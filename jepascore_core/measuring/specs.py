@@ -1,4 +1,4 @@
-"""Names of estimators and precisions, and how a request becomes a measurement spec. No torch: the web asks too."""
+"""Estimators and precisions by name, and conversion of a request to a measurement spec. Without torch, for the web."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from jepascore_core.records.augmentation import AUTO, CropViews
 from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 
-#: Of a batch of images, and of a whole dataset.
+#: Estimators for a batch of images, and those for a whole dataset.
 BATCH_ESTIMATORS = ("exact", "sketch")
 ESTIMATORS = (*BATCH_ESTIMATORS, "calibrated", "cascade")
 DEFAULT_PROBES = 32
 DEFAULT_TOP = 20
-#: More do not fit into a sensible budget: the cost grows with them.
+#: Cost grows with the number of views.
 MOST_VIEWS = 256
-#: Fewer images do not calibrate (see calibration.MIN_IMAGES), and failures take their share.
+#: More than calibration.MIN_IMAGES, since some images may fail.
 LEAST_CALIBRATION = 40
 PRECISIONS = ("bfloat16", "tf32", "float32", "float64")
 
 
 def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedRequest:
-    """Resolve what a request leaves open; `dataset_id` is that of its dataset.
+    """Fill in what a request leaves open; `dataset_id` is that of its dataset.
 
     Raises:
-        UnknownNameError: for an unknown estimator or precision, or options that make no sense.
+        UnknownNameError: for an unknown estimator or precision, or inconsistent options.
     """
     return ResolvedRequest(
         dataset_id=dataset_id,
@@ -109,7 +109,7 @@ def _check_views(estimator: str, views: int, augmentation: str | None) -> None:
 
 
 def check_probes(spec: MeasurementSpec, dimension: int) -> None:
-    """Refuse a sketch that costs as much as exact scores of an encoder with that many outputs, and is less informative.
+    """Raise an error for a sketch that costs as much as exact scores of an encoder with this many outputs.
 
     Raises:
         JepaScoreError: saying so.

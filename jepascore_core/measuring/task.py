@@ -1,4 +1,4 @@
-"""What to measure, and the listener of its progress: the one argument that every way of measuring takes."""
+"""What to measure, and the listener of its progress: the argument of every way of measuring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jepascore_core.storage.store import Store
 
 @dataclass(frozen=True)
 class MeasureProgress:
-    """Counts of one call, so far. `rate` in images per second, None until measured."""
+    """Counts of one call so far. `rate` in images per second, None until measured."""
 
     num_measured: int
     num_failed: int
@@ -27,15 +27,15 @@ class ProgressListener(Protocol):
     """Listener of a measurement's progress, which may stop it."""
 
     def check(self) -> None:
-        """Raise to stop; called often. What is finished by then is stored first."""
+        """Raise to stop; called often. Finished images are stored first."""
 
     def on_progress(self, progress: MeasureProgress, failures: Sequence[SampleFailure]) -> None:
-        """Take the counts so far and the failures since the last call."""
+        """Receive the counts so far and the failures since the last call."""
 
 
 @dataclass(frozen=True)
 class Callbacks:
-    """A listener made of two functions."""
+    """A listener built from two functions."""
 
     on_progress: Callable[[MeasureProgress, Sequence[SampleFailure]], None] = lambda *_: None
     check: Callable[[], None] = lambda: None
@@ -46,10 +46,10 @@ class MeasureTask:
     """How to measure images that no shard has.
 
     Attributes:
-        store: where shards go.
-        backbone: what measures.
-        spec: what is measured.
-        listener: hears of the progress.
+        store: receives the shards.
+        backbone: the encoder.
+        spec: how to measure.
+        listener: receives the progress.
         engine: from `build_engine`, for a caller that measures in several parts.
         nested: nested sketches to store as well, as a by-product of exact measurements.
         on_shard: called with the rows of every shard once it is stored.

@@ -21,7 +21,7 @@ DISTINCT = {repr(spec.shape): spec for spec in reversed(TABLE) if spec.library i
 
 
 def counted(function):
-    """Operations that PyTorch counts; with plain attention, whose reverse pass consists of counted products."""
+    """Operations that PyTorch counts; with plain attention, whose backward pass consists of counted products."""
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         function()
     return counter.get_total_flops()
@@ -52,7 +52,7 @@ def test_a_forward_and_a_reverse_pass_are_as_counted(shape, options):
     assert counted(lambda: encoder(images)) == pytest.approx(passes.forward, rel=1e-6)
     with sdpa_kernel(SDPBackend.MATH):
         output = encoder(images)[0, 0]
-    # One query in place of all makes the pooling's reverse pass a little cheaper than the rule says.
+    # One query in place of all makes the pooling's backward pass a little cheaper than the rule says.
     assert counted(lambda: torch.autograd.grad(output, images)) == pytest.approx(passes.reverse, rel=0.06)
 
 

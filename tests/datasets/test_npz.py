@@ -69,7 +69,7 @@ def test_without_labels_there_are_none(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"x_train": pixels(2)}, "no array `images`, but x_train"),
+        ({"x_train": pixels(2)}, "no array `images`, only x_train"),
         ({"images": pixels(2).astype(np.float32)}, "float32, not uint8"),
         ({"images": pixels(2, 3, 8, 8)}, r"shape \[2, 3, 8, 8\]"),
         ({"images": pixels(6)[0]}, None),

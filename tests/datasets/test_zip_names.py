@@ -67,7 +67,7 @@ def test_a_code_page_is_guessed_asked_about_and_settled(tmp_path: Path, image: b
     assert {"big5", "cp437"} <= set(question.choices)
     found, plan = read(path, encoding="CP437")
     assert (set(found.values()), plan.questions) == ({word.encode("gbk").decode("cp437") for word in words}, [])
-    with pytest.raises(SourceError, match=r"not in utf-8 .*give another encoding"):
+    with pytest.raises(SourceError, match=r"not valid utf-8 .*give another encoding"):
         read(path, encoding="utf8")
     with pytest.raises(SourceError, match='Unknown encoding "klingon"'):
         read(path, encoding="klingon")

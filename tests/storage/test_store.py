@@ -194,7 +194,7 @@ def test_the_audit_finds_scores_that_count_rounding_noise(tmp_path):
     for spec in (SPEC, old):
         store.write_measurements("b", spec, [collapsed, measurement(2, 3.0)])
     (problem,) = audit(store)
-    assert problem.startswith(f"measurements/b/{SPEC.spec_id} holds 1 scores of an earlier release")
+    assert problem.startswith(f"measurements/b/{SPEC.spec_id} contains 1 scores of an earlier release")
     store.write_measurements("c", SPEC, [dataclasses.replace(collapsed, rank=2)])
     assert audit(store) == [problem]
 

@@ -1,9 +1,9 @@
-"""From cheap features to the exact score: ridge, cross-validated fidelity, conformal intervals. No torch in here.
+"""From cheap features to the exact score: ridge, cross-validated fidelity, conformal intervals. Without torch.
 
 Intervals are CV+ (Barber, Candès, Ramdas, Tibshirani 2021, "Predictive inference with the jackknife+"): each
-calibration image votes with the prediction of the fit that has not seen it, plus and minus its own residual. If the
-images to come are exchangeable with the calibration images, whatever their distribution, an interval of nominal
-coverage 1 - a holds the exact score with a probability of at least 1 - 2a, and in practice of about 1 - a.
+calibration image votes with the prediction of the fit without its fold, plus and minus its own residual. If future
+images are exchangeable with the calibration images, whatever their distribution, an interval of nominal
+coverage 1 - a contains the exact score with a probability of at least 1 - 2a, and in practice of about 1 - a.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from jepascore_core.records.approximation import Fidelity
 
 Array = npt.NDArray[np.float64]
 
-#: Raised whenever a change here changes calibrated scores: part of the id of every calibrated spec.
+#: Incremented whenever a code change affects calibrated scores: part of the id of every calibrated spec.
 FIT_VERSION = 1
 
 FOLDS = 10
-#: Fewer calibration images than this predict nothing.
+#: Minimum number of calibration images.
 MIN_IMAGES = 30
 
 _ALPHAS = np.logspace(-3, 5, 17)
@@ -34,10 +34,10 @@ _VOTES = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A ridge from P features to the exact score, fitted to n images; fit f of the first F has not seen fold f.
+    """A ridge from P features to the exact score, fitted to n images; fit f of the first F is without fold f.
 
     `weights` [F + 1, P] and `offsets` [F + 1]: the fits without a fold, then the one to all images. `exact` and
-    `out_of_fold` [n]: exact scores, and predictions of the fit that has not seen the image. `fold` [n].
+    `out_of_fold` [n]: exact scores, and predictions of the fit without the image. `fold` [n].
     """
 
     weights: Array
@@ -48,11 +48,11 @@ class Calibration:
 
     @property
     def residuals(self) -> Array:
-        """Exact minus predicted score of the images that the prediction has not seen. [n]."""
+        """Exact minus out-of-fold predicted score. [n]."""
         return self.exact - self.out_of_fold
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON."""
+        """Return a plain dictionary, ready for JSON."""
         return {name: value.tolist() for name, value in vars(self).items()}
 
     @classmethod
@@ -71,18 +71,18 @@ class Intervals:
 
 
 def stratified(labels: Mapping[str, str | None], count: int) -> list[str]:
-    """Content ids of a stratified part of the images, given their labels: each image is as likely as any other.
+    """Draw a stratified sample of content ids, given their labels: every image is equally likely.
 
-    Classes take turns in proportion to their size; within a class the smallest content ids come first, as they do in a
-    run. Content ids are hashes, so this is a fair draw; the same images give the same part, and a dataset that grows
-    keeps most of it.
+    Classes take turns in proportion to their size; within a class the smallest content ids come first, as in a run.
+    Content ids are hashes, so the sample is random; the same images yield the same sample, and most of it is kept when
+    a dataset grows.
     """
     if count >= len(labels):
         return sorted(labels)
     classes: dict[str | None, list[str]] = {}
     for content_id in sorted(labels):
         classes.setdefault(labels[content_id], []).append(content_id)
-    # In a random order of the classes, so that which of many small ones get an image does not depend on their names.
+    # Classes in random order, so that names do not decide which of many small classes get an image.
     order = sorted(classes, key=lambda label: hashlib.sha256(repr(label).encode()).digest())
     ends = np.cumsum([len(classes[label]) for label in order]) * count // len(labels)
     taken = np.diff(ends, prepend=0)
@@ -90,7 +90,7 @@ def stratified(labels: Mapping[str, str | None], count: int) -> list[str]:
 
 
 def calibrate(features: Array, exact: Array) -> Calibration:
-    """Fit the ridge, cross-validated. Features [n, P] and exact scores [n], in an order that means nothing.
+    """Fit the ridge, cross-validated. Features [n, P] and exact scores [n], in random order.
 
     The ridge's strength is chosen within each fit by leaving one out; features are standardised within each fit.
 
@@ -98,7 +98,7 @@ def calibrate(features: Array, exact: Array) -> Calibration:
         ValueError: for fewer than `FOLDS` images.
     """
     if len(exact) < FOLDS:
-        raise ValueError(f"A calibration takes at least {FOLDS} images, not {len(exact)}.")
+        raise ValueError(f"A calibration needs at least {FOLDS} images, not {len(exact)}.")
     fold = np.arange(len(exact)) % FOLDS
     fits = [_ridge(features[fold != number], exact[fold != number]) for number in range(FOLDS)]
     fits.append(_ridge(features, exact))
@@ -108,7 +108,7 @@ def calibrate(features: Array, exact: Array) -> Calibration:
 
 
 def _ridge(features: Array, exact: Array) -> tuple[Array, float]:
-    """Weights [P] and offset for features as they are. A feature that does not vary has weight 0."""
+    """Return weights [P] and offset for unscaled features. A constant feature has weight 0."""
     from sklearn.linear_model import RidgeCV
 
     mean, scale = features.mean(axis=0), features.std(axis=0)
@@ -120,7 +120,7 @@ def _ridge(features: Array, exact: Array) -> tuple[Array, float]:
 
 
 def predict(calibration: Calibration, features: Array, coverage: float) -> Intervals:
-    """Scores and CV+ intervals of images with these features. [m, P] -> [m] each."""
+    """Predict scores and CV+ intervals of images with these features. [m, P] -> [m] each."""
     all_fits = features @ calibration.weights.T + calibration.offsets
     chunk = max(1, _VOTES // len(calibration.exact))
     parts = [
@@ -133,7 +133,7 @@ _NOTHING = Intervals(np.empty(0), np.empty(0), np.empty(0))
 
 
 def _intervals(calibration: Calibration, all_fits: Array, coverage: float) -> tuple[Array, Array, Array]:
-    """Predictions of all fits [m, F + 1] -> scores, lower and upper ends [m]."""
+    """Return scores, lower and upper limits [m] from the predictions of all fits [m, F + 1]."""
     votes, errors = all_fits[:, calibration.fold], np.abs(calibration.residuals)
     score, n = all_fits[:, -1], len(errors)
     place = int(np.floor((1 - coverage) * (n + 1)))
@@ -149,9 +149,9 @@ def bounds(calibration: Calibration, score: Array, level: float) -> tuple[Array,
     """Return ends that an exact score lies below, and above, with a probability of about `level` each. [m] -> [m], [m].
 
     A ridge shrinks towards the mean, so predictions of the most extreme images are too moderate: a search for them must
-    undo that. These ends hold given the exact score, in the tails too; those of `predict` hold on average over all
-    images. They rest on errors that are about normal, as those of log-volumes were wherever we looked
-    (benchmarks/estimators.py), and widen by the mean error that is left in the calibration's own tails.
+    undo that. These limits are valid conditional on the exact score, in the tails too; those of `predict` on average
+    over all images. They assume approximately normal errors, as were all measured ones of log-volumes
+    (benchmarks/estimators.py), and widen by the mean error in the calibration's own tails.
     """
     exact, mean = calibration.exact, calibration.exact.mean()
     centred = exact - mean
@@ -167,9 +167,9 @@ def bounds(calibration: Calibration, score: Array, level: float) -> tuple[Array,
 
 
 def _upper_quantile(ordered: Array, share: float) -> float:
-    """Return what a further value exceeds with a probability of at most `share`, given n others in ascending order.
+    """Return the value that a new one exceeds with a probability of at most `share`, given n others in ascending order.
 
-    The conformal quantile where n is large enough for one; beyond the largest value, an exponential tail through the
+    The conformal quantile if n is large enough; beyond the largest value, an exponential tail through the
     mean excess of the upper tenth, which is conservative for normal errors.
     """
     n = len(ordered)
@@ -182,7 +182,7 @@ def _upper_quantile(ordered: Array, share: float) -> float:
 
 
 def fidelity(probes: int, volumes: Array, calibration: Calibration) -> Fidelity:
-    """How well sketches of `probes` cotangents predict the exact scores; `volumes` [n] are their own log-volumes."""
+    """Compute how well sketches of `probes` cotangents predict exact scores; `volumes` [n] are their log-volumes."""
     residuals, exact = calibration.residuals, calibration.exact
     correlation = spearman(calibration.out_of_fold, exact)
     return Fidelity(
@@ -197,9 +197,9 @@ def fidelity(probes: int, volumes: Array, calibration: Calibration) -> Fidelity:
 
 
 def choose_probes(curve: Sequence[Fidelity], target: float) -> tuple[int, bool]:
-    """Return the smallest sketch from which on every size reaches the target fidelity, and True.
+    """Return the smallest sketch for which it and all larger ones reach the target fidelity, and True.
 
-    If not even the largest does: the smallest one that is as good as the best within its standard error, and False.
+    If there is none: the smallest one within a standard error of the best, and False.
     """
     ordered = sorted(curve, key=lambda point: point.probes)
     reached = [all(later.calibrated >= target for later in ordered[place:]) for place in range(len(ordered))]
@@ -211,13 +211,13 @@ def choose_probes(curve: Sequence[Fidelity], target: float) -> tuple[int, bool]:
 
 
 def spearman(first: Array, second: Array) -> float:
-    """Spearman's rank correlation; 0 where one of them is constant, which orders nothing. [n], [n] -> scalar."""
+    """Return Spearman's rank correlation; 0 if one of them is constant. [n], [n] -> scalar."""
     one, other = (ranks - ranks.mean() for ranks in (_ranks(first), _ranks(second)))
     norm = np.sqrt((one @ one) * (other @ other))
     return float(one @ other / norm) if norm else 0.0
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks from 1, equal values share their mean rank."""
+    """Return ranks from 1; equal values share their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (counts.cumsum() - (counts - 1) / 2)[inverse]

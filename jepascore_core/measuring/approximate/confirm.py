@@ -1,4 +1,4 @@
-"""The cascade: exact scores of the images that could matter, until nothing that is not exact could."""
+"""The cascade: measure exact scores of images that could be on a list, until all of those are exact."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from jepascore_core.records.measurements import MeasurementSpec
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """The dataset's scored samples in the order of their keys. [N] each; `classes` are numbers from 0.
+    """The dataset's scored samples, ordered by key. [N] each; `classes` are numbers from 0.
 
-    `score` is exact where `is_exact`, else predicted; `lower` and `upper` are the intervals that go with it.
+    `score` is exact where `is_exact`, otherwise predicted; `lower` and `upper` are the limits of its interval.
     """
 
     content_id: np.ndarray
@@ -32,14 +32,14 @@ class Samples:
 
 
 def confirm(context: Context, fits: Fits) -> None:
-    """Measure exactly what the lists of the plan need, round by round, and report what it took."""
+    """Measure exactly what the lists of the plan need, round by round, and report the cost."""
     progress, plan, spec = context.progress, context.plan, fits.spec.exact
     samples = _read(context, fits)
     task = replace(context.task, spec=spec, engine=build_engine(context.backbone, spec))
     before = progress.approximation
     report = before.cascade if before and before.cascade else _begin(context, samples)
     impossible = progress.failed_ids & set(samples.content_id[~samples.is_exact])
-    # What an earlier attempt has confirmed was work of this run, too.
+    # Confirmations of an earlier attempt count for this run, too.
     confirmed = len(context.having(spec)) - report.num_known
     extra = confirmed + len(impossible)
     progress.reset(progress.total + extra, progress.measured + confirmed, progress.failed + len(impossible))
@@ -87,19 +87,19 @@ def _read(context: Context, fits: Fits) -> Samples:
 
 
 def _num_lists(samples: Samples, plan: ApproximationPlan) -> int:
-    """Count lists that hold less than their whole group: the dataset's and, with several classes, each class's."""
+    """Count lists that are shorter than their group: the dataset's and, with several classes, each class's."""
     sizes = [len(samples.score), *(np.bincount(samples.classes) if samples.classes.any() else ())]
     lists = 2 * sum(int(size) > plan.top for size in sizes) if plan.top is not None else 0
     return lists + (plan.cut is not None)
 
 
 def _needed(samples: Samples, fits: Fits, plan: ApproximationPlan, usable: Mask) -> Mask:
-    """Which samples the next round measures. [N]."""
+    """Return the samples that the next round measures. [N]."""
     chosen = np.zeros(len(samples.score), dtype=bool)
     places = np.flatnonzero(usable)
     known, classes = samples.is_exact[places], samples.classes[places]
     if plan.top is not None:
-        # A list is wrong only if one of its own members was left out: the error is shared out among them.
+        # A list is wrong only if one of its members was left out: the error is divided among them.
         lower, upper = _bounds(samples, fits, (1 - plan.confidence) / plan.top)
         for groups in (np.zeros_like(classes), classes):
             chosen[places] |= needed_for_lists(lower[places], upper[places], known, groups, plan.top)
@@ -115,7 +115,7 @@ def _bounds(samples: Samples, fits: Fits, level: float) -> tuple[Array, Array]:
 
 
 def _learn(context: Context, samples: Samples, spec: MeasurementSpec, asked: set[str]) -> tuple[Samples, int, set[str]]:
-    """Return the samples with a round's exact scores, how many of those were in their interval, and whose they are."""
+    """Return the samples with a round's exact scores, how many of these were in their interval, and their positions."""
     shards = context.store.shards_sql(spec.key(context.backbone_id))
     rows = context.store.query(
         f"SELECT content_id, score FROM ({shards}) WHERE content_id IN (SELECT unnest($1))", [sorted(asked)]

@@ -19,7 +19,7 @@ from jepascore_core.storage.store import Store
 class Context:
     """One run. `images` and `labels` by content id; an image in several classes has the first of their labels.
 
-    `task` is the run's own, of which every stage measures a variant, by `measure_images`.
+    `task` is that of the run; every stage measures a variant of it with `measure_images`.
     """
 
     task: MeasureTask
@@ -32,7 +32,7 @@ class Context:
 
     @property
     def store(self) -> Store:
-        """Where the measurements are."""
+        """The store of the measurements."""
         return self.task.store
 
     @property
@@ -42,7 +42,7 @@ class Context:
 
     @property
     def spec(self) -> MeasurementSpec:
-        """What the run measures."""
+        """The measurement spec of the run."""
         return self.task.spec
 
     @property
@@ -57,16 +57,16 @@ class Context:
 
     @property
     def nested(self) -> MeasurementSpec:
-        """Sketches of every size that is compared."""
+        """The spec of the sketches of all compared sizes."""
         return self.spec.nested(nested_sizes(self.dimension)[-1])
 
     def having(self, spec: MeasurementSpec) -> set[str]:
-        """Content ids of the dataset's images that were measured under a spec."""
+        """Return the content ids of the dataset's images that were measured under a spec."""
         sql = f"SELECT content_id FROM ({self.store.shards_sql(spec.key(self.backbone_id))})"
         return self.images.keys() & set(self.store.query(sql)["content_id"].to_pylist())
 
     def pending(self, content_ids: Collection[str]) -> list[PendingImage]:
-        """Images to measure, in the order of their content ids, without those that have failed."""
+        """Return the images to measure, ordered by content id, without those that failed."""
         return [self.images[item] for item in sorted(content_ids) if item not in self.progress.failed_ids]
 
     def measure(self, task: MeasureTask, images: Sequence[PendingImage], stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""From the shards of the calibration images to a fit that predicts every other image."""
+"""Fit the calibration from the shards of its images, to predict every other image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from jepascore_core.storage.measurement_sql import CALIBRATED_SCHEMA
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """What predicts scores: the ridges of the two definitions, from sketches of `spec.probes` and forward features.
+    """The ridges of the two definitions, which predict scores from sketches of `spec.probes` and forward features.
 
     `typical_rank` is the usual rank of an exact Jacobian.
     """
@@ -45,10 +45,10 @@ class Fits:
     num_features: int
 
     def rows(self, content_ids: Sequence[str], logs: Sequence[Any], features: Sequence[Any]) -> pa.Table:
-        """Calibrated rows of sketched images: log spectra [m, r], forward features [m, F].
+        """Return calibrated rows of sketched images: log spectra [m, r], forward features [m, F].
 
         Raises:
-            JepaScoreError: if the sketches were made by other passes than the calibration's.
+            JepaScoreError: if the sketches come from other passes than the calibration's.
         """
         table = _table(logs, features, self.num_features)
         found = predict(self.rank, table, self.coverage)
@@ -67,11 +67,11 @@ class Fits:
 
 
 def _table(logs: Any, features: Sequence[Any], num_features: int) -> Array:
-    """Put log spectra [m, r] and forward features [m, F] side by side, as the ridges take them."""
+    """Put log spectra [m, r] and forward features [m, F] side by side, as input of the ridges."""
     extra = [() if num_features == 0 or row is None else row for row in features]
     if any(len(row) != num_features for row in extra):
         raise JepaScoreError(
-            "These sketches do not fit the calibration: another engine computed their forward features. "
+            "These sketches do not match the calibration: another engine computed their forward features. "
             "Use another seed to start over."
         )
     return np.hstack([np.asarray(logs, dtype=np.float64), np.asarray(extra, dtype=np.float64)])
@@ -89,7 +89,7 @@ class _Data:
     features: list[list[float] | None]
 
     def logs(self, sizes: Sequence[int], size: int) -> Array:
-        """Log spectra of the sketches of one of the sizes. [n, size]."""
+        """Return the log spectra of the sketches of one size. [n, size]."""
         start = sum(sizes[: sizes.index(size)])
         return self.nested[:, start : start + size]
 
@@ -97,7 +97,7 @@ class _Data:
 def fit(context: Context, chosen: Sequence[str]) -> tuple[Fits | None, ApproximationReport]:
     """Fit the calibration images and choose the number of probes, unless it was given or chosen before.
 
-    Returns None instead of fits when every image is exact already.
+    Return None instead of fits if every image is already exact.
 
     Raises:
         JepaScoreError: if too few images could be measured.
@@ -134,7 +134,7 @@ def fit(context: Context, chosen: Sequence[str]) -> tuple[Fits | None, Approxima
 
 
 def _read(context: Context, chosen: Sequence[str]) -> _Data:
-    """In the order of content ids, which are hashes: an order that means nothing."""
+    """Read the calibration data, ordered by content id, a hash: in random order."""
     exact, nested = (
         context.store.shards_sql(spec.key(context.backbone_id)) for spec in (context.spec.exact, context.nested)
     )
@@ -182,7 +182,7 @@ def _probes(context: Context, curve: Sequence[Fidelity]) -> tuple[int, bool]:
 
 
 def _sketched(context: Context, content_ids: Sequence[str], probes: int) -> Array:
-    """Log spectra from ordinary sketches. [n, probes]."""
+    """Return log spectra of ordinary sketches. [n, probes]."""
     shards = context.store.shards_sql(context.spec.sketch(probes).key(context.backbone_id))
     rows = context.store.query(
         f"SELECT log_singular_values AS logs FROM ({shards}) WHERE content_id IN (SELECT unnest($1)) "
@@ -217,7 +217,7 @@ def _report(
 
 
 def _keep(context: Context, fits: Fits, report: ApproximationReport, content_ids: list[str]) -> None:
-    """Beside the shards, so that every prediction can be made again."""
+    """Write the calibration beside the shards, so that every prediction can be reproduced."""
     folder = context.store.measurement_folder(fits.spec.key(context.backbone_id))
     folder.mkdir(parents=True, exist_ok=True)
     values = {

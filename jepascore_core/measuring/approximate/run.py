@@ -31,10 +31,10 @@ EXPECTED_SHARE = 1 / 6
 def run_approximation(
     task: MeasureTask, measure_images: Measure, progress: RunProgress, dataset: DatasetRecord, plan: ApproximationPlan
 ) -> str:
-    """Complete a calibrated run or a cascade, from where it stopped. Returns a status message.
+    """Complete a calibrated run or a cascade, from where it stopped. Return a status message.
 
     Args:
-        task: the run's own; `progress` is its listener.
+        task: that of the run; `progress` is its listener.
         measure_images: how to measure on the run's devices.
         progress: counts the images of every stage.
         dataset: whose images are measured.
@@ -48,7 +48,7 @@ def run_approximation(
     chosen = stratified(context.labels, plan.num_calibration)
     _calibrate(context, chosen)
     fits, report = fit(context, chosen)
-    # What an earlier attempt has confirmed stays counted.
+    # Confirmations of an earlier attempt stay counted.
     before = progress.approximation
     progress.set_approximation(replace(report, cascade=before.cascade if before else None))
     if fits is None:
@@ -61,7 +61,7 @@ def run_approximation(
 
 
 def expected_probes(spec: MeasurementSpec, dimension: int) -> int:
-    """Probes of a calibrated run, or a guess as long as they are not chosen."""
+    """Return the number of probes of a calibrated run, or an estimate until it is chosen."""
     return spec.probes or max(1, round(EXPECTED_SHARE * dimension))
 
 
@@ -76,13 +76,13 @@ def _open(context: Context, probes: int | None) -> set[str]:
 
 
 def _calibrate(context: Context, chosen: Sequence[str]) -> None:
-    """Exact scores of the calibration images and, from the same Jacobians, sketches of every size."""
+    """Measure the calibration images exactly and, from the same Jacobians, sketches of every size."""
     spec, progress, nested = context.spec, context.progress, context.nested
     probes = spec.probes or (progress.approximation.probes if progress.approximation else None)
     lacking = _open(context, probes)
     exact, sketched = context.having(spec.exact), context.having(nested)
     first = context.pending([item for item in chosen if item not in exact])
-    # Their exact scores were there before: the sketches cost passes of their own.
+    # Their exact scores already exist: the sketches need separate passes.
     second = context.pending([item for item in chosen if item in exact and item not in sketched])
     progress.measured -= len(second)
     later = len(lacking - set(chosen)) * expected_probes(spec, context.dimension)
@@ -104,7 +104,7 @@ def _calibrate(context: Context, chosen: Sequence[str]) -> None:
 
 
 def _sketch(context: Context, fits: Fits, report: ApproximationReport) -> None:
-    """Sketch what has no exact score, and predict all that has no prediction yet."""
+    """Sketch images without an exact score, and predict those without a prediction."""
     _catch_up(context, fits)
     lacking = _open(context, report.probes)
 
@@ -121,7 +121,7 @@ def _sketch(context: Context, fits: Fits, report: ApproximationReport) -> None:
 
 
 def _catch_up(context: Context, fits: Fits) -> None:
-    """Calibrated rows of images whose exact score or sketch is there without one."""
+    """Write calibrated rows of images that have an exact score or sketch but no such row."""
     store, spec = context.store, fits.spec
     exact, sketch, done = (
         store.shards_sql(each.key(context.backbone_id)) for each in (spec.exact, spec.sketch(), spec)
