@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.curation import Curation, parse, to_text
+from jepascore_core.curation.evaluation.evaluate import Evaluator
 from jepascore_core.errors import RuleSyntaxError, TooFewImagesError
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.label_issues import (
@@ -40,7 +41,7 @@ def draw_labels(scores: ScoreSet) -> None:
     with columns[2]:
         who = choose_reviewer()
     try:
-        if not is_precomputed(scores, parse(label_issue_rule(cut))):
+        if not is_precomputed(Evaluator(store(), scores, parse(label_issue_rule(cut)))):
             return
         view = label_issue_view(store(), scores, 0, cut)
     except TooFewImagesError as error:
