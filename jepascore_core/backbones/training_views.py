@@ -1,4 +1,4 @@
-"""Random views of images as batched tensor operations; every draw comes from one generator, so a seed repeats them."""
+"""Random views of images as batched tensor operations; one generator draws all numbers, so a seed repeats them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jepascore_core.records.augmentation import WarpViews
 
 
 def random_view(images: Tensor, config: WarpViews, generator: torch.Generator) -> Tensor:
-    """One random view of each image: [B, C, H, W] in 0..1 -> [B, C, H, W], not clipped (noise goes both ways)."""
+    """Draw one random view of each image: [B, C, H, W] in 0..1 -> [B, C, H, W], not clipped (noise goes both ways)."""
     views = F.grid_sample(images, _random_grid(images, config, generator), padding_mode="border", align_corners=False)
     views = views * (1 + config.contrast * _uniform(images, 1, generator).view(-1, 1, 1, 1))
     views = _random_blur(views, config.blur, generator)
@@ -21,7 +21,7 @@ def random_view(images: Tensor, config: WarpViews, generator: torch.Generator) -
 
 
 def _uniform(images: Tensor, columns: int, generator: torch.Generator) -> Tensor:
-    """Uniform in -1..1: [B, columns]."""
+    """Draw uniformly from -1..1: [B, columns]."""
     return 2 * torch.rand(len(images), columns, generator=generator) - 1
 
 
@@ -31,7 +31,7 @@ def _random_grid(images: Tensor, config: WarpViews, generator: torch.Generator) 
     angle, shear = math.radians(config.rotation) * draw[0], math.radians(config.shear) * draw[1]
     scale, stretch = 1 + config.scale * draw[2], 1 + config.stretch * draw[3]
     scale_x, scale_y = scale * stretch, scale / stretch
-    # The grid runs over -1..1, two units a side.
+    # The grid covers -1..1, two units per side.
     shift_x, shift_y = 2 * config.shift * draw[4], 2 * config.shift * draw[5]
     rows = (
         torch.stack([scale_x * angle.cos(), scale_x * (shear - angle).sin(), shift_x], dim=1),
@@ -46,7 +46,7 @@ def _random_grid(images: Tensor, config: WarpViews, generator: torch.Generator) 
 
 
 def _random_blur(images: Tensor, largest: float, generator: torch.Generator) -> Tensor:
-    """Gaussian blur with its own width for each image, separable, borders repeated."""
+    """Apply Gaussian blur with a separate width for each image, separable, borders repeated."""
     if not largest:
         return images
     batch, channels, height, width = images.shape

@@ -1,8 +1,8 @@
 """Does the score measure density? Train small encoders on mixtures of Gaussians whose density is known.
 
-The encoder ends on the sphere of radius sqrt(K), where a K-dimensional Gaussian nearly is (the paper's sphere lemma),
+The encoder ends on the sphere of radius sqrt(K), near which K-dimensional Gaussians concentrate (the paper's lemma),
 and is trained by the same objective as the images' encoders: two noisy views of a point agree, embeddings of all points
-are N(0, I). Then the score should be the log density plus a constant. Without the last step onto the sphere, at these
+are N(0, I). Then the score should be the log density plus a constant. Without the projection to the sphere, at these
 sizes of K, it is not: lengths then vary with the density, and the correlation was about -0.3 in two dimensions.
 """
 
@@ -88,7 +88,7 @@ def recipe_for(dimension: int, control: bool = False, steps: int = FULL_STEPS, s
 
 
 class PointEncoder(nn.Module):
-    """Points [N, D] -> embeddings [N, K] on the sphere: standardised, then a GELU network."""
+    """Map points [N, D] to embeddings [N, K] on the sphere: standardised, then a GELU network."""
 
     def __init__(self, dimension: int, recipe: DensityRecipe) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class PointEncoder(nn.Module):
         self.scale = nn.Buffer(torch.ones(()))
 
     def forward(self, points: Tensor) -> Tensor:
-        """[N, D] -> [N, K]."""
+        """Return the embeddings, [N, D] -> [N, K]."""
         embeddings: Tensor = self.layers(self.gain * (points - self.centre) / self.scale)
         return embeddings
 
@@ -108,7 +108,7 @@ class PointEncoder(nn.Module):
 def train_on_points(
     points: Tensor, recipe: DensityRecipe, progress: Callable[[int], None] = lambda _: None
 ) -> PointEncoder:
-    """Train an encoder on points [N, D]; `progress` gets the number of finished steps. The same seed repeats it."""
+    """Train an encoder on points [N, D]; `progress` gets the finished steps. Equal seeds give equal results."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         encoder = PointEncoder(points.shape[1], recipe)
@@ -222,8 +222,8 @@ def walk(
 
         x <- x + step_size / 2 * grad score(x) + sqrt(step_size) * normal noise
 
-    They start from a normal distribution with 1.5 times the data's spread and are held inside the drawn field: far
-    outside no score was learned. `progress` gets the number of finished training and walking steps.
+    They start from a normal distribution with 1.5 times the data's spread and are confined to the drawn field: far
+    outside, no score was learned. `progress` gets the number of finished training and walking steps.
     """
     start, mixture = time.perf_counter(), make_mixture(2)
     points = mixture.sample(num_samples, seed=1)[0]
@@ -233,7 +233,7 @@ def walk(
     start_spread = 1.5 * points.std(dim=0)
     walkers = points.mean(dim=0) + start_spread * torch.randn(num_walkers, 2, generator=generator)
     walkers = walkers.clamp(-limit, limit)
-    # Early frames are close together, where most changes happen.
+    # Early frames are closer together, since most changes happen early.
     shown = sorted({round(num_steps * (number / (num_frames - 1)) ** 2) for number in range(num_frames)})
     frames = []
     for step in range(num_steps + 1):

@@ -1,4 +1,4 @@
-"""What encoders of rendered pictures tell of their true density.
+"""How well scores of encoders of rendered pictures predict their true density.
 
 Records without torch, which the web process may read. `density_check.pictures_experiment` measures them; the result
 comes with the package.
@@ -14,7 +14,7 @@ from jepascore_core.density_check.results import SHIPPED
 from jepascore_core.errors import StoreError
 
 PICTURES_NAME = "pictures.json"
-#: Two trainings that differ in nothing but the seed.
+#: Two encoders whose training differs only in the seed.
 RENDERED_ENCODERS = ("bundled:rendered-a", "bundled:rendered-b")
 
 
@@ -22,12 +22,12 @@ RENDERED_ENCODERS = ("bundled:rendered-a", "bundled:rendered-b")
 class DensityOnPictures:
     """Scores of one encoder against the true log density of fresh pictures.
 
-    `spearman` and `pearson` are those of the score (rank definition), `slope` is the change of the log density for a
-    nat of score. `within` is Spearman's correlation within one product, the mean over those of at least 5 %, where it
-    does not help to know which products are rare; `by_product` is what the mean log density of a picture's product
-    would reach, which knows nothing else. `spearman_top` maps a number of largest singular values to the
+    `spearman` and `pearson` are those of the score (rank definition), `slope` is the change of the log density per nat
+    of score. `within` is Spearman's correlation within one product, the mean over those of at least 5 %, where
+    knowing the frequencies of products does not help; `by_product` is the correlation reached by the mean log density
+    of a picture's product alone. `spearman_top` maps a number of largest singular values to the
     correlation of the sum of their logarithms; `tangent` is that of the volume along the pictures' manifold, which
-    only a renderer can tell. `unrounded` is `spearman` for pictures that are not rounded to 8 bits. `points` are pairs
+    only a renderer provides. `unrounded` is `spearman` for pictures that are not rounded to 8 bits. `points` are pairs
     (true log density, score), for a figure.
     """
 
@@ -69,7 +69,7 @@ class WithinProduct:
 
 @dataclass(frozen=True, slots=True)
 class DefectsFound:
-    """How well one order of the rendered demo finds planted contaminants: AUROC for each kind, 0.5 is chance.
+    """How well one ranking of the rendered demo finds planted contaminants: AUROC for each kind, 0.5 is chance.
 
     `order` is a definition of the score, a baseline, or "lowest": the lowest percentile among score, knn and
     mahalanobis. AUROCs are means over the demos of `seeds`.
@@ -82,7 +82,7 @@ class DefectsFound:
 
     @property
     def mean(self) -> float:
-        """Mean over all kinds."""
+        """Return the mean over all kinds."""
         return sum(self.auroc.values()) / len(self.auroc)
 
 

@@ -44,17 +44,17 @@ from jepascore_core.score import jepa_score, log_spectrum
 
 Floats = npt.NDArray[np.float64]
 
-#: No training and no demo draws with it.
+#: Not used by any training or demo.
 FRESH_SEED = 20_000
 DEMO_SEEDS = (0, 1, 2, 3, 4)
 BATCH = 100
-#: Products of at least this share are frequent enough to be judged by themselves.
+#: Products of at least this share are frequent enough to be evaluated separately.
 FREQUENT = 0.05
 ORDERS = ("rank", "tail", "knn", "mahalanobis", "lowest")
 
 
 def measure_fresh(backbone: Backbone, count: int, seed: int = FRESH_SEED) -> tuple[DensityOnPictures, Floats]:
-    """Compare the scores of `count` fresh pictures with their true log density; also returns the scores [N]."""
+    """Compare the scores of `count` fresh pictures with their true log density; also return the scores [N]."""
     latents, products = draw_latents(count, seed)
     truth = log_density_of_pictures(latents)
     inputs = _inputs(backbone, render_pixels(latents))
@@ -116,7 +116,7 @@ def _frequent() -> list[int]:
 
 
 def find_defects(backbone: Backbone, seeds: Sequence[int] = DEMO_SEEDS) -> tuple[DefectsFound, ...]:
-    """AUROC of every order for every kind of planted contaminant, each demo measured as a dataset of its own."""
+    """Compute the AUROC of every ranking for every kind of planted contaminant, each demo as a separate dataset."""
     found: dict[str, list[dict[str, float]]] = {order: [] for order in ORDERS}
     for seed in seeds:
         entries = plan_rendered_demo(seed)
@@ -135,19 +135,19 @@ def find_defects(backbone: Backbone, seeds: Sequence[int] = DEMO_SEEDS) -> tuple
 
 
 def agreement(first: Floats, second: Floats) -> float:
-    """Spearman's correlation of two encoders' scores of the same pictures."""
+    """Compute Spearman's correlation of two encoders' scores of the same pictures."""
     return _spearman(first, second)
 
 
 def _product_means(values: Floats, products: npt.NDArray[np.int64]) -> Floats:
-    """Each value [N] replaced by the mean of its product."""
+    """Replace each value [N] by the mean of its product."""
     sums, counts = np.bincount(products, weights=values), np.bincount(products)
     means: Floats = (sums / np.maximum(counts, 1))[products]
     return means
 
 
 def _detection(values: Floats, kinds: Sequence[str]) -> dict[str, float]:
-    """For each kind, how often a contaminant has a lower value than a clean picture (AUROC, ties count half)."""
+    """Compute for each kind how often a contaminant has a lower value than a clean picture (AUROC, ties count half)."""
     planted = np.asarray(kinds)
     clean = values[planted == ""]
     found = {}
@@ -172,19 +172,19 @@ def _orders(backbone: Backbone, entries: Sequence[Entry]) -> dict[str, Floats]:
 
 
 def _inputs(backbone: Backbone, pixels: Pixels) -> Tensor:
-    """Pictures [N, S, S, 3] as the backbone's input [N, C, H, W]."""
+    """Convert pictures [N, S, S, 3] to the backbone's input [N, C, H, W]."""
     return torch.stack([backbone.preprocess(Image.fromarray(picture)) for picture in pixels])
 
 
 def _unrounded(backbone: Backbone, latents: Floats) -> Tensor:
-    """Pictures of latents [N, D] as input [N, C, H, W], as they are before they are stored."""
+    """Draw pictures of latents [N, D] as input [N, C, H, W], before rounding to 8 bits."""
     settings = backbone.info.preprocessing
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (settings.mean, settings.std))
     return (torch.from_numpy(render(latents)).float() - mean) / std
 
 
 def _measured(backbone: Backbone, inputs: Tensor) -> tuple[Floats, Floats, Floats]:
-    """Singular values [N, K], scores [N] and embeddings [N, K], as a run measures them."""
+    """Measure singular values [N, K], scores [N] and embeddings [N, K], as a run does."""
     parts = [measure(backbone, batch) for batch in inputs.split(BATCH)]
     spectra = torch.cat([part.singular_values for part in parts]).numpy()
     embeddings = torch.cat([part.embedding for part in parts]).double().numpy()
@@ -192,7 +192,7 @@ def _measured(backbone: Backbone, inputs: Tensor) -> tuple[Floats, Floats, Float
 
 
 def _tangent_volumes(backbone: Backbone, inputs: Tensor, latents: Floats) -> Floats:
-    """Log volume of the encoder's Jacobian along the manifold of pictures, up to a constant: [N]."""
+    """Compute the log volume of the encoder's Jacobian along the manifold of pictures, up to a constant: [N]."""
     volumes = []
     for first in range(0, len(inputs), BATCH):
         block = slice(first, first + BATCH)
@@ -208,7 +208,7 @@ def _spearman(first: Floats, second: Floats) -> float:
 
 
 def measure_report(count: int = 2000) -> PicturesReport:
-    """Everything that is shipped, of both bundled encoders."""
+    """Return the report that is shipped, about both bundled encoders."""
     backbones = [load_backbone(name, device="cpu") for name in RENDERED_ENCODERS]
     density, scores = zip(*(measure_fresh(backbone, count) for backbone in backbones), strict=True)
     defects = [row for backbone in backbones for row in find_defects(backbone)]

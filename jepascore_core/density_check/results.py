@@ -32,8 +32,8 @@ class DensityCell:
     `gaussian_weight` 0 is the control without the Gaussianity term. `pearson` and `spearman` compare the JEPA-SCORE
     with the true log density; `within` is Spearman's correlation within one component, averaged over all, where only
     the distance to its centre is left to predict. `slope` is the change of the log density per nat of score (1 in
-    theory). A correlation with a constant score is None. `frequency` and `depth` are the recipe's; files from before
-    there was a choice lack them.
+    theory). A correlation with a constant score is None. `frequency` and `depth` are the recipe's; files of earlier
+    releases lack them.
     """
 
     dimension: int

@@ -1,1 +1,1 @@
-"""Pictures of rendered things: what there is, how it is drawn, and how likely each picture is."""
+"""Rendered pictures: their products, the renderer, and their exact density."""

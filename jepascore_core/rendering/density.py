@@ -1,4 +1,4 @@
-"""How likely a rendered picture is: the density of its latents over the volume of the renderer. NumPy only."""
+"""The density of a rendered picture: that of its latents over the volume of the renderer. NumPy only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 from jepascore_core.rendering.draw import render
 from jepascore_core.rendering.products import Floats, log_density
 
-#: Pictures whose Jacobians are computed at once: 7 MB of them.
+#: Pictures per batch of Jacobians: 7 MB.
 BLOCK = 64
-#: Of central differences in float64: their error is about STEP^2, the rounding's 1e-16 / STEP.
+#: Step of central differences in float64: truncation error about STEP^2, rounding error 1e-16 / STEP.
 STEP = 1e-5
 
 
@@ -22,7 +22,7 @@ def renderer_jacobians(latents: Floats) -> Floats:
 
 
 def log_density_of_pictures(latents: Floats) -> Floats:
-    """Log density in nats of the pictures of latents [N, D], with respect to the area of the pictures' manifold: [N].
+    """Compute the log density in nats of the pictures of latents [N, D], by the area of the pictures' manifold: [N].
 
     The renderer g is one to one, so it is log p(z) - 1/2 log det(J^T J), where J = dg/dz.
     """

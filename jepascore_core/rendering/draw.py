@@ -1,7 +1,7 @@
-"""The renderer: latents to small colour pictures, smooth in every latent, by NumPy or by torch alike.
+"""The renderer: latents to small colour pictures, smooth in every latent, with NumPy or torch.
 
-One formula serves both, since `array_module` may be either: the demo's pictures are drawn without torch, and the volume
-of the renderer's Jacobian by torch's derivatives.
+One formula serves both, since `array_module` may be either: the demo's pictures are drawn without torch, and the
+volume of the renderer's Jacobian uses torch's derivatives.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ SIDE = 24
 #: Centres of the pixels.
 _AXIS = [(2 * number + 1) / SIDE - 1 for number in range(SIDE)]
 #: Steepness of edges: from 27 % to 73 % within two elevenths of half a side, two pixels. Sharper ones would make the
-#: pictures' manifold so curved that no smooth encoder follows it.
+#: manifold of pictures too curved for a smooth encoder.
 EDGE = 12.0
-#: Where the colour wheel of the things peaks for red, green and blue, in radians.
+#: Hues at which red, green and blue peak, in radians.
 _PEAKS = (0.0, 2 * math.pi / 3, -2 * math.pi / 3)
 _DARK, _LIGHT = (0.12, 0.16, 0.28), (0.86, 0.82, 0.74)
 
 
 def render(latents: Any, array_module: Any = np) -> Any:
-    """Pictures of latents: [N, D] -> [N, 3, S, S], values within 0..1.
+    """Draw pictures of latents: [N, D] -> [N, 3, S, S], values within 0..1.
 
-    Across and down move the thing by up to 0.35; size scales it; shape leads from a diamond by a ball to a box (the
-    exponent of a superellipse); stripes set their contrast; hue leads from blue by red to green; background from dark
+    Across and down move the object by up to 0.35; size scales it; shape goes from a diamond over a ball to a box (the
+    exponent of a superellipse); stripes is their contrast; hue goes from blue over red to green; background from dark
     to light. All but the size are limited by a tanh, which keeps the map from latents to pictures one to one.
     """
     xp = array_module
@@ -53,6 +53,6 @@ def render(latents: Any, array_module: Any = np) -> Any:
 
 
 def render_pixels(latents: Floats) -> npt.NDArray[np.uint8]:
-    """Pictures as they are stored: [N, D] -> bytes [N, S, S, 3], rounded to 8 bits."""
+    """Draw pictures as they are stored: [N, D] -> bytes [N, S, S, 3], rounded to 8 bits."""
     pixels: npt.NDArray[np.uint8] = (255 * render(latents)).round().astype(np.uint8).transpose(0, 2, 3, 1)
     return pixels

@@ -1,8 +1,8 @@
-"""The products of the rendered pictures: what there is, how often, and how much each varies. NumPy only.
+"""The products of the rendered pictures: kinds, frequencies, and how much each varies. NumPy only.
 
-A picture is drawn from D = 7 latents. Their distribution is a mixture with independent latents, one component a
+A picture is drawn from D = 7 latents. Their distribution is a mixture with independent latents, one component per
 product, so that the density of the latents is known in closed form. Within a product a latent is generalised normal,
-its density proportional to exp(-|u|^6): it takes the values of a range nearly evenly, and hardly any others.
+its density proportional to exp(-|u|^6): it is nearly uniform over a range, and nearly 0 outside.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-#: D = 7, in this order everywhere.
+#: D = 7 latents, in this order everywhere.
 LATENTS = ("across", "down", "size", "shape", "stripes", "hue", "background")
 #: How far each latent of a product varies, relative to the product's own `spread`.
 RELATIVE_SPREAD = (1.2, 1.2, 1.2, 0.8, 0.8, 0.6, 0.9)
@@ -46,7 +46,7 @@ class Product:
         return tuple(self.spread * relative for relative in RELATIVE_SPREAD)
 
 
-#: From 30 % down to 0.1 %. The rarer a product, the more it varies, as handmade things do: rare pictures are unlikely
+#: From 30 % down to 0.1 %. The rarer a product, the more it varies, like handmade objects: rare pictures are unlikely
 #: for both reasons.
 PRODUCTS = (
     Product("red ball on dark", 0.300, (0.0, 0.1, 0.0, _BALL, _PLAIN, _RED, _DARK), 0.11),
@@ -65,14 +65,14 @@ PRODUCTS = (
 
 
 def mixture() -> tuple[Floats, Floats, Floats]:
-    """Weights [P], which sum to one, means [P, D] and standard deviations [P, D] of all products."""
+    """Return weights [P], which sum to one, means [P, D] and standard deviations [P, D] of all products."""
     weights = np.array([product.weight for product in PRODUCTS])
     means = np.array([product.mean for product in PRODUCTS])
     return weights / weights.sum(), means, np.array([product.deviations for product in PRODUCTS])
 
 
 def draw_latents(count: int, seed: int | list[int]) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Latents [N, D] of `count` pictures, and the index of each one's product [N]."""
+    """Draw latents [N, D] of `count` pictures, and the index of each one's product [N]."""
     weights, means, deviations = mixture()
     generator = np.random.default_rng(seed)
     chosen = generator.choice(len(weights), size=count, p=weights)
@@ -82,7 +82,7 @@ def draw_latents(count: int, seed: int | list[int]) -> tuple[Floats, npt.NDArray
 
 
 def log_density(latents: Floats) -> Floats:
-    """Log density in nats of latents [N, D] -> [N]."""
+    """Compute the log density in nats of latents [N, D] -> [N]."""
     weights, means, deviations = mixture()
     distances = (np.abs((latents[:, None, :] - means) / (_WIDTH * deviations)) ** EXPONENT).sum(axis=2)  # [N, P]
     logs = np.log(weights) - distances - np.log(deviations).sum(axis=1)

@@ -58,7 +58,7 @@ def singular_directions(backbone: Backbone, image: Tensor, number: int) -> Direc
         number: of vectors at each end.
 
     Raises:
-        EncoderError: if the encoder breaks its contract.
+        EncoderError: if the encoder violates its contract.
     """
     engine = build_engine(backbone, MeasurementSpec())
     inputs = image[None].to(backbone.device, torch.float32)

@@ -1,1 +1,1 @@
-"""Train small encoders on one's own images."""
+"""Train small encoders on a dataset's images."""

@@ -1,9 +1,9 @@
-"""Train the encoders that come with the package from data that every installation has.
+"""Train the encoders that come with the package, from data in every installation.
 
     python -m jepascore_core.training.bundled digits-small [folder]    scikit-learn's digits
     python -m jepascore_core.training.bundled rendered-a [folder]      rendered pictures, drawn while it trains
 
-Weights and numbers depend on the machine's arithmetic in their last digits; the recipe and the seeds do not.
+The last digits of weights and numbers depend on the machine's arithmetic.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ RECIPES = {
     ),
 }
 
-#: Equal but for the seed: what they agree about is not an accident of one training. docs/trust.md has what else was
-#: tried.
+#: Equal except for the seed: their agreement does not depend on a single training. docs/trust.md has alternatives that
+#: were tried.
 RENDERED_RECIPES = {"rendered-a": RenderedRecipe(seed=0), "rendered-b": RenderedRecipe(seed=1)}
 
 
 def digit_pictures() -> Pictures:
-    """All digits as pictures [1797, 1, 32, 32], without the demo's contaminants."""
+    """Return all digits as pictures [1797, 1, 32, 32], without the demo's contaminants."""
     import torch
 
     images, labels = load_digit_images()
@@ -50,7 +50,7 @@ def digit_pictures() -> Pictures:
 
 
 def train_bundled(name: str, folder: Path = WEIGHTS_FOLDER) -> None:
-    """Train one of `RECIPES` into a folder, saying every twentieth epoch on standard error; goes on if it was stopped.
+    """Train one of `RECIPES` into a folder, reporting every twentieth epoch on standard error; resume if stopped.
 
     Raises:
         UnknownNameError: for a name that has no recipe.

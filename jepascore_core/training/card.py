@@ -1,4 +1,4 @@
-"""What is known of a trained encoder: facts for the backbone's row, and a model card for people."""
+"""Describe a trained encoder: facts for the backbone's row, and a model card."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _CURVE_ROWS = 12
 
 
 def encoders_folder() -> Path:
-    """Where encoders that were trained on this machine are: <name>.safetensors, .json and .md each."""
+    """Return the folder of encoders that were trained on this machine: <name>.safetensors, .json and .md each."""
     return home_folder() / "encoders"
 
 
 def checked_name(name: str) -> str:
-    """Return the name itself, if it can be a file's name on every system.
+    """Return the name itself, if it is a valid file name on every system.
 
     Raises:
-        UnknownNameError: if it could not be a file's name on every system.
+        UnknownNameError: if it is not a valid file name on every system.
     """
     if not _NAME.fullmatch(name):
         raise UnknownNameError(

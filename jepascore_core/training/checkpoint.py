@@ -1,4 +1,4 @@
-"""A training that can go on where it was killed: weights, optimiser, random numbers and loss curve in one file."""
+"""Save and resume training: weights, optimiser, random numbers and loss curve in one file."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def save_state(
     curve: list[CurveRow],
     fingerprint: str,
 ) -> None:
-    """Write everything that the rest of a training depends on; a reader, and a crash, sees all of it or none.
+    """Write the complete state of a training, atomically.
 
-    `fingerprint` names what is trained on what and how: `load_state` refuses a state of anything else.
+    `fingerprint` identifies encoder, data and settings: `load_state` rejects any other state.
     """
     tensors = {f"encoder.{name}": value.detach().cpu().contiguous() for name, value in encoder.state_dict().items()}
     for number, values in optimiser.state_dict()["state"].items():
@@ -45,7 +45,7 @@ def load_state(
     generator: torch.Generator,
     fingerprint: str,
 ) -> list[CurveRow]:
-    """Bring encoder, optimiser and generator to where `save_state` left them, and return the loss curve so far.
+    """Restore encoder, optimiser and generator from `save_state`, and return the loss curve so far.
 
     Raises:
         CheckpointError: for a damaged file, or the state of another training.

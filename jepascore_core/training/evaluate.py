@@ -11,13 +11,13 @@ from jepascore_core.training.sigreg import epps_pulley, random_directions
 
 
 def embed(encoder: nn.Module, inputs: Tensor, batch_size: int = 256) -> Tensor:
-    """Embeddings of preprocessed images: [N, C, H, W] -> [N, K]."""
+    """Compute embeddings of preprocessed images: [N, C, H, W] -> [N, K]."""
     with torch.no_grad():
         return torch.cat([encoder(batch) for batch in inputs.split(batch_size)])
 
 
 def probe_accuracy(embeddings: Tensor, labels: npt.NDArray[np.int64], is_test: npt.NDArray[np.bool_]) -> float:
-    """Share of held-out samples whose label a logistic regression, fitted on the others, gets right."""
+    """Return the share of held-out samples that a logistic regression, fitted on the others, classifies correctly."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -30,7 +30,7 @@ def probe_accuracy(embeddings: Tensor, labels: npt.NDArray[np.int64], is_test: n
 def neighbour_accuracy(
     embeddings: Tensor, labels: npt.NDArray[np.int64], is_test: npt.NDArray[np.bool_], neighbours: int = 5
 ) -> float:
-    """Share of held-out samples whose label most of their nearest `neighbours` among the others have."""
+    """Return the share of held-out samples that a vote of `neighbours` nearest others classifies correctly."""
     from sklearn.neighbors import KNeighborsClassifier
 
     values = embeddings.numpy()
@@ -39,7 +39,7 @@ def neighbour_accuracy(
 
 
 def gaussianity(embeddings: Tensor, directions: int = 1024, seed: int = 0) -> tuple[float, float]:
-    """Mean Epps-Pulley statistic and mean Kolmogorov-Smirnov distance to N(0, 1) over random projections.
+    """Return mean Epps-Pulley statistic and mean Kolmogorov-Smirnov distance to N(0, 1) over random projections.
 
     For N(0, I) they are 1.06 and about 0.87 / sqrt(N).
     """

@@ -1,4 +1,4 @@
-"""Training an encoder on pictures, judging it, and writing what makes it a backbone: weights, facts, card."""
+"""Train an encoder on pictures, evaluate it, and write its weights, facts and model card."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jepascore_core.training.evaluate import embed, gaussianity, neighbour_accur
 from jepascore_core.training.images import Pictures
 from jepascore_core.training.train import EpochLoss, TrainingConfig, save_weights, train
 
-#: At most so many images are embedded to judge an encoder.
+#: At most this many images are embedded to evaluate an encoder.
 JUDGED = 4000
 HELD_OUT_SHARE = 0.2
 #: Width, depth and heads.
@@ -32,7 +32,7 @@ SIZES = {"tiny": (96, 2, 3), "small": (128, 4, 4), "medium": (192, 6, 6)}
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecipe:
-    """What to train: the arguments of a timm ViT as far as they vary, and how."""
+    """What to train (the variable arguments of a timm ViT), and how."""
 
     image_size: int = 64
     patch_size: int = 8
@@ -41,11 +41,11 @@ class EncoderRecipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def architecture(self, channels: int) -> dict[str, Any]:
-        """Arguments of `training.architectures.build_vit`.
+        """Return the arguments of `small_vit.build_vit`.
 
         Raises:
-            EncoderError: if image and patches do not fit together, or K exceeds what there is to be seen.
-            UnknownNameError: for a size that does not exist.
+            EncoderError: if patches do not fill the image, or K exceeds the number of values in a patch.
+            UnknownNameError: for an unknown size.
         """
         one_of(self.size, SIZES, "encoder size")
         if self.image_size % self.patch_size:
@@ -68,7 +68,7 @@ class EncoderRecipe:
         }
 
 
-#: For photographs views differ more than for digits: other crops and stronger contrast.
+#: Views of photographs differ more than those of digits: stronger crops and contrast.
 PHOTO_VIEWS = WarpViews(rotation=10.0, shear=5.0, scale=0.25, stretch=0.1, shift=0.12, contrast=0.3, blur=1.0)
 
 
@@ -85,17 +85,17 @@ def fit_encoder(
     progress: Callable[[EpochLoss], None] = lambda _: None,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Train, judge and write `name`.safetensors, .md and, last, .json into `folder`; returns what the JSON file holds.
+    """Train, evaluate and write `name`.safetensors, .md and, last, .json into `folder`; return the JSON's content.
 
-    A training that was stopped goes on: its state is `name`.state, written after every epoch and removed at the end.
-    `data` says in words what the images are.
+    An interrupted training resumes: its state is `name`.state, written after every epoch and removed at the end. `data`
+    describes the images in words.
 
     Raises:
         CheckpointError: if the state is of a training with other settings or images; see `train` for the rest.
     """
     architecture = recipe.architecture(pictures.pixels.shape[1])
     mean, std = _statistics(pictures.pixels)
-    # The short last batch is left out, so a large batch of few images would leave out many.
+    # The incomplete last batch is dropped, so a large batch would drop many of few images.
     batch_size = min(recipe.training.batch_size, max(2, len(pictures.pixels) // 2))
     config = TrainingConfig(**{**_fields(recipe.training), "batch_size": batch_size})
     encoder = initialise(build_vit(architecture), config.seed).to(torch.device(device))
@@ -131,7 +131,7 @@ def _fields(config: TrainingConfig) -> dict[str, Any]:
 
 
 def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel of byte images, in 0..1: [1, C, 1, 1] each."""
+    """Return mean and standard deviation of each channel of byte images, in 0..1: [1, C, 1, 1] each."""
     values = pixels[:JUDGED].float().div(255).transpose(0, 1).flatten(1)  # [C, N * H * W]
     return values.mean(dim=1).view(1, -1, 1, 1), values.std(dim=1).clamp_min(1e-3).view(1, -1, 1, 1)
 
@@ -154,7 +154,7 @@ def _facts(
 
 
 def card_facts(pictures: Pictures, config: TrainingConfig, encoder: nn.Module, data: str) -> dict[str, Any]:
-    """Return what the card says of data and training."""
+    """Return the card's fields about data and training."""
     return {
         "data": data,
         "num_images": len(pictures.pixels),
@@ -176,7 +176,7 @@ def card_facts(pictures: Pictures, config: TrainingConfig, encoder: nn.Module, d
 
 
 def judge(encoder: nn.Module, pictures: Pictures, mean: Tensor, std: Tensor) -> dict[str, float | None]:
-    """Probe and neighbour accuracy where there are at least two labels, and how Gaussian the embeddings are."""
+    """Measure probe and neighbour accuracy, if there are two labels, and how Gaussian the embeddings are."""
     inputs = (pictures.pixels[:JUDGED].float() / 255 - mean) / std
     embeddings = embed(encoder, inputs)
     names = pictures.labels[:JUDGED]

@@ -1,4 +1,4 @@
-"""Training an encoder on rendered pictures, judging it, and writing its files, as `fit` does for datasets."""
+"""Train an encoder on rendered pictures, evaluate it, and write its files, as `fit` does for datasets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jepascore_core.training.images import Pictures
 from jepascore_core.training.rendered import MEAN, STD, RenderedRecipe, TrainedOnRendered, train_on_rendered
 from jepascore_core.training.train import EpochLoss, save_weights
 
-#: Neither a training nor a demo draws with it.
+#: Not used by any training or demo.
 JUDGED_SEED = 10_000
 
 _NO_WARP = WarpViews(**dict.fromkeys(WarpViews.__slots__, 0.0))
@@ -29,7 +29,7 @@ PIXEL_NOISE = replace(_NO_WARP, noise=RenderedRecipe().noise)
 def fit_rendered(
     recipe: RenderedRecipe, folder: Path, name: str, progress: Callable[[EpochLoss], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Train, judge and write `name`.safetensors, .md and, last, .json into `folder`; returns what the JSON holds."""
+    """Train, evaluate and write `name`.safetensors, .md and, last, .json into `folder`; return the JSON's content."""
     trained = train_on_rendered(recipe, progress)
     facts = _facts(recipe, trained)
     values = torch.full((1, 3, 1, 1), MEAN), torch.full((1, 3, 1, 1), STD)

@@ -1,4 +1,4 @@
-"""The images of a dataset as one tensor of bytes, which is what a small encoder is trained on."""
+"""Load the images of a dataset as one tensor of bytes, to train a small encoder on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jepascore_core.storage.store import Store
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: So many images are looked at to tell whether a dataset is greyscale.
+#: Number of images from which it is decided whether a dataset is greyscale.
 GREY_LOOKS = 64
 MIN_IMAGES = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """`pixels` [N, C, S, S] are bytes, C 1 or 3; `labels` are those of the samples, None where there is none."""
+    """`pixels` [N, C, S, S] are bytes, C 1 or 3; `labels` are those of the samples, None if missing."""
 
     pixels: Tensor
     labels: tuple[str | None, ...]
@@ -38,7 +38,7 @@ def load_pictures(
 ) -> Pictures:
     """Load at most `most` distinct images of a dataset, shorter side resized to `size` and cropped.
 
-    They come in order of their content id, a hash, so they are a fair sample. `progress` is called with the number of
+    They are the first by content id, a hash, so they are a random sample. `progress` is called with the number of
     images done and their total. Images are greyscale if the first 64 are.
 
     Raises:
@@ -64,7 +64,7 @@ def load_pictures(
         images.append(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
         kept.append(sample)
     if len(images) < MIN_IMAGES:
-        raise TooFewImagesError(f"Training needs at least {MIN_IMAGES} images that can be read, not {len(images)}.")
+        raise TooFewImagesError(f"Training needs at least {MIN_IMAGES} readable images, not {len(images)}.")
     is_grey = all(_is_grey(image) for image in images[:GREY_LOOKS])
     arrays = np.stack([np.asarray(image.convert("L" if is_grey else "RGB")) for image in images])
     pixels = torch.from_numpy(arrays).unsqueeze(1) if is_grey else torch.from_numpy(arrays).permute(0, 3, 1, 2)

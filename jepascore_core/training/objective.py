@@ -20,15 +20,15 @@ class LossTerms:
 
 
 def invariance(embeddings: Tensor) -> Tensor:
-    """Mean squared distance of each view's embedding to the mean over its views: [V, B, K] -> scalar."""
+    """Compute the mean squared distance of each view's embedding to the mean over views: [V, B, K] -> scalar."""
     return (embeddings - embeddings.mean(dim=0)).square().mean()
 
 
 def lejepa_loss(embeddings: Tensor, directions: Tensor, weight: float, frequency: float = 1.0) -> LossTerms:
-    """(1 - weight) * invariance + weight * SIGReg for `embeddings` [V, B, K] and unit `directions` [K, S].
+    """Compute (1 - weight) * invariance + weight * SIGReg for `embeddings` [V, B, K] and unit `directions` [K, S].
 
-    Each view's batch is compared with N(0, I) by itself: views of one image are not independent samples. `frequency` as
-    in `epps_pulley`.
+    Each view's batch is compared with N(0, I) separately: views of one image are not independent samples. For
+    `frequency` see `epps_pulley`.
     """
     agreement = invariance(embeddings)
     gaussianity = torch.stack([sigreg(view, directions, frequency=frequency) for view in embeddings]).mean()

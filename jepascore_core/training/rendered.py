@@ -1,7 +1,7 @@
-"""Encoders of rendered pictures: LeJEPA on a generator that never runs out, so that nothing can be learned by heart.
+"""Encoders of rendered pictures: LeJEPA on endless generated data, so that nothing can be memorised.
 
-Two views of a picture are two drawings with slightly different latents and independent pixel noise. The noise squeezes
-what the encoder answers to changes that no drawing makes; the rest of the objective is that of all encoders here.
+Two views of a picture are two drawings with slightly different latents and independent pixel noise. The noise reduces
+the encoder's response to changes that no drawing makes; the rest of the objective is that of all encoders here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jepascore_core.training.train import EpochLoss
 
 #: The encoder's input is (pixel - 0.5) / 0.25, pixels between 0 and 1.
 MEAN, STD = 0.5, 0.25
-#: Pictures drawn at once.
+#: Pictures drawn per batch.
 BLOCK = 500
 
 
@@ -36,8 +36,8 @@ class RenderedRecipe:
 
     `move` is the standard deviation of a view's latents around the picture's, `noise` the largest one of its pixels.
     Inputs are whitened before training begins, with `whitening` times the largest noise's variance as the floor, and
-    weights start `gain` times as large as keeps variances. `average` is the decay of the averaged weights, which are
-    the result. The rates are the first ones of matrices (Muon) and of biases (AdamW).
+    weights start `gain` times as large as for constant variances. `average` is the decay of the averaged weights, which
+    are the result. The rates are the initial ones of matrices (Muon) and of biases (AdamW).
     """
 
     dimension: int = 16
@@ -62,7 +62,7 @@ class RenderedRecipe:
 
     @property
     def steps(self) -> int:
-        """Of the whole training."""
+        """Number of steps of the whole training."""
         return self.epochs * self.steps_per_epoch
 
     @property
@@ -79,7 +79,7 @@ class RenderedRecipe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedOnRendered:
-    """An encoder of normalised images, its loss curve, and how long it took in seconds of processor time."""
+    """An encoder of normalised images, its loss curve, and the CPU seconds of the training."""
 
     encoder: PooledMlp
     curve: list[EpochLoss]
@@ -89,17 +89,17 @@ class TrainedOnRendered:
 def train_on_rendered(
     recipe: RenderedRecipe, progress: Callable[[EpochLoss], None] = lambda _: None
 ) -> TrainedOnRendered:
-    """Train an encoder on fresh drawings; the same seed repeats it on the same machine.
+    """Train an encoder on fresh drawings; equal seeds give equal results on the same machine.
 
     Raises:
-        FloatingPointError: when the loss is not finite.
+        FloatingPointError: if the loss is not finite.
     """
     start = time.process_time()
     generator = torch.Generator().manual_seed(recipe.seed)
     pairs = _draw_pairs(recipe, 0)
     centre, whitener = _whitening(pairs[0], recipe)
     encoder = PooledMlp(**recipe.architecture)  # type: ignore[arg-type]
-    # What follows the averaging of pixels: the averages are drawn at once.
+    # Without the pooling of pixels: the averages are drawn directly.
     trained = nn.Sequential(*list(encoder)[2:])
     _initialise(trained, recipe.gain, generator)
     averaged = [value.detach().clone() for value in trained.parameters()]
@@ -129,7 +129,7 @@ def train_on_rendered(
 
 
 def _draw_pairs(recipe: RenderedRecipe, epoch: int) -> Tensor:
-    """Two drawings of each fresh picture, as they are stored, averaged over blocks of pixels: [2, N, inputs]."""
+    """Draw each fresh picture twice, rounded to 8 bits and averaged over blocks of pixels: [2, N, inputs]."""
     latents, _ = draw_latents(recipe.drawn_per_epoch, [recipe.seed, epoch])
     moves = np.random.default_rng([recipe.seed, epoch, 1]).standard_normal((2, *latents.shape))
     drawn = torch.from_numpy(latents + recipe.move * moves).float().flatten(0, 1)
@@ -140,7 +140,7 @@ def _draw_pairs(recipe: RenderedRecipe, epoch: int) -> Tensor:
 
 
 def _views(pairs: Tensor, recipe: RenderedRecipe, generator: torch.Generator) -> Tensor:
-    """Return a batch of both drawings with pixel noise of its own strength for each: [2 * B, inputs]."""
+    """Return a batch of both drawings, each with pixel noise of random strength: [2 * B, inputs]."""
     chosen = torch.randint(pairs.shape[1], (recipe.batch_size,), generator=generator)
     views = pairs[:, chosen].flatten(0, 1)
     # The average over a block has the noise of one pixel divided by the block's side.
@@ -150,7 +150,7 @@ def _views(pairs: Tensor, recipe: RenderedRecipe, generator: torch.Generator) ->
 
 
 def _whitening(inputs: Tensor, recipe: RenderedRecipe) -> tuple[Tensor, Tensor]:
-    """Mean [I] of inputs [N, I] and the matrix [I, I] that gives them variances of about one, on average exactly."""
+    """Return the mean [I] of inputs [N, I] and the matrix [I, I] that scales their mean variance to one."""
     covariance = inputs.T.cov()
     values, vectors = torch.linalg.eigh(covariance)
     floor = recipe.whitening * (recipe.noise / recipe.pool) ** 2
@@ -168,7 +168,7 @@ def _initialise(network: nn.Module, gain: float, generator: torch.Generator) -> 
 
 
 def _optimisers(network: nn.Module, recipe: RenderedRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Each with its largest rate."""
+    """Return the optimisers with their initial rates."""
     parameters = list(network.parameters())
     matrices, biases = [value for value in parameters if value.ndim == 2], [v for v in parameters if v.ndim < 2]
     return [
@@ -189,7 +189,7 @@ def _descend(
 
 
 def _share_of_rate(step: int, recipe: RenderedRecipe) -> float:
-    """Warm-up, then a cosine down to zero."""
+    """Return the share of the rate: warm-up, then a cosine down to zero."""
     return min(1.0, (step + 1) / recipe.warmup_steps) * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
 
@@ -200,7 +200,7 @@ def _average(averaged: list[Tensor], network: nn.Module, decay: float) -> None:
 
 
 def _absorb(layer: nn.Module, centre: Tensor, whitener: Tensor) -> None:
-    """Give the first layer what was done to its inputs, so that it takes normalised pixels."""
+    """Fold the whitening into the first layer, so that it takes normalised pixels."""
     bias, weight = layer.get_parameter("bias"), layer.get_parameter("weight")
     whitened = weight @ whitener.T
     bias.add_(whitened @ (MEAN - centre))

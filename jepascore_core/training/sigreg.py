@@ -21,18 +21,18 @@ KNOTS = 17
 
 
 def random_directions(dimension: int, count: int, generator: torch.Generator | None = None) -> Tensor:
-    """`count` unit vectors drawn uniformly from the sphere in R^dimension: [K, S]."""
+    """Draw `count` unit vectors uniformly from the sphere in R^dimension: [K, S]."""
     directions = torch.randn(dimension, count, generator=generator)
     units: Tensor = directions / directions.norm(dim=0, keepdim=True)
     return units
 
 
 def epps_pulley(samples: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:
-    """Epps-Pulley statistic T of each column of `samples` [N, S] against N(0, 1): [S], differentiable.
+    """Compute the Epps-Pulley statistic T of each column of `samples` [N, S] against N(0, 1): [S], differentiable.
 
     About `EXPECTED_STATISTIC` (1.06) for a standard normal sample of any size; grows with N for anything else. A
-    `frequency` above 1 compares at so many times higher t, with the weight stretched likewise: finer differences then
-    count more, and the statistic's mean is another.
+    `frequency` above 1 multiplies t, with the weight stretched accordingly: finer differences then count more, and the
+    statistic has a different mean.
     """
     t = torch.linspace(0.0, LAST_KNOT, knots, dtype=samples.dtype, device=samples.device)
     weight, normal = torch.exp(-0.5 * t.square()), torch.exp(-0.5 * (frequency * t).square())
@@ -45,5 +45,5 @@ def epps_pulley(samples: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> 
 
 
 def sigreg(embeddings: Tensor, directions: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:
-    """Mean Epps-Pulley statistic of `embeddings` [N, K] over the unit `directions` [K, S]: a scalar to be minimised."""
+    """Compute the mean Epps-Pulley statistic of `embeddings` [N, K] over unit `directions` [K, S]: the loss."""
     return epps_pulley(embeddings @ directions, knots, frequency).mean()

@@ -59,14 +59,14 @@ def train(
     """Train `encoder` in place on `images` [N, C, H, W], floats in 0..1 or bytes, and return the loss curve.
 
     `normalise` turns views into the encoder's input; batches go to the encoder's device. After every epoch `progress`
-    is told, and `checkpoint` (weights) and `state` (all that the rest depends on) are written where they are given. A
-    training whose `state` is there goes on after its last epoch, to the same weights as without the break; it must
-    have the same `fingerprint`. `on_step` is told the number of images seen.
+    is called, and `checkpoint` (weights) and `state` (complete state) are written if given. If `state` exists, training
+    resumes after its last epoch, with the same final weights as without the interruption; it must have the same
+    `fingerprint`. `on_step` gets the number of images seen.
 
     Raises:
-        FloatingPointError: when the loss is not finite.
+        FloatingPointError: if the loss is not finite.
         ValueError: for a batch larger than the data.
-        CheckpointError: for a state that is damaged or of another training.
+        CheckpointError: for a state that is damaged or from another training.
     """
     if not 1 < config.batch_size <= len(images):
         raise ValueError(f"batch_size must lie in 2..{len(images)} (the number of images), not {config.batch_size}")
@@ -141,7 +141,7 @@ def _step(
 
 
 def _optimiser(encoder: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW; vectors (biases, norms) and position embeddings are not decayed."""
+    """Create AdamW; vectors (biases, norms) and position embeddings are not decayed."""
     parameters = dict(encoder.named_parameters())
     decayed = [value for name, value in parameters.items() if value.ndim > 1 and "pos_embed" not in name]
     others = [value for name, value in parameters.items() if value.ndim <= 1 or "pos_embed" in name]
