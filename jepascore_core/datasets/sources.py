@@ -65,7 +65,7 @@ def _file_kind(path: Path) -> str:
     if path.suffix.lower() == ".npz":
         return "npz"
     if has_image_name(path.name):
-        raise SourceError(f"{path} is a single image: give the folder that holds it.")
+        raise SourceError(f"{path} is a single image: give the folder that contains it.")
     raise SourceError(
         f"{path} is not a supported kind of source: give {_WANTED}. Other archives: unpack them and give the folder."
     )

@@ -52,7 +52,7 @@ class EncoderRecipe:
             raise EncoderError(f"Patches of {self.patch_size} do not fill images of {self.image_size} pixels.")
         width, depth, heads = SIZES[self.size]
         if not 2 <= self.dimension <= channels * self.patch_size**2:
-            raise EncoderError(f"K must lie in 2..{channels * self.patch_size**2} for such patches.")
+            raise EncoderError(f"K must be in 2..{channels * self.patch_size**2} for such patches.")
         return {
             "img_size": self.image_size,
             "patch_size": self.patch_size,

@@ -69,7 +69,7 @@ def train(
         CheckpointError: for a state that is damaged or from another training.
     """
     if not 1 < config.batch_size <= len(images):
-        raise ValueError(f"batch_size must lie in 2..{len(images)} (the number of images), not {config.batch_size}")
+        raise ValueError(f"batch_size must be in 2..{len(images)} (the number of images), not {config.batch_size}")
     generator = torch.Generator().manual_seed(config.seed)
     per_epoch = len(images) // config.batch_size
     optimiser = _optimiser(encoder, config)

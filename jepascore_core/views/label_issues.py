@@ -134,8 +134,8 @@ def without_label_issues(curation: Curation, threshold: float) -> Curation:
     return Curation().plus(*kept, Not(Between(Column(LABEL_ISSUE), threshold)))
 
 
-def _is_cut(chip: object) -> bool:
-    match chip:
+def _is_cut(clause: object) -> bool:
+    match clause:
         case Not(Between(Column(name=name, backbone=None), float() | int(), None)):
             return name == LABEL_ISSUE
     return False

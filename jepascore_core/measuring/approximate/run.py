@@ -180,7 +180,7 @@ def _promise(cascade: CascadeReport, plan: ApproximationPlan) -> str:
     what, sure = [], f"{100 * plan.confidence:g} %"
     if plan.top is not None:
         num_lists = cascade.num_lists - (plan.cut is not None)
-        what.append(f"{num_lists:,} lists (each holds the right samples with {sure} confidence)")
+        what.append(f"{num_lists:,} lists (each has the right samples with {sure} confidence)")
     if plan.cut is not None:
         what.append(
             f"the cut at percentile {plan.cut:g} (each sample is on the right side of it with {sure} probability)"

@@ -166,8 +166,8 @@ def _within_class(
             first, last = np.searchsorted(names, label, "left"), np.searchsorted(names, label, "right")
             of_class = known[first:last]
             if len(of_class):
-                ends = np.searchsorted(of_class, value, "left"), np.searchsorted(of_class, value, "right")
-                found[index] = 50.0 * sum(ends) / len(of_class)
+                below, up_to = (int(np.searchsorted(of_class, value, side)) for side in ("left", "right"))
+                found[index] = percentile_of(below, up_to - below, len(of_class))
     return found
 
 
