@@ -106,7 +106,7 @@ def test_what_is_there_is_not_replaced_unless_asked(cli: Cli, tmp_path: Path):
         (["--patch-size", "7"], "do not fill"),
         (["--size", "huge"], "tiny, small, medium"),
         (["--name", "../up"], "not a valid encoder name"),
-        (["-k", "5000"], "K must lie in"),
+        (["-k", "5000"], "K must be in"),
         (["--device", "tpu"], 'Unknown device "tpu"'),
     ],
 )

@@ -189,7 +189,7 @@ def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
     make(tmp_path, "single.png", "text.txt", "a.tar", "empty/readme.md")
     for path, words in (
         (tmp_path / "missing", "does not exist"),
-        (tmp_path / "single.png", "folder that holds it"),
+        (tmp_path / "single.png", "folder that contains it"),
         (tmp_path / "text.txt", "not a supported kind"),
         (tmp_path / "a.tar", "unpack"),
         (tmp_path / "empty", "contains no image"),

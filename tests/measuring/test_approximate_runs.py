@@ -227,7 +227,7 @@ def test_a_cascade_gives_the_exact_lists_from_fewer_exact_scores(store, worker, 
     assert cascade.num_lists == 6
     assert cascade.num_confirmed == run.report.num_exact - 60
     assert run.num_total == run.num_measured == IMAGES + cascade.num_confirmed
-    assert "6 lists (each holds the right samples with 90 % confidence) confirmed by" in run.message
+    assert "6 lists (each has the right samples with 90 % confidence) confirmed by" in run.message
     assert f"{cascade.num_confirmed} exact measurements" in run.message
     rows = scored(store, run)
     truth = scored(store, exact_run(store, worker, checkpoint), run.spec.exact)
