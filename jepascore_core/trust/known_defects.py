@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jepascore_core.curation.columns.baselines import baseline_column, count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import companion_column, count_measured
 from jepascore_core.curation.columns.names import metadata_names
-from jepascore_core.curation.precompute.steps import slow_companions
-from jepascore_core.embeddings.companions import MIN_IMAGES
+from jepascore_core.curation.precompute.steps import slow_baselines
+from jepascore_core.embeddings.baselines import MIN_IMAGES
 from jepascore_core.formatting import plural
 from jepascore_core.scores.measured import MeasuredChoice, measured_choices
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, has_labels, version_key
 from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.agreement import COMPANION_TITLES, DEFECT_COLUMN, SCORE_TITLE
+from jepascore_core.trust.agreement import BASELINE_TITLES, DEFECT_COLUMN, SCORE_TITLE
 from jepascore_core.trust.cache import kept
 from jepascore_core.trust.planted.evaluate import evaluate_scores
 from jepascore_core.trust.planted.result import SHARE, PlantedCell
@@ -216,13 +216,13 @@ def known_defects(store: Store, scores: ScoreSet) -> KnownDefects | None:
     """
     if not names_defects(store, scores.dataset_id):
         return None
-    slow = [str(work.companion) for work in slow_companions(store, scores)]
+    slow = [str(work.baseline) for work in slow_baselines(store, scores)]
     about = [METHOD, scores.definition, slow]
 
     def compute() -> KnownDefects | None:
         vectors = current_vectors(store, store.catalogue.dataset(scores.dataset_id), scores.key)
         name = f"known-defects-{scores.definition}"
-        return _from_dict(kept(vectors, name, about, lambda: {"found": _compare(store, scores, slow)})["found"])
+        return _from_dict(cached_json(vectors, name, about, lambda: {"found": _compare(store, scores, slow)})["found"])
 
     return memoized(store, ("known defects", scores, version_key(store, scores), *slow), compute)
 
@@ -240,9 +240,9 @@ def _from_dict(found: dict[str, Any] | None) -> KnownDefects | None:
 
 def _compare(store: Store, scores: ScoreSet, slow: Sequence[str]) -> dict[str, Any] | None:
     names = _percentile_columns(store, scores, slow)
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    base, defect = held.base(dataset), held.metadata(dataset, DEFECT_COLUMN)
-    score = held.score(dataset, scores)
+    cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    base, defect = cache.base(dataset), cache.metadata(dataset, DEFECT_COLUMN)
+    score = cache.score(dataset, scores)
     beside = " POSITIONAL JOIN ".join(dict.fromkeys([base, *names.values(), defect, score]))
     listed = ", ".join(f'"{column}" AS "{name}"' for name, column in names.items())
     rows = store.query(f"""SELECT sample_key, content_id, coalesce("{defect}", '') AS defect, {listed}
@@ -269,18 +269,18 @@ def _compare(store: Store, scores: ScoreSet, slow: Sequence[str]) -> dict[str, A
 
 def _percentile_columns(store: Store, scores: ScoreSet, slow: Sequence[str]) -> dict[str, str]:
     """Columns of percentiles by the name of their order."""
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
     num_images = count_measured(store, scores)
-    raw = {SCORE: held.score(dataset, scores)}
-    for companion in COMPANION_TITLES:
-        if num_images >= MIN_IMAGES[companion] and companion not in slow:
-            is_norm = companion == "norm"
-            raw[companion] = (
-                held.score(dataset, scores, companion) if is_norm else companion_column(store, scores, companion)
+    raw = {SCORE: cache.score(dataset, scores)}
+    for baseline in BASELINE_TITLES:
+        if num_images >= MIN_IMAGES[baseline] and baseline not in slow:
+            is_norm = baseline == "norm"
+            raw[baseline] = (
+                cache.score(dataset, scores, baseline) if is_norm else baseline_column(store, scores, baseline)
             )
     places = {"": None, "class": "label"} if has_labels(store, scores.dataset_id) else {"": None}
     return {
-        f"{name} within class" if within else name: held.percentile(dataset, column, within)
+        f"{name} within class" if within else name: cache.percentile(dataset, column, within)
         for name, column in raw.items()
         for within in places.values()
     }
@@ -294,7 +294,7 @@ def _order(
     column = "class_percentile" if within else "percentile"
     return ReviewOrder(
         name=name,
-        title=SCORE_TITLE if score == SCORE else next(text for key, text in COMPANION_TITLES.items() if key == score),
+        title=SCORE_TITLE if score == SCORE else next(text for key, text in BASELINE_TITLES.items() if key == score),
         is_baseline=score != SCORE,
         within_class=bool(within),
         rule=f"{column if score == SCORE else f'{column}[{score}]'} >= {_PERCENT:g}",

@@ -272,7 +272,7 @@ def test_periods_are_those_of_the_file_also_where_it_rounded_them(dinov3, tmp_pa
     backbone = load_backbone(f"timm:{DINOV3}", tmp_path / "rounded.pth", **STATED)
     assert torch.equal(backbone.encoder.rope.periods, rounded.float())
     assert "rounded to bfloat16" in backbone.info.note
-    with pytest.raises(CheckpointError, match="has 3 rotary periods, and the architecture 16"):
+    with pytest.raises(CheckpointError, match="has 3 rotary periods, but the architecture has 16"):
         embedder(f"timm:{DINOV3}", tmp_path)(dinov3_file(dinov3, torch.ones(3)))
 
 

@@ -42,7 +42,7 @@ def batch_statistics():
 @pytest.mark.parametrize(
     ("encoder", "says"),
     [
-        (AlwaysDropout(), "another embedding each time.*Turn it off"),
+        (AlwaysDropout(), "different embeddings.*Turn it off"),
         (batch_statistics(), "depends on the other images.*running statistics"),
         (nn.Conv2d(1, 2, 3), r"returned \[1, 2, 6, 6\].*Pool"),
         (nn.Sequential(nn.Flatten(), nn.Linear(64, 65)), "K = 65 values but an image only D = 64.*larger images"),
@@ -101,7 +101,7 @@ def test_what_is_no_batch_of_images_is_refused(wrong, says):
 
 @pytest.mark.parametrize("chunk", [0, -1])
 def test_less_than_one_cotangent_at_once_is_refused(chunk):
-    with pytest.raises(EncoderError, match="1 cotangent or more"):
+    with pytest.raises(EncoderError, match="at least 1 cotangent"):
         js.measure(js.wrap_encoder(LINEAR, "linear"), images(), chunk=chunk)
 
 
