@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.cut_effect.results import SAME_ENCODER
 from jepascore_core.curation.precompute import steps
-from jepascore_core.curation.precompute.requests import preparations
+from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.store import Store
@@ -113,9 +113,9 @@ def test_the_worker_does_what_is_slow(
     for _ in range(2):  # one button for each
         next(button for button in app.button if button.label == "Compute").click().run()
     worker = Worker(home_store)
-    for item in preparations(home_store):
+    for item in precompute_requests(home_store):
         assert item.state == "waiting"
-        worker.handle(JobKind.PREPARATION, item.identifier)
+        worker.handle(JobKind.PRECOMPUTE, item.identifier)
     app.run()
     assert "does better" in app.success[0].value
     assert "JEPA-SCORE, lowest first beats random cuts" in said(app)

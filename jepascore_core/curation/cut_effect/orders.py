@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from jepascore_core.curation.columns.baselines import baseline_column, baseline_values, count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import companion_column, companion_values, count_measured
 from jepascore_core.curation.columns.label_issues import label_issue_column, label_issue_values
-from jepascore_core.embeddings.companions import COMPANIONS, MIN_IMAGES, Companion
+from jepascore_core.embeddings.baselines import BASELINES, MIN_IMAGES, Baseline
 from jepascore_core.embeddings.index import Progress, no_progress, subrange
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
@@ -17,7 +17,7 @@ Values = npt.NDArray[np.float64]
 
 SCORE, REVERSED, LABEL_ISSUES = "score", "reversed", "label_issue"
 SCORE_TITLE, REVERSED_TITLE = "JEPA-SCORE, lowest first", "JEPA-SCORE, highest first"
-BASELINE_TITLES: dict[Companion, str] = {
+BASELINE_TITLES: dict[Baseline, str] = {
     "knn": "k-NN, most isolated first",
     "mahalanobis": "Mahalanobis, farthest first",
     "norm": "Embedding norm, lowest first",
@@ -36,16 +36,16 @@ def read_orders(store: Store, scores: ScoreSet, progress: Progress = no_progress
         TooFewImagesError: if no label can be judged.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    enough = [name for name in COMPANIONS if count_measured(store, scores) >= MIN_IMAGES[name]]
-    tables: dict[tuple[str, str], str] = {(SCORE, SCORE_TITLE): held.score(dataset, scores)}
+    cached, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    enough = [name for name in BASELINES if count_measured(store, scores) >= MIN_IMAGES[name]]
+    tables: dict[tuple[str, str], str] = {(SCORE, SCORE_TITLE): cached.score(dataset, scores)}
     for number, name in enumerate(enough):
         if name == "norm":
-            column = held.score(dataset, scores, name)
+            column = cached.score(dataset, scores, name)
         else:
             part = subrange(progress, number / (2 * len(enough)), (number + 1) / (2 * len(enough)))
-            companion_values(store, scores, name, part)
-            column = companion_column(store, scores, name)
+            baseline_values(store, scores, name, part)
+            column = baseline_column(store, scores, name)
         tables[name, BASELINE_TITLES[name]] = column
     label_issue_values(store, scores, subrange(progress, 0.5, 1.0))
     tables[LABEL_ISSUES, LABEL_ISSUES_TITLE] = label_issue_column(store, scores)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from jepascore_core.atomic import write_atomically
+from jepascore_core.curation.columns.baselines import count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import count_measured
 from jepascore_core.curation.columns.label_issues import are_label_issues_known
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old
 from jepascore_core.curation.cut_effect.compare import NUM_SEEDS, compare_cut

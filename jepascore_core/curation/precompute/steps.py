@@ -280,7 +280,7 @@ def pending_curve(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> Preco
     return PrecomputeStep("curve", size, seconds=seconds, embeddings=embeddings.key.text)
 
 
-def slow_companions(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...]:
+def slow_baselines(store: Store, scores: ScoreSet) -> tuple[PrecomputeStep, ...]:
     """Return the baseline scores of the measured images that are not computed yet and take longer than a moment."""
     size = count_measured(store, scores)
     missing = [name for name in FITTED if size >= MIN_IMAGES[name] and not is_known(store, scores, name)]

@@ -11,7 +11,7 @@ from jepascore_core.curation import Evaluation, to_text
 from jepascore_core.curation.cut_effect.results import SAME_ENCODER, USES_LABELS, ClassEffect, CutColour, CutEffect
 from jepascore_core.curation.cut_effect.samples import cut_of
 from jepascore_core.curation.cut_effect.stored import cut_curve, cut_effect, notes_on
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_curve, pending_cut, prepare
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_curve, pending_cut, precompute
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.figures.cut_effect import cut_curve_figure
 from jepascore_core.scores.measured import measured_choices, offered
@@ -22,7 +22,7 @@ from pages.ui.app.text import plain
 from pages.ui.curate import texts
 from pages.ui.widgets import texts as widget_texts
 from pages.ui.widgets.charts import chart
-from pages.ui.widgets.precompute import draw_preparations
+from pages.ui.widgets.precompute import draw_precompute
 from pages.ui.widgets.url_widgets import pick_one, pick_open
 
 SHOWN_CLASSES = 12
@@ -126,10 +126,10 @@ def _is_computed(scores: ScoreSet, work: PrecomputeStep | None) -> bool:
     if work is None:
         return True
     if not work.is_quick:
-        draw_preparations(scores, [work], only=work.kind)
+        draw_precompute(scores, [work], only=work.kind)
         return False
     with st.spinner(widget_texts.computing(work.title)):
-        prepare(store(), scores, work)
+        precompute(store(), scores, work)
     return True
 
 
