@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from evidence_sets import Measured, Values
 
-from jepascore_core.embeddings.companions import companion_scores, companion_scores_against, knn
+from jepascore_core.embeddings.baselines import baseline_scores, baseline_scores_against, knn
 from jepascore_core.embeddings.label_issues import find_label_issues
 
 SCORES = {"rank": "JEPA-SCORE", "paper": "JEPA-SCORE, paper", "tail": "JEPA-SCORE, tail", "top": "JEPA-SCORE, top"}
@@ -20,7 +20,7 @@ SELFCLEAN = "SelfClean"
 def off_topic_methods(images: Measured, seed: int) -> dict[str, Values]:
     """Methods that see the whole set, the planted images included, as a curator's do."""
     baselines = {
-        title: -companion_scores(name, images.content_ids, images.embeddings)  # type: ignore[arg-type]
+        title: -baseline_scores(name, images.content_ids, images.embeddings)  # type: ignore[arg-type]
         for name, title in BASELINES.items()
     }
     detected = {name: model.fit(images.embeddings).decision_scores_ for name, model in detectors(seed).items()}
@@ -30,7 +30,7 @@ def off_topic_methods(images: Measured, seed: int) -> dict[str, Values]:
 def held_out_methods(images: Measured, reference: Measured, seed: int) -> dict[str, Values]:
     """Methods that are fitted on a reference split, which is not judged."""
     baselines = {
-        title: -companion_scores_against(name, images.embeddings, reference.embeddings)  # type: ignore[arg-type]
+        title: -baseline_scores_against(name, images.embeddings, reference.embeddings)  # type: ignore[arg-type]
         for name, title in BASELINES.items()
     }
     fitted = {name: model.fit(reference.embeddings) for name, model in detectors(seed).items()}
@@ -40,7 +40,7 @@ def held_out_methods(images: Measured, reference: Measured, seed: int) -> dict[s
 
 def near_duplicate_methods(images: Measured) -> dict[str, Values]:
     """Methods that take an image for a near duplicate, or for what has one."""
-    typical = companion_scores("knn", images.content_ids, images.embeddings)
+    typical = baseline_scores("knn", images.content_ids, images.embeddings)
     return {
         **{name: -values for name, values in scores_of(images).items()},
         BASELINES["knn"]: typical,
@@ -51,7 +51,7 @@ def near_duplicate_methods(images: Measured) -> dict[str, Values]:
 
 def label_methods(images: Measured, labels: list[str]) -> dict[str, Values]:
     """Methods that may doubt the label of an image."""
-    baseline = -companion_scores("knn", images.content_ids, images.embeddings)
+    baseline = -baseline_scores("knn", images.content_ids, images.embeddings)
     return {
         SCORES["rank"]: -images.scores["rank"],
         WITHIN_CLASS: -within_class(images.scores["rank"], labels),

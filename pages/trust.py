@@ -28,7 +28,7 @@ with frame("Trust"):
         draw_planted(scores)
         live(partial(draw_confounds, scores), scores.dataset_id)
         draw_format_check(scores)
-        live(partial(draw_companions, scores), scores.dataset_id)
+        live(partial(draw_baselines, scores), scores.dataset_id)
         draw_slow_baselines(scores)
         live(partial(draw_gaussianity, scores), scores.dataset_id)
     draw_density_check()

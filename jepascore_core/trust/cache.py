@@ -1,4 +1,4 @@
-"""Keep results about a dataset's scores in files, for the next page view, command and server."""
+"""Cache results about a dataset's scores in files, for the next page view, command and server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jepascore_core.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedResult:
     """A result as a file holds it, and what it is about."""
 
     about: list[Any]
@@ -28,11 +28,11 @@ def cached_json(
 ) -> dict[str, Any]:
     """Return the result of `make` as JSON, from a file in `folder` if its key matches; None caches nothing.
 
-    `folder` itself identifies the dataset or embeddings, `about` everything else that the result depends on.
+    `folder` itself identifies the dataset or embeddings, `key` everything else that the result depends on.
     """
-    subject = json.loads(json.dumps(list(about)))
+    subject = json.loads(json.dumps(list(key)))
     if folder is not None:
-        known = read_kept(folder, name)
+        known = read_cached(folder, name)
         if known is not None and known.about == subject:
             return known.result
     written = json.dumps({"about": subject, "found": make()})
@@ -45,11 +45,11 @@ def cached_json(
     return made
 
 
-def read_kept(folder: Path, name: str) -> Kept | None:
+def read_cached(folder: Path, name: str) -> CachedResult | None:
     """Read a result whatever it is about; None if there is no file, or it cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        return Kept(list(known["about"]), dict(known["found"]))
+        return CachedResult(list(known["about"]), dict(known["found"]))
     return None
 
 
@@ -63,7 +63,7 @@ def read_check(store: Store, scores: ScoreSet, name: str, method: int) -> tuple[
 
     Also return whether that is the present state. None if there is nothing, or it was computed in another way.
     """
-    found = read_kept(checks_folder(store, scores), name)
+    found = read_cached(checks_folder(store, scores), name)
     if found is None or found.about[:1] != [method]:
         return None
     return found.result, found.about[1:2] == [scores_state(store, scores)]

@@ -22,7 +22,7 @@ from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, version_key
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import BASELINE_TITLES, SCORE_TITLE
-from jepascore_core.trust.cache import checks_folder, kept, read_check
+from jepascore_core.trust.cache import cached_json, checks_folder, read_check
 from jepascore_core.trust.correlation import rank_interval
 
 Values = npt.NDArray[np.float64]
@@ -129,7 +129,7 @@ def confounds(store: Store, scores: ScoreSet) -> Confounds:
     def compute() -> Confounds:
         about = [METHOD, scores_state(store, scores), known]
         folder, name = checks_folder(store, scores), _name(scores)
-        return Confounds.from_dict(kept(folder, name, about, lambda: asdict(_confounds(store, scores))))
+        return Confounds.from_dict(cached_json(folder, name, about, lambda: asdict(_confounds(store, scores))))
 
     return memoized(store, ("confounds", scores, version_key(store, scores), tuple(known)), compute)
 

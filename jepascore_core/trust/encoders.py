@@ -14,7 +14,7 @@ from jepascore_core.scores.coverage import MIN_COMMON, scores_state
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet, scored_sql
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.cache import checks_folder, kept, read_kept
+from jepascore_core.trust.cache import cached_json, checks_folder, read_cached
 from jepascore_core.trust.checks import AgreementEvidence
 
 #: Increased when the computation changes, so that older results are not used.
@@ -30,7 +30,7 @@ def compare_encoders(store: Store, scores: ScoreSet) -> None:
     for _, other in _others(store, scores):
         first, second = _pair(scores, other)
         make = partial(_compare, store, first, second)
-        kept(_folder(store, scores), _name(first, second), _about(store, first, second), make)
+        cached_json(_folder(store, scores), _name(first, second), _about(store, first, second), make)
 
 
 def stored_agreements(store: Store, scores: ScoreSet) -> tuple[AgreementEvidence, ...]:
@@ -38,7 +38,7 @@ def stored_agreements(store: Store, scores: ScoreSet) -> tuple[AgreementEvidence
     found = []
     for title, other in _others(store, scores):
         first, second = _pair(scores, other)
-        known = read_kept(_folder(store, scores), _name(first, second))
+        known = read_cached(_folder(store, scores), _name(first, second))
         if known is not None and known.about[:1] == [METHOD] and known.result["spearman"] is not None:
             is_current = known.about == _about(store, first, second)
             values = known.result

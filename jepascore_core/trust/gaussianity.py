@@ -25,7 +25,7 @@ from jepascore_core.scores.coverage import scores_state
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, table_of, version_key
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.cache import checks_folder, kept, read_check
+from jepascore_core.trust.cache import cached_json, checks_folder, read_check
 
 Values = npt.NDArray[np.float64]
 Verdict = Literal["near", "some way off", "far"]
@@ -109,7 +109,7 @@ def dataset_gaussianity(store: Store, scores: ScoreSet) -> Gaussianity:
         vectors = find_vectors(table_of(store, scores))
         about = [METHOD, scores_state(store, scores), vectors.name if vectors else None]
         folder = checks_folder(store, scores)
-        return _read(kept(folder, NAME, about, lambda: asdict(gaussianity(_some(store, scores, vectors)))))
+        return _read(cached_json(folder, NAME, about, lambda: asdict(gaussianity(_some(store, scores, vectors)))))
 
     # The result does not depend on the definition of the score.
     return memoized(store, ("gaussianity", scores.dataset_id, scores.key, version_key(store, scores)), compute)

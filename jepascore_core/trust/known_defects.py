@@ -25,7 +25,7 @@ from jepascore_core.scores.score_set import ScoreSet, has_labels, version_key
 from jepascore_core.scores.tables import current_vectors
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import BASELINE_TITLES, DEFECT_COLUMN, SCORE_TITLE
-from jepascore_core.trust.cache import kept
+from jepascore_core.trust.cache import cached_json
 from jepascore_core.trust.planted.evaluate import evaluate_scores
 from jepascore_core.trust.planted.result import SHARE, PlantedCell
 

@@ -10,7 +10,7 @@ from jepascore_core.trust.evidence import compute_checks, evaluate_planted
 from jepascore_core.trust.planted.plan import PLANTED
 
 
-def prepare_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> None:
+def precompute_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> None:
     """Compute the checks of a dataset, and for a large one the view of its baseline scores, which pages wait for.
 
     Raises:
@@ -23,7 +23,7 @@ def prepare_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> None
         baseline_view(passing, scores)
 
 
-def prepare_planted(store: Store, dataset: DatasetRecord, backbone_id: str) -> None:
+def precompute_planted(store: Store, dataset: DatasetRecord, backbone_id: str) -> None:
     """Evaluate a hidden dataset under a backbone if it holds planted defects."""
     if dataset.purpose == PLANTED:
         evaluate_planted(Store(store.home), dataset, backbone_id)

@@ -32,7 +32,7 @@ from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.planted.build import build_planted
 from jepascore_core.trust.planted.plan import PLANTED
-from jepascore_core.trust.precompute import prepare_planted, prepare_trust
+from jepascore_core.trust.precompute import precompute_planted, precompute_trust
 from jepascore_core.worker.heartbeat import Heartbeat, Outcome, run_guarded
 
 logger = logging.getLogger("jepascore.worker")
@@ -210,9 +210,9 @@ def _materialize_scores(store: Store, run: Run) -> None:
     try:
         is_large = build_score_table(store, dataset, run.key) is not None
         if dataset.parent_id is not None:
-            prepare_planted(store, dataset, run.key.backbone_id)
+            precompute_planted(store, dataset, run.key.backbone_id)
         else:
-            prepare_trust(store, ScoreSet(dataset.dataset_id, run.key), is_large)
+            precompute_trust(store, ScoreSet(dataset.dataset_id, run.key), is_large)
     except (OSError, duckdb.Error, StoreError):
         logger.exception("no score table for %s", dataset.name)
 

@@ -74,7 +74,7 @@ def test_gaussian_embeddings_with_baselines_and_named_defects(
     assert trust_texts.BASELINES in text
     assert {trace["name"] for trace in figure(app, "projections")["data"]} >= {"median projection", "standard normal"}
     assert [trace["name"] for trace in figure(app, "lengths")["data"]] == ["embeddings", "", "true Gaussian"]
-    assert figure(app, "companions")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
+    assert figure(app, "baselines")["data"][0]["y"] == ["k-NN", "Mahalanobis", "norm"]
     (defect,) = table(app)
     assert (defect["Defect"], defect["Samples"]) == ("torn", "40")
     assert app.table[1].value.to_dict("records")[-1][trust_texts.QUANTITY] == trust_texts.SPREAD

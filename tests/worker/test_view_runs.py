@@ -15,7 +15,7 @@ from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.scores.score_set import ScoreSet, all_samples_sql, scored_sql
-from jepascore_core.scores.tables import prepare_score_table, table_sql
+from jepascore_core.scores.tables import build_score_table, table_sql
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.catalogue import Catalogue
 from jepascore_core.views.detail import sample_detail
@@ -64,7 +64,7 @@ def test_score_tables_hold_the_spread(store, measured, monkeypatch):
     columns = "sample_key, score, view_spread"
     expected = store.query(f"SELECT {columns} FROM ({all_samples_sql(store, scores)}) ORDER BY sample_key")
     monkeypatch.setattr(tables, "MIN_SAMPLES", 1)
-    table = prepare_score_table(store, dataset, scores.key)
+    table = build_score_table(store, dataset, scores.key)
     found = store.query(f"SELECT {columns} FROM ({table_sql(table, 'rank')}) ORDER BY sample_key")
     assert found.to_pylist() == expected.to_pylist()
 

@@ -75,7 +75,7 @@ class Column:
             raise unknown("column", self.name, _names(), RuleError)
         if (self.is_label_issue or self.name == REFERENCE_DISTANCE) and self.definition:
             raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
-        if self.name == VIEW_SPREAD and self.definition in COMPANIONS:
+        if self.name == VIEW_SPREAD and self.definition in BASELINES:
             raise RuleError(f"{VIEW_SPREAD} is of a score, and {self.definition} has no views. Leave it out.")
         is_measured = self.is_score or self.is_label_issue or self.is_reference or self.name == VIEW_SPREAD
         if not is_measured and (self.backbone or self.definition):

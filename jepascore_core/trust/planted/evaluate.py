@@ -23,8 +23,9 @@ from jepascore_core.scores.score_set import ScoreSet, manifest_sql, scored_sql
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import percentile_of
 from jepascore_core.trust.agreement import BASELINE_TITLES, SCORE_TITLE
-from jepascore_core.trust.cache import kept, read_kept
+from jepascore_core.trust.cache import cached_json, read_cached
 from jepascore_core.trust.planted.build import DEFECT, ORIGIN
 from jepascore_core.trust.planted.plan import kinds_of, options_of
 from jepascore_core.trust.planted.requests import Planted, as_exact
@@ -63,7 +64,7 @@ def planted_result(store: Store, scores: ScoreSet, planted: Planted) -> PlantedR
     def compute() -> PlantedResult:
         folder = _result_folder(store, dataset, scores)
         return PlantedResult.from_dict(
-            kept(folder, "result", about, lambda: asdict(_evaluate(store, scores, dataset, measured)))
+            cached_json(folder, "result", about, lambda: asdict(_evaluate(store, scores, dataset, measured)))
         )
 
     return memoized(store, ("planted", dataset.dataset_id, scores.key, *about), compute)
@@ -74,7 +75,7 @@ def stored_result(store: Store, scores: ScoreSet, dataset: DatasetRecord) -> tup
 
     It no longer holds if the dataset was indexed anew, or another number of its images is measured.
     """
-    found = read_kept(_result_folder(store, dataset, scores), "result")
+    found = read_cached(_result_folder(store, dataset, scores), "result")
     if found is None or found.about[:1] != [METHOD]:
         return None
     return PlantedResult.from_dict(found.result), found.about == _about(store, scores, dataset)

@@ -104,23 +104,23 @@ class PlantedResult:
         )
 
     def score(self, name: str) -> PlantedScore | None:
-        """The score with this name; None if it was not tested."""
+        """Return the score with this name; None if it was not tested."""
         return next((score for score in self.scores if score.name == name), None)
 
     def mean(self, score: str) -> MeanAuroc:
-        """The AUROC of a score over all kinds."""
+        """Return the AUROC of a score over all kinds."""
         return next(mean for mean in self.means if mean.score == score)
 
     def cell(self, kind: str, score: str) -> PlantedCell:
-        """The numbers of one score and one kind."""
+        """Return the numbers of one score and one kind."""
         return next(cell for cell in self.cells if (cell.kind, cell.score) == (kind, score))
 
     def found_by(self, score: str) -> tuple[str, ...]:
-        """Titles of the kinds that a score finds."""
+        """Return the titles of the kinds that a score finds."""
         return tuple(kind.title for kind in self.kinds if self.cell(kind.name, score).finds)
 
     def reversed_by(self, score: str) -> tuple[str, ...]:
-        """Titles of the kinds that a score ranks as more likely than clean images."""
+        """Return the titles of the kinds that a score ranks as more likely than clean images."""
         return tuple(kind.title for kind in self.kinds if self.cell(kind.name, score).is_reversed)
 
     @property
@@ -160,7 +160,7 @@ class PlantedResult:
         return self.summary_of("rank")
 
     def summary_of(self, own: str) -> str:
-        """The same, with the score `own` beside the best one."""
+        """Return the summary with the score `own` beside the best one."""
         total, best = len(self.kinds), self.best
         found = self.found_by(best.name)
         if not found:
