@@ -130,7 +130,7 @@ def export_list(
         curation = Curation((*given.rules, *limits), given.steps)
         evaluation = evaluate_with_bar(store, scores, curation, decisions_of(store, record.dataset_id))
         chosen = make_recipe(store, evaluation, record.name)
-    prepare_with_bar(store, evaluation.scores, extras_work(options.columns))
+    precompute_with_bar(store, evaluation.scores, extras_work(options.columns))
     report = _export(store, evaluation, chosen, out, file_format, options, overwrite)
     if save_recipe is not None:
         _write_recipe(save_recipe, chosen, overwrite)

@@ -65,7 +65,7 @@ class SampleSearch:
     def needs(self) -> Curation:
         """Rules whose `pending_work` is what this search needs."""
         sorting = [Between(Column(LABEL_ISSUE), 0.0)] if self.by == LABEL_ISSUE else []
-        return curation_of([*self.rules.chips, *sorting])
+        return curation_of([*self.rules.clauses, *sorting])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _number_sql(store: Store, scores: ScoreSet, by: str | None) -> str:
 
 def _kept_sql(store: Store, scores: ScoreSet, rules: Curation) -> str:
     """Return a further condition: rules keep the sample."""
-    if not rules.chips:
+    if not rules.clauses:
         return ""
     found = evaluate(store, scores, rules)
     kept = f"SELECT sample_key FROM {found.base} POSITIONAL JOIN {found.table} WHERE verdict = 'keep'"
