@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from jepascore_core.api.datasets import index_source
-from jepascore_core.curation.precompute.steps import pending_reference, prepare
+from jepascore_core.curation.precompute.steps import pending_reference, precompute
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.errors import one_of
 from jepascore_core.score import DEFINITIONS, Definition
@@ -99,7 +99,7 @@ def compare_to_reference(
     measured = find_measured(store, record, backbone, option='backbone="..."', command="js.score_dataset")
     scores = measured.scores(record.dataset_id, definition)
     for work in pending_reference(store, scores, other.name):
-        prepare(store, scores, work, partial(progress or _unheard, work.title))
+        precompute(store, scores, work, partial(progress or _unheard, work.title))
     return ReferenceComparison(store, scores, reference_view(store, scores, other.name))
 
 

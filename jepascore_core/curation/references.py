@@ -66,7 +66,7 @@ def with_current_names(store: Store, curation: Curation, references: Sequence[Re
         names[item.name] = item.name if item.name == record.dataset_id else record.name
     if all(name == current for name, current in names.items()):
         return curation
-    return curation_of(_renamed(chip, names) for chip in curation.chips)
+    return curation_of(_renamed(clause, names) for clause in curation.clauses)
 
 
 def reference_notes(store: Store, references: Sequence[RecipeReference]) -> str:

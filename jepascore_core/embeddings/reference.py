@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.embeddings.companions import (
+from jepascore_core.embeddings.baselines import (
     DECIMALS,
     FLAT_LIMIT,
     NUM_NEIGHBOURS,

@@ -19,9 +19,9 @@ from jepascore_core.curation.columns.reference import (
 )
 from jepascore_core.curation.columns.shared_images import are_hashed, shared_images
 from jepascore_core.curation.rules.model import REFERENCE_DISTANCE, Between, Budget, Column, Draw, Not
-from jepascore_core.curation.rules.printer import chip_text
+from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.curation.summary import without_gaps
-from jepascore_core.embeddings.companions import NUM_NEIGHBOURS
+from jepascore_core.embeddings.baselines import NUM_NEIGHBOURS
 from jepascore_core.formatting import percent_text, plural
 from jepascore_core.scores.coverage import Coverage, full_coverage
 from jepascore_core.scores.score_set import ScoredSample, ScoreSet, to_scored_samples
@@ -291,10 +291,10 @@ def new_rule(view: ReferenceView) -> str | None:
     if view.usual is None:
         return None
     column = Column(REFERENCE_DISTANCE, reference=view.reference, k=NUM_NEIGHBOURS)
-    return chip_text(Not(Between(column, None, view.usual)))
+    return clause_text(Not(Between(column, None, view.usual)))
 
 
 def far_budget(view: ReferenceView, draw: Draw) -> str:
     """Return the rule that keeps as many samples far from the reference as are new to it, or half of all."""
     n = max(1, min(MOST_PROPOSED, view.num_new or view.num_compared // 2))
-    return f"all | {chip_text(Budget(n, draw, reference=view.reference))}"
+    return f"all | {clause_text(Budget(n, draw, reference=view.reference))}"

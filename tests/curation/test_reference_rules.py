@@ -20,7 +20,7 @@ from jepascore_core.curation.columns.reference import (
     reference_values,
 )
 from jepascore_core.curation.named import reference_columns, reference_names
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, prepare, prepare_all
+from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute, precompute_all
 from jepascore_core.curation.rules.printer import to_text
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
 from jepascore_core.records.measurements import MeasurementSpec
@@ -134,7 +134,7 @@ def test_a_diverse_budget_is_far_from_the_reference_and_within(store, scores):
 
 
 def test_what_a_budget_drops_alone(store, scores):
-    (chip,) = summarize(store, evaluate(store, scores, parse('all | budget 2 farthest from "A"'))).chips
+    (chip,) = summarize(store, evaluate(store, scores, parse('all | budget 2 farthest from "A"'))).clauses
     assert (chip.alone, chip.only) == (4, 4)
 
 
@@ -180,7 +180,7 @@ def test_work_is_done_once_until_either_changes(store, scores, backbone):
     assert (work.kind, work.size, work.number, work.reference, work.is_quick) == ("reference", 5, 3, "A", True)
     assert work.title == "Finding the nearest of 3 images of A for 5 images"
     shares = []
-    prepare(store, scores, work, shares.append)
+    precompute(store, scores, work, shares.append)
     assert shares[-1] == pytest.approx(1.0)
     assert pending_work(store, scores, rules) == ()
     reference_values(store, scores, "A", _refuse)
@@ -188,7 +188,7 @@ def test_work_is_done_once_until_either_changes(store, scores, backbone):
     assert is_reference_known(store, scores, there)
     put(store, "C", [("b5", 5, 5)], backbone)
     assert [item.size for item in pending_work(store, scores, rules)] == [6], "more of B is measured"
-    prepare_all(store, scores, rules)
+    precompute_all(store, scores, rules)
     store.catalogue.update_dataset(there.dataset_id, version="v2")
     folder = store.dataset_folder(there.dataset_id)
     (folder / "v2").symlink_to(folder / "v1")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jepascore_core.embeddings.companions import companion_scores_against
+from jepascore_core.embeddings.baselines import baseline_scores_against
 from jepascore_core.embeddings.reference import (
     choose_reference_index,
     reference_neighbours,
@@ -63,7 +63,7 @@ def test_it_is_the_baseline_score_of_images_that_others_judge():
     random = np.random.default_rng(0)
     images, reference = random.standard_normal((50, 8)), random.standard_normal((80, 8))
     tenth = reference_neighbours(images, reference).distances[:, -1]
-    np.testing.assert_allclose(-companion_scores_against("knn", images, reference), tenth, atol=1e-6)
+    np.testing.assert_allclose(-baseline_scores_against("knn", images, reference), tenth, atol=1e-6)
 
 
 def test_equal_ones_are_told_in_order_of_the_reference():

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jepascore_core.curation.columns.baselines import baseline_values, count_measured, is_known
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.companions import companion_values, count_measured, is_known
 from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
-from jepascore_core.embeddings.companions import MIN_IMAGES
+from jepascore_core.embeddings.baselines import MIN_IMAGES
 from jepascore_core.embeddings.index import Progress, no_progress, subrange
 from jepascore_core.embeddings.reference import (
     REFERENCE_VERSION,
@@ -102,13 +102,13 @@ def reference_distance_column(store: Store, scores: ScoreSet, reference: str, k:
     Raises:
         UnknownNameError, DatasetNotReadyError: as `reference_scores`.
     """
-    held, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
+    cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
     there = reference_scores(store, scores, reference)
-    base, about = held.base(dataset), _about(store, scores, there)
-    table = held.hold_made(["reference values", *about], lambda: reference_values(store, scores, reference))
+    base, about = cache.base(dataset), _about(store, scores, there)
+    table = cache.cache_computed(["reference values", *about], lambda: reference_values(store, scores, reference))
     sql = f"""SELECT distances[least({int(k)}, len(distances))] AS "{{name}}", nearest AS "{{name}}_nearest"
         FROM {base} LEFT JOIN {table} USING (content_id) ORDER BY row_id"""
-    return held.hold(["reference distance", base, table, k], sql)
+    return cache.cache_query(["reference distance", base, table, k], sql)
 
 
 def reference_percentile_column(store: Store, scores: ScoreSet, reference: str) -> str:
@@ -120,10 +120,10 @@ def reference_percentile_column(store: Store, scores: ScoreSet, reference: str) 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `reference_scores`.
     """
-    held, there = columns(store), reference_scores(store, scores, reference)
-    own = held.score(store.catalogue.dataset(scores.dataset_id), scores)
-    other = held.score(store.catalogue.dataset(there.dataset_id), there)
-    base = held.base(store.catalogue.dataset(scores.dataset_id))
+    cache, there = columns(store), reference_scores(store, scores, reference)
+    own = cache.score(store.catalogue.dataset(scores.dataset_id), scores)
+    other = cache.score(store.catalogue.dataset(there.dataset_id), there)
+    base = cache.base(store.catalogue.dataset(scores.dataset_id))
 
     def make() -> pa.Table:
         measured = store.query(f"SELECT {comparable(other)} AS score FROM {other} WHERE {other} IS NOT NULL")
@@ -132,8 +132,10 @@ def reference_percentile_column(store: Store, scores: ScoreSet, reference: str) 
         values = percentiles_among(ordered, rows["score"].to_numpy())
         return pa.table({"row_id": rows["row_id"], "value": pa.array(values, from_pandas=True)})
 
-    table = held.hold_made(["reference percentiles", own, other], make)
-    return held.hold(["reference percentile", table], f'SELECT value AS "{{name}}" FROM {table} ORDER BY row_id')
+    table = cache.cache_computed(["reference percentiles", own, other], make)
+    return cache.cache_query(
+        ["reference percentile", table], f'SELECT value AS "{{name}}" FROM {table} ORDER BY row_id'
+    )
 
 
 def percentiles_among(ordered: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -158,7 +160,7 @@ def reference_values(store: Store, scores: ScoreSet, reference: str, progress: P
     if path.is_file():
         return pq.read_table(path)
     if _has_spread(store, there):
-        companion_values(store, there, "knn", subrange(progress, 0.0, _OWN_SHARE))
+        baseline_values(store, there, "knn", subrange(progress, 0.0, _OWN_SHARE))
     rest = subrange(progress, _OWN_SHARE, 1.0)
     content_ids, embeddings = stored_embeddings(store, scores, progress)
     names, others = stored_embeddings(store, there, progress)
@@ -212,7 +214,7 @@ def reference_spread(store: Store, reference: ScoreSet, share: float) -> float |
     """
     if not _has_spread(store, reference):
         return None
-    values = companion_values(store, reference, "knn")["value"].drop_null().to_numpy()
+    values = baseline_values(store, reference, "knn")["value"].drop_null().to_numpy()
     return float(np.quantile(-values, share)) if len(values) else None
 
 

@@ -21,14 +21,14 @@ def shared_images(store: Store, dataset: DatasetRecord, reference: DatasetRecord
     Raises:
         DatasetNotReadyError: if one of them has no index yet.
     """
-    held = columns(store)
-    own, other = held.base(dataset), held.base(reference)
+    cache = columns(store)
+    own, other = cache.base(dataset), cache.base(reference)
 
     def make() -> pa.Table:
         alike = _alike(_hashes(store, dataset), _hashes(store, reference))
         pairs = pa.table(alike, names=["phash", "found", "bits"])
         with_own, with_other = store.manifest_sql(dataset), store.manifest_sql(reference)
-        name = held.hold_table(["alike", own, other], pairs)
+        name = cache.cache_table(["alike", own, other], pairs)
         return store.query(f"""
             WITH firsts AS (
                 SELECT content_id, arg_min(sample_key, row_id) AS reference_key FROM {other} GROUP BY content_id
@@ -50,7 +50,7 @@ def shared_images(store: Store, dataset: DatasetRecord, reference: DatasetRecord
             SELECT * EXCLUDE (row_id) FROM (SELECT * FROM same UNION ALL SELECT * FROM look_alikes) ORDER BY row_id
         """)
 
-    return held.hold_made(["shared images", own, other], make)
+    return cache.cache_computed(["shared images", own, other], make)
 
 
 def are_hashed(store: Store, dataset: DatasetRecord) -> bool:
@@ -61,8 +61,8 @@ def are_hashed(store: Store, dataset: DatasetRecord) -> bool:
 def _hashes(store: Store, dataset: DatasetRecord) -> Hashes:
     """Return the distinct perceptual hashes of a dataset, in ascending order."""
     sql = f"SELECT DISTINCT phash FROM ({store.manifest_sql(dataset)}) WHERE phash IS NOT NULL"
-    held = columns(store)
-    name = held.hold_made(["hashes", dataset.dataset_id, dataset.version], lambda: store.query(sql))
+    cache = columns(store)
+    name = cache.cache_computed(["hashes", dataset.dataset_id, dataset.version], lambda: store.query(sql))
     found: Hashes = np.sort(store.query(f"SELECT phash FROM {name}")["phash"].to_numpy().astype(np.uint64))
     return found
 

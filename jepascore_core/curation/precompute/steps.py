@@ -38,7 +38,7 @@ from jepascore_core.curation.cut_effect.stored import (
     known_cut_effect,
 )
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, diverse_candidates
+from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, Evaluator
 from jepascore_core.curation.named import reference_columns
 from jepascore_core.curation.rules.model import (
     REFERENCE_DISTANCE,
@@ -180,7 +180,7 @@ def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Pre
             work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))
     work += _pending_label_issues(compiler, curation)
     work += _pending_references(compiler, curation)
-    return (*work, *_pending_companions(compiler, curation), *_pending_clusters(compiler, curation))
+    return (*work, *_pending_baselines(compiler, curation), *_pending_clusters(compiler, curation))
 
 
 def _pending_references(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
@@ -244,9 +244,9 @@ def _pending_choice(evaluator: Evaluator) -> Iterator[PrecomputeStep]:
     store = evaluator.store
     for step in evaluator.curation.steps:
         if isinstance(step, Budget) and step.draw == "diverse":
-            compiler = Compiler(store, scores)
+            compiler = evaluator.compiler
             named, there = compiler.score_set(step.backbone), compiler.budget_reference(step)
-            found = diverse_candidates(store, scores, curation, decisions)
+            found = evaluator.candidates()
             if not is_diverse_known(store, named, found, step.n, there):
                 seconds = diverse_seconds(store, named, found.size, step.n, there)
                 yield PrecomputeStep(

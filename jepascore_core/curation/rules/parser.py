@@ -325,7 +325,7 @@ class _Parser:
             return backbone, None, None
         if self._here.kind == "number":
             return backbone, None, self._whole()
-        return backbone, self._needs(*DEFINITIONS, *COMPANIONS), None
+        return backbone, self._needs(*DEFINITIONS, *BASELINES), None
 
     def _texts(self) -> tuple[Label, ...]:
         self._needs("(")

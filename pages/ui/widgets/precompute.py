@@ -36,7 +36,7 @@ def is_precomputed(evaluator: Evaluator) -> bool:
 def steps_done(scores: ScoreSet, steps: Sequence[PrecomputeStep]) -> bool:
     """Return whether computations are done now, after quick ones; offer the worker for slow ones."""
     slow = _do_quick(scores, steps)
-    draw_preparations(scores, slow)
+    draw_precompute(scores, slow)
     return not slow
 
 
@@ -55,8 +55,8 @@ def is_ready(scores: ScoreSet, curation: Curation, decisions: Decisions, key: st
 def _slow_work(evaluator: Evaluator) -> list[PrecomputeStep]:
     """Do the quick computations and return the slow ones; a diverse choice depends on the rest, hence two rounds."""
     for _ in range(2):
-        pending = pending_work(store(), scores, curation, decisions)
-        slow = _do_quick(scores, pending)
+        pending = pending_steps(evaluator)
+        slow = _do_quick(evaluator.scores, pending)
         if slow or not pending:
             return slow
     return []
