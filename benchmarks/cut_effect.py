@@ -4,7 +4,7 @@
     python benchmarks/cut_effect.py --size 10000,384,100           # images, dimension, classes
     python benchmarks/cut_effect.py --rank 10000,384,10            # logistic against least squares, cut by cut
 
-Embeddings are synthetic: a power-law spectrum, a mean for each class, a tenth of the labels wrong.
+Embeddings are synthetic: a power-law spectrum, a mean for each class, 30 % of the labels those of the next class.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jepascore_core.curation.cut_effect.samples import ENOUGH_HELD_OUT, Labelled
 from jepascore_core.embeddings.label_issues import NUM_FOLDS
 from jepascore_core.embeddings.linear_probe import fit_logistic, probe_space
 
-WRONG = 0.1
+WRONG = 0.3
 STRENGTH = 0.01
 
 
@@ -47,10 +47,10 @@ def make_samples(num_images: int, dimension: int, num_classes: int) -> tuple[Lab
     truth = rng.integers(0, num_classes, num_images)
     spectrum = np.arange(1, dimension + 1) ** -0.7
     mixing = (rng.standard_normal((dimension, dimension)) * spectrum[:, None]).astype(np.float32)
-    means = 0.25 * rng.standard_normal((num_classes, dimension)) * np.arange(1, dimension + 1) ** -0.3
+    means = 0.5 * rng.standard_normal((num_classes, dimension)) * np.arange(1, dimension + 1) ** -0.3
     latent = rng.standard_normal((num_images, dimension), dtype=np.float32) + means[truth].astype(np.float32)
     is_wrong = rng.random(num_images) < WRONG
-    codes = np.where(is_wrong, rng.integers(0, num_classes, num_images), truth)
+    codes = np.where(is_wrong, (truth + 1) % num_classes, truth)
     needed = -(-ENOUGH_HELD_OUT * NUM_FOLDS // num_images)
     samples = LabelledSamples(
         rows=np.arange(num_images),
