@@ -22,7 +22,7 @@ TRY_AGAIN = "Images or scores changed since: plant again."
 #: Kinds that no score of one image can find, and what does.
 ELSEWHERE = {
     "near_duplicate": "Duplicates finds near duplicates.",
-    "swapped_label": "The rule label_issue >= 0.9 finds wrong labels.",
+    "swapped_label": "The rule `label_issue >= 0.9` finds wrong labels.",
 }
 
 

@@ -90,7 +90,7 @@ def test_a_score_that_finds_most_is_to_be_cut_by() -> None:
     assert found.sentence == "Cut by the score here: it finds 3 of 4 kinds of planted defects."
     assert (found.colour, found.badge, found.recommended) == ("green", "Cut by the score", "rank")
     assert found.rule == "percentile[rank] >= 5"
-    assert found.details == ("No score finds: swapped label. The rule label_issue >= 0.9 finds wrong labels.",)
+    assert found.details == ("No score finds: swapped label. The rule `label_issue >= 0.9` finds wrong labels.",)
     assert [check.colour for check in found.checks][-2:] == ["amber", "amber"], "density is another question"
 
 
