@@ -43,6 +43,7 @@ def test_these_are_the_commands():
         *("recipes list", "recipes save", "recipes show", "recipes duplicate", "recipes remove"),
         *("recipes changes", "recipes compare"),
         *("train", "density", "langevin", "trust plant", "trust confounds", "trust defects"),
+        *("trust verdict", "cut-effect"),
         *("figure extremes", "figure histograms"),
         *("worker run", "worker start", "worker stop", "worker status"),
     }

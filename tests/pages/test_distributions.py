@@ -172,7 +172,7 @@ def test_readiness_in_words(open_page: Callable[..., AppTest], home_store: Store
     text = said(app)
     assert f"**{HEADLINES['foreign']}** · far" in text
     assert "100 % of its samples score below the 5th percentile of digits; the histograms share 0.0 %" in text
-    assert "AUROC 1.00 (95 %: 1.00 to 1.00) · shared area 0.0 % · n = 40" in text
+    assert "AUROC 1.00 (95 %: 0.95 to 1.00) · shared area 0.0 % · n = 40" in text
     assert f"**{HEADLINES['unclear']}** · more digits" in text
     assert "8 samples of more digits and 36 of digits are scored under this encoder" in text
     assert not app.dataframe

@@ -54,4 +54,4 @@ def test_from_the_offer_to_the_result(open_page: Callable[..., AppTest], home_st
 @pytest.mark.usefixtures("no_worker")
 def test_too_few_images_say_so(open_page: Callable[..., AppTest], home_store: Store, tmp_path: Path) -> None:
     put_digits(home_store, tmp_path / "digits", count=20)
-    assert "say nothing" in said(open_page(PAGE))
+    assert "20 images are too few to plant defects: at least " in said(open_page(PAGE))

@@ -238,9 +238,8 @@ def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert "timm:vit_tiny_patch16_224.test · Measuring on cpu" in said(app)
     (bar,) = app.main.get("progress")
     assert bar.proto.value == 75
-    assert links(app) == [
-        ("Explore", f"dataset={found.dataset.dataset_id}&backbone={found.measured.replace('@', '%40')}")
-    ]
+    scores = f"dataset={found.dataset.dataset_id}&backbone={found.measured.replace('@', '%40')}"
+    assert links(app) == [("Explore", scores), (widget_texts.ON_TRUST, f"{scores}&definition=rank")]
     one(app, "button", "Cancel").click().run()
     assert "Cancelling" in said(app)
     assert found.run is not None

@@ -63,5 +63,5 @@ def test_slow_work_is_offered(
     put_clumps(home_store, flipped([7]))
     app = open_page(PAGE, view="search", across="label_issue-down")
     assert "Judging the labels of 60 images of 2 classes" in said(app)
-    assert app.button(key="prepare-search").label == widget_texts.RUN_IN_BACKGROUND
+    assert app.button(key="precompute-search").label == widget_texts.RUN_IN_BACKGROUND
     assert not app.get("bidi_component"), "no images before they can be sorted"

@@ -257,7 +257,7 @@ def test_a_folder_that_is_gone_is_named_before_precisions_are_tried(store, worke
     ended = store.catalogue.run(run.run_id)
     assert ended.state is RunState.FAILED
     assert "images can be read. The first, " in ended.message
-    assert "The file does not exist (any more)" in ended.message
+    assert "The file does not exist: restore it" in ended.message
 
 
 def test_a_backbone_that_cannot_be_loaded_fails_the_run_with_its_sentence(store, worker, tmp_path):

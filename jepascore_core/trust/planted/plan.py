@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, Self
 
@@ -122,7 +123,14 @@ def fitting_options(num_images: int) -> PlantOptions:
     Raises:
         TooFewImagesError: if it has too few images even for the smallest options.
     """
-    share = min(1.0, num_images / 2 / (CLEAN + 3 * PER_KIND))
+    drawn = CLEAN + 3 * PER_KIND
+    needed = ceil(2 * drawn * max(MIN_PER_KIND / PER_KIND, MIN_CLEAN / CLEAN))
+    if num_images < needed:
+        raise TooFewImagesError(
+            f"{num_images} images are too few to plant defects: at least {needed} are needed. Review a dataset this "
+            "small image by image."
+        )
+    share = min(1.0, num_images / 2 / drawn)
     return PlantOptions(per_kind=int(PER_KIND * share), clean=int(CLEAN * share))
 
 
