@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jepascore_core.datasets.demo import DEMO_NAME, build_demo
 from jepascore_core.datasets.rendered_demo import RENDERED_NAME, build_rendered_demo
+from jepascore_core.records.datasets import DatasetRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,8 @@ RENDERED_DEMO = Demo(RENDERED_NAME, "rendered-demo", build_rendered_demo, ("bund
 DEMOS = {"rendered": RENDERED_DEMO, "digits": DIGITS_DEMO}
 #: What `jepascore demo`, `make run` and the button on the first page add.
 DEFAULT_DEMO = RENDERED_DEMO
+
+
+def is_default_demo(home: Path, dataset: DatasetRecord) -> bool:
+    """Return whether a dataset of the home folder is the demo that the app opens."""
+    return dataset.name == DEFAULT_DEMO.name and Path(dataset.source).is_relative_to(home / DEFAULT_DEMO.folder)

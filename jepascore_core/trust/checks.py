@@ -154,7 +154,7 @@ def _planted(evidence: Evidence) -> _Found:
     return (
         planted_colour(result, evidence.definition),
         result.summary_of(evidence.definition),
-        (evidence.planted.is_current),
+        evidence.planted.is_current,
     )
 
 
@@ -203,7 +203,7 @@ def _confounds(evidence: ConfoundEvidence | None) -> _Found:
     return (
         "green",
         f"The score follows nothing simple: the strongest correlation is that with {words}.",
-        (evidence.is_current),
+        evidence.is_current,
     )
 
 

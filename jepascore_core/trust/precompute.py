@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from jepascore_core.errors import TooFewImagesError
+from jepascore_core.jobs.demos import is_default_demo
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.agreement import baseline_view
 from jepascore_core.trust.evidence import compute_checks, evaluate_planted
-from jepascore_core.trust.planted.plan import PLANTED
+from jepascore_core.trust.planted.plan import PLANTED, PlantOptions
+from jepascore_core.trust.planted.requests import request_planted
 
 
 def precompute_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> None:
     """Compute the checks of a dataset, and for a large one the view of its baseline scores, which pages wait for.
+
+    Request planted defects for the demo that the app opens: it takes seconds there, and shows what a verdict is.
 
     Raises:
         UnknownNameError, DatasetNotReadyError, StoreError: as `dataset_gaussianity`.
@@ -21,6 +28,9 @@ def precompute_trust(store: Store, scores: ScoreSet, is_large: bool = True) -> N
     compute_checks(passing, scores)
     if is_large:
         baseline_view(passing, scores)
+    if is_default_demo(store.home, store.catalogue.dataset(scores.dataset_id)):
+        with suppress(TooFewImagesError):  # where only a part was measured
+            request_planted(store, scores, PlantOptions())
 
 
 def precompute_planted(store: Store, dataset: DatasetRecord, backbone_id: str) -> None:

@@ -141,7 +141,8 @@ def _of_own(result: PlantedResult, own: str, colour: Colour, found: str) -> _Opi
     only = "only " if care and not turned else ""
     text = f"it finds {only}{found}"
     if equals:
-        text = f"they are equally good (mean AUROC {_joined(means, ', ', ' and ')}), and the score finds {only}{found}"
+        means_text = _joined(means, ", ", " and ")
+        text = f"they cannot be told apart (mean AUROC {means_text}), and the score finds {only}{found}"
     if turned:
         text += f", but takes these for likelier than clean images: {listed(turned)}"
     sentence = f"Cut by {_joined(names, ', by ', ' or by ')}{care} here: {text}."
