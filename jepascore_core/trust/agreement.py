@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.curation.columns.baselines import baseline_column, count_measured
+from jepascore_core.curation.columns.baselines import baseline_column
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.precompute.steps import PrecomputeStep, slow_baselines
 from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline

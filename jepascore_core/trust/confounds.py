@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from jepascore_core.curation.columns.baselines import baseline_column, count_measured, is_known
+from jepascore_core.curation.columns.baselines import baseline_column, is_known
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.embeddings.baselines import BASELINES, MIN_IMAGES, Baseline
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.measuring.approximate.calibration import spearman

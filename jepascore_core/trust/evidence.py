@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import suppress
 
-from jepascore_core.curation.columns.near_duplicates import cache_folder
+from jepascore_core.curation.columns.kept_results import cache_folder
 from jepascore_core.curation.cut_effect.orders import SCORE
 from jepascore_core.curation.cut_effect.stored import FOLDER, known_cut_curve
 from jepascore_core.errors import JepaScoreError, TooFewImagesError

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.curation.columns.near_duplicates import stored_embeddings
+from jepascore_core.curation.columns.measured import stored_embeddings
 from jepascore_core.embeddings.files import find_vectors, some_embeddings
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.scores.coverage import scores_state

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.curation.columns.baselines import baseline_column, count_measured
+from jepascore_core.curation.columns.baselines import baseline_column
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.columns.names import metadata_names
 from jepascore_core.curation.precompute.steps import slow_baselines
 from jepascore_core.embeddings.baselines import MIN_IMAGES

@@ -142,7 +142,7 @@ def _of_own(result: PlantedResult, own: str, colour: Colour, found: str) -> _Opi
     text = f"it finds {only}{found}"
     if equals:
         means_text = _joined(means, ", ", " and ")
-        text = f"they cannot be told apart (mean AUROC {means_text}), and the score finds {only}{found}"
+        text = f"their mean AUROC does not differ clearly ({means_text}), and the score finds {only}{found}"
     if turned:
         text += f", but takes these for likelier than clean images: {listed(turned)}"
     sentence = f"Cut by {_joined(names, ', by ', ' or by ')}{care} here: {text}."

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.curation.columns import near_duplicates as neighbours
 from jepascore_core.curation.columns.baselines import baseline_values
 from jepascore_core.curation.columns.near_duplicates import known_near_groups
 from jepascore_core.curation.precompute import requests as requests_module
@@ -169,7 +168,7 @@ def test_reading_the_embeddings_ends_in_the_middle(store, scores, monkeypatch, t
             yield batch
 
     monkeypatch.setattr(vector_files, "BATCH_ROWS", 2048)
-    monkeypatch.setattr(neighbours, "stream_embeddings", stream)
+    monkeypatch.setattr("jepascore_core.curation.columns.measured.stream_embeddings", stream)
     (work,) = pending_work(store, many, parse(text))
     asked = request_precompute(store, many, work)
     left = cancelled_at(monkeypatch, store, asked.identifier, 3)  # the first time before it begins

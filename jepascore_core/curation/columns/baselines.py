@@ -8,14 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
+from jepascore_core.curation.columns.kept_results import cache_folder, keep_table
+from jepascore_core.curation.columns.measured import count_measured, stored_embeddings
 from jepascore_core.embeddings.baselines import BASELINES_VERSION, Baseline, baseline_scores
-from jepascore_core.embeddings.files import count_vectors
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.records.canonical import short_hash
-from jepascore_core.scores.score_set import ScoreSet, manifest_sql, version_key
-from jepascore_core.scores.tables import current_vectors
-from jepascore_core.storage.parquet import write_parquet
+from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
 #: Baseline scores that are fitted on all images of a dataset; the norm of an embedding needs no fit.
@@ -50,31 +48,13 @@ def baseline_values(store: Store, scores: ScoreSet, baseline: Baseline, progress
     content_ids, embeddings = stored_embeddings(store, scores, progress)
     values = baseline_scores(baseline, content_ids, embeddings, progress)
     table = pa.table([pa.array(content_ids.tolist()), pa.array(values, from_pandas=True)], schema=_SCHEMA)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(path, table)
-    # Results of an unfinished run, and of previous versions of the dataset, are not needed again.
-    prune_old(path, f"{baseline}-*.parquet", 1)
+    keep_table(path, table, f"{baseline}-*.parquet", 1)
     return table
 
 
 def is_known(store: Store, scores: ScoreSet, baseline: Baseline) -> bool:
     """Return whether a baseline score is cached for the current measurements."""
     return _path(store, scores, baseline).is_file()
-
-
-def count_measured(store: Store, scores: ScoreSet) -> int:
-    """Return the number of different images of a dataset that have an embedding."""
-    dataset = store.catalogue.dataset(scores.dataset_id)
-    vectors = current_vectors(store, dataset, scores.key)
-    if vectors is not None:
-        return count_vectors(vectors)
-    sql = f"""SELECT count(DISTINCT content_id) AS n
-        FROM ({store.measurements_sql(scores.key)})
-        SEMI JOIN ({manifest_sql(store, scores.dataset_id)}) AS manifest USING (content_id)
-        WHERE embedding IS NOT NULL"""
-    key = ["measured images", version_key(store, scores), scores.dataset_id, scores.backbone_id, scores.spec_id]
-    name = columns(store).cache_query(key, sql)
-    return int(store.query(f"SELECT n FROM {name}")["n"][0].as_py())
 
 
 def _cache_key(store: Store, scores: ScoreSet, baseline: Baseline) -> list[str | int | None]:

@@ -14,16 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core.curation.columns.baselines import count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
+from jepascore_core.curation.columns.kept_results import cache_folder, keep_table
+from jepascore_core.curation.columns.measured import count_measured, stored_embeddings
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.selection import Integers, clusters, k_center
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import duration_text
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, version_key
-from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Part of the names of cached files: increased when the results change.
@@ -183,6 +182,4 @@ def _cache_key(store: Store, scores: ScoreSet) -> list[Any]:
 
 
 def _keep(path: Path, table: pa.Table) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(path, table)
-    prune_old(path, f"{path.stem.partition('-')[0]}-*.parquet", MAX_KEPT)
+    keep_table(path, table, f"{path.stem.partition('-')[0]}-*.parquet", MAX_KEPT)

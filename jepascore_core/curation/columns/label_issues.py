@@ -8,14 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core.curation.columns.baselines import count_measured
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
+from jepascore_core.curation.columns.kept_results import cache_folder, keep_table
+from jepascore_core.curation.columns.measured import count_measured, embedding_dimension, stored_embeddings
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.label_issues import LABEL_ISSUES_VERSION, find_label_issues, label_issue_seconds
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, manifest_sql
-from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 _VALUES = ("label_issue", "knn_margin", "probe_margin")
@@ -23,8 +22,6 @@ _SCHEMA = pa.schema(
     [("content_id", pa.string()), ("label", pa.string()), ("likely_label", pa.string())]
     + [(name, pa.float64()) for name in _VALUES]
 )
-#: Of a backbone that the catalogue does not know.
-_USUAL_DIMENSION = 768
 
 
 def label_issue_column(store: Store, scores: ScoreSet) -> str:
@@ -72,9 +69,7 @@ def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = no_p
     values = {name: pa.array(getattr(found, name), from_pandas=True) for name in _VALUES}
     likely = pa.array(found.likely_label.tolist(), pa.string())
     table = pa.table([*labelled.columns, likely, *values.values()], schema=_SCHEMA)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(path, table)
-    prune_old(path, "labels-*.parquet", 1)
+    keep_table(path, table, "labels-*.parquet", 1)
     return table
 
 
@@ -87,8 +82,7 @@ def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> t
     """Count the classes of a dataset, and predict how long judging the labels of so many images takes on two cores."""
     sql = f"SELECT count(DISTINCT label) AS n FROM {columns(store).base(store.catalogue.dataset(scores.dataset_id))}"
     classes = int(store.query(sql)["n"][0].as_py())
-    known = store.catalogue.backbones().get(scores.backbone_id)
-    return classes, label_issue_seconds(num_images, known.dimension if known else _USUAL_DIMENSION, classes)
+    return classes, label_issue_seconds(num_images, embedding_dimension(store, scores), classes)
 
 
 def _cache_key(store: Store, scores: ScoreSet) -> list[str | int | None]:

@@ -6,7 +6,6 @@ pairs are correct; what an approximate index may miss is estimated on a sample o
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import time
@@ -19,7 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core.embeddings.files import stream_embeddings
+from jepascore_core.curation.columns.kept_results import cache_folder, keep_table
+from jepascore_core.curation.columns.measured import stored_embeddings
 from jepascore_core.embeddings.index import (
     BUILD_SHARE,
     Floats,
@@ -33,7 +33,6 @@ from jepascore_core.embeddings.index import (
 from jepascore_core.formatting import percent_text
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet, version_key
-from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 
 #: Up to the first number of images all pairs are compared exactly; up to the second a graph is searched; above,
@@ -124,23 +123,6 @@ def dataset_embeddings(
     """Return content ids [N] in order, and unit embeddings [N, K], of the measured images of a dataset."""
     content_ids, embeddings = stored_embeddings(store, scores, progress)
     return content_ids, unit(embeddings)
-
-
-def stored_embeddings(
-    store: Store, scores: ScoreSet, progress: Progress = no_progress
-) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float16]]:
-    """Return content ids [N] in order, and their embeddings [N, K] as stored.
-
-    An exception from `progress`, which is called with 0, stops the reading.
-    """
-    dataset = store.catalogue.dataset(scores.dataset_id)
-    names, parts = [np.zeros(0, np.str_)], []
-    for content_ids, embeddings in stream_embeddings(store, dataset, scores.key):
-        progress(0.0)
-        names.append(np.array(content_ids.to_pylist(), np.str_))
-        parts.append(embeddings.astype(np.float16))
-    found, first = np.unique(np.concatenate(names), return_index=True)
-    return found, np.concatenate(parts)[first] if parts else np.zeros((0, 1), np.float16)
 
 
 def find_groups(
@@ -252,22 +234,7 @@ def _path(store: Store, scores: ScoreSet, radius: float) -> Path:
     return cache_folder(store, scores, "neighbours") / f"near-{short_hash(key, 20)}.parquet"
 
 
-def cache_folder(store: Store, scores: ScoreSet, kind: str) -> Path:
-    """Return the folder of cached results: with the dataset, so that they are removed with it."""
-    return store.dataset_folder(scores.dataset_id) / kind / scores.key.text
-
-
-def prune_old(newest: Path, pattern: str, limit: int) -> None:
-    """Delete all but the `limit` newest files of a pattern beside a file that was just written."""
-    with contextlib.suppress(OSError):
-        found = [(path.stat().st_mtime, path) for path in newest.parent.glob(pattern) if path != newest]
-        for _, path in sorted(found, reverse=True)[limit - 1 :]:
-            path.unlink(missing_ok=True)
-
-
 def _write(path: Path, found: NearGroups) -> None:
     facts = {item.name: getattr(found, item.name) for item in dataclasses.fields(found) if item.name != "groups"}
     table = found.groups.replace_schema_metadata({b"near": json.dumps(facts).encode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(path, table)
-    prune_old(path, "near-*.parquet", MAX_KEPT)
+    keep_table(path, table, "near-*.parquet", MAX_KEPT)

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jepascore_core.curation.columns.baselines import baseline_values, count_measured, is_known
+from jepascore_core.curation.columns.baselines import baseline_values, is_known
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old, stored_embeddings
+from jepascore_core.curation.columns.kept_results import cache_folder, keep_table
+from jepascore_core.curation.columns.measured import count_measured, embedding_dimension, stored_embeddings
 from jepascore_core.embeddings.baselines import MIN_IMAGES
 from jepascore_core.embeddings.index import Progress, no_progress, subrange
 from jepascore_core.embeddings.reference import (
@@ -30,7 +31,6 @@ from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
-from jepascore_core.storage.parquet import write_parquet
 from jepascore_core.storage.store import Store
 from jepascore_core.storage.ties import comparable
 
@@ -40,8 +40,6 @@ NUM_SHOWN = 5
 MAX_KEPT = 6
 #: Share of the work that is the reference's own k-NN baseline score, roughly: it has its own index.
 _OWN_SHARE = 0.4
-#: Of a backbone that the catalogue does not know.
-_USUAL_DIMENSION = 768
 
 _SCHEMA = pa.schema(
     [("content_id", pa.string()), ("distances", pa.list_(pa.float64())), ("nearest", pa.list_(pa.string()))]
@@ -166,9 +164,7 @@ def reference_values(store: Store, scores: ScoreSet, reference: str, progress: P
     names, others = stored_embeddings(store, there, progress)
     found = _with_itself(reference_neighbours(embeddings, others, progress=rest), content_ids, names)
     table = _to_table(content_ids, names, found)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(path, table)
-    prune_old(path, "reference-*.parquet", MAX_KEPT)
+    keep_table(path, table, "reference-*.parquet", MAX_KEPT)
     return table
 
 
@@ -231,8 +227,7 @@ def is_reference_known(store: Store, scores: ScoreSet, reference: ScoreSet) -> b
 def reference_work(store: Store, scores: ScoreSet, reference: ScoreSet) -> tuple[int, int, float]:
     """Return how many images of the dataset and of the reference are compared, and predict the seconds it takes."""
     num_images, num_reference = count_measured(store, scores), count_measured(store, reference)
-    known = store.catalogue.backbones().get(scores.backbone_id)
-    dimension = known.dimension if known else _USUAL_DIMENSION
+    dimension = embedding_dimension(store, scores)
     seconds = reference_seconds(num_images, num_reference, dimension)
     if not is_known(store, reference, "knn"):
         seconds += reference_seconds(num_reference, num_reference, dimension)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jepascore_core.curation.columns.baselines import baseline_column, baseline_values, count_measured
+from jepascore_core.curation.columns.baselines import baseline_column, baseline_values
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.label_issues import label_issue_column, label_issue_values
+from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.embeddings.baselines import BASELINES, MIN_IMAGES, Baseline
 from jepascore_core.embeddings.index import Progress, no_progress, subrange
 from jepascore_core.scores.score_set import ScoreSet

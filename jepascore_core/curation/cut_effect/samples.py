@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.near_duplicates import stored_embeddings
+from jepascore_core.curation.columns.measured import stored_embeddings
 from jepascore_core.curation.cut_effect.statistics import Flags
 from jepascore_core.curation.evaluation.evaluate import Evaluation
 from jepascore_core.datasets.layout import held_out_kind

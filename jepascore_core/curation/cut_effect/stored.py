@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from jepascore_core.atomic import write_atomically
-from jepascore_core.curation.columns.baselines import count_measured
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.kept_results import cache_folder, prune_old
 from jepascore_core.curation.columns.label_issues import are_label_issues_known
-from jepascore_core.curation.columns.near_duplicates import cache_folder, prune_old
+from jepascore_core.curation.columns.measured import count_measured, embedding_dimension
 from jepascore_core.curation.cut_effect.compare import NUM_SEEDS, compare_cut
 from jepascore_core.curation.cut_effect.curve import SHARES, CutCurve, trace_curve
 from jepascore_core.curation.cut_effect.orders import NUM_ORDERS, read_orders
@@ -39,8 +39,6 @@ FOLDER = "cut-effect"
 _PASSES, _RATE, _BEGIN = 12, 8e9, 0.5
 #: The same of sums of outer products; share of the work on a curve that goes into reading its orders.
 _GRAM_RATE, _READING = 2e10, 0.5
-#: Of a backbone that the catalogue does not know.
-_USUAL_DIMENSION = 768
 
 
 def cut_effect(store: Store, embeddings: ScoreSet, cut: Cut, progress: Progress = no_progress) -> CutEffect:
@@ -129,8 +127,7 @@ def sizes_of(store: Store, embeddings: ScoreSet) -> tuple[int, int, int]:
     """Return the number of measured images, of classes, and dimension of the embeddings."""
     base = columns(store).base(store.catalogue.dataset(embeddings.dataset_id))
     classes = int(store.query(f"SELECT count(DISTINCT label) AS n FROM {base}")["n"][0].as_py())
-    known = store.catalogue.backbones().get(embeddings.backbone_id)
-    return count_measured(store, embeddings), classes, known.dimension if known else _USUAL_DIMENSION
+    return count_measured(store, embeddings), classes, embedding_dimension(store, embeddings)
 
 
 def result_path(store: Store, embeddings: ScoreSet, kind: str, about: Sequence[Any]) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jepascore_core.curation.columns.baselines import FITTED, baseline_values, count_measured, is_known
+from jepascore_core.curation.columns.baselines import FITTED, baseline_values, is_known
 from jepascore_core.curation.columns.embedding_draws import (
     Candidates,
     are_clusters_known,
@@ -21,6 +21,7 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_seconds_of,
     label_issue_values,
 )
+from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
 from jepascore_core.curation.columns.reference import (
     is_reference_known,
