@@ -108,8 +108,8 @@ def test_equally_good_means_that_the_difference_may_be_none() -> None:
     """0.03 apart in an interval that holds 0, or 0.015 in one that does not."""
     wide = judge(Evidence(planted=planted(rank=(0.9, 0.9), knn=(0.9, 0.96), apart=0.04)))
     assert wide.sentence == (
-        "Cut by the score or by k-NN here: their mean AUROC does not differ clearly (0.90 and 0.93), and the score finds "
-        "2 of 2 kinds of planted defects."
+        "Cut by the score or by k-NN here: their mean AUROC does not differ clearly (0.90 and 0.93), and the "
+        "score finds 2 of 2 kinds of planted defects."
     )
     assert (wide.colour, wide.recommended) == ("green", "rank")
     assert judge(Evidence(planted=planted(rank=(0.9, 0.9), knn=(0.9, 0.93), apart=0.001))).recommended == "rank"

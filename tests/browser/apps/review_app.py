@@ -6,17 +6,17 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from jepascore_core.storage.home import home_folder
+from jepascore_core.views.choices import shown_first
 from pages.ui.app.routes import image_routes
 from pages.ui.app.store import store
 from pages.ui.review.page import draw_review
-from pages.ui.widgets.choose_scores import choose_scores
 from pages.ui.widgets.components import script_routes
 
 
 def draw() -> None:
     st.set_page_config(layout="wide")
     time.sleep(float((home_folder() / "delay").read_text()))
-    scores = choose_scores()
+    scores = shown_first(store())
     if scores is not None:
         draw_review(scores)
 
