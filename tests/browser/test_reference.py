@@ -55,6 +55,8 @@ def test_a_person_finds_what_a_dataset_adds(
     with serve(ROOT / "app.py", store.home) as server:
         tab = visit(f"{server.url}/explore?dataset={new}", height=1400)
         click_segment(tab.page, texts.VIEW_TITLES["reference"], "view=reference")
+        segments = [tab.page.get_by_role("radio", name=title, exact=True) for title in texts.VIEW_TITLES.values()]
+        assert len({round(box["y"]) for segment in segments if (box := segment.bounding_box())}) == 1
         expect(tab.page.get_by_text("60 samples of new compared with 40 samples of old.")).to_be_visible()
         expect(tab.page.get_by_text("10 samples with the same bytes as an image of old")).to_be_visible()
         expect(tab.page.get_by_text('all | budget 50 farthest from "old"')).to_be_visible()

@@ -75,7 +75,7 @@ def choose_explored() -> Explored | None:
 def draw_explored(explored: Explored) -> None:
     """Draw Explore below the choice of scores."""
     _draw_warnings(explored.score_sets, explored.titles)
-    columns = st.columns([5, 5, 5, 4])
+    columns = st.columns([6, 4, 4, 4])
     with columns[0]:
         view = pick_one(texts.VIEW, state.VIEW, texts.VIEW_TITLES, segments=True, resets=(state.PAGE,))
     if view == "search":
