@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from jepascore_core.density_check.results import DensityCell, Langevin
+from jepascore_core.figures.heat import CELL_FONT, DIVERGING
 from jepascore_core.figures.scores import HALO, bar_marker
 from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
 from jepascore_core.trust.agreement import BaselineAgreement
@@ -23,8 +24,6 @@ from jepascore_core.trust.planted.result import PlantedCell, PlantedResult
 #: Correlation of the score with the true log density that a heat map shows.
 DensityMeasure = Literal["pearson", "spearman", "within"]
 
-#: From strictly opposite to equal order, with a light middle on which numbers are readable.
-DIVERGING = [[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]]
 #: Log density from low to high: fading in from the ground, light or dark.
 FIELD = [[0, "rgba(0,114,178,0)"], [0.5, "rgba(0,114,178,0.5)"], [1, "rgba(0,114,178,1)"]]  # PALETTE[0]
 _BAND = "rgba(26,132,196,0.35)"  # FINE_BLUE
@@ -64,10 +63,16 @@ def lengths_figure(view: Gaussianity) -> go.Figure:
 
 
 def planted_figure(result: PlantedResult) -> go.Figure:
-    """Heat map of AUROCs, kinds of defects down, scores across; arrows say how defects rank where that is certain."""
+    """Heat map of AUROCs, kinds of defects down, scores across; arrows say how defects rank where that is certain.
+
+    A second line in each cell is the precision at the review budget.
+    """
     cells = [[result.cell(kind.name, score.name) for score in result.scores] for kind in result.kinds]
     arrows = {"less likely": " ↓", "more likely": " ↑", "unclear": ""}
-    figure = empty_figure(height=120 + 30 * len(result.kinds))
+    texts = [
+        [f"{cell.auroc:.2f}{arrows[cell.direction]}<br>{100 * cell.precision:.0f} %" for cell in row] for row in cells
+    ]
+    figure = empty_figure(height=120 + 40 * len(result.kinds))
     figure.add_trace(
         go.Heatmap(
             z=[[cell.auroc for cell in row] for row in cells],
@@ -76,8 +81,9 @@ def planted_figure(result: PlantedResult) -> go.Figure:
             zmin=0,
             zmax=1,
             colorscale=DIVERGING,
-            text=[[f"{cell.auroc:.2f}{arrows[cell.direction]}" for cell in row] for row in cells],
+            text=texts,
             texttemplate="%{text}",
+            textfont=CELL_FONT,
             xgap=2,
             ygap=2,
             hovertext=[[_planted_text(cell) for cell in row] for row in cells],
@@ -116,6 +122,7 @@ def density_figure(cells: Sequence[DensityCell], measure: DensityMeasure) -> go.
             colorscale=DIVERGING,
             text=texts,
             texttemplate="%{text}",
+            textfont=CELL_FONT,
             xgap=2,
             ygap=2,
             hovertext=[[_cell_text(cell) for cell in row] for row in rows],

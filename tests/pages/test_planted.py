@@ -38,10 +38,12 @@ def test_from_the_offer_to_the_result(open_page: Callable[..., AppTest], home_st
     text = said(app)
     assert result.summary in text
     assert "24 clean images, 6 defects of each kind, seed 0" in text
+    assert "share of defects in a review of the lowest 5 %, where 5 % of" in text
     drawn = figure(app, "planted-defects")["data"][0]
     assert drawn["y"] == ["Foreign image", "Inverted colours", "Near duplicate", "Swapped label"]
     assert drawn["x"][0] == "JEPA-SCORE"
-    assert drawn["text"][1][5].startswith(f"{result.cell('inverted', 'knn').auroc:.2f}")
+    cell = result.cell("inverted", "knn")
+    assert drawn["text"][1][5] == f"{cell.auroc:.2f} ↓<br>{100 * cell.precision:.0f} %"
     codes = [item.value for item in app.code]
     assert result.rule in codes
     assert any(code.startswith("jepascore trust plant digits -b ") for code in codes)

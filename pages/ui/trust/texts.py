@@ -11,7 +11,7 @@ from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.format_check import WARN_POINTS
 from jepascore_core.trust.gaussianity import Gaussianity
 from jepascore_core.trust.planted.requests import PlantedCost
-from jepascore_core.trust.planted.result import FINDS, PlantedResult
+from jepascore_core.trust.planted.result import FINDS, SHARE, PlantedResult
 
 # The verdict
 
@@ -95,7 +95,9 @@ def planted_reading(result: PlantedResult) -> str:
         f"{AUROC}: how often a defect scores below a clean image. 1 finds all (↓), 0.5 is chance, 0 means "
         f"that defects score above (↑); no arrow: not certain. {plural(result.num_clean, 'clean image')}, {number} "
         f"defects of each kind, seed {result.seed}.{failed} A score finds a kind if the 95{PERCENT} interval (DeLong; "
-        f"hover to see it) lies above {FINDS}, which is a convention."
+        f"hover to see it) lies above {FINDS}, which is a convention. Second line: share of defects in a review of the "
+        f"lowest {100 * SHARE:g}{PERCENT}, where {100 * SHARE:g}{PERCENT} of the images are defects (chance: "
+        f"{100 * SHARE:g}{PERCENT})."
     )
 
 
