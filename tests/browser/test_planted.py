@@ -42,7 +42,7 @@ def test_a_person_plants_defects(visit: Callable[..., Visit], tmp_path: Path, mo
         expect(badge).not_to_contain_text(NOT_TRIED)
         badge.click()
         opened = tab.page.get_by_test_id("stPopoverBody")
-        expect(opened.get_by_text(TITLES["planted"])).to_be_visible()
+        expect(opened.get_by_text(TITLES["planted"], exact=True)).to_be_visible()
         expect(opened.get_by_text("jepascore trust plant digits")).to_be_visible()
         screenshot(tab.page, "verdict-badge")
         page = visit(f"{server.url}/curate", width=390).page
