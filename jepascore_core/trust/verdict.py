@@ -160,8 +160,18 @@ def _with_the_rest(opinion: _Opinion, evidence: Evidence, found: Sequence[Check]
     against = [texts[name] for name in red if name not in ("planted", "cut")]
     if opinion.recommended != evidence.definition or not against:
         return opinion
+    if evidence.planted is not None and _finds_few(evidence.planted.result):
+        result = evidence.planted.result
+        found_of = f"{len(result.found_by(evidence.definition))} of {len(result.kinds)} kinds of planted defects"
+        text = f"Do not cut by the score here: it finds only {found_of}."
+        return _Opinion("red", DO_NOT_CUT, " ".join([text, *against]))
     sentence = opinion.sentence.replace(" here:", " with care here:") if opinion.colour == "green" else opinion.sentence
     return _Opinion("amber", WITH_CARE, " ".join([sentence, "But:", *against]), opinion.recommended)
+
+
+def _finds_few(result: PlantedResult) -> bool:
+    """Whether every score misses most kinds."""
+    return max(len(result.found_by(score.name)) for score in result.scores) < MOST * len(result.kinds)
 
 
 def _details(evidence: Evidence, recommended: str | None) -> tuple[str, ...]:

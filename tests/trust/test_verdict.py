@@ -172,6 +172,20 @@ def test_a_confounded_score_is_not_cut_by_untested_and_with_care_when_tested() -
     assert judge(Evidence(planted=GOOD, confounds=confounded(0.94, of="k-NN"))).colour == "green"
 
 
+def test_a_confounded_score_that_finds_little_forbids_a_cut() -> None:
+    little = planted(rank=(0.95, 0.2, 0.6, 0.6))
+    assert judge(Evidence(planted=little)).colour == "amber"
+    found = judge(Evidence(planted=little, confounds=confounded(-0.93)))
+    assert (found.colour, found.badge, found.recommended, found.rule) == ("red", "Do not cut", None, None)
+    assert found.sentence.startswith(
+        "Do not cut by the score here: it finds only 1 of 4 kinds of planted defects. The score mostly orders your "
+        "images by brightness"
+    )
+    assert found.details[0] == "The score takes these for likelier than clean images: blur."
+    other = planted(rank=(0.95, 0.5, 0.5, 0.6), knn=(0.6, 0.8, 0.8, 0.8), apart=0.2)
+    assert judge(Evidence(planted=other, confounds=confounded(-0.93))).colour == "amber"
+
+
 def test_a_cut_that_harms_forbids_and_one_that_helps_does_not_replace_planted_defects() -> None:
     harm = CutEvidence("percentile >= 5", -0.02, -0.03, -0.01)
     found = judge(Evidence(planted=GOOD, cut=harm))
