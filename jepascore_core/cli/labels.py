@@ -43,7 +43,7 @@ def labels(
     precompute_with_bar(store, scores, parse(rule))
     view = label_issue_view(store, scores, limit, threshold)
     if json:
-        print_json({**asdict(view), "rule": rule})
+        print_json({**asdict(view), "warning": view.warning, "rule": rule})
         return
     rows = [(item.sample_key, item.label, item.likely_label, f"{item.label_issue:.3f}") for item in view.worst]
     print_table(f"Label issues in {record.name}", ("sample_key", "label", "likely_label", "label_issue"), rows)
@@ -59,3 +59,5 @@ def labels(
         f"{view.num_likely_wrong:,} of {plural(view.num_judged, 'judged label')} likely wrong (label_issue >= "
         f"{threshold:g}). To leave them out: jepascore export {record.name} list.csv --rules '{rule}'"
     )
+    if view.warning:
+        say(view.warning)

@@ -18,6 +18,8 @@ LIKELY_WRONG = 0.9
 #: Below, the given label is the likelier one.
 LOWEST_CUT = 0.5
 MAX_PAIRS = 50
+#: A backbone that gives another label to more than this share of the images is called unfit to judge.
+MOST_DOUBTED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class ConfusedPair:
 class LabelIssueView:
     """Label issues of a dataset.
 
-    `num_judged` of `num_samples` have a value, `num_likely_wrong` of these one of at least `threshold`. `pairs` are the
+    `num_judged` of `num_samples` have a value, `num_likely_wrong` of these one of at least `threshold`, and for
+    `num_doubted` another label is the likelier one. `pairs` are the
     classes confused there, the most frequent first, at most `MAX_PAIRS` of `num_pairs`. `worst` are a page of the
     samples with the highest values, the highest first.
     """
@@ -61,9 +64,21 @@ class LabelIssueView:
     num_samples: int
     num_judged: int
     num_likely_wrong: int
+    num_doubted: int
     num_pairs: int
     pairs: tuple[ConfusedPair, ...]
     worst: tuple[LabelIssue, ...]
+
+    @property
+    def warning(self) -> str | None:
+        """What to know before believing the list, where the backbone would give most images another label."""
+        if self.num_doubted <= MOST_DOUBTED * self.num_judged:
+            return None
+        return (
+            f"This backbone would give another label to {self.num_doubted:,} of {self.num_judged:,} images. Unless "
+            "most labels are wrong, it does not tell these classes apart, and right labels are listed as wrong. "
+            "Judge them by another backbone."
+        )
 
 
 def label_issue_view(
@@ -93,6 +108,7 @@ def label_issue_view(
     base = columns(store).base(store.catalogue.dataset(scores.dataset_id))
     relation = f"{base} POSITIONAL JOIN {name}"
     counted = f'count(*) AS n, count("{name}") AS judged, count(*) FILTER ("{name}" >= $1) AS wrong'
+    counted += f', count(*) FILTER ("{name}" > {LOWEST_CUT}) AS doubted'
     (counts,) = store.query(f"SELECT {counted} FROM {relation}", [threshold]).to_pylist()
     pairs = store.query(
         f"""SELECT label, likely_label, num_issues, class_size FROM (
@@ -117,6 +133,7 @@ def label_issue_view(
         num_samples=counts["n"],
         num_judged=counts["judged"],
         num_likely_wrong=counts["wrong"],
+        num_doubted=counts["doubted"],
         num_pairs=len(pairs),
         pairs=tuple(ConfusedPair(**row) for row in pairs.slice(0, MAX_PAIRS).to_pylist()),
         worst=tuple(LabelIssue(**row) for row in worst.to_pylist()),

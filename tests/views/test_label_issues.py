@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jepascore_core.curation import evaluate, parse, summarize, to_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.label_issues import (
+    LOWEST_CUT,
     ConfusedPair,
     label_issue_rule,
     label_issue_view,
@@ -42,6 +45,20 @@ def test_pairs_count_what_is_above_the_threshold(store: Store, scores: ScoreSet)
     assert [(item.label, item.likely_label) for item in only.worst] == [("cat", "dog")] * 2
     assert only.worst[0].sample_key == "07.png"
     assert label_issue_view(store, scores, 1, 1.0).num_likely_wrong == 0
+
+
+def test_a_backbone_that_contradicts_most_labels_is_called_unfit(store: Store) -> None:
+    """Four classes that look alike."""
+    view = label_issue_view(store, put_clumps(store, ["abcd"[number % 4] for number in range(60)], 1), 60)
+    assert view.num_doubted == sum(item.label_issue > LOWEST_CUT for item in view.worst) > 30
+    assert view.warning is not None
+    assert f"another label to {view.num_doubted} of 60 images" in view.warning
+    assert replace(view, num_doubted=30).warning is None
+
+
+def test_a_backbone_that_tells_classes_apart_gets_no_warning(store: Store, scores: ScoreSet) -> None:
+    view = label_issue_view(store, scores, 0)
+    assert (view.num_doubted, view.warning) == (3, None)
 
 
 def test_the_rule_drops_what_is_counted(store: Store, scores: ScoreSet) -> None:

@@ -49,6 +49,8 @@ def draw_labels(scores: ScoreSet) -> None:
         return
     with columns[1]:
         pair = _pick_pair(view.pairs)
+    if view.warning:
+        st.warning(plain(view.warning), icon=":material/warning:")
     st.markdown(texts.found(view.num_likely_wrong, view.num_judged, view.num_samples))
     if not view.num_likely_wrong:
         st.info(texts.NONE_FOUND)
