@@ -25,6 +25,10 @@ LogProbabilities = Callable[[Integers], Values]
 #: Part of the names of cached files: incremented when the numbers change.
 LABEL_ISSUES_VERSION = 1
 
+NO_LABELS = (
+    "No measured image has a label, so there are no labels to judge. Put the images of each class in a folder, or name "
+    "the column of labels when adding the dataset."
+)
 NUM_FOLDS = 5
 NUM_NEIGHBOURS = 100
 TEMPERATURE = 0.07
@@ -139,6 +143,8 @@ class LabelledPairs:
         contents, codes = contents[first], codes[first]
         folds = stratified_folds(contents, codes)
         num_folds = np.bincount(np.unique(codes * NUM_FOLDS + folds) // NUM_FOLDS, minlength=len(names))
+        if not names:
+            raise TooFewImagesError(NO_LABELS)
         if np.count_nonzero(num_folds > 1) < 2:
             raise TooFewImagesError(
                 f"Label issues need at least two classes of two different measured images each: of {len(names)} "
