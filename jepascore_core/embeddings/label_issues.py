@@ -26,8 +26,8 @@ LogProbabilities = Callable[[Integers], Values]
 LABEL_ISSUES_VERSION = 1
 
 NO_LABELS = (
-    "No measured image has a label, so there are no labels to judge. Put the images of each class in a folder, or name "
-    "the column of labels when adding the dataset."
+    "Label issues need at least two classes of two different measured images each: no measured image here has a label. "
+    "Put the images of each class in a folder, or name the column of labels when adding the dataset."
 )
 NUM_FOLDS = 5
 NUM_NEIGHBOURS = 100
