@@ -170,7 +170,13 @@ FORMATS_HELP = (
     "convention."
 )
 CHECK_FORMATS = "Check file formats"
-SAVED_AS, PAIRS, SHIFT, POINTS, RHO = "Saved as", "Images", "Score (nats)", "Percentile points", "Rank correlation"
+SAVED_AS, PAIRS, SHIFT, POINTS, RHO = (
+    "Saved as",
+    "Images",
+    "Score (nats)",
+    "Percentile points",
+    "Rank correlation with being a JPEG",
+)
 
 
 def formats_cost(num_images: int, seconds: float) -> str:
