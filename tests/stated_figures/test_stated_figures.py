@@ -63,6 +63,7 @@ def claims() -> list[Claim]:
         *picture_claims(),
         *gaussianity_claims(),
         *planted_claims(),
+        *unseen_claims(),
         *label_claims(),
         *estimator_claims(),
         *evidence_claims(),
@@ -239,6 +240,27 @@ def planted_claims() -> Iterator[Claim]:
     budget = round(100 * SHARE)
     yield Claim(TRUST, f"the share of defects in a budget of {budget} % where {budget} % of the images are defects")
     yield Claim(TRUST, f"A score *finds* a kind if the interval lies above {FINDS:g}")
+
+
+def unseen_claims() -> Iterator[Claim]:
+    """Kinds of defects that were made by hand: what was predicted, what was measured."""
+    found = shipped("unseen_kinds")
+    low, high = found["made"]["torn strip, share of the height"]
+    yield Claim(TRUST, f"{100 * low:.0f} to {100 * high:.0f} % of the height")
+    yield Claim(TRUST, "({:g} to {:g} pixels)".format(*found["made"]["moire, periods in pixels"]))
+    hits = 0
+    for item in found["rows"]:
+        cells = []
+        for score in ("rank", "knn", "mahalanobis"):
+            cell = item[score]
+            hits += cell["predicted_finds"] == cell["finds"]
+            before, after = (f"{cell[name]:.2f}" for name in ("predicted", "auroc"))
+            before = f"**{before}**" if cell["predicted_finds"] else before
+            cells.append(f"{before} → " + (f"**{after}**" if cell["finds"] else after))
+        yield Claim(TRUST, f"| {item['images']} | {item['kind']} | {item['nearest']} | {' | '.join(cells)} |")
+    yield Claim(TRUST, f"**{hits} of {3 * len(found['rows'])} predictions hold**")
+    (torn,) = (item for item in found["rows"] if (item["images"], item["kind"]) == ("MNIST", "torn"))
+    yield Claim(TRUST, f"where a grey box is not ({torn['rank']['predicted']:.2f}, not certain either way)")
 
 
 def label_claims() -> Iterator[Claim]:
