@@ -313,12 +313,16 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
         )
         there = set(zip(rows["sample_key"].to_pylist(), rows["content_id"].to_pylist(), strict=True))
         present = tuple(item for item in found if (item.sample_key, item.content_id) in there)
-        # A decision about the sample that now has a key replaces one about the sample that had it before.
+        # A decision about the sample that now has a key replaces one about the sample that had it before; one that
+        # came with a renamed file was made without knowing of that.
         latest: dict[str, int] = {}
         for item in found:
-            latest[item.sample_key] = max(item.action_id, latest.get(item.sample_key, 0))
+            if item.decided_as == item.sample_key:
+                latest[item.sample_key] = max(item.action_id, latest.get(item.sample_key, 0))
         lost = (item for item in found if (item.sample_key, item.content_id) not in there)
-        open_ones = (item for item in lost if item.verdict != "undecided" and item.action_id == latest[item.sample_key])
+        open_ones = (
+            item for item in lost if item.verdict != "undecided" and item.action_id >= latest.get(item.sample_key, 0)
+        )
         return present, tuple(open_ones)
 
     return memoized(store, ("decisions", dataset_id, dataset.version, journal_state(store, dataset_id)), read)
