@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from jepascore_core.api.datasets import index_source
 from jepascore_core.api.expressions import ColumnExpression, Expression
+from jepascore_core.api.progress import Progress, titled
 from jepascore_core.api.summary_html import summary_html
 from jepascore_core.curation.decisions import DecisionVerdict, decide, decisions_of, find_samples, redo, undo, user_name
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
-from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute_all
+from jepascore_core.curation.precompute.steps import precompute_all
 from jepascore_core.curation.recipes import Recipe, make_recipe, with_ids_of_paths
 from jepascore_core.curation.rules.model import Budget, Clause, Curation, Deduplicate, Step, curation_of
 from jepascore_core.curation.rules.parser import parse, parse_rule
@@ -40,9 +41,6 @@ RuleLike = Expression | Step | Curation | str
 
 #: Rows read at a time.
 BATCH_ROWS = 65_536
-
-#: Called with a title and the share that is done, 0 to 1.
-Progress = Callable[[str, float], None]
 
 
 def curate(
@@ -126,16 +124,9 @@ def _curated(store: Store, scores: ScoreSet, curation: Curation, progress: Progr
     """Compute what a curation needs, and evaluate it, so that errors in it are raised here."""
     decisions = decisions_of(store, scores.dataset_id)
 
-    def follow(work: PrecomputeStep) -> Callable[[float], None]:
-        return partial(progress or _unheard, work.title)
-
-    precompute_all(store, scores, curation, decisions, follow)
+    precompute_all(store, scores, curation, decisions, lambda work: titled(progress, work.title))
     evaluate(store, scores, curation, decisions)
     return CuratedDataset(store, scores, curation, decisions)
-
-
-def _unheard(_title: str, _share: float) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from jepascore_core.api.curating import Progress, RuleLike, curate
+from jepascore_core.api.curating import RuleLike, curate
+from jepascore_core.api.progress import Progress, titled
 from jepascore_core.curation.cut_effect.results import CutEffect
 from jepascore_core.curation.cut_effect.samples import cut_of
 from jepascore_core.curation.cut_effect.stored import cut_effect as compare
 from jepascore_core.curation.evaluation.evaluate import evaluate
 from jepascore_core.datasets.manifest import Dataset
-from jepascore_core.embeddings.index import no_progress
 from jepascore_core.score import Definition
 from jepascore_core.scores.naming import find_measured
 
@@ -60,5 +59,4 @@ def cut_effect(
         named = find_measured(store, record, embeddings, option='embeddings="..."', command="js.score_dataset")
         judge = named.scores(record.dataset_id, definition)
     evaluation = evaluate(store, curated.scores, curated.curation, curated.decisions)
-    follow = partial(progress, "Training probes") if progress else no_progress
-    return compare(store, judge, cut_of(store, evaluation), follow)
+    return compare(store, judge, cut_of(store, evaluation), titled(progress, "Training probes"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from jepascore_core.api.datasets import index_source
+from jepascore_core.api.progress import Progress, titled
 from jepascore_core.curation.precompute.steps import pending_reference, precompute
 from jepascore_core.datasets.manifest import Dataset
 from jepascore_core.errors import one_of
@@ -66,7 +65,7 @@ def compare_to_reference(
     *,
     backbone: str | None = None,
     definition: Definition = "rank",
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> ReferenceComparison:
     """Find what a dataset adds to a reference dataset, which was measured in the same way.
 
@@ -99,9 +98,5 @@ def compare_to_reference(
     measured = find_measured(store, record, backbone, option='backbone="..."', command="js.score_dataset")
     scores = measured.scores(record.dataset_id, definition)
     for work in pending_reference(store, scores, other.name):
-        precompute(store, scores, work, partial(progress or _unheard, work.title))
+        precompute(store, scores, work, titled(progress, work.title))
     return ReferenceComparison(store, scores, reference_view(store, scores, other.name))
-
-
-def _unheard(_title: str, _share: float) -> None:
-    """Ignore progress."""

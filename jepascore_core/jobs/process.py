@@ -85,13 +85,23 @@ def _is_starting(home: Path) -> bool:
     """Return whether a worker was started lately and still loads; on a busy machine that takes many seconds."""
     try:
         note = starting_file(home)
-        if time.time() - note.stat().st_mtime > START_PATIENCE:
-            return False
-        pid = int(json.loads(note.read_text())["pid"])
+        is_recent = time.time() - note.stat().st_mtime <= START_PATIENCE
+        return is_recent and _is_running(int(json.loads(note.read_text())["pid"]))
     except (OSError, ValueError, KeyError):
         return False
+
+
+def _is_serving(home: Path) -> bool:
+    """Return whether a worker is alive, and not somebody who looks; waits only where the lock leaves a doubt."""
+    pid = worker_pid(home)
+    if pid is not None and _is_running(pid):
+        return True
+    return worker_is_alive(home, PROBE_PATIENCE)
+
+
+def _is_running(pid: int) -> bool:
     if os.name == "nt":
-        return True  # where signal 0 would end the process
+        return True  # signal 0 would end the process there
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -106,7 +116,7 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
 
     If it ends first, it leaves no zombie: a thread waits for it.
     """
-    if worker_is_alive(home, PROBE_PATIENCE) or _is_starting(home):
+    if _is_serving(home) or _is_starting(home):
         return False
     command = [sys.executable, "-m", "jepascore_core", "worker", "run", "--idle", str(idle_seconds)]
     with (home / "worker.log").open("ab") as log:

@@ -1,7 +1,5 @@
 """Baseline scores in rules: by value and percentile, cached on disk, computed again when more is measured."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -14,6 +12,7 @@ from jepascore_core.embeddings.baselines import baseline_scores, norm
 from jepascore_core.errors import TooFewImagesError
 from jepascore_core.scores.score_set import ScoreSet
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
+from tests.curation.embedded import measure_embedded
 
 #: The last two samples have the same bytes as others; number 7 is far from everything.
 CONTENTS = [*map(str, range(40)), "7", "8"]
@@ -37,16 +36,8 @@ def samples():
 @pytest.fixture
 def scores(store, samples, embeddings):
     dataset, backbone = add_dataset(store, "d", samples), add_backbone(store)
-    measure(store, backbone.backbone_id, samples[:38], embeddings)
+    measure_embedded(store, backbone.backbone_id, samples[:38], embeddings)
     return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
-
-
-def measure(store, backbone_id, samples, embeddings):
-    rows = [
-        replace(make_measurement(sample.content_id, 1.0), embedding=embeddings[int(sample.sample_key[:2])])
-        for sample in samples
-    ]
-    store.write_measurements(backbone_id, SPEC, rows)
 
 
 def verdicts(store, scores, text):
@@ -95,7 +86,7 @@ def test_the_outlier_goes_under_every_baseline(store, scores):
 
 def test_a_named_backbone(store, scores, samples, embeddings):
     other = add_backbone(store, "timm:vit_tiny_patch16_224.other")
-    measure(store, other.backbone_id, samples[:30], embeddings[::-1])
+    measure_embedded(store, other.backbone_id, samples[:30], embeddings[::-1])
     there = ScoreSet(scores.dataset_id, SPEC.key(other.backbone_id))
     text = f'score["{other.backbone_id}", knn] >= -10'
     assert [work.size for work in pending_work(store, scores, parse(text))] == [30]
@@ -129,7 +120,7 @@ def test_work_is_done_once_until_more_is_measured(store, scores, samples, embedd
     stranger = make_sample("elsewhere.png")
     store.write_measurements(scores.backbone_id, SPEC, [make_measurement(stranger.content_id, 1.0)])
     assert (count_measured(store, scores), pending_work(store, scores, rules)) == (38, ())
-    measure(store, scores.backbone_id, samples[38:40], embeddings)
+    measure_embedded(store, scores.backbone_id, samples[38:40], embeddings)
     assert count_measured(store, scores) == 40
     assert len(pending_work(store, scores, rules)) == 2
     after = column(store, scores, "knn")
@@ -153,7 +144,7 @@ def test_what_nobody_asks_for_again_is_deleted(store, scores, samples, embedding
     for baseline in ("knn", "mahalanobis"):
         baseline_values(store, scores, baseline)
     before = kept_files(store, scores)
-    measure(store, scores.backbone_id, samples[38:40], embeddings)
+    measure_embedded(store, scores.backbone_id, samples[38:40], embeddings)
     baseline_values(store, scores, "knn")
     after = kept_files(store, scores)
     assert len(before) == len(after) == 2
@@ -177,7 +168,7 @@ def test_large_sets_are_asked_about_first():
 
 def test_too_few_images_say_so(store, samples, embeddings):
     dataset, backbone = add_dataset(store, "few", samples), add_backbone(store)
-    measure(store, backbone.backbone_id, samples[:5], embeddings)
+    measure_embedded(store, backbone.backbone_id, samples[:5], embeddings)
     few = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     assert verdicts(store, few, "score[knn] >= -2")[:6] == ["keep"] * 5 + ["unscored"]
     with pytest.raises(TooFewImagesError, match="mahalanobis needs at least 20"):
@@ -187,7 +178,7 @@ def test_too_few_images_say_so(store, samples, embeddings):
 def test_an_embedding_that_overflowed_is_unscored(store, samples, embeddings):
     embeddings[3, 0] = np.inf
     dataset, backbone = add_dataset(store, "d", samples), add_backbone(store)
-    measure(store, backbone.backbone_id, samples[:40], embeddings)
+    measure_embedded(store, backbone.backbone_id, samples[:40], embeddings)
     scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     assert [n for n, verdict in enumerate(verdicts(store, scores, "score[knn] >= -2")) if verdict != "keep"] == [3]
 

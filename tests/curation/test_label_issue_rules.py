@@ -1,7 +1,5 @@
 """Label issues in rules: by value and likely label, computed once, kept, computed again when more is measured."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,8 @@ from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules.printer import to_text
 from jepascore_core.errors import RuleError, TooFewImagesError
 from jepascore_core.scores.score_set import ScoreSet
-from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
+from tests.conftest import SPEC, add_backbone, add_dataset, make_sample
+from tests.curation.embedded import measure_embedded
 
 #: Wrong labels; 7 is without a label, 40 is a copy of 6 under the other label, 41 is not measured.
 WRONG = [3, 10]
@@ -44,16 +43,8 @@ def samples():
 @pytest.fixture
 def scores(store, samples, embeddings):
     dataset, backbone = add_dataset(store, "d", samples), add_backbone(store)
-    measure(store, backbone.backbone_id, samples[:40], embeddings)
+    measure_embedded(store, backbone.backbone_id, samples[:40], embeddings)
     return ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
-
-
-def measure(store, backbone_id, samples, embeddings):
-    rows = [
-        replace(make_measurement(sample.content_id, 1.0), embedding=embeddings[int(sample.sample_key[:2])])
-        for sample in samples
-    ]
-    store.write_measurements(backbone_id, SPEC, rows)
 
 
 def kept(store, scores, text, verdict="keep"):
@@ -100,7 +91,7 @@ def test_work_is_done_once_until_more_is_measured(store, scores, samples, embedd
     assert shares[-1] == pytest.approx(1.0)
     assert pending_work(store, scores, rules) == ()
     first = label_issue_values(store, scores, _refuse)
-    measure(store, scores.backbone_id, samples[41:], embeddings)
+    measure_embedded(store, scores.backbone_id, samples[41:], embeddings)
     assert len(pending_work(store, scores, rules)) == 1
     assert label_issue_values(store, scores).num_rows == first.num_rows + 1
     assert len(list(store.dataset_folder(scores.dataset_id).glob("label-issues/*/*.parquet"))) == 1
@@ -119,7 +110,7 @@ def test_large_sets_are_asked_about_first():
 
 def test_a_named_backbone(store, scores, samples, embeddings):
     other = add_backbone(store, "timm:vit_tiny_patch16_224.other")
-    measure(store, other.backbone_id, samples[:20], embeddings)
+    measure_embedded(store, other.backbone_id, samples[:20], embeddings)
     text = f'label_issue["{other.backbone_id}"] >= 0.9'
     assert [work.size for work in pending_work(store, scores, parse(text))] == [20]
     assert kept(store, scores, text)[:2] == WRONG
@@ -148,7 +139,7 @@ def test_what_cannot_be_is_refused(text, why):
 def test_one_class_says_so(store, embeddings):
     samples = [make_sample(f"{n:02d}.png", "cat", content=str(n)) for n in range(10)]
     dataset, backbone = add_dataset(store, "one", samples), add_backbone(store)
-    measure(store, backbone.backbone_id, samples, embeddings)
+    measure_embedded(store, backbone.backbone_id, samples, embeddings)
     scores = ScoreSet(dataset.dataset_id, SPEC.key(backbone.backbone_id))
     with pytest.raises(TooFewImagesError, match="at least two classes"):
         kept(store, scores, "label_issue >= 0.7")

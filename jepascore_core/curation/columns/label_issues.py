@@ -10,7 +10,12 @@ import pyarrow.parquet as pq
 
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.kept_results import cache_folder, keep_table
-from jepascore_core.curation.columns.measured import count_measured, embedding_dimension, stored_embeddings
+from jepascore_core.curation.columns.measured import (
+    count_classes,
+    count_measured,
+    embedding_dimension,
+    stored_embeddings,
+)
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.embeddings.label_issues import LABEL_ISSUES_VERSION, find_label_issues, label_issue_seconds
 from jepascore_core.records.canonical import short_hash
@@ -80,8 +85,7 @@ def are_label_issues_known(store: Store, scores: ScoreSet) -> bool:
 
 def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> tuple[int, float]:
     """Count the classes of a dataset, and predict how long judging the labels of so many images takes on two cores."""
-    sql = f"SELECT count(DISTINCT label) AS n FROM {columns(store).base(store.catalogue.dataset(scores.dataset_id))}"
-    classes = int(store.query(sql)["n"][0].as_py())
+    classes = count_classes(store, scores)
     return classes, label_issue_seconds(num_images, embedding_dimension(store, scores), classes)
 
 

@@ -48,6 +48,12 @@ def count_measured(store: Store, scores: ScoreSet) -> int:
     return int(store.query(f"SELECT n FROM {name}")["n"][0].as_py())
 
 
+def count_classes(store: Store, scores: ScoreSet) -> int:
+    """Return the number of different labels of a dataset."""
+    base = columns(store).base(store.catalogue.dataset(scores.dataset_id))
+    return int(store.query(f"SELECT count(DISTINCT label) AS n FROM {base}")["n"][0].as_py())
+
+
 def embedding_dimension(store: Store, scores: ScoreSet) -> int:
     """Return the dimension of a backbone's embeddings; a usual one where the catalogue does not know it."""
     known = store.catalogue.backbones().get(scores.backbone_id)

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from jepascore_core.atomic import write_atomically
-from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.kept_results import cache_folder, prune_old
 from jepascore_core.curation.columns.label_issues import are_label_issues_known
-from jepascore_core.curation.columns.measured import count_measured, embedding_dimension
+from jepascore_core.curation.columns.measured import count_classes, count_measured, embedding_dimension
 from jepascore_core.curation.cut_effect.compare import NUM_SEEDS, compare_cut
 from jepascore_core.curation.cut_effect.curve import SHARES, CutCurve, trace_curve
 from jepascore_core.curation.cut_effect.orders import NUM_ORDERS, read_orders
@@ -125,9 +124,7 @@ def notes_on(evaluation: Evaluation, embeddings: ScoreSet) -> tuple[str, ...]:
 
 def sizes_of(store: Store, embeddings: ScoreSet) -> tuple[int, int, int]:
     """Return the number of measured images, of classes, and dimension of the embeddings."""
-    base = columns(store).base(store.catalogue.dataset(embeddings.dataset_id))
-    classes = int(store.query(f"SELECT count(DISTINCT label) AS n FROM {base}")["n"][0].as_py())
-    return count_measured(store, embeddings), classes, embedding_dimension(store, embeddings)
+    return count_measured(store, embeddings), count_classes(store, embeddings), embedding_dimension(store, embeddings)
 
 
 def result_path(store: Store, embeddings: ScoreSet, kind: str, about: Sequence[Any]) -> Path:

@@ -118,6 +118,10 @@ class PrecomputeStep:
         return self.baseline or f"near duplicates within {self.radius:g}"
 
     @property
+    def _estimate(self) -> str:
+        return "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
+
+    @property
     def title(self) -> str:
         """Its title while it is done."""
         if self.kind == "colours":
@@ -129,14 +133,12 @@ class PrecomputeStep:
             beside = f" and from {self.reference}" if self.reference else ""
             return f"Choosing {self.number:,} of {self.size:,} images far from each other{beside}{at_most}"
         if self.kind == "labels":
-            about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
-            return f"Judging the labels of {self.size:,} images of {self.number:,} classes{about}"
+            return f"Judging the labels of {self.size:,} images of {self.number:,} classes{self._estimate}"
         if self.kind == "reference":
-            about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
-            return f"Finding the nearest of {self.number:,} images of {self.reference} for {self.size:,} images{about}"
+            nearest = f"Finding the nearest of {self.number:,} images of {self.reference}"
+            return f"{nearest} for {self.size:,} images{self._estimate}"
         if self.kind in ("cut", "curve"):
-            about = "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
-            return f"Training probes on {self.size:,} images, kept and at random{about}"
+            return f"Training probes on {self.size:,} images, kept and at random{self._estimate}"
         if self.baseline == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.baseline is not None:

@@ -117,11 +117,13 @@ class PlantedResult:
 
     def found_by(self, score: str) -> tuple[str, ...]:
         """Return the titles of the kinds that a score finds."""
-        return tuple(kind.title for kind in self.kinds if self.cell(kind.name, score).finds)
+        found = {cell.kind for cell in self.cells if cell.score == score and cell.finds}
+        return tuple(kind.title for kind in self.kinds if kind.name in found)
 
     def reversed_by(self, score: str) -> tuple[str, ...]:
         """Return the titles of the kinds that a score ranks as more likely than clean images."""
-        return tuple(kind.title for kind in self.kinds if self.cell(kind.name, score).is_reversed)
+        found = {cell.kind for cell in self.cells if cell.score == score and cell.is_reversed}
+        return tuple(kind.title for kind in self.kinds if kind.name in found)
 
     @property
     def best(self) -> PlantedScore:
@@ -150,9 +152,8 @@ class PlantedResult:
     @property
     def found_by_none(self) -> tuple[PlantedKind, ...]:
         """The kinds that no score finds."""
-        return tuple(
-            kind for kind in self.kinds if not any(self.cell(kind.name, score.name).finds for score in self.scores)
-        )
+        found = {cell.kind for cell in self.cells if cell.finds}
+        return tuple(kind for kind in self.kinds if kind.name not in found)
 
     @property
     def summary(self) -> str:

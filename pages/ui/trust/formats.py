@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from jepascore_core.errors import JepaScoreError
@@ -16,23 +14,11 @@ from jepascore_core.trust.format_check import (
     format_options,
     mixed_formats_sentence,
 )
-from jepascore_core.trust.planted.plan import PlantOptions
-from jepascore_core.trust.planted.requests import (
-    Planted,
-    cancel_planted,
-    find_planted,
-    predict_planted,
-    request_planted,
-)
-from pages.ui.app.errors import errors_shown
+from jepascore_core.trust.planted.requests import Planted, find_planted, predict_planted
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.trust import texts
-from pages.ui.widgets.task_card import task_card
-
-POLL_SECONDS = 1.0
-
-_CARD_STATES = {"active": "running", "cancelled": "cancelled", "failed": "failed"}
+from pages.ui.trust.planting import draw_planting, request
 
 
 def draw_format_check(scores: ScoreSet) -> None:
@@ -66,36 +52,10 @@ def _draw_task(scores: ScoreSet, planted: Planted) -> None:
         st.caption(texts.formats_cost(cost.num_defects, cost.seconds))
         st.button(
             texts.CHECK_FORMATS, icon=":material/play_arrow:", key="check-formats", help=texts.FORMATS_HELP,
-            on_click=_request, args=(scores, planted.options),
+            on_click=request, args=(scores, planted.options),
         )  # fmt: skip
         return
-    is_active = planted.state == "active"
-    draw = st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS if is_active else None)
-    draw(scores, planted.options, is_active)
-
-
-def _request(scores: ScoreSet, options: PlantOptions) -> None:
-    request_planted(store(), scores, options)
-
-
-def _draw_progress(scores: ScoreSet, options: PlantOptions, was_active: bool) -> None:
-    planted = find_planted(store(), scores, options)
-    if planted.state not in _CARD_STATES or was_active != (planted.state == "active"):
-        st.rerun()  # the whole page: it has ended
-    task_card(
-        "format-check", _CARD_STATES[planted.state], texts.FORMATS, planted.state.capitalize(),
-        planted.share if was_active else None, [], partial(_draw_actions, scores, planted),
-        planted.message if planted.state == "failed" else "",
-    )  # fmt: skip
-
-
-def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
-    if planted.state == "active":
-        st.button("Cancel", key="cancel-formats", on_click=cancel_planted, args=(store(), planted))
-    else:
-        st.button(
-            "Resume", key="resume-formats", icon=":material/replay:", on_click=_request, args=(scores, planted.options)
-        )
+    draw_planting(scores, planted, texts.FORMATS, "format-check", says_what=False)
 
 
 def _draw_rows(check: FormatCheck) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from jepascore_core.errors import JepaScoreError
@@ -12,30 +10,18 @@ from jepascore_core.scores.measured import dataset_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.trust.checks import planted_colour
 from jepascore_core.trust.planted.evaluate import planted_result
-from jepascore_core.trust.planted.plan import PlantOptions, fitting_options
-from jepascore_core.trust.planted.requests import (
-    Planted,
-    cancel_planted,
-    command,
-    find_planted,
-    latest_planted,
-    predict_planted,
-    request_planted,
-)
+from jepascore_core.trust.planted.plan import fitting_options
+from jepascore_core.trust.planted.requests import Planted, command, latest_planted, predict_planted
 from jepascore_core.trust.planted.result import PlantedResult
-from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.trust import texts
+from pages.ui.trust.planting import draw_planting, request
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.gallery import Section, Tile, gallery
-from pages.ui.widgets.task_card import task_card
 from pages.ui.widgets.verdict_badge import badge_text
 
-POLL_SECONDS = 1.0
 TILE_SIDE = 80
-
-_CARD_STATES = {"active": "running", "cancelled": "cancelled", "failed": "failed"}
 
 
 def draw_planted(scores: ScoreSet) -> None:
@@ -49,9 +35,7 @@ def draw_planted(scores: ScoreSet) -> None:
         elif planted.state == "finished":
             _draw_result(scores, planted, planted_result(store(), scores, planted))
         else:
-            is_active = planted.state == "active"
-            draw = st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS if is_active else None)
-            draw(scores, planted.options, is_active)
+            draw_planting(scores, planted, texts.PLANTED, "planted")
     except JepaScoreError as error:
         st.info(plain(str(error)))
 
@@ -63,32 +47,8 @@ def _draw_offer(scores: ScoreSet) -> None:
     st.info(texts.planted_cost(cost, options.per_kind))
     st.button(
         texts.PLANT, type="primary", icon=":material/play_arrow:", key="plant",
-        on_click=_request, args=(scores, options),
+        on_click=request, args=(scores, options),
     )  # fmt: skip
-
-
-def _request(scores: ScoreSet, options: PlantOptions) -> None:
-    request_planted(store(), scores, options)
-
-
-def _draw_progress(scores: ScoreSet, options: PlantOptions, was_active: bool) -> None:
-    planted = find_planted(store(), scores, options)
-    if planted.state not in _CARD_STATES or was_active != (planted.state == "active"):
-        st.rerun()  # the whole page: it has ended
-    task_card(
-        "planted", _CARD_STATES[planted.state], texts.PLANTED, planted.state.capitalize(),
-        planted.share if was_active else None, [[planted.message]] if was_active else [],
-        partial(_draw_actions, scores, planted), planted.message if planted.state == "failed" else "",
-    )  # fmt: skip
-
-
-def _draw_actions(scores: ScoreSet, planted: Planted) -> None:
-    if planted.state == "active":
-        st.button("Cancel", key="cancel-planted", on_click=cancel_planted, args=(store(), planted))
-    else:
-        st.button(
-            "Resume", key="resume-planted", icon=":material/replay:", on_click=_request, args=(scores, planted.options)
-        )
 
 
 def _draw_result(scores: ScoreSet, planted: Planted, result: PlantedResult) -> None:
