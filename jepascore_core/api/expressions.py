@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import NoReturn
 
+from jepascore_core.curation.rules.column import COLUMNS, LABEL_ISSUE, META, REFERENCE_DISTANCE, TEXTS, Column
 from jepascore_core.curation.rules.model import (
-    COLUMNS,
     FLAGS,
-    LABEL_ISSUE,
-    META,
-    REFERENCE_DISTANCE,
-    TEXTS,
     And,
     AtLeast,
     Between,
     Budget,
-    Column,
     Deduplicate,
     Flag,
     Flagged,

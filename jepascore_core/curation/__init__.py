@@ -1,13 +1,13 @@
 """Rules, duplicates, decisions and recipes: which samples of a dataset to keep, and why."""
 
 from jepascore_core.curation.evaluation.evaluate import Decided, Decisions, Evaluation, Verdict, evaluate
+from jepascore_core.curation.rules.column import Column
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
     Between,
     Budget,
     Clause,
-    Column,
     Curation,
     Deduplicate,
     Flag,

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.rules.model import (
-    REFERENCE_DISTANCE,
-    REFERENCE_PERCENTILE,
-    Budget,
-    Column,
-    Curation,
-    Flag,
-    walk,
-)
+from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
+from jepascore_core.curation.rules.model import Budget, Curation, Flag, walk
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 

@@ -10,7 +10,8 @@ from jepascore_core.curation import Curation, Evaluation, curation_of
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.label_issues import label_issue_column
 from jepascore_core.curation.columns.quality import QUALITIES, QUALITY_ISSUE
-from jepascore_core.curation.rules.model import LABEL_ISSUE, LIKELY_LABEL, Between, Column
+from jepascore_core.curation.rules.column import LABEL_ISSUE, LIKELY_LABEL, Column
+from jepascore_core.curation.rules.model import Between
 from jepascore_core.exporters.formats import ExtraColumns
 from jepascore_core.storage.store import Store
 

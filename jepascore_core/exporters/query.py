@@ -19,7 +19,7 @@ from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.fingerprint import fingerprint_lines
 from jepascore_core.curation.named import reference_columns
 from jepascore_core.curation.recipes import Recipe, to_dict
-from jepascore_core.curation.rules.model import Column
+from jepascore_core.curation.rules.column import Column
 from jepascore_core.curation.rules.printer import column_text
 from jepascore_core.curation.summary import count_unmeasured
 from jepascore_core.datasets.manifest import read_failures

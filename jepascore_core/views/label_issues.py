@@ -8,7 +8,8 @@ from typing import Any
 from jepascore_core.curation import Curation, to_text
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.label_issues import label_issue_column
-from jepascore_core.curation.rules.model import LABEL_ISSUE, Between, Column, Not
+from jepascore_core.curation.rules.column import LABEL_ISSUE, Column
+from jepascore_core.curation.rules.model import Between, Not
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 

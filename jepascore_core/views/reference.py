@@ -18,7 +18,8 @@ from jepascore_core.curation.columns.reference import (
     reference_spread,
 )
 from jepascore_core.curation.columns.shared_images import are_hashed, shared_images
-from jepascore_core.curation.rules.model import REFERENCE_DISTANCE, Between, Budget, Column, Draw, Not
+from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, Column
+from jepascore_core.curation.rules.model import Between, Budget, Draw, Not
 from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.curation.summary import without_gaps
 from jepascore_core.embeddings.baselines import NUM_NEIGHBOURS

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from jepascore_core.curation import Between, Column, Curation, curation_of, evaluate
 from jepascore_core.curation.columns.quality import QUALITIES
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.rules.model import LABEL_ISSUE
+from jepascore_core.curation.rules.column import LABEL_ISSUE
 from jepascore_core.errors import RuleError, one_of
 from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.score_set import (

@@ -10,19 +10,8 @@ from hypothesis import strategies as st
 
 import jepascore_core as js
 from jepascore_core.api import expressions, steps
-from jepascore_core.curation.rules.model import (
-    META,
-    And,
-    AtLeast,
-    Between,
-    Budget,
-    Deduplicate,
-    Flag,
-    IsIn,
-    Like,
-    Not,
-    Or,
-)
+from jepascore_core.curation.rules.column import META
+from jepascore_core.curation.rules.model import And, AtLeast, Between, Budget, Deduplicate, Flag, IsIn, Like, Not, Or
 from jepascore_core.curation.rules.parser import parse, parse_clause
 from jepascore_core.curation.rules.printer import clause_text
 from jepascore_core.errors import RuleError

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from jepascore_core.curation.rules.column import COUNTS, PROPERTIES, Column
 from jepascore_core.curation.rules.model import (
-    COUNTS,
-    PROPERTIES,
     And,
     AtLeast,
     Between,
     Budget,
-    Column,
     Curation,
     Deduplicate,
     Flag,

@@ -8,7 +8,8 @@ import typer
 
 from jepascore_core.cli import app
 from jepascore_core.curation import parse
-from jepascore_core.curation.rules.model import COLUMNS, DRAWS, FLAGS, KEEPERS
+from jepascore_core.curation.rules.column import COLUMNS
+from jepascore_core.curation.rules.model import DRAWS, FLAGS, KEEPERS
 from jepascore_core.exporters import FORMATS, LINKS, WHICH
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "curating.md").read_text(encoding="utf-8")

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from jepascore_core.curation.rules.column import Column
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
     Between,
     Budget,
-    Column,
     Curation,
     Deduplicate,
     Flag,

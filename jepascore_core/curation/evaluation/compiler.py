@@ -21,25 +21,16 @@ from jepascore_core.curation.columns.reference import (
     reference_percentile_column,
     reference_scores,
 )
-from jepascore_core.curation.rules.model import (
+from jepascore_core.curation.rules.column import (
     LABEL_ISSUE,
     LIKELY_LABEL,
     META,
     REFERENCE_DISTANCE,
     SCORES,
     VIEW_SPREAD,
-    And,
-    AtLeast,
-    Between,
-    Budget,
     Column,
-    Flag,
-    IsIn,
-    Like,
-    Not,
-    Or,
-    Rule,
 )
+from jepascore_core.curation.rules.model import And, AtLeast, Between, Budget, Flag, IsIn, Like, Not, Or, Rule
 from jepascore_core.embeddings.baselines import BASELINES
 from jepascore_core.errors import RuleError, UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord

@@ -16,16 +16,8 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.embedding_draws import Candidates, cluster_column, diverse_rows
 from jepascore_core.curation.columns.random_draws import sample_rows, shuffled_groups, shuffled_order
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.rules.model import (
-    REFERENCE_DISTANCE,
-    Budget,
-    Column,
-    Curation,
-    Deduplicate,
-    Keeper,
-    Part,
-    Step,
-)
+from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, Column
+from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Keeper, Part, Step
 from jepascore_core.curation.settling import settle
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord

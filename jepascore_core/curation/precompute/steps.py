@@ -41,17 +41,8 @@ from jepascore_core.curation.cut_effect.stored import (
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, Evaluator
 from jepascore_core.curation.named import reference_columns
-from jepascore_core.curation.rules.model import (
-    REFERENCE_DISTANCE,
-    Between,
-    Budget,
-    Curation,
-    Deduplicate,
-    Flag,
-    IsIn,
-    Like,
-    walk,
-)
+from jepascore_core.curation.rules.column import REFERENCE_DISTANCE
+from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, IsIn, Like, walk
 from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline, choose_knn_index
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import matching

@@ -11,25 +11,17 @@ A limit of a percentile may be written with its sign: `percentile >= 5%` is `per
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
+from jepascore_core.curation.rules.column import COLUMNS, META, REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
 from jepascore_core.curation.rules.model import (
-    COLUMNS,
     DRAWS,
     FLAGS,
     KEEPERS,
-    META,
     PARTS,
-    REFERENCE_DISTANCE,
-    REFERENCE_PERCENTILE,
     And,
     AtLeast,
     Between,
     Budget,
     Clause,
-    Column,
     Curation,
     Deduplicate,
     Flag,
@@ -41,15 +33,15 @@ from jepascore_core.curation.rules.model import (
     Rule,
     Step,
 )
-from jepascore_core.curation.tokens import Token, name_hint, tokens
+from jepascore_core.curation.rules.token_stream import TokenStream
+from jepascore_core.curation.tokens import Token, name_hint
 from jepascore_core.embeddings.baselines import BASELINES
-from jepascore_core.errors import RuleError, RuleSyntaxError, did_you_mean, matching, one_of
+from jepascore_core.errors import RuleSyntaxError, matching, one_of
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.score_set import Label
 
 KEYWORDS = ("and", "or", "not", "in", "is", "like", "missing", "at", "least", "of", "all")
 MAX_DEPTH = 50
-_Built = TypeVar("_Built")
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -99,301 +91,235 @@ def parse_column(text: str) -> Column:
     return _Parser(text).column()
 
 
-class _Parser:
+class _Parser(TokenStream):
     """Recursive descent; one method per level of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._all = tokens(text)
-        self._at = 0
+        super().__init__(text)
         self._depth = 0
-
-    @property
-    def _here(self) -> Token:
-        return self._all[self._at]
-
-    def _next(self) -> Token:
-        token = self._here
-        self._at += token.kind != "end"
-        return token
-
-    def _sees(self, *texts: str) -> bool:
-        return self._here.kind in ("symbol", "name") and self._here.text in texts
-
-    def _takes(self, *texts: str) -> str | None:
-        return self._next().text if self._sees(*texts) else None
-
-    def _needs(self, *texts: str) -> str:
-        found = self._takes(*texts)
-        if found is None:
-            raise self._expected(" or ".join(f'"{text}"' for text in texts), texts)
-        return found
-
-    def _expected(self, what: str, words: Sequence[str] = ()) -> RuleSyntaxError:
-        """Return the error for the current token; a similar one of the possible `words` is suggested."""
-        found = f'"{self._here.text}"' if self._here.kind != "end" else "the end"
-        hint = did_you_mean(self._here.text, words) if self._here.kind == "name" else ""
-        return RuleSyntaxError(f"Expected {what}, found {found}", self._text, self._here.at, hint)
-
-    def _built(self, make: Callable[[], _Built], at: int) -> _Built:
-        """Build a rule; an invalid one is an error at its position."""
-        try:
-            return make()
-        except RuleSyntaxError:
-            raise
-        except RuleError as error:
-            raise RuleSyntaxError(str(error), self._text, at) from error
 
     def curation(self) -> Curation:
         rules: tuple[Rule, ...] = ()
-        if self._here.kind != "end" and not self._sees("|") and not self._takes("all"):
+        if self.here.kind != "end" and not self.sees("|") and not self.takes("all"):
             rules = (self._any(),)
         steps: list[Step] = []
-        while self._takes("|"):
+        while self.takes("|"):
             steps.append(self._step())
-        self._ends('"and", "or", "|" or the end', ("and", "or"))
-        return self._built(lambda: Curation(rules, tuple(steps)), 0)
+        self.ends('"and", "or", "|" or the end', ("and", "or"))
+        return self.built(lambda: Curation(rules, tuple(steps)), 0)
 
     def rule(self) -> Rule:
         rule = self._any()
-        if self._sees("|"):
-            raise RuleSyntaxError("A step follows the rule", self._text, self._here.at, "Write the rule alone.")
-        self._ends('"and", "or" or the end', ("and", "or"))
+        if self.sees("|"):
+            raise RuleSyntaxError("A step follows the rule", self.text, self.here.at, "Write the rule alone.")
+        self.ends('"and", "or" or the end', ("and", "or"))
         return rule
 
     def column(self) -> Column:
         column = self._column()
-        self._ends("the end")
+        self.ends("the end")
         return column
-
-    def _ends(self, what: str, words: Sequence[str] = ()) -> None:
-        if self._here.kind != "end":
-            raise self._expected(what, words)
 
     def _any(self) -> Rule:
         rules = [self._both()]
-        while self._takes("or"):
+        while self.takes("or"):
             rules.append(self._both())
         return rules[0] if len(rules) == 1 else Or(tuple(rules))
 
     def _both(self) -> Rule:
         rules = [self._single()]
-        while self._takes("and"):
+        while self.takes("and"):
             rules.append(self._single())
         return rules[0] if len(rules) == 1 else And(tuple(rules))
 
     def _single(self) -> Rule:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise RuleSyntaxError("This is nested too deeply.", self._text, self._here.at)
+            raise RuleSyntaxError("This is nested too deeply.", self.text, self.here.at)
         rule = self._primary()
         self._depth -= 1
         return rule
 
     def _primary(self) -> Rule:
-        if self._takes("not"):
+        if self.takes("not"):
             return Not(self._single())
-        if self._takes("("):
+        if self.takes("("):
             inner = self._any()
-            self._needs(")")
+            self.needs(")")
             return inner
-        if self._takes("at"):
+        if self.takes("at"):
             return self._at_least()
-        if self._here.kind == "number":
+        if self.here.kind == "number":
             return self._chain()
-        if self._here.kind == "name" and self._here.text in FLAGS:
+        if self.here.kind == "name" and self.here.text in FLAGS:
             return self._flag()
         return self._comparison()
 
     def _at_least(self) -> Rule:
-        self._needs("least")
-        at = self._here.at
-        m = self._whole()
-        self._needs("of")
-        self._needs("(")
+        self.needs("least")
+        at = self.here.at
+        m = self.whole()
+        self.needs("of")
+        self.needs("(")
         rules = [self._any()]
-        while self._takes(","):
+        while self.takes(","):
             rules.append(self._any())
-        self._needs(")")
-        return self._built(lambda: AtLeast(m, tuple(rules)), at)
+        self.needs(")")
+        return self.built(lambda: AtLeast(m, tuple(rules)), at)
 
     def _chain(self) -> Rule:
         """Parse `5 <= percentile` or `5 <= percentile <= 95`."""
-        at = self._here.at
-        first, percent = self._number(), self._percent()
-        sign = self._needs("<=", "<", ">=", ">")
+        at = self.here.at
+        first, percent = self.number(), self.percent()
+        sign = self.needs("<=", "<", ">=", ">")
         column = self._column()
         self._check_percent(column, percent)
         rule = self._limit(column, _MIRRORED[sign], first, at)
-        if not self._sees(sign[0], f"{sign[0]}="):
+        if not self.sees(sign[0], f"{sign[0]}="):
             return rule
-        second_sign = self._next().text
+        second_sign = self.advance().text
         second = self._limit_of(column)
         if sign == second_sign == "<=":
-            return self._built(lambda: Between(column, first, second), at)
+            return self.built(lambda: Between(column, first, second), at)
         if sign == second_sign == ">=":
-            return self._built(lambda: Between(column, second, first), at)
+            return self.built(lambda: Between(column, second, first), at)
         return And((rule, self._limit(column, second_sign, second, at)))
 
     def _limit(self, column: Column, sign: str, value: float, at: int) -> Rule:
         match sign:
             case ">=":
-                return self._built(lambda: Between(column, value, None), at)
+                return self.built(lambda: Between(column, value, None), at)
             case "<=":
-                return self._built(lambda: Between(column, None, value), at)
+                return self.built(lambda: Between(column, None, value), at)
             case "<":
-                return self._built(lambda: Not(Between(column, value, None)), at)
+                return self.built(lambda: Not(Between(column, value, None)), at)
             case ">":
-                return self._built(lambda: Not(Between(column, None, value)), at)
+                return self.built(lambda: Not(Between(column, None, value)), at)
             case "=":
-                return self._built(lambda: Between(column, value, value), at)
-        return self._built(lambda: Not(Between(column, value, value)), at)
+                return self.built(lambda: Between(column, value, value), at)
+        return self.built(lambda: Not(Between(column, value, value)), at)
 
     def _comparison(self) -> Rule:
-        at = self._here.at
+        at = self.here.at
         column = self._column()
-        if self._takes("is"):
-            negated = self._takes("not") is not None
-            self._needs("missing")
-            rule = self._built(lambda: IsIn(column, (None,)), at)
+        if self.takes("is"):
+            negated = self.takes("not") is not None
+            self.needs("missing")
+            rule = self.built(lambda: IsIn(column, (None,)), at)
             return Not(rule) if negated else rule
-        if self._takes("in"):
+        if self.takes("in"):
             values = self._texts()
-            return self._built(lambda: IsIn(column, values), at)
-        if self._takes("like"):
-            pattern = self._string()
-            return self._built(lambda: Like(column, pattern), at)
-        sign = self._needs("=", "!=", ">=", "<=", ">", "<")
-        if self._here.kind == "number":
+            return self.built(lambda: IsIn(column, values), at)
+        if self.takes("like"):
+            pattern = self.string()
+            return self.built(lambda: Like(column, pattern), at)
+        sign = self.needs("=", "!=", ">=", "<=", ">", "<")
+        if self.here.kind == "number":
             return self._limit(column, sign, self._limit_of(column), at)
         if sign not in ("=", "!="):
-            raise self._expected("a number")
-        value = self._string()
-        equal = self._built(lambda: IsIn(column, (value,)), at)
+            raise self.expected("a number")
+        value = self.string()
+        equal = self.built(lambda: IsIn(column, (value,)), at)
         return equal if sign == "=" else Not(equal)
 
     def _flag(self) -> Rule:
-        at = self._here.at
-        name: Flagged = one_of(self._next().text, FLAGS, "flag")
+        at = self.here.at
+        name: Flagged = one_of(self.advance().text, FLAGS, "flag")
         radius, backbone = None, None
-        if self._takes("("):
-            if self._here.kind == "number":
-                radius = self._number()
-                backbone = self._string() if self._takes(",") else None
+        if self.takes("("):
+            if self.here.kind == "number":
+                radius = self.number()
+                backbone = self.string() if self.takes(",") else None
             else:
-                backbone = self._string()
-            self._needs(")")
-        return self._built(lambda: Flag(name, radius, backbone), at)
+                backbone = self.string()
+            self.needs(")")
+        return self.built(lambda: Flag(name, radius, backbone), at)
 
     def _column(self) -> Column:
-        token = self._here
+        token = self.here
         if token.kind != "name" or token.text in KEYWORDS:
-            raise self._expected("a rule, for example class_percentile >= 5")
-        self._next()
+            raise self.expected("a rule, for example class_percentile >= 5")
+        self.advance()
         # Before what follows it: after a wrong name no other error is useful.
         self._check_name(token)
         backbone, definition, key, reference, k = None, None, None, None, None
-        if self._takes("["):
+        if self.takes("["):
             if token.text == META:
-                key = self._string()
+                key = self.string()
             elif token.text in (REFERENCE_PERCENTILE, REFERENCE_DISTANCE):
-                reference = self._string()
-                if self._takes(","):
+                reference = self.string()
+                if self.takes(","):
                     backbone, definition, k = self._compared()
             else:
                 backbone, definition = self._of_what()
-            self._needs("]")
-        return self._built(lambda: Column(token.text, backbone, definition, key, reference, k), token.at)
+            self.needs("]")
+        return self.built(lambda: Column(token.text, backbone, definition, key, reference, k), token.at)
 
     def _check_name(self, token: Token) -> None:
         known = (*COLUMNS, META, *FLAGS)
         if token.text in known:
             return
-        hint = name_hint(token.text, self._text, known)
-        raise RuleSyntaxError(f'Unknown name "{token.text}"', self._text, token.at, hint)
+        hint = name_hint(token.text, self.text, known)
+        raise RuleSyntaxError(f'Unknown name "{token.text}"', self.text, token.at, hint)
 
     def _of_what(self) -> tuple[str | None, str | None]:
-        backbone = self._string() if self._here.kind == "text" else None
-        if backbone is not None and not self._takes(","):
+        backbone = self.string() if self.here.kind == "text" else None
+        if backbone is not None and not self.takes(","):
             return backbone, None
-        return backbone, self._needs(*DEFINITIONS, *BASELINES)
+        return backbone, self.needs(*DEFINITIONS, *BASELINES)
 
     def _compared(self) -> tuple[str | None, str | None, int | None]:
         """Parse how a reference is compared: a backbone, or a definition or number of neighbours, or both."""
-        backbone = self._string() if self._here.kind == "text" else None
-        if backbone is not None and not self._takes(","):
+        backbone = self.string() if self.here.kind == "text" else None
+        if backbone is not None and not self.takes(","):
             return backbone, None, None
-        if self._here.kind == "number":
-            return backbone, None, self._whole()
-        return backbone, self._needs(*DEFINITIONS, *BASELINES), None
+        if self.here.kind == "number":
+            return backbone, None, self.whole()
+        return backbone, self.needs(*DEFINITIONS, *BASELINES), None
 
     def _texts(self) -> tuple[Label, ...]:
-        self._needs("(")
+        self.needs("(")
         values: list[Label] = []
-        while not values or self._takes(","):
-            values.append(None if self._takes("missing") else self._string())
-        self._needs(")")
+        while not values or self.takes(","):
+            values.append(None if self.takes("missing") else self.string())
+        self.needs(")")
         return tuple(values)
-
-    def _string(self) -> str:
-        if self._here.kind != "text":
-            raise self._expected('a text in double quotes, such as "cat"')
-        token = self._next()
-        try:
-            return str(json.loads(token.text, strict=False))
-        except ValueError as error:
-            raise RuleSyntaxError("This text contains an invalid escape sequence.", self._text, token.at) from error
-
-    def _number(self) -> float:
-        if self._here.kind != "number":
-            raise self._expected("a number")
-        return float(self._next().text)
 
     def _limit_of(self, column: Column) -> float:
         """Parse a number, followed by an optional percent sign if the column has percentiles."""
-        value = self._number()
-        self._check_percent(column, self._percent())
+        value = self.number()
+        self._check_percent(column, self.percent())
         return value
-
-    def _percent(self) -> int | None:
-        """Return the position of a percent sign, if it is the current token."""
-        at = self._here.at
-        return at if self._takes("%") else None
 
     def _check_percent(self, column: Column, at: int | None) -> None:
         if at is not None and not column.is_percentile:
             what = f"{column.name} is not a percentile, so it takes no percent sign"
             hint = "Percentiles do: percentile >= 5% leaves out the lowest 5 % of the scores."
-            raise RuleSyntaxError(what, self._text, at, hint)
-
-    def _whole(self) -> int:
-        if self._here.kind != "number" or not self._here.text.isdigit():
-            raise self._expected("a whole number")
-        return int(self._next().text)
+            raise RuleSyntaxError(what, self.text, at, hint)
 
     def _step(self) -> Step:
-        at = self._here.at
-        if self._needs("one", "budget") == "one":
+        at = self.here.at
+        if self.needs("one", "budget") == "one":
             return self._one_per(at)
         return self._budget(at)
 
     def _one_per(self, at: int) -> Step:
-        self._needs("per")
-        radius = self._number() if self._needs("exact", "near") == "near" else None
-        chosen = self._needs(*KEEPERS) if self._takes("keep") else KEEPERS[0]
-        backbone = self._string() if self._takes("of") else None
-        return self._built(lambda: Deduplicate(radius, one_of(chosen, KEEPERS), backbone), at)
+        self.needs("per")
+        radius = self.number() if self.needs("exact", "near") == "near" else None
+        chosen = self.needs(*KEEPERS) if self.takes("keep") else KEEPERS[0]
+        backbone = self.string() if self.takes("of") else None
+        return self.built(lambda: Deduplicate(radius, one_of(chosen, KEEPERS), backbone), at)
 
     def _budget(self, at: int) -> Step:
-        n = self._whole()
-        if self._sees("%"):
+        n = self.whole()
+        if self.sees("%"):
             hint = "Write budget 1000, or percentile >= 90 for the highest 10 % of the scores."
-            raise RuleSyntaxError("A budget must be a number of samples", self._text, self._here.at, hint)
-        per = self._needs(*PARTS) if self._takes("per") else None
-        chosen = self._takes(*DRAWS) or "random"
-        clusters = self._whole() if chosen == "clusters" else None
-        reference = self._string() if self._takes("from") else None
-        seed = self._whole() if self._takes("seed") else 0
-        backbone = self._string() if self._takes("of") else None
+            raise RuleSyntaxError("A budget must be a number of samples", self.text, self.here.at, hint)
+        per = self.needs(*PARTS) if self.takes("per") else None
+        chosen = self.takes(*DRAWS) or "random"
+        clusters = self.whole() if chosen == "clusters" else None
+        reference = self.string() if self.takes("from") else None
+        seed = self.whole() if self.takes("seed") else 0
+        backbone = self.string() if self.takes("of") else None
         draw, part = one_of(chosen, DRAWS), matching(per, PARTS)
-        return self._built(lambda: Budget(n, draw, part, clusters, seed, backbone, reference), at)
+        return self.built(lambda: Budget(n, draw, part, clusters, seed, backbone, reference), at)

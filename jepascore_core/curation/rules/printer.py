@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 
+from jepascore_core.curation.rules.column import META, Column
 from jepascore_core.curation.rules.model import (
     KEEPERS,
-    META,
     And,
     AtLeast,
     Between,
     Budget,
     Clause,
-    Column,
     Condition,
     Curation,
     Deduplicate,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.curation import Clause
-from jepascore_core.curation.rules.model import REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Between, Column
+from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
+from jepascore_core.curation.rules.model import Between
 from jepascore_core.scores.measured import backbone_choices
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app.store import store

@@ -8,16 +8,13 @@ import streamlit as st
 
 from jepascore_core.curation import Clause, Curation, clause_text
 from jepascore_core.curation.columns.names import metadata_names, split_names
+from jepascore_core.curation.rules.column import LABEL_ISSUE, LIKELY_LABEL, PROPERTIES, Column
 from jepascore_core.curation.rules.model import (
     KEEPERS,
-    LABEL_ISSUE,
-    LIKELY_LABEL,
     NEAR_RADIUS,
-    PROPERTIES,
     AtLeast,
     Between,
     Budget,
-    Column,
     Deduplicate,
     Draw,
     Flag,
