@@ -58,9 +58,9 @@ def run(
     """Work in this terminal until stopped; exits with status 1 if another worker serves this home folder."""
     for name, value in WORKER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # torch reads it when it is loaded, which is below
-    from jepascore_core.worker.loop import run_worker
+    from jepascore_core.worker.loop import LOG_FORMAT, run_worker
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     home = Store().home
     if not run_worker(home, idle):
         raise JepaScoreError(f"Another worker already serves {home}. Stop it first: `jepascore worker stop`.")

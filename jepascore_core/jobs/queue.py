@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,11 @@ class Job(NamedTuple):
 
     kind: JobKind
     identifier: str
+
+
+def precompute_files(home: Path) -> Iterator[Path]:
+    """Yield the files of the unfinished requests for precomputing, `<dataset id>/preparations/<key>.wanted.json`."""
+    return (home / "datasets").glob("*/preparations/*.wanted.json")
 
 
 def ring_bell(home: Path) -> None:

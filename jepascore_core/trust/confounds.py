@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from jepascore_core.curation.columns.baselines import baseline_column, is_known
 from jepascore_core.curation.columns.cache import columns
@@ -168,6 +167,8 @@ def rank_correlation(first: Values, second: Values) -> float | None:
 
 def correlation_ratio(groups: Sequence[str], values: Values) -> float | None:
     """Return the root of the share of the variance of ranks between groups, 0 to 1; None for a single group."""
+    from scipy.stats import rankdata
+
     ranks = np.asarray(rankdata(values))
     ranks = ranks - ranks.mean()
     total = float((ranks * ranks).sum())

@@ -1,6 +1,7 @@
 """The six kinds of jobs: which are unfinished, and how each is done and its outcome recorded.
 
-Torch is imported when the first image is measured: the worker starts fast, and indexing never waits for torch.
+What a kind of job needs beyond the catalogue is imported when the first of it is done, most of all torch: the worker
+starts fast, and the index of a first dataset waits for nothing else.
 """
 
 from __future__ import annotations
@@ -13,26 +14,15 @@ from dataclasses import dataclass
 
 import duckdb
 
-from jepascore_core.curation.precompute.requests import (
-    finish_precompute,
-    is_wanted,
-    precompute_requests,
-    run_precompute,
-)
 from jepascore_core.errors import StoreError
 from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index, leave_unfinished
-from jepascore_core.jobs.queue import Job, JobKind
-from jepascore_core.records.datasets import DatasetState
+from jepascore_core.jobs.queue import Job, JobKind, precompute_files
+from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import ProbeState, Run, RunState
-from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.scores.tables import build_score_table
 from jepascore_core.sensitivity.requests import Closeup, unfinished_closeups, wanted_closeup, write_closeup
 from jepascore_core.storage.catalogue import utc_now
 from jepascore_core.storage.store import Store
-from jepascore_core.trust.planted.build import build_planted
-from jepascore_core.trust.planted.plan import PLANTED
-from jepascore_core.trust.precompute import precompute_planted, precompute_trust
 from jepascore_core.worker.heartbeat import Heartbeat, Outcome, run_guarded
 
 logger = logging.getLogger("jepascore.worker")
@@ -79,9 +69,8 @@ def _do_index(store: Store, dataset_id: str, stop: threading.Event) -> None:
         catalogue.update_dataset(dataset_id, heartbeat=now)
         return catalogue.dataset(dataset_id).cancel_requested
 
-    build = build_planted if dataset.purpose == PLANTED else build_dataset_index
     with Heartbeat(beat, stop) as heartbeat:
-        outcome, message = run_guarded(lambda: build(store, dataset, heartbeat.check))
+        outcome, message = run_guarded(lambda: _build_index(store, dataset, heartbeat.check))
     if dataset.version is not None:
         with contextlib.suppress(StoreError):  # the previous index is damaged, too
             if outcome is Outcome.FAILED:
@@ -91,6 +80,16 @@ def _do_index(store: Store, dataset_id: str, stop: threading.Event) -> None:
                 leave_unfinished(store, dataset)
                 return
     catalogue.update_dataset(dataset_id, state=DATASET_STATES[outcome], message=message)
+
+
+def _build_index(store: Store, dataset: DatasetRecord, check: Callable[[], None]) -> str:
+    if dataset.purpose:
+        from jepascore_core.trust.planted.build import build_planted
+        from jepascore_core.trust.planted.plan import PLANTED
+
+        if dataset.purpose == PLANTED:
+            return build_planted(store, dataset, check)
+    return build_dataset_index(store, dataset, check)
 
 
 def _do_probe(store: Store, probe_id: str, _stop: threading.Event) -> None:
@@ -127,7 +126,17 @@ def _do_closeup(store: Store, identifier: str, _stop: threading.Event) -> None:
         write_closeup(store, wanted, Closeup("failed", message=message), {})
 
 
+def _unfinished_precomputes(store: Store) -> Iterable[str]:
+    if next(precompute_files(store.home), None) is None:
+        return ()
+    from jepascore_core.curation.precompute.requests import precompute_requests
+
+    return (item.identifier for item in precompute_requests(store) if item.is_active)
+
+
 def _do_precompute(store: Store, identifier: str, stop: threading.Event) -> None:
+    from jepascore_core.curation.precompute.requests import finish_precompute, is_wanted, run_precompute
+
     def answer() -> str:
         run_precompute(store, identifier, heartbeat.check)
         return ""
@@ -204,6 +213,10 @@ def _do_request(
 
 def _materialize_scores(store: Store, run: Run) -> None:
     """Compute what pages would wait for, such as the score table; without it they are slow, not wrong."""
+    from jepascore_core.scores.score_set import ScoreSet
+    from jepascore_core.scores.tables import build_score_table
+    from jepascore_core.trust.precompute import precompute_planted, precompute_trust
+
     if run.key is None:
         return
     dataset = store.catalogue.dataset(run.dataset_id)
@@ -227,9 +240,7 @@ JOB_TYPES = {
     ),
     JobKind.PROBE: JobType(lambda store: (probe.probe_id for probe in store.catalogue.queued_probes()), _do_probe),
     JobKind.CLOSEUP: JobType(unfinished_closeups, _do_closeup),
-    JobKind.PRECOMPUTE: JobType(
-        lambda store: (item.identifier for item in precompute_requests(store) if item.is_active), _do_precompute
-    ),
+    JobKind.PRECOMPUTE: JobType(_unfinished_precomputes, _do_precompute),
     JobKind.EXPORT: JobType(
         lambda store: (item.export_id for item in reversed(store.catalogue.exports(active_only=True))), _do_export
     ),

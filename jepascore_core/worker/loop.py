@@ -36,6 +36,8 @@ RETRY_SECONDS = 5.0
 LISTEN_SECONDS = 0.1
 LOOK_SECONDS = 5.0
 
+LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
+
 #: The interface shares the machine with the worker and must stay responsive.
 NICENESS = 10
 
@@ -142,9 +144,11 @@ def _yield_to_others() -> None:
     """Lower the priority of this process, so that whatever else the person does stays fast."""
     with contextlib.suppress(OSError, AttributeError):  # not on Windows
         os.nice(NICENESS)
-    # Where Linux first shares the processors between sessions, niceness counts only within one: a worker has its own.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
+    # Where Linux first shares the processors between sessions, niceness counts only within one: a worker that was
+    # started in the background has its own, and one that runs in a terminal must not slow down all that runs there.
+    with contextlib.suppress(OSError, AttributeError):
+        if os.getsid(0) == os.getpid():
+            Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _serve(worker: Worker, idle_seconds: float) -> None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, t
 
 Flags = npt.NDArray[np.bool_]
 
@@ -44,25 +43,31 @@ def difference_to_random(kept: Flags, random: Flags, num_comparisons: int = 1) -
         random: the same of each random subset, [S, n], S >= 2.
         num_comparisons: intervals that are looked at together (Bonferroni).
     """
+    from scipy.special import ndtri, stdtrit  # quantiles of the normal and of Student's t distribution
+
     num_subsets = len(random)
     of_subsets = random.mean(axis=1, dtype=np.float64)
     tail = 1 - (1 - LEVEL) / 2 / num_comparisons
     spread = float(of_subsets.std(ddof=1))
-    of_draws = float(t.ppf(tail, num_subsets - 1)) * spread * math.sqrt(1 + 1 / num_subsets)
-    of_images = float(norm.ppf(tail)) * math.sqrt(_variance(kept - random.mean(axis=0)) + spread**2 / num_subsets)
+    of_draws = float(stdtrit(num_subsets - 1, tail)) * spread * math.sqrt(1 + 1 / num_subsets)
+    of_images = float(ndtri(tail)) * math.sqrt(_variance(kept - random.mean(axis=0)) + spread**2 / num_subsets)
     return _around(float(kept.mean() - of_subsets.mean()), max(of_draws, of_images))
 
 
 def difference(first: Flags, second: Flags) -> Interval:
     """Accuracy of one probe minus that of another one on the same n held-out images, [n] each."""
+    from scipy.special import ndtri
+
     change = first.astype(np.float64) - second
-    return _around(float(change.mean()), float(norm.ppf(1 - (1 - LEVEL) / 2)) * math.sqrt(_variance(change)))
+    return _around(float(change.mean()), float(ndtri(1 - (1 - LEVEL) / 2)) * math.sqrt(_variance(change)))
 
 
 def spread_of_random(random: Flags) -> Interval:
     """Mean accuracy of S random subsets [S, n], and where one of them lies 19 times of 20."""
+    from scipy.special import stdtrit
+
     of_subsets = random.mean(axis=1, dtype=np.float64)
-    half = float(t.ppf(1 - (1 - LEVEL) / 2, len(random) - 1)) * float(of_subsets.std(ddof=1))
+    half = float(stdtrit(len(random) - 1, 1 - (1 - LEVEL) / 2)) * float(of_subsets.std(ddof=1))
     return _around(float(of_subsets.mean()), half * math.sqrt(1 + 1 / len(random)))
 
 

@@ -21,7 +21,7 @@ from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.formatting import duration_text, percent_text
 from jepascore_core.jobs.process import start_worker
-from jepascore_core.jobs.queue import ring_bell
+from jepascore_core.jobs.queue import precompute_files, ring_bell
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
@@ -97,7 +97,7 @@ def precompute_request(store: Store, identifier: str) -> PrecomputeRequest:
 def precompute_requests(store: Store) -> tuple[PrecomputeRequest, ...]:
     """Return all unfinished requests, including failed ones, oldest first."""
     found = []
-    for path in (store.home / "datasets").glob(f"*/{_FOLDER}/*.{_WANTED}.json"):
+    for path in precompute_files(store.home):
         try:
             asked_at = path.stat().st_mtime
             found.append(
