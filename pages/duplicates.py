@@ -1,4 +1,4 @@
-"""Duplicates: groups of the same or nearly the same image, and which one of each to keep."""
+"""Duplicates: groups of the same or nearly the same image, and which one of each to keep; needs no run."""
 
 from pages.ui.app.frame import frame
 from pages.ui.duplicates.page import draw_duplicates
@@ -6,7 +6,8 @@ from pages.ui.widgets.choose_scores import choose_scores
 from pages.ui.widgets.estimate_notes import draw_estimate_notes
 
 with frame("Duplicates"):
-    scores = choose_scores()
+    scores = choose_scores(needed=False)
     if scores is not None:
-        draw_estimate_notes([scores])
+        if scores.is_measured:
+            draw_estimate_notes([scores])
         draw_duplicates(scores)

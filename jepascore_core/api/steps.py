@@ -6,19 +6,27 @@ from jepascore_core.api.expressions import limit_of
 from jepascore_core.curation.rules.model import Budget, Deduplicate, Draw, Keeper, Part
 
 
-def one_per(*, near: float | None = None, keep: Keeper = "most_likely", backbone: str | None = None) -> Deduplicate:
+def one_per(
+    *,
+    near: float | None = None,
+    perceptual: bool = False,
+    keep: Keeper = "most_likely",
+    backbone: str | None = None,
+) -> Deduplicate:
     """Keep one sample of each group of duplicates among what the rules leave.
 
     Args:
         near: cosine distance of embeddings that counts as near, above 0 and up to 1; None = the same bytes.
+        perceptual: images that look alike by their perceptual hash; needs no measurement.
         keep: which sample of a group: "most_likely", "largest" (pixels, then bytes), or "first" (by key).
         backbone: whose embeddings to use; None = those of `curate`.
 
     Examples:
         >>> import jepascore_core as js
         >>> rules = [js.col("class_percentile") >= 5, js.one_per(near=0.05, keep="largest")]
+        >>> rules = [js.one_per(perceptual=True, keep="largest")]
     """
-    return Deduplicate(limit_of(near), keep, backbone)
+    return Deduplicate(limit_of(near), keep, backbone, perceptual)
 
 
 def budget(

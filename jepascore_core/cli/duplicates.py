@@ -15,14 +15,13 @@ from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.curation.columns.near_duplicates import describe_search, known_near_groups
 from jepascore_core.curation.decisions import user_name
-from jepascore_core.curation.groups import accept_all, duplicate_groups, group_rows
+from jepascore_core.curation.groups import AcceptPlan, accept_all, duplicate_groups, group_rows, plan_accept
 from jepascore_core.curation.rules.model import Curation, Deduplicate, Keeper
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.formatting import plural, score_text
 from jepascore_core.records.datasets import DatasetRecord
-from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.measured import measured_choices
-from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.scores.score_set import ScoreSet, no_scores
 from jepascore_core.storage.spreadsheets import table_csv
 from jepascore_core.storage.store import Store
 
@@ -41,7 +40,11 @@ def duplicates(
         float | None,
         typer.Option(help="Near duplicates within this cosine distance, such as 0.05; without it: identical files."),
     ] = None,
-    keep: Annotated[Keeper, typer.Option(help="Which sample of a group to keep.")] = "most_likely",
+    perceptual: Annotated[
+        bool,
+        typer.Option("--perceptual", help="Images that look alike by their perceptual hash; needs no measurement."),
+    ] = False,
+    keep: Annotated[Keeper, typer.Option(help="Which sample of a group to keep.")] = "largest",
     backbone: Backbone = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Show only the N largest groups.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all groups to this CSV file.")] = None,
@@ -49,23 +52,25 @@ def duplicates(
     accept: Annotated[
         bool, typer.Option("--accept", help="Apply the proposal where no decision exists; `decisions undo` undoes it.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept without asking, however many are dropped.")] = False,
     who: Annotated[str | None, typer.Option(help="Reviewer (default: OS user).")] = None,
     json: JsonFlag = False,
 ) -> None:
     """List groups of duplicates, the largest first, and in each the sample to keep first."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    step = Deduplicate(radius, keep)
+    step = Deduplicate(radius, keep, perceptual=perceptual)
     scores = _scores(store, record, step, backbone)
     precompute_with_bar(store, scores, Curation(steps=(step,)))
     if accept:
-        number = accept_all(store, scores, radius, keep, who or user_name())
+        _confirm(plan_accept(store, scores, step), yes)
+        number = accept_all(store, scores, step, who or user_name())
         say(
             f"Decided about {plural(number, 'sample')}. {undoing(record)}"
             if number
             else "Every duplicate already has a decision."
         )
-    rows = group_rows(store, scores, radius, keep, limit or (None if json or out else SHOWN))
+    rows = group_rows(store, scores, step, limit or (None if json or out else SHOWN))
     if out is not None:
         with staged([out], overwrite) as (temporary,):
             temporary.write_bytes(table_csv(rows))
@@ -78,12 +83,20 @@ def duplicates(
     _summarise(store, scores, step, has_limit=out is None and limit is None)
 
 
+def _confirm(plan: AcceptPlan, yes: bool) -> None:
+    """Ask before unusually many samples are dropped."""
+    if plan.warning and not yes:
+        say(plan.warning)
+        if not typer.confirm(f"Drop {plan.num_dropped:,}, keep {plan.num_kept:,}?", err=True):
+            raise typer.Abort
+
+
 def _scores(store: Store, record: DatasetRecord, step: Deduplicate, backbone: str | None) -> ScoreSet:
-    """Return whose embeddings and scores to use; identical files need none, and score the same under any backbone."""
+    """Return whose embeddings and scores to use; without a radius none are needed."""
     if step.radius is None and backbone is None:
         choices = measured_choices(store, record.dataset_id)
         if len([choice for choice in choices if choice.is_complete] or choices) != 1:
-            return ScoreSet(record.dataset_id, MeasurementKey("none", "none"))
+            return no_scores(record.dataset_id)
     return find_measured(store, record, backbone).scores(record.dataset_id)
 
 
@@ -107,7 +120,7 @@ def _print(rows: pa.Table, name: str) -> None:
 
 
 def _summarise(store: Store, scores: ScoreSet, step: Deduplicate, has_limit: bool) -> None:
-    counts = duplicate_groups(store, scores, step.radius, step.keep, 0, 1)
+    counts = duplicate_groups(store, scores, step, 0, 1)
     if has_limit and counts.num_groups > SHOWN:
         say(f"These are the {SHOWN} largest. --limit shows more, --out writes all.")
     say(

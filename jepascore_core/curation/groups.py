@@ -11,9 +11,10 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.decisions import DecisionVerdict, current_decisions, decide_each
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import KEEPER_ORDER
-from jepascore_core.curation.rules.model import Keeper
+from jepascore_core.curation.rules.model import Deduplicate
 from jepascore_core.curation.summary import without_gaps
 from jepascore_core.errors import RuleError
+from jepascore_core.formatting import count_text, percent_text, plural
 from jepascore_core.scores.score_set import ScoredSample, ScoreSet, to_scored_samples
 from jepascore_core.storage.store import Store
 
@@ -30,6 +31,11 @@ GROUP_SCHEMA = pa.schema(
         ("decision", pa.string()),
     ]
 )
+
+#: More than this share of a dataset are seldom copies: dropping them, or one group of this share, is asked about first.
+MAX_DROPPED_SHARE, MAX_GROUP_SHARE = 0.2, 0.05
+#: A group of fewer samples is looked at in a moment, whatever share of a small dataset it is.
+MIN_LARGEST = 10
 
 #: Members of a group that are shown; a larger group shows its size.
 MAX_SHOWN = 24
@@ -69,7 +75,7 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """A page of groups, the largest first."""
+    """A page of groups, the largest first; `num_samples` are in all of them."""
 
     groups: tuple[DuplicateGroup, ...]
     num_groups: int
@@ -81,15 +87,42 @@ class GroupPage:
         return self.num_samples - self.num_groups
 
 
-def duplicate_groups(
-    store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, first: int = 0, limit: int = 10
-) -> GroupPage:
-    """Return groups `first`, `first + 1`, ... of near duplicates within a radius, or of identical files without one.
+@dataclass(frozen=True, slots=True)
+class AcceptPlan:
+    """What accepting all proposals does: samples that it drops, and what is then left of the dataset.
+
+    Groups in which somebody decided already are left alone. `largest` is the number of samples of the largest group.
+    """
+
+    num_dropped: int
+    num_kept: int
+    largest: int
+    num_samples: int
+
+    @property
+    def warning(self) -> str:
+        """Why it should be confirmed, in a sentence; "" if nothing is unusual."""
+        if self.num_dropped > MAX_DROPPED_SHARE * self.num_samples:
+            share = self.num_dropped / self.num_samples
+            return (
+                f"This drops {percent_text(share)} of the dataset. So many copies are rare: the images may only "
+                "resemble each other."
+            )
+        if self.largest >= MIN_LARGEST and self.largest > MAX_GROUP_SHARE * self.num_samples:
+            return (
+                f"The largest group has {count_text(self.largest)} of {plural(self.num_samples, 'sample')}, of which "
+                "one stays. Look at it first: chains of similar images form one group."
+            )
+        return ""
+
+
+def duplicate_groups(store: Store, scores: ScoreSet, step: Deduplicate, first: int = 0, limit: int = 10) -> GroupPage:
+    """Return groups `first`, `first + 1`, ... of which a step keeps one each.
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `evaluate`.
     """
-    members = _members_sql(store, scores, radius, keep)
+    members = _members_sql(store, scores, step)
     counts = store.query(f"SELECT count(DISTINCT grp) AS groups, count(*) AS samples FROM ({members})").to_pylist()[0]
     rows = store.query(
         f"""
@@ -109,9 +142,7 @@ def duplicate_groups(
     return GroupPage(groups, counts["groups"], counts["samples"])
 
 
-def group_rows(
-    store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, limit: int | None = None
-) -> pa.Table:
+def group_rows(store: Store, scores: ScoreSet, step: Deduplicate, limit: int | None = None) -> pa.Table:
     """Return every member of every group, or of the `limit` largest, as rows of `GROUP_SCHEMA`: the one to keep first.
 
     Raises:
@@ -120,7 +151,7 @@ def group_rows(
     decided = {item.sample_key: item.verdict for item in current_decisions(store, scores.dataset_id)}
     rows = store.query(
         f"""
-        WITH members AS ({_members_sql(store, scores, radius, keep)}), sizes AS (
+        WITH members AS ({_members_sql(store, scores, step)}), sizes AS (
             SELECT grp, count(*) AS size, row_number() OVER (ORDER BY count(*) DESC, grp) AS "group"
             FROM members GROUP BY grp
         )
@@ -134,16 +165,14 @@ def group_rows(
     return rows.append_column("decision", standing).cast(GROUP_SCHEMA)
 
 
-def choose_keeper(
-    store: Store, scores: ScoreSet, radius: float | None, group_id: int, sample_key: str, who: str
-) -> int:
+def choose_keeper(store: Store, scores: ScoreSet, step: Deduplicate, group_id: int, sample_key: str, who: str) -> int:
     """Decide to keep this member of a group and to drop all others, as one action; return its id.
 
     Raises:
         RuleError: if the group has no such member.
     """
     rows = store.query(
-        f"SELECT sample_key, content_id FROM ({_members_sql(store, scores, radius, 'first')}) WHERE grp = $1",
+        f"SELECT sample_key, content_id FROM ({_members_sql(store, scores, step)}) WHERE grp = $1",
         [group_id],
     ).to_pylist()
     if sample_key not in {row["sample_key"] for row in rows}:
@@ -154,11 +183,39 @@ def choose_keeper(
     return decide_each(store, scores.dataset_id, verdicts, who, "duplicates: keeper chosen")
 
 
-def accept_all(store: Store, scores: ScoreSet, radius: float | None, keep: Keeper, who: str) -> int:
+def plan_accept(store: Store, scores: ScoreSet, step: Deduplicate) -> AcceptPlan:
+    """Return what `accept_all` would do now.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `evaluate`.
+    """
+    decided = {item.sample_key: item.verdict for item in current_decisions(store, scores.dataset_id)}
+    settled = sorted(key for key, verdict in decided.items() if verdict != "undecided")
+    gone = sorted(key for key, verdict in decided.items() if verdict == "drop")
+    base = columns(store).base(store.catalogue.dataset(scores.dataset_id))
+    found = store.query(
+        f"""
+        WITH members AS (
+            SELECT grp, sample_key IN (SELECT unnest($1::VARCHAR[])) AS is_settled
+            FROM ({_members_sql(store, scores, step)})
+        ), sizes AS (SELECT count(*) AS size, bool_or(is_settled) AS is_settled FROM members GROUP BY grp)
+        SELECT coalesce(sum(size - 1) FILTER (NOT is_settled), 0)::BIGINT AS dropped,
+            coalesce(max(size), 0) AS largest,
+            (SELECT count(*) FROM {base}) AS samples,
+            (SELECT count(*) FROM {base} WHERE sample_key IN (SELECT unnest($2::VARCHAR[]))) AS gone
+        FROM sizes
+        """,
+        [settled, gone],
+    ).to_pylist()[0]
+    left = found["samples"] - found["gone"] - found["dropped"]
+    return AcceptPlan(found["dropped"], left, found["largest"], found["samples"])
+
+
+def accept_all(store: Store, scores: ScoreSet, step: Deduplicate, who: str) -> int:
     """Apply the proposal to all groups without decisions, as one action; return the number of samples."""
     decided = {item.sample_key for item in current_decisions(store, scores.dataset_id) if item.verdict != "undecided"}
     rows = store.query(
-        f"SELECT grp, sample_key, content_id, place FROM ({_members_sql(store, scores, radius, keep)})"
+        f"SELECT grp, sample_key, content_id, place FROM ({_members_sql(store, scores, step)})"
     ).to_pylist()
     touched = {row["grp"] for row in rows if row["sample_key"] in decided}
     verdicts: dict[tuple[str, str], DecisionVerdict] = {
@@ -167,21 +224,21 @@ def accept_all(store: Store, scores: ScoreSet, radius: float | None, keep: Keepe
         if row["grp"] not in touched
     }
     if verdicts:
-        decide_each(store, scores.dataset_id, verdicts, who, f"duplicates: kept {keep.replace('_', ' ')}")
+        decide_each(store, scores.dataset_id, verdicts, who, f"duplicates: kept {step.keep.replace('_', ' ')}")
     return len(verdicts)
 
 
-def _members_sql(store: Store, scores: ScoreSet, radius: float | None, keep: Keeper) -> str:
+def _members_sql(store: Store, scores: ScoreSet, step: Deduplicate) -> str:
     compiler = Compiler(store, scores)
     cached, dataset = columns(store), compiler.dataset
     score = cached.score(dataset, scores)
     return _MEMBERS.format(
         base=cached.base(dataset),
-        groups=compiler.groups(radius, None),
+        groups=compiler.groups_of(step),
         score=score,
         by_class=cached.percentile(dataset, score, "label"),
         overall=cached.percentile(dataset, score, None),
-        order=KEEPER_ORDER[keep].format(score=f'"{score}"').replace("row_id", "base.row_id"),
+        order=KEEPER_ORDER[step.keep].format(score=f'"{score}"').replace("row_id", "base.row_id"),
     )
 
 

@@ -41,6 +41,11 @@ class ScoreSet:
         """Id of the measurement spec."""
         return self.key.spec_id
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it names scores, unlike `no_scores`."""
+        return self.key != NOT_MEASURED
+
     def to_dict(self) -> dict[str, str]:
         """Plain dictionary, ready for JSON."""
         return {
@@ -54,6 +59,15 @@ class ScoreSet:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
         return cls(values["dataset_id"], MeasurementKey(values["backbone_id"], values["spec_id"]), values["definition"])
+
+
+#: Stands for the measurement of what was not measured.
+NOT_MEASURED = MeasurementKey("none", "none")
+
+
+def no_scores(dataset_id: str) -> ScoreSet:
+    """Return the score set of a dataset that was not measured: what needs no score works on it as on any other."""
+    return ScoreSet(dataset_id, NOT_MEASURED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from jepascore_core.curation.decisions import Action, history
 from jepascore_core.storage.store import Store
-from pages.ui.duplicates import texts as duplicates_texts
 
 #: Tells `notePress` every key and every click that could decide something: "key d", "click Keep", "click tile".
 NOTE = """(() => {
@@ -25,7 +24,7 @@ NOTE = """(() => {
   }, true);
 })()"""
 #: What may lead to an action of each kind; words of buttons may come after those of their icons.
-DECIDES = ("key k", "key d", "key u", "click tile", "Keep", "Drop", "Undecided", duplicates_texts.ACCEPT_ALL)
+DECIDES = ("key k", "key d", "key u", "click tile", "Keep", "Drop", "Undecided")
 UNDOES = ("key z", "Undo")
 REDOES = ("key y", "Redo")
 

@@ -219,7 +219,7 @@ def test_choosing_keepers_of_duplicates(visit: Callable[..., Visit], curating: C
     expect(tiles.filter(has_text="✓ keep")).to_have_count(1)
     expect(tiles.filter(has_text="✕ drop")).to_have_count(1)
     at_rest(page)
-    page.get_by_role("button", name=duplicates_texts.ACCEPT_ALL).click()
+    page.get_by_role("button", name="Drop ").filter(has_text=", keep ").click()
     page.get_by_role("button", name="Undo (2)").wait_for()
     expect(tiles.filter(has_text="✓ keep")).to_have_count(NUM_COPIES)
     page.wait_for_load_state("networkidle")

@@ -113,14 +113,18 @@ def test_near_duplicates_say_how_they_were_found(cli: Cli, dataset: DatasetRecor
     answer = cli("duplicates", "toy", "--radius", "0.05", "--keep", "most_likely")
     assert "1 group of 10 samples: 9 would be dropped" in answer.err
     assert "flat index over 4 images, cosine distance up to 0.05: all pairs were compared" in answer.err
-    (group,) = cli("duplicates", "toy", "--radius", "0.05", "--json").json
+    (group,) = cli("duplicates", "toy", "--radius", "0.05", "--keep", "most_likely", "--json").json
     assert group["samples"][0]["sample_key"] == "=lone.png"
     assert "cosine distance" in cli("duplicates", "toy", "--radius", "7").sentence
 
 
 def test_accepting_decides_and_can_be_taken_back(cli: Cli, dataset: DatasetRecord):
     cli("decisions", "keep", "toy", "1.png", "--who", "ada")
-    answer = cli("duplicates", "toy", "--keep", "first", "--accept", "--who", "ada")
+    asked = cli("duplicates", "toy", "--keep", "first", "--accept", "--who", "ada")
+    assert asked.code == 130
+    assert "of the dataset. So many copies are rare" in asked.err
+    assert standing(cli) == {"1.png": "keep"}
+    answer = cli("duplicates", "toy", "--keep", "first", "--accept", "--yes", "--who", "ada")
     assert "Decided about 6 samples" in answer.err
     assert standing(cli) == {
         "1.png": "keep", "3.png": "keep", "4.png": "drop", "5.png": "drop", "6.png": "keep", "7.png": "drop",

@@ -73,7 +73,9 @@ def rules(leaves=None, max_leaves=6):
     )
 
 
-ONE_PER = st.builds(Deduplicate, st.none(), st.sampled_from(["most_likely", "largest", "first"]))
+ONE_PER = st.builds(
+    Deduplicate, st.none(), st.sampled_from(["most_likely", "largest", "first"]), st.none(), st.booleans()
+)
 BUDGETS = st.one_of(
     st.builds(Budget, st.integers(1, 20), st.sampled_from(["random", "balanced"]), seed=st.integers(0, 3)),
     st.builds(Budget, st.integers(1, 5), per=st.sampled_from(["class", "split"]), seed=st.integers(0, 3)),

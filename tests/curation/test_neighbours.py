@@ -24,6 +24,7 @@ from jepascore_core.curation.columns.near_duplicates import (
 from jepascore_core.curation.decisions import decisions_of, undo
 from jepascore_core.curation.groups import accept_all, choose_keeper, duplicate_groups
 from jepascore_core.curation.precompute.steps import pending_work, precompute
+from jepascore_core.curation.rules.model import Deduplicate
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.embeddings import index as vectors_module
 from jepascore_core.embeddings.index import build_index
@@ -200,28 +201,28 @@ def test_the_oldest_groups_are_deleted(store, near, monkeypatch):
 
 
 def test_groups_as_rows(store, near):
-    page = duplicate_groups(store, near, 0.01, "most_likely")
+    page = duplicate_groups(store, near, Deduplicate(0.01))
     assert (page.num_groups, page.num_samples, page.num_surplus) == (3, 6, 3)
     assert [[s.sample_key[0] for s in group.samples] for group in page.groups] == [["1", "0"], ["3", "2"], ["4", "5"]]
     assert [group.keeper[0] for group in page.groups] == ["1", "3", "4"]
     assert [(group.num_labels, group.num_splits) for group in page.groups] == [(1, 1), (2, 2), (1, 1)]
-    assert len(duplicate_groups(store, near, 0.01, "first", first=1, limit=1).groups) == 1
-    assert duplicate_groups(store, near, None, "first").num_groups == 1
+    assert len(duplicate_groups(store, near, Deduplicate(0.01, "first"), first=1, limit=1).groups) == 1
+    assert duplicate_groups(store, near, Deduplicate(None, "first")).num_groups == 1
 
 
 def test_keepers_are_chosen_and_the_rest_accepted(store, near):
-    group = duplicate_groups(store, near, 0.01, "most_likely").groups[0]
-    choose_keeper(store, near, 0.01, group.group_id, "0.png", "ada")
-    again = duplicate_groups(store, near, 0.01, "most_likely").groups[0]
+    group = duplicate_groups(store, near, Deduplicate(0.01)).groups[0]
+    choose_keeper(store, near, Deduplicate(0.01), group.group_id, "0.png", "ada")
+    again = duplicate_groups(store, near, Deduplicate(0.01)).groups[0]
     assert (again.keeper, again.is_decided) == ("0.png", True)
-    assert accept_all(store, near, 0.01, "most_likely", "ada") == 4
+    assert accept_all(store, near, Deduplicate(0.01), "ada") == 4
     decisions = decisions_of(store, near.dataset_id)
     assert kept(store, near, "all", decisions) == ["0", "3", "4", "6"]
-    assert accept_all(store, near, 0.01, "most_likely", "ada") == 0
+    assert accept_all(store, near, Deduplicate(0.01), "ada") == 0
     undo(store, near.dataset_id, "ada")
     assert len(decisions_of(store, near.dataset_id)) == 2
     with pytest.raises(RuleError, match="no longer contains the sample"):
-        choose_keeper(store, near, 0.01, group.group_id, "6.png", "ada")
+        choose_keeper(store, near, Deduplicate(0.01), group.group_id, "6.png", "ada")
 
 
 def test_k_center_covers_better_than_chance():

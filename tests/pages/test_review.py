@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
+from jepascore_core.formatting import percent_text
+from jepascore_core.records.quality import ImageQuality
 from jepascore_core.storage.store import Store
 from pages.ui.duplicates import texts as duplicates_texts
 from pages.ui.review import texts as review_texts
@@ -252,14 +255,40 @@ def twins(home_store: Store):
 def test_duplicates_are_accepted_and_taken_back(open_page: Callable[..., AppTest], home_store: Store, twins) -> None:
     app = open_page(DUPLICATES, dataset=twins.dataset_id, who="ada", keeper="first")
     assert not app.exception
-    assert duplicates_texts.summary(3, 9, 6) in said(app)
-    press(app, duplicates_texts.ACCEPT_ALL)
+    assert duplicates_texts.summary(3, 9) in said(app)
+    # Six of nine samples are far more than copies usually are: it asks first.
+    assert any(f"This drops {percent_text(6 / 9)}" in item.value for item in app.warning)
+    press(app, duplicates_texts.ACCEPT_ANYWAY)
     decided = decisions_of(home_store, twins.dataset_id)
     assert sorted(key for (key, _), verdict in decided.items() if verdict == "keep") == ["0.png", "3.png", "6.png"]
     assert len(decided) == 9
     decide_in(app, "duplicates-desk", "undo")
     assert num_turns(app, "duplicates-desk") == (0, 1)
     assert decisions_of(home_store, twins.dataset_id) == {}
+
+
+def test_duplicates_need_no_run(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    usual = ImageQuality(0.5, 0.1, 0.9, 0.2, 7.0, 40.0, 500.0, 0.1, 0.0, 0)
+    hashes = [0, 0b111, *(int(f"{n:x}" * 16, 16) for n in range(1, 15))]
+    samples = [
+        replace(
+            make_sample(f"{n:02d}.png", content=f"c{min(n, 14)}"), quality=replace(usual, phash=bits), width=100 + n
+        )
+        for n, bits in enumerate(hashes)
+    ]
+    dataset = add_dataset(home_store, "fresh", samples)
+    app = open_page(DUPLICATES, dataset=dataset.dataset_id)
+    assert not app.exception
+    assert duplicates_texts.summary(1, 2) in said(app)
+    app = open_page(DUPLICATES, dataset=dataset.dataset_id, level="perceptual", who="ada")
+    assert duplicates_texts.perceptual(3, 0) in said(app)
+    press(app, duplicates_texts.drop_and_keep(2, 14))
+    decided = decisions_of(home_store, dataset.dataset_id)
+    # The larger one of each is kept.
+    assert sorted(key for (key, _), verdict in decided.items() if verdict == "keep") == ["01.png", "15.png"]
+    assert [item.disabled for item in app.button if item.label == duplicates_texts.ALL_DECIDED] == [True]
+    app = open_page(DUPLICATES, dataset=dataset.dataset_id, level="near")
+    assert duplicates_texts.NEAR_NEEDS_RUN in said(app)
 
 
 def test_near_duplicates_are_found_when_asked_for(open_page: Callable[..., AppTest], home_store: Store, twins) -> None:

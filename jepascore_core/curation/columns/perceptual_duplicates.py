@@ -42,6 +42,16 @@ def perceptual_groups(store: Store, dataset: DatasetRecord) -> str:
     return cache.groups(dataset, store.query(f"SELECT * FROM {name}"), key)
 
 
+def count_unhashed(store: Store, dataset: DatasetRecord) -> int:
+    """Return the number of samples without a hash, which an earlier version indexed.
+
+    Raises:
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    sql = f"SELECT count(*) FILTER (phash IS NULL) AS n FROM ({store.manifest_sql(dataset)})"
+    return int(store.query(sql)["n"][0].as_py())
+
+
 def group_hashes(hashes: Hashes, mirrored: Hashes | None = None) -> npt.NDArray[np.int64]:
     """Group of each hash [N] -> [N], of those connected by distances up to `MAX_BITS`; -1 where it is alone.
 

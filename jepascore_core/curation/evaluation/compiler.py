@@ -30,7 +30,19 @@ from jepascore_core.curation.rules.column import (
     VIEW_SPREAD,
     Column,
 )
-from jepascore_core.curation.rules.model import And, AtLeast, Between, Budget, Flag, IsIn, Like, Not, Or, Rule
+from jepascore_core.curation.rules.model import (
+    And,
+    AtLeast,
+    Between,
+    Budget,
+    Deduplicate,
+    Flag,
+    IsIn,
+    Like,
+    Not,
+    Or,
+    Rule,
+)
 from jepascore_core.embeddings.baselines import BASELINES
 from jepascore_core.errors import RuleError, UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord
@@ -172,6 +184,15 @@ class Compiler:
             return self.columns.exact_groups(self.dataset)
         found = near_groups(self.store, self.score_set(backbone), radius)
         return self.columns.groups(self.dataset, found.groups, [found.key])
+
+    def groups_of(self, step: Deduplicate) -> str:
+        """Return the column of the groups of which a step keeps one each.
+
+        With a perceptual hash they are joined with those of the same bytes, which look alike, too.
+        """
+        if step.perceptual:
+            return perceptual_groups(self.store, self.dataset)
+        return self.groups(step.radius, step.backbone)
 
     def _parameter(self, value: Any, kind: str) -> str:
         self.parameters.append(value)

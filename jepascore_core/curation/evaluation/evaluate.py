@@ -107,7 +107,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
     """
     compiler = Compiler(store, evaluation.scores)
     if isinstance(step, Deduplicate):
-        groups = compiler.groups(step.radius, step.backbone)
+        groups = compiler.groups_of(step)
         sql = f'SELECT count("{groups}") - count(DISTINCT "{groups}") AS n FROM {groups}'
     else:
         # Whichever samples are drawn, their number follows from how many are available.
@@ -241,7 +241,7 @@ class Evaluator:
         return self.columns.cache_query(["step", table, *key], f"SELECT * EXCLUDE (lost) FROM ({sql})")
 
     def _one_per(self, table: str, step: Deduplicate) -> tuple[str, list[Any]]:
-        groups = self.compiler.groups(step.radius, step.backbone)
+        groups = self.compiler.groups_of(step)
         order = KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
         sql = f"""
             SELECT row_id FROM {table} JOIN (

@@ -164,7 +164,7 @@ Rule = Condition | Not | And | Or | AtLeast
 
 @dataclass(frozen=True, slots=True)
 class Deduplicate:
-    """Keep one sample of each remaining group of duplicates; of identical files, or within a `radius`.
+    """Keep one sample of each remaining group of duplicates: identical files, `perceptual` ones, or within a `radius`.
 
     `keep`: the most likely one under the page's scores, the one with most pixels (then bytes), or the first by key. A
     sample that a person decided to keep comes before all others.
@@ -173,12 +173,15 @@ class Deduplicate:
     radius: float | None = None
     keep: Keeper = "most_likely"
     backbone: str | None = None
+    perceptual: bool = False
 
     def __post_init__(self) -> None:
         if self.radius is not None:
             _check_radius(self.radius)
+            if self.perceptual:
+                raise RuleError("Perceptual duplicates have no radius. Leave it out.")
         elif self.backbone is not None:
-            raise RuleError("Exact duplicates do not depend on a backbone. Leave it out.")
+            raise RuleError("Only duplicates within a radius depend on a backbone. Leave it out.")
         one_of(self.keep, KEEPERS, "choice of what to keep of a group", RuleError)
 
 
@@ -298,7 +301,7 @@ def _conjuncts(rules: Iterable[Rule]) -> Iterator[Rule]:
 
 def _step_order(step: Step) -> tuple[int, float, str]:
     if isinstance(step, Deduplicate):
-        return 0, step.radius or 0.0, repr(step)
+        return 0, step.radius or (1e-9 if step.perceptual else 0.0), repr(step)
     return 1, 0.0, repr(step)
 
 

@@ -3,7 +3,7 @@
 curation := ["all" | any] ("|" step)*
 any      := both ("or" both)*           both := single ("and" single)*
 single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | comparison
-step     := "one per" ("exact" | "near" radius) ["keep" which]
+step     := "one per" ("exact" | "perceptual" | "near" radius) ["keep" which]
           | "budget" n ["per" part] [draw] ["from" reference] ["seed" s]
 
 A limit of a percentile may be written with its sign: `percentile >= 5%` is `percentile >= 5`.
@@ -305,10 +305,11 @@ class _Parser(TokenStream):
 
     def _one_per(self, at: int) -> Step:
         self.needs("per")
-        radius = self.number() if self.needs("exact", "near") == "near" else None
+        kind = self.needs("exact", "perceptual", "near")
+        radius = self.number() if kind == "near" else None
         chosen = self.needs(*KEEPERS) if self.takes("keep") else KEEPERS[0]
         backbone = self.string() if self.takes("of") else None
-        return self.built(lambda: Deduplicate(radius, one_of(chosen, KEEPERS), backbone), at)
+        return self.built(lambda: Deduplicate(radius, one_of(chosen, KEEPERS), backbone, kind == "perceptual"), at)
 
     def _budget(self, at: int) -> Step:
         n = self.whole()

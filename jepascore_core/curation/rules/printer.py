@@ -87,7 +87,8 @@ def step_text(step: Step) -> str:
     """Return a step as text."""
     backbone = f" of {_quoted(step.backbone)}" if step.backbone is not None else ""
     if isinstance(step, Deduplicate):
-        group = "exact" if step.radius is None else f"near {_number_text(step.radius)}"
+        by_bytes = "perceptual" if step.perceptual else "exact"
+        group = by_bytes if step.radius is None else f"near {_number_text(step.radius)}"
         keep = "" if step.keep == KEEPERS[0] else f" keep {step.keep}"
         return f"one per {group}{keep}{backbone}"
     draw = "" if step.draw == "random" else f" {step.draw}"

@@ -19,7 +19,7 @@ from jepascore_core.scores.measured import (
     measured_choices,
     offered,
 )
-from jepascore_core.scores.score_set import Label, ScoreSet
+from jepascore_core.scores.score_set import Label, ScoreSet, no_scores
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from pages.ui.app import state
 from pages.ui.app.live import await_change, is_filling
@@ -51,15 +51,18 @@ def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     return chosen
 
 
-def choose_scores(prepare: Callable[[ScoreSet], None] | None = None) -> ScoreSet | None:
+def choose_scores(prepare: Callable[[ScoreSet], None] | None = None, needed: bool = True) -> ScoreSet | None:
     """Return one dataset under one backbone and score variant; say what to do where nothing was measured.
 
-    `prepare` is called before the verdict on these scores is drawn.
+    `prepare` is called before the verdict on these scores is drawn. Where no scores are `needed`, what was not measured
+    is returned with `no_scores`.
     """
     columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
     if dataset is None:
         return None
+    if not needed and not measured_choices(store(), dataset.dataset_id):
+        return no_scores(dataset.dataset_id)
     measured = measured_by_id(dataset)
     if not measured:
         return None
