@@ -64,7 +64,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
         wait_until(lambda: (tmp_path / "ready").exists() or run.poll() is not None)
         assert run.poll() is None, (tmp_path / "log").read_text()
         words = b" ".join(command_of(process) for process in guardian.marked(run.pid))
-        for part in (b"streamlit", b"jepascore_core.worker", Path(CHROMIUM).name.encode()):
+        for part in (b"streamlit", b"--worker", Path(CHROMIUM).name.encode()):
             assert part in words
         run.send_signal(kind)
         run.wait(60)

@@ -105,7 +105,7 @@ class AcceptPlan:
         if self.num_dropped > MAX_DROPPED_SHARE * self.num_samples:
             share = self.num_dropped / self.num_samples
             return (
-                f"This drops {percent_text(share)} of the dataset. So many copies are rare: the images may only "
+                f"This drops {percent_text(share)} of the dataset. That is rare for copies: the images may only "
                 "resemble each other."
             )
         if self.largest >= MIN_LARGEST and self.largest > MAX_GROUP_SHARE * self.num_samples:

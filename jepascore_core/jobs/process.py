@@ -118,7 +118,7 @@ def start_worker(home: Path, idle_seconds: float = WORKER_IDLE_SECONDS) -> bool:
     """
     if _is_serving(home) or _is_starting(home):
         return False
-    command = [sys.executable, "-m", "jepascore_core.worker", "--idle", str(idle_seconds)]
+    command = [sys.executable, "-m", "jepascore_core", "--worker", "--idle", str(idle_seconds)]
     with (home / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,

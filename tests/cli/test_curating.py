@@ -122,7 +122,7 @@ def test_accepting_decides_and_can_be_taken_back(cli: Cli, dataset: DatasetRecor
     cli("decisions", "keep", "toy", "1.png", "--who", "ada")
     asked = cli("duplicates", "toy", "--keep", "first", "--accept", "--who", "ada")
     assert asked.code == 130
-    assert "of the dataset. So many copies are rare" in asked.err
+    assert "of the dataset. That is rare for copies" in asked.err
     assert standing(cli) == {"1.png": "keep"}
     answer = cli("duplicates", "toy", "--keep", "first", "--accept", "--yes", "--who", "ada")
     assert "Decided about 6 samples" in answer.err

@@ -13,7 +13,7 @@ from tests.rooms import ROOT
 LATE = ("scipy", "sklearn", "faiss", "torch", "typer", "rich", "plotly", "streamlit")
 _LOADER = """
 import sys
-import jepascore_core.worker.__main__
+import jepascore_core.worker.background
 sys.exit(", ".join(sorted(set(sys.modules) & set(sys.argv[1:]))) or 0)
 """
 
@@ -29,7 +29,7 @@ def test_a_worker_in_a_terminal_does_not_slow_down_what_else_runs_there(tmp_path
     """Niceness of the session is only lowered where the worker has one of its own."""
     session = Path("/proc/self/autogroup")
     before = session.read_text() if session.exists() else ""
-    command = [sys.executable, "-m", "jepascore_core.worker", "--idle", "0"]
+    command = [sys.executable, "-m", "jepascore_core", "--worker", "--idle", "0"]
     environment = {**os.environ, "JEPASCORE_HOME": str(tmp_path / "home")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
