@@ -8,6 +8,10 @@ from collections.abc import Mapping
 
 #: A number and its sign stay on one line.
 PERCENT = "\N{NO-BREAK SPACE}%"
+MINUS = "\N{MINUS SIGN}"
+
+#: A digit that is not zero, or the text of a number that has no digits: nan, inf.
+_SIGNIFICANT = re.compile(r"[1-9a-z]")
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 #: Extensions of skipped files that are named, the most frequent first.
@@ -84,18 +88,30 @@ def rate_text(rate: float | None) -> str:
     return f"{duration_text(1 / rate)} per image"
 
 
+def number_text(value: float, form: str) -> str:
+    """Return a number in a Python format, with a true minus sign: (-0.934, ".2f") -> "−0.93".
+
+    What rounds to zero has no sign: (-0.001, "+.1f") -> "0.0".
+    """
+    text = format(value, form)
+    if not _SIGNIFICANT.search(text.partition("e")[0]):
+        return text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
 def score_text(score: float, is_exact: bool = True) -> str:
-    """Return a score in nats with one decimal and a true minus sign; "≈" marks an estimate."""
-    return ("" if is_exact else "≈") + f"{_unsigned_zero(score, 1):.1f}".replace("-", "−")
+    """Return a score in nats with one decimal; "≈" marks an estimate."""
+    return ("" if is_exact else "≈") + number_text(score, ".1f")
 
 
 def z_text(value: float) -> str:
     """Return a standardized score, without a unit, with two decimals."""
-    return f"{_unsigned_zero(value, 2):.2f}".replace("-", "−")
+    return number_text(value, ".2f")
 
 
-def _unsigned_zero(value: float, decimals: int) -> float:
-    return round(value, decimals) or 0.0
+def rho_text(value: float | None) -> str:
+    """Return a correlation with two decimals, "–" where there is none."""
+    return "–" if value is None else number_text(value, ".2f")
 
 
 def estimate_text(lower: float | None, upper: float | None, is_exact: bool) -> str:

@@ -38,6 +38,8 @@ DIALECT = (
     "is no ", "at letter", "letters", "former ", "goes on", "go on to", "under way", "at home with", "mend ", "settle ",
     "tells", "told", "nobody", "somebody", "companion", "reverse pass", "forget", "brought to", "not known",
 )  # fmt: skip
+#: What numbers that may be negative are called, whole or the last part of a name.
+SIGNED = ("spearman", "pearson", "kendall", "rho", "margin", "shift", "gain", "density", "score")
 
 
 def _files(*globs: str) -> list[Path]:
@@ -87,3 +89,31 @@ def test_what_people_read_has_no_dialect(phrase: str) -> None:
             quoted = re.findall(r"\"[^\"]* [^\"]*\"|`[^`]* [^`]*`", line.partition("// ")[0])
             found += [f"{path.name}:{number}: {text}" for text in quoted if pattern.search(text)]
     assert not found, "\n".join(found)
+
+
+def hyphens(tree: ast.AST) -> list[str]:
+    """Numbers in texts that may get a hyphen for a minus: `formatting.number_text` writes the sign."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
+            form = "".join(str(part.value) for part in node.format_spec.values if isinstance(part, ast.Constant))
+            is_signed = re.split(r"\W|_", ast.unparse(node.value))[-1] in SIGNED
+            if form.startswith("+") or (is_signed and re.search(r"\.\d[fg]$", form)):
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".replace"):
+            new = [getattr(part, "value", None) for part in node.args[1:]]
+            found += [f"line {node.lineno}: {ast.unparse(node)}"] if "\N{MINUS SIGN}" in new else []
+    return found
+
+
+def test_negative_numbers_have_a_minus_sign() -> None:
+    found = {str(path.relative_to(ROOT)): hyphens(ast.parse(path.read_text("utf-8"))) for path in _files(*SPOKEN)}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "code", ['f"{row.spearman:.2f}"', 'f"{value:+.1f}"', 'f"{x:.1f}".replace("-", "\N{MINUS SIGN}")', 'f"{score:.1f}"']
+)
+def test_the_rule_about_minus_signs_can_fail(code: str) -> None:
+    assert hyphens(ast.parse(code))
+    assert not hyphens(ast.parse("f\"{number_text(row.spearman, '.2f')} {share:.1f} {num_scored:,}\""))

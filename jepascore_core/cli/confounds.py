@@ -11,7 +11,7 @@ from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.cli.trust import trust_app
 from jepascore_core.cli.waiting import conclude, wait_for_index, wait_for_run
-from jepascore_core.formatting import plural
+from jepascore_core.formatting import number_text, plural, rho_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.confounds import PROPERTY_TITLES, Confounds, confound_sentence, confounds
@@ -85,7 +85,13 @@ def _show_formats(check: FormatCheck) -> None:
         "The same pixels as JPEG, against PNG",
         ("saved as", "images", "nats", "percentile points", "rank correlation"),
         [
-            (row.title, f"{row.num_pairs:,}", f"{row.shift:+.2f}", f"{row.points:+.1f}", f"{row.spearman:.2f}")
+            (
+                row.title,
+                f"{row.num_pairs:,}",
+                number_text(row.shift, "+.2f"),
+                number_text(row.points, "+.1f"),
+                rho_text(row.spearman),
+            )
             for row in check.rows
         ],
     )
@@ -100,13 +106,9 @@ def _show_table(found: Confounds) -> None:
         [
             (
                 title,
-                *(_cell(values[name, score].spearman) for score in scores),
+                *(rho_text(values[name, score].spearman) for score in scores),
                 f"{values[name, scores[0]].num_images:,}",
             )
             for name, title in PROPERTY_TITLES.items()
         ],
     )
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

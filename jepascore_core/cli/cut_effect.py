@@ -17,7 +17,7 @@ from jepascore_core.curation.cut_effect.stored import cut_curve, cut_effect, cut
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.precompute.steps import QUICK_SECONDS
 from jepascore_core.errors import RuleError
-from jepascore_core.formatting import duration_text
+from jepascore_core.formatting import MINUS, duration_text, number_text
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import Definition
 from jepascore_core.scores.score_set import ScoreSet
@@ -33,7 +33,7 @@ Embeddings = Annotated[
     ),
 ]
 #: Beside an accuracy: how it compares with random cuts.
-MARKS = {"better": " +", "no better": "", "worse": " -"}
+MARKS = {"better": " +", "no better": "", "worse": f" {MINUS}"}
 #: Classes that are listed: those that change most.
 SHOWN = 10
 
@@ -114,7 +114,7 @@ def _show_curve(store: Store, record: DatasetRecord, scores: ScoreSet, judge: Sc
     print_table(f"{record.name}, {found.judged_text}", columns, rows)
     say(
         f"Trained on all {found.num_training:,}: {_percent(found.accuracy_all)}. Least-squares probes on the embeddings"
-        f" of {measured_titles(store)[judge.key]}. + better than random, - worse, beyond chance."
+        f" of {measured_titles(store)[judge.key]}. + better than random, {MINUS} worse, beyond chance."
     )
     for line in found.lines:
         say(line.sentence)
@@ -165,9 +165,8 @@ def _print(record: DatasetRecord, found: CutEffect, title: str) -> None:
 
 
 def _class_row(item: ClassEffect) -> tuple[str, ...]:
-    change = (
-        f"{100 * item.difference.value:+.1f} ({100 * item.difference.lower:+.1f} to {100 * item.difference.upper:+.1f})"
-    )
+    value, lower, upper = (number_text(100 * part, "+.1f") for part in item.difference)
+    change = f"{value} ({lower} to {upper})"
     counts = (f"{item.num_kept:,}", f"{item.num_training:,}", f"{item.num_judged:,}")
     return (item.label, *counts, _percent(item.accuracy_random), _percent(item.accuracy_kept), change)
 

@@ -17,6 +17,7 @@ from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import ExportError, JepaScoreError, SampleError, UnknownNameError, one_of
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.figures.contact_sheet import extremes_sheet
+from jepascore_core.formatting import score_text
 from jepascore_core.scores.score_set import ScoredSample, ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.distribution import HistogramOptions, histograms
@@ -120,4 +121,4 @@ def _report(facts: dict[str, Any], json: bool) -> None:
         return
     say(f"Wrote {facts['path']} ({facts['backbone']}).")
     for item in facts.get("series", ()):
-        say(f"{item['dataset']}: median {item['median']:.1f} nats over {item['num_scored']:,} samples.")
+        say(f"{item['dataset']}: median {score_text(item['median'])} nats over {item['num_scored']:,} samples.")

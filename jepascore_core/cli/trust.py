@@ -34,7 +34,7 @@ from jepascore_core.density_check.results import (
 )
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.publishing import check_targets, explain, staged
-from jepascore_core.formatting import duration_text
+from jepascore_core.formatting import duration_text, number_text
 from jepascore_core.storage.home import home_folder
 
 if TYPE_CHECKING:
@@ -139,10 +139,11 @@ def langevin(
     if json:
         print_json({name: value for name, value in asdict(found).items() if name not in ("log_density", "axis")})
         return
+    numbers = (found.frame_log_density[0], found.frame_log_density[-1], found.true_log_density)
+    first, last, truth = (number_text(value, ".2f") for value in numbers)
     say(
-        f"Mean true log density of the points: {found.frame_log_density[0]:.2f} at the start, "
-        f"{found.frame_log_density[-1]:.2f} after {found.steps[-1]:,} steps; the mixture's own samples have "
-        f"{found.true_log_density:.2f} nats. The Trust page shows the walk."
+        f"Mean true log density of the points: {first} at the start, {last} after {found.steps[-1]:,} steps; the "
+        f"mixture's own samples have {truth} nats. The Trust page shows the walk."
     )
 
 
@@ -201,7 +202,7 @@ def _row(cell: DensityCell) -> tuple[object, ...]:
         f"{cell.num_samples:,}",
         cell.embedding_dimension,
         "no (control)" if cell.is_control else "yes",
-        *("-" if value is None else f"{value:.3f}" for value in numbers),
+        *("–" if value is None else number_text(value, ".3f") for value in numbers),
         duration_text(cell.seconds),
     )
 

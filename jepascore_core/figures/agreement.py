@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from jepascore_core.figures.scores import room_for_legend
 from jepascore_core.figures.style import FINE_BLUE, HIGHER, NEUTRAL, PALETTE, quiet_figure, shown
+from jepascore_core.formatting import rho_text
 from jepascore_core.views.agreement import Agreement, PercentilePair, PercentileScatter
 from jepascore_core.views.overlaps import OverlapCurve
 
@@ -84,7 +85,7 @@ def agreement_figure(agreement: Agreement, measure: Literal["spearman", "kendall
             zmin=-1,
             zmax=1,
             colorscale=[[0, PALETTE[1]], [0.5, "#E9EDF0"], [1, PALETTE[0]]],
-            text=[["–" if value is None else f"{value:.2f}".replace("-", "−") for value in row] for row in matrix],
+            text=[[rho_text(value) for value in row] for row in matrix],
             texttemplate="%{text}",
             textfont={"size": 12},
             xgap=2,

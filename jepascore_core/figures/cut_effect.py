@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from jepascore_core.curation.cut_effect.curve import SHARES, CurveLine, CutCurve
 from jepascore_core.figures.style import DASHES, NEUTRAL, PALETTE, empty_figure, shown
+from jepascore_core.formatting import number_text
 
 _BAND = "rgba(127,135,144,0.3)"  # NEUTRAL
 _VERDICTS = {"better": "better than random", "no better": "no better than random", "worse": "worse than random"}
@@ -34,8 +35,8 @@ def cut_curve_figure(curve: CutCurve) -> go.Figure:
 def _line(line: CurveLine, at_all: float, colour: str, dash: str) -> go.Scatter:
     texts = ["all"]
     for point in line.points:
-        value, lower, upper = (100 * part for part in point.difference)
-        texts.append(f"{value:+.1f} points ({lower:+.1f} to {upper:+.1f}), {_VERDICTS[point.verdict]}")
+        value, lower, upper = (number_text(100 * part, "+.1f") for part in point.difference)
+        texts.append(f"{value} points ({lower} to {upper}), {_VERDICTS[point.verdict]}")
     symbols = ["circle-open", *("circle-open" if at.verdict == "no better" else "circle" for at in line.points)]
     return go.Scatter(
         x=[100.0, *(100 * point.share for point in line.points)],

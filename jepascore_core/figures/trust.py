@@ -16,6 +16,7 @@ from jepascore_core.density_check.results import DensityCell, Langevin
 from jepascore_core.figures.heat import CELL_FONT, DIVERGING
 from jepascore_core.figures.scores import HALO, bar_marker
 from jepascore_core.figures.style import NEUTRAL, PALETTE, empty_figure, shown
+from jepascore_core.formatting import rho_text
 from jepascore_core.trust.agreement import BaselineAgreement
 from jepascore_core.trust.confounds import PROPERTY_TITLES, WARN_FROM, Confound
 from jepascore_core.trust.gaussianity import Gaussianity
@@ -112,7 +113,7 @@ def density_figure(cells: Sequence[DensityCell], measure: DensityMeasure) -> go.
     found = {(cell.dimension, cell.num_samples): cell for cell in cells}
     rows = [[found.get((dimension, count)) for count in counts] for dimension in dimensions]
     values = [[None if cell is None else getattr(cell, measure) for cell in row] for row in rows]
-    texts = [["" if cell is None else _number(getattr(cell, measure)) for cell in row] for row in rows]
+    texts = [["" if cell is None else rho_text(getattr(cell, measure)) for cell in row] for row in rows]
     figure = empty_figure(height=150 + 44 * max(1, len(dimensions)))
     figure.add_trace(
         go.Heatmap(
@@ -189,7 +190,7 @@ def _correlation_bars(rows: Sequence[tuple[str, float | None]]) -> go.Figure:
             y=[shown(title) for title, _ in rows],
             orientation="h",
             marker={"color": [PALETTE[0] if value >= 0 else PALETTE[1] for value in values]},
-            text=[_number(value) for _, value in rows],
+            text=[rho_text(value) for _, value in rows],
             # Within a short bar Plotly turns a number on its side.
             textposition="outside",
             hoverinfo="skip",
@@ -206,13 +207,9 @@ def _cell_text(cell: DensityCell | None) -> str:
         return "not run"
     return (
         f"D = {cell.dimension}, K = {cell.embedding_dimension}, {cell.num_samples:,} samples, {cell.steps:,} steps"
-        f"<br>Pearson {_number(cell.pearson)}, Spearman {_number(cell.spearman)}"
-        f"<br>within a component {_number(cell.within)}, slope {_number(cell.slope)}"
+        f"<br>Pearson {rho_text(cell.pearson)}, Spearman {rho_text(cell.spearman)}"
+        f"<br>within a component {rho_text(cell.within)}, slope {rho_text(cell.slope)}"
     )
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
 
 
 def _walkers(frame: Sequence[Sequence[float]]) -> go.Scatter:

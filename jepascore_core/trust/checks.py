@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from jepascore_core.formatting import number_text, rho_text
 from jepascore_core.score import Definition
 from jepascore_core.trust.confounds import PROPERTY_TITLES, Confound, Confounds, correlation_text
 from jepascore_core.trust.correlation import rank_interval
@@ -177,9 +178,8 @@ def planted_colour(result: PlantedResult, own: str) -> Colour:
 def _cut(evidence: CutEvidence | None) -> _Found:
     if evidence is None:
         return "grey", NOT_TRIED["cut"], True
-    figures = "{:+.1f} points, 95 % interval {:+.1f} to {:+.1f}".format(
-        *(100 * value for value in (evidence.gain, evidence.lower, evidence.upper))
-    ).replace("-", "\N{MINUS SIGN}")
+    gain, lower, upper = (number_text(100 * value, "+.1f") for value in (evidence.gain, evidence.lower, evidence.upper))
+    figures = f"{gain} points, 95 % interval {lower} to {upper}"
     colour: Colour = "green" if evidence.lower > 0 else "red" if evidence.upper < 0 else "amber"
     word = {"green": "better than", "red": "worse than"}.get(colour, "no better than")
     text = f"A probe trained on what `{evidence.rule}` keeps is {word} on random images of the same number ({figures})."
@@ -215,8 +215,8 @@ def _agreement(found: tuple[AgreementEvidence, ...]) -> _Found:
     colour: Colour = "green" if lower >= AGREE else "red" if upper < DISAGREE else "amber"
     word = {"green": "confirms the order", "red": "orders the images differently"}.get(colour, "agrees in part")
     text = (
-        f"{closest.title} {word} (rho = {closest.spearman:.2f}, 95 % interval {lower:.2f} to {upper:.2f}, "
-        f"n = {closest.num_common:,})."
+        f"{closest.title} {word} (rho = {rho_text(closest.spearman)}, 95 % interval {rho_text(lower)} to "
+        f"{rho_text(upper)}, n = {closest.num_common:,})."
     )
     if len(found) > 1:
         text += f" It is the closest of {len(found)} other encoders."

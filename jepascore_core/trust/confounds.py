@@ -16,6 +16,7 @@ from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.embeddings.baselines import BASELINES, MIN_IMAGES, Baseline
 from jepascore_core.errors import TooFewImagesError
+from jepascore_core.formatting import rho_text
 from jepascore_core.measuring.approximate.calibration import spearman
 from jepascore_core.scores.coverage import MIN_COMMON, scores_state
 from jepascore_core.scores.memo import memoized
@@ -157,7 +158,8 @@ def correlation_text(row: Confound) -> str:
     if row.image_property == "format":
         return f"eta = {value:.2f}, n = {row.num_images:,}"
     lower, upper = rank_interval(value, row.num_images)
-    return f"rho = {value:.2f}, 95 % interval {lower:.2f} to {upper:.2f}, n = {row.num_images:,}"
+    interval = f"95 % interval {rho_text(lower)} to {rho_text(upper)}"
+    return f"rho = {rho_text(value)}, {interval}, n = {row.num_images:,}"
 
 
 def rank_correlation(first: Values, second: Values) -> float | None:

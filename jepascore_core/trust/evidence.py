@@ -37,7 +37,8 @@ def trust_verdict(store: Store, scores: ScoreSet) -> TrustVerdict:
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    return judge(stored_evidence(store, scores))
+    with store.catalogue.connected():
+        return judge(stored_evidence(store, scores))
 
 
 def stored_evidence(store: Store, scores: ScoreSet) -> Evidence:

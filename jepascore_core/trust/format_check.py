@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.errors import JepaScoreError, TooFewImagesError
+from jepascore_core.formatting import number_text
 from jepascore_core.measuring.approximate.calibration import spearman
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, scored_sql, version_key
@@ -160,5 +161,5 @@ def format_check_sentence(check: FormatCheck) -> str:
         if row.is_warning
         else "scores of JPEG and PNG files are comparable."
     )
-    moved = f"{row.points:+.1f} percentile points ({row.shift:+.2f} nats)".replace("-", "−")
+    moved = f"{number_text(row.points, '+.1f')} percentile points ({number_text(row.shift, '+.2f')} nats)"
     return f"Saving the same pixels as {row.title} moves the score by {moved} in the median: {meaning}"

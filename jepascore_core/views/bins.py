@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from jepascore_core.formatting import plural, score_text, z_text
+from jepascore_core.formatting import number_text, plural, score_text, z_text
 from jepascore_core.views.distribution import Histograms, HistogramSeries, bin_range
 
 
@@ -49,7 +49,7 @@ def axis_labels(view: Histograms) -> dict[float, str]:
     places = [number * step for number in range(math.ceil(edges[0] / step), math.floor(edges[-1] / step) + 1)]
     # Far enough from the outer ones not to overlap them.
     free = [place for place in places if all(abs(place - other) > 0.09 * span for other in outer)]
-    return dict(sorted({**{place: f"{place:g}".replace("-", "−") for place in free}, **outer}.items()))
+    return dict(sorted({**{place: number_text(place, "g") for place in free}, **outer}.items()))
 
 
 def _shown(view: Histograms) -> Callable[[float], str]:

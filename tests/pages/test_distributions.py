@@ -56,6 +56,33 @@ def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     assert distributions_texts.NOTHING_MEASURED in said(open_page(PAGE))
 
 
+def test_the_dataset_of_other_pages_is_shown_whatever_backbone_they_show(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    found = put(home_store, "finished")
+    samples = make_samples(["fox"] * 8)
+    dataset = add_dataset(home_store, "birds", samples)
+    other = add_backbone(home_store, "timm:resnet18.test")
+    add_measurements(home_store, dataset, other, score_of(samples), samples=samples)
+    app = open_page(PAGE, dataset=dataset.dataset_id, backbone=found.measured)
+    assert [row["Scores"] for row in table(app)] == ["birds"]
+    app = open_page(PAGE, dataset=found.dataset.dataset_id, backbone=found.measured)
+    assert [row["Scores"] for row in table(app)] == ["digits"]
+
+
+def test_the_dataset_of_other_pages_is_among_the_first_of_many(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    backbone = add_backbone(home_store, "timm:resnet18.test")
+    for name in "abcdefgh":
+        samples = make_samples([name] * 8)
+        dataset = add_dataset(home_store, name, samples)
+        add_measurements(home_store, dataset, backbone, score_of(samples), samples=samples)
+    shown = [row["Scores"] for row in table(open_page(PAGE, dataset=dataset.dataset_id))]
+    assert len(shown) == 6
+    assert "h" in shown
+
+
 def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
     open_page: Callable[..., AppTest], home_store: Store
 ) -> None:

@@ -159,3 +159,34 @@ def test_many_threads_may_open_and_write_at_once(tmp_path):
         thread.join()
     assert errors == []
     assert len(Catalogue(tmp_path / "catalogue.sqlite").datasets()) == 12
+
+
+def test_reads_within_a_block_share_a_connection_and_see_what_is_written_meanwhile(
+    catalogue, dataset, monkeypatch: pytest.MonkeyPatch
+):
+    opened = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: opened.append(args) or connect(*args, **options))
+    with catalogue.connected(), catalogue.connected():
+        assert catalogue.dataset("flowers").num_total == 0
+        assert len(catalogue.datasets()) == 1
+        assert len(opened) == 1
+        others = []
+        thread = threading.Thread(target=lambda: others.append(catalogue.add_dataset("birds", "/birds", "flat", {})))
+        thread.start()
+        thread.join()
+        catalogue.update_dataset(dataset.dataset_id, num_total=7)
+        assert len(opened) > 1, "another thread, and writes, have connections of their own"
+        now = len(opened)
+        assert {item.name for item in catalogue.datasets()} == {"birds", "flowers"}
+        assert catalogue.dataset("flowers").num_total == 7
+        assert len(opened) == now
+    catalogue.datasets()
+    assert len(opened) == now + 1
+
+
+def test_errors_within_a_block_are_those_of_the_catalogue(catalogue):
+    with catalogue.connected():
+        with pytest.raises(StoreError, match="cannot be used: no such table"):
+            catalogue._rows("SELECT * FROM absent")
+        assert catalogue.datasets() == []

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from jepascore_core.errors import TooFewImagesError
+from jepascore_core.formatting import rho_text
 from jepascore_core.records.quality import ImageQuality
 from jepascore_core.trust.confounds import (
     PROPERTY_TITLES,
@@ -74,8 +75,8 @@ def test_a_score_that_orders_by_brightness_is_called_that(store):
     assert of_score["sharpness"].spearman is None  # the same for all
     (warning,) = found.warnings
     assert confound_sentence(warning) == (
-        f"This score mostly orders your images by brightness (rho = {expected:.2f}, "
-        "95 % interval -0.96 to -0.93, n = 200)."
+        f"This score mostly orders your images by brightness (rho = {rho_text(expected)}, "
+        "95 % interval −0.96 to −0.93, n = 200)."
     )
 
 

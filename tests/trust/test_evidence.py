@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -25,6 +26,15 @@ def nothing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
         (evaluate, "_evaluate"),
     ):
         monkeypatch.setattr(module, name, lambda *_, name=name: pytest.fail(f"{name} was computed"))
+
+
+def test_a_verdict_opens_the_catalogue_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, *_ = put_measured(store)
+    compute_checks(store, scores)
+    connect, opened = sqlite3.connect, []
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: opened.append(args) or connect(*args, **options))
+    trust_verdict(store, scores)
+    assert len(opened) == 1
 
 
 @pytest.mark.usefixtures("nothing_is_computed")

@@ -165,7 +165,7 @@ def test_variants_of_the_score_have_their_own_names() -> None:
 def test_a_confounded_score_is_not_cut_by_untested_and_with_care_when_tested() -> None:
     found = judge(Evidence(confounds=confounded(-0.94)))
     assert (found.colour, found.badge) == ("red", "Do not cut untested")
-    assert "it mostly orders your images by brightness (rho = -0.94, 95 % interval -0.95 to -0.9" in found.sentence
+    assert "it mostly orders your images by brightness (rho = −0.94, 95 % interval −0.95 to −0.9" in found.sentence
     tested = judge(Evidence(planted=GOOD, confounds=confounded(-0.94)))
     assert (tested.colour, tested.badge, tested.recommended) == ("amber", "Cut with care", "rank")
     assert "But: The score mostly orders your images by brightness" in tested.sentence
@@ -205,7 +205,7 @@ def test_other_encoders_that_disagree_keep_it_from_green() -> None:
         Evidence(planted=GOOD, agreements=(AgreementEvidence("a", -0.5, 500), AgreementEvidence("b", 0.0, 500)))
     )
     assert found.colour == "amber"
-    assert "b orders the images differently (rho = 0.00, 95 % interval -0.09 to 0.09, n = 500)" in found.sentence
+    assert "b orders the images differently (rho = 0.00, 95 % interval −0.09 to 0.09, n = 500)" in found.sentence
     one_agrees = (AgreementEvidence("a", -0.5, 500), AgreementEvidence("b", 0.9, 500))
     assert judge(Evidence(planted=GOOD, agreements=one_agrees)).colour == "green"
 

@@ -12,11 +12,13 @@ from jepascore_core.formatting import (
     estimate_text,
     interval_text,
     natural_key,
+    number_text,
     passed_over_text,
     percent_text,
     percentile_text,
     plural,
     rate_text,
+    rho_text,
     score_text,
 )
 
@@ -71,6 +73,34 @@ def test_small_words():
     assert [class_title(None), class_title(None, alone=True), class_title(" "), class_title("a")] == [
         "(no label)", "(all)", "(empty label)", "a",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (-0.934, ".2f", "−0.93"),
+        (0.934, "+.2f", "+0.93"),
+        (-0.001, ".2f", "0.00"),
+        (-0.04, "+.1f", "0.0"),
+        (-1234.5, ",.4g", "−1,234"),
+        (-0.00001, "g", "−1e−05"),
+        (float("-inf"), ".1f", "−inf"),
+        (float("nan"), "+.1f", "+nan"),
+    ],
+)
+def test_negative_numbers_have_a_minus_sign(value, form, text):
+    assert number_text(value, form) == text
+
+
+@given(st.floats(-1e6, 1e6))
+def test_a_number_reads_as_its_value(value):
+    text = number_text(value, "+.2f")
+    assert "-" not in text
+    assert float(text.replace("−", "-")) == float(f"{value:.2f}")
+
+
+def test_a_correlation_may_be_missing():
+    assert [rho_text(None), rho_text(-1.0)] == ["–", "−1.00"]
 
 
 def test_natural_order():

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from jepascore_core.curation.cut_effect.samples import HeldOut
 from jepascore_core.curation.cut_effect.statistics import Interval
-from jepascore_core.formatting import plural
+from jepascore_core.formatting import number_text, plural
 
 CutVerdict = Literal["better", "no better", "worse"]
 CutColour = Literal["green", "orange", "red"]
@@ -173,5 +173,5 @@ def held_out_text(num_judged: int, split: str | None, num_folds: int) -> str:
 
 def points_text(difference: Interval) -> str:
     """Write a difference in percentage points with its interval: "+1.8 points (95 % interval +0.9 to +2.7)"."""
-    value, lower, upper = (f"{100 * part:+.1f}".replace("-", "\N{MINUS SIGN}") for part in difference)
+    value, lower, upper = (number_text(100 * part, "+.1f") for part in difference)
     return f"{value} points of accuracy (95 % interval {lower} to {upper})"

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from jepascore_core.records.approximation import Fidelity
 
@@ -212,12 +213,6 @@ def choose_probes(curve: Sequence[Fidelity], target: float) -> tuple[int, bool]:
 
 def spearman(first: Array, second: Array) -> float:
     """Return Spearman's rank correlation; 0 if one of them is constant. [n], [n] -> scalar."""
-    one, other = (ranks - ranks.mean() for ranks in (_ranks(first), _ranks(second)))
+    one, other = (ranks - ranks.mean() for ranks in (rankdata(first), rankdata(second)))
     norm = np.sqrt((one @ one) * (other @ other))
     return float(one @ other / norm) if norm else 0.0
-
-
-def _ranks(values: Array) -> Array:
-    """Return ranks from 1; equal values share their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (counts.cumsum() - (counts - 1) / 2)[inverse]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -30,11 +31,18 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+class _Held(threading.local):
+    """The connection of a thread that is within `Database.connected`."""
+
+    connection: sqlite3.Connection | None = None
+
+
 class Database:
-    """One SQLite file. It keeps no connection open, so threads can share it and it survives forks."""
+    """One SQLite file. Without `connected` it keeps no connection open: threads can share it, and it survives forks."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._held = _Held()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
             migrate(connection, path.parent)
@@ -46,22 +54,49 @@ class Database:
         except sqlite3.Error as error:
             raise StoreError(f"The catalogue {self.path} cannot be opened: {error}.") from error
         try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            with connection:
-                yield connection
+            with self._errors_explained():
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                with connection:
+                    yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.DatabaseError as error:
             remedy = full_disk_remedy(self.path.parent)
             raise StoreError(f"The catalogue {self.path} cannot be used: {error}.{remedy}") from error
-        finally:
-            connection.close()
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Use one connection for all that this thread reads within the block.
+
+        Opening one takes many times as long as most reads. Each read still sees what was written before it, by whom
+        ever.
+        """
+        if self._held.connection is not None:
+            yield
+            return
+        with self._connect() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = None
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open a connection whose changes are committed together when the block ends, or rolled back if it raises."""
         return self._connect()
 
     def _rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
+        held = self._held.connection
+        if held is not None:
+            with self._errors_explained():
+                return held.execute(sql, parameters).fetchall()
         with self._connect() as connection:
             return connection.execute(sql, parameters).fetchall()
 

@@ -72,16 +72,23 @@ def build_planted(store: Store, planted: DatasetRecord, check: Callable[[], None
         if time.monotonic() - reported >= REPORT_SECONDS:
             reported = time.monotonic()
             counts = {"num_total": total, "num_indexed": len(samples), "num_failed": len(failures)}
-            store.catalogue.update_dataset(planted.dataset_id, message="Planting defects", **counts)
+            store.catalogue.update_dataset(planted.dataset_id, message=making(options), **counts)
     if len(samples) == len(plan.clean):
-        raise SourceError("No defective image could be created: none of the originals can be read.")
+        raise SourceError("No altered image could be created: none of the originals can be read.")
     version = f"index-{new_id()}"
     write_part(folder / version, samples, failures, _TYPES)
     if not samples:
         write_empty_part(folder / version, _TYPES)
     counts = {"num_total": total, "num_indexed": len(samples), "num_failed": len(failures)}
     store.catalogue.update_dataset(planted.dataset_id, version=version, **counts)
-    return f"{len(samples) - len(plan.clean)} defects beside {len(plan.clean)} clean images, {len(failures)} failed"
+    made = len(samples) - len(plan.clean)
+    what = f"{made} defects beside {len(plan.clean)} clean images" if options.plants_defects else f"{made} copies saved"
+    return f"{what}, {len(failures)} failed"
+
+
+def making(options: PlantOptions) -> str:
+    """Return the status message while the images are created."""
+    return "Planting defects" if options.plants_defects else "Saving copies as PNG and JPEG"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+from jepascore_core.formatting import number_text
 from jepascore_core.trust.planted.statistics import MeanAuroc
 
 Direction = Literal["less likely", "more likely", "unclear"]
@@ -183,9 +184,12 @@ class PlantedResult:
     def _beside_best(self, score: PlantedScore) -> str:
         found, mean = self.found_by(score.name), self.mean(score.name)
         which = f" ({listed(found)})" if found else ""
+        behind, lower, upper = (
+            number_text(value, ".2f") for value in (mean.behind, mean.behind_lower, mean.behind_upper)
+        )
         return (
-            f"{score.title} finds {len(found)}{which}; its mean AUROC is {mean.mean:.2f}, {mean.behind:.2f} behind "
-            f"({mean.behind_lower:.2f} to {mean.behind_upper:.2f})."
+            f"{score.title} finds {len(found)}{which}; its mean AUROC is {mean.mean:.2f}, {behind} behind "
+            f"({lower} to {upper})."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pages.ui.app import state
 from pages.ui.app.activity import draw_activity
 from pages.ui.app.address import begin_page
 from pages.ui.app.errors import errors_shown
+from pages.ui.app.store import store
 from pages.ui.app.texts import ABOUT, APP_NAME, PURPOSES
 
 SIDEBAR_PIXELS = 244
@@ -62,7 +63,7 @@ def frame(title: str) -> Iterator[None]:
         st.title(title, anchor=False, width="content")
         if title in PURPOSES:
             st.caption(PURPOSES[title], width="content")
-    with errors_shown():
+    with errors_shown(), store().catalogue.connected():
         yield
 
 

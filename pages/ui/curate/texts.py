@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jepascore_core.embeddings.baselines import Baseline
 from jepascore_core.exporters import ExtraColumns, Which
-from jepascore_core.formatting import bytes_text, count_text, percent_text, plural
+from jepascore_core.formatting import bytes_text, count_text, number_text, percent_text, plural
 
 # The rules as text and as chips
 
@@ -306,4 +306,4 @@ def how_compared(judged: str, num_seeds: int, num_left_out: int, num_copies: int
 
 def points(value: float) -> str:
     """Write a difference in percentage points."""
-    return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return number_text(100 * value, "+.1f")

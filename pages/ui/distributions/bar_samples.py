@@ -14,6 +14,7 @@ from pages.ui.app.store import store
 from pages.ui.distributions import texts
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery
+from pages.ui.widgets.navigate import navigate
 from pages.ui.widgets.reviewer import reviewer
 from pages.ui.widgets.texts import CLEAR_SELECTION
 
@@ -77,7 +78,7 @@ def _draw_samples(dataset_id: str, chosen: Sequence[Chosen], limit: int) -> None
         scores = chosen[event.section][1].scores
         where = {state.DATASET: dataset_id, state.SAMPLE: event.sample_key, state.DEFINITION: scores.definition}
         where[state.BACKBONE] = scores.key.text
-        st.switch_page("pages/explore.py", query_params=where)
+        navigate("pages/explore.py", where)
 
 
 def _section(view: Histograms, series: HistogramSeries, places: list[int], limit: int) -> Section:

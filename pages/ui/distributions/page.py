@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -76,15 +76,15 @@ def choose_score_sets() -> Chosen | None:
         return None
     columns = st.columns([6, 6, 5, 3], vertical_alignment="bottom")
     with columns[0]:
-        carried = state.read_id(state.BACKBONE)
-        first = carried if carried in choices else next(iter(choices))
+        looked_at = state.read_id(state.DATASET)
+        first = _backbone_first(choices, looked_at)
         titles = {key: marked_title(choice) for key, choice in choices.items()}
         picked = pick_many("Backbones", state.BACKBONES, titles, (first,), resets=RESETS) or (first,)
     chosen = [choices[identifier] for identifier in picked]
     with columns[1]:
         options = {dataset.dataset_id: dataset.name for choice in chosen for dataset in choice.datasets}
         home = default_reference(store(), chosen[0])
-        shown = _shown_first(chosen, tuple(options), home)
+        shown = _shown_first(chosen, tuple(options), home, looked_at)
         dataset_ids = pick_many("Datasets", state.DATASETS, options, shown, resets=RESETS) or shown
     with columns[2]:
         reference = (
@@ -100,14 +100,21 @@ def choose_score_sets() -> Chosen | None:
     return found
 
 
-def _shown_first(
-    chosen: Sequence[BackboneChoice], dataset_ids: Sequence[str], reference: str | None
-) -> tuple[str, ...]:
-    """Return the datasets shown by default: those measured completely by every backbone, else any; always with the
-    reference."""
+def _backbone_first(choices: Mapping[str, BackboneChoice], looked_at: str | None) -> str:
+    """Return the backbone shown by default: the one that other pages show; if that has not measured the dataset that
+    they show, one that has."""
+    measured = [name for name, choice in choices.items() if looked_at in {item.dataset_id for item in choice.datasets}]
+    carried = state.read_id(state.BACKBONE)
+    among = measured or list(choices)
+    return carried if carried in among else among[0]
+
+
+def _shown_first(chosen: Sequence[BackboneChoice], dataset_ids: Sequence[str], *always: str | None) -> tuple[str, ...]:
+    """Return the datasets shown by default: those measured completely by every backbone, else any; and `always` the
+    reference and the dataset that other pages show."""
     parts = {item.dataset_id for choice in chosen for item in choice.datasets if item.dataset_id not in choice.complete}
-    complete = [name for name in dataset_ids if name not in parts or name == reference]
-    first_ones = sorted(complete or dataset_ids, key=lambda name: name != reference)[:MAX_DATASETS]
+    complete = [name for name in dataset_ids if name not in parts or name in always]
+    first_ones = sorted(complete or dataset_ids, key=lambda name: name not in always)[:MAX_DATASETS]
     return tuple(sorted(first_ones, key=list(dataset_ids).index))
 
 

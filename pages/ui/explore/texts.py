@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jepascore_core.formatting import count_text, plural, score_text
+from jepascore_core.formatting import count_text, number_text, plural, score_text
 from jepascore_core.views.extremes import ClassSummary, ScoreSpan
 
 VIEW = "View"
@@ -111,7 +111,7 @@ def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> st
 
 def number_note(by: str, number: float | None) -> str:
     """Return the note below an image: what the images are sorted by."""
-    return f"{NUMBER_TITLES[by].partition(' (')[0].lower()} {'–' if number is None else f'{number:,.4g}'}"
+    return f"{NUMBER_TITLES[by].partition(' (')[0].lower()} {'–' if number is None else number_text(number, ',.4g')}"
 
 
 def download_keys(count: int) -> str:

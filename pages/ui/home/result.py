@@ -18,6 +18,7 @@ from pages.ui.app.text import plain
 from pages.ui.home import texts
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.gallery import Section, Tile, gallery
+from pages.ui.widgets.navigate import navigate
 
 TILE_SIDE = 64
 #: Two stand side by side on a telephone.
@@ -77,7 +78,7 @@ def _draw_buttons(found: KnownDefects, scores: ScoreSet, name: str) -> None:
         if st.button(
             texts.CUT, icon=":material/content_cut:", key=f"cut-{scores.dataset_id}", help=texts.cut_help(rule)
         ):
-            st.switch_page(CURATE, query_params={**_identity(scores), state.RULES: rule})
+            navigate(CURATE, {**_identity(scores), state.RULES: rule})
         st.download_button(
             texts.EXPORT,
             lambda: _kept(scores, rule, name),
@@ -93,7 +94,7 @@ def _draw_buttons(found: KnownDefects, scores: ScoreSet, name: str) -> None:
 def _see(found: KnownDefects, scores: ScoreSet, sample_key: str | None = None) -> None:
     opened = {state.SAMPLE: sample_key} if sample_key is not None else {}
     shown = {state.VIEW: "search", state.FILTER: found.recommended.reviewed}
-    st.switch_page(EXPLORE, query_params={**_identity(scores), **shown, **opened})
+    navigate(EXPLORE, {**_identity(scores), **shown, **opened})
 
 
 def _identity(scores: ScoreSet) -> dict[str, str]:

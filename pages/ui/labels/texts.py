@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from jepascore_core.formatting import count_text, percent_text, plural
+from jepascore_core.formatting import count_text, number_text, percent_text, plural
 from jepascore_core.views.label_issues import ConfusedPair, LabelIssue
 
 CUT = "Count as wrong from"
@@ -52,11 +52,11 @@ def looks_like(item: LabelIssue) -> str:
 
 def tooltip(item: LabelIssue) -> str:
     """Say what speaks against a label."""
+    of_nearest, of_classifier = number_text(item.knn_margin, ".2f"), number_text(item.probe_margin, ".2f")
     return (
         f"{item.sample_key}\nlabelled {item.label}, looks like {item.likely_label}\nlabel_issue "
-        f"{item.label_issue:.3f}; margin of the nearest images {item.knn_margin:.2f}, of the classifier "
-        f"{item.probe_margin:.2f}"
-    ).replace("-", "−")
+        f"{item.label_issue:.3f}; margin of the nearest images {of_nearest}, of the classifier {of_classifier}"
+    )
 
 
 def share_of_class(item: ConfusedPair) -> str:

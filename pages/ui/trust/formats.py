@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.errors import JepaScoreError
+from jepascore_core.formatting import number_text, rho_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.trust.confounds import confounds
 from jepascore_core.trust.format_check import (
@@ -55,7 +56,7 @@ def _draw_task(scores: ScoreSet, planted: Planted) -> None:
             on_click=request, args=(scores, planted.options),
         )  # fmt: skip
         return
-    draw_planting(scores, planted, texts.FORMATS, "format-check", says_what=False)
+    draw_planting(scores, planted, texts.FORMATS, "format-check")
 
 
 def _draw_rows(check: FormatCheck) -> None:
@@ -64,9 +65,9 @@ def _draw_rows(check: FormatCheck) -> None:
             {
                 texts.SAVED_AS: row.title,
                 texts.PAIRS: f"{row.num_pairs:,}",
-                texts.SHIFT: texts.signed(row.shift, 2),
-                texts.POINTS: texts.signed(row.points, 1),
-                texts.RHO: texts.signed(row.spearman, 2),
+                texts.SHIFT: number_text(row.shift, "+.2f"),
+                texts.POINTS: number_text(row.points, "+.1f"),
+                texts.RHO: rho_text(row.spearman),
             }
             for row in check.rows
         ]

@@ -23,7 +23,7 @@ def request(scores: ScoreSet, options: PlantOptions) -> None:
     request_planted(store(), scores, options)
 
 
-def draw_planting(scores: ScoreSet, planted: Planted, title: str, key: str, says_what: bool = True) -> None:
+def draw_planting(scores: ScoreSet, planted: Planted, title: str, key: str) -> None:
     """Draw work that is under way or has stopped; the whole page is drawn again when it ends.
 
     Args:
@@ -31,22 +31,19 @@ def draw_planting(scores: ScoreSet, planted: Planted, title: str, key: str, says
         planted: the work.
         title: of the card.
         key: of the card; its buttons have it, too.
-        says_what: whether the card says what is done at the moment.
     """
     is_active = planted.state == "active"
     draw = st.fragment(errors_shown()(_draw_card), run_every=POLL_SECONDS if is_active else None)
-    draw(scores, planted.options, is_active, title, key, says_what)
+    draw(scores, planted.options, is_active, title, key)
 
 
-def _draw_card(
-    scores: ScoreSet, options: PlantOptions, was_active: bool, title: str, key: str, says_what: bool
-) -> None:
+def _draw_card(scores: ScoreSet, options: PlantOptions, was_active: bool, title: str, key: str) -> None:
     planted = find_planted(store(), scores, options)
     if planted.state not in _CARD_STATES or was_active != (planted.state == "active"):
         st.rerun()  # the whole page: it has ended
     task_card(
         key, _CARD_STATES[planted.state], title, planted.state.capitalize(),
-        planted.share if was_active else None, [[planted.message]] if was_active and says_what else [],
+        planted.share if was_active else None, [[planted.message]] if was_active else [],
         partial(_draw_actions, scores, planted, key), planted.message if planted.state == "failed" else "",
     )  # fmt: skip
 

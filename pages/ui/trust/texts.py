@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from jepascore_core.figures.trust import DensityMeasure
-from jepascore_core.formatting import PERCENT, duration_text, percent_text, plural
+from jepascore_core.formatting import PERCENT, duration_text, percent_text, plural, score_text
 from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.format_check import WARN_POINTS
 from jepascore_core.trust.gaussianity import Gaussianity
@@ -184,11 +184,6 @@ def formats_cost(num_images: int, seconds: float) -> str:
     return f"{num_images:,} copies to measure, about {duration_text(seconds)} in the background."
 
 
-def signed(value: float, digits: int) -> str:
-    """A number with its sign."""
-    return f"{value:+.{digits}f}".replace("-", "−")
-
-
 def formats_command(dataset: str, backbone: str) -> str:
     """Return the command that does the check."""
     return shlex.join(["jepascore", "trust", "confounds", dataset, "-b", backbone, "--format-check"])
@@ -221,9 +216,8 @@ WALK_FIGURE = "Langevin dynamics on the score"
 
 def walk(first: float, last: float, truth: float) -> str:
     """Explain the animation; mean true log densities in nats."""
-    text = (
+    return (
         "Points follow the score's gradient plus noise (Langevin dynamics). If the score is the log density, they end "
-        f"up as samples of the mixture: their mean true log density goes from {first:.1f} to {last:.1f} nats; samples "
-        f"of the mixture have {truth:.1f}."
+        f"up as samples of the mixture: their mean true log density goes from {score_text(first)} to "
+        f"{score_text(last)} nats; samples of the mixture have {score_text(truth)}."
     )
-    return text.replace("-", "−")

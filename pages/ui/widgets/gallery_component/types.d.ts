@@ -190,3 +190,9 @@ export interface Mount<Data> {
   setTriggerValue: (name: string, value: unknown) => void;
   setStateValue: (name: string, value: unknown) => void;
 }
+
+/** Where to go: a page and its parameters, below the folder of this page; `token` differs each time. */
+export interface Navigation {
+  url: string;
+  token: string;
+}
