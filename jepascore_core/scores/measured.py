@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from jepascore_core.atomic import write_atomically
 from jepascore_core.formatting import natural_key
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -18,6 +16,7 @@ from jepascore_core.scores.coverage import full_coverage
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.json_results import read_json, write_json
 from jepascore_core.storage.store import Store
 
 
@@ -112,15 +111,15 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
 def _counts(store: Store, record: DatasetRecord) -> dict[str, int]:
     """Of a version of a dataset, which never changes: counted once and kept beside its manifest."""
     path = store.index_folder(record) / "counts.json"
-    with suppress(OSError, ValueError):
-        found: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    found = read_json(path)
+    if found is not None:
         return found
     sql = f"""SELECT count(*) AS num_samples, count(DISTINCT content_id) AS num_images,
         count(DISTINCT label) AS num_classes FROM ({store.manifest_sql(record)})"""
     counts: dict[str, int] = store.query(sql).to_pylist()[0]
     # A home that cannot be written to is still there to be looked at.
     with suppress(OSError):
-        write_atomically(path, json.dumps(counts).encode())
+        write_json(path, counts)
     return counts
 
 

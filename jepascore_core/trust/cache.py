@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jepascore_core.atomic import write_atomically
 from jepascore_core.scores.coverage import scores_state
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.json_results import read_json, write_json
 from jepascore_core.storage.store import Store
 
 
@@ -35,21 +35,19 @@ def cached_json(
         known = read_cached(folder, name)
         if known is not None and known.about == subject:
             return known.result
-    written = json.dumps({"about": subject, "found": make()})
+    made: dict[str, Any] = json.loads(json.dumps(make()))
     if folder is not None:
         # A home folder that is not writable can still be viewed.
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / f"{name}.json", written.encode())
-    made: dict[str, Any] = json.loads(written)["found"]
+            write_json(folder / f"{name}.json", {"about": subject, "found": made})
     return made
 
 
 def read_cached(folder: Path, name: str) -> CachedResult | None:
     """Read a result whatever it is about; None if there is no file, or it cannot be read."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        known = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        return CachedResult(list(known["about"]), dict(known["found"]))
+    match read_json(folder / f"{name}.json"):
+        case {"about": list(about), "found": dict(result)}:
+            return CachedResult(about, result)
     return None
 
 

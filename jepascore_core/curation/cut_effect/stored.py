@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jepascore_core.atomic import write_atomically
 from jepascore_core.curation.columns.kept_results import cache_folder, prune_old
 from jepascore_core.curation.columns.label_issues import are_label_issues_known
 from jepascore_core.curation.columns.measured import count_classes, count_measured, embedding_dimension
@@ -26,6 +23,7 @@ from jepascore_core.embeddings.label_issues import NUM_FOLDS, label_issue_second
 from jepascore_core.errors import RuleError
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.json_results import read_json, write_json
 from jepascore_core.storage.store import Store
 
 #: Increased when the numbers are computed in another way.
@@ -62,7 +60,7 @@ def cut_effect(store: Store, embeddings: ScoreSet, cut: Cut, progress: Progress 
 
 def known_cut_effect(store: Store, embeddings: ScoreSet, cut: Cut) -> CutEffect | None:
     """Return the effect of a cut if it was computed for what is measured now."""
-    values = read_result(_path(store, embeddings, cut))
+    values = read_json(_path(store, embeddings, cut))
     return None if values is None else CutEffect.from_dict(values)
 
 
@@ -98,7 +96,7 @@ def cut_curve(store: Store, scores: ScoreSet, embeddings: ScoreSet, progress: Pr
 
 def known_cut_curve(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> CutCurve | None:
     """Return accuracy against share kept if it was computed for what is measured now."""
-    values = read_result(_curve_path(store, scores, embeddings))
+    values = read_json(_curve_path(store, scores, embeddings))
     return None if values is None else CutCurve.from_dict(values)
 
 
@@ -136,16 +134,8 @@ def result_path(store: Store, embeddings: ScoreSet, kind: str, about: Sequence[A
 
 def write_result(path: Path, values: dict[str, Any], pattern: str) -> None:
     """Cache a result, and delete the oldest of its kind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(values).encode())
+    write_json(path, values)
     prune_old(path, pattern, MAX_KEPT)
-
-
-def read_result(path: Path) -> dict[str, Any] | None:
-    """Return a cached result, None if there is none."""
-    with suppress(FileNotFoundError):
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    return None
 
 
 def _curve_path(store: Store, scores: ScoreSet, embeddings: ScoreSet) -> Path:
