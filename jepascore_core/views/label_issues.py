@@ -90,6 +90,7 @@ def label_issue_view(
     *,
     offset: int = 0,
     pair: tuple[str, str] | None = None,
+    num_measured: int | None = None,
 ) -> LabelIssueView:
     """List at most `limit` of the samples whose labels are most likely wrong; labels are judged now if they were not.
 
@@ -100,12 +101,13 @@ def label_issue_view(
         threshold: from where on a label counts as likely wrong.
         offset: samples to leave out before them.
         pair: list only samples with this label that look like this other one.
+        num_measured: show what was computed when that many images were measured, as `last_label_issues` says.
 
     Raises:
         TooFewImagesError: if fewer than two classes can be judged.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
-    name = label_issue_column(store, scores)
+    name = label_issue_column(store, scores, num_measured)
     base = columns(store).base(store.catalogue.dataset(scores.dataset_id))
     relation = f"{base} POSITIONAL JOIN {name}"
     counted = f'count(*) AS n, count("{name}") AS judged, count(*) FILTER ("{name}" >= $1) AS wrong'

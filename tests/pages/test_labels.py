@@ -7,14 +7,17 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.curation.columns import label_issues
 from jepascore_core.curation.precompute import steps
 from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.queue import JobKind
+from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from pages.ui.labels import texts as labels_texts
 from pages.ui.widgets import texts as widget_texts
-from tests.embeddings.clumps import flipped, put_clumps
+from tests.conftest import add_run
+from tests.embeddings.clumps import flipped, measure_clumps, put_clumps
 from tests.pages.reading import gallery_data, keys_of, labels, links, one, said, sections, table
 
 PAGE = "pages/labels.py"
@@ -69,3 +72,27 @@ def test_long_work_goes_to_the_worker(
     (asked,) = precompute_requests(home_store)
     Worker(home_store).handle(JobKind.PRECOMPUTE, asked.identifier)
     assert labels_texts.found(3, 60, 60) in said(open_page(PAGE, cut="0.7"))
+
+
+def test_while_measuring_goes_on_the_list_stays_until_it_is_asked_for(
+    open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = flipped(WRONG)
+    scores = put_clumps(home_store, given, num_measured=40)
+    backbone = home_store.catalogue.backbones()[scores.backbone_id]
+    run = add_run(home_store, home_store.catalogue.dataset(scores.dataset_id), backbone, RunState.RUNNING)
+    app = open_page(PAGE, cut="0.7")
+    assert labels_texts.found(3, 40, 60) in said(app), "the first list is made of what there is"
+    measure_clumps(home_store, scores.backbone_id, given, rows=slice(40, 50))
+    with monkeypatch.context() as refused:
+        refused.setattr(label_issues, "find_label_issues", lambda *_: pytest.fail("judged again"))
+        app.run()
+    assert labels_texts.found(3, 40, 60) in said(app)
+    assert labels_texts.so_far(40, 50) in said(app)
+    one(app, "button", labels_texts.REFRESH).click().run()
+    assert labels_texts.found(3, 50, 60) in said(app)
+    assert labels_texts.REFRESH not in labels(app, "button")
+    measure_clumps(home_store, scores.backbone_id, given, rows=slice(50, 60))
+    assert labels_texts.found(3, 50, 60) in said(app.run())
+    home_store.catalogue.update_run(run.run_id, state=RunState.FINISHED)
+    assert labels_texts.found(3, 60, 60) in said(app.run()), "at the end it is made again"

@@ -29,18 +29,24 @@ _SCHEMA = pa.schema(
 )
 
 
-def label_issue_column(store: Store, scores: ScoreSet) -> str:
+def label_issue_column(store: Store, scores: ScoreSet, num_measured: int | None = None) -> str:
     """Name of the table of label issues, one row a sample in order of the keys, and of its column of values.
 
     Beside it are `<name>_likely`, `<name>_knn`, `<name>_probe` and `<name>_embedded`, whether there is an embedding.
+    `num_measured` asks for what was computed when that many images were measured (see `last_label_issues`).
 
     Raises:
         TooFewImagesError: if fewer than two classes can be judged.
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
     """
     cache, dataset = columns(store), store.catalogue.dataset(scores.dataset_id)
-    base, key = cache.base(dataset), _cache_key(store, scores)
-    table = cache.cache_computed(["label issue values", *key], lambda: label_issue_values(store, scores))
+    base = cache.base(dataset)
+    earlier = None if num_measured is None else _path(store, scores, num_measured)
+    measured_then = count_measured(store, scores) if num_measured is None else num_measured
+    table = cache.cache_computed(
+        ["label issue values", *_cache_key(store, scores), measured_then],
+        lambda: label_issue_values(store, scores) if earlier is None else pq.read_table(earlier),
+    )
     measured = store.measurements_sql(scores.key)
     sql = f"""SELECT label_issue AS "{{name}}", likely_label AS "{{name}}_likely", knn_margin AS "{{name}}_knn",
             probe_margin AS "{{name}}_probe",
@@ -57,7 +63,7 @@ def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = no_p
     Raises:
         TooFewImagesError, UnknownNameError, DatasetNotReadyError: as `label_issue_column`.
     """
-    path = _path(store, scores)
+    path = _path(store, scores, count_measured(store, scores))
     if path.is_file():
         return pq.read_table(path)
     content_ids, embeddings = stored_embeddings(store, scores, progress)
@@ -80,7 +86,13 @@ def label_issue_values(store: Store, scores: ScoreSet, progress: Progress = no_p
 
 def are_label_issues_known(store: Store, scores: ScoreSet) -> bool:
     """Whether the labels of what is measured now were judged."""
-    return _path(store, scores).is_file()
+    return _path(store, scores, count_measured(store, scores)).is_file()
+
+
+def last_label_issues(store: Store, scores: ScoreSet) -> int | None:
+    """Return how many images were measured when labels were judged last; None if they never were."""
+    found = [path.stem.rpartition("-")[2] for path in _path(store, scores, 0).parent.glob(f"{_stem(store, scores)}-*")]
+    return max((int(number) for number in found if number.isdecimal()), default=None)
 
 
 def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> tuple[int, float]:
@@ -90,11 +102,17 @@ def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> t
 
 
 def _cache_key(store: Store, scores: ScoreSet) -> list[str | int | None]:
-    """Return what the values depend on. An image is measured once, so the number of measured ones identifies them."""
+    """Return what the values depend on, besides the measured images.
+
+    An image is measured once, so the number of measured ones identifies them.
+    """
     version = store.catalogue.dataset(scores.dataset_id).version
-    measured = count_measured(store, scores)
-    return [LABEL_ISSUES_VERSION, scores.dataset_id, version, scores.backbone_id, scores.spec_id, measured]
+    return [LABEL_ISSUES_VERSION, scores.dataset_id, version, scores.backbone_id, scores.spec_id]
 
 
-def _path(store: Store, scores: ScoreSet) -> Path:
-    return cache_folder(store, scores, "label-issues") / f"labels-{short_hash(_cache_key(store, scores), 20)}.parquet"
+def _stem(store: Store, scores: ScoreSet) -> str:
+    return f"labels-{short_hash(_cache_key(store, scores), 20)}"
+
+
+def _path(store: Store, scores: ScoreSet, num_measured: int) -> Path:
+    return cache_folder(store, scores, "label-issues") / f"{_stem(store, scores)}-{num_measured}.parquet"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.curation import Curation, parse, to_text
-from jepascore_core.curation.evaluation.evaluate import Evaluator
+from jepascore_core.curation.columns.label_issues import last_label_issues
+from jepascore_core.curation.columns.measured import count_measured
+from jepascore_core.curation.precompute.steps import pending_label_issues
 from jepascore_core.errors import RuleSyntaxError, TooFewImagesError
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.label_issues import (
@@ -14,16 +16,16 @@ from jepascore_core.views.label_issues import (
     ConfusedPair,
     LabelIssue,
     LabelIssueView,
-    label_issue_rule,
     label_issue_view,
     without_label_issues,
 )
 from pages.ui.app import state
+from pages.ui.app.live import is_filling
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.labels import texts
 from pages.ui.widgets.gallery import Section, Tile, gallery
-from pages.ui.widgets.precompute import is_precomputed
+from pages.ui.widgets.precompute import steps_done
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.url_widgets import pick_number, pick_one, pick_page
 
@@ -41,9 +43,10 @@ def draw_labels(scores: ScoreSet) -> None:
     with columns[2]:
         who = choose_reviewer()
     try:
-        if not is_precomputed(Evaluator(store(), scores, parse(label_issue_rule(cut)))):
+        earlier = _judged_earlier(scores)
+        if earlier is None and not steps_done(scores, list(pending_label_issues(store(), scores))):
             return
-        view = label_issue_view(store(), scores, 0, cut)
+        view = label_issue_view(store(), scores, 0, cut, num_measured=earlier)
     except TooFewImagesError as error:
         st.info(plain(str(error)))
         return
@@ -55,10 +58,26 @@ def draw_labels(scores: ScoreSet) -> None:
     if not view.num_likely_wrong:
         st.info(texts.NONE_FOUND)
     else:
-        _draw_found(scores, view, pair, who)
+        _draw_found(scores, view, pair, who, earlier)
     st.caption(texts.COMMAND)
     name = store().catalogue.dataset(scores.dataset_id).name
     st.code(texts.command(name, scores.key.text, cut), language="sh")
+
+
+def _judged_earlier(scores: ScoreSet) -> int | None:
+    """Return how many images the list rests on while measuring continues; None where it rests on all measured ones.
+
+    Every batch would change the list under the reader's hands, and take a computation.
+    """
+    if not is_filling(scores.dataset_id):
+        return None
+    earlier, now = last_label_issues(store(), scores), count_measured(store(), scores)
+    if earlier is None or earlier == now:
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/hourglass_bottom: {texts.so_far(earlier, now)}", width="content")
+        again = st.button(texts.REFRESH, icon=":material/refresh:", key="judge-again")
+    return None if again else earlier
 
 
 def _pick_pair(pairs: tuple[ConfusedPair, ...]) -> ConfusedPair | None:
@@ -67,7 +86,9 @@ def _pick_pair(pairs: tuple[ConfusedPair, ...]) -> ConfusedPair | None:
     return by_id.get(pick_one(texts.PAIR, state.PAIR, options, resets=(state.PAGE,)) or "")
 
 
-def _draw_found(scores: ScoreSet, view: LabelIssueView, pair: ConfusedPair | None, who: str) -> None:
+def _draw_found(
+    scores: ScoreSet, view: LabelIssueView, pair: ConfusedPair | None, who: str, earlier: int | None
+) -> None:
     num_found = pair.num_issues if pair is not None else view.num_likely_wrong
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _draw_rule(view.threshold)
@@ -75,7 +96,7 @@ def _draw_found(scores: ScoreSet, view: LabelIssueView, pair: ConfusedPair | Non
     first = (page - 1) * PER_PAGE
     shown = label_issue_view(
         store(), scores, min(PER_PAGE, num_found - first), view.threshold, offset=first,
-        pair=None if pair is None else (pair.label, pair.likely_label),
+        pair=None if pair is None else (pair.label, pair.likely_label), num_measured=earlier,
     )  # fmt: skip
     event = gallery(
         [Section([_tile(item) for item in shown.worst])], "labels", label=texts.GALLERY, size=128,

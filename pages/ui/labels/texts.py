@@ -24,6 +24,15 @@ NONE_FOUND = "No label looks wrong from here on. Lower the limit to see the next
 RULE = "Drop them all by a rule"
 RULE_HELP = "Opens Curate with this rule beside those that you have. Decisions to keep or drop override it."
 COMMAND = "Command-line equivalent"
+REFRESH = "Judge again"
+
+
+def so_far(num_judged: int, num_measured: int) -> str:
+    """Say that measuring continues, and what the list rests on meanwhile."""
+    return (
+        f"Measuring continues: this list rests on the first {plural(num_judged, 'image')} of "
+        f"{count_text(num_measured)} measured so far. It is made again when the run ends."
+    )
 
 
 def found(num_likely_wrong: int, num_judged: int, num_samples: int) -> str:
