@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from jepascore_core.curation.rules.column import COUNTS, PROPERTIES, Column
+from jepascore_core.curation.rules.column import (
+    COUNTS,
+    PROPERTIES,
+    REFERENCE_DISTANCE,
+    REFERENCE_PERCENTILE,
+    Column,
+)
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
@@ -18,6 +24,7 @@ from jepascore_core.curation.rules.model import (
     Not,
     Or,
 )
+from jepascore_core.embeddings.baselines import NUM_NEIGHBOURS
 
 LABELS = st.sampled_from(["a", "b", "it's", 'quo"te\\', None])
 NOWHERE = st.none()
@@ -89,4 +96,38 @@ def curations(leaves=None):
         st.lists(rules(leaves, 4), max_size=3),
         st.lists(ONE_PER, max_size=2),
         st.lists(BUDGETS, max_size=1),
+    )
+
+
+def reference_conditions(references, backbones=NOWHERE):
+    """Single conditions that compare with one of the reference datasets."""
+    distances = st.builds(
+        Column,
+        st.just(REFERENCE_DISTANCE),
+        backbones,
+        reference=references,
+        k=st.one_of(st.none(), st.integers(1, NUM_NEIGHBOURS)),
+    )
+    percentiles = st.builds(
+        Column,
+        st.just(REFERENCE_PERCENTILE),
+        backbones,
+        st.sampled_from([None, "rank", "paper"]),
+        reference=references,
+    )
+    return st.one_of(
+        distances.flatmap(lambda column: between(column, st.floats(0, 2))),
+        percentiles.flatmap(lambda column: between(column, st.floats(0, 100))),
+    )
+
+
+def reference_budgets(references, backbones=NOWHERE):
+    """Budgets far from one of the reference datasets."""
+    return st.builds(
+        Budget,
+        st.integers(1, 20),
+        st.sampled_from(["farthest", "diverse"]),
+        seed=st.integers(0, 3),
+        backbone=backbones,
+        reference=references,
     )

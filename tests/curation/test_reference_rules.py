@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jepascore_core.curation import evaluate, parse, summarize
+from jepascore_core.curation import Curation, Not, evaluate, parse, summarize
 from jepascore_core.curation.columns.reference import (
     is_reference_known,
     percentiles_among,
@@ -27,6 +27,8 @@ from jepascore_core.records.measurements import MeasurementSpec
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from tests.conftest import SPEC, add_backbone, add_dataset, make_measurement, make_sample
+from tests.curation.strategies import reference_budgets, reference_conditions, rules
+from tests.curation.test_evaluation import verdicts
 from tests.curation.test_laws import SLOWLY
 
 
@@ -291,3 +293,25 @@ def test_what_is_not_comparable_says_why(store, scores, backbone):
     store.catalogue.add_dataset("indexing", "/images/indexing", "imagefolder", {})
     with pytest.raises(DatasetNotReadyError, match="indexing"):
         kept(store, scores, 'reference_distance["indexing"] > 0')
+
+
+@SLOWLY
+@given(rules(reference_conditions(st.just("A")), max_leaves=4), reference_budgets(st.just("A")))
+def test_laws_of_rules_about_a_reference(rule, budget):
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        backbone = add_backbone(store)
+        put(store, "A", A, backbone)
+        scores = put(store, "B", B, backbone, measured=5)
+        found = verdicts(store, scores, Curation((rule,)))
+        assert verdicts(store, scores, Curation((Not(Not(rule)),))) == found
+        swapped = {"keep": "drop", "drop": "keep", "unscored": "unscored"}
+        opposite = verdicts(store, scores, Curation((Not(rule),)))
+        assert opposite == {key: swapped[verdict] for key, verdict in found.items()}
+        assert found["B05.png"] == "unscored", "nothing is known of what was not measured"
+        limited = verdicts(store, scores, Curation((rule,), (budget,)))
+        num_kept = list(found.values()).count("keep")
+        assert list(limited.values()).count("keep") == min(budget.n, num_kept)
+        assert {key for key, verdict in limited.items() if verdict == "keep"} <= {
+            key for key, verdict in found.items() if verdict == "keep"
+        }

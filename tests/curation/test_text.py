@@ -21,7 +21,16 @@ from jepascore_core.curation.rules.model import (
 from jepascore_core.curation.rules.parser import parse, parse_clause
 from jepascore_core.curation.rules.printer import clause_text, to_text
 from jepascore_core.errors import RuleError, RuleSyntaxError
-from tests.curation.strategies import BUDGETS, HOSTILE, ONE_PER, conditions, curations, rules
+from tests.curation.strategies import (
+    BUDGETS,
+    HOSTILE,
+    ONE_PER,
+    conditions,
+    curations,
+    reference_budgets,
+    reference_conditions,
+    rules,
+)
 
 PERCENTILE = Column("percentile")
 LABEL = Column("label")
@@ -38,9 +47,10 @@ ODD = st.one_of(
     st.builds(Like, META, HOSTILE),
     st.builds(Between, META, st.floats(allow_nan=False, allow_infinity=False)),
 )
+ANYWHERE = st.one_of(st.none(), HOSTILE)
 
 
-@given(curations(conditions(st.one_of(st.none(), HOSTILE), ODD)))
+@given(curations(conditions(ANYWHERE, ODD, reference_conditions(HOSTILE, ANYWHERE))))
 @example(Curation((Not(Not(Flag("grey"))), Or((And((Flag("grey"), Flag("leak"))), Flag("leak"))))))
 @example(Curation((Not(Between(PERCENTILE, 5, 95)), Not(Between(PERCENTILE, 5)), Not(Between(PERCENTILE, None, 5)))))
 def test_rules_survive_as_text(curation):
@@ -49,7 +59,14 @@ def test_rules_survive_as_text(curation):
     assert to_text(parse(text)) == text
 
 
-@given(st.one_of(rules(conditions(st.none(), ODD)), ONE_PER, BUDGETS))
+@given(
+    st.one_of(
+        rules(conditions(st.none(), ODD, reference_conditions(HOSTILE))),
+        ONE_PER,
+        BUDGETS,
+        reference_budgets(HOSTILE, ANYWHERE),
+    )
+)
 def test_a_chip_survives_as_text(chip):
     if not isinstance(chip, And):
         assert parse_clause(clause_text(chip)) == chip
