@@ -1,10 +1,12 @@
-"""The dataset that others are compared with by default."""
+"""The datasets that others can be compared with, and the default one."""
 
 from __future__ import annotations
 
+import shlex
+
 from jepascore_core.datasets.demo import DEMO_NAME
 from jepascore_core.datasets.rendered_demo import RENDERED_NAME
-from jepascore_core.scores.measured import BackboneChoice
+from jepascore_core.scores.measured import BackboneChoice, DatasetChoice, backbone_choices, dataset_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.choices import coverage
@@ -31,3 +33,21 @@ def default_reference(store: Store, choice: BackboneChoice) -> str | None:
 
     ids = [dataset.dataset_id for dataset in among]
     return max(ids, key=num_scored) if ids else None
+
+
+def comparable_datasets(store: Store, scores: ScoreSet) -> tuple[DatasetChoice, ...]:
+    """Return the other datasets that were measured in the same way, by name: only these can be the reference."""
+    alike = (choice for choice in backbone_choices(store) if choice.key == scores.key)
+    return tuple(item for choice in alike for item in choice.datasets if item.dataset_id != scores.dataset_id)
+
+
+def other_datasets(store: Store, scores: ScoreSet) -> tuple[DatasetChoice, ...]:
+    """Return the other datasets with an index, measured or not, those with the most samples first."""
+    found = (item for item in dataset_choices(store) if item.has_index and item.dataset_id != scores.dataset_id)
+    return tuple(sorted(found, key=lambda item: -item.num_samples))
+
+
+def measuring_command(store: Store, scores: ScoreSet, dataset: str) -> str:
+    """Return the command that measures a dataset with the backbone of these scores."""
+    info = store.catalogue.backbones().get(scores.backbone_id)
+    return shlex.join(["jepascore", "score", dataset, "-b", info.name if info is not None else scores.backbone_id])

@@ -16,7 +16,7 @@ from pages.ui.sample import texts as sample_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_backbone, add_dataset, make_sample
 from tests.curation.test_reference_rules import A, B, put
-from tests.pages.reading import keys_of, one, said, sections
+from tests.pages.reading import keys_of, links, one, said, sections
 
 PAGE = "pages/explore.py"
 
@@ -109,3 +109,22 @@ def test_curate_says_what_is_missing_for_a_reference(open_page: Callable[..., Ap
     app = open_page("pages/curate.py", dataset=alone.dataset_id)
     assert curate_texts.NO_REFERENCE in said(app)
     assert app.button(key="add-Reference").disabled
+
+
+def test_without_a_comparable_dataset_the_view_says_what_to_measure(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    backbone = add_backbone(home_store)
+    scores = put(home_store, "B", B, backbone)
+    assert texts.NO_REFERENCE in said(open_page(PAGE, view="reference"))
+    put(home_store, "A", A, add_backbone(home_store, "timm:resnet18.test"))
+    for chosen in ({}, {"reference": home_store.catalogue.dataset("A").dataset_id}):
+        app = open_page(PAGE, dataset=scores.dataset_id, backbone=scores.key.text, view="reference", **chosen)
+        assert not app.error
+        assert texts.none_comparable(["A"], "A") in said(app)
+        assert f"jepascore score A -b {backbone.name}" in [item.value for item in app.code]
+        query = dict(links(app))[texts.MEASURE_REFERENCE]
+        assert f"dataset={home_store.catalogue.dataset('A').dataset_id}" in query
+    put(home_store, "C", A, backbone)
+    app = open_page(PAGE, dataset=scores.dataset_id, backbone=scores.key.text, view="reference")
+    assert one(app, "selectbox", texts.REFERENCE).options == ["C"]

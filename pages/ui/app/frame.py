@@ -27,6 +27,8 @@ STYLE = """<style>
 [data-testid="stTable"] :is(th, td + td) p { white-space: nowrap; }
 [data-testid="stTable"] td > div { max-width: 44rem; }
 [data-testid="stTable"] { overflow-x: auto; }
+[class*="st-key-wide-"] { overflow-x: auto; }
+[class*="st-key-wide-"] > * { min-width: 42rem; }
 [data-testid="stSidebar"] [data-testid="stAlert"] p { overflow-wrap: break-word; word-break: normal; }
 </style>"""
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,8 +7,8 @@ import streamlit as st
 from jepascore_core.curation import Clause
 from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
 from jepascore_core.curation.rules.model import Between
-from jepascore_core.scores.measured import backbone_choices
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.views.references import comparable_datasets
 from pages.ui.app.store import store
 from pages.ui.curate import texts
 
@@ -37,13 +37,7 @@ def reference_form(scores: ScoreSet) -> Clause | None:
 
 def pick_reference(scores: ScoreSet, form: str) -> str | None:
     """Return the name of another dataset that was measured in the same way; None, with the reason, if there is none."""
-    names = [
-        dataset.name
-        for choice in backbone_choices(store())
-        if choice.key == scores.key
-        for dataset in choice.datasets
-        if dataset.dataset_id != scores.dataset_id
-    ]
+    names = [dataset.name for dataset in comparable_datasets(store(), scores)]
     if not names:
         st.caption(texts.NO_REFERENCE)
         return None

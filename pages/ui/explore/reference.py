@@ -10,7 +10,6 @@ from streamlit.delta_generator import DeltaGenerator
 from jepascore_core.curation.precompute.steps import pending_reference
 from jepascore_core.figures.scores import histogram_figure
 from jepascore_core.formatting import percentile_text
-from jepascore_core.scores.measured import backbone_choices, dataset_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.distribution import histograms
 from jepascore_core.views.reference import (
@@ -22,6 +21,7 @@ from jepascore_core.views.reference import (
     new_rule,
     reference_view,
 )
+from jepascore_core.views.references import comparable_datasets, measuring_command, other_datasets
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -38,7 +38,7 @@ def draw_reference(scores: ScoreSet, places: Sequence[DeltaGenerator]) -> None:
     """Draw the comparison; reference, page size and page are chosen in three `places`."""
     options = _options(scores)
     if not options:
-        st.info(texts.NO_REFERENCE)
+        _draw_none(scores)
         return
     with places[0]:
         reference = pick_one(texts.REFERENCE, state.REFERENCE, options, help=texts.REFERENCE_HELP, resets=(state.PAGE,))
@@ -67,11 +67,26 @@ def chosen_reference(scores: ScoreSet) -> str | None:
 
 
 def _options(scores: ScoreSet) -> dict[str, str]:
-    """Return the other datasets by id, those that were measured in the same way first."""
-    alike = [item for choice in backbone_choices(store()) if choice.key == scores.key for item in choice.datasets]
-    found = {item.dataset_id: item.name for item in (*alike, *dataset_choices(store()))}
-    found.pop(scores.dataset_id, None)
-    return found
+    return {item.dataset_id: item.name for item in comparable_datasets(store(), scores)}
+
+
+def _draw_none(scores: ScoreSet) -> None:
+    """Say what to measure, where no other dataset was measured in the same way."""
+    others = other_datasets(store(), scores)
+    if not others:
+        st.info(texts.NO_REFERENCE)
+        return
+    largest = others[0]
+    with st.container(border=True):
+        st.markdown(plain(texts.none_comparable([item.name for item in others], largest.name)))
+        st.code(measuring_command(store(), scores, largest.name), language="sh")
+        link = {state.DATASET: largest.dataset_id, state.MEASURE_WITH: _name_of(scores)}
+        st.page_link("pages/runs.py", label=texts.MEASURE_REFERENCE, icon=":material/play_circle:", query_params=link)
+
+
+def _name_of(scores: ScoreSet) -> str:
+    info = store().catalogue.backbones().get(scores.backbone_id)
+    return info.name if info is not None else scores.backbone_id
 
 
 def _draw_farthest(scores: ScoreSet, reference: str, per_page: int, page: int) -> None:

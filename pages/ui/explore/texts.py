@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jepascore_core.formatting import count_text, number_text, plural, score_text
 from jepascore_core.views.extremes import ClassSummary, ScoreSpan
 
@@ -127,6 +129,7 @@ REFERENCE_HELP = (
     "measured with the same encoder, preprocessing and estimator."
 )
 NO_REFERENCE = "Add and measure a second dataset to compare this one with it."
+MEASURE_REFERENCE = "Measure it on Runs"
 FARTHEST = "Least covered by the reference first"
 DISTANCE_AND_PERCENTILE = (
     "Below each image: cosine distance to the nearest image of the reference, and the percentile of its score among "
@@ -139,6 +142,15 @@ IN_BOTH = "Images that both have"
 SAME_BYTES = "Same bytes"
 SAME_LOOK = "Same look"
 NAMED = 50
+
+
+def none_comparable(names: Sequence[str], largest: str) -> str:
+    """Say which datasets could be the reference once they are measured, and what to do."""
+    others = f"None of the other {len(names)} datasets was" if len(names) > 1 else f"{largest} was not"
+    return (
+        f"{others} measured in the same way as this one, and only then can distances and scores be compared. Measure "
+        f"{largest} with the same backbone and estimator, in the app or by this command:"
+    )
 
 
 def distances(quantiles: tuple[float, ...]) -> str:

@@ -56,7 +56,7 @@ def _draw_result(scores: ScoreSet, planted: Planted, result: PlantedResult) -> N
     badge = badge_text(planted_colour(result, scores.definition), texts.found(found, len(result.kinds)))
     with st.container(border=True):
         st.markdown(f"{badge} {plain(result.summary_of(scores.definition))}")
-    chart(planted_figure(result), "planted-defects", texts.PLANTED_FIGURE)
+    chart(planted_figure(result), "planted-defects", texts.PLANTED_FIGURE, is_wide=True)
     st.caption(texts.planted_reading(result))
     left, right = st.columns(2, gap="large")
     if result.rule is not None:

@@ -24,12 +24,14 @@ def chart(
     *,
     selects: Iterable[Literal["points", "box", "lasso"]] = (),
     on_select: Callable[[], None] | None = None,
+    is_wide: bool = False,
 ) -> Any:
     """Draw a figure with its downloads below it, and return plotly's event where something can be selected.
 
     `title` says what it shows; files are named after it. HTML and CSV are made once the downloads are opened, as data:
     what a function returns is lost when the figure is redrawn between the click and its request. `on_select` is called
-    before the page runs, when the selection has changed.
+    before the page runs, when the selection has changed. A figure that `is_wide` scrolls sideways where there is less
+    room than its numbers need.
     """
     name = file_name("jepascore", title)
     modes = tuple(selects)
@@ -37,7 +39,8 @@ def chart(
     # The same element whatever the camera saves, so that a selection survives the choice.
     more: dict[str, Any] = {"on_select": on_select or "rerun", "selection_mode": modes} if modes else {}
     with st.container(gap="xxsmall"):
-        event = st.plotly_chart(figure, key=key, config=config, alt=title, **more)
+        with st.container(key=f"wide-{key}" if is_wide else None):
+            event = st.plotly_chart(figure, key=key, config=config, alt=title, **more)
         _draw_downloads(figure, key, title, name)
     return event
 
