@@ -1,4 +1,4 @@
-"""Treat scores as equal if they differ by rounding alone. All SQL that orders samples by score uses this module.
+"""Treat scores as equal if they differ by rounding alone. Whatever orders samples by score uses this module.
 
 The same image measured in another batch, process or number of threads differs by up to 6e-6 nats. Scores are therefore
 compared as multiples of 1e-4 nats; equal ones share their rank and are ordered by sample key. No
@@ -7,6 +7,9 @@ meaningful difference between images is that small.
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 #: Scores in nats are compared after rounding to this many decimals.
 TIE_DECIMALS = 4
 
@@ -14,6 +17,12 @@ TIE_DECIMALS = 4
 def comparable(score: str) -> str:
     """Return SQL of a rounded score for comparisons, from a column name or an expression in nats."""
     return f"round({score}, {TIE_DECIMALS})"
+
+
+def comparable_values(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return rounded scores for comparisons outside of SQL."""
+    rounded: npt.NDArray[np.float64] = np.round(scores, TIE_DECIMALS)
+    return rounded
 
 
 def midrank(value: str, partition: str = "") -> str:

@@ -19,6 +19,7 @@ from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import ScoreSet, scored_sql, version_key
 from jepascore_core.storage.measurement_sql import SCORE_COLUMN
 from jepascore_core.storage.store import Store
+from jepascore_core.storage.ties import comparable_values
 from jepascore_core.trust.confounds import Confounds
 from jepascore_core.trust.planted.build import DEFECT, ORIGIN
 from jepascore_core.trust.planted.kinds import RESAVED
@@ -120,12 +121,16 @@ def _compare(store: Store, scores: ScoreSet, measured: ScoreSet) -> FormatCheck:
 
 
 def format_shift(name: str, title: str, png: dict[str, float], jpeg: dict[str, float], known: Values) -> FormatShift:
-    """Compare the scores of images saved in both ways, by the content id of their originals; `known` is sorted."""
+    """Compare the scores of images saved in both ways, by the content id of their originals; `known` is sorted.
+
+    Scores that differ by rounding alone are equal, as in all percentiles: a copy with the same pixels does not move.
+    """
     pairs = sorted(png.keys() & jpeg.keys())
     if not pairs:
         return FormatShift(name, title, 0, 0.0, 0.0, 0.0)
-    first, second = (np.array([scores[origin] for origin in pairs]) for scores in (png, jpeg))
-    points = _percentile(second, known) - _percentile(first, known)
+    first, second = (comparable_values(np.array([scores[origin] for origin in pairs])) for scores in (png, jpeg))
+    ordered = comparable_values(known)
+    points = _percentile(second, ordered) - _percentile(first, ordered)
     is_jpeg = np.repeat([0.0, 1.0], len(pairs))
     both = np.concatenate([first, second])
     rho = spearman(both, is_jpeg) if np.ptp(both) else 0.0

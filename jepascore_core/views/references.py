@@ -36,9 +36,16 @@ def default_reference(store: Store, choice: BackboneChoice) -> str | None:
 
 
 def comparable_datasets(store: Store, scores: ScoreSet) -> tuple[DatasetChoice, ...]:
-    """Return the other datasets that were measured in the same way, by name: only these can be the reference."""
-    alike = (choice for choice in backbone_choices(store) if choice.key == scores.key)
-    return tuple(item for choice in alike for item in choice.datasets if item.dataset_id != scores.dataset_id)
+    """Return the other datasets that were measured in the same way: only these can be the reference.
+
+    Those that were measured completely come first: others may only share some images with a measured one.
+    """
+    found = []
+    for choice in backbone_choices(store):
+        if choice.key == scores.key:
+            found += [(item.dataset_id not in choice.complete, item) for item in choice.datasets]
+    ordered = sorted(found, key=lambda pair: pair[0])
+    return tuple(item for _, item in ordered if item.dataset_id != scores.dataset_id)
 
 
 def other_datasets(store: Store, scores: ScoreSet) -> tuple[DatasetChoice, ...]:

@@ -117,7 +117,7 @@ def test_without_a_comparable_dataset_the_view_says_what_to_measure(
     backbone = add_backbone(home_store)
     scores = put(home_store, "B", B, backbone)
     assert texts.NO_REFERENCE in said(open_page(PAGE, view="reference"))
-    put(home_store, "A", A, add_backbone(home_store, "timm:resnet18.test"))
+    put(home_store, "A", [("other", 0, 1)], add_backbone(home_store, "timm:resnet18.test"))
     for chosen in ({}, {"reference": home_store.catalogue.dataset("A").dataset_id}):
         app = open_page(PAGE, dataset=scores.dataset_id, backbone=scores.key.text, view="reference", **chosen)
         assert not app.error
@@ -125,6 +125,7 @@ def test_without_a_comparable_dataset_the_view_says_what_to_measure(
         assert f"jepascore score A -b {backbone.name}" in [item.value for item in app.code]
         query = dict(links(app))[texts.MEASURE_REFERENCE]
         assert f"dataset={home_store.catalogue.dataset('A').dataset_id}" in query
-    put(home_store, "C", A, backbone)
+    put(home_store, "C", [("new", 5, 1), *B], backbone, measured=0)
+    put(home_store, "D", A, backbone)
     app = open_page(PAGE, dataset=scores.dataset_id, backbone=scores.key.text, view="reference")
-    assert one(app, "selectbox", texts.REFERENCE).options == ["C"]
+    assert one(app, "selectbox", texts.REFERENCE).options == ["D", "C"], "C shares images with B, but has one more"

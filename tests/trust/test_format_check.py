@@ -47,8 +47,8 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterable[Store]:
 
 def test_a_shift_is_the_median_of_pairs() -> None:
     rng = np.random.default_rng(0)
-    known = np.sort(rng.normal(size=500))
-    png = {str(number): float(value) for number, value in enumerate(rng.normal(size=41))}
+    known = np.sort(rng.normal(size=500).round(4))
+    png = {str(number): float(value) for number, value in enumerate(rng.normal(size=41).round(4))}
     jpeg = {name: value + 0.5 for name, value in png.items() if name != "7"}
     found = format_shift("jpeg_75", "JPEG", png, jpeg, known)
     assert (found.num_pairs, found.shift) == (40, pytest.approx(0.5))
@@ -60,6 +60,15 @@ def test_a_shift_is_the_median_of_pairs() -> None:
     both = [*(png[name] for name in sorted(jpeg)), *(jpeg[name] for name in sorted(jpeg))]
     assert found.spearman == pytest.approx(stats.spearmanr(both, [0] * 40 + [1] * 40).statistic)
     assert found.is_warning
+
+
+def test_what_differs_by_rounding_alone_does_not_move() -> None:
+    scores = np.random.default_rng(0).normal(size=40).round(3)
+    png = {str(number): float(value) for number, value in enumerate(scores)}
+    jpeg = {name: value + 4e-6 * (-1) ** number for number, (name, value) in enumerate(png.items())}
+    found = format_shift("jpeg_90", "JPEG", png, jpeg, np.sort(scores))
+    assert (found.shift, found.points) == (0, 0)
+    assert found.spearman == pytest.approx(0, abs=1e-12)
 
 
 def test_what_is_said_of_mixed_datasets() -> None:
