@@ -40,7 +40,7 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
         JepaScoreError: if several do.
         CheckpointError: if the encoder at the path cannot be loaded.
     """
-    found = naming.find_measured(store, dataset, backbone)
+    found = naming.find_measured(store, dataset, backbone, say=say)
     if not found.is_complete:
         scored = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} scored"
         say(f"{dataset.name}, {found.title}: only {scored}. `jepascore runs resume` measures the rest.")

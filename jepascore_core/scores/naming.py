@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jepascore_core.backbones.build import id_at_path
 from jepascore_core.errors import JepaScoreError, UnknownNameError
@@ -19,12 +19,14 @@ def find_measured(
     *,
     option: str = "--backbone",
     command: str = "`jepascore score`",
+    say: Callable[[str], None] = lambda _: None,
 ) -> MeasuredChoice:
     """Find what a dataset was measured with: the only one, or the one that `backbone` names.
 
     `backbone` is a name, id ("id" or "id@spec"), title, path or part of a title, whichever of these matches first. Of
-    several, one that is measured in part must be named, unless all are. Messages name the `option` that names a
-    backbone and the `command` that measures.
+    several, one that is measured in part must be named, unless all are. Of one measured both with views and without,
+    the latter is meant, and `say` gets a sentence about it. Messages name the `option` that names a backbone and the
+    `command` that measures.
 
     Raises:
         UnknownNameError: if nothing matches.
@@ -45,6 +47,11 @@ def find_measured(
             asked = f"the encoder at {backbone} as it is now"
         else:
             found = [choice for choice in choices if backbone.lower() in choice.title.lower()]
+    plain = [choice for choice in found if not store.has_views(choice.key)]
+    if len(plain) == 1 < len(found) and len({choice.key.backbone_id for choice in found}) == 1:
+        others = ", ".join(choice.key.text for choice in found if choice is not plain[0])
+        say(f"The images themselves are meant, not their views, which {option} names as {others}.")
+        found = plain
     listed = ", ".join(_shortest(choice, choices, known) for choice in found or choices)
     if not found:
         raise UnknownNameError(

@@ -36,7 +36,8 @@ class BackboneOption:
     """One backbone to choose. `seconds` is the expected time of an exact score of an image; None if unknown.
 
     `tflop` are 10^12 floating-point operations of an exact score. `weights` says where they are: on this machine, to be
-    downloaded, or to be given as a checkpoint, because none are published.
+    downloaded, or to be given as a checkpoint, because none are published. `num_images` are those of the dataset that
+    it is offered for, 0 without one; `warning` says why it does not suit them.
     """
 
     name: str
@@ -51,6 +52,8 @@ class BackboneOption:
     tflop: float | None
     seconds: float | None
     weights: WeightsPlace
+    num_images: int = 0
+    warning: str = ""
 
     @property
     def cost(self) -> str:
@@ -67,6 +70,7 @@ class BackboneOption:
             self.family,
             f"K = {self.dimension}" if self.dimension else "",
             f"{duration_text(self.seconds)} per image ({self.cost})" if self.seconds is not None else "",
+            f"{duration_text(self.seconds * self.num_images)} for all" if self.seconds and self.num_images else "",
             _WEIGHTS[self.weights],
             self.licence,
         )
@@ -76,7 +80,7 @@ class BackboneOption:
     def cautions(self) -> tuple[str, ...]:
         """Sentences to read before choosing it."""
         licence = f"Its weights are licensed {self.licence}." if self.is_non_commercial else ""
-        return tuple(filter(None, (theory_text(self.is_jepa, self.note), licence)))
+        return tuple(filter(None, (self.warning, theory_text(self.is_jepa, self.note), licence)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from jepascore_core.backbones.build import id_at_path
+from jepascore_core.records.augmentation import CropViews
+from jepascore_core.records.measurements import MeasurementSpec
 from tests.backbones.test_bundled_encoder import put_encoder
 from tests.cli.conftest import Answer, Cli
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
@@ -49,6 +51,18 @@ def kept(cli: Cli, path: Path, backbone: str | Path) -> int:
     answer = cli("export", "toy", path, *ABOVE, "-b", backbone, "--overwrite", "--json")
     assert answer.code == 0, answer.err
     return answer.json["num_rows"]
+
+
+def test_a_name_means_the_images_themselves_rather_than_their_views(cli: Cli, tmp_path: Path):
+    dataset, backbone = add_dataset(cli.store, "toy", SAMPLES), add_backbone(cli.store, name="trained:mine")
+    viewed = MeasurementSpec(precision=SPEC.precision, views=2, augmentation=CropViews().text)
+    for spec, offset in ((SPEC, 0.0), (viewed, 200.0)):
+        scores = {sample.sample_key: offset + number for number, sample in enumerate(SAMPLES)}
+        add_measurements(cli.store, dataset, backbone, scores, samples=SAMPLES, spec=spec)
+    answer = cli("export", "toy", tmp_path / "kept.txt", *ABOVE, "-b", "trained:mine", "--json")
+    assert answer.json["num_rows"] == 0
+    assert f"not their views, which --backbone names as {viewed.key(backbone.backbone_id).text}" in answer.err
+    assert kept(cli, tmp_path / "kept.txt", viewed.key(backbone.backbone_id).text) == len(SAMPLES)
 
 
 def test_a_path_is_the_encoder_that_is_there(cli: Cli, encoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -21,7 +21,7 @@ from tests.trust.conftest import put_embeddings
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
     app = open_page()
     assert home_texts.EMPTY in said(app)
-    assert labels(app, "button") == [home_texts.ADD_DEMO, home_texts.ADD_DIGITS]
+    assert labels(app, "button") == [home_texts.ADD_IMAGES, home_texts.ADD_DEMO, home_texts.ADD_DIGITS]
     assert [label for label, _ in links(app)] == [label for _, label, _ in MENU[1:]]
 
 
@@ -70,7 +70,7 @@ def test_known_defects_are_a_result_card(open_page: Callable[..., AppTest], home
     ]
     tiles = sections(app, f"reviewed-{scores.dataset_id}")[0]["tiles"]
     assert {tile["caption"] for tile in tiles} == {"torn"}
-    assert labels(app, "button") == [home_texts.SEE, home_texts.CUT]
+    assert labels(app, "button") == [home_texts.ADD_IMAGES, home_texts.SEE, home_texts.CUT]
     assert labels(app, "download_button") == [home_texts.EXPORT]
 
 

@@ -54,4 +54,5 @@ def perceptual(max_bits: int, num_unhashed: int) -> str:
 
 def not_compared(num_unscored: int, num_samples: int) -> str:
     """Say how many samples a search by embeddings does not cover."""
-    return f" {count_text(num_unscored)} of {plural(num_samples, 'sample')} are not scored, so they were not compared."
+    said = "is not scored, so it was not compared" if num_unscored == 1 else "are not scored, so they were not compared"
+    return f" {count_text(num_unscored)} of {plural(num_samples, 'sample')} {said}."

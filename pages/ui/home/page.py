@@ -16,6 +16,7 @@ from pages.ui.app.text import plain
 from pages.ui.app.texts import INTRO, PURPOSES
 from pages.ui.home import texts
 from pages.ui.home.result import draw_result
+from pages.ui.runs.add_data import OPENED
 from pages.ui.widgets.choose_scores import describe_dataset, plain_title
 from pages.ui.widgets.failures import draw_unreadable
 from pages.ui.widgets.verdict_badge import draw_badges
@@ -32,6 +33,8 @@ def draw_home(overview: Overview) -> None:
     st.markdown(INTRO)
     if overview.is_empty:
         _draw_nothing_yet()
+    else:
+        _draw_add_images()
     for dataset in overview.datasets:
         _draw_dataset(dataset)
     _draw_pages()
@@ -42,10 +45,16 @@ def _draw_nothing_yet() -> None:
         st.subheader(texts.EMPTY_TITLE, anchor=False)
         st.markdown(texts.EMPTY)
         with st.container(horizontal=True):
-            if st.button(texts.ADD_DEMO, type="primary", icon=":material/add_photo_alternate:"):
+            _draw_add_images()
+            if st.button(texts.ADD_DEMO, icon=":material/play_circle:"):
                 _add(DEFAULT_DEMO)
             if st.button(texts.ADD_DIGITS, type="tertiary"):
                 _add(DIGITS_DEMO)
+
+
+def _draw_add_images() -> None:
+    if st.button(texts.ADD_IMAGES, type="primary", icon=":material/add_photo_alternate:"):
+        st.switch_page(RUNS_PAGE, query_params={**state.carried(), state.OPENED: OPENED})
 
 
 def _add(demo: Demo) -> None:

@@ -9,9 +9,10 @@ from jepascore_core.trust.known_defects import KnownDefects, ReviewOrder, kind_t
 
 EMPTY_TITLE = "Nothing here yet"
 EMPTY = (
-    "Add your own images on the Runs page, or try it first on 1,800 small pictures in which 156 defects are hidden: "
+    "Add your own images, or try it first on 1,800 small pictures in which 156 defects are hidden: "
     "its scores take a minute or two."
 )
+ADD_IMAGES = "Add images"
 ADD_DEMO = "Add the demo"
 ADD_DIGITS = "Handwritten digits instead"
 ADDING_DEMO = "Creating the demo images"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from jepascore_core.backbones.bundled_encoder import backbone_name
-from jepascore_core.views.backbones import SEPARATOR, BackboneOption, backbone_options, cost_basis
+from jepascore_core.views.backbones import SEPARATOR, BackboneOption, cost_basis
+from jepascore_core.views.suited_backbones import options_for
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -13,13 +14,13 @@ from pages.ui.runs import texts
 from pages.ui.widgets.url_widgets import pick_or_type
 
 
-def pick_backbones() -> list[str]:
-    """Names of the chosen backbones, known ones or typed, with cautions below.
+def pick_backbones(dataset_id: str | None) -> list[str]:
+    """Names of the backbones chosen for a dataset, known ones or typed, with cautions below.
 
     Raises:
         UnknownNameError: for a path where no encoder is.
     """
-    options = {option.name: option for option in backbone_options(store())}
+    options = {option.name: option for option in options_for(store(), dataset_id)}
     chosen = pick_or_type(
         texts.BACKBONES,
         state.MEASURE_WITH,

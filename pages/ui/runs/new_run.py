@@ -39,7 +39,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         st.subheader(texts.NEW_RUN, anchor=False)
         options = {choice.dataset_id: choice.name for choice in datasets}
         dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
-        names = pick_backbones()
+        names = pick_backbones(dataset_id)
         refs, how = _refine(names)
         how |= pick_estimator()
         if dataset_id is not None:
@@ -149,6 +149,7 @@ def _start(requests: list[MeasurementRequest]) -> None:
     for request in requests:
         request_run(store(), request)
     state.write(state.PROBES, None)
+    st.toast(plain(texts.started([request.backbone.name for request in requests])), icon=":material/play_circle:")
     st.rerun()
 
 

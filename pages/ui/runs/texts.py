@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jepascore_core.formatting import bytes_text, count_text, duration_text, plural
 from jepascore_core.records.runs import ProbeResult
 
@@ -62,8 +64,9 @@ NEW_RUN = "New run"
 BACKBONES = "Backbones"
 BACKBONES_HINT = "Choose, or type timm:<name>, open_clip:<name>:<tag>, hf:<owner>/<name> or a path"
 BACKBONES_HELP = (
-    "Each line shows name, family, K (embedding dimension: an exact score takes K backward passes), estimated time of "
-    "an exact score on this machine, where the weights are, and their licence."
+    "Those whose weights are on this machine come first. Each line shows name, family, K (embedding dimension: an "
+    "exact score takes K backward passes), estimated time of an exact score on this machine, of one image and of "
+    "all, where the weights are, and their licence."
 )
 ADVANCED = "Advanced: custom weights, pooling, image size, device, precision, views"
 DEFAULT = "default"
@@ -118,6 +121,11 @@ def changed(settings: str) -> str:
 def not_numbers(text: str) -> str:
     """Say that a mean or a std cannot be read."""
     return f"Mean and std must be numbers separated by commas, got {text!r}. Enter for instance 0.5, 0.5, 0.5."
+
+
+def started(backbones: Sequence[str]) -> str:
+    """Confirm that runs were queued, and say where to follow them."""
+    return f"Started {', '.join(backbones)}. Its progress is below, and in the sidebar on every page."
 
 
 def timing(backbone: str) -> str:

@@ -43,7 +43,8 @@ SPREAD = "Spread of the norms"
 def gaussianity(view: Gaussianity, is_sampled: bool, num_scored: int, num_samples: int) -> str:
     """Explain the numbers of the test."""
     drawn = " drawn at random" if is_sampled else ""
-    part = f" ({num_scored:,} of {plural(num_samples, 'sample')} are scored)" if num_scored < num_samples else ""
+    verb = "is" if num_scored == 1 else "are"
+    part = f" ({num_scored:,} of {plural(num_samples, 'sample')} {verb} scored)" if num_scored < num_samples else ""
     return (
         f"{plural(view.num_images, 'image')}{drawn}{part}; the {view.num_directions:,} principal axes of largest "
         f"variance of {view.dimension:,}, whitened: a linear map of the embedding shifts all scores equally, so only "
