@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         col,
         flag,
         meta,
+        relabelled,
         rule,
+        tag,
     )
     from jepascore_core.api.reference import ReferenceComparison, compare_to_reference
     from jepascore_core.api.scoring import score_dataset
@@ -58,8 +60,10 @@ _WHERE = {
     "meta": "jepascore_core.api.expressions",
     "one_per": "jepascore_core.api.steps",
     "open_dataset": "jepascore_core.api.datasets",
+    "relabelled": "jepascore_core.api.expressions",
     "rule": "jepascore_core.api.expressions",
     "score_dataset": "jepascore_core.api.scoring",
+    "tag": "jepascore_core.api.expressions",
     "wrap_encoder": "jepascore_core.backbones.build",
 }
 
@@ -85,8 +89,10 @@ __all__ = [
     "meta",
     "one_per",
     "open_dataset",
+    "relabelled",
     "rule",
     "score_dataset",
+    "tag",
     "wrap_encoder",
 ]
 

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 import pyarrow as pa
 
+from jepascore_core.api.actions import SampleActions
 from jepascore_core.api.datasets import index_source
-from jepascore_core.api.expressions import ColumnExpression, Expression
 from jepascore_core.api.progress import Progress, titled
+from jepascore_core.api.rule_input import RuleLike, curation_from
 from jepascore_core.api.summary_html import summary_html
-from jepascore_core.curation.decisions import DecisionVerdict, decide, decisions_of, find_samples, redo, undo, user_name
+from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
 from jepascore_core.curation.precompute.steps import precompute_all
 from jepascore_core.curation.recipes import Recipe, make_recipe, with_ids_of_paths
-from jepascore_core.curation.rules.model import Budget, Clause, Curation, Deduplicate, Step, curation_of
-from jepascore_core.curation.rules.parser import parse, parse_rule
-from jepascore_core.curation.rules.printer import rule_text, to_text
+from jepascore_core.curation.rules.model import Curation
+from jepascore_core.curation.rules.printer import to_text
 from jepascore_core.curation.saved_recipes import save_recipe
 from jepascore_core.curation.summary import CurationCounts, CurationResult, summarize
 from jepascore_core.datasets.manifest import Dataset
-from jepascore_core.errors import RuleError, one_of
-from jepascore_core.exporters import WHICH, ExportFormat, ExportOptions, ExportReport, ExtraColumns, Link, Which, export
+from jepascore_core.errors import one_of
+from jepascore_core.exporters import (
+    WHICH,
+    ExportFormat,
+    ExportOptions,
+    ExportReport,
+    ExtraColumns,
+    Labels,
+    Link,
+    Which,
+    export,
+)
 from jepascore_core.exporters.query import ExportQuery, condition_of
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.score import DEFINITIONS, Definition
 from jepascore_core.scores.naming import find_measured
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
+from jepascore_core.storage.sample_lists import SAMPLE_LIST_SCHEMA
 from jepascore_core.storage.store import Store
 from jepascore_core.trust.evidence import compute_checks, trust_verdict
 from jepascore_core.trust.verdict import TrustVerdict
-
-#: One rule or step, as an expression or as text; a text may contain several.
-RuleLike = Expression | Step | Curation | str
 
 #: Rows read at a time.
 BATCH_ROWS = 65_536
@@ -89,37 +98,6 @@ def curate(
     return _curated(store, scores, with_ids_of_paths(store, curation), progress)
 
 
-def curation_from(rules: RuleLike | Sequence[RuleLike]) -> Curation:
-    """Return the curation that expressions, steps and texts describe together.
-
-    Raises:
-        RuleError: for a text that is not a rule, two budgets, or rules nested too deeply to be saved.
-        TypeError: for anything other than rules.
-    """
-    listed = [rules] if isinstance(rules, Expression | Deduplicate | Budget | Curation | str) else rules
-    if isinstance(listed, ColumnExpression) or not isinstance(listed, Iterable):
-        raise TypeError(f"Rules must be expressions, steps, texts, or a list of these, not {rules!r}.")
-    curation = curation_of(clause for item in listed for clause in _clauses(item))
-    for rule in curation.rules:
-        parse_rule(rule_text(rule))  # recipes hold rules as text
-    return curation
-
-
-def _clauses(item: object) -> tuple[Clause, ...]:
-    match item:
-        case Expression():
-            return (item.rule,)
-        case Deduplicate() | Budget():
-            return (item,)
-        case Curation():
-            return item.clauses
-        case str():
-            return parse(item).clauses
-        case ColumnExpression():
-            raise TypeError(f"{item} is a column, not a rule. Compare it first, as in js.col(...) >= 5.")
-    raise TypeError(f"Rules must be expressions, steps or texts, not {item!r}.")
-
-
 def _curated(store: Store, scores: ScoreSet, curation: Curation, progress: Progress | None) -> CuratedDataset:
     """Compute what a curation needs, and evaluate it, so that errors in it are raised here."""
     decisions = decisions_of(store, scores.dataset_id)
@@ -130,7 +108,7 @@ def _curated(store: Store, scores: ScoreSet, curation: Curation, progress: Progr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CuratedDataset:
+class CuratedDataset(SampleActions):
     """A dataset with the verdict of rules and decisions on every sample. Made by `curate`; immutable.
 
     `decide` and `undo` are recorded in the home folder, like those on the Review page, and return a new curated
@@ -141,11 +119,6 @@ class CuratedDataset:
     scores: ScoreSet
     curation: Curation
     decisions: Decisions
-
-    @property
-    def name(self) -> str:
-        """Name of the dataset."""
-        return self._record.name
 
     @property
     def backbone(self) -> str:
@@ -216,53 +189,6 @@ class CuratedDataset:
         """
         return _curated(self.store, self.scores, with_ids_of_paths(self.store, curation_from(rules)), progress)
 
-    def decide(self, samples: str | Iterable[str], verdict: DecisionVerdict, why: str = "") -> CuratedDataset:
-        """Decide about samples, whatever the rules say, in one action that `undo` undoes as a whole.
-
-        Args:
-            samples: one sample key or content id, or several.
-            verdict: "keep", "drop", or "undecided" to let the rules apply again.
-            why: a reason, which is recorded.
-
-        Raises:
-            UnknownNameError: if any of them is not a sample of the dataset; then nothing is recorded.
-            RuleError: for any other verdict, or no samples.
-
-        Examples:
-            >>> import jepascore_core as js
-            >>> curated = js.curate("digits-demo", "class_percentile >= 5", backbone="bundled:digits-vit")
-            >>> wanted = curated.dropped()[:2]
-            >>> decided = curated.decide(wanted, "keep", why="rare but valid")
-            >>> decided.counts.kept - curated.counts.kept
-            2
-            >>> decided.undo().counts == curated.counts
-            True
-        """
-        names = [samples] if isinstance(samples, str) else list(samples)
-        found = find_samples(self.store, self.scores.dataset_id, names)
-        decide(self.store, self.scores.dataset_id, found, verdict, user_name(), why)
-        return self._again()
-
-    def undo(self) -> CuratedDataset:
-        """Undo your own last decision that is still in effect, wherever it was made.
-
-        Raises:
-            RuleError: if there is none.
-        """
-        if undo(self.store, self.scores.dataset_id, user_name()) is None:
-            raise RuleError(f"You have no decision about {self.name} to undo.")
-        return self._again()
-
-    def redo(self) -> CuratedDataset:
-        """Redo what you last undid, unless you have decided anything since.
-
-        Raises:
-            RuleError: if there is nothing to redo.
-        """
-        if redo(self.store, self.scores.dataset_id, user_name()) is None:
-            raise RuleError(f"You have no decision about {self.name} to redo.")
-        return self._again()
-
     @cached_property
     def recipe(self) -> Recipe:
         """Return the rules, decisions, backbone ids and dataset fingerprint, which reproduce the list."""
@@ -288,6 +214,7 @@ class CuratedDataset:
         root: str | Path | None = None,
         link: Link = "copy",
         columns: Sequence[ExtraColumns] = (),
+        labels: Labels = "original",
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> ExportReport:
@@ -300,6 +227,7 @@ class CuratedDataset:
             root: folder that paths are written relative to.
             link: how images are placed in a folder: "copy", "symlink" or "hardlink".
             columns: more columns of CSV, JSONL or Parquet: "quality" (image quality), "labels" (label issues).
+            labels: which ones folders and class numbers go by where some were corrected: "original" or "corrected".
             overwrite: replace an existing file; folders are never replaced.
             progress: called with the number of samples written and the total.
 
@@ -314,7 +242,7 @@ class CuratedDataset:
             True
         """
         base = str(Path(root).expanduser().resolve()) if root is not None else None
-        options = ExportOptions(which, base, link, tuple(columns))
+        options = ExportOptions(which, base, link, tuple(columns), labels)
         return export(
             self.store,
             self.scores.dataset_id,
@@ -353,15 +281,18 @@ class CuratedDataset:
     def _recipe(self, name: str) -> Recipe:
         return make_recipe(self.store, self._evaluation(), name)
 
-    def _again(self) -> CuratedDataset:
-        return _curated(self.store, self.scores, self.curation, None)
+    def _again(self) -> Self:
+        return replace(self, decisions=_curated(self.store, self.scores, self.curation, None).decisions)
 
     def _keys(self, which: Which) -> list[str]:
-        evaluation = self._evaluation()
-        sql = f"""SELECT sample_key FROM {evaluation.base} POSITIONAL JOIN {evaluation.table}
-            WHERE {condition_of(which)} ORDER BY row_id"""
-        keys: list[str] = self.store.query(sql)["sample_key"].to_pylist()
+        keys: list[str] = self._listed(which)["sample_key"].to_pylist()
         return keys
+
+    def _listed(self, which: Which) -> pa.Table:
+        evaluation = self._evaluation()
+        sql = f"""SELECT sample_key, content_id FROM {evaluation.base} POSITIONAL JOIN {evaluation.table}
+            WHERE {condition_of(which)} ORDER BY row_id"""
+        return self.store.query(sql).cast(SAMPLE_LIST_SCHEMA)
 
     def _frame(self, which: Which) -> pd.DataFrame:
         query = ExportQuery(self.store, self.recipe, self._evaluation())

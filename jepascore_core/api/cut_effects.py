@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jepascore_core.api.curating import RuleLike, curate
+from jepascore_core.api.curating import curate
 from jepascore_core.api.progress import Progress, titled
+from jepascore_core.api.rule_input import RuleLike
 from jepascore_core.curation.cut_effect.results import CutEffect
 from jepascore_core.curation.cut_effect.samples import cut_of
 from jepascore_core.curation.cut_effect.stored import cut_effect as compare

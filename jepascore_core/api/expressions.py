@@ -12,6 +12,7 @@ from numbers import Real
 from typing import NoReturn
 
 from jepascore_core.curation.rules.column import COLUMNS, LABEL_ISSUE, META, REFERENCE_DISTANCE, TEXTS, Column
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import (
     FLAGS,
     And,
@@ -301,6 +302,28 @@ def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = N
     """
     one_of(name, FLAGS, "flag", RuleError)
     return Expression(Flag(name, limit_of(radius), backbone))
+
+
+def tag(name: str) -> Expression:
+    """Require a tag.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> print(~js.tag("blurred"))
+        not tag("blurred")
+    """
+    return Expression(Marked("tag", name))
+
+
+def relabelled(label: str | None = None) -> Expression:
+    """Require a corrected label: any, or this one.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> print(js.relabelled() & ~js.relabelled("cat"))
+        relabelled and not relabelled("cat")
+    """
+    return Expression(Marked("relabelled", label))
 
 
 def at_least(m: int, expressions: Iterable[Expression]) -> Expression:

@@ -11,19 +11,8 @@ from typing import Annotated, Literal
 import typer
 
 from jepascore_core.cli.output import JsonFlag, ListsByDefault, print_json, print_table, say
-from jepascore_core.curation.decisions import (
-    Action,
-    DecisionVerdict,
-    current_decisions,
-    decide,
-    describe_lost,
-    find_samples,
-    history,
-    lost_decisions,
-    redo,
-    undo,
-    user_name,
-)
+from jepascore_core.curation.decisions import DecisionVerdict, current_decisions, decide, describe_lost, lost_decisions
+from jepascore_core.curation.journal import Action, find_samples, history, redo, undo, user_name
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import plural
 from jepascore_core.records.datasets import DatasetRecord
@@ -82,7 +71,7 @@ def show_history(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
     json: JsonFlag = False,
 ) -> None:
-    """List all decisions ever made, undone and redone, newest first."""
+    """List all decisions, tags and corrected labels ever made, undone and redone, newest first."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     found = history(store, record.dataset_id, limit)
@@ -120,7 +109,7 @@ def clear(
 
 @decisions_app.command("undo")
 def undo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
-    """Undo your own last action that is still in effect; there is no limit in number or time."""
+    """Undo your own last action that is still in effect: a decision, a tag or a corrected label. There is no limit."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     _report_turn(record, undo(store, record.dataset_id, who or user_name()), "Undid", "undo", json)
@@ -128,7 +117,7 @@ def undo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
 
 @decisions_app.command("redo")
 def redo_last(dataset: Name, who: Who = None, json: JsonFlag = False) -> None:
-    """Redo what you last undid, unless you have decided anything since."""
+    """Redo what you last undid, unless you have done anything since."""
     store = Store()
     record = store.catalogue.dataset(dataset)
     _report_turn(record, redo(store, record.dataset_id, who or user_name()), "Redid", "redo", json)
@@ -145,7 +134,7 @@ def _decide(
 ) -> None:
     store = Store()
     record = store.catalogue.dataset(dataset)
-    names = [*(samples or ()), *(_names_of(file) if file else ())]
+    names = [*(samples or ()), *(names_of(file) if file else ())]
     if not names:
         raise RuleError("No sample is given. Name at least one by its key or content id, or pass a list with --from.")
     found = find_samples(store, record.dataset_id, names)
@@ -161,7 +150,12 @@ def undoing(record: DatasetRecord) -> str:
     return f"`jepascore decisions undo {shlex.quote(record.name)}` undoes it."
 
 
-def _names_of(file: Path) -> list[str]:
+def names_of(file: Path) -> list[str]:
+    """Return the lines of a file, or of standard input for "-".
+
+    Raises:
+        RuleError: if it cannot be read as text.
+    """
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         text = text.removeprefix("\ufeff")  # the byte order mark that Windows writes
@@ -176,4 +170,4 @@ def _report_turn(record: DatasetRecord, action: Action | None, did: str, kind: s
     elif action is None:
         say(f"You have nothing to {kind}.")
     else:
-        say(f"{did} a decision about {plural(action.num_samples, 'sample')} of {record.name}.")
+        say(f"{did} in {record.name}: {action.what}.")

@@ -14,8 +14,8 @@ from jepascore_core.cli.exports import precompute_with_bar
 from jepascore_core.cli.measured import Backbone, find_measured
 from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
 from jepascore_core.curation.columns.near_duplicates import describe_search, known_near_groups
-from jepascore_core.curation.decisions import user_name
 from jepascore_core.curation.groups import AcceptPlan, accept_all, duplicate_groups, group_rows, plan_accept
+from jepascore_core.curation.journal import user_name
 from jepascore_core.curation.rules.model import Curation, Deduplicate, Keeper
 from jepascore_core.exporters.publishing import staged
 from jepascore_core.formatting import plural, score_text

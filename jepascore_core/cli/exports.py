@@ -27,6 +27,7 @@ from jepascore_core.exporters import (
     ExportFormat,
     ExportOptions,
     ExportReport,
+    Labels,
     Link,
     Which,
     export,
@@ -85,6 +86,9 @@ def export_list(
         list[str] | None,
         typer.Option(help="More columns of CSV, JSONL or Parquet: quality (image quality), labels (label issues)."),
     ] = None,
+    labels: Annotated[
+        Labels, typer.Option(help="Labels that folders and class numbers go by, where some were corrected.")
+    ] = "original",
     save_recipe: Annotated[Path | None, typer.Option(help="Write the recipe of this export to a YAML file.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file; folders are never replaced.")
@@ -99,6 +103,7 @@ def export_list(
         str(root.expanduser().resolve()) if root else None,
         link,
         tuple(one_of(name, EXTRA_COLUMNS, "group of columns", ExportError) for name in columns or ()),
+        labels,
     )
     limits = _limits(min_percentile, max_percentile, within, min_score, max_score, tuple(label or ()))
     if label and not limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import Budget, Curation, Flag, walk
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
@@ -14,7 +15,8 @@ def backbone_names(curation: Curation) -> tuple[str, ...]:
     names: list[str | None] = []
     for rule in curation.rules:
         for condition in walk(rule):
-            names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
+            if not isinstance(condition, Marked):
+                names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
     names += [step.backbone for step in curation.steps]
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
@@ -26,7 +28,8 @@ def reference_columns(curation: Curation) -> tuple[Column, ...]:
     """
     named: list[Column] = []
     for rule in curation.rules:
-        named += [item.column for item in walk(rule) if not isinstance(item, Flag) and item.column.is_reference]
+        conditions = [item for item in walk(rule) if not isinstance(item, Flag | Marked)]
+        named += [item.column for item in conditions if item.column.is_reference]
     budgets = [step for step in curation.steps if isinstance(step, Budget) and step.reference is not None]
     named += [Column(REFERENCE_DISTANCE, step.backbone, reference=step.reference) for step in budgets]
     named += [Column(REFERENCE_PERCENTILE, item.backbone, reference=item.reference) for item in named]

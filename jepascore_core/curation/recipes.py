@@ -17,21 +17,28 @@ from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, e
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import backbone_names
 from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute_all
+from jepascore_core.curation.recipe_marks import (
+    mark_dict,
+    mark_of_dict,
+    recorded_marks,
+    with_recorded_marks,
+    without_recorded,
+)
 from jepascore_core.curation.references import RecipeReference, recorded_references, with_current_names
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import (
-    And,
-    AtLeast,
     Between,
     Budget,
     Clause,
+    Condition,
     Curation,
     Deduplicate,
     Flag,
     IsIn,
     Like,
-    Not,
-    Or,
+    Step,
     curation_of,
+    with_changed,
 )
 from jepascore_core.curation.rules.parser import parse_clause
 from jepascore_core.curation.rules.printer import clause_text
@@ -75,7 +82,7 @@ class Recipe:
     """Rules with their provenance. The first of `scores` is the default of rules that name no backbone.
 
     `decisions` are rows (sample key, content id, verdict); `result` has the counts when it was made; `references` are
-    the other datasets that rules or steps compare with.
+    the other datasets that rules or steps compare with, and `marks` the tags and corrected labels that rules ask for.
     """
 
     name: str
@@ -89,6 +96,7 @@ class Recipe:
     decisions: tuple[tuple[str, str, str], ...] = ()
     result: dict[str, int] = field(default_factory=dict)
     references: tuple[RecipeReference, ...] = ()
+    marks: tuple[Marked, ...] = ()
 
     @property
     def recipe_hash(self) -> str:
@@ -123,12 +131,12 @@ def evaluate_recipe(store: Store, dataset_id: str, recipe: Recipe) -> Evaluation
 
 
 def current_curation(store: Store, recipe: Recipe) -> Curation:
-    """Return the rules and steps of a recipe with its reference datasets under their current names.
+    """Return the rules and steps of a recipe with the tags it recorded and its references under their current names.
 
     Raises:
         UnknownNameError: if one of these is gone.
     """
-    return with_current_names(store, recipe.curation, recipe.references)
+    return with_recorded_marks(with_current_names(store, recipe.curation, recipe.references), recipe.marks)
 
 
 def precompute_recipe(
@@ -154,7 +162,7 @@ def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
     decided = ((key, content_id, verdict) for (key, content_id), verdict in evaluation.decisions.items())
     return Recipe(
         name=name.strip(),
-        curation=exact,
+        curation=without_recorded(exact),
         definition=scores.definition,
         scores=tuple(_recipe_scores(store, key) for key in named),
         dataset_name=dataset.name,
@@ -164,6 +172,7 @@ def make_recipe(store: Store, evaluation: Evaluation, name: str) -> Recipe:
         decisions=tuple(sorted(decided)),
         result={"kept": counts.kept, "dropped": counts.dropped, "unscored": counts.unscored},
         references=recorded_references(store, exact),
+        marks=recorded_marks(store, dataset, exact),
     )
 
 
@@ -174,7 +183,7 @@ def with_exact_names(store: Store, curation: Curation) -> Curation:
 
 def with_backbones(curation: Curation, rename: Callable[[str], str]) -> Curation:
     """Return the rules with every backbone that they name renamed."""
-    return curation_of(_renamed(clause, rename) for clause in curation.clauses)
+    return with_changed(curation, partial(_renamed, rename))
 
 
 def with_ids_of_paths(store: Store, curation: Curation) -> Curation:
@@ -198,19 +207,13 @@ def _id_of_path(store: Store, backbone: str) -> str:
     return wanted
 
 
-def _renamed(clause: Any, rename: Callable[[str], str]) -> Any:
-    match clause:
-        case Not(inner):
-            return Not(_renamed(inner, rename))
-        case And(rules) | Or(rules):
-            return type(clause)(tuple(_renamed(rule, rename) for rule in rules))
-        case AtLeast(m, rules):
-            return AtLeast(m, tuple(_renamed(rule, rename) for rule in rules))
+def _renamed(rename: Callable[[str], str], item: Condition | Step) -> Condition | Step:
+    match item:
         case Between(column) | IsIn(column) | Like(column) if column.backbone is not None:
-            return replace(clause, column=replace(column, backbone=rename(column.backbone)))
+            return replace(item, column=replace(column, backbone=rename(column.backbone)))
         case Flag(backbone=str(backbone)) | Deduplicate(backbone=str(backbone)) | Budget(backbone=str(backbone)):
-            return replace(clause, backbone=rename(backbone))
-    return clause
+            return replace(item, backbone=rename(backbone))
+    return item
 
 
 def _full_name(store: Store, backbone: str) -> str:
@@ -256,6 +259,7 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
             {"sample_key": key, "content_id": content_id, "verdict": verdict}
             for key, content_id, verdict in recipe.decisions
         ],
+        **({"marks": [mark_dict(mark) for mark in recipe.marks]} if recipe.marks else {}),
         "result": recipe.result,
     }
 
@@ -316,6 +320,7 @@ def from_dict(values: Any) -> Recipe:
                 RecipeReference(str(item["name"]), str(item["fingerprint"]), int(item["num_samples"]))
                 for item in values.get("references", [])
             ),
+            marks=tuple(mark_of_dict(item) for item in values.get("marks", [])),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RuleError(f"This recipe is incomplete or malformed: {error}.") from error

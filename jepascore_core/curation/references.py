@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import reference_names
 from jepascore_core.curation.rules.model import (
-    And,
-    AtLeast,
     Between,
     Budget,
+    Condition,
     Curation,
     IsIn,
     Like,
-    Not,
-    Or,
-    curation_of,
+    Step,
+    with_changed,
 )
 from jepascore_core.errors import UnknownNameError
 from jepascore_core.formatting import plural
@@ -66,7 +64,7 @@ def with_current_names(store: Store, curation: Curation, references: Sequence[Re
         names[item.name] = item.name if item.name == record.dataset_id else record.name
     if all(name == current for name, current in names.items()):
         return curation
-    return curation_of(_renamed(clause, names) for clause in curation.clauses)
+    return with_changed(curation, partial(_renamed, names))
 
 
 def reference_notes(store: Store, references: Sequence[RecipeReference]) -> str:
@@ -113,16 +111,10 @@ def _current(store: Store, item: RecipeReference) -> DatasetRecord | None:
     return named
 
 
-def _renamed(chip: Any, names: dict[str, str]) -> Any:
-    match chip:
-        case Not(inner):
-            return Not(_renamed(inner, names))
-        case And(rules) | Or(rules):
-            return type(chip)(tuple(_renamed(rule, names) for rule in rules))
-        case AtLeast(m, rules):
-            return AtLeast(m, tuple(_renamed(rule, names) for rule in rules))
+def _renamed(names: dict[str, str], item: Condition | Step) -> Condition | Step:
+    match item:
         case Between(column) | IsIn(column) | Like(column) if column.reference in names:
-            return replace(chip, column=replace(column, reference=names[column.reference]))
+            return replace(item, column=replace(column, reference=names[column.reference]))
         case Budget(reference=str(reference)) if reference in names:
-            return replace(chip, reference=names[reference])
-    return chip
+            return replace(item, reference=names[reference])
+    return item

@@ -6,12 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import xxhash
+
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.formatting import plural
 from jepascore_core.jobs.moves import followed, is_gone, pair_up, read_moves
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.memo import memoized
+from jepascore_core.storage.sample_lists import SampleList, sample_table
 from jepascore_core.storage.store import Store
 
 #: A sample key and a content id.
@@ -76,6 +80,31 @@ def _by_bytes(decided: Sequence[Pair], free: set[Pair]) -> dict[Pair, Pair]:
         if len(keys) == len(candidates)
         for old_key, new_key in pair_up(keys, candidates, {}).items()
     }
+
+
+def recorded_column(store: Store, dataset: DatasetRecord, samples: SampleList) -> str:
+    """Return the cached column of whether each sample is one of a recipe's, found as `settle` does.
+
+    Raises:
+        DatasetNotReadyError: if the dataset has no index yet.
+    """
+    cached = columns(store)
+    base = cached.base(dataset)
+    key = [base, xxhash.xxh3_128_hexdigest(samples.packed)]
+    listed = cached.cache_computed(["recorded", *key], lambda: _settled_table(store, dataset, samples))
+    sql = f"""SELECT chosen IS NOT NULL AS "{{name}}" FROM {base}
+        LEFT JOIN (SELECT DISTINCT *, true AS chosen FROM {listed}) USING (sample_key, content_id) ORDER BY row_id"""
+    return cached.cache_query(["recorded column", *key], sql)
+
+
+def _settled_table(store: Store, dataset: DatasetRecord, samples: SampleList) -> pa.Table:
+    cached, base = columns(store), columns(store).base(dataset)
+    listed = cached.cache_table(["listed", xxhash.xxh3_128_hexdigest(samples.packed)], samples.table)
+    lost = store.query(f"SELECT count(*) AS n FROM {listed} ANTI JOIN {base} USING (sample_key, content_id)")
+    if not lost["n"][0].as_py():
+        return samples.table
+    pairs = list(zip(*(column.to_pylist() for column in samples.table.columns), strict=True))
+    return sample_table(settle(store, dataset, pairs).samples.values())
 
 
 def describe_unsettled(settled: Settled, limit: int = 3) -> str:

@@ -5,12 +5,14 @@ from jepascore_core.exporters.extras import extras_work
 from jepascore_core.exporters.formats import (
     EXTRA_COLUMNS,
     FORMATS,
+    LABELS,
     LINKS,
     SPECS,
     WHICH,
     ExportFormat,
     ExtraColumns,
     FormatSpec,
+    Labels,
     Link,
     Which,
 )
@@ -23,6 +25,7 @@ from jepascore_core.exporters.writers import differing_csv
 __all__ = [
     "EXTRA_COLUMNS",
     "FORMATS",
+    "LABELS",
     "LINKS",
     "SPECS",
     "WHICH",
@@ -32,6 +35,7 @@ __all__ = [
     "ExportReport",
     "ExtraColumns",
     "FormatSpec",
+    "Labels",
     "Link",
     "ListSize",
     "Which",

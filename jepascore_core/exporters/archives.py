@@ -18,6 +18,7 @@ import pyarrow as pa
 from jepascore_core.exporters.context import Batches, ExportContext
 from jepascore_core.exporters.folders import columns_of, place_of, rows_of
 from jepascore_core.exporters.images import fetch_image
+from jepascore_core.exporters.marks import flat
 from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import SPOOLED_BYTES, json_line
 from jepascore_core.records.canonical import short_hash
@@ -66,8 +67,8 @@ def write_webdataset(target: Path, batches: Batches, context: ExportContext) -> 
             key = f"{number:09d}"
             _add(shard, f"{key}{image.suffix}", data)
             _add(shard, f"{key}.json", json.dumps(columns_of(row, context), allow_nan=False).encode("ascii"))
-            if row["label"] is not None:
-                _add(shard, f"{key}.cls", str(numbers[row["label"]]).encode())
+            if row["class_label"] is not None:
+                _add(shard, f"{key}.cls", str(numbers[row["class_label"]]).encode())
             samples, size = samples + 1, size + len(data)
         if shard is None:
             tarfile.open(target / "shard-000000.tar", "w").close()
@@ -142,7 +143,7 @@ def _until_full(first: pa.RecordBatch, records: Iterator[pa.RecordBatch]) -> Ite
 def _records(batches: Batches, context: ExportContext, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     numbers = {label: number for number, label in enumerate(context.labels)}
     waiting: list[dict[str, Any]] = []
-    for row in rows_of(batches):
+    for row in rows_of(map(flat, batches)):
         found = fetch_image(row)
         name = PathAllocator().of(file_name(row["sample_key"], row["uri"], context.base), None, found.suffix)
         image = {"bytes": found.data, "path": name}

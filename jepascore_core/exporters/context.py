@@ -36,6 +36,7 @@ ROW_SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("num_bytes", pa.int64()),
         ("uid", pa.string()),
+        ("class_label", pa.string()),
     ]
 )
 
@@ -46,8 +47,8 @@ Batches = Iterable[pa.RecordBatch]
 class ExportContext:
     """One export.
 
-    `labels` are those of the dataset in order; `base` is the folder that its sample keys start from, if there is one;
-    with `has_repeats` several samples share a file. `schema` has the columns of a table export.
+    `labels` are those that the rows have as `class_label`, in order; `base` is the folder that its sample keys start
+    from, if there is one; with `has_repeats` several samples share a file. `schema` has the columns of a table export.
     """
 
     which: Which

@@ -106,7 +106,7 @@ def export(
     path = Path(path)
     targets = targets_of(path)
     chosen = checked_format(file_format or format_of_path(path), options)
-    query = ExportQuery(store, recipe, evaluation or evaluate_recipe(store, dataset_id, recipe), options.columns)
+    query = ExportQuery(store, recipe, evaluation or evaluate_recipe(store, dataset_id, recipe), options)
     if overwrite:
         _refuse_sources(store, store.catalogue.dataset(dataset_id), targets)
     marking = changes_marked(store.catalogue, dataset_id)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from jepascore_core.exporters.context import Batches, ExportContext
 from jepascore_core.exporters.images import Fetched, fetch_image, place_image
+from jepascore_core.exporters.marks import flat
 from jepascore_core.exporters.places import PathAllocator, file_name
 from jepascore_core.exporters.writers import json_line
 from jepascore_core.storage.spreadsheets import write_csv
@@ -39,7 +40,7 @@ def place_of(image: Fetched, places: PathAllocator, context: ExportContext) -> s
     row = image.row
     above = VERDICT_FOLDERS[row["verdict"]] if context.which == "all" else ""
     name = file_name(row["sample_key"], row["uri"], context.base)
-    return places.of(name, row["label"], image.suffix, above)
+    return places.of(name, row["class_label"], image.suffix, above)
 
 
 def write_imagefolder(target: Path, batches: Batches, context: ExportContext) -> None:
@@ -75,7 +76,7 @@ def write_imagefolder_csv(target: Path, batches: Batches, context: ExportContext
                 image = fetch_image(row, context.link)
                 names.append(numbered(next(numbers), image.suffix, "images"))
                 place_image(image, target / names[-1], context.link)
-            columns = [pa.array(names, pa.string()), *batch.select(context.schema.names).columns]
+            columns = [pa.array(names, pa.string()), *flat(batch.select(context.schema.names)).columns]
             yield pa.RecordBatch.from_arrays(columns, names=columns_of_csv)
 
     with (target / "metadata.csv").open("wb") as sink:
@@ -95,7 +96,9 @@ def write_fiftyone(target: Path, batches: Batches, context: ExportContext) -> No
             path = target / "data" / f"{number:09d}{image.suffix}"
             place_image(image, path, context.link)
             columns = columns_of(row, context)
-            label = {"label": columns.pop("label") or "", "attributes": columns}
+            columns |= {"original_label": row["label"]} if row["class_label"] != row["label"] else {}
+            del columns["label"]
+            label = {"label": row["class_label"] or "", "attributes": columns}
             text = f"{json.dumps(path.stem)}: {json.dumps(label, allow_nan=False)}"
             sink.write(((",\n" if number else "") + text).encode("ascii"))
         sink.write(b"\n}}\n")

@@ -11,12 +11,15 @@ ExportFormat = Literal[
 ]  # fmt: skip
 Which = Literal["kept", "dropped", "unscored", "all"]
 Link = Literal["copy", "symlink", "hardlink"]
+#: The labels that folders and class numbers go by, where some were corrected.
+Labels = Literal["original", "corrected"]
 #: Columns that only some table exports have, by what they are about.
 ExtraColumns = Literal["quality", "labels"]
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 WHICH: tuple[Which, ...] = get_args(Which)
 LINKS: tuple[Link, ...] = get_args(Link)
+LABELS: tuple[Labels, ...] = get_args(Labels)
 EXTRA_COLUMNS: tuple[ExtraColumns, ...] = get_args(ExtraColumns)
 
 
@@ -25,7 +28,7 @@ class FormatSpec:
     """One format.
 
     `suffix` is that of a file, "" for a folder; `has_verdicts` says whether it can hold all samples, `is_table` whether
-    it can have more columns.
+    it can have more columns, `has_classes` whether folders or numbers stand for classes.
     """
 
     name: ExportFormat
@@ -36,6 +39,7 @@ class FormatSpec:
     has_verdicts: bool
     links: bool = False
     is_table: bool = False
+    has_classes: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -63,17 +67,23 @@ SPECS: dict[ExportFormat, FormatSpec] = {
             is_table=True,
         ),
         FormatSpec("yolo", "YOLO image list", ".txt", _TEXT, has_images=False, has_verdicts=False),
-        FormatSpec("coco", "COCO image list", ".json", _JSON, has_images=False, has_verdicts=True),
+        FormatSpec("coco", "COCO image list", ".json", _JSON, has_images=False, has_verdicts=True, has_classes=True),
         FormatSpec("uids", "DataComp uids", ".npy", _NPY, has_images=False, has_verdicts=False),
         FormatSpec("indices", "PyTorch Subset indices", ".npy", _NPY, has_images=False, has_verdicts=False),
-        FormatSpec("zip", "Zip of images", ".zip", "application/zip", has_images=True, has_verdicts=True),
-        FormatSpec("tree", "Folder of images", "", "", has_images=True, has_verdicts=True, links=True),
+        FormatSpec(
+            "zip", "Zip of images", ".zip", "application/zip", has_images=True, has_verdicts=True, has_classes=True
+        ),
+        FormatSpec(
+            "tree", "Folder of images", "", "", has_images=True, has_verdicts=True, links=True, has_classes=True
+        ),
         FormatSpec("imagefolder", "Hugging Face imagefolder", "", "", has_images=True, has_verdicts=True, links=True),
         FormatSpec(
             "imagefolder_csv", "Hugging Face imagefolder (CSV)", "", "", has_images=True, has_verdicts=True, links=True
         ),
         FormatSpec("datasets", "Hugging Face datasets", "", "", has_images=True, has_verdicts=True),
-        FormatSpec("webdataset", "WebDataset shards", "", "", has_images=True, has_verdicts=True),
-        FormatSpec("fiftyone", "FiftyOne dataset", "", "", has_images=True, has_verdicts=True, links=True),
+        FormatSpec("webdataset", "WebDataset shards", "", "", has_images=True, has_verdicts=True, has_classes=True),
+        FormatSpec(
+            "fiftyone", "FiftyOne dataset", "", "", has_images=True, has_verdicts=True, links=True, has_classes=True
+        ),
     )
 }

@@ -12,11 +12,13 @@ from jepascore_core.errors import ExportError, one_of
 from jepascore_core.exporters.formats import (
     EXTRA_COLUMNS,
     FORMATS,
+    LABELS,
     LINKS,
     SPECS,
     WHICH,
     ExportFormat,
     ExtraColumns,
+    Labels,
     Link,
     Which,
 )
@@ -32,13 +34,15 @@ class ExportOptions:
     """What to export, and how.
 
     `root`: folder that paths are relative to; `link`: how images are placed in folders; `columns`: more columns of a
-    table, "quality" for image quality and "labels" for label issues.
+    table, "quality" for image quality and "labels" for label issues; `labels`: which ones folders and class numbers go
+    by, where some were corrected.
     """
 
     which: Which = "kept"
     root: str | None = None
     link: Link = "copy"
     columns: tuple[ExtraColumns, ...] = ()
+    labels: Labels = "original"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -61,6 +65,12 @@ def checked_format(file_format: str, options: ExportOptions) -> ExportFormat:
         )
     if options.link != "copy" and not SPECS[chosen].links:
         raise ExportError(f"{SPECS[chosen].title} cannot link images. Leave --link out, or choose copy.")
+    one_of(options.labels, LABELS, "kind of labels", ExportError)
+    if options.labels != "original" and not SPECS[chosen].has_classes:
+        raise ExportError(
+            f"{SPECS[chosen].title} has no folders or numbers for classes. Leave --labels out: corrected labels are in "
+            "the column corrected_label."
+        )
     for name in options.columns:
         one_of(name, EXTRA_COLUMNS, "group of columns", ExportError)
     if options.columns and not SPECS[chosen].is_table:

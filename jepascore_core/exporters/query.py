@@ -25,7 +25,8 @@ from jepascore_core.curation.summary import count_unmeasured
 from jepascore_core.datasets.manifest import read_failures
 from jepascore_core.exporters.context import EXPORT_SCHEMA, ROW_SCHEMA, VIEWS_SCHEMA, ExportContext
 from jepascore_core.exporters.extras import extras_sql, with_extras
-from jepascore_core.exporters.formats import ExtraColumns, Which
+from jepascore_core.exporters.formats import Which
+from jepascore_core.exporters.marks import ExportMarks, class_labels_of, export_marks
 from jepascore_core.exporters.options import ExportOptions
 from jepascore_core.exporters.positions import base_of, positions_of
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -53,9 +54,9 @@ class ExportQuery:
     """
 
     def __init__(
-        self, store: Store, recipe: Recipe, evaluation: Evaluation, extras: tuple[ExtraColumns, ...] = ()
+        self, store: Store, recipe: Recipe, evaluation: Evaluation, options: ExportOptions = ExportOptions()
     ) -> None:
-        self._extras = extras
+        self._extras, self._class_labels = options.columns, options.labels
         self._store, self._recipe, self._evaluation = store, recipe, evaluation
         self._dataset = evaluation.dataset
         self._unmeasured = count_unmeasured(store, evaluation)
@@ -78,7 +79,7 @@ class ExportQuery:
             which=options.which,
             root=options.root,
             link=options.link,
-            labels=self._labels,
+            labels=class_labels_of(self._store, self._dataset, self._marks),
             base=base_of(self._dataset),
             has_uids=self._uid is not None,
             has_repeats=self._has_repeats,
@@ -98,7 +99,11 @@ class ExportQuery:
         return self._with_compared(with_extras(ROW_SCHEMA, self._extras))
 
     def _with_compared(self, schema: pa.Schema) -> pa.Schema:
-        return pa.schema([*schema, *((name, pa.float64()) for name in self._compared)])
+        return pa.schema([*schema, *((name, pa.float64()) for name in self._compared), *self._marks.fields])
+
+    @cached_property
+    def _marks(self) -> ExportMarks:
+        return export_marks(self._store, self._dataset, self._class_labels)
 
     @cached_property
     def _compared(self) -> dict[str, Column]:
@@ -118,11 +123,6 @@ class ExportQuery:
         """Return the sample keys of all images, including unreadable ones."""
         readable = self._store.query(f"SELECT sample_key FROM {self._evaluation.base}")["sample_key"].to_pylist()
         return [*readable, *read_failures(self._store.index_folder(self._dataset))["sample_key"].to_pylist()]
-
-    @cached_property
-    def _labels(self) -> tuple[str, ...]:
-        sql = f"SELECT DISTINCT label FROM {self._evaluation.base} WHERE label IS NOT NULL ORDER BY label"
-        return tuple(self._store.query(sql)["label"].to_pylist())
 
     @cached_property
     def _uid(self) -> str | None:
@@ -164,15 +164,16 @@ class ExportQuery:
         more, tables = extras_sql(self._store, evaluation, self._extras)
         compiler = Compiler(self._store, evaluation.scores)
         compared = {name: compiler.reference_column(item, str(item.reference)) for name, item in self._compared.items()}
-        more = [*more, *(f'"{table}" AS {name}' for name, table in compared.items())]
-        tables = list(dict.fromkeys([*tables, *compared.values()]))
+        more = [*more, *(f'"{table}" AS {name}' for name, table in compared.items()), *self._marks.selected]
+        tables = list(dict.fromkeys([*tables, *compared.values(), *self._marks.tables]))
         joined += "".join(f" POSITIONAL JOIN {table}" for table in ([self._uid] if self._uid else []) + tables)
         return f"""
             SELECT sample_key, uri, label, split, "{evaluation.score}" AS score, "{by_class}" AS class_percentile,
                 "{overall}" AS percentile, verdict, decision,
                 CASE WHEN reason = -1 THEN 'decision' WHEN reason >= 0 THEN ($1::VARCHAR[])[reason + 1] END AS reason,
                 "{evaluation.score}_view_spread" AS view_spread,
-                content_id, width, height, num_bytes, {", ".join([f"{uid} AS uid", *more])}
+                content_id, width, height, num_bytes, {self._marks.class_label} AS class_label,
+                {", ".join([f"{uid} AS uid", *more])}
             FROM {joined} ORDER BY row_id
         """
 
@@ -205,6 +206,7 @@ class ExportQuery:
             "recipe": to_dict(self._recipe),
             "counts": {**dataclasses.asdict(self.counts), "total": self.counts.total},
             "list": {**listed, "num_rows": self.num_rows},
+            "marks": self._marks.provenance,
             **({"columns": self._column_texts} if self._compared else {}),
         }
 

@@ -18,6 +18,7 @@ from jepascore_core.curation.saved_recipes import differing_samples
 from jepascore_core.datasets.item_uris import is_item
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters.context import Batches, ExportContext
+from jepascore_core.exporters.marks import CORRECTED_LABEL, TAGS, flat
 from jepascore_core.exporters.places import below, file_name, path_of
 from jepascore_core.storage import spreadsheets
 from jepascore_core.storage.store import Store
@@ -91,13 +92,13 @@ class _Lines:
 
 
 def write_csv(sink: BinaryIO, batches: Batches, context: ExportContext) -> None:
-    """Write CSV in UTF-8 with a header, safe to open in a spreadsheet.
+    """Write CSV in UTF-8 with a header, safe to open in a spreadsheet; several tags of a sample are separated by ";".
 
     Texts are quoted, numbers are not, and missing values are empty. Texts that a spreadsheet would run as a formula
     (starting with = + - @, tab or line break, but not a number such as -1) get a leading apostrophe, which
     `spreadsheets.restored` removes; for unchanged texts use JSONL or Parquet.
     """
-    spreadsheets.write_csv(sink, context.schema.names, (shown(batch, context) for batch in batches))
+    spreadsheets.write_csv(sink, context.schema.names, (flat(shown(batch, context)) for batch in batches))
 
 
 def differing_csv(store: Store, dataset_id: str, first: Recipe, second: Recipe) -> bytes:
@@ -166,12 +167,12 @@ def write_coco(sink: BinaryIO, batches: Batches, context: ExportContext) -> None
                     if context.has_repeats:
                         images[name] = number
                     sink.write(_item(_coco_image(row, name, number), is_first=number == 1))
-                annotated = (number, row["label"], row["verdict"])
-                if row["label"] is not None and annotated not in seen:
+                annotated = (number, row["class_label"], row["verdict"])
+                if row["class_label"] is not None and annotated not in seen:
                     num_annotations += 1
                     if context.has_repeats:
                         seen.add(annotated)
-                    annotation = _coco_annotation(row, number, num_annotations, numbers[row["label"]])
+                    annotation = _coco_annotation(row, number, num_annotations, numbers[row["class_label"]])
                     annotations.write(_item(annotation, is_first=num_annotations == 1))
         sink.write(b'\n],\n"annotations":[\n')
         annotations.seek(0)
@@ -180,8 +181,8 @@ def write_coco(sink: BinaryIO, batches: Batches, context: ExportContext) -> None
 
 
 def _coco_image(row: dict[str, Any], name: str, number: int) -> dict[str, Any]:
-    columns = {column: row[column] for column in ("width", "height", "label", "split", "score", "verdict")}
-    return {"id": number, "file_name": name, **columns}
+    wanted = ("width", "height", "label", "split", "score", "verdict", TAGS, CORRECTED_LABEL)
+    return {"id": number, "file_name": name, **{column: row[column] for column in wanted if column in row}}
 
 
 def _coco_annotation(row: dict[str, Any], image: int, number: int, category: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Samples that got another key: a file or folder was renamed, and its bytes were found again under the new name.
 
-A decision is recorded with key and content id and belongs to that sample, also after a rename. Where several samples
-have the same bytes, content ids alone do not say which of them was renamed: each version of an index is compared with
-the previous one, and the moves of samples with decisions are recorded.
+A decision is recorded with key and content id and belongs to that sample, also after a rename; so are tags and
+corrected labels. Where several samples have the same bytes, content ids alone do not say which of them was renamed:
+each version of an index is compared with the previous one, and the moves of such samples are recorded.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ import yaml
 
 from jepascore_core.datasets.manifest import manifest_parts, read_part
 from jepascore_core.storage.catalogue import Catalogue
+from jepascore_core.storage.sample_lists import SAMPLE_LIST_SCHEMA, sample_list_of_text, unpack_samples
 
 #: Decisions made while an index is being switched to are checked again this many times.
 _ATTEMPTS = 3
@@ -102,7 +104,7 @@ def switch_version(catalogue: Catalogue, dataset_id: str, version: str, old: Pat
     for attempt in range(_ATTEMPTS):
         with catalogue.transaction() as connection:
             before = _last_action(connection, dataset_id)
-            decided = _decided(connection, dataset_id)
+            decided = _decided(connection, dataset_id, new)
         moves = _new_moves(decided, old, new) if old is not None and decided else []
         with catalogue.transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -125,21 +127,82 @@ def _last_action(connection: sqlite3.Connection, dataset_id: str) -> int:
     return int(connection.execute(sql, [dataset_id]).fetchone()[0])
 
 
-def _decided(connection: sqlite3.Connection, dataset_id: str) -> _Decided:
+def _decided(connection: sqlite3.Connection, dataset_id: str, new: Path) -> _Decided:
+    """Return what was decided and marked; of samples that only have marks, those whose bytes do not keep their keys."""
     moves = read_moves(connection, dataset_id)
     found: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     sql = """SELECT action_id, sample_key, content_id, verdict FROM decisions JOIN decision_actions USING (action_id)
         WHERE dataset_id = ? ORDER BY action_id"""
     for action_id, key, content_id, verdict in connection.execute(sql, [dataset_id]):
         found[content_id][followed(moves, key, content_id, action_id)]["journal"] = verdict
+    marked = [*_marked(connection, dataset_id)]
     for recipe_id, body in connection.execute("SELECT recipe_id, body FROM recipes WHERE dataset_id = ?", [dataset_id]):
-        for item in yaml.safe_load(body).get("decisions", ()):
+        recipe = yaml.safe_load(body)
+        for item in recipe.get("decisions", ()):
             key = followed(moves, item["sample_key"], item["content_id"])
             found[item["content_id"]][key][recipe_id] = item["verdict"]
+        for position, mark in enumerate(recipe.get("marks", ())):
+            marked.append((0, f"{recipe_id} {position}", "", recorded_samples(mark)))
+    for what, said, moved in _not_there(marked, moves, new):
+        for key, content_id in moved:
+            found[content_id][key][what] = said
     return {
         content_id: {key: frozenset(said.items()) for key, said in by_key.items()}
         for content_id, by_key in found.items()
     }
+
+
+def recorded_samples(mark: Mapping[str, Any]) -> pa.Table:
+    """Return the samples of a tag or corrected label that a recipe records.
+
+    Raises:
+        KeyError, TypeError, StoreError: for anything else.
+    """
+    if "packed" in mark:
+        return sample_list_of_text(str(mark["packed"])).table
+    columns = [[str(item[name]) for item in mark["samples"]] for name in SAMPLE_LIST_SCHEMA.names]
+    return pa.table(columns, schema=SAMPLE_LIST_SCHEMA)
+
+
+#: The action that marked samples, what it is about, what it says, and the samples.
+_Marked = tuple[int, str, str, pa.Table]
+
+
+def _marked(connection: sqlite3.Connection, dataset_id: str) -> Iterable[_Marked]:
+    sql = """SELECT action_id, kind, value, is_set, samples FROM marks JOIN decision_actions USING (action_id)
+        WHERE dataset_id = ? ORDER BY action_id, position"""
+    for action_id, kind, value, is_set, packed in connection.execute(sql, [dataset_id]):
+        what, said = (f"tag {value}", str(is_set)) if kind == "tag" else (kind, value)
+        yield action_id, what, said, unpack_samples(packed)
+
+
+def follow_all(moves: Moves, samples: pa.Table, action_id: int = 0) -> pa.Table:
+    """Return samples (sample key, content id) under their current keys, as `followed`."""
+    moved = pc.is_in(samples["content_id"], pa.array(list(moves), pa.string()))
+    if not pc.any(moved).as_py():
+        return samples
+    some = samples.filter(moved)
+    pairs = zip(some["sample_key"].to_pylist(), some["content_id"].to_pylist(), strict=True)
+    keys = pa.array([followed(moves, key, content_id, action_id) for key, content_id in pairs], pa.string())
+    mask = moved.combine_chunks()
+    replaced = pc.replace_with_mask(samples["sample_key"].combine_chunks(), mask, keys)
+    return samples.set_column(0, "sample_key", replaced)
+
+
+def _not_there(
+    marked: Sequence[_Marked], moves: Moves, new: Path
+) -> Iterable[tuple[str, str, Iterable[Sequence[str]]]]:
+    """Yield marks, in order, with the samples that have the bytes of any that an index does not have."""
+    if not marked:
+        return
+    there = pa.concat_tables([read_part(path, SAMPLE_LIST_SCHEMA.names) for path in manifest_parts(new)])
+    there = there.cast(SAMPLE_LIST_SCHEMA)
+    now = [(what, said, follow_all(moves, table, action_id)) for action_id, what, said, table in marked]
+    pairs = pa.concat_tables([table for _, _, table in now])
+    gone = pairs.join(there, SAMPLE_LIST_SCHEMA.names, join_type="left anti")["content_id"].unique()
+    for what, said, table in now:
+        some = table.filter(pc.is_in(table["content_id"], gone))
+        yield what, said, zip(some["sample_key"].to_pylist(), some["content_id"].to_pylist(), strict=True)
 
 
 def _new_moves(decided: _Decided, old: Path, new: Path) -> list[tuple[str, str, str | None]]:

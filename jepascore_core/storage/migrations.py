@@ -244,6 +244,25 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
     ALTER TABLE datasets ADD COLUMN purpose TEXT NOT NULL DEFAULT '';
     ALTER TABLE datasets ADD COLUMN parent_id TEXT REFERENCES datasets (dataset_id) ON DELETE CASCADE
     """,
+    """
+    CREATE TABLE marks (
+        action_id INTEGER NOT NULL REFERENCES decision_actions (action_id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        is_set INTEGER NOT NULL,
+        num_samples INTEGER NOT NULL,
+        first_key TEXT NOT NULL,
+        samples BLOB NOT NULL,
+        PRIMARY KEY (action_id, position)
+    );
+    CREATE TABLE tags (
+        dataset_id TEXT NOT NULL REFERENCES datasets (dataset_id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        colour INTEGER NOT NULL,
+        digit INTEGER,
+        PRIMARY KEY (dataset_id, name)
+    )
+    """,
 )
 
 

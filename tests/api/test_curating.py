@@ -132,12 +132,32 @@ def test_decisions_override_and_are_undone(store):
 def test_a_decision_about_nothing_is_refused(store):
     scored(store, ROWS)
     curated = js.curate("d")
-    with pytest.raises(UnknownNameError, match="No decision was recorded"):
+    with pytest.raises(UnknownNameError, match="Nothing was recorded"):
         curated.decide([curated.kept()[0], "nowhere.png"], "drop")
     for samples, verdict in (([], "drop"), (curated.kept()[0], "dorp")):
         with pytest.raises(RuleError, match="keep, drop, undecided"):
             curated.decide(samples, verdict)
     assert js.curate("d").counts.decided == 0
+
+
+def test_tags_and_labels_are_seen_by_rules_and_undone(store):
+    scored(store, ROWS)
+    curated = js.curate("d", 'label = "b"')
+    tagged = curated.tag("blurred").tag("dark", curated.dropped()[0], why="night")
+    assert tagged.with_rules(js.tag("blurred")).kept() == curated.kept()
+    assert tagged.with_rules(js.tag("dark") & ~js.tag("blurred")).kept() == curated.dropped()[:1]
+    fewer = tagged.untag("blurred", which="kept")
+    assert fewer.with_rules(js.tag("blurred")).counts.kept == 0
+    assert fewer.undo().with_rules(js.tag("blurred")).counts.kept == curated.counts.kept
+    wrong = curated.kept()[:2]
+    relabelled = curated.relabel(wrong, "a")
+    assert relabelled.with_rules(js.relabelled("a")).kept() == wrong
+    frame = relabelled.to_pandas().set_index("sample_key")
+    assert list(frame.loc[wrong, "label"]) == ["b", "b"]
+    assert list(frame.loc[wrong, "corrected_label"]) == ["a", "a"]
+    assert relabelled.relabel(wrong[0], None).with_rules(js.relabelled()).kept() == wrong[1:]
+    with pytest.raises(UnknownNameError, match='Did you mean "blurred"'):
+        curated.untag("blured")
 
 
 def test_files_are_those_of_the_command_line(store, tmp_path, monkeypatch):

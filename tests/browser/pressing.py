@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jepascore_core.curation.decisions import Action, history
+from jepascore_core.curation.journal import Action, history
 from jepascore_core.storage.store import Store
 
 #: Tells `notePress` every key and every click that could decide something: "key d", "click Keep", "click tile".

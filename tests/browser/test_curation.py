@@ -16,7 +16,8 @@ from PIL import Image
 from playwright.sync_api import Error, Page, expect
 
 from jepascore_core import open_dataset
-from jepascore_core.curation.decisions import current_decisions, history
+from jepascore_core.curation.decisions import current_decisions
+from jepascore_core.curation.journal import history
 from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.storage.store import Store
 from pages.ui.curate import texts as curate_texts

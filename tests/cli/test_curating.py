@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jepascore_core.curation import parse
-from jepascore_core.curation.decisions import decisions_of, user_name
+from jepascore_core.curation.decisions import decisions_of
+from jepascore_core.curation.journal import user_name
 from jepascore_core.curation.precompute import requests as requests_module
 from jepascore_core.curation.precompute.steps import pending_work
 from jepascore_core.curation.recipes import from_yaml

@@ -8,18 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepascore_core.curation import evaluate, parse
-from jepascore_core.curation.decisions import (
-    current_decisions,
-    decide,
-    decide_each,
-    decisions_of,
-    history,
-    journal_state,
-    redo,
-    undo,
-    undo_state,
-    verdicts,
-)
+from jepascore_core.curation.decisions import current_decisions, decide, decide_each, decisions_of, verdicts
+from jepascore_core.curation.journal import history, journal_state, redo, undo, undo_state
 from jepascore_core.curation.review import (
     RuleOpinion,
     first_open_place,

@@ -23,11 +23,10 @@ from jepascore_core.curation.decisions import (
     decisions_of,
     describe_lost,
     lost_decisions,
-    redo,
-    undo,
     verdicts,
 )
 from jepascore_core.curation.evaluation.evaluate import evaluate
+from jepascore_core.curation.journal import redo, undo
 from jepascore_core.curation.recipes import make_recipe
 from jepascore_core.curation.saved_recipes import recipe_changes, save_recipe, saved_recipe
 from jepascore_core.curation.settling import settle

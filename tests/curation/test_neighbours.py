@@ -21,8 +21,9 @@ from jepascore_core.curation.columns.near_duplicates import (
     near_groups,
     unit,
 )
-from jepascore_core.curation.decisions import decisions_of, undo
+from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.groups import accept_all, choose_keeper, duplicate_groups
+from jepascore_core.curation.journal import undo
 from jepascore_core.curation.precompute.steps import pending_work, precompute
 from jepascore_core.curation.rules.model import Deduplicate
 from jepascore_core.datasets.thumbnails import ensure_thumbnail

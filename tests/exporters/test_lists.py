@@ -155,7 +155,7 @@ def test_provenance(store, scores, tmp_path):
     assert found["list"]["sha256"] == report.sha256 == hashlib.sha256(report.path.read_bytes()).hexdigest()
     assert found["list"] | {"sha256": ""} == {
         "name": "kept.csv", "format": "csv", "which": "kept", "root": None, "link": "copy", "sha256": "", "num_rows": 2,
-        "columns": [],
+        "columns": [], "labels": "original",
     }  # fmt: skip
     recipe = from_dict(found["recipe"])
     assert recipe.curation == RULES

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.decisions import current_decisions, decide, decisions_of, history
+from jepascore_core.curation.decisions import current_decisions, decide, decisions_of
+from jepascore_core.curation.journal import history
 from jepascore_core.formatting import percent_text
 from jepascore_core.records.quality import ImageQuality
 from jepascore_core.storage.store import Store

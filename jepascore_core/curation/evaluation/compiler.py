@@ -21,6 +21,7 @@ from jepascore_core.curation.columns.reference import (
     reference_percentile_column,
     reference_scores,
 )
+from jepascore_core.curation.evaluation.mark_column import mark_column
 from jepascore_core.curation.rules.column import (
     LABEL_ISSUE,
     LIKELY_LABEL,
@@ -30,6 +31,7 @@ from jepascore_core.curation.rules.column import (
     VIEW_SPREAD,
     Column,
 )
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
@@ -132,8 +134,12 @@ class Compiler:
                 if column.name != QUALITY_ISSUE:
                     matches = f"coalesce({matches}, false)"
                 return _by_itself(self._where_known(column, matches))
-            case Flag():
-                return _by_itself(self._flag(rule))
+            case Flag() | Marked():
+                return _by_itself(
+                    self._flag(rule)
+                    if isinstance(rule, Flag)
+                    else self.use(mark_column(self.store, self.dataset, rule))
+                )
             case Not(inner):
                 compiled = self.compile_rule(inner)
                 return CompiledRule(f"(NOT {compiled.holds})", f"(-{compiled.margin})")

@@ -8,11 +8,12 @@ all conditions and in one fixed order, whichever order they were written in.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from jepascore_core.curation.rules.column import LABEL_ISSUE, META, TEXTS, Column
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.errors import RuleError, one_of
 from jepascore_core.scores.score_set import Label
 
@@ -158,7 +159,7 @@ class AtLeast:
             )
 
 
-Condition = Between | IsIn | Like | Flag
+Condition = Between | IsIn | Like | Flag | Marked
 Rule = Condition | Not | And | Or | AtLeast
 
 
@@ -289,6 +290,22 @@ def walk(rule: Rule) -> Iterator[Condition]:
                 yield from walk(inner)
         case _:
             yield rule
+
+
+def with_changed(curation: Curation, change: Callable[[Condition | Step], Condition | Step]) -> Curation:
+    """Return the curation with every condition and step replaced by what `change` returns for it."""
+    return curation_of(_changed(clause, change) for clause in curation.clauses)
+
+
+def _changed(clause: Any, change: Callable[[Condition | Step], Condition | Step]) -> Any:
+    match clause:
+        case Not(inner):
+            return Not(_changed(inner, change))
+        case And(rules) | Or(rules):
+            return type(clause)(tuple(_changed(rule, change) for rule in rules))
+        case AtLeast(m, rules):
+            return AtLeast(m, tuple(_changed(rule, change) for rule in rules))
+    return change(clause)
 
 
 def _conjuncts(rules: Iterable[Rule]) -> Iterator[Rule]:

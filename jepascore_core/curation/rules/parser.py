@@ -2,7 +2,8 @@
 
 curation := ["all" | any] ("|" step)*
 any      := both ("or" both)*           both := single ("and" single)*
-single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | comparison
+single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | mark | comparison
+mark     := "tag" "(" name ")" | "relabelled" ["(" label ")"]
 step     := "one per" ("exact" | "perceptual" | "near" radius) ["keep" which]
           | "budget" n ["per" part] [draw] ["from" reference] ["seed" s]
 
@@ -12,6 +13,7 @@ A limit of a percentile may be written with its sign: `percentile >= 5%` is `per
 from __future__ import annotations
 
 from jepascore_core.curation.rules.column import COLUMNS, META, REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
+from jepascore_core.curation.rules.marked import MARKS, Marked, MarkName
 from jepascore_core.curation.rules.model import (
     DRAWS,
     FLAGS,
@@ -153,6 +155,8 @@ class _Parser(TokenStream):
             return self._chain()
         if self.here.kind == "name" and self.here.text in FLAGS:
             return self._flag()
+        if self.here.kind == "name" and self.here.text in MARKS:
+            return self._mark()
         return self._comparison()
 
     def _at_least(self) -> Rule:
@@ -235,6 +239,15 @@ class _Parser(TokenStream):
             self.needs(")")
         return self.built(lambda: Flag(name, radius, backbone), at)
 
+    def _mark(self) -> Rule:
+        at = self.here.at
+        name: MarkName = one_of(self.advance().text, MARKS, "condition")
+        value = None
+        if self.takes("("):
+            value = self.string()
+            self.needs(")")
+        return self.built(lambda: Marked(name, value), at)
+
     def _column(self) -> Column:
         token = self.here
         if token.kind != "name" or token.text in KEYWORDS:
@@ -256,7 +269,7 @@ class _Parser(TokenStream):
         return self.built(lambda: Column(token.text, backbone, definition, key, reference, k), token.at)
 
     def _check_name(self, token: Token) -> None:
-        known = (*COLUMNS, META, *FLAGS)
+        known = (*COLUMNS, META, *FLAGS, *MARKS)
         if token.text in known:
             return
         hint = name_hint(token.text, self.text, known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from jepascore_core.curation.rules.column import META, Column
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import (
     KEEPERS,
     And,
@@ -77,6 +78,8 @@ def _condition_text(rule: Condition) -> str:
             return f"{column_text(column)} in ({listed})"
         case Like(column, pattern):
             return f"{column_text(column)} like {_quoted(pattern)}"
+        case Marked(name, value):
+            return name if value is None else f"{name}({_quoted(value)})"
         case Flag(name, radius, backbone):
             inside = [_number_text(radius)] if radius is not None else []
             inside += [_quoted(backbone)] if backbone is not None else []

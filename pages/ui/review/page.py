@@ -10,14 +10,9 @@ from uuid import uuid4
 import streamlit as st
 
 from jepascore_core.curation import Curation, Evaluation, to_text
-from jepascore_core.curation.decisions import (
-    Action,
-    Decision,
-    current_decisions,
-    history,
-    journal_state,
-)
+from jepascore_core.curation.decisions import Decision, current_decisions
 from jepascore_core.curation.evaluation.evaluate import Evaluator
+from jepascore_core.curation.journal import Action, history, journal_state
 from jepascore_core.curation.review import (
     REVIEW_KINDS,
     ReviewKind,

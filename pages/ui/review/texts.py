@@ -30,9 +30,9 @@ END_OF_QUEUE = "End of the queue"
 NOT_IN_QUEUE = "Not in this queue"
 RULES_KEEP = "The rules keep it"
 NEEDS_SCORE = "Not measured: the rules need a score"
-DECISIONS = "Decisions"
-NO_DECISIONS = "No decisions yet."
-TURNS = {"decide": "", "undo": "undid: ", "redo": "redid: "}
+DECISIONS = "Decisions, tags and corrected labels"
+NO_DECISIONS = "None yet."
+TURNS = {"decide": "", "tag": "", "relabel": "", "undo": "undid: ", "redo": "redid: "}
 
 
 def rules(text: str) -> str:

@@ -10,17 +10,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from jepascore_core.curation.decisions import (
-    Action,
-    DecisionVerdict,
-    UndoState,
-    decide,
-    known_samples,
-    redo,
-    undo,
-    undo_state,
-    verdicts,
-)
+from jepascore_core.curation.decisions import DecisionVerdict, decide, verdicts
+from jepascore_core.curation.journal import Action, UndoState, known_samples, redo, undo, undo_state
 from jepascore_core.errors import JepaScoreError
 from pages.ui.app import state
 from pages.ui.app.store import store

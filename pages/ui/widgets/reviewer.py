@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation.decisions import user_name
+from jepascore_core.curation.journal import user_name
 from pages.ui.app import state
 from pages.ui.widgets import texts
 from pages.ui.widgets.hold import hold
