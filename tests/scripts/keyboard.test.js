@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { commandOf, isIn } from "../../pages/ui/widgets/gallery_component/keyboard.js";
+import { commandOf, digitOf, isIn } from "../../pages/ui/widgets/gallery_component/keyboard.js";
 import { KEYS, press } from "./standins.js";
 
 test("each key asks for its command, as a capital as well", () => {
@@ -42,4 +42,11 @@ test("a key in a text field is text", () => {
   assert.equal(commandOf(press("k", {}, field), KEYS), undefined);
   assert.equal(commandOf(press("?", {}, { isContentEditable: true }), KEYS), undefined);
   assert.equal(isIn(press("k", {}, {}), "textarea"), false, "a document is in nothing");
+});
+
+test("digits are keys of tags, unless they are text or the browser's", () => {
+  assert.deepEqual([digitOf(press("1")), digitOf(press("9")), digitOf(press("0")), digitOf(press("k"))], [1, 9, 0, 0]);
+  assert.equal(digitOf(press("1", { ctrlKey: true })), 0);
+  const field = { closest: (/** @type {string} */ selector) => (selector.includes("textarea") ? {} : null) };
+  assert.equal(digitOf(press("1", {}, field)), 0);
 });

@@ -106,3 +106,26 @@ test("whatever the order, marks are those of all decisions that hold", () => {
     assert.deepEqual([found.numUndo, found.numRedo], [holds.length, redoable.length]);
   }
 });
+
+test("a tag is there at once, toggles nothing else, and undo takes it back", () => {
+  /** @param {"tag" | "untag"} kind @param {string} tag @param {string[]} keys */
+  const tagging = (kind, tag, ...keys) => ({
+    kind,
+    tag,
+    who: "ada",
+    samples: keys.map((key) => /** @type {[string, string]} */ ([key, "content"])),
+  });
+  const tagged = { a: ["dark"] };
+  const found = predict({ ...FRESH, tagged }, [tagging("tag", "blurred", "a", "b"), tagging("untag", "dark", "a")]);
+  assert.deepEqual(found.tagged, { a: ["blurred"], b: ["blurred"] });
+  assert.deepEqual([found.marks, found.numUndo, tagged], [{}, 2, { a: ["dark"] }]);
+  const undone = predict({ ...FRESH, tagged }, [tagging("tag", "blurred", "a"), mine("keep", "a"), mine("undo")]);
+  assert.deepEqual([undone.tagged.a, made(undone.marks)], [["blurred", "dark"], {}]);
+  const twice = predict({ ...FRESH, tagged }, [
+    tagging("tag", "blurred", "a"),
+    mine("undo"),
+    mine("redo"),
+    mine("undo"),
+  ]);
+  assert.deepEqual([twice.tagged.a, twice.numUndo, twice.numRedo], [["dark"], 0, 1]);
+});

@@ -52,7 +52,18 @@ export class NoStorage {
 export function makeRoot(dataset) {
   /** @type {Action[][]} */
   const sent = [];
-  const data = { dataset, who: "ada", can_decide: true, keys: KEYS, marks: {}, turns: NO_TURNS, done: [], label: "" };
+  const data = {
+    dataset,
+    who: "ada",
+    can_decide: true,
+    keys: KEYS,
+    marks: {},
+    tags: [],
+    tagged: {},
+    turns: NO_TURNS,
+    done: [],
+    label: "",
+  };
   const root = { data, isConnected: true, report: (/** @type {Action[]} */ actions) => sent.push(actions) };
   return { root: /** @type {DeskRoot} */ (/** @type {unknown} */ (root)), sent };
 }

@@ -186,6 +186,8 @@ def tags_about(store: Store, dataset: DatasetRecord, content_ids: Mapping[str, s
         DatasetNotReadyError: if the dataset has no index yet.
     """
     found: dict[str, list[str]] = {}
+    if not marks_state(store, dataset.dataset_id):
+        return {}
     for key, tag in _about(store, dataset, content_ids, tag_rows(store, dataset), "tag"):
         found.setdefault(key, []).append(tag)
     return {key: tuple(tags) for key, tags in found.items()}
@@ -197,6 +199,8 @@ def corrected_labels_about(store: Store, dataset: DatasetRecord, content_ids: Ma
     Raises:
         DatasetNotReadyError: if the dataset has no index yet.
     """
+    if not marks_state(store, dataset.dataset_id):
+        return {}
     return dict(_about(store, dataset, content_ids, label_rows(store, dataset), "corrected_label"))
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from jepascore_core.curation import Evaluation, evaluate, to_text
 from jepascore_core.curation.recipes import make_recipe
+from jepascore_core.curation.relabelling import count_relabelled
 from jepascore_core.exporters import (
     EXTRA_COLUMNS,
     FORMATS,
@@ -18,6 +19,7 @@ from jepascore_core.exporters import (
     ExportFormat,
     ExportOptions,
     FormatSpec,
+    Labels,
     ListSize,
     Which,
     export_bytes,
@@ -40,7 +42,7 @@ def draw_exports(evaluation: Evaluation) -> None:
     dataset = evaluation.dataset
     left, right = st.columns(2, gap="large")
     with left:
-        chosen, options = _choose()
+        chosen, options = _choose(dataset.dataset_id)
         size = list_size(store(), evaluation, options.which)
         name = path = suggested_name(dataset.name, options.which, chosen.name)
         needed = extras_work(options.columns)
@@ -61,7 +63,7 @@ def draw_exports(evaluation: Evaluation) -> None:
     draw_export_list(dataset.dataset_id)
 
 
-def _choose() -> tuple[FormatSpec, ExportOptions]:
+def _choose(dataset_id: str) -> tuple[FormatSpec, ExportOptions]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which: Which = st.selectbox(
             texts.SAMPLES, list(texts.WHICH_TITLES), format_func=texts.WHICH_TITLES.__getitem__, width=220
@@ -74,7 +76,10 @@ def _choose() -> tuple[FormatSpec, ExportOptions]:
         texts.MORE_COLUMNS, EXTRA_COLUMNS, format_func=texts.EXTRA_COLUMNS.__getitem__,
         placeholder=texts.NO_MORE_COLUMNS,
     ) if SPECS[name].is_table else []  # fmt: skip
-    return SPECS[name], ExportOptions(which, root, link, tuple(more))
+    labels: Labels = "original"
+    if SPECS[name].has_classes and count_relabelled(store(), dataset_id):
+        labels = st.selectbox(texts.CLASSES_BY, list(texts.LABEL_TITLES), format_func=texts.LABEL_TITLES.__getitem__)
+    return SPECS[name], ExportOptions(which, root, link, tuple(more), labels)
 
 
 def _is_download(spec: FormatSpec, size: ListSize) -> bool:
@@ -140,5 +145,6 @@ def _command(evaluation: Evaluation, path: str, file_format: ExportFormat, optio
     words += ["--which", options.which] if options.which != "kept" else []
     words += ["--root", options.root] if options.root else []
     words += ["--link", options.link] if options.link != "copy" else []
+    words += ["--labels", options.labels] if options.labels != "original" else []
     words += [word for name in options.columns for word in ("--columns", name)]
     return shlex.join(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jepascore_core.embeddings.baselines import Baseline
-from jepascore_core.exporters import ExtraColumns, Which
+from jepascore_core.exporters import ExtraColumns, Labels, Which
 from jepascore_core.formatting import bytes_text, count_text, number_text, percent_text, plural
 
 # The rules as text and as chips
@@ -139,6 +139,8 @@ NOT_MEASURED_HELP = (
     "They have no score under this backbone, or under one that a rule names. A rule that needs one excludes them from "
     "the list; other rules keep or drop them."
 )
+CLASSES_BY = "Folders and class numbers by"
+LABEL_TITLES: dict[Labels, str] = {"original": "labels of the dataset", "corrected": "corrected labels"}
 MANUAL, MANUAL_HELP = "Manual decisions", "Decisions override rules."
 UNREADABLE, UNREADABLE_HELP = "Unreadable files", "The Runs page says why."
 PREVIEW = "Preview: dropped and borderline"

@@ -6,10 +6,13 @@ import streamlit as st
 
 from jepascore_core.curation import Curation, parse, to_text
 from jepascore_core.curation.columns.label_issues import last_label_issues
+from jepascore_core.curation.columns.marks import corrected_labels_about
 from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.precompute.steps import pending_label_issues
-from jepascore_core.errors import RuleSyntaxError, TooFewImagesError
+from jepascore_core.curation.relabelling import count_relabelled, relabel
+from jepascore_core.errors import JepaScoreError, RuleSyntaxError, TooFewImagesError
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.storage.sample_lists import sample_table
 from jepascore_core.views.label_issues import (
     LIKELY_WRONG,
     LOWEST_CUT,
@@ -24,7 +27,7 @@ from pages.ui.app.live import is_filling
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.labels import texts
-from pages.ui.widgets.gallery import Section, Tile, gallery
+from pages.ui.widgets.gallery import Section, Tile, gallery, selection
 from pages.ui.widgets.precompute import steps_done
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.url_widgets import pick_number, pick_one, pick_page
@@ -32,6 +35,7 @@ from pages.ui.widgets.url_widgets import pick_number, pick_one, pick_page
 PER_PAGE = 48
 PAIRS_LISTED = 10
 ALL_PAIRS = "all"
+GALLERY_KEY = "labels"
 
 
 def draw_labels(scores: ScoreSet) -> None:
@@ -98,19 +102,47 @@ def _draw_found(
         store(), scores, min(PER_PAGE, num_found - first), view.threshold, offset=first,
         pair=None if pair is None else (pair.label, pair.likely_label), num_measured=earlier,
     )  # fmt: skip
+    _draw_accept(scores.dataset_id, shown.worst, who)
+    about = {item.sample_key: item.content_id for item in shown.worst}
+    corrected = corrected_labels_about(store(), store().catalogue.dataset(scores.dataset_id), about)
+    tiles = [_tile(item, corrected.get(item.sample_key)) for item in shown.worst]
     event = gallery(
-        [Section([_tile(item) for item in shown.worst])], "labels", label=texts.GALLERY, size=128,
-        remember=state.SAMPLE, dataset_id=scores.dataset_id, who=who,
+        [Section(tiles)], GALLERY_KEY, label=texts.GALLERY, size=128, remember=state.SAMPLE,
+        dataset_id=scores.dataset_id, who=who, collects=True,
     )  # fmt: skip
     if event is not None:
         st.rerun()
     _draw_pairs(view)
 
 
-def _tile(item: LabelIssue) -> Tile:
+def _draw_accept(dataset_id: str, shown: tuple[LabelIssue, ...], who: str) -> None:
+    """Draw the button that gives the selected samples, or all of the page, the class that they look like."""
+    chosen = set(selection(GALLERY_KEY, [item.sample_key for item in shown]))
+    accepted = [item for item in shown if item.sample_key in chosen] if chosen else list(shown)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            texts.accept(len(accepted), all_of_page=not chosen), key="accept-labels", icon=":material/done_all:",
+            shortcut="A" if chosen else None, on_click=_accept, args=(dataset_id, accepted, who),
+            help=texts.ACCEPT_HELP,
+        )  # fmt: skip
+        if number := count_relabelled(store(), dataset_id):
+            st.caption(texts.relabelled(number))
+
+
+def _accept(dataset_id: str, accepted: list[LabelIssue], who: str) -> None:
+    given: dict[str | None, list[tuple[str, str]]] = {}
+    for item in accepted:
+        given.setdefault(item.likely_label, []).append((item.sample_key, item.content_id))
+    try:
+        relabel(store(), dataset_id, {label: sample_table(pairs) for label, pairs in given.items()}, who)
+    except JepaScoreError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _tile(item: LabelIssue, corrected: str | None) -> Tile:
     return Tile(
         item.sample_key, item.content_id, caption=item.label, badge=f"{item.label_issue:.2f}",
-        tooltip=texts.tooltip(item), note=texts.looks_like(item),
+        tooltip=texts.tooltip(item), note=texts.looks_like(item) if corrected is None else texts.corrected(corrected),
     )  # fmt: skip
 
 

@@ -25,6 +25,10 @@ RULE = "Drop them all by a rule"
 RULE_HELP = "Opens Curate with this rule beside those that you have. Decisions to keep or drop override it."
 COMMAND = "Command-line equivalent"
 REFRESH = "Judge again"
+ACCEPT_HELP = (
+    "Records the class that they look like as their corrected label, and leaves the label of the dataset as it is: "
+    "percentiles and label issues go by that one. Z undoes it. Select images with X first to accept only these."
+)
 
 
 def so_far(num_judged: int, num_measured: int) -> str:
@@ -57,6 +61,21 @@ def most_frequent(num_shown: int, num_pairs: int) -> str:
 def looks_like(item: LabelIssue) -> str:
     """Say on a tile what the other images say."""
     return f"→ {item.likely_label}"
+
+
+def corrected(label: str) -> str:
+    """Say on a tile what its label was corrected to."""
+    return f"✓ {label}"
+
+
+def accept(number: int, *, all_of_page: bool) -> str:
+    """Title of the button that corrects labels."""
+    return f"Relabel all {number} shown as suggested" if all_of_page else f"Relabel {number} selected as suggested"
+
+
+def relabelled(number: int) -> str:
+    """Count what was corrected."""
+    return f"{plural(number, 'label')} corrected in this dataset."
 
 
 def tooltip(item: LabelIssue) -> str:

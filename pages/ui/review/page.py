@@ -35,6 +35,7 @@ from pages.ui.review import texts
 from pages.ui.widgets.deck import Card, deck
 from pages.ui.widgets.precompute import is_precomputed
 from pages.ui.widgets.reviewer import choose_reviewer
+from pages.ui.widgets.tags import draw_tags
 from pages.ui.widgets.url_widgets import pick_one
 
 QUEUE_SIZE = 60
@@ -68,6 +69,7 @@ def draw_review(scores: ScoreSet) -> None:
         kind = _choose_kind(curation)
     with right:
         who = choose_reviewer()
+        draw_tags(scores.dataset_id, who)
     st.caption(texts.rules(plain(to_text(curation))))
     evaluator = Evaluator(store(), scores, curation)
     if not is_precomputed(evaluator):

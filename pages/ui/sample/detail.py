@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import streamlit as st
 
+from jepascore_core.curation.columns.marks import corrected_labels_about
 from jepascore_core.curation.decisions import decisions_about
 from jepascore_core.curation.rules.model import NEAR_RADIUS
 from jepascore_core.errors import DatasetNotReadyError, UnknownNameError
@@ -45,7 +46,7 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet, reference: str | None = 
         st.markdown(f"**{plain(sample.sample_key)}**")
         _draw_decision(sample, scores.dataset_id)
         _draw_scores(detail)
-        _draw_facts(detail)
+        _draw_facts(detail, scores.dataset_id)
     if reference is not None:
         _draw_reference(sample, scores, reference)
     if detail.chosen is None:
@@ -86,10 +87,13 @@ def _draw_scores(detail: SampleDetail) -> None:
             )
 
 
-def _draw_facts(detail: SampleDetail) -> None:
+def _draw_facts(detail: SampleDetail, dataset_id: str) -> None:
     sample = detail.sample
+    dataset = store().catalogue.dataset(dataset_id)
+    corrected = corrected_labels_about(store(), dataset, {sample.sample_key: sample.content_id})
     facts = [
         ("Class", detail.class_title),
+        (texts.CORRECTED, corrected.get(sample.sample_key, "")),
         ("Split", sample.split or ""),
         ("Size", texts.size(sample.width, sample.height, sample.num_bytes)),
         *((name, str(value)) for name, value in sample.metadata.items()),

@@ -28,6 +28,7 @@ SAME_IMAGE = "same image"
 COSINE_DISTANCE = "cosine distance"
 NOTHING_TO_COMPARE = "There is no other image to compare it with."
 PERMALINK = "Permanent link to this sample"
+CORRECTED = "Corrected class"
 
 
 def no_exact_score(definition: str, reason: str) -> str:

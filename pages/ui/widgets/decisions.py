@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from jepascore_core.curation.columns.marks import tags_about
 from jepascore_core.curation.decisions import DecisionVerdict, decide, verdicts
 from jepascore_core.curation.journal import Action, UndoState, known_samples, redo, undo, undo_state
+from jepascore_core.curation.tags import TAG_COLOURS, add_tag, remove_tag, tag_list
 from jepascore_core.errors import JepaScoreError
+from jepascore_core.figures.style import PALETTE
+from jepascore_core.storage.sample_lists import sample_table
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -43,13 +47,14 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class ReportedAction:
-    """One key press: a verdict about the samples (key, content id) that were on the screen, an undo or a redo."""
+    """One key press: a verdict or tag about samples (key, content id) that were on the screen, an undo or a redo."""
 
     token: str
-    kind: Literal["keep", "drop", "undecided", "undo", "redo"]
+    kind: Literal["keep", "drop", "undecided", "undo", "redo", "tag", "untag"]
     samples: Samples
     who: str
     why: str = ""
+    tag: str = ""
 
 
 def read_actions(reported: Any) -> Iterator[ReportedAction]:
@@ -58,12 +63,12 @@ def read_actions(reported: Any) -> Iterator[ReportedAction]:
         match item:
             case {
                 "token": str(token),
-                "kind": "keep" | "drop" | "undecided" | "undo" | "redo" as kind,
+                "kind": "keep" | "drop" | "undecided" | "undo" | "redo" | "tag" | "untag" as kind,
                 "samples": [*samples],
                 "who": str(who),
             } if _TOKEN.fullmatch(token) and 0 < len(who.strip()) <= MAX_NAME:
-                why = item.get("why", "")
-                yield ReportedAction(token, kind, _pairs(samples), who, why[:MAX_WHY] if isinstance(why, str) else "")
+                why, tag = (text if isinstance(text := item.get(name), str) else "" for name in ("why", "tag"))
+                yield ReportedAction(token, kind, _pairs(samples), who, why[:MAX_WHY], tag)
 
 
 def _pairs(samples: list[Any]) -> Samples:
@@ -100,8 +105,18 @@ def _do(desk: Desk, action: ReportedAction) -> Action | None:
     if len(there) < len(action.samples):
         st.toast(texts.NOT_THERE.format(len(action.samples) - len(there), len(action.samples)), icon=":material/error:")
     if there:
-        decide(store(), desk.dataset_id, there, action.kind, action.who, action.why, action.token)
+        _record(desk.dataset_id, there, action)
     return None
+
+
+def _record(dataset_id: str, there: Samples, action: ReportedAction) -> None:
+    match action.kind:
+        case "tag":
+            add_tag(store(), dataset_id, sample_table(there), action.tag, action.who, action.why, action.token)
+        case "untag":
+            remove_tag(store(), dataset_id, sample_table(there), action.tag, action.who, action.why, action.token)
+        case "keep" | "drop" | "undecided" as verdict:
+            decide(store(), dataset_id, there, verdict, action.who, action.why, action.token)
 
 
 def _those_there(desk: Desk, samples: Samples) -> Samples:
@@ -131,6 +146,20 @@ def desk_state(desk: Desk | None) -> DeskState:
         return DeskState(marks, turns, tuple(st.session_state.get(state.done_key(desk.key), ())))
 
 
+def _tags(desk: Desk | None) -> list[dict[str, Any]]:
+    """Return the tags of a desk's dataset with the shades of their colours."""
+    shades = dict(zip(TAG_COLOURS, PALETTE, strict=True))
+    found = tag_list(store(), desk.dataset_id) if desk is not None else ()
+    return [{"name": tag.name, "digit": tag.digit, "colour": shades[tag.colour]} for tag in found]
+
+
+def _tagged(desk: Desk | None) -> dict[str, tuple[str, ...]]:
+    if desk is None:
+        return {}
+    dataset = store().catalogue.dataset(desk.dataset_id)
+    return tags_about(store(), dataset, desk.content_ids) if dataset.version is not None else {}
+
+
 def desk_data(desk: Desk | None) -> dict[str, Any]:
     """Return what the script of a desk needs."""
     found = desk_state(desk)
@@ -140,6 +169,8 @@ def desk_data(desk: Desk | None) -> dict[str, Any]:
         "who": desk and desk.who,
         "can_decide": desk is not None and desk.who is not None,
         "marks": found.marks,
+        "tags": _tags(desk),
+        "tagged": _tagged(desk),
         "turns": asdict(found.turns),
         "done": found.done,
     }

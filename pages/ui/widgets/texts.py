@@ -158,3 +158,30 @@ def camera_hint(file_name: str) -> str:
 def page_of(num_pages: int) -> str:
     """Label of the field for a page number."""
     return f"Page of {num_pages}"
+
+
+TAGS_ABOUT = (
+    "Keys 1 to 9 add and remove tags here, in galleries and in the sample window. Rules see them as "
+    '`tag("blurred")`, exports have them as a column.'
+)
+NEW_TAG, NEW_TAG_EXAMPLE = "New tag", "blurred"
+CHANGE_TAG = "Change"
+TAG_NAME, TAG_COLOUR, TAG_KEY, NO_KEY = "Name", "Colour", "Key", "none"
+SAVE_TAG, DELETE_TAG = "Save", "Delete"
+DELETE_TAG_HELP = "Removes the tag from all samples; undo brings it back."
+
+
+def tags_title(number: int) -> str:
+    """Title of the button that opens the list of tags."""
+    return f"Tags ({number})" if number else "Tags"
+
+
+def tag_line(name: str, samples: str, colour: str, digit: int | None) -> str:
+    """Describe a tag: its key, name, number of samples and colour."""
+    key = f"`{digit}` " if digit is not None else ""
+    return f"{key}**{name}** :gray[{samples} · {colour}]"
+
+
+def merge_tag(name: str) -> str:
+    """Title of the button that merges a tag into another one."""
+    return f"Merge into {name}"

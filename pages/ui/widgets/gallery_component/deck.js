@@ -3,7 +3,7 @@
 // Names come from files and labels: they only ever become textContent and attribute values.
 /** @import { Command, DeckButton, DeckData, DeckRoot, HelpRow, Mount } from "./types.js" */
 
-import { perform, press, show, step } from "./deck_actions.js";
+import { perform, press, show, step, tagCard } from "./deck_actions.js";
 import { fitPicture } from "./deck_pictures.js";
 import { settle, toTell } from "./deck_position.js";
 import { drawStrip, refresh } from "./deck_view.js";
@@ -11,6 +11,7 @@ import { make, makeButton, makeStatus } from "./elements.js";
 import { helpRows, makeHelp, makeHelpButton } from "./help.js";
 import { listen } from "./keyboard.js";
 import { acknowledge, outbox } from "./outbox.js";
+import { dot, TAG_HELP, toggleTag } from "./tags.js";
 import { isVerdict, TITLES, VERDICTS } from "./verdicts.js";
 
 const ICONS = { keep: "✓", drop: "✕", undecided: "?", undo: "↶", redo: "↷" };
@@ -31,6 +32,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   settle(root, isFirst ? outbox(root) : []);
   acknowledge(root);
   drawStrip(root, (key) => show(root, key));
+  drawTagButtons(root);
   refresh(root);
 }
 
@@ -42,6 +44,9 @@ function begin(root) {
   root.status = makeStatus();
   root.buttons = {};
   root.decided = make("div", "decided");
+  root.tags = make("div", "tag-buttons");
+  root.tags.setAttribute("role", "group");
+  root.tags.setAttribute("aria-label", "Tags");
   const buttons = drawButtons(root, cards.length > 0);
   root.side = make("div", "side");
   const parts = [];
@@ -52,10 +57,10 @@ function begin(root) {
     root.original = make("a", "original", "Original file");
     root.original.setAttribute("download", "");
     root.strip = make("div", "strip");
-    root.side.append(root.name, root.lines, root.decided, drawWhy(root), buttons, root.original);
+    root.side.append(root.name, root.lines, root.decided, root.tags, drawWhy(root), buttons, root.original);
     parts.push(root.frame, root.side, root.strip);
   } else {
-    root.side.append(buttons, ...(cards.length ? [root.decided] : []));
+    root.side.append(buttons, ...(cards.length ? [root.decided, root.tags] : []));
     parts.push(root.side);
   }
   root.replaceChildren(...parts, root.status);
@@ -63,9 +68,32 @@ function begin(root) {
   const commands = all.filter((command) => cards.length || !isVerdict(command));
   /** @type {HelpRow[]} */
   const moves = stage ? [[["←", "→"], "Move to another image without deciding"]] : [];
-  makeHelp(root, [...helpRows(keys, commands), ...moves]);
+  makeHelp(root, [...helpRows(keys, commands), ...(cards.length ? [TAG_HELP] : []), ...moves]);
   root.pictures = new Map();
   new ResizeObserver(() => fitPicture(root)).observe(root);
+}
+
+/**
+ * A button for each tag: pressed where the image on the screen has it.
+ * @param {DeckRoot} root
+ */
+function drawTagButtons(root) {
+  const drawn = JSON.stringify(root.data.tags);
+  if (root.tags.dataset.drawn === drawn) {
+    return;
+  }
+  root.tags.dataset.drawn = drawn;
+  root.tags.replaceChildren(
+    ...root.data.tags.map((tag) => {
+      const button = makeButton("toggle", "", () => tagCard(root, (items, next) => toggleTag(root, tag, items, next)));
+      button.dataset.tag = tag.name;
+      button.append(dot(tag.colour), make("span", "text", tag.name));
+      if (tag.digit !== null) {
+        button.append(make("kbd", "key", String(tag.digit)));
+      }
+      return button;
+    }),
+  );
 }
 
 /** @param {DeckRoot} root */

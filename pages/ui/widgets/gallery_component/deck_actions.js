@@ -1,13 +1,14 @@
 // What keys and buttons of Review do.
-/** @import { Command, DeckRoot, Turn, Verdict } from "./types.js" */
+/** @import { Command, DeckRoot, Item, Turn, Verdict } from "./types.js" */
 
 import { goTo, neighbour } from "./deck_position.js";
 import { refresh } from "./deck_view.js";
 import { say } from "./elements.js";
 import { toggleHelp } from "./help.js";
-import { ARROW_USERS, commandOf, isIn } from "./keyboard.js";
+import { ARROW_USERS, commandOf, digitOf, isIn } from "./keyboard.js";
 import { outbox, record } from "./outbox.js";
 import { canTurn, predict, turnedKey } from "./prediction.js";
+import { pressTag } from "./tags.js";
 import { DONE, isVerdict, turnedText } from "./verdicts.js";
 
 const TELL_MILLISECONDS = 400;
@@ -25,6 +26,10 @@ export function press(root, event) {
     // A held key is not a second decision. Without an image, verdicts are another component's.
     const isOurs = !isVerdict(command) || root.data.stage || root.keys.length > 0;
     return isOurs && (event.repeat || perform(root, command));
+  }
+  const digit = digitOf(event);
+  if (digit && root.at !== null && root.cards.has(root.at)) {
+    return event.repeat || tagCard(root, (items, next) => pressTag(root, digit, items, next));
   }
   const by = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
   const isPlain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented);
@@ -67,6 +72,20 @@ function decide(root, kind) {
   record(root, kind, [card], { why, next });
   refresh(root);
   say(root, `${DONE[kind]} ${card.sample_key}`);
+  return true;
+}
+
+/**
+ * A tag is about the image on the screen, which stays there.
+ * @param {DeckRoot} root
+ * @param {(items: Item[], next: string | null) => void} change
+ */
+export function tagCard(root, change) {
+  const card = root.at === null ? undefined : root.cards.get(root.at);
+  if (root.data.can_decide && card) {
+    change([card], root.at);
+    refresh(root);
+  }
   return true;
 }
 

@@ -21,6 +21,10 @@ export function refresh(root) {
   }
   const card = root.at === null ? undefined : root.cards.get(root.at);
   root.decided.textContent = card ? decidedText(root, card, verdict) : "";
+  for (const button of /** @type {Iterable<HTMLElement>} */ (root.tags.children)) {
+    const has = found.tagged[root.at ?? ""]?.includes(button.dataset.tag ?? "");
+    button.setAttribute("aria-pressed", String(Boolean(has)));
+  }
   if (root.frame) {
     drawCard(root, root.frame, card);
     markStrip(root, found.marks);

@@ -1,11 +1,11 @@
 // What mouse and keyboard do in a gallery.
 /** @import { GalleryRoot, Verdict } from "./types.js" */
 
-import { act, select, selectRange, toggle, turnBack } from "./gallery_selection.js";
+import { act, actTag, select, selectRange, toggle, turnBack } from "./gallery_selection.js";
 import { goTo, keyOf, tileOf, tilesOf } from "./gallery_tiles.js";
 import { nearest } from "./geometry.js";
 import { toggleHelp } from "./help.js";
-import { commandOf } from "./keyboard.js";
+import { commandOf, digitOf } from "./keyboard.js";
 import { isVerdict } from "./verdicts.js";
 import { showInViewer } from "./viewer.js";
 
@@ -77,6 +77,10 @@ function command(root, tile, event) {
   }
   if (kind) {
     return pressAnywhere(root, event);
+  }
+  const digit = digitOf(event);
+  if (digit) {
+    return root.data.can_decide && (event.repeat || actTag(root, digit, tile));
   }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const { viewer } = root;

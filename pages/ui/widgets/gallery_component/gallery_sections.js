@@ -112,6 +112,6 @@ function drawImage(element, tile) {
   image.src = thumbnail(tile);
   const tick = frame.appendChild(make("span", "tick"));
   tick.setAttribute("aria-hidden", "true");
-  frame.append(make("span", "mark"));
+  frame.append(make("span", "tags"), make("span", "mark"));
   return frame;
 }

@@ -1,11 +1,12 @@
 // Which tiles are selected, what is decided about them, and how both are shown.
-/** @import { GalleryRoot, Turn, Verdict } from "./types.js" */
+/** @import { GalleryRoot, Tag, Turn, Verdict } from "./types.js" */
 
 import { make, makeButton, say } from "./elements.js";
 import { goTo, keyOf, tilesOf } from "./gallery_tiles.js";
 import { rangeOf } from "./geometry.js";
 import { outbox, record } from "./outbox.js";
 import { canTurn, predict, turnedKey } from "./prediction.js";
+import { dot, drawTags, pressTag, toggleTag } from "./tags.js";
 import { DONE, MARKS, markOf, TITLES, turnedText, VERDICTS } from "./verdicts.js";
 import { showInViewer } from "./viewer.js";
 
@@ -46,16 +47,29 @@ export function selectRange(root, from, to) {
  */
 export function act(root, kind, tile) {
   const keys = root.selection.size || !tile ? [...root.selection] : [keyOf(tile)];
-  record(
-    root,
-    kind,
-    keys.flatMap((key) => root.byKey.get(key) ?? []),
-  );
+  record(root, kind, itemsOf(root, keys));
   if (root.selection.size) {
     select(root, []);
   }
   refresh(root);
   say(root, `${DONE[kind]} ${keys.length === 1 ? keys[0] : `${keys.length} images`}`);
+}
+
+/**
+ * Add or remove the tag with a key, on the selection or else on one tile. The selection stays, for more tags.
+ * @param {GalleryRoot} root
+ * @param {number} digit
+ * @param {HTMLElement} tile
+ */
+export function actTag(root, digit, tile) {
+  pressTag(root, digit, itemsOf(root, root.selection.size ? root.selection : [keyOf(tile)]));
+  refresh(root);
+  return true;
+}
+
+/** @param {GalleryRoot} root @param {Iterable<string>} keys */
+function itemsOf(root, keys) {
+  return [...keys].flatMap((key) => root.byKey.get(key) ?? []);
 }
 
 /**
@@ -85,7 +99,7 @@ export function turnBack(root, kind) {
  * @param {GalleryRoot} root
  */
 export function refresh(root) {
-  const { marks } = root.data.can_decide ? predict(root.data, outbox(root)) : root.data;
+  const { marks, tagged } = root.data.can_decide ? predict(root.data, outbox(root)) : root.data;
   for (const tile of tilesOf(root)) {
     const key = keyOf(tile);
     const mark = markOf(marks[key]);
@@ -97,6 +111,7 @@ export function refresh(root) {
     }
     tile.dataset.mark = mark && marks[key];
     /** @type {HTMLElement} */ (tile.querySelector(".mark")).textContent = mark;
+    tile.querySelector(".tags")?.replaceChildren(...drawTags(root, tagged[key]));
   }
   root.chosen?.replaceChildren(...drawChosen(root));
   if (root.viewer.open && root.viewer.tile) {
@@ -114,6 +129,17 @@ function drawChosen(root) {
   return [
     make("span", "count", `${count} selected`),
     ...verdicts.map((kind) => makeButton("toggle", MARKS[kind] ?? TITLES[kind], () => act(root, kind))),
+    ...(root.data.can_decide ? root.data.tags.map((tag) => drawTagButton(root, tag)) : []),
     makeButton("toggle", "Clear", () => select(root, [])),
   ];
+}
+
+/** @param {GalleryRoot} root @param {Tag} tag */
+function drawTagButton(root, tag) {
+  const button = makeButton("toggle", tag.name, () => {
+    toggleTag(root, tag, itemsOf(root, root.selection));
+    refresh(root);
+  });
+  button.prepend(dot(tag.colour));
+  return button;
 }

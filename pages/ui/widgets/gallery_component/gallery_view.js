@@ -4,6 +4,7 @@
 import { make, makeButton } from "./elements.js";
 import { evenColumns } from "./geometry.js";
 import { helpRows, makeHelp, makeHelpButton } from "./help.js";
+import { TAG_HELP } from "./tags.js";
 
 /** @type {Record<Toggle, string>} */
 const TOGGLES = { score: "Score", percentile: "Percentile", label: "Label", bar: "Bar" };
@@ -49,7 +50,7 @@ export function drawTools(root) {
   }
   root.chosen = bar.appendChild(make("span", "chosen"));
   const commands = /** @type {Command[]} */ (data.can_decide ? Object.keys(data.keys) : ["help"]);
-  const rows = [...helpRows(data.keys, commands), ...MOVES];
+  const rows = [...helpRows(data.keys, commands), ...(data.can_decide ? [TAG_HELP] : []), ...MOVES];
   makeHelp(root, rows);
   // Read out with every list of images.
   const text = rows.map(([keys, meaning]) => `${keys.join(", ")}: ${meaning}`).join(". ");

@@ -27,6 +27,15 @@ export function commandOf(event, keys) {
   return event.shiftKey ? undefined : commands.find(([, other]) => other === key.toLowerCase())?.[0];
 }
 
+/**
+ * The digit of a key that is for us, 1 to 9, else 0.
+ * @param {KeyboardEvent} event
+ */
+export function digitOf(event) {
+  const isTaken = event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+  return isTaken || !/^[1-9]$/.test(event.key) || isIn(event, TEXT_FIELDS) ? 0 : Number(event.key);
+}
+
 /** @param {Event} event @param {string} selector */
 export function isIn(event, selector) {
   const [target] = /** @type {HTMLElement[]} */ (event.composedPath());

@@ -40,11 +40,11 @@ function newToken() {
 }
 
 /**
- * Record a verdict about items, an undo or a redo; `more` goes with it.
+ * Record a verdict about items, a tag, an undo or a redo; `more` goes with it.
  * @param {DeskRoot} root
  * @param {Action["kind"]} kind
  * @param {Item[]} items
- * @param {Pick<Action, "why" | "next" | "leads">} [more]
+ * @param {Pick<Action, "why" | "next" | "leads" | "tag">} [more]
  */
 export function record(root, kind, items, more = {}) {
   /** @type {[string, string][]} */

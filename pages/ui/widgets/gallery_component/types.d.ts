@@ -5,6 +5,14 @@ export type Turn = "undo" | "redo";
 export type Command = Verdict | Turn | "help";
 export type Keys = Record<Command, string>;
 export type Marks = Record<string, Verdict | undefined>;
+/** Tags by sample; `digit` is the key that adds and removes the tag. */
+export type Tagged = Record<string, string[] | undefined>;
+
+export interface Tag {
+  name: string;
+  digit: number | null;
+  colour: string;
+}
 
 export interface Item {
   sample_key: string;
@@ -15,8 +23,9 @@ export interface Item {
 export interface Action {
   token: string;
   who: string;
-  kind: Verdict | Turn;
+  kind: Verdict | Turn | "tag" | "untag";
   samples: [string, string][];
+  tag?: string;
   why?: string;
   next?: string | null;
   leads?: boolean;
@@ -37,20 +46,25 @@ export interface DeskData {
   who: string | null;
   can_decide: boolean;
   marks: Marks;
+  tags: Tag[];
+  tagged: Tagged;
   turns: Turns;
   done: string[];
 }
 
-/** A decision that can be undone or redone, with verdicts by sample before and after it where they are known. */
+/** An action that can be undone or redone, with verdicts or tags by sample before and after it where they are known. */
 export interface Entry {
   keys: string[];
   before?: Marks;
   after?: Marks;
+  tagsBefore?: Tagged;
+  tagsAfter?: Tagged;
 }
 
 /** The next to undo or redo is last. */
 export interface Prediction {
   marks: Marks;
+  tagged: Tagged;
   done: Entry[];
   undone: Entry[];
   numUndo: number;
@@ -173,6 +187,7 @@ export interface DeckRoot extends DeskRoot {
   why?: HTMLInputElement;
   buttons: Partial<Record<Command, DeckButton>>;
   decided: HTMLElement;
+  tags: HTMLElement;
   side: HTMLElement;
   frame?: HTMLElement;
   name: HTMLElement;
