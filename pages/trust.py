@@ -19,7 +19,7 @@ from pages.ui.widgets.estimate_notes import draw_estimate_notes
 from pages.ui.widgets.theory_notes import draw_theory_notes
 
 with frame("Trust"):
-    scores = choose_scores(partial(compute_checks, store()))
+    scores = choose_scores(partial(compute_checks, store()), needs_scores=True)
     if scores is not None:
         live(partial(draw_verdict, scores), scores.dataset_id)
         prefetch(partial(baseline_view, store(), scores))

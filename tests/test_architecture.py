@@ -52,7 +52,7 @@ ROOMS = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in CORE} - 
 #: Where "@" separates a repository from its revision, which is another noun.
 REVISIONS = {"jepascore_core/backbones/fetch.py", "jepascore_core/backbones/presence.py"}
 #: How spec ids begin; `MeasurementKey.estimator` reads that.
-ESTIMATOR_PREFIXES = {"exact-", "sketch-", "nested-", "calibrated-", "cascade-"}
+ESTIMATOR_PREFIXES = {"exact-", "sketch-", "nested-", "calibrated-", "cascade-", "embed-"}
 _TEXT_METHODS = {"startswith", "removeprefix", "partition", "rpartition", "split", "rsplit"}
 _MODULE = re.compile(r"jepascore_core(?:\.[a-z_]+)+")
 

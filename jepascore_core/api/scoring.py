@@ -15,6 +15,8 @@ from jepascore_core.jobs.requests import follow, request_run
 from jepascore_core.records.approximation import ApproximationPlan, ApproximationReport
 from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.score import DEFINITIONS, Definition
@@ -33,6 +35,8 @@ class DatasetScores:
     view_spread. `lower` and `upper` are the prediction interval of an estimate, and the score itself where it
     `is_exact`; `view_spread` is the standard deviation of the scores of an image's views, None without. `report` holds
     what a calibrated run or a cascade found, `message` the same as a sentence.
+
+    The estimator "embed" gives embeddings and no scores. Columns: sample_key, uri, label, split, embedding [K].
     """
 
     table: pa.Table
@@ -61,7 +65,7 @@ def score_dataset(
         backbone: "timm:<name>", "open_clip:<name>:<tag>", "bundled:<name>", or a `BackboneRef` with custom weights.
         estimator: "exact"; "sketch": log-volumes of `probes` random projections; "calibrated": estimates with
             prediction intervals; "cascade": like calibrated, but exact wherever a list or cut of the plan depends on
-            it.
+            it; "embed": embeddings alone, from one forward pass.
         precision: of the backward passes.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         probes: random projections of a sketch; a calibrated run chooses their number if it is not given.
@@ -88,6 +92,15 @@ def score_dataset(
         run = state
     if run.state is not RunState.FINISHED or run.key is None:
         raise JepaScoreError(f"The run ended as {run.state}: {run.message}")
-    sql = store.scored_sql(store.catalogue.dataset(record.dataset_id), run.key, definition)
+    dataset_now = store.catalogue.dataset(record.dataset_id)
+    if not run.key.has_scores:
+        return DatasetScores(store.query(_embeddings_sql(store, dataset_now, run.key)), run.message, None)
+    sql = store.scored_sql(dataset_now, run.key, definition)
     table = store.query(f"SELECT {_COLUMNS} FROM ({sql}) ORDER BY sample_key, uri")
     return DatasetScores(table, run.message, run.report)
+
+
+def _embeddings_sql(store: Store, dataset: DatasetRecord, key: MeasurementKey) -> str:
+    return f"""SELECT sample_key, uri, label, split, embedding
+        FROM ({store.manifest_sql(dataset)}) JOIN ({store.shards_sql(key)}) USING (content_id)
+        WHERE embedding IS NOT NULL ORDER BY sample_key, uri"""

@@ -42,7 +42,7 @@ def show_confounds(
     """Correlate the score with brightness, contrast, resolution and other simple properties of the images."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    choice = find_measured(store, record, backbone)
+    choice = find_measured(store, record, backbone, needs_scores=True)
     scores = choice.scores(record.dataset_id)
     found = confounds(store, scores)
     check = measured_formats(store, scores, found.num_images) if check_formats else None

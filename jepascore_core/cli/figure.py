@@ -53,7 +53,7 @@ def extremes(
     _check_suffix(out, ".png")
     store = Store()
     record = store.catalogue.dataset(dataset)
-    choice = find_measured(store, record, backbone)
+    choice = find_measured(store, record, backbone, needs_scores=True)
     scores = choice.scores(record.dataset_id)
     known = [summary.label for summary in class_summaries(store, scores) if summary.num_scored]
     check_classes(store, scores, label or ())
@@ -93,7 +93,7 @@ def score_histograms(
     store = Store()
     named = [store.catalogue.dataset(name) for name in datasets]
     records = list({record.dataset_id: record for record in named}.values())
-    first = find_measured(store, records[0], backbone)
+    first = find_measured(store, records[0], backbone, needs_scores=True)
     score_sets = [ScoreSet(record.dataset_id, first.key) for record in records]
     chosen = one_of(shape, SHAPES, "shape")
     check_new(out, overwrite)

@@ -28,7 +28,7 @@ def show_known_defects(
     """Count the known defects among the lowest 5 % of the images, by each score and by chance."""
     store = Store()
     record = store.catalogue.dataset(dataset)
-    choice = find_measured(store, record, backbone)
+    choice = find_measured(store, record, backbone, needs_scores=True)
     found = known_defects(store, choice.scores(record.dataset_id))
     if found is None:
         raise JepaScoreError(

@@ -15,6 +15,7 @@ from jepascore_core.formatting import plural
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores import naming
 from jepascore_core.scores.measured import MeasuredChoice
+from jepascore_core.scores.no_scores import require_scores
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.extremes import class_summaries
@@ -29,7 +30,9 @@ Backbone = Annotated[
 ]
 
 
-def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) -> MeasuredChoice:
+def find_measured(
+    store: Store, dataset: DatasetRecord, backbone: str | None, *, needs_scores: bool = False
+) -> MeasuredChoice:
     """Return what a dataset was measured with: the only choice, or the first that fits `backbone`.
 
     `backbone` is a name, an id ("id" or "id@spec"), a title, a path, or part of a title, tried in this order. A partly
@@ -39,10 +42,14 @@ def find_measured(store: Store, dataset: DatasetRecord, backbone: str | None) ->
         UnknownNameError: if nothing fits.
         JepaScoreError: if several do.
         CheckpointError: if the encoder at the path cannot be loaded.
+        JepaScoreError: with `needs_scores`, if there are embeddings only.
     """
     found = naming.find_measured(store, dataset, backbone, say=say)
+    if needs_scores:
+        require_scores(store, dataset.dataset_id, found.key)
     if not found.is_complete:
-        scored = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} scored"
+        done = "scored" if found.key.has_scores else "embedded"
+        scored = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} {done}"
         say(f"{dataset.name}, {found.title}: only {scored}. `jepascore runs resume` measures the rest.")
     return found
 

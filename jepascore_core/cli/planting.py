@@ -55,7 +55,7 @@ def plant(
     )
     store = Store()
     record = store.catalogue.dataset(dataset)
-    scores = find_measured(store, record, backbone).scores(record.dataset_id)
+    scores = find_measured(store, record, backbone, needs_scores=True).scores(record.dataset_id)
     cost = predict_planted(store, scores, options)
     if dry_run:
         if json:

@@ -31,7 +31,7 @@ def show_verdict(
     """
     store = Store()
     record = store.catalogue.dataset(dataset)
-    choice = find_measured(store, record, backbone)
+    choice = find_measured(store, record, backbone, needs_scores=True)
     scores = choice.scores(record.dataset_id, definition)
     compute_checks(store, scores)
     verdict = trust_verdict(store, scores)

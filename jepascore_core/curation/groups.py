@@ -10,7 +10,7 @@ import pyarrow as pa
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.decisions import DecisionVerdict, current_decisions, decide_each
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.evaluation.evaluate import KEEPER_ORDER
+from jepascore_core.curation.evaluation.evaluate import keeper_order
 from jepascore_core.curation.rules.model import Deduplicate
 from jepascore_core.curation.summary import without_gaps
 from jepascore_core.errors import RuleError
@@ -238,7 +238,7 @@ def _members_sql(store: Store, scores: ScoreSet, step: Deduplicate) -> str:
         score=score,
         by_class=cached.percentile(dataset, score, "label"),
         overall=cached.percentile(dataset, score, None),
-        order=KEEPER_ORDER[step.keep].format(score=f'"{score}"').replace("row_id", "base.row_id"),
+        order=keeper_order(store, scores, step.keep, score).replace("row_id", "base.row_id"),
     )
 
 

@@ -105,10 +105,10 @@ def _count_by_label(store: Store, evaluation: Evaluation) -> list[dict[str, Any]
 
 
 def count_unmeasured(store: Store, evaluation: Evaluation) -> int:
-    """Count the samples without a score under one of the backbones of an evaluation."""
+    """Count the samples without a score (or embedding, if there are no scores) under a backbone of an evaluation."""
     cached, dataset = columns_of(store), evaluation.dataset
     asked = asked_scores(store, evaluation.scores, evaluation.curation)
-    tables = dict.fromkeys(cached.score(dataset, scores) for scores in asked)
+    tables = dict.fromkeys(cached.measured(dataset, scores) for scores in asked)
     lacking = " OR ".join(f'"{table}" IS NULL' for table in tables)
     sql = f"SELECT count(*) FILTER ({lacking}) AS n FROM {' POSITIONAL JOIN '.join(tables)}"
     return int(store.query(sql)["n"][0].as_py())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jepascore_core.measuring.batch_runner import BatchRunner
+from jepascore_core.measuring.embedding import embed_pending
 from jepascore_core.measuring.loading import PendingImage, load_ahead
 from jepascore_core.measuring.rate_meter import RateMeter
 from jepascore_core.measuring.rows import FinishedBatch
@@ -19,6 +20,8 @@ def measure_pending(task: MeasureTask, pending: Iterable[PendingImage]) -> Measu
     Raises:
         OutOfMemoryError: if one image and one cotangent at a time do not fit.
     """
+    if not task.spec.has_scores:
+        return embed_pending(task, pending)
     runner, writer, meter = BatchRunner(task), ShardWriter(task), RateMeter()
     collect = ViewCollector(task.backbone, task.spec.views).collect if task.spec.has_views else _as_it_is
     with load_ahead(pending, task.backbone, task.spec) as loaded:

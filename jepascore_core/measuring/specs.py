@@ -14,7 +14,9 @@ from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 
 #: Estimators for a batch of images, and those for a whole dataset.
 BATCH_ESTIMATORS = ("exact", "sketch")
-ESTIMATORS = (*BATCH_ESTIMATORS, "calibrated", "cascade")
+ESTIMATORS = (*BATCH_ESTIMATORS, "calibrated", "cascade", "embed")
+#: What a run of embeddings alone ends with.
+HOW_TO_SCORE = "an exact run or a sketch of this backbone computes them."
 DEFAULT_PROBES = 32
 DEFAULT_TOP = 20
 #: Cost grows with the number of views.
@@ -43,7 +45,7 @@ def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedReq
         ),
         device=request.device,
         plan=resolve_plan(request.estimator, request.plan),
-        is_precision_open=request.precision == "auto",
+        is_precision_open=request.precision == "auto" and request.estimator != "embed",
     )
 
 
@@ -82,13 +84,17 @@ def resolve_spec(
     """
     one_of(estimator, ESTIMATORS, "estimator")
     one_of(precision, ("auto", *PRECISIONS), "precision")
-    if probes is not None and (estimator == "exact" or probes < 1):
+    if probes is not None and (estimator in ("exact", "embed") or probes < 1):
         raise UnknownNameError("Invalid number of probes: only a sketch has one, and it must be at least 1.")
     if seed < 0:
         raise UnknownNameError(f"The seed must be at least 0, got {seed}.")
     _check_views(estimator, views, augmentation)
     precision = "float32" if precision == "auto" else precision
-    if estimator == "exact":
+    if estimator == "embed" and precision != "float32":
+        raise UnknownNameError(
+            f"Precision {precision} is of backward passes, and an embed run has none: leave the precision out."
+        )
+    if estimator in ("exact", "embed"):
         return MeasurementSpec(estimator, precision, views=views, augmentation=augmentation)
     if estimator == "sketch":
         probes = probes or DEFAULT_PROBES
@@ -102,6 +108,8 @@ def _check_views(estimator: str, views: int, augmentation: str | None) -> None:
         if views > 1:
             raise UnknownNameError(f"{views} views need an augmentation: without one they are all the same.")
         return
+    if estimator == "embed":
+        raise UnknownNameError("An embed run has no views: they change scores, and it computes none.")
     if estimator not in BATCH_ESTIMATORS:
         raise UnknownNameError(
             f"Views cannot be {estimator}: it predicts the score of one image, not of its views. Use exact or sketch."
@@ -129,7 +137,7 @@ def resolve_plan(estimator: str, plan: ApproximationPlan | None = None) -> Appro
     Raises:
         UnknownNameError: for an invalid plan.
     """
-    if estimator in BATCH_ESTIMATORS:
+    if estimator in (*BATCH_ESTIMATORS, "embed"):
         if plan is not None and plan != ApproximationPlan():
             raise UnknownNameError(
                 f"Target fidelity, calibration, top and cut are options of calibrated and cascade, not of {estimator}."

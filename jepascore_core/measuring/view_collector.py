@@ -65,7 +65,7 @@ class ViewCollector:
 
 def _combined(views: Sequence[Measurement], embedding: Tensor) -> Measurement:
     """Combine the rows of the views of one image."""
-    logs, ranks = [row.log_singular_values for row in views], [row.rank for row in views]
+    logs, ranks = [row.log_singular_values for row in views], [row.rank for row in views if row.rank is not None]
     scores = ViewScores(
         rank=np.array([row.score for row in views]),
         paper=np.array([row.score_paper for row in views]),

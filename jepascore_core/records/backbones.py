@@ -8,6 +8,9 @@ from typing import Any, Self
 
 from jepascore_core.records.canonical import JsonRecord
 
+#: Library of embeddings that were computed elsewhere and imported.
+OWN = "own"
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing(JsonRecord):

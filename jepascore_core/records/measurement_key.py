@@ -56,6 +56,11 @@ class MeasurementKey:
         return self.estimator == "calibrated"
 
     @property
-    def is_score(self) -> bool:
-        """Whether these are scores; nested sketches serve calibrations only."""
+    def is_listed(self) -> bool:
+        """Whether people may choose these; nested sketches serve calibrations only."""
         return self.estimator != "nested"
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether images have scores, not only embeddings."""
+        return self.estimator != "embed"

@@ -20,6 +20,7 @@ class MeasurementSpec(JsonRecord):
     "nested" stands for sketches of every size up to `probes` in one. `calibration` is the hash of what else a
     calibrated score depends on: the calibration images, the coverage of the intervals, the version of the fit.
     With an `augmentation` (its text) the score is the expectation over `views` views of the image, not of the image.
+    "embed" stands for embeddings alone, from one forward pass.
     """
 
     estimator: str = "exact"
@@ -58,6 +59,11 @@ class MeasurementSpec(JsonRecord):
     def is_exact(self) -> bool:
         """Whether its score is the JEPA-SCORE itself rather than something that tells of it."""
         return self.estimator == "exact"
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether images get scores, not only embeddings."""
+        return self.estimator != "embed"
 
     @property
     def has_views(self) -> bool:
@@ -103,13 +109,15 @@ class Measurement:
 
     Where views are measured, `views` holds the score of each, the scores combine them, `rank` is the smallest of their
     ranks, there is no spectrum, and the embedding is that of the image itself.
+
+    An embed run has the embedding alone: `rank` and scores are None.
     """
 
     content_id: str
     log_singular_values: npt.NDArray[np.float32] | None
-    rank: int
-    score: float
-    score_paper: float
+    rank: int | None
+    score: float | None
+    score_paper: float | None
     embedding: npt.NDArray[np.float16]
     seconds: float
     features: npt.NDArray[np.float32] | None = None

@@ -44,7 +44,7 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
     def count() -> tuple[int, int]:
         table = table_of(store, scores)
         if table is not None:
-            sql = f"SELECT count(rank) AS num_scored, count(*) AS num_samples FROM ({table_sql(table, 'rank')})"
+            sql = f"SELECT count(is_exact) AS num_scored, count(*) AS num_samples FROM ({table_sql(table, 'rank')})"
         else:
             measured = store.measurements_sql(scores.key)
             sql = f"""
@@ -107,9 +107,9 @@ class PartialScores:
 
     @property
     def text(self) -> str:
-        """How many images are scored: "18 of 720 images scored, 2 failed"."""
-        found = self.coverage
-        text = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} scored"
+        """How many images are scored, or embedded: "18 of 720 images scored, 2 failed"."""
+        found, done = self.coverage, "scored" if self.scores.key.has_scores else "embedded"
+        text = f"{found.num_scored:,} of {plural(found.num_samples, 'image')} {done}"
         return f"{text}, {found.num_failed:,} failed" if found.num_failed else text
 
 

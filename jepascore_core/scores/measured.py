@@ -42,6 +42,8 @@ _ESTIMATORS = ("exact", "calibrated", "sketch")
 class MeasuredChoice:
     """A backbone and measurement spec under which at least one sample of a dataset was measured.
 
+    "Scored" samples of a key without scores are those with an embedding.
+
     `num_failed` samples failed when a run tried them; `is_own` says that a run of this dataset measured it, and not
     only one of another dataset with the same images.
     """
@@ -126,9 +128,9 @@ def _counts(store: Store, record: DatasetRecord) -> dict[str, int]:
 def measured_choices(store: Store, dataset_id: str) -> tuple[MeasuredChoice, ...]:
     """List what a dataset was measured with; the first one is what pages show until a person chooses.
 
-    Complete ones precede incomplete ones, those of the dataset's own runs those that only share images with another
-    dataset's, the best of each backbone its others, exact ones others, and later ones earlier ones. Of incomplete ones
-    the one that covers most leads.
+    Those with scores precede embeddings alone, complete ones incomplete ones, those of the dataset's own runs those
+    that only share images with another dataset's, the best of each backbone its others, exact ones others, and later
+    ones earlier ones. Of incomplete ones the one that covers most leads.
 
     Raises:
         UnknownNameError: if there is no such dataset.
@@ -153,10 +155,10 @@ def _best_first(store: Store, choices: Sequence[Choice], runs: Sequence[Run]) ->
     A sketch is not the score, and what covers more is better than what is nearer to the score.
     """
 
-    def worth(choice: Choice) -> tuple[bool, bool, int, int]:
+    def worth(choice: Choice) -> tuple[bool, bool, bool, int, int]:
         estimator = choice.key.estimator
         place = _ESTIMATORS.index(estimator) if estimator in _ESTIMATORS else len(_ESTIMATORS)
-        return not _num_complete(choice), estimator == "sketch", -choice.num_scored, place
+        return not choice.key.has_scores, not _num_complete(choice), estimator == "sketch", -choice.num_scored, place
 
     used = {backbone_id: place for place, backbone_id in enumerate(store.catalogue.backbones())}
     latest: dict[MeasurementKey | None, int] = {}
@@ -172,11 +174,11 @@ def _best_first(store: Store, choices: Sequence[Choice], runs: Sequence[Run]) ->
     for choice in sorted(by_age, key=worth):
         best.setdefault(choice.key.backbone_id, choice)
 
-    def order(choice: Choice) -> tuple[int, int, bool, bool, bool]:
+    def order(choice: Choice) -> tuple[bool, int, int, bool, bool, bool]:
         complete = _num_complete(choice)
         covered = 0 if complete else choice.num_scored
         is_other = best[choice.key.backbone_id] is not choice
-        return -complete, -covered, not choice.is_own, is_other, not choice.key.is_exact
+        return not choice.key.has_scores, -complete, -covered, not choice.is_own, is_other, not choice.key.is_exact
 
     return tuple(sorted(by_age, key=order))
 

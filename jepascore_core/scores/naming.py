@@ -59,6 +59,9 @@ def find_measured(
             + (f", or choose one of: {listed}." if listed else ".")
         )
     if len(found) > 1:
+        # A name stands for the scores of a backbone rather than for its embeddings alone.
+        found = [choice for choice in found if choice.key.has_scores] or found
+    if len(found) > 1:
         raise JepaScoreError(f"{dataset.name} was measured with several: choose one with {option}: {listed}.")
     return found[0]
 

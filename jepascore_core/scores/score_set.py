@@ -135,6 +135,20 @@ def scored_sql(store: Store, scores: ScoreSet) -> str:
     return store.scored_sql(dataset, scores.key, scores.definition)
 
 
+def measured_samples_sql(store: Store, scores: ScoreSet) -> str:
+    """Return `scored_sql`; of a key without scores the same of the samples with an embedding, all numbers NULL.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: as `scored_sql`.
+    """
+    if scores.key.has_scores:
+        return scored_sql(store, scores)
+    nothing = "NULL::DOUBLE AS class_percentile, NULL::DOUBLE AS percentile"
+    # A table has them already.
+    more = "" if table_of(store, scores) is not None else f", {nothing}"
+    return f"SELECT *{more} FROM ({all_samples_sql(store, scores)}) WHERE is_exact IS NOT NULL"
+
+
 def all_samples_sql(store: Store, scores: ScoreSet) -> str:
     """Return a SELECT of all samples, measured or not.
 

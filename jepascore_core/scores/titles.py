@@ -81,6 +81,8 @@ def _title(name: str, library: str, architecture: str, family: str) -> str:
 
 def _estimator_title(info: BackboneInfo, spec: MeasurementSpec) -> str:
     """Scores that are not exact, or not of the image itself, say so wherever they are named."""
+    if not spec.has_scores:
+        return f"{backbone_title(info)}, embeddings only"
     title = backbone_title(info) if spec.is_exact else f"{backbone_title(info)} {spec.estimator}"
     return f"{title}, {spec.views_text}" if spec.has_views else title
 

@@ -115,8 +115,8 @@ class Store(QueryEngine):
         return path
 
     def measured_keys(self) -> list[MeasurementKey]:
-        """Return the keys of all scores. Nested sketches only serve calibrations and are left out."""
-        return [key for key in self.stored_keys() if key.is_score]
+        """Return the keys of all scores and embeddings. Nested sketches only serve calibrations and are left out."""
+        return [key for key in self.stored_keys() if key.is_listed]
 
     def stored_keys(self) -> list[MeasurementKey]:
         """Return the keys of all shards, including those that only serve calibrations."""

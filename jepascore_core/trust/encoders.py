@@ -49,7 +49,7 @@ def stored_agreements(store: Store, scores: ScoreSet) -> tuple[AgreementEvidence
 def _others(store: Store, scores: ScoreSet) -> list[tuple[str, ScoreSet]]:
     """Return titles and scores of the other backbones, of each those that pages show first."""
     found: dict[str, tuple[str, ScoreSet]] = {}
-    for choice in measured_choices(store, scores.dataset_id):
+    for choice in (found for found in measured_choices(store, scores.dataset_id) if found.key.has_scores):
         if choice.key.backbone_id != scores.backbone_id:
             found.setdefault(choice.key.backbone_id, (choice.title, choice.scores(scores.dataset_id)))
     return list(found.values())

@@ -10,6 +10,7 @@ from jepascore_core.curation.cut_effect.orders import SCORE
 from jepascore_core.curation.cut_effect.stored import FOLDER, known_cut_curve
 from jepascore_core.errors import JepaScoreError, TooFewImagesError
 from jepascore_core.records.datasets import DatasetRecord
+from jepascore_core.scores.no_scores import require_scores
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.theory import theory_note
 from jepascore_core.storage.store import Store
@@ -36,7 +37,9 @@ def trust_verdict(store: Store, scores: ScoreSet) -> TrustVerdict:
 
     Raises:
         UnknownNameError, DatasetNotReadyError: as `score_set.manifest_sql`.
+        JepaScoreError: if there are embeddings only.
     """
+    require_scores(store, scores.dataset_id, scores.key)
     with store.catalogue.connected():
         return judge(stored_evidence(store, scores))
 

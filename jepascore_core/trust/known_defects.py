@@ -200,7 +200,7 @@ def result_to_show(store: Store, dataset_id: str) -> tuple[MeasuredChoice, Known
     """
     if not names_defects(store, dataset_id):
         return None
-    first = next(iter(measured_choices(store, dataset_id)), None)
+    first = next((choice for choice in measured_choices(store, dataset_id) if choice.key.has_scores), None)
     if first is None or not first.is_complete or first.num_samples > MAX_AT_ONCE:
         return None
     found = known_defects(store, first.scores(dataset_id))

@@ -46,8 +46,8 @@ class Estimates:
 
 
 def estimates(store: Store, scores: ScoreSet) -> Estimates | None:
-    """Return what to say about the scores of a set; None where all are exact."""
-    if scores.key.is_exact:
+    """Return what to say about the scores of a set; None where all are exact, and where there are none."""
+    if scores.key.is_exact or not scores.key.has_scores:
         return None
     title = measured_titles(store).get(scores.key, scores.backbone_id)
     key = "estimates", scores, read_version(store, scores), title

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jepascore_core.curation.summary import without_gaps
 from jepascore_core.embeddings.files import find_vectors, nearest_in_file, stream_embeddings
 from jepascore_core.embeddings.index import Floats, unit
 from jepascore_core.scores.memo import memoized
@@ -17,7 +18,7 @@ from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
     ScoredSample,
     ScoreSet,
-    scored_sql,
+    measured_samples_sql,
     table_of,
     to_scored_samples,
     version_key,
@@ -89,9 +90,9 @@ def _first_samples(store: Store, scores: ScoreSet, content_ids: list[str]) -> di
     dataset = store.catalogue.dataset(scores.dataset_id)
     near = content_rows_sql(store, dataset, table_of(store, scores), content_ids)
     rows = store.query(
-        f"""SELECT {SAMPLE_FIELDS} FROM (SELECT * FROM ({scored_sql(store, scores)}) WHERE {near})
+        f"""SELECT {SAMPLE_FIELDS} FROM (SELECT * FROM ({measured_samples_sql(store, scores)}) WHERE {near})
         WHERE content_id IN (SELECT unnest($1::VARCHAR[]))
         QUALIFY row_number() OVER (PARTITION BY content_id ORDER BY sample_key) = 1""",
         [content_ids],
     ).to_pylist()
-    return {sample.content_id: sample for sample in to_scored_samples(rows)}
+    return {sample.content_id: sample for sample in to_scored_samples(without_gaps(rows))}

@@ -128,7 +128,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
             run.num_total,
             # A cascade measures some images twice.
             "measurement" if run.plan and run.plan.is_cascade else "image",
-            "done" + reused if run.plan and run.plan.is_cascade else "measured" + reused,
+            _verb(run) + reused,
             run.num_failed,
         ),
         rate_text=rate_text(run.rate) if is_moving else "",
@@ -137,6 +137,12 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         message=run.message,
         can_be_forgotten=run.can_be_forgotten,
     )
+
+
+def _verb(run: Run) -> str:
+    if not run.spec.has_scores:
+        return "embedded"
+    return "done" if run.plan and run.plan.is_cascade else "measured"
 
 
 def _asked(backbone: BackboneRef) -> str:
@@ -151,6 +157,8 @@ def _estimator(run: Run) -> str:
     """Describe how a run measures, if not the image itself exactly."""
     if run.plan is not None:
         return "cascade" if run.plan.is_cascade else "calibrated"
+    if not run.spec.has_scores:
+        return "embeddings only"
     estimator = "" if run.spec.is_exact else f"{run.spec.estimator}, {run.spec.probes} passes"
     return ", ".join(part for part in (estimator, run.spec.views_text) if part)
 

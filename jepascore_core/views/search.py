@@ -10,7 +10,9 @@ from jepascore_core.curation import Between, Column, Curation, curation_of, eval
 from jepascore_core.curation.columns.quality import QUALITIES
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.rules.column import LABEL_ISSUE
-from jepascore_core.errors import RuleError, one_of
+from jepascore_core.curation.summary import without_gaps
+from jepascore_core.embeddings.baselines import BASELINES
+from jepascore_core.errors import RuleError, matching, one_of
 from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.score_set import (
     SAMPLE_FIELDS,
@@ -19,7 +21,7 @@ from jepascore_core.scores.score_set import (
     ScoreSet,
     all_samples_sql,
     label_filter,
-    scored_sql,
+    measured_samples_sql,
     to_scored_samples,
 )
 from jepascore_core.storage.store import Store
@@ -29,7 +31,7 @@ SearchOrder = Literal["least", "most", "key", "random"]
 
 SEARCH_ORDERS: tuple[SearchOrder, ...] = get_args(SearchOrder)
 #: Numbers that samples can be sorted by besides their scores.
-SORTED_BY = (LABEL_ISSUE, *QUALITIES, "pixels", "aspect")
+SORTED_BY = (LABEL_ISSUE, *BASELINES, *QUALITIES, "pixels", "aspect")
 
 _ORDER_SQL: dict[SearchOrder, str] = {
     "least": f"{comparable('score')}, sample_key",
@@ -41,7 +43,7 @@ _ORDER_SQL: dict[SearchOrder, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SampleSearch:
-    """What to search among the measured samples; the default finds all.
+    """What to search among the measured samples; the default finds all. Without scores there are no percentiles.
 
     `text` is part of the key or of the label, in any case. `low` and `high` bound the percentile within the class, 0 to
     100. `only` and `without` are sample keys, for instance those with a decision; `rules` keep what is found.
@@ -64,7 +66,8 @@ class SampleSearch:
     @property
     def needs(self) -> Curation:
         """Rules whose `pending_work` is what this search needs."""
-        sorting = [Between(Column(LABEL_ISSUE), 0.0)] if self.by == LABEL_ISSUE else []
+        needed = self.by == LABEL_ISSUE or self.by in BASELINES
+        sorting = [Between(_column(self.by), 0.0)] if self.by is not None and needed else []
         return curation_of([*self.rules.clauses, *sorting])
 
 
@@ -95,7 +98,7 @@ def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: i
     """
     condition, parameters = _condition(wanted)
     condition += _kept_sql(store, scores, wanted.rules)
-    relation = f"FROM ({scored_sql(store, scores)}) {_number_sql(store, scores, wanted.by)} WHERE {condition}"
+    relation = f"FROM ({measured_samples_sql(store, scores)}) {_number_sql(store, scores, wanted.by)} WHERE {condition}"
     num_found = int(store.query(f"SELECT count(*) AS n {relation}", parameters)["n"][0].as_py())
     num_pages = max(1, -(-num_found // per_page))
     page = min(max(page, 1), num_pages)
@@ -107,7 +110,15 @@ def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: i
     num_scored, num_samples = coverage(store, scores)
     unscored = _num_unscored(store, scores, wanted) if num_scored < num_samples else 0
     numbers = tuple(row["number"] for row in rows)
-    return FoundSamples(to_scored_samples(rows), num_found, page, num_pages, num_samples, unscored, numbers)
+    return FoundSamples(
+        to_scored_samples(without_gaps(rows)), num_found, page, num_pages, num_samples, unscored, numbers
+    )
+
+
+def _column(by: str) -> Column:
+    """Return the column that one of `SORTED_BY` names."""
+    baseline = matching(by, BASELINES)
+    return Column(by) if baseline is None else Column("score", definition=baseline)
 
 
 def _order_sql(wanted: SampleSearch) -> str:
@@ -121,7 +132,7 @@ def _number_sql(store: Store, scores: ScoreSet, by: str | None) -> str:
     if by is None:
         return "CROSS JOIN (SELECT NULL::DOUBLE AS number)"
     compiler = Compiler(store, scores)
-    number = compiler.number(Column(one_of(by, SORTED_BY, "number to sort by", RuleError)))
+    number = compiler.number(_column(one_of(by, SORTED_BY, "number to sort by", RuleError)))
     return f"JOIN (SELECT sample_key, ({number})::DOUBLE AS number FROM {compiler.relation()}) USING (sample_key)"
 
 
@@ -137,7 +148,8 @@ def _kept_sql(store: Store, scores: ScoreSet, rules: Curation) -> str:
 def _num_unscored(store: Store, scores: ScoreSet, wanted: SampleSearch) -> int:
     condition, parameters = _condition(replace(wanted, low=0.0, high=100.0))
     condition += _kept_sql(store, scores, wanted.rules)
-    sql = f"SELECT count(*) AS n FROM ({all_samples_sql(store, scores)}) WHERE score IS NULL AND {condition}"
+    lacking = "score IS NULL" if scores.key.has_scores else "is_exact IS NULL"
+    sql = f"SELECT count(*) AS n FROM ({all_samples_sql(store, scores)}) WHERE {lacking} AND {condition}"
     return int(store.query(sql, parameters)["n"][0].as_py())
 
 

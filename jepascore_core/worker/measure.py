@@ -24,7 +24,8 @@ from jepascore_core.measuring.precision import (
     keep_precision,
 )
 from jepascore_core.measuring.progress import RunProgress, Stage
-from jepascore_core.measuring.specs import check_probes
+from jepascore_core.measuring.reuse import copy_embeddings
+from jepascore_core.measuring.specs import HOW_TO_SCORE, check_probes
 from jepascore_core.measuring.task import Measure, MeasureTask
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.measurements import MeasurementSpec
@@ -51,7 +52,9 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
     spec = _settle_precision(store, run, backbone, dataset, check) if run.is_precision_open else run.spec
     progress = RunProgress(catalogue, run, check)
     task, measure_images = MeasureTask(store, backbone, spec, progress), measure_on(run.backbone, devices)
-    if run.plan is not None:
+    if not spec.has_scores:
+        message = _embed_all(task, measure_images, progress, dataset, devices)
+    elif run.plan is not None:
         message = run_approximation(task, measure_images, progress, dataset, run.plan)
     else:
         message = _measure_all(task, measure_images, progress, dataset, devices)
@@ -115,6 +118,30 @@ def _measure_all(
     record_speed(store.home, backbone.info, backbone.device, spec.probes, spec.views * measured.num_measured, seconds)
     before = f", {reused} of them before this run" if reused else ""
     return _noted(f"{progress.measured} images measured{before}, {progress.failed} failed", engine)
+
+
+def _embed_all(
+    task: MeasureTask,
+    measure_images: Measure,
+    progress: RunProgress,
+    dataset: DatasetRecord,
+    devices: Sequence[torch.device],
+) -> str:
+    """Embed every image that no shard has; copy what other runs of the backbone embedded. Returns a status message."""
+    store, backbone_id = task.store, task.backbone.info.backbone_id
+    total, before = store.count_images(dataset), len(store.pending_samples(dataset, task.spec.key(backbone_id)))
+    copied = copy_embeddings(store, dataset, backbone_id, task.spec, progress.check)
+    rows = store.pending_samples(dataset, task.spec.key(backbone_id)).to_pylist()
+    pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
+    progress.reset(total, total - len(rows), len(rows) - len(pending))
+    stage = Stage(f"Embedding on {', '.join(map(str, devices))}: one forward pass per image")
+    progress.report(stage.message)
+    progress.begin(stage, len(pending))
+    measure_images(task, pending)
+    progress.report(stage.message)
+    earlier = f", {total - before} of them before this run" if total > before else ""
+    reused = f", {copied} taken from other runs of this backbone" if copied else ""
+    return f"{progress.measured} images embedded{earlier}{reused}, {progress.failed} failed. No scores: {HOW_TO_SCORE}"
 
 
 def _noted(message: str, engine: Engine) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -14,6 +15,7 @@ from jepascore_core.backbones.devices import resolve_devices
 from jepascore_core.jacobian.engine import Engine
 from jepascore_core.measuring.approximate.run import expected_probes
 from jepascore_core.measuring.batching import first_plan
+from jepascore_core.measuring.embedding import embed_images
 from jepascore_core.measuring.estimators import build_engine, measure_with
 from jepascore_core.measuring.loading import PendingImage
 from jepascore_core.measuring.precision import (
@@ -28,7 +30,8 @@ from jepascore_core.worker.trial import readable_images, settled_precision
 
 #: A probe measures increasingly large batches until it has taken this long, in seconds.
 PROBE_SECONDS = 6.0
-
+#: Images that a probe of embeddings alone embeds: some seconds on a CPU.
+EMBEDDED = 128
 
 #: Images that a cascade confirms, as benchmarks/estimators.py measured on 520 photographs with the sketch that reaches
 #: a fidelity of 0.99: per rank that the calibration leaves open, and the share of all images near a cut.
@@ -48,6 +51,8 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
     devices = resolve_devices(probe.device)
     backbone = load_ref(probe.backbone, devices[0])
     store.catalogue.save_backbone(backbone.info)
+    if not probe.spec.has_scores:
+        return _embedding_cost(store, probe, backbone, dataset, devices)
     spec, may_be_faster = probe.spec, False
     if probe.is_precision_open:
         num_pending = store.pending_samples(dataset, spec.exact.key(backbone.info.backbone_id)).num_rows
@@ -78,6 +83,35 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
         peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,
         precision=spec.precision,
         may_be_faster=may_be_faster,
+    )
+
+
+def _embedding_cost(
+    store: Store, probe: CostProbe, backbone: Backbone, dataset: DatasetRecord, devices: Sequence[torch.device]
+) -> ProbeResult:
+    """Estimate the cost of embeddings alone: reading and decoding count, which take as long as a forward pass.
+
+    Raises:
+        JepaScoreError: if none of the images tried can be read.
+    """
+    backbone_id = backbone.info.backbone_id
+    pending = store.pending_samples(dataset, probe.spec.key(backbone_id))
+    images = [PendingImage(**row) for row in pending.slice(0, EMBEDDED).to_pylist()]
+    readable_images(images[:1], backbone)  # also pays for lazy initialization
+    list(embed_images(backbone, images[:1]))
+    started = time.monotonic()
+    number = sum(len(batch) for batch in embed_images(backbone, images))
+    is_cuda = backbone.device.type == "cuda"
+    return ProbeResult(
+        backbone_id=backbone_id,
+        dimension=backbone.info.dimension,
+        device=", ".join(map(str, devices)),
+        num_total=store.count_images(dataset),
+        num_pending=pending.num_rows,
+        seconds_per_image=(time.monotonic() - started) / max(1, number) / len(devices),
+        peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,
+        precision=probe.spec.precision,
+        may_be_faster=False,
     )
 
 

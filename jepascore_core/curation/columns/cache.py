@@ -179,6 +179,23 @@ class Columns:
             sql = f"SELECT {values} FROM ({all_samples_sql(self._store, scores)}) ORDER BY sample_key, uri"
         return self._cache_per_sample(key, sql, base)
 
+    def embedded(self, dataset: DatasetRecord, scores: ScoreSet) -> str:
+        """Return whether each sample has an embedding."""
+        base, version = self.base(dataset), version_key(self._store, scores)
+        measured = self._store.measurements_sql(scores.key)
+        sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
+            FROM {base} ORDER BY row_id"""
+        return self.cache_query(["embedded", base, version, scores.backbone_id, scores.spec_id], sql)
+
+    def measured(self, dataset: DatasetRecord, scores: ScoreSet) -> str:
+        """Return a column that is NULL where a sample has no score, or no embedding if there are no scores."""
+        if scores.key.has_scores:
+            return self.score(dataset, scores)
+        embedded = self.embedded(dataset, scores)
+        return self.cache_query(
+            ["measured", embedded], f'SELECT nullif("{embedded}", false) AS "{{name}}" FROM {embedded}'
+        )
+
     def _cache_per_sample(self, key: Sequence[Any], sql: str, base: str) -> str:
         """Cache a column, as `cache_query`, and check that it has one row per sample."""
         name = self.cache_query(key, sql)

@@ -50,6 +50,7 @@ from jepascore_core.errors import RuleError, UnknownNameError, matching
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS
+from jepascore_core.scores.no_scores import no_scores_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
@@ -155,10 +156,14 @@ class Compiler:
 
         Raises:
             TooFewImagesError: if a baseline score needs more images than are measured.
+            RuleError: if the backbone has embeddings only, and a baseline score is not what is asked for.
         """
         baseline = matching(definition, BASELINES)
         chosen = matching(definition, DEFINITIONS) or self.scores.definition
         named = self.score_set(backbone)
+        if baseline is None and not named.key.has_scores:
+            reason = no_scores_text(self.store, named.dataset_id, named.key)
+            raise RuleError(f"{reason} Baseline scores need embeddings only: write for example percentile[knn] >= 5.")
         if baseline in FITTED:
             return baseline_column(self.store, named, baseline)
         wanted = ScoreSet(named.dataset_id, named.key, chosen)
@@ -310,7 +315,7 @@ class Compiler:
 
     def _flag(self, flag: Flag) -> str:
         if flag.name == "measured":
-            return f"({self.use(self.score(flag.backbone))} IS NOT NULL)"
+            return self._measured(flag.backbone)
         if flag.name == "grey":
             return self.use(self._grey())
         if flag.name == "perceptual_duplicate":
@@ -325,8 +330,12 @@ class Compiler:
             found = self.use(self.columns.group_flag(self.dataset, groups, differ))
         if flag.radius is None:
             return found
-        measured = self.use(self.score(flag.backbone))
-        return f"(CASE WHEN {found} THEN true WHEN {measured} IS NOT NULL THEN false END)"
+        return f"(CASE WHEN {found} THEN true WHEN {self._measured(flag.backbone)} THEN false END)"
+
+    def _measured(self, backbone: str | None) -> str:
+        """Return the SQL of whether a sample has a score, or an embedding where that is all that there is."""
+        named = self.score_set(backbone)
+        return f"({self.use(self.columns.measured(self.dataset, named))} IS NOT NULL)"
 
     def _grey(self) -> str:
         known, state = known_grey(self.store)
@@ -389,6 +398,8 @@ def find_measured(store: Store, backbone: str) -> MeasurementKey:
         UnknownNameError: if nothing, or more than one thing, fits.
     """
     found = measured_as(store, backbone)
+    # A name stands for the scores of a backbone rather than for its embeddings alone.
+    found = [key for key in found if key.has_scores] or found if len(found) > 1 else found
     listed = ", ".join(key.text for key in found or measured_titles(store)) or "nothing yet"
     if not found:
         raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Available: {listed}.")

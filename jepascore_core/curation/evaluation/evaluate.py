@@ -19,9 +19,11 @@ from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, Column
 from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Keeper, Part, Step
 from jepascore_core.curation.settling import settle
+from jepascore_core.errors import RuleError
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.scores.measured import measured_choices
+from jepascore_core.scores.no_scores import no_scores_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
@@ -85,6 +87,18 @@ def evaluate(store: Store, scores: ScoreSet, curation: Curation, decisions: Deci
     return Evaluator(store, scores, curation, decisions).evaluate()
 
 
+def keeper_order(store: Store, scores: ScoreSet, keep: Keeper, score: str) -> str:
+    """Return the SQL order in which the sample to keep of a group comes first; `score` is the score column.
+
+    Raises:
+        RuleError: if the most likely one is wanted, and there are no scores.
+    """
+    if keep == "most_likely" and not scores.key.has_scores:
+        reason = no_scores_text(store, scores.dataset_id, scores.key)
+        raise RuleError(f'{reason} Until then keep "largest" or "first" of each group, not the most likely.')
+    return KEEPER_ORDER[keep].format(score=f'"{score}"')
+
+
 def prefetch_changes(store: Store, scores: ScoreSet) -> None:
     """Compute what the next change of a curation may wait for.
 
@@ -114,7 +128,7 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
         group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
         there, drawn_from = "count(*)", evaluation.base
         if step.draw in ("diverse", "farthest"):
-            embedded = _embedded(store, evaluation.dataset, compiler.score_set(step.backbone))
+            embedded = columns(store).embedded(evaluation.dataset, compiler.score_set(step.backbone))
             there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{evaluation.base} POSITIONAL JOIN {embedded}"
         sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
             FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
@@ -242,7 +256,7 @@ class Evaluator:
 
     def _one_per(self, table: str, step: Deduplicate) -> tuple[str, list[Any]]:
         groups = self.compiler.groups_of(step)
-        order = KEEPER_ORDER[step.keep].format(score=f'"{self.score}"')
+        order = keeper_order(self.store, self.scores, step.keep, self.score)
         sql = f"""
             SELECT row_id FROM {table} JOIN (
                 SELECT row_id, "{groups}" AS grp, width, height, num_bytes, "{self.score}"
@@ -293,7 +307,7 @@ class Evaluator:
         """Return the samples that are farthest from a reference, after those that a person keeps; ties in order."""
         column = Column(REFERENCE_DISTANCE, step.backbone, reference=step.reference)
         distance = self.compiler.reference_column(column, str(step.reference))
-        embedded = _embedded(self.store, self.dataset, self.compiler.score_set(step.backbone))
+        embedded = self.columns.embedded(self.dataset, self.compiler.score_set(step.backbone))
         sql = f"""
             SELECT row_id FROM {table} JOIN (
                 SELECT row_id, "{distance}" AS distance
@@ -304,7 +318,7 @@ class Evaluator:
         return sql, [distance, embedded, step.n, "farthest"]
 
     def _candidates(self, table: str, scores: ScoreSet) -> Candidates:
-        embedded = _embedded(self.store, self.dataset, scores)
+        embedded = self.columns.embedded(self.dataset, scores)
         sql = f"""SELECT CASE WHEN NOT (alive AND is_embedded) THEN 0 WHEN decision = 'keep' THEN 2 ELSE 1 END::UTINYINT
                 AS flag
             FROM {table} JOIN (SELECT row_id, "{embedded}" AS is_embedded FROM {self.base} POSITIONAL JOIN {embedded})
@@ -312,13 +326,3 @@ class Evaluator:
         cached = self.columns.cache_query(["candidates", table, embedded], sql)
         flags = self.store.query(f"SELECT flag FROM {cached}")["flag"].to_numpy()
         return Candidates(str(self.dataset.version), flags)
-
-
-def _embedded(store: Store, dataset: DatasetRecord, scores: ScoreSet) -> str:
-    """Return the column of whether each sample has an embedding."""
-    cached = columns(store)
-    base, score = cached.base(dataset), cached.score(dataset, scores)
-    measured = store.measurements_sql(scores.key)
-    sql = f"""SELECT content_id IN (SELECT content_id FROM ({measured}) WHERE embedding IS NOT NULL) AS "{{name}}"
-        FROM {base} ORDER BY row_id"""
-    return cached.cache_query(["embedded", base, score], sql)

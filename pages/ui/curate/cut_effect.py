@@ -15,6 +15,7 @@ from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_cur
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.figures.cut_effect import cut_curve_figure
 from jepascore_core.scores.measured import measured_choices, offered
+from jepascore_core.scores.no_scores import require_scores
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app import state
 from pages.ui.app.store import store
@@ -98,6 +99,7 @@ def _row(item: ClassEffect) -> dict[str, str | int]:
 
 def _draw_curve(scores: ScoreSet) -> None:
     st.caption(texts.CUT_CURVE_ABOUT)
+    require_scores(store(), scores.dataset_id, scores.key)
     judge = _choose_judge(scores, state.CURVE_JUDGE)
     if not _is_computed(scores, pending_curve(store(), scores, judge)):
         return

@@ -14,6 +14,7 @@ from jepascore_core.curation.named import asked_scores
 from jepascore_core.figures.scores import before_after_figure, class_balance_figure
 from jepascore_core.formatting import count_text
 from jepascore_core.scores.memo import prefetch
+from jepascore_core.scores.no_scores import no_scores_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.curation import CurationPreview, before_after, most_changed, preview
 from pages.ui.app import state
@@ -120,9 +121,11 @@ def _sections(found: CurationPreview, result: CurationResult) -> list[Section]:
 
 
 def _draw_before_after(evaluation: Evaluation, result: CurationResult) -> None:
-    st.subheader(texts.BEFORE_AFTER, anchor=False)
     found = before_after(store(), evaluation)
-    if found.series:
+    if not evaluation.scores.key.has_scores:
+        st.caption(plain(no_scores_text(store(), evaluation.scores.dataset_id, evaluation.scores.key)))
+    elif found.series:
+        st.subheader(texts.BEFORE_AFTER, anchor=False)
         chart(before_after_figure(found), "before-after", texts.BEFORE_AFTER_FIGURE)
     balance = most_changed(result.balance)
     st.subheader(texts.BALANCE, anchor=False)

@@ -25,6 +25,7 @@ from jepascore_core.curation.rules.model import (
     Part,
     Rule,
 )
+from jepascore_core.embeddings.baselines import BASELINES
 from jepascore_core.errors import RuleError
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet
@@ -88,7 +89,8 @@ def _place(title: str, curation: Curation) -> int | None:
 
 def _score_form(scores: ScoreSet) -> Clause | None:
     name = st.selectbox(texts.COLUMN, list(texts.PERCENTILES), format_func=texts.PERCENTILES.__getitem__)
-    baseline = st.selectbox(texts.SCORE, list(texts.SCORE_TITLES), format_func=texts.SCORE_TITLES.__getitem__)
+    variants = [name for name in texts.SCORE_TITLES if name in BASELINES or scores.key.has_scores]
+    baseline = st.selectbox(texts.SCORE, variants, format_func=texts.SCORE_TITLES.__getitem__)
     if baseline is not None:
         st.caption(texts.BASELINES_ABOUT)
     choices = {measured_id(item): plain_title(item) for item in measured_choices(store(), scores.dataset_id)}

@@ -37,6 +37,7 @@ from pages.ui.widgets.choose_scores import (
     marked_title,
     measured_id,
     nothing_yet,
+    say_no_scores,
     say_what_failed,
 )
 from pages.ui.widgets.coverage import draw_coverage
@@ -65,9 +66,12 @@ class Chosen:
 
 def choose_score_sets() -> Chosen | None:
     """Return datasets, backbones and score variant; say what to do where nothing was measured."""
-    choices = {measured_id(choice): choice for choice in offered(store(), backbone_choices(store()))}
+    every = offered(store(), backbone_choices(store()))
+    choices = {measured_id(choice): choice for choice in every if choice.key.has_scores}
     if not choices:
-        if store().catalogue.datasets():
+        if every:
+            say_no_scores(ScoreSet(every[0].datasets[0].dataset_id, every[0].key))
+        elif store().catalogue.datasets():
             nothing_yet(texts.NOTHING_MEASURED)
         else:
             nothing_yet(widget_texts.NO_DATASET, home=True)

@@ -46,7 +46,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
             default=_default_level(), help=texts.LEVELS_HELP,
         )  # fmt: skip
     with middle:
-        keepers = [name for name in KEEPERS if scores.is_measured or name != "most_likely"]
+        keepers = [name for name in KEEPERS if (scores.is_measured and scores.key.has_scores) or name != "most_likely"]
         titles = {name: KEEPER_TITLES[name] for name in keepers}
         keep = pick_one(texts.PROPOSE, state.KEEPER, titles, default=DEFAULT_KEEPER) or DEFAULT_KEEPER
     with right:

@@ -22,6 +22,7 @@ from pages.ui.widgets.choose_scores import (
     choose_definition,
     measured_by_id,
     plain_title,
+    say_no_scores,
 )
 from pages.ui.widgets.coverage import draw_coverage
 from pages.ui.widgets.url_widgets import pick_many, pick_one
@@ -67,17 +68,21 @@ def choose_explored() -> Explored | None:
         definition = choose_definition()
     score_sets = tuple(measured[name].scores(dataset.dataset_id, definition) for name in names)
     with columns[2]:
-        draw_badges(score_sets)
+        draw_badges([scores for scores in score_sets if scores.key.has_scores])
     draw_coverage(score_sets)
     return Explored(names, tuple(measured[name].title for name in names), score_sets)
 
 
 def draw_explored(explored: Explored) -> None:
     """Draw Explore below the choice of scores."""
-    _draw_warnings(explored.score_sets, explored.titles)
+    first = explored.score_sets[0]
+    _draw_warnings([scores for scores in explored.score_sets if scores.key.has_scores], explored.titles)
     columns = st.columns([6, 4, 4, 4])
     with columns[0]:
         view = pick_one(texts.VIEW, state.VIEW, texts.VIEW_TITLES, segments=True, resets=(state.PAGE,))
+    if not first.key.has_scores and view != "search":
+        say_no_scores(first)
+        view = "search"
     if view == "search":
         draw_search(explored.score_sets[0], explored.titles[0] if len(explored.titles) > 1 else "", columns[1:])
     elif view == "reference":

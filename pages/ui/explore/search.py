@@ -44,7 +44,7 @@ def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) 
     with places[1]:
         pick_page(found.num_pages)
     counts = texts.found(found.num_found, found.num_samples, found.num_unscored, title)
-    st.caption(f"{counts}. {texts.PERCENTILE_WITHIN_CLASS}")
+    st.caption(f"{counts}. {texts.PERCENTILE_WITHIN_CLASS}" if scores.key.has_scores else f"{counts}.")
     if not found.num_found:
         st.info(texts.NOTHING_FOUND)
         return
@@ -69,12 +69,16 @@ def _choose(scores: ScoreSet) -> SampleSearch:
     options = {ALL_CLASSES: texts.NO_CLASS_CHOSEN} | {name: choice.title for name, choice in classes.items()}
     with columns[1]:
         picked = pick_one("Class", state.LABEL, options, resets=(state.PAGE,))
-    with columns[2]:
-        low, high = pick_range(texts.PERCENTILE, state.SPAN, 0.0, 100.0, 0.5, resets=(state.PAGE,))
+    low, high = 0.0, 100.0
+    if scores.key.has_scores:
+        with columns[2]:
+            low, high = pick_range(texts.PERCENTILE, state.SPAN, 0.0, 100.0, 0.5, resets=(state.PAGE,))
     with columns[3]:
         decided = pick_one("Decision", state.DECIDED, texts.DECISION_TITLES, resets=(state.PAGE,))
     with columns[4]:
-        picked_order = pick_one("Order", state.ACROSS, texts.SEARCH_ORDER_TITLES) or SEARCH_ORDERS[0]
+        needs_scores = () if scores.key.has_scores else ("least", "most")
+        orders = {name: title for name, title in texts.SEARCH_ORDER_TITLES.items() if name not in needs_scores}
+        picked_order = pick_one("Order", state.ACROSS, orders) or next(iter(orders))
     by, _, direction = picked_order.partition("-")
     return SampleSearch(
         labels=(classes[picked].label,) if picked in classes else None,
@@ -82,7 +86,7 @@ def _choose(scores: ScoreSet) -> SampleSearch:
         low=low,
         high=high,
         rules=_choose_rules(),
-        order=matching(picked_order, SEARCH_ORDERS) or SEARCH_ORDERS[0],
+        order=matching(picked_order, SEARCH_ORDERS) or "key",
         by=by if direction else None,
         descending=direction == "down",
         seed=state.read_int(state.SEED, 0, 0, 10**6),

@@ -70,6 +70,9 @@ def class_box(low: float, lower: float, median: float, upper: float, high: float
 #: What samples are sorted by besides their scores; a note below each image.
 NUMBER_TITLES = {
     "label_issue": "Label issue",
+    "knn": "k-NN",
+    "mahalanobis": "Mahalanobis",
+    "norm": "Norm of the embedding",
     "brightness": "Brightness",
     "brightness_p5": "Brightness of the darkest 5 %",
     "brightness_p99": "Brightness of the lightest 1 %",

@@ -23,7 +23,7 @@ def pick_estimator() -> dict[str, Any]:
     titles = {name: texts.ESTIMATORS[name] for name in ESTIMATORS}
     estimator = pick_one(texts.ESTIMATOR, state.ESTIMATOR, titles, segments=True) or "exact"
     st.caption(texts.MEANINGS[estimator])
-    if estimator == "exact":
+    if estimator in ("exact", "embed"):
         return {"estimator": estimator}
     columns = st.columns(5)
     if estimator == "sketch":

@@ -150,7 +150,7 @@ def cost(found: ProbeResult) -> str:
 # Estimators
 
 ESTIMATOR = "Estimator"
-ESTIMATORS = {"exact": "Exact", "sketch": "Sketch", "calibrated": "Calibrated", "cascade": "Cascade"}
+ESTIMATORS = {"exact": "Exact", "sketch": "Sketch", "calibrated": "Calibrated", "cascade": "Cascade", "embed": "Embed"}
 MEANINGS = {
     "exact": "Exact score. Slowest: one backward pass per embedding dimension.",
     "sketch": "Log-volume of a random projection of the Jacobian: ranks images but is not the exact score.",
@@ -158,6 +158,8 @@ MEANINGS = {
     "is chosen for the target rank correlation, which is checked on held-out images.",
     "cascade": "Calibrated first, then exactly every image that could be among the least or most likely of its class, "
     "until those lists are correct with the chosen confidence.",
+    "embed": "Embeddings only, from one forward pass: near duplicates, baseline scores, label issues, search and "
+    "diverse budgets within minutes, and no JEPA-SCORE. A later run adds scores.",
 }
 PASSES = "Passes"
 PASSES_HELP = "Backward passes per image, one per random projection. More passes, higher fidelity."

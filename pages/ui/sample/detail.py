@@ -14,6 +14,7 @@ from jepascore_core.figures.scores import place_figure, spectrum_figure
 from jepascore_core.formatting import count_text, estimate_text, percentile_text, score_text
 from jepascore_core.records.datasets import Sample
 from jepascore_core.score import ESTIMATED
+from jepascore_core.scores.no_scores import no_scores_text
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import DEFINITION_SHORT, DEFINITION_TITLES
 from jepascore_core.views.detail import SampleDetail, scores_by_definition
@@ -50,20 +51,23 @@ def draw_detail(detail: SampleDetail, scores: ScoreSet, reference: str | None = 
     if reference is not None:
         _draw_reference(sample, scores, reference)
     if detail.chosen is None:
-        st.info(_why_no_score(scores))
+        st.info(plain(_why_no_score(scores)))
+        place = st.container()
     else:
         _draw_figures(detail, store().has_views(scores.key))
         _draw_all_scores(detail, scores)
         place = st.container()
         draw_closeup(scores, sample)
     _draw_link(scores, sample)
-    if detail.chosen is not None:
+    if detail.chosen is not None or not scores.key.has_scores:
         # Last, because the search takes longest: everything else is visible meanwhile.
         with place:
             _draw_neighbours(detail, scores)
 
 
 def _why_no_score(scores: ScoreSet) -> str:
+    if not scores.key.has_scores:
+        return no_scores_text(store(), scores.dataset_id, scores.key)
     if scores.key.is_calibrated and scores.definition not in ESTIMATED:
         return texts.no_exact_score(DEFINITION_SHORT[scores.definition], NO_SPECTRUM)
     return texts.NO_SCORE

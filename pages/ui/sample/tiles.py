@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from jepascore_core.formatting import estimate_text, interval_text, percentile_text, score_text
@@ -16,7 +17,11 @@ def to_tiles(samples: Iterable[ScoredSample], tone: Tone | None = None) -> list[
 
 
 def to_tile(sample: ScoredSample, tone: Tone | None = None) -> Tile:
-    """Return the tile of one sample."""
+    """Return the tile of one sample; without a score it has neither score nor percentile."""
+    if math.isnan(sample.score):
+        return Tile(
+            sample.sample_key, sample.content_id, tone=tone, tooltip=sample.sample_key, label=sample.label or ""
+        )
     return Tile(
         sample_key=sample.sample_key,
         content_id=sample.content_id,

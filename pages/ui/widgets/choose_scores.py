@@ -19,6 +19,7 @@ from jepascore_core.scores.measured import (
     measured_choices,
     offered,
 )
+from jepascore_core.scores.no_scores import no_scores_text
 from jepascore_core.scores.score_set import Label, ScoreSet, no_scores
 from jepascore_core.scores.titles import DEFINITION_SHORT
 from pages.ui.app import state
@@ -51,11 +52,13 @@ def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     return chosen
 
 
-def choose_scores(prepare: Callable[[ScoreSet], None] | None = None, needed: bool = True) -> ScoreSet | None:
+def choose_scores(
+    prepare: Callable[[ScoreSet], None] | None = None, needed: bool = True, *, needs_scores: bool = False
+) -> ScoreSet | None:
     """Return one dataset under one backbone and score variant; say what to do where nothing was measured.
 
     `prepare` is called before the verdict on these scores is drawn. Where no scores are `needed`, what was not measured
-    is returned with `no_scores`.
+    is returned with `no_scores`. With `needs_scores` a backbone that has embeddings only is refused, which is said.
     """
     columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
@@ -69,6 +72,14 @@ def choose_scores(prepare: Callable[[ScoreSet], None] | None = None, needed: boo
     with columns[1]:
         options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
         picked = pick_one("Backbone", state.BACKBONE, options)
+    key = measured[picked or ""].key
+    if not key.has_scores:
+        scores = measured[picked or ""].scores(dataset.dataset_id)
+        if needs_scores:
+            say_no_scores(scores)
+            return None
+        draw_coverage([scores])
+        return scores
     with columns[3]:
         definition = choose_definition()
     scores = measured[picked or ""].scores(dataset.dataset_id, definition)
@@ -87,6 +98,11 @@ def measured_by_id(dataset: DatasetChoice) -> dict[str, MeasuredChoice]:
     if not measured:
         await_scores(dataset)
     return measured
+
+
+def say_no_scores(scores: ScoreSet) -> None:
+    """Say that a backbone has embeddings only, and how to get scores."""
+    nothing_yet(no_scores_text(store(), scores.dataset_id, scores.key))
 
 
 def await_scores(dataset: DatasetChoice) -> None:
@@ -112,7 +128,10 @@ def choose_measured(
 
     Incomplete ones are not selected by default, unless all are incomplete.
     """
-    measured = measured_by_id(dataset)
+    all_measured = measured_by_id(dataset)
+    measured = {identifier: choice for identifier, choice in all_measured.items() if choice.key.has_scores}
+    if all_measured and not measured:
+        say_no_scores(next(iter(all_measured.values())).scores(dataset.dataset_id))
     if not measured:
         return ()
     options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
@@ -163,12 +182,12 @@ def label_id(label: Label) -> str:
 def plain_title(choice: MeasuredChoice) -> str:
     """Return its title, with its coverage unless that is complete."""
     title = marked_title(choice)
-    return title if choice.is_complete else texts.partly_scored(title, choice.coverage)
+    return title if choice.is_complete else texts.partly_measured(title, choice.coverage, choice.key.has_scores)
 
 
 def marked_title(choice: MeasuredChoice | BackboneChoice) -> str:
     """Return its title for a picker, marked unless its scores are exact."""
-    if choice.key.is_exact:
+    if choice.key.is_exact or not choice.key.has_scores:
         return choice.title
     return f"≈ {choice.title} · order only" if choice.key.estimator == "sketch" else f"≈ {choice.title}"
 

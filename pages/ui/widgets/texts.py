@@ -63,9 +63,9 @@ def distinct_images(num_images: int) -> str:
     return plural(num_images, "distinct image")
 
 
-def partly_scored(title: str, coverage: float) -> str:
+def partly_measured(title: str, coverage: float, has_scores: bool) -> str:
     """Title of a backbone that has measured a part of a dataset."""
-    return f"{title} · {percent_text(coverage)} scored"
+    return f"{title} · {percent_text(coverage)} {'scored' if has_scores else 'embedded'}"
 
 
 # The verdict on scores
