@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jepascore_core.api.curating import CuratedDataset, curate
     from jepascore_core.api.cut_effects import cut_effect
     from jepascore_core.api.datasets import open_dataset
+    from jepascore_core.api.embeddings import import_embeddings
     from jepascore_core.api.expressions import (
         ColumnExpression,
         Expression,
@@ -54,6 +55,7 @@ _WHERE = {
     "cut_effect": "jepascore_core.api.cut_effects",
     "expected_score": "jepascore_core.score",
     "flag": "jepascore_core.api.expressions",
+    "import_embeddings": "jepascore_core.api.embeddings",
     "jepa_score": "jepascore_core.score",
     "load_backbone": "jepascore_core.backbones.build",
     "measure": "jepascore_core.measuring.estimators",
@@ -83,6 +85,7 @@ __all__ = [
     "cut_effect",
     "expected_score",
     "flag",
+    "import_embeddings",
     "jepa_score",
     "load_backbone",
     "measure",

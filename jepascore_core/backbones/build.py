@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jepascore_core.backbones.identity import backbone_id
 from jepascore_core.backbones.releases import RELEASES
 from jepascore_core.errors import EncoderError, PreprocessingError, UnknownNameError, unknown
-from jepascore_core.records.backbones import BackboneInfo, BackboneRef, Preprocessing
+from jepascore_core.records.backbones import OWN, BackboneInfo, BackboneRef, Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -149,6 +149,11 @@ def _load(ref: BackboneRef) -> LoadedEncoder:
     library = ref.name.partition(":")[0]
     _check_numbers(ref.image_size, ref.mean, ref.std)
     _check_preprocessing(ref, library)
+    if library == OWN:
+        raise UnknownNameError(
+            f"{ref.name} are imported embeddings, without an encoder that could run. "
+            "Import them again with `jepascore embeddings import`, or choose a backbone."
+        )
     if library == "timm":
         from jepascore_core.backbones.timm_encoder import load_timm
 

@@ -27,7 +27,7 @@ from jepascore_core.atomic import atomic_path
 from jepascore_core.embeddings.index import Floats, unit
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
-from jepascore_core.storage.measurement_sql import parquet_sql
+from jepascore_core.storage.measurement_sql import MEASUREMENT_SCHEMA, parquet_sql
 from jepascore_core.storage.store import Store
 
 #: Embeddings in memory at a time: 12 MB at K = 384 as they are stored, 25 MB as 32-bit numbers.
@@ -83,6 +83,18 @@ def to_matrix(embeddings: pa.Array) -> npt.NDArray[Any]:
     """Return a column of embeddings, none of them NULL, as a matrix [n, K] of their type; [0, 1] of none."""
     flat: npt.NDArray[Any] = embeddings.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(embeddings), -1 if len(embeddings) else 1)
+
+
+def embedding_table(content_ids: pa.Array, embeddings: npt.NDArray[Any]) -> pa.Table:
+    """Return a table of `MEASUREMENT_SCHEMA` that has embeddings [n, K] of images and nothing else."""
+    number, dimension = embeddings.shape
+    offsets = pa.array(np.arange(number + 1, dtype=np.int32) * dimension)
+    values = pa.array(np.ascontiguousarray(embeddings, np.float16).ravel())
+    found = {"content_id": content_ids, "embedding": pa.ListArray.from_arrays(offsets, values)}
+    columns = [
+        found[field.name] if field.name in found else pa.nulls(number, field.type) for field in MEASUREMENT_SCHEMA
+    ]
+    return pa.table(columns, schema=MEASUREMENT_SCHEMA)
 
 
 def _is_among(known: npt.NDArray[np.uint64], values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from jepascore_core.embeddings.files import to_matrix
+from jepascore_core.embeddings.files import embedding_table, to_matrix
 from jepascore_core.measuring.specs import BATCH_ESTIMATORS
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
-from jepascore_core.storage.measurement_sql import MEASUREMENT_SCHEMA
 from jepascore_core.storage.store import Store
 
 #: Rows of one copied shard: 6 MB at K = 384.
 SHARD_ROWS = 8192
-
-
-def embedding_table(content_ids: pa.Array, embeddings: npt.NDArray[Any]) -> pa.Table:
-    """Return a table of `MEASUREMENT_SCHEMA` that has embeddings [n, K] of images and nothing else."""
-    number, dimension = embeddings.shape
-    offsets = pa.array(np.arange(0, (number + 1) * dimension, dimension, dtype=np.int32))
-    values = pa.array(np.ascontiguousarray(embeddings, np.float16).ravel())
-    found = {"content_id": content_ids, "embedding": pa.ListArray.from_arrays(offsets, values)}
-    columns = [found.get(field.name, pa.nulls(number, field.type)) for field in MEASUREMENT_SCHEMA]
-    return pa.table(columns, schema=MEASUREMENT_SCHEMA)
 
 
 def copy_embeddings(

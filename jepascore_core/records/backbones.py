@@ -47,6 +47,11 @@ class BackboneRef(JsonRecord):
     offline: bool = False
     preprocessing: str | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether these are imported embeddings, without an encoder that could run."""
+        return self.name.startswith(f"{OWN}:")
+
 
 @dataclass(frozen=True, slots=True)
 class BackboneInfo:

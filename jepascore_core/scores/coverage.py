@@ -106,6 +106,11 @@ class PartialScores:
     run: Run | None
 
     @property
+    def can_be_completed(self) -> bool:
+        """Whether a run could measure the rest; imported embeddings have no encoder."""
+        return self.run is None or not self.run.backbone.is_own
+
+    @property
     def text(self) -> str:
         """How many images are scored, or embedded: "18 of 720 images scored, 2 failed"."""
         found, done = self.coverage, "scored" if self.scores.key.has_scores else "embedded"

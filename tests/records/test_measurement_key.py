@@ -35,7 +35,7 @@ def test_a_key_says_how_it_was_measured(spec: MeasurementSpec) -> None:
     key = spec.key("b")
     assert (key.estimator, key.is_exact) == (spec.estimator, spec.is_exact)
     assert key.is_calibrated == (spec.estimator == "calibrated")
-    assert key.is_score == (spec.estimator != "nested")
+    assert key.is_listed == (spec.estimator != "nested")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_it_copies_what_an_exact_run_has_embedded(store, worker, tmp_path, check
 
 
 def test_what_needs_no_score_works_on_it(store, embedded):
-    run, scores = embedded
+    _, scores = embedded
     (choice,) = measured_choices(store, scores.dataset_id)
     assert (choice.num_scored, choice.is_complete, choice.title.endswith(", embeddings only")) == (COUNT, True, True)
     assert partial_scores(store, [scores]) == ()
@@ -108,7 +108,7 @@ def test_what_needs_no_score_works_on_it(store, embedded):
 def test_what_needs_a_score_says_how_to_get_one(store, embedded):
     run, scores = embedded
     for rules in ("score >= 0", "class_percentile >= 5", "all | one per near 0.05"):
-        with pytest.raises(RuleError, match="there is no score yet.*jepascore score toy -b"):
+        with pytest.raises(RuleError, match=r"there is no score yet.*jepascore score toy -b"):
             precompute_all(store, scores, parse(rules))
             evaluate(store, scores, parse(rules))
     with pytest.raises(JepaScoreError, match="there is no score yet"):

@@ -19,8 +19,8 @@ from jepascore_core.storage.catalogue.requests import request_columns, request_v
 class RunTable(Database):
     """The tables `runs` and `run_failures`."""
 
-    def add_run(self, request: ResolvedRequest) -> Run:
-        """Queue a run; if an active run has the same request, return it instead."""
+    def add_run(self, request: ResolvedRequest, state: RunState = RunState.QUEUED) -> Run:
+        """Queue a run, or record one in another state; if an active run has the same request, return it instead."""
         wanted = request_columns(request)
         run_id = new_id()
         with self._connect() as connection:
@@ -35,7 +35,7 @@ class RunTable(Database):
                     "INSERT INTO runs"
                     " (run_id, dataset_id, backbone, spec, plan, device, state, created_at, is_precision_open)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (run_id, *wanted, request.device, RunState.QUEUED, utc_now(), request.is_precision_open),
+                    (run_id, *wanted, request.device, state, utc_now(), request.is_precision_open),
                 )
         return self.run(twin["run_id"] if twin else run_id)
 

@@ -54,6 +54,8 @@ def _draw_one(item: PartialScores, title: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/hourglass_bottom: {name}**{item.text}**", width="content")
+        if not item.can_be_completed:
+            return
         if item.run is None:
             link = {state.DATASET: item.scores.dataset_id}
             st.page_link(
