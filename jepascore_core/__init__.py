@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         meta,
         relabelled,
         rule,
+        similar,
         tag,
     )
     from jepascore_core.api.reference import ReferenceComparison, compare_to_reference
@@ -65,6 +66,7 @@ _WHERE = {
     "relabelled": "jepascore_core.api.expressions",
     "rule": "jepascore_core.api.expressions",
     "score_dataset": "jepascore_core.api.scoring",
+    "similar": "jepascore_core.api.expressions",
     "tag": "jepascore_core.api.expressions",
     "wrap_encoder": "jepascore_core.backbones.build",
 }
@@ -95,6 +97,7 @@ __all__ = [
     "relabelled",
     "rule",
     "score_dataset",
+    "similar",
     "tag",
     "wrap_encoder",
 ]

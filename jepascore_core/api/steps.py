@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from jepascore_core.api.expressions import limit_of
+from jepascore_core.api.expressions import ColumnExpression, limit_of
 from jepascore_core.curation.rules.model import Budget, Deduplicate, Draw, Keeper, Part
+from jepascore_core.curation.rules.parser import parse_column
 
 
 def one_per(
@@ -38,6 +39,7 @@ def budget(
     seed: int = 0,
     backbone: str | None = None,
     reference: str | None = None,
+    by: ColumnExpression | str | None = None,
 ) -> Budget:
     """Keep `n` samples of what rules and `one_per` leave, or `n` of each class or split.
 
@@ -45,17 +47,22 @@ def budget(
         n: number of samples.
         draw: "random" (the default); "balanced": equally many of each class, the shortfall of small classes spread
             over the others; "diverse": far from each other; "clusters" (default with `clusters`): equally many of each;
-            "farthest" (default with `reference`): the farthest from that dataset.
+            "farthest" (default with `reference`): the farthest from that dataset; "highest" (default with `by`) and
+            "lowest": those with the largest or smallest number in a column.
         per: "class" or "split", for `n` of each.
         clusters: number of k-means clusters of the embeddings.
         seed: random seed.
         backbone: whose embeddings "diverse", "clusters" and "farthest" use; None = those of `curate`.
         reference: name of a dataset; with it a "diverse" draw is far from that, too.
+        by: column of numbers of a "highest" or "lowest" draw.
 
     Examples:
         >>> import jepascore_core as js
         >>> rules = [js.col("class_percentile") >= 5, js.budget(1000, "balanced")]
         >>> rules = [js.budget(10_000, reference="old photos")]
+        >>> rules = [js.budget(100, by=js.similar("a watermark", backbone="open_clip:ViT-B-32-quickgelu:openai"))]
     """
     usual: Draw = "clusters" if clusters is not None else "random" if reference is None else "farthest"
-    return Budget(n, draw or usual, per, clusters, seed, backbone, reference)
+    usual = "highest" if by is not None else usual
+    column = parse_column(str(by)) if by is not None else None
+    return Budget(n, draw or usual, per, clusters, seed, backbone, reference, column)

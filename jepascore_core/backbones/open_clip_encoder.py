@@ -63,10 +63,7 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
     settings = _settings(model, tag)
     if not tag:
         require_preprocessing(ref, _hint(settings))
-    if ref.checkpoint is not None:
-        path = Path(ref.checkpoint)
-    else:
-        path = _library_weights(spec.name, get_pretrained_cfg(model, tag), ref.offline)
+    path = weights_path(ref, spec.name, model, tag)
     checkpoint = read_checkpoint(path)
     clip = _build(model, ref.image_size)
     note = _load_weights(clip, checkpoint, path.name)
@@ -76,6 +73,17 @@ def load_open_clip(ref: BackboneRef) -> LoadedEncoder:
     preprocessing = _preprocessing(settings, clip.visual.image_size, ref)
     tower = FirstOutput(clip.visual) if getattr(clip.visual, "output_tokens", False) else clip.visual
     return LoadedEncoder(tower, spec, "projection", preprocessing, note)
+
+
+def weights_path(ref: BackboneRef, name: str, model: str, tag: str) -> Path:
+    """Return the file with the weights of both towers: the checkpoint, or the library's own.
+
+    Raises:
+        WeightsUnavailableError: if they are not on this machine and cannot be fetched.
+    """
+    if ref.checkpoint is not None:
+        return Path(ref.checkpoint)
+    return _library_weights(name, get_pretrained_cfg(model, tag), ref.offline)
 
 
 def open_clip_spec(ref: BackboneRef) -> tuple[BackboneSpec, str, str]:

@@ -18,7 +18,15 @@ def backbone_names(curation: Curation) -> tuple[str, ...]:
             if not isinstance(condition, Marked):
                 names.append(condition.backbone if isinstance(condition, Flag) else condition.column.backbone)
     names += [step.backbone for step in curation.steps]
+    names += [step.by.backbone for step in curation.steps if isinstance(step, Budget) and step.by is not None]
     return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def named_columns(curation: Curation) -> list[Column]:
+    """Return every column that rules compare, or that a budget is drawn by, in order."""
+    conditions = [item for rule in curation.rules for item in walk(rule)]
+    drawn_by = [step.by for step in curation.steps if isinstance(step, Budget) and step.by is not None]
+    return [*(item.column for item in conditions if not isinstance(item, Flag | Marked)), *drawn_by]
 
 
 def reference_columns(curation: Curation) -> tuple[Column, ...]:
@@ -26,10 +34,7 @@ def reference_columns(curation: Curation) -> tuple[Column, ...]:
 
     That is the distance to the reference of a budget, and the percentile, which costs nothing, among each of them.
     """
-    named: list[Column] = []
-    for rule in curation.rules:
-        conditions = [item for item in walk(rule) if not isinstance(item, Flag | Marked)]
-        named += [item.column for item in conditions if item.column.is_reference]
+    named = [column for column in named_columns(curation) if column.is_reference]
     budgets = [step for step in curation.steps if isinstance(step, Budget) and step.reference is not None]
     named += [Column(REFERENCE_DISTANCE, step.backbone, reference=step.reference) for step in budgets]
     named += [Column(REFERENCE_PERCENTILE, item.backbone, reference=item.reference) for item in named]

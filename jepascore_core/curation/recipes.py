@@ -25,6 +25,7 @@ from jepascore_core.curation.recipe_marks import (
     without_recorded,
 )
 from jepascore_core.curation.references import RecipeReference, recorded_references, with_current_names
+from jepascore_core.curation.rules.column import Column
 from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import (
     Between,
@@ -211,6 +212,8 @@ def _renamed(rename: Callable[[str], str], item: Condition | Step) -> Condition 
     match item:
         case Between(column) | IsIn(column) | Like(column) if column.backbone is not None:
             return replace(item, column=replace(column, backbone=rename(column.backbone)))
+        case Budget(by=Column(backbone=str(backbone)) as by):
+            return replace(item, by=replace(by, backbone=rename(backbone)))
         case Flag(backbone=str(backbone)) | Deduplicate(backbone=str(backbone)) | Budget(backbone=str(backbone)):
             return replace(item, backbone=rename(backbone))
     return item

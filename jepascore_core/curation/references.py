@@ -8,6 +8,7 @@ from functools import partial
 
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import reference_names
+from jepascore_core.curation.rules.column import Column
 from jepascore_core.curation.rules.model import (
     Between,
     Budget,
@@ -115,6 +116,8 @@ def _renamed(names: dict[str, str], item: Condition | Step) -> Condition | Step:
     match item:
         case Between(column) | IsIn(column) | Like(column) if column.reference in names:
             return replace(item, column=replace(column, reference=names[column.reference]))
+        case Budget(by=Column(reference=str(reference)) as by) if reference in names:
+            return replace(item, by=replace(by, reference=names[reference]))
         case Budget(reference=str(reference)) if reference in names:
             return replace(item, reference=names[reference])
     return item

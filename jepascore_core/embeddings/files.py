@@ -138,6 +138,22 @@ def count_vectors(folder: Path) -> int:
     return int(pq.read_metadata(folder / _IMAGES).num_rows)
 
 
+def stream_materialized(folder: Path) -> Iterator[tuple[pa.Array, Floats]]:
+    """Content ids [n] and materialized embeddings [n, K] of length 1, in bounded memory.
+
+    Raises:
+        OSError: if the files cannot be read.
+    """
+    number = count_vectors(folder)
+    if not number:
+        return
+    row_bytes = (folder / _EMBEDDINGS).stat().st_size // number
+    with (folder / _EMBEDDINGS).open("rb") as file, pq.ParquetFile(folder / _IMAGES) as images:
+        for batch in images.iter_batches(BATCH_ROWS, ["content_id"]):
+            found = np.frombuffer(file.read(batch.num_rows * row_bytes), np.float16)
+            yield batch.column("content_id"), found.reshape(batch.num_rows, -1).astype(np.float32)
+
+
 def some_embeddings(store: Store, folder: Path, number: int) -> Floats:
     """Embeddings [n, K] of the first images by content id, at most `number`, with the lengths that they had.
 

@@ -267,5 +267,4 @@ def _check(vectors: _Vectors) -> None:
 
 
 def _is_large(vectors: _Vectors) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (np.abs(vectors) > _LARGEST).any(axis=1)
-    return found
+    return np.asarray(np.abs(vectors).max(axis=1) > _LARGEST)

@@ -48,7 +48,8 @@ class SampleSearch:
     `text` is part of the key or of the label, in any case. `low` and `high` bound the percentile within the class, 0 to
     100. `only` and `without` are sample keys, for instance those with a decision; `rules` keep what is found.
 
-    `by` is one of `SORTED_BY` that takes the place of `order`; samples without this number come last.
+    `by` is one of `SORTED_BY` that takes the place of `order`; samples without this number come last. `similar` is a
+    similarity that takes the place of both: the most similar first, down to `least` if there is such a cut.
     """
 
     labels: tuple[Label, ...] | None = None
@@ -62,10 +63,14 @@ class SampleSearch:
     by: str | None = None
     descending: bool = False
     seed: int = 0
+    similar: Column | None = None
+    least: float | None = None
 
     @property
     def needs(self) -> Curation:
         """Rules whose `pending_work` is what this search needs."""
+        if self.similar is not None:
+            return curation_of([*self.rules.clauses, Between(self.similar, -1.0)])
         needed = self.by == LABEL_ISSUE or self.by in BASELINES
         sorting = [Between(_column(self.by), 0.0)] if self.by is not None and needed else []
         return curation_of([*self.rules.clauses, *sorting])
@@ -98,7 +103,9 @@ def search_samples(store: Store, scores: ScoreSet, wanted: SampleSearch, page: i
     """
     condition, parameters = _condition(wanted)
     condition += _kept_sql(store, scores, wanted.rules)
-    relation = f"FROM ({measured_samples_sql(store, scores)}) {_number_sql(store, scores, wanted.by)} WHERE {condition}"
+    if wanted.similar is not None:
+        condition += f" AND number >= {-1.0 if wanted.least is None else float(wanted.least)}"
+    relation = f"FROM ({measured_samples_sql(store, scores)}) {_number_sql(store, scores, wanted)} WHERE {condition}"
     num_found = int(store.query(f"SELECT count(*) AS n {relation}", parameters)["n"][0].as_py())
     num_pages = max(1, -(-num_found // per_page))
     page = min(max(page, 1), num_pages)
@@ -122,17 +129,21 @@ def _column(by: str) -> Column:
 
 
 def _order_sql(wanted: SampleSearch) -> str:
+    if wanted.similar is not None:
+        return "number DESC NULLS LAST, sample_key"
     if wanted.by is None:
         return _ORDER_SQL[wanted.order]
     return f"number {'DESC' if wanted.descending else 'ASC'} NULLS LAST, sample_key"
 
 
-def _number_sql(store: Store, scores: ScoreSet, by: str | None) -> str:
+def _number_sql(store: Store, scores: ScoreSet, wanted: SampleSearch) -> str:
     """Return a join that adds the column `number`."""
-    if by is None:
+    if wanted.by is None and wanted.similar is None:
         return "CROSS JOIN (SELECT NULL::DOUBLE AS number)"
     compiler = Compiler(store, scores)
-    number = compiler.number(_column(one_of(by, SORTED_BY, "number to sort by", RuleError)))
+    number = compiler.number(
+        wanted.similar or _column(one_of(wanted.by or "", SORTED_BY, "number to sort by", RuleError))
+    )
     return f"JOIN (SELECT sample_key, ({number})::DOUBLE AS number FROM {compiler.relation()}) USING (sample_key)"
 
 

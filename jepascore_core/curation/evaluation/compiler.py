@@ -21,6 +21,7 @@ from jepascore_core.curation.columns.reference import (
     reference_percentile_column,
     reference_scores,
 )
+from jepascore_core.curation.columns.similarity import similarity_column
 from jepascore_core.curation.evaluation.mark_column import mark_column
 from jepascore_core.curation.rules.column import (
     LABEL_ISSUE,
@@ -28,6 +29,7 @@ from jepascore_core.curation.rules.column import (
     META,
     REFERENCE_DISTANCE,
     SCORES,
+    SIMILARITIES,
     VIEW_SPREAD,
     Column,
 )
@@ -221,7 +223,7 @@ class Compiler:
             if column.is_score or column.is_percentile:
                 margins.append(self._distance(column, value, limit, sign))
         holds = f"({' AND '.join(tests)})"
-        if column.name in (*QUALITIES, VIEW_SPREAD, REFERENCE_DISTANCE):
+        if column.name in (*QUALITIES, VIEW_SPREAD, REFERENCE_DISTANCE, *SIMILARITIES):
             return _by_itself(holds)
         if not margins:
             return _by_itself(self._where_known(column, f"coalesce({holds}, false)"))
@@ -251,8 +253,8 @@ class Compiler:
             if column.name == "score":
                 return self.use(score)
             return self.use(self.columns.percentile(self.dataset, score, _WITHIN[column.name]))
-        if column.reference is not None:
-            return self.use(self.reference_column(column, column.reference))
+        if column.reference is not None or column.is_similarity:
+            return self.use(self._compared(column))
         if column.name == VIEW_SPREAD:
             if not self.store.has_views(self.score_set(column.backbone).key):
                 raise RuleError(
@@ -273,6 +275,11 @@ class Compiler:
         if column.name == "class_size":
             return self.use(self.columns.class_size(self.dataset))
         return _PROPERTY_SQL[column.name]
+
+    def _compared(self, column: Column) -> str:
+        if column.is_similarity:
+            return similarity_column(self.store, self.score_set(column.backbone), column)
+        return self.reference_column(column, str(column.reference))
 
     def reference_column(self, column: Column, reference: str) -> str:
         """Return the column that compares with a reference dataset.

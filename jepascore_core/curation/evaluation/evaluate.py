@@ -130,6 +130,9 @@ def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
         if step.draw in ("diverse", "farthest"):
             embedded = columns(store).embedded(evaluation.dataset, compiler.score_set(step.backbone))
             there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{evaluation.base} POSITIONAL JOIN {embedded}"
+        elif step.by is not None:
+            number = compiler.number(step.by)
+            there, drawn_from = f"count({number})", compiler.relation()
         sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
             FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
     return int(store.query(f"SELECT n FROM {columns(store).cache_query(['dropped', sql], sql)}")["n"][0].as_py())
@@ -273,6 +276,8 @@ class Evaluator:
             return self._diverse(table, step)
         if step.draw == "farthest":
             return self._farthest(table, step)
+        if step.by is not None:
+            return self._extreme(table, step, step.by)
         column, beside = PART_COLUMNS[step.per] if step.per else None, ""
         if step.draw == "balanced":
             column = "label"
@@ -316,6 +321,19 @@ class Evaluator:
             ORDER BY coalesce(decision = 'keep', false) DESC, distance DESC NULLS LAST, row_id LIMIT {int(step.n)}
         """
         return sql, [distance, embedded, step.n, "farthest"]
+
+    def _extreme(self, table: str, step: Budget, by: Column) -> tuple[str, list[Any]]:
+        """Return the samples with the largest or smallest number in a column, after those that a person keeps."""
+        compiler = Compiler(self.store, self.scores)
+        number = compiler.number(by)
+        order = "DESC" if step.draw == "highest" else "ASC"
+        sql = f"""
+            SELECT row_id FROM {table} JOIN (
+                SELECT row_id, ({number})::DOUBLE AS number FROM {compiler.relation()}
+            ) USING (row_id) WHERE alive AND number IS NOT NULL
+            ORDER BY coalesce(decision = 'keep', false) DESC, number {order}, row_id LIMIT {int(step.n)}
+        """
+        return sql, [*compiler.tables, number, step.n, step.draw]
 
     def _candidates(self, table: str, scores: ScoreSet) -> Candidates:
         embedded = self.columns.embedded(self.dataset, scores)

@@ -81,6 +81,8 @@ def precompute_request_of(store: Store, scores: ScoreSet, work: PrecomputeStep) 
         wanted += [named.definition, work.embeddings]
     if work.reference is not None:
         wanted += [work.reference]
+    if work.similarity:
+        wanted += [work.similarity]
     key = short_hash([_stored_kind(work), measured, *wanted], 20)
     return _read(store, f"{scores.dataset_id}/{key}", work)
 

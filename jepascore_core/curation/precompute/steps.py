@@ -29,6 +29,12 @@ from jepascore_core.curation.columns.reference import (
     reference_values,
     reference_work,
 )
+from jepascore_core.curation.columns.similarity import (
+    is_similarity_known,
+    query_vector,
+    similarity_seconds,
+    similarity_values,
+)
 from jepascore_core.curation.cut_effect.samples import Cut, cut_of
 from jepascore_core.curation.cut_effect.stored import (
     cut_curve,
@@ -40,9 +46,11 @@ from jepascore_core.curation.cut_effect.stored import (
 )
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, Evaluator
-from jepascore_core.curation.named import reference_columns
-from jepascore_core.curation.rules.column import REFERENCE_DISTANCE
-from jepascore_core.curation.rules.model import Between, Budget, Curation, Deduplicate, Flag, IsIn, Like, walk
+from jepascore_core.curation.named import named_columns, reference_columns
+from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, Column
+from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Flag, walk
+from jepascore_core.curation.rules.parser import parse_column
+from jepascore_core.curation.rules.printer import column_text
 from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline, choose_knn_index
 from jepascore_core.embeddings.index import Progress, no_progress
 from jepascore_core.errors import matching
@@ -55,6 +63,8 @@ from jepascore_core.storage.store import Store
 QUICK_IMAGES = 5_000
 #: Up to so many predicted seconds on two cores nobody needs to be asked, either.
 QUICK_SECONDS = 5.0
+#: Of loading a text tower and embedding words, which takes torch: never done by the web process.
+WORDS_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +75,12 @@ class PrecomputeStep:
     writes them, and the seconds that it may take. Label issues have the number of classes, distances to a `reference`
     dataset its number of images, and both the estimated seconds. The effect of a cut, and the curve of many, have the
     measurement key of the embeddings and the estimated seconds; the first has the cut as `Cut.pack` writes it.
+    `similarity` is the column of a similarity, as text.
     """
 
-    kind: Literal["near", "colours", "baseline", "clusters", "diverse", "labels", "reference", "cut", "curve"]
+    kind: Literal[
+        "near", "colours", "baseline", "clusters", "diverse", "labels", "reference", "cut", "curve", "similar"
+    ]
     size: int
     radius: float | None = None
     backbone: str | None = None
@@ -78,11 +91,12 @@ class PrecomputeStep:
     seconds: float = 0.0
     reference: str | None = None
     embeddings: str = ""
+    similarity: str = ""
 
     @property
     def is_quick(self) -> bool:
         """Whether it is so short that it is done without asking."""
-        if self.kind in ("cut", "curve"):
+        if self.kind in ("cut", "curve", "similar"):
             return self.seconds <= QUICK_SECONDS
         has_estimate = self.kind in ("labels", "reference") or self.reference is not None
         is_slow = self.kind == "colours" or (has_estimate and self.seconds > QUICK_SECONDS)
@@ -104,9 +118,16 @@ class PrecomputeStep:
                 return f"distances to {self.reference}"
             case "cut":
                 return "effect of the cut"
+            case "similar":
+                return f"similarity to {self._query}"
             case "curve":
                 return "accuracy against share kept"
         return self.baseline or f"near duplicates within {self.radius:g}"
+
+    @property
+    def _query(self) -> str:
+        column = parse_column(self.similarity)
+        return f'"{column.query}"'
 
     @property
     def _estimate(self) -> str:
@@ -128,6 +149,8 @@ class PrecomputeStep:
         if self.kind == "reference":
             nearest = f"Finding the nearest of {self.number:,} images of {self.reference}"
             return f"{nearest} for {self.size:,} images{self._estimate}"
+        if self.kind == "similar":
+            return f"Comparing {self.size:,} images with {self._query}"
         if self.kind in ("cut", "curve"):
             return f"Training probes on {self.size:,} images, kept and at random{self._estimate}"
         if self.baseline == "knn":
@@ -174,7 +197,26 @@ def _first_work(store: Store, scores: ScoreSet, curation: Curation) -> tuple[Pre
             work.append(PrecomputeStep("near", store.count_images(compiler.dataset), radius, backbone))
     work += _pending_label_issues(compiler, curation)
     work += _pending_references(compiler, curation)
+    work += _pending_similarities(compiler, curation)
     return (*work, *_pending_baselines(compiler, curation), *_pending_clusters(compiler, curation))
+
+
+def _pending_similarities(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
+    for column in dict.fromkeys(column for column in named_columns(curation) if column.is_similarity):
+        yield from pending_similarity(compiler.store, compiler.score_set(column.backbone), column)
+
+
+def pending_similarity(store: Store, scores: ScoreSet, column: Column) -> Iterator[PrecomputeStep]:
+    """Yield the work that similarity to words or to a sample still needs; new words need a worker.
+
+    Raises:
+        RuleError: as `query_vector`.
+    """
+    if not is_similarity_known(store, scores, column):
+        size, is_embedded = count_measured(store, scores), query_vector(store, scores, column) is not None
+        seconds = similarity_seconds(store, scores, size) + (0.0 if is_embedded else WORDS_SECONDS)
+        text = column_text(column)
+        yield PrecomputeStep("similar", size, backbone=column.backbone, seconds=seconds, similarity=text)
 
 
 def _pending_references(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
@@ -199,8 +241,7 @@ def pending_reference(
 
 
 def _pending_label_issues(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
-    conditions = [item for rule in curation.rules for item in walk(rule) if isinstance(item, Between | IsIn | Like)]
-    named = [item.column.backbone for item in conditions if item.column.is_label_issue]
+    named = [column.backbone for column in named_columns(curation) if column.is_label_issue]
     for backbone in dict.fromkeys(named):
         yield from pending_label_issues(compiler.store, compiler.score_set(backbone), backbone)
 
@@ -214,8 +255,8 @@ def pending_label_issues(store: Store, scores: ScoreSet, backbone: str | None = 
 
 
 def _pending_baselines(compiler: Compiler, curation: Curation) -> Iterator[PrecomputeStep]:
-    ranges = [item.column for rule in curation.rules for item in walk(rule) if isinstance(item, Between)]
-    for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in ranges):
+    named = named_columns(curation)
+    for name, backbone in dict.fromkeys((column.definition, column.backbone) for column in named):
         baseline = matching(name, FITTED)
         if baseline is None:
             continue
@@ -309,10 +350,8 @@ def precompute(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: P
     named = compiler.score_set(work.backbone)
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
-    elif work.kind == "labels":
-        label_issue_values(store, named, progress)
-    elif work.kind == "clusters":
-        cluster_values(store, named, work.number, work.seed, progress)
+    elif work.kind in ("labels", "clusters", "similar"):
+        _read_embeddings(store, named, work, progress)
     elif work.kind == "diverse":
         there = reference_scores(store, named, work.reference) if work.reference is not None else None
         diverse_rows(store, named, Candidates.unpack(work.candidates), work.number, progress, there)
@@ -328,3 +367,12 @@ def precompute(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: P
         baseline_values(store, named, work.baseline, progress)
     elif work.radius is not None:
         near_groups(store, named, work.radius, progress)
+
+
+def _read_embeddings(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress) -> None:
+    if work.kind == "labels":
+        label_issue_values(store, scores, progress)
+    elif work.kind == "clusters":
+        cluster_values(store, scores, work.number, work.seed, progress)
+    else:
+        similarity_values(store, scores, parse_column(work.similarity), progress)

@@ -20,6 +20,9 @@ LABEL_ISSUE, LIKELY_LABEL = "label_issue", "likely_label"
 REFERENCE_PERCENTILE, REFERENCE_DISTANCE = "reference_percentile", "reference_distance"
 TEXTS = ("label", "split", "key", QUALITY_ISSUE, LIKELY_LABEL)
 META = "meta"
+#: Cosine of an image's embedding with that of words, or of a sample, which they name: similar("a watermark").
+SIMILAR, SIMILAR_TO = "similar", "similar_to"
+SIMILARITIES = (SIMILAR, SIMILAR_TO)
 #: All that are written by their name alone; the columns of the user are written meta["..."].
 COLUMNS = (*SCORES, VIEW_SPREAD, REFERENCE_PERCENTILE, REFERENCE_DISTANCE, *PROPERTIES, *COUNTS, LABEL_ISSUE, *TEXTS)
 
@@ -31,7 +34,8 @@ class Column:
     `backbone` names one as "id@spec", by its name or title; None = that of the page or command. `definition` is a
     definition of the score or a baseline score; None = that of the page. Label issues have a backbone and no
     definition. `key` is the name of a `meta` column. `reference` names the dataset of a reference column; `k` says that
-    the distance is that to the k-th nearest of it, None = the nearest.
+    the distance is that to the k-th nearest of it, None = the nearest. `query` are the words of `similar`, or the
+    sample key of `similar_to`.
 
     Raises:
         RuleError: for an invalid column.
@@ -43,16 +47,16 @@ class Column:
     key: str | None = None
     reference: str | None = None
     k: int | None = None
+    query: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in (*COLUMNS, META):
+        if self.name not in (*COLUMNS, META, *SIMILARITIES):
             raise unknown("column", self.name, _names(), RuleError)
-        if (self.is_label_issue or self.name == REFERENCE_DISTANCE) and self.definition:
+        if (self.is_label_issue or self.is_similarity or self.name == REFERENCE_DISTANCE) and self.definition:
             raise RuleError(f"{self.name} does not depend on a score: leave {self.definition} out.")
         if self.name == VIEW_SPREAD and self.definition in BASELINES:
             raise RuleError(f"{VIEW_SPREAD} is of a score, and {self.definition} has no views. Leave it out.")
-        is_measured = self.is_score or self.is_label_issue or self.is_reference or self.name == VIEW_SPREAD
-        if not is_measured and (self.backbone or self.definition):
+        if not self._is_measured and (self.backbone or self.definition):
             raise RuleError(f"{self.name} does not depend on a backbone. Leave it out.")
         if self.is_reference != (self.reference is not None):
             raise RuleError('A reference column names its dataset, as reference_distance["name of a dataset"].')
@@ -64,8 +68,18 @@ class Column:
             )
         if self.definition is not None:
             one_of(self.definition, (*DEFINITIONS, *BASELINES), "definition", RuleError)
+        self._check_named()
+
+    def _check_named(self) -> None:
         if (self.name == META) != (self.key is not None):
             raise RuleError('For a column of your own table write meta["its name"].')
+        if self.is_similarity != bool(self.query):
+            raise RuleError('Similarity needs words, as similar("a watermark"), or a sample, as similar_to("its key").')
+
+    @property
+    def _is_measured(self) -> bool:
+        is_compared = self.is_label_issue or self.is_reference or self.is_similarity
+        return self.is_score or is_compared or self.name == VIEW_SPREAD
 
     @property
     def is_score(self) -> bool:
@@ -76,6 +90,11 @@ class Column:
     def is_label_issue(self) -> bool:
         """Whether it needs the embeddings of all images and their labels."""
         return self.name in (LABEL_ISSUE, LIKELY_LABEL)
+
+    @property
+    def is_similarity(self) -> bool:
+        """Whether it compares embeddings with that of words or of a sample."""
+        return self.name in SIMILARITIES
 
     @property
     def is_reference(self) -> bool:
@@ -89,4 +108,4 @@ class Column:
 
 
 def _names() -> tuple[str, ...]:
-    return (*COLUMNS, 'meta["..."]')
+    return (*COLUMNS, 'meta["..."]', *SIMILARITIES)

@@ -21,7 +21,7 @@ Flagged = Literal[
     "grey", "exact_duplicate", "near_duplicate", "perceptual_duplicate", "leak", "label_conflict", "measured"
 ]
 Keeper = Literal["most_likely", "largest", "first"]
-Draw = Literal["random", "balanced", "diverse", "clusters", "farthest"]
+Draw = Literal["random", "balanced", "diverse", "clusters", "farthest", "highest", "lowest"]
 Part = Literal["class", "split"]
 
 FLAGS: tuple[Flagged, ...] = get_args(Flagged)
@@ -59,6 +59,8 @@ class Between:
                 raise RuleError(f"A limit must be a finite number, not {limit!r}. Change it or leave it out.")
             if self.column.is_percentile and not 0 <= limit <= 100:
                 raise RuleError(f"A percentile must be between 0 and 100, not {limit:g}. Change the limit.")
+            if self.column.is_similarity and not -1 <= limit <= 1:
+                raise RuleError(f"A similarity is a cosine, between -1 and 1, not {limit:g}. Change the limit.")
             if self.column.name == LABEL_ISSUE and not 0 <= limit <= 1:
                 raise RuleError(f"{LABEL_ISSUE} is between 0 and 1, not {limit:g}. Change the limit.")
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -192,7 +194,8 @@ class Budget:
 
     random: any; balanced: equally many of each class, with the shortfall of small classes spread over the others;
     diverse: greedy k-center on embeddings; clusters: equally many of each of `clusters` k-means clusters; farthest: the
-    farthest from the dataset `reference`. With a reference a diverse draw is far from that, too. `seed` fixes the draw.
+    farthest from the dataset `reference`; highest, lowest: those with the largest or smallest number in a column `by`.
+    With a reference a diverse draw is far from that, too. `seed` fixes the draw.
     """
 
     n: int
@@ -202,6 +205,7 @@ class Budget:
     seed: int = 0
     backbone: str | None = None
     reference: str | None = None
+    by: Column | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
@@ -213,6 +217,10 @@ class Budget:
             self.clusters is not None and self.clusters < 2
         ):
             raise RuleError("A draw from clusters needs their number, at least 2. Write for example clusters 50.")
+        if (self.by is not None) != (self.draw in ("highest", "lowest")):
+            raise RuleError('Name the column of a highest or lowest draw, as in budget 100 highest similar("a cat").')
+        if self.by is not None and self.by.name in (*TEXTS, META):
+            raise RuleError(f"{self.by.name} is a text, which has no highest or lowest. Name a column of numbers.")
         if self.seed < 0:
             raise RuleError("A seed must be a whole number of at least 0.")
         if self.draw == "farthest" and self.reference is None:

@@ -5,14 +5,21 @@ any      := both ("or" both)*           both := single ("and" single)*
 single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | mark | comparison
 mark     := "tag" "(" name ")" | "relabelled" ["(" label ")"]
 step     := "one per" ("exact" | "perceptual" | "near" radius) ["keep" which]
-          | "budget" n ["per" part] [draw] ["from" reference] ["seed" s]
+          | "budget" n ["per" part] [draw | ("highest" | "lowest") column] ["from" reference] ["seed" s]
 
 A limit of a percentile may be written with its sign: `percentile >= 5%` is `percentile >= 5`.
 """
 
 from __future__ import annotations
 
-from jepascore_core.curation.rules.column import COLUMNS, META, REFERENCE_DISTANCE, REFERENCE_PERCENTILE, Column
+from jepascore_core.curation.rules.column import (
+    COLUMNS,
+    META,
+    REFERENCE_DISTANCE,
+    REFERENCE_PERCENTILE,
+    SIMILARITIES,
+    Column,
+)
 from jepascore_core.curation.rules.marked import MARKS, Marked, MarkName
 from jepascore_core.curation.rules.model import (
     DRAWS,
@@ -256,6 +263,8 @@ class _Parser(TokenStream):
         # Before what follows it: after a wrong name no other error is useful.
         self._check_name(token)
         backbone, definition, key, reference, k = None, None, None, None, None
+        if token.text in SIMILARITIES:
+            return self._similarity(token)
         if self.takes("["):
             if token.text == META:
                 key = self.string()
@@ -268,8 +277,16 @@ class _Parser(TokenStream):
             self.needs("]")
         return self.built(lambda: Column(token.text, backbone, definition, key, reference, k), token.at)
 
+    def _similarity(self, token: Token) -> Column:
+        """Parse what is in the parentheses of `similar("a watermark", "backbone")`."""
+        self.needs("(")
+        query = self.string()
+        backbone = self.string() if self.takes(",") else None
+        self.needs(")")
+        return self.built(lambda: Column(token.text, backbone, query=query), token.at)
+
     def _check_name(self, token: Token) -> None:
-        known = (*COLUMNS, META, *FLAGS, *MARKS)
+        known = (*COLUMNS, META, *SIMILARITIES, *FLAGS, *MARKS)
         if token.text in known:
             return
         hint = name_hint(token.text, self.text, known)
@@ -331,9 +348,10 @@ class _Parser(TokenStream):
             raise RuleSyntaxError("A budget must be a number of samples", self.text, self.here.at, hint)
         per = self.needs(*PARTS) if self.takes("per") else None
         chosen = self.takes(*DRAWS) or "random"
+        by = self._column() if chosen in ("highest", "lowest") else None
         clusters = self.whole() if chosen == "clusters" else None
         reference = self.string() if self.takes("from") else None
         seed = self.whole() if self.takes("seed") else 0
         backbone = self.string() if self.takes("of") else None
         draw, part = one_of(chosen, DRAWS), matching(per, PARTS)
-        return self.built(lambda: Budget(n, draw, part, clusters, seed, backbone, reference), at)
+        return self.built(lambda: Budget(n, draw, part, clusters, seed, backbone, reference, by), at)

@@ -95,6 +95,7 @@ def step_text(step: Step) -> str:
         keep = "" if step.keep == KEEPERS[0] else f" keep {step.keep}"
         return f"one per {group}{keep}{backbone}"
     draw = "" if step.draw == "random" else f" {step.draw}"
+    draw += "" if step.by is None else f" {column_text(step.by)}"
     clusters = f" {step.clusters}" if step.clusters is not None else ""
     per = f" per {step.per}" if step.per else ""
     reference = f" from {_quoted(step.reference)}" if step.reference is not None else ""
@@ -111,6 +112,9 @@ def column_text(column: Column) -> str:
     """Return a column as text."""
     if column.name == META:
         return f"{META}[{_quoted(column.key or '')}]"
+    if column.query is not None:
+        named = [column.query, *([] if column.backbone is None else [column.backbone])]
+        return f"{column.name}({', '.join(map(_quoted, named))})"
     inside = [_quoted(name) for name in (column.reference, column.backbone) if name is not None]
     inside += [str(item) for item in (column.definition, column.k) if item is not None]
     return f"{column.name}[{', '.join(inside)}]" if inside else column.name
