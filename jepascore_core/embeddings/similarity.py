@@ -1,7 +1,11 @@
-"""Similarity of images to a query: cosines of their embeddings with one vector, and the vectors of words on disk."""
+"""Similarity of images to a query: cosines of their embeddings with one vector, and the vectors of queries on disk.
+
+Vectors of words, and of pictures that somebody dropped on a page, are kept; a picture itself only until it is embedded.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from jepascore_core.atomic import atomic_path
+from jepascore_core.atomic import atomic_path, write_atomically
 from jepascore_core.embeddings.files import stream_embeddings, stream_materialized
 from jepascore_core.embeddings.index import Floats, Progress, no_progress, unit
 from jepascore_core.records.canonical import short_hash
@@ -19,6 +23,9 @@ from jepascore_core.storage.store import Store
 
 #: Cosines are rounded to this many decimals: half precision rounds them more.
 DECIMALS = 6
+#: A picture that nobody embedded goes after so long.
+LEFT_SECONDS = 3600.0
+_PICTURE, _BYTES = "picture ", ".picture"
 SIMILARITY_SCHEMA = pa.schema([("content_id", pa.string()), ("value", pa.float64())])
 
 
@@ -77,6 +84,41 @@ def keep_words_vector(store: Store, backbone_id: str, words: str, vector: npt.ND
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path, is_durable=False) as temporary, temporary.open("wb") as file:
         np.save(file, np.asarray(vector, np.float32), allow_pickle=False)
+
+
+def picture_query(content_id: str) -> str:
+    """Return what stands for a dropped picture in a rule, by the content id of its bytes."""
+    return f"{_PICTURE}{content_id}"
+
+
+def is_picture(query: str) -> bool:
+    """Return whether a query stands for a dropped picture."""
+    return query.startswith(_PICTURE)
+
+
+def hand_over_picture(store: Store, backbone_id: str, query: str, data: bytes) -> None:
+    """Leave the bytes of a picture for the worker, which deletes them as soon as it has read them.
+
+    Raises:
+        OSError: if they cannot be written.
+    """
+    path = _words_path(store, backbone_id, query).with_suffix(_BYTES)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"*{_BYTES}"):
+        if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+            left.unlink(missing_ok=True)  # nobody embedded it: the request was cancelled
+    write_atomically(path, data, is_durable=False)
+
+
+def take_picture(store: Store, backbone_id: str, query: str) -> bytes | None:
+    """Return the bytes of a picture that was handed over, and delete them; None if there are none."""
+    path = _words_path(store, backbone_id, query).with_suffix(_BYTES)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    path.unlink(missing_ok=True)
+    return data
 
 
 def _words_path(store: Store, backbone_id: str, words: str) -> Path:

@@ -20,12 +20,15 @@ import torch
 from torch import Tensor
 
 from jepascore_core.backbones.backbone import Backbone
+from jepascore_core.backbones.build import load_ref
+from jepascore_core.datasets.decoding import decode
 from jepascore_core.errors import OutOfMemoryError, SampleError
 from jepascore_core.measuring.loading import PendingImage, load_image, load_threads
 from jepascore_core.measuring.rate_meter import RateMeter
 from jepascore_core.measuring.rows import FinishedBatch, to_failure
 from jepascore_core.measuring.shard_writer import ShardWriter
 from jepascore_core.measuring.task import MeasureProgress, MeasureTask
+from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import Measurement
 
 #: Images that one thread loads, and that pass through the encoder together. Larger blocks of ViT-Ti/16 are no faster
@@ -127,6 +130,20 @@ def _encode_block(block: _Block, backbone: Backbone) -> FinishedBatch:
         batch.images.append(image)
         batch.rows.append(embedding_row(image.content_id, embedding, seconds))
     return batch
+
+
+def embed_picture(ref: BackboneRef, data: bytes) -> npt.NDArray[np.float32]:
+    """Embed the bytes of one picture -> [K], on the CPU.
+
+    Raises:
+        SampleError: if it cannot be decoded or preprocessed.
+        JepaScoreError: if the backbone cannot be loaded.
+    """
+    backbone = load_ref(ref, "cpu")
+    embedding = backbone.encode(backbone.preprocess(decode(data))[None])[0].float().numpy()
+    if not np.isfinite(embedding).all():
+        raise SampleError(NOT_FINITE, "measure")
+    return np.asarray(embedding, np.float32)
 
 
 def embedding_row(content_id: str, embedding: npt.NDArray[np.float16], seconds: float) -> Measurement:

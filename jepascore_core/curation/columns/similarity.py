@@ -15,7 +15,7 @@ from jepascore_core.curation.columns.kept_results import cache_folder, keep_tabl
 from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.rules.column import SIMILAR, Column
 from jepascore_core.embeddings.index import Floats, Progress, no_progress
-from jepascore_core.embeddings.similarity import keep_words_vector, similarities, words_vector
+from jepascore_core.embeddings.similarity import is_picture, keep_words_vector, similarities, take_picture, words_vector
 from jepascore_core.errors import RuleError
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.canonical import short_hash
@@ -93,7 +93,7 @@ def similarity_values(store: Store, scores: ScoreSet, column: Column, progress: 
     """
     query = query_vector(store, scores, column)
     if query is None:
-        embed_words(store, scores, str(column.query))
+        embed_query(store, scores, column)
         return similarity_values(store, scores, column, progress)
     path = _path(store, scores, query)
     if path.is_file():
@@ -131,6 +131,7 @@ def query_vector(store: Store, scores: ScoreSet, column: Column) -> Floats | Non
     query = str(column.query)
     if column.name == SIMILAR:
         check_words(store, scores)
+    if column.name == SIMILAR or is_picture(query):
         return words_vector(store, scores.backbone_id, query)
     dataset = store.catalogue.dataset(scores.dataset_id)
     sql = f"""SELECT measured.embedding FROM ({store.manifest_sql(dataset)}) AS manifest
@@ -144,21 +145,31 @@ def query_vector(store: Store, scores: ScoreSet, column: Column) -> Floats | Non
     return np.asarray(found[0], np.float32)
 
 
-def embed_words(store: Store, scores: ScoreSet, words: str) -> None:
-    """Embed words with the text tower of a backbone, and cache the vector. Loads torch.
+def embed_query(store: Store, scores: ScoreSet, column: Column) -> None:
+    """Embed words with the text tower of a backbone, or a dropped picture, and cache the vector. Loads torch.
 
     Raises:
-        RuleError: if the backbone has no text tower.
-        JepaScoreError: if the tower cannot be loaded.
+        RuleError: if the backbone has no text tower, or the picture is gone.
+        JepaScoreError: if the backbone cannot be loaded, or the picture not be read.
     """
-    check_words(store, scores)
-    # Imported here only: the web process reads what the worker embedded.
-    from jepascore_core.backbones.open_clip_text_encoder import embed_text
-
+    query = str(column.query)
     known = store.catalogue.backbones()[scores.backbone_id]
     asked = (run.backbone for run in store.catalogue.runs(hidden=True) if run.backbone_id == scores.backbone_id)
-    vector = embed_text(next(asked, BackboneRef(known.name)), words)
-    keep_words_vector(store, scores.backbone_id, words, vector)
+    ref = next(asked, BackboneRef(known.name))
+    # Imported here only: the web process reads what the worker embedded.
+    if column.name == SIMILAR:
+        check_words(store, scores)
+        from jepascore_core.backbones.open_clip_text_encoder import embed_text
+
+        vector = embed_text(ref, query)
+    else:
+        from jepascore_core.measuring.embedding import embed_picture
+
+        data = take_picture(store, scores.backbone_id, query)
+        if data is None:
+            raise RuleError("The picture is no longer there: drop it on the page again.")
+        vector = embed_picture(ref, data)
+    keep_words_vector(store, scores.backbone_id, query, vector)
 
 
 def _path(store: Store, scores: ScoreSet, query: Floats) -> Path:

@@ -20,6 +20,7 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.explore import texts
 from pages.ui.explore.extremes import ALL_CLASSES
+from pages.ui.explore.similarity import choose_similarity, draw_rule, is_compared
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.choose_scores import label_id
 from pages.ui.widgets.gallery import SCORE_TOOLS, Section, gallery, selection
@@ -30,12 +31,12 @@ from pages.ui.widgets.url_widgets import pick_one, pick_page, pick_range, pick_w
 
 def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) -> None:
     """Draw the search fields, the results and the selection; page size and page are chosen in two `places`."""
-    wanted = _choose(scores)
+    wanted = choose_similarity(scores, _choose(scores))
     with places[0]:
         per_page = int(pick_one("Samples", state.PER_PAGE, texts.PAGE_SIZES, resets=(state.PAGE,)) or 48)
     page = state.read_int(state.PAGE, 1, 1, 10**6)
     try:
-        if not is_ready(scores, wanted.needs, {}, "search"):
+        if not is_compared(scores, wanted) or not is_ready(scores, wanted.needs, {}, "search"):
             return
         found = search_samples(store(), scores, wanted, page, per_page)
     except (RuleError, TooFewImagesError) as error:
@@ -48,9 +49,11 @@ def draw_search(scores: ScoreSet, title: str, places: Sequence[DeltaGenerator]) 
     if not found.num_found:
         st.info(texts.NOTHING_FOUND)
         return
+    draw_rule(wanted)
     tiles = to_tiles(found.samples)
-    if wanted.by is not None:
-        notes = [texts.number_note(wanted.by, number) for number in found.numbers]
+    by = texts.SIMILARITY if wanted.similar is not None else wanted.by
+    if by is not None:
+        notes = [texts.number_note(by, number) for number in found.numbers]
         tiles = [replace(tile, note=note) for tile, note in zip(tiles, notes, strict=True)]
     event = gallery(
         [Section(tiles)], "found", label="Found samples", remember=state.SAMPLE, tools=SCORE_TOOLS,

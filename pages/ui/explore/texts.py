@@ -86,6 +86,23 @@ NUMBER_TITLES = {
     "pixels": "Pixels",
     "aspect": "Aspect (width / height)",
 }
+#: The number of samples that are listed by similarity.
+SIMILARITY = "similarity"
+WORDS, WORDS_HINT = "Like these words", "a watermark"
+WORDS_HELP = (
+    "Compares images with words, by the text tower of a CLIP model that measured them; the most similar come first. "
+    "The first time takes some seconds."
+)
+PICTURE, THE_PICTURE = "Like a picture", "the picture"
+PICTURE_ABOUT = "Drop a picture to see what is like it. It is embedded and not stored."
+NO_ENCODER = (
+    "Imported embeddings have no encoder that a picture could pass. Measure these images with a backbone first."
+)
+COMPARED_BY = "Compared by"
+LEAST, LEAST_HELP = "Similar from", "Cosine, −1 to 1. With words 0.2 to 0.35 is usual for a match."
+AS_RULE = "Keep these: as a rule on Curate"
+TO_RUNS = "Go to Runs"
+NOT_LIKE_HELP = "Stop comparing with this sample"
 LOWEST_FIRST, HIGHEST_FIRST = "lowest first", "highest first"
 SEARCH_ORDER_TITLES = {"least": "Least likely first", "most": "Most likely first", "key": "Key", "random": "Random"} | {
     f"{name}-{direction}": f"{title}, {word}"
@@ -107,6 +124,11 @@ NOTHING_FOUND = "No scored samples match. Remove a filter."
 PERCENTILE_WITHIN_CLASS = "Percentile within class."
 
 
+def not_like(sample_key: str) -> str:
+    """Name the sample that images are compared with."""
+    return f"Like {sample_key}"
+
+
 def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> str:
     """Count what was found, of how many, and what could not be searched; `title` is the backbone, or ""."""
     of_all = f"{count_text(num_found)} of " if num_found < num_samples else ""
@@ -116,7 +138,7 @@ def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> st
 
 def number_note(by: str, number: float | None) -> str:
     """Return the note below an image: what the images are sorted by."""
-    return f"{NUMBER_TITLES[by].partition(' (')[0].lower()} {'–' if number is None else number_text(number, ',.4g')}"
+    return f"{NUMBER_TITLES.get(by, by).partition(' (')[0].lower()} {'–' if number is None else number_text(number, ',.4g')}"
 
 
 def download_keys(count: int) -> str:

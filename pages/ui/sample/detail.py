@@ -178,6 +178,10 @@ def _draw_neighbours(detail: SampleDetail, scores: ScoreSet) -> None:
             texts.nearest(num_near, NEAR_RADIUS),
         ),
     ]
+    link = {state.DATASET: scores.dataset_id, state.BACKBONE: scores.key.text, state.VIEW: "search"}
+    if found:
+        like = link | {state.LIKE: detail.sample.sample_key}
+        st.page_link("pages/explore.py", label=texts.MORE_LIKE_THIS, icon=":material/image_search:", query_params=like)
     sections = [section for section in sections if section.tiles]
     if not sections:
         st.caption(texts.NOTHING_TO_COMPARE)
