@@ -124,8 +124,9 @@ def test_rules_and_quality_choose_and_sort(pictures):
     assert search_samples(*pictures, SampleSearch(rules=parse("width >= 105")), 1, 10).num_unscored == 1
 
 
-def test_only_label_issues_need_work(pictures):
+def test_only_label_issues_and_fitted_baselines_need_work(pictures):
+    needed = {"label_issue": ["labels"], "knn": ["baseline"], "mahalanobis": ["baseline"]}
     for by in SORTED_BY:
         kinds = [work.kind for work in pending_work(*pictures, SampleSearch(by=by).needs)]
-        assert kinds == (["labels"] if by == "label_issue" else [])
+        assert kinds == needed.get(by, [])
     assert pending_work(*pictures, SampleSearch(rules=parse("near_duplicate(0.1)")).needs)[0].kind == "near"
