@@ -39,6 +39,8 @@ PROVENANCE_VERSION = 2
 #: Called with the number of samples written and the total; raising stops the export, of which nothing is left.
 Progress = Callable[[int, int], None]
 
+_SCORE = "JEPA-SCORE in nats; higher = more likely under the backbone's implicit density (more typical)"
+_NO_SCORE = "none: the backbone was run for embeddings only"
 _VERDICTS: dict[Which, str] = {"kept": "keep", "dropped": "drop", "unscored": "unscored"}
 
 
@@ -189,7 +191,7 @@ class ExportQuery:
         return {
             "provenance_version": PROVENANCE_VERSION,
             "created_at": utc_now(),
-            "score": "JEPA-SCORE in nats; higher = more likely under the backbone's implicit density (more typical)",
+            "score": _SCORE if scores.key.has_scores else _NO_SCORE,
             "dataset": {
                 "dataset_id": dataset.dataset_id,
                 "name": dataset.name,
@@ -202,7 +204,7 @@ class ExportQuery:
                 "num_unreadable": dataset.num_failed,
             },
             "backbone": known.to_dict() if known else {"backbone_id": scores.backbone_id},
-            "trust": [self._trust(item.key) for item in self._recipe.scores],
+            "trust": [self._trust(item.key) for item in self._recipe.scores if item.key.has_scores],
             "recipe": to_dict(self._recipe),
             "counts": {**dataclasses.asdict(self.counts), "total": self.counts.total},
             "list": {**listed, "num_rows": self.num_rows},

@@ -1,5 +1,8 @@
 """Embeddings from elsewhere: which rows are matched, which files are refused, and what then works without a score."""
 
+import csv
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +18,7 @@ from jepascore_core.jobs.own_embeddings import check_name, import_vectors
 from jepascore_core.scores.measured import measured_choices
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.neighbours import nearest_samples
+from tests.exporters.exporting import export
 from tests.worker.sources import indexed, write_images
 
 COUNT = 24
@@ -135,3 +139,17 @@ def test_they_are_a_backbone_without_scores(store, dataset, samples):
     assert [choice.key for choice in measured_choices(store, dataset.dataset_id)] == [other]
     with pytest.raises(UnknownNameError, match="cannot name embeddings"):
         check_name("a/b")
+
+
+def test_a_list_is_exported_without_a_verdict_on_scores(store, dataset, tmp_path):
+    scores = ScoreSet(
+        dataset.dataset_id, import_vectors(store, dataset, "mine", match_vectors(store, dataset, as_vectors(vectors())))
+    )
+    curation = parse("all | budget 5 highest percentile[knn]")
+    precompute_all(store, scores, curation)
+    report = export(store, scores, curation, tmp_path / "list.csv")
+    rows = list(csv.DictReader((tmp_path / "list.csv").open()))
+    assert (len(rows), {row["score"] for row in rows}, {row["verdict"] for row in rows}) == (5, {""}, {"keep"})
+    provenance = json.loads(report.provenance_path.read_text())
+    assert (provenance["trust"], provenance["score"]) == ([], "none: the backbone was run for embeddings only")
+    assert provenance["backbone"]["name"] == "own:mine"
