@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jepascore_core.curation import Curation, evaluate, parse, summarize
+from jepascore_core.curation import Curation, Deduplicate, evaluate, parse, summarize
 from jepascore_core.curation.groups import duplicate_groups
 from jepascore_core.curation.precompute.steps import precompute_all
 from jepascore_core.errors import JepaScoreError, RuleError, UnknownNameError
@@ -95,7 +95,7 @@ def test_what_needs_no_score_works_on_it(store, embedded):
         result = summarize(store, evaluate(store, scores, curation))
         assert (result.counts.total, result.counts.unscored, result.counts.unmeasured) == (COUNT, 0, 0), rules
         assert result.counts.kept > 0
-    assert duplicate_groups(store, scores, 0.5, "first").num_samples > 0
+    assert duplicate_groups(store, scores, Deduplicate(0.5, "first")).num_samples > 0
     by_norm = search_samples(store, scores, SampleSearch(by="norm", descending=True, order="key"), 1, COUNT)
     assert by_norm.num_found == COUNT
     assert list(by_norm.numbers) == sorted(by_norm.numbers, reverse=True)
