@@ -76,7 +76,7 @@ def choose_explored() -> Explored | None:
 def draw_explored(explored: Explored) -> None:
     """Draw Explore below the choice of scores."""
     first = explored.score_sets[0]
-    _draw_warnings([scores for scores in explored.score_sets if scores.key.has_scores], explored.titles)
+    _draw_warnings(explored.score_sets, explored.titles)
     columns = st.columns([6, 4, 4, 4])
     with columns[0]:
         view = pick_one(texts.VIEW, state.VIEW, texts.VIEW_TITLES, segments=True, resets=(state.PAGE,))
@@ -95,7 +95,7 @@ def draw_explored(explored: Explored) -> None:
 
 def _draw_warnings(score_sets: Sequence[ScoreSet], titles: Sequence[str]) -> None:
     for scores, title in zip(score_sets, titles, strict=True):
-        warning = rank_check(store(), scores).warning
+        warning = rank_check(store(), scores).warning if scores.key.has_scores else None
         if warning:
             text = f"{title}: {warning}" if len(titles) > 1 else warning
             st.warning(plain(text), icon=":material/warning:")
