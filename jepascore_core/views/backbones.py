@@ -119,7 +119,7 @@ def theory_notes(store: Store, score_sets: Sequence[ScoreSet]) -> tuple[TheoryNo
     notes: dict[str, TheoryNote] = {}
     for scores in score_sets:
         info = known.get(scores.backbone_id)
-        if info is not None and (text := theory_note(info)):
+        if info is not None and scores.key.has_scores and (text := theory_note(info)):
             title = titles.get(scores.key, info.name)
             notes.setdefault(scores.backbone_id, TheoryNote(title, text))
     return tuple(notes.values())
