@@ -138,7 +138,8 @@ def found(num_found: int, num_samples: int, num_unscored: int, title: str) -> st
 
 def number_note(by: str, number: float | None) -> str:
     """Return the note below an image: what the images are sorted by."""
-    return f"{NUMBER_TITLES.get(by, by).partition(' (')[0].lower()} {'–' if number is None else number_text(number, ',.4g')}"
+    title = NUMBER_TITLES.get(by, by).partition(" (")[0].lower()
+    return f"{title} {'–' if number is None else number_text(number, ',.4g')}"
 
 
 def download_keys(count: int) -> str:
