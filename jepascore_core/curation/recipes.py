@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from jepascore_core.backbones.build import id_at_path
-from jepascore_core.curation.evaluation.compiler import find_measured, measured_as
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, evaluate
+from jepascore_core.curation.evaluation.measured import find_measured, measured_as
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import backbone_names
 from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute_all

@@ -54,7 +54,7 @@ def test_pages_that_need_no_score_work(open_page: Callable[..., AppTest], key: M
 
 
 def test_rules_that_need_a_score_say_so_on_curate(open_page: Callable[..., AppTest], key: MeasurementKey) -> None:
-    app = open_page("pages/curate.py", rules="class_percentile >= 5")
+    app = open_page("pages/curate.py", rules="class_percentile >= 7")
     assert not app.exception
     assert NO_SCORES in said(app)
 

@@ -23,6 +23,7 @@ from jepascore_core.curation.columns.reference import (
 )
 from jepascore_core.curation.columns.similarity import similarity_column
 from jepascore_core.curation.evaluation.mark_column import mark_column
+from jepascore_core.curation.evaluation.measured import find_measured
 from jepascore_core.curation.rules.column import (
     LABEL_ISSUE,
     LIKELY_LABEL,
@@ -48,13 +49,11 @@ from jepascore_core.curation.rules.model import (
     Rule,
 )
 from jepascore_core.embeddings.baselines import BASELINES
-from jepascore_core.errors import RuleError, UnknownNameError, matching
+from jepascore_core.errors import RuleError, matching
 from jepascore_core.records.datasets import DatasetRecord
-from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.score import DEFINITIONS
 from jepascore_core.scores.no_scores import no_scores_text
 from jepascore_core.scores.score_set import ScoreSet
-from jepascore_core.scores.titles import measured_titles
 from jepascore_core.storage.store import Store
 
 #: Percentiles are quotients: without this a rounding error would decide about a sample exactly at a limit.
@@ -385,31 +384,3 @@ def _by_itself(holds: str) -> CompiledRule:
     """Compile a condition without a distance."""
     infinite = "'Infinity'::DOUBLE"
     return CompiledRule(holds, f"(CASE WHEN {holds} THEN {infinite} WHEN NOT {holds} THEN -{infinite} END)")
-
-
-def measured_as(store: Store, backbone: str) -> list[MeasurementKey]:
-    """Return the keys of all measurements that have this "id@spec", id, name or title."""
-    known = store.catalogue.backbones()
-    return [
-        key
-        for key, title in measured_titles(store).items()
-        if backbone in (key.text, key.backbone_id, title)
-        or (key.backbone_id in known and known[key.backbone_id].name == backbone)
-    ]
-
-
-def find_measured(store: Store, backbone: str) -> MeasurementKey:
-    """Find a measurement by "id@spec", id, name or title.
-
-    Raises:
-        UnknownNameError: if nothing, or more than one thing, fits.
-    """
-    found = measured_as(store, backbone)
-    # A name stands for the scores of a backbone rather than for its embeddings alone.
-    found = [key for key in found if key.has_scores] or found if len(found) > 1 else found
-    listed = ", ".join(key.text for key in found or measured_titles(store)) or "nothing yet"
-    if not found:
-        raise UnknownNameError(f"Nothing was measured with the backbone {backbone!r}. Available: {listed}.")
-    if len(found) > 1:
-        raise UnknownNameError(f"The backbone {backbone!r} matches several measurements. Name one of {listed}.")
-    return found[0]
