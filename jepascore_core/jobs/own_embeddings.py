@@ -31,7 +31,7 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise UnknownNameError(
-            f"{name!r} cannot name embeddings: use up to 60 characters: A to Z, a to z, digits, dots, dashes and underscores."
+            f"{name!r} cannot name embeddings: use up to 60 characters of a to z, A to Z, 0 to 9, dot, dash and _."
         )
     return name
 
