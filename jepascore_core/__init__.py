@@ -28,11 +28,11 @@ if TYPE_CHECKING:
         meta,
         relabelled,
         rule,
-        similar,
         tag,
     )
     from jepascore_core.api.reference import ReferenceComparison, compare_to_reference
     from jepascore_core.api.scoring import score_dataset
+    from jepascore_core.api.similarity import similar
     from jepascore_core.api.steps import budget, one_per
     from jepascore_core.backbones.backbone import Backbone
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
@@ -66,7 +66,7 @@ _WHERE = {
     "relabelled": "jepascore_core.api.expressions",
     "rule": "jepascore_core.api.expressions",
     "score_dataset": "jepascore_core.api.scoring",
-    "similar": "jepascore_core.api.expressions",
+    "similar": "jepascore_core.api.similarity",
     "tag": "jepascore_core.api.expressions",
     "wrap_encoder": "jepascore_core.backbones.build",
 }

@@ -16,8 +16,6 @@ from jepascore_core.curation.rules.column import (
     LABEL_ISSUE,
     META,
     REFERENCE_DISTANCE,
-    SIMILAR,
-    SIMILAR_TO,
     TEXTS,
     Column,
 )
@@ -289,30 +287,6 @@ def meta(name: str) -> ColumnExpression:
         meta["year"] >= 2010 and meta["camera"] like "Canon*"
     """
     return ColumnExpression(Column(META, key=name))
-
-
-def similar(words: str | None = None, *, sample: str | None = None, backbone: str | None = None) -> ColumnExpression:
-    """Name the similarity of images to words or to a sample: the cosine of embeddings, -1 to 1.
-
-    Args:
-        words: compared by the text tower of a CLIP model that measured the images.
-        sample: sample key or content id, instead of words; works with any backbone.
-        backbone: whose embeddings to compare; None = the one of `curate`.
-
-    Raises:
-        RuleError: unless either words or a sample are given.
-
-    Examples:
-        >>> import jepascore_core as js
-        >>> print(js.similar("a watermark") < 0.25)
-        similar("a watermark") < 0.25
-        >>> print(js.similar(sample="cat/01.jpg") >= 0.8)
-        similar_to("cat/01.jpg") >= 0.8
-    """
-    if (words is None) == (sample is None):
-        raise RuleError('Give either words or a sample, as in js.similar("a watermark").')
-    name = SIMILAR_TO if words is None else SIMILAR
-    return ColumnExpression(Column(name, backbone, query=sample if words is None else words))
 
 
 def flag(name: Flagged, radius: float | None = None, *, backbone: str | None = None) -> Expression:
