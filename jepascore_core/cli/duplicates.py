@@ -12,8 +12,9 @@ from jepascore_core.cli.data import Overwrite
 from jepascore_core.cli.decisions import undoing
 from jepascore_core.cli.exports import precompute_with_bar
 from jepascore_core.cli.measured import Backbone, find_measured
-from jepascore_core.cli.output import JsonFlag, print_json, print_table, say
+from jepascore_core.cli.output import JsonFlag, errors, print_json, print_table, say
 from jepascore_core.curation.columns.near_duplicates import describe_search, known_near_groups
+from jepascore_core.curation.columns.radius_curve import RadiusCurve, radius_curve
 from jepascore_core.curation.groups import AcceptPlan, accept_all, duplicate_groups, group_rows, plan_accept
 from jepascore_core.curation.journal import user_name
 from jepascore_core.curation.rules.model import Curation, Deduplicate, Keeper
@@ -25,6 +26,8 @@ from jepascore_core.scores.score_set import ScoreSet, no_scores
 from jepascore_core.storage.spreadsheets import table_csv
 from jepascore_core.storage.store import Store
 
+#: Radii that `--curve` lists beside the default one.
+RADII = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 #: Groups that a printed table shows by default.
 SHOWN = 20
 
@@ -44,6 +47,10 @@ def duplicates(
         bool,
         typer.Option("--perceptual", help="Images that look alike by their perceptual hash; needs no measurement."),
     ] = False,
+    near: Annotated[
+        bool, typer.Option("--near", help="Near duplicates within a radius that suits the backbone; see --curve.")
+    ] = False,
+    curve: Annotated[bool, typer.Option("--curve", help="Show what each radius would drop, and end.")] = False,
     keep: Annotated[Keeper, typer.Option(help="Which sample of a group to keep.")] = "largest",
     backbone: Backbone = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Show only the N largest groups.")] = None,
@@ -59,6 +66,13 @@ def duplicates(
     """List groups of duplicates, the largest first, and in each the sample to keep first."""
     store = Store()
     record = store.catalogue.dataset(dataset)
+    if near or curve:
+        found = _curve(store, record, backbone)
+        if curve:
+            _show_curve(found, record.name, json)
+            return
+        radius = radius or found.default_radius
+        say(f"Radius {radius:g}. The default is {found.default_radius:g}, from the distances of nearest neighbours.")
     step = Deduplicate(radius, keep, perceptual=perceptual)
     scores = _scores(store, record, step, backbone)
     precompute_with_bar(store, scores, Curation(steps=(step,)))
@@ -81,6 +95,24 @@ def duplicates(
     if out is None:
         _print(rows, record.name)
     _summarise(store, scores, step, has_limit=out is None and limit is None)
+
+
+def _curve(store: Store, record: DatasetRecord, backbone: str | None) -> RadiusCurve:
+    scores = find_measured(store, record, backbone).scores(record.dataset_id)
+    with errors.status("Finding the nearest neighbours"):
+        return radius_curve(store, scores)
+
+
+def _show_curve(found: RadiusCurve, name: str, json: bool) -> None:
+    radii = sorted({found.default_radius, *RADII})
+    rows = [(radius, found.num_dropped(radius), found.largest_group(radius)) for radius in radii]
+    columns = ("radius", "dropped", "largest_group")
+    if json:
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+        print_json({"default": found.default_radius, "median": found.median, "radii": listed})
+        return
+    print_table(f"Near duplicates of {name} by radius", columns, rows)
+    say(f"The default is {found.default_radius:g}: a tenth of the median distance to the nearest image.")
 
 
 def _confirm(plan: AcceptPlan, yes: bool) -> None:

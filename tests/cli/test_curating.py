@@ -119,6 +119,16 @@ def test_near_duplicates_say_how_they_were_found(cli: Cli, dataset: DatasetRecor
     assert "cosine distance" in cli("duplicates", "toy", "--radius", "7").sentence
 
 
+def test_the_radius_follows_the_backbone_and_a_curve_shows_what_each_drops(cli: Cli, dataset: DatasetRecord):
+    found = cli("duplicates", "toy", "--curve", "--json").json
+    # All embeddings of these tests are the same, and ten samples have four images.
+    assert (found["default"], {row["dropped"] for row in found["radii"]}) == (0.001, {9})
+    assert "The default is 0.001" in cli("duplicates", "toy", "--curve").err
+    answer = cli("duplicates", "toy", "--near")
+    assert "Radius 0.001." in answer.err
+    assert "1 group of 10 samples: 9 would be dropped" in answer.err
+
+
 def test_accepting_decides_and_can_be_taken_back(cli: Cli, dataset: DatasetRecord):
     cli("decisions", "keep", "toy", "1.png", "--who", "ada")
     asked = cli("duplicates", "toy", "--keep", "first", "--accept", "--who", "ada")

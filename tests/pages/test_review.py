@@ -297,3 +297,5 @@ def test_near_duplicates_are_found_when_asked_for(open_page: Callable[..., AppTe
     assert any("flat index over 3 images" in item.value for item in app.caption)
     # All embeddings of these tests are the same.
     assert any("**1 group** of 9 samples" in item.value for item in app.markdown)
+    assert duplicates_texts.BORDER in said(app)
+    assert duplicates_texts.radius_about(0.001, 0.0) in said(app)

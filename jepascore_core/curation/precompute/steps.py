@@ -23,6 +23,7 @@ from jepascore_core.curation.columns.label_issues import (
 )
 from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
+from jepascore_core.curation.columns.radius_curve import known_radius_curve, radius_curve
 from jepascore_core.curation.columns.reference import (
     is_reference_known,
     reference_scores,
@@ -79,7 +80,7 @@ class PrecomputeStep:
     """
 
     kind: Literal[
-        "near", "colours", "baseline", "clusters", "diverse", "labels", "reference", "cut", "curve", "similar"
+        "near", "radii", "colours", "baseline", "clusters", "diverse", "labels", "reference", "cut", "curve", "similar"
     ]
     size: int
     radius: float | None = None
@@ -108,6 +109,8 @@ class PrecomputeStep:
         match self.kind:
             case "colours":
                 return "colours"
+            case "radii":
+                return "radii of near duplicates"
             case "clusters":
                 return f"{self.number:,} clusters"
             case "diverse":
@@ -138,6 +141,8 @@ class PrecomputeStep:
         """Its title while it is done."""
         if self.kind == "colours":
             return f"Checking {self.size:,} images for colour"
+        if self.kind == "radii":
+            return f"Finding the nearest neighbours of {self.size:,} images ({choose_index(self.size)} index)"
         if self.kind == "clusters":
             return f"Finding {self.number:,} clusters of {self.size:,} images"
         if self.kind == "diverse":
@@ -290,6 +295,12 @@ def _pending_choice(evaluator: Evaluator) -> Iterator[PrecomputeStep]:
                 )  # fmt: skip
 
 
+def pending_radii(store: Store, scores: ScoreSet) -> Iterator[PrecomputeStep]:
+    """Yield the work that choosing a radius of near duplicates still needs."""
+    if known_radius_curve(store, scores) is None:
+        yield PrecomputeStep("radii", count_measured(store, scores))
+
+
 def pending_cut(store: Store, evaluation: Evaluation, embeddings: ScoreSet) -> PrecomputeStep | None:
     """Return the work that comparing a cut with random ones still needs, None if its effect is known.
 
@@ -350,7 +361,7 @@ def precompute(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: P
     named = compiler.score_set(work.backbone)
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
-    elif work.kind in ("labels", "clusters", "similar"):
+    elif work.kind in ("labels", "clusters", "radii", "similar"):
         _read_embeddings(store, named, work, progress)
     elif work.kind == "diverse":
         there = reference_scores(store, named, work.reference) if work.reference is not None else None
@@ -374,5 +385,7 @@ def _read_embeddings(store: Store, scores: ScoreSet, work: PrecomputeStep, progr
         label_issue_values(store, scores, progress)
     elif work.kind == "clusters":
         cluster_values(store, scores, work.number, work.seed, progress)
+    elif work.kind == "radii":
+        radius_curve(store, scores, progress)
     else:
         similarity_values(store, scores, parse_column(work.similarity), progress)

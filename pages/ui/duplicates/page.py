@@ -15,7 +15,7 @@ from jepascore_core.curation.groups import (
     duplicate_groups,
     plan_accept,
 )
-from jepascore_core.curation.rules.model import KEEPERS, NEAR_RADIUS, Keeper
+from jepascore_core.curation.rules.model import KEEPERS, Keeper
 from jepascore_core.formatting import plural, score_text
 from jepascore_core.scores.coverage import coverage
 from jepascore_core.scores.measured import measured_choices
@@ -24,6 +24,7 @@ from pages.ui.app import state
 from pages.ui.app.live import await_change
 from pages.ui.app.store import store
 from pages.ui.duplicates import texts
+from pages.ui.duplicates.radius import choose_radius
 from pages.ui.widgets.callbacks import discard_result
 from pages.ui.widgets.choose_scores import nothing_yet
 from pages.ui.widgets.deck import decision_bar
@@ -31,7 +32,7 @@ from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.precompute import is_precomputed
 from pages.ui.widgets.reviewer import choose_reviewer
 from pages.ui.widgets.texts import KEEPER_TITLES
-from pages.ui.widgets.url_widgets import pick_number, pick_one, pick_page
+from pages.ui.widgets.url_widgets import pick_one, pick_page
 
 GROUPS_PER_PAGE = 24
 DEFAULT_KEEPER: Keeper = "largest"
@@ -55,7 +56,9 @@ def draw_duplicates(scores: ScoreSet) -> None:
         nothing_yet(texts.NEAR_NEEDS_RUN)
         await_change(lambda: len(measured_choices(store(), scores.dataset_id)))
         return
-    radius = _pick_radius() if level == "near" else None
+    radius = choose_radius(scores) if level == "near" else None
+    if level == "near" and radius is None:
+        return
     step = Deduplicate(radius, keep, perceptual=level == "perceptual")
     if is_precomputed(Evaluator(store(), scores, curation_of([step]))):
         _draw_groups(scores, step, who)
@@ -64,10 +67,6 @@ def draw_duplicates(scores: ScoreSet) -> None:
 def _default_level() -> str:
     """The level of a link of an earlier release, which had a radius alone."""
     return "near" if state.read_number(state.RADIUS, 0.0, 0.0, 1.0) else "exact"
-
-
-def _pick_radius() -> float:
-    return pick_number(texts.RADIUS, state.RADIUS, NEAR_RADIUS, 0.001, 1.0, 0.005, help=texts.RADIUS_HELP)
 
 
 def _draw_groups(scores: ScoreSet, step: Deduplicate, who: str) -> None:

@@ -16,6 +16,9 @@ RADIUS_HELP = (
     "Cosine distance of embeddings (0: same direction, 1: unrelated). A larger radius finds more matches, and more "
     "false positives."
 )
+CURVE = "Samples dropped and largest group by radius"
+BORDER = "The least similar pairs within the radius. Lower it if these are not copies."
+BORDER_LABEL = "Pairs at the border"
 NEAR_NEEDS_RUN = (
     "Near duplicates by embedding need a run of this dataset: start one on Runs. Exact copies and images that look "
     "alike need none."
@@ -40,6 +43,19 @@ def summary(num_groups: int, num_samples: int) -> str:
 def drop_and_keep(num_dropped: int, num_kept: int) -> str:
     """Label of the button that accepts all proposals: what it drops, and what is then left of the dataset."""
     return f"Drop {count_text(num_dropped)}, keep {count_text(num_kept)}"
+
+
+def radius_about(default: float, median: float) -> str:
+    """Say where the default radius comes from."""
+    return (
+        f"By default {default:g}: a tenth of the median distance of an image to its nearest other one under this "
+        f"backbone ({median:.3f}), from 0.001 to 0.05."
+    )
+
+
+def distance(value: float) -> str:
+    """Cosine distance of a pair."""
+    return f"{value:.4f}"
 
 
 def perceptual(max_bits: int, num_unhashed: int) -> str:
