@@ -55,8 +55,8 @@ def joined_in_python(rule):
 
 def step_in_python(step):
     match step:
-        case Deduplicate(radius, keep, backbone):
-            return f"js.one_per(near={radius!r}, keep={keep!r}, backbone={backbone!r})"
+        case Deduplicate(radius, keep, backbone, perceptual):
+            return f"js.one_per(near={radius!r}, keep={keep!r}, backbone={backbone!r}, perceptual={perceptual})"
         case Budget(n, draw, per, clusters, seed, backbone):
             return f"js.budget({n}, {draw!r}, per={per!r}, clusters={clusters!r}, seed={seed}, backbone={backbone!r})"
 
