@@ -35,7 +35,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.VIEW: explore_texts.VIEW_TITLES,
     state.ORDER: explore_texts.CLASS_ORDER_TITLES,
     state.REVIEW: review_texts.KIND_TITLES,
-    state.RADIUS: duplicates_texts.RADII,
+    state.LEVEL: duplicates_texts.LEVELS,
     state.KEEPER: KEEPER_TITLES,
     f"compare/{state.CORRELATION}": compare_texts.MEASURES,
     f"trust/{state.CORRELATION}": trust_texts.MEASURES,
@@ -55,7 +55,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.PRECISION: new_run.PRECISION_TITLES,
 }
 #: What is chosen where the URL says nothing depends on more than the page.
-NO_DEFAULT = (state.REVIEW,)
+NO_DEFAULT = (state.REVIEW, state.LEVEL)
 #: Fields that are empty where the URL says nothing.
 TYPED = (state.SEARCH, state.FILTER, state.CHECKPOINT, state.MEAN, state.STD)
 #: A part that the URL does not hold.
