@@ -25,7 +25,7 @@ from jepascore_core.backbones.small_mlp import OntoSphere
 from jepascore_core.density_check.mixtures import Mixture, make_mixture
 from jepascore_core.density_check.results import FULL_STEPS, CellKey, DensityCell, Langevin
 from jepascore_core.training.objective import lejepa_loss
-from jepascore_core.training.sigreg import random_directions
+from jepascore_core.training.sigreg import orthogonal_directions, random_directions
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class DensityRecipe:
     """How to train. `noise` is the standard deviation of a view, as a share of the data's own.
 
     `gain` multiplies the standardised points: a larger one starts from a function that varies faster. `frequency` is
-    that of `sigreg.epps_pulley`.
+    that of `sigreg.epps_pulley`; `orthogonal` draws the directions of `sigreg.orthogonal_directions`.
     """
 
     embedding_dimension: int = 64
@@ -64,6 +64,7 @@ class DensityRecipe:
     frequency: float = 1.0
     gain: float = 1.0
     directions: int = 64
+    orthogonal: bool = False
     seed: int = 0
 
 
@@ -121,7 +122,8 @@ def train_on_points(
         chosen = points[torch.randint(len(points), (recipe.batch_size,), generator=generator)]
         noise = recipe.noise * encoder.scale * torch.randn(2, *chosen.shape, generator=generator)
         embeddings = encoder((chosen + noise).flatten(0, 1)).unflatten(0, (2, -1))  # [V, B, K]
-        directions = random_directions(recipe.embedding_dimension, recipe.directions, generator)
+        draw = orthogonal_directions if recipe.orthogonal else random_directions
+        directions = draw(recipe.embedding_dimension, recipe.directions, generator)
         loss = lejepa_loss(embeddings, directions, recipe.gaussian_weight, recipe.frequency).total
         optimiser.zero_grad()
         loss.backward()

@@ -9,6 +9,8 @@ is projected on a few random directions, and each projection compared with N(0, 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +29,16 @@ def random_directions(dimension: int, count: int, generator: torch.Generator | N
     return units
 
 
+def orthogonal_directions(dimension: int, count: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw `count` unit vectors [K, S] as columns of random rotations, so that any K in a row are orthogonal.
+
+    Their mean statistic varies less from draw to draw than that of independent directions.
+    """
+    needed = range(0, count, dimension)
+    squares = [torch.randn(dimension, dimension, generator=generator) for _ in needed]
+    return torch.cat([torch.linalg.qr(square)[0] for square in squares], dim=1)[:, :count]
+
+
 def epps_pulley(samples: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:
     """Compute the Epps-Pulley statistic T of each column of `samples` [N, S] against N(0, 1): [S], differentiable.
 
@@ -38,10 +50,51 @@ def epps_pulley(samples: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> 
     weight, normal = torch.exp(-0.5 * t.square()), torch.exp(-0.5 * (frequency * t).square())
     steps = torch.full_like(t, 2 * LAST_KNOT / (knots - 1))
     steps[0] = steps[-1] = LAST_KNOT / (knots - 1)
-    angles = samples.unsqueeze(-1) * (frequency * t)  # [N, S, T]
-    real, imaginary = angles.cos().mean(dim=0), angles.sin().mean(dim=0)  # [S, T]
-    distance = (real - normal).square() + imaginary.square()
-    return samples.shape[0] * (distance @ (steps * weight))
+    real, imaginary = _CharacteristicFunction.apply(samples, frequency * LAST_KNOT / (knots - 1), knots)  # [T, S]
+    distance = (real - normal[:, None]).square() + imaginary.square()
+    statistic: Tensor = samples.shape[0] * ((steps * weight) @ distance)
+    return statistic
+
+
+class _CharacteristicFunction(torch.autograd.Function):
+    """Mean of exp(i t x_n) at t = 0, step, 2 step, ...: [N, S] -> real and imaginary part [T, S].
+
+    Each knot's sine and cosine are those of the knot before, turned by the same angle: a few products instead of two
+    transcendental functions, and nothing of size [N, S, T] in memory.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, samples: Tensor, step: float, knots: int) -> tuple[Tensor, Tensor]:
+        angles = step * samples
+        turn_cosine, turn_sine = angles.cos(), angles.sin()
+        ctx.save_for_backward(turn_cosine, turn_sine)
+        ctx.step = step
+        points = [(cosine.mean(dim=0), sine.mean(dim=0)) for cosine, sine in _turned(turn_cosine, turn_sine, knots)]
+        real, imaginary = zip(*points, strict=True)
+        return torch.stack(real), torch.stack(imaginary)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        by_real, by_imaginary = grads
+        turn_cosine, turn_sine = ctx.saved_tensors
+        total = torch.zeros_like(turn_cosine)
+        scale = ctx.step / len(total)
+        for knot, (cosine, sine) in enumerate(_turned(turn_cosine, turn_sine, len(by_real))):
+            total.addcmul_(cosine, by_imaginary[knot], value=knot * scale)
+            total.addcmul_(sine, by_real[knot], value=-knot * scale)
+        return total, None, None
+
+
+def _turned(cosine: Tensor, sine: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield cosine and sine of 0, 1, 2, ... times an angle, given those of the angle."""
+    real, imaginary = torch.ones_like(cosine), torch.zeros_like(sine)
+    for number in range(count):
+        yield real, imaginary
+        if number + 1 < count:
+            real, imaginary = (
+                (real * cosine).addcmul_(imaginary, sine, value=-1),
+                (imaginary * cosine).addcmul_(real, sine),
+            )
 
 
 def sigreg(embeddings: Tensor, directions: Tensor, knots: int = KNOTS, frequency: float = 1.0) -> Tensor:

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from jepascore_core.training.sigreg import EXPECTED_STATISTIC, epps_pulley, random_directions, sigreg
+from jepascore_core.training.sigreg import (
+    EXPECTED_STATISTIC,
+    epps_pulley,
+    orthogonal_directions,
+    random_directions,
+    sigreg,
+)
 
 
 def closed_form(samples: torch.Tensor, frequency: float = 1.0) -> torch.Tensor:
@@ -93,3 +99,23 @@ def test_directions_are_unit_vectors_all_around():
     directions = random_directions(8, 5000, torch.Generator().manual_seed(0))
     assert_close(directions.norm(dim=0), torch.ones(5000))
     assert_close(directions @ directions.T / 5000, torch.eye(8) / 8, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("count", [3, 4, 10])
+def test_orthogonal_directions_are_columns_of_rotations(count):
+    directions = orthogonal_directions(4, count, torch.Generator().manual_seed(0)).double()
+    assert directions.shape == (4, count)
+    for start in range(0, count, 4):
+        block = directions[:, start : start + 4]
+        torch.testing.assert_close(block.T @ block, torch.eye(block.shape[1]).double(), rtol=0, atol=1e-6)
+
+
+def test_orthogonal_directions_vary_less_than_independent_ones():
+    embeddings = normal(64, 6) * torch.arange(1.0, 7.0)
+    generator = torch.Generator().manual_seed(0)
+
+    def spread(draw):
+        found = [sigreg(embeddings, draw(6, 6, generator).to(embeddings.dtype)) for _ in range(200)]
+        return torch.stack(found).std()
+
+    assert spread(orthogonal_directions) < 0.9 * spread(random_directions)
