@@ -17,26 +17,29 @@ T = TypeVar("T")
 #: Results kept for a store; the longest unused one goes first.
 MAX_RESULTS = 256
 
-_kept: weakref.WeakKeyDictionary[Store, OrderedDict[Hashable, Any]] = weakref.WeakKeyDictionary()
+_kept: weakref.WeakKeyDictionary[Store, dict[str, OrderedDict[Hashable, Any]]] = weakref.WeakKeyDictionary()
 _making: weakref.WeakKeyDictionary[Store, dict[Hashable, Future[Any]]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def memoized(store: Store, key: Hashable, make: Callable[[], T]) -> T:
+def memoized(store: Store, key: Hashable, make: Callable[[], T], shelf: str = "", most: int = MAX_RESULTS) -> T:
     """Return the result of `make`, or the cached one for the same key, which must name everything that it depends on.
 
-    A caller that asks while another thread computes the result waits for that thread.
+    A caller that asks while another thread computes the result waits for that thread. Large results go to a `shelf` of
+    their own, which holds the `most` recently used ones.
     """
+    about = shelf, key
     with _lock:
-        results, making = _kept.setdefault(store, OrderedDict()), _making.setdefault(store, {})
+        results = _kept.setdefault(store, {}).setdefault(shelf, OrderedDict())
+        making = _making.setdefault(store, {})
         if key in results:
             results.move_to_end(key)
             found: T = results[key]
             return found
-        other = making.get(key)
+        other = making.get(about)
         mine: Future[Any] = Future()
         if other is None:
-            making[key] = mine
+            making[about] = mine
     if other is not None:
         awaited: T = other.result()
         return awaited
@@ -44,14 +47,14 @@ def memoized(store: Store, key: Hashable, make: Callable[[], T]) -> T:
         made = make()
     except BaseException as error:
         with _lock:
-            del making[key]
+            del making[about]
         mine.set_exception(error)
         raise
     with _lock:
-        del making[key]
+        del making[about]
         results[key] = made
         results.move_to_end(key)
-        while len(results) > MAX_RESULTS:
+        while len(results) > most:
             results.popitem(last=False)
     mine.set_result(made)
     return made

@@ -107,7 +107,9 @@ def check_buttons(page: Page, server: Server, store: Store, found: KnownDefects)
 
 
 def check_sample(page: Page, server: Server, run: Run) -> None:
-    page.goto(f"{server.url}/explore?class=class+red+ball+on+dark&backbone={run.key.text if run.key else ''}")
+    page.goto(
+        f"{server.url}/explore?view=extremes&class=class+red+ball+on+dark&backbone={run.key.text if run.key else ''}"
+    )
     tiles = page.get_by_role("group", name="Extremes").locator(".tile")
     expect(tiles).to_have_count(18)
     tiles.first.click()

@@ -47,7 +47,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def address(app: Server, **parameters: str) -> str:
-    return f"{app.url}/explore?{urlencode(parameters)}"
+    return f"{app.url}/explore?{urlencode({'view': 'extremes'} | parameters)}"
 
 
 def settled(page: Page, label: str) -> None:
@@ -151,7 +151,7 @@ def test_a_class_is_chosen_and_the_link_opens_it(visit: Callable[..., Visit], ap
     keys = "all => all.map(e => e.dataset.key)"
     assert second.locator(".tile").evaluate_all(keys) == first.locator(".tile").evaluate_all(keys)
     by_menu(first, "Review", "Explore")
-    settled(first, "Extremes")
+    settled(first, explore_texts.WHOLE_DATASET)
     expect(first.get_by_role("button", name=widget_texts.score_variant("Paper"))).to_be_visible()
 
 

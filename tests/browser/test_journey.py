@@ -155,7 +155,7 @@ def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, t
     # The page is drawn anew at the end of a run, and a link that goes while it is pressed leads nowhere.
     expect(under_way(page)).to_be_hidden(timeout=PATIENCE)
     card.get_by_role("link", name="Explore").click()
-    expect(page.get_by_role("group", name="Extremes").locator(".tile").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("group", name="Whole dataset").locator(".tile").first).to_be_visible(timeout=PATIENCE)
 
 
 def test_two_tabs_see_the_same(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_two_tabs_see_the_same(visit: Callable[..., Visit], app: App, tmp_path: 
 
     run = start_slow_run(app, first.page)
     expect(under_way(second.page)).to_be_visible(timeout=PATIENCE)
-    tiles = second.page.get_by_role("group", name="Extremes").locator(".tile")
+    tiles = second.page.get_by_role("group", name="Whole dataset").locator(".tile")
     expect(tiles.first).to_be_visible(timeout=PATIENCE)
     expect(card_of(first.page, run).get_by_text(f"{TITLE} · Finished")).to_be_visible(timeout=PATIENCE)
     expect(under_way(second.page)).to_be_hidden(timeout=PATIENCE)

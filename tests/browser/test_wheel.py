@@ -90,7 +90,7 @@ def test_explore_shows_the_demo(installed: Path, visit: Callable[..., Visit], tm
     health, home = f"http://127.0.0.1:{port}/_stcore/health", {"JEPASCORE_HOME": "home"}
     with running(command, tmp_path, tmp_path / "home", health, **home) as server:
         tab = visit(f"{server.url}/explore")
-        tiles = tab.page.get_by_role("group", name="Extremes").locator(".tile")
+        tiles = tab.page.get_by_role("group", name="Whole dataset").locator(".tile")
         expect(tiles.first).to_be_visible(timeout=PATIENCE)
         tab.page.wait_for_load_state("networkidle")
         assert not tab.page.get_by_test_id("stException").count()

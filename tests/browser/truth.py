@@ -33,6 +33,7 @@ from pages.ui.widgets.texts import KEEPER_TITLES
 TITLES: Mapping[str, Mapping[str, str]] = {
     state.DEFINITION: DEFINITION_SHORT,
     state.VIEW: explore_texts.VIEW_TITLES,
+    state.DIRECTION: explore_texts.DIRECTION_TITLES,
     state.ORDER: explore_texts.CLASS_ORDER_TITLES,
     state.REVIEW: review_texts.KIND_TITLES,
     state.LEVEL: duplicates_texts.LEVELS,
@@ -159,6 +160,9 @@ def _wanted(seen: Seen, name: str, names: Mapping[str, str]) -> list[str] | None
         return _wanted_class(seen, said)
     if name == state.OFFLINE:
         return ["on" if said == [state.ON] else ""]
+    if name == state.SORT:
+        # What a dataset can be sorted by depends on its columns and backbones.
+        return [explore_texts.SORT_TITLES[said[0]]] if said and said[0] in explore_texts.SORT_TITLES else None
     if name in TYPED:
         return said or [""]
     return said or None

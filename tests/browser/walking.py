@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 60
 MENU = ("Home", "Runs", "Explore", "Compare", "Distributions", "Trust", "Curate", "Review", "Duplicates", "Labels")
 RULES = ("class_percentile >= 10", "percentile <= 95", "class_percentile >= 20 | one per exact", "score >= 60")
 #: Widgets of parameters that any step may set to anything, as what comes of it is seen on the same page.
-LISTS = ("dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference")
+LISTS = ("sort", "dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference")
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def tiles_of(walk: Walk) -> list[Locator]:
     """Pictures that a person could click or focus now; none under a window."""
     if is_covered(walk) or look(walk.page).page not in ("explore", "compare", "curate"):
         return []
-    return walk.page.locator(".tile[data-key]").all()
+    return walk.page.locator(".tile[data-key]:visible").all()
 
 
 def open_a_sample(walk: Walk) -> str | None:

@@ -32,27 +32,31 @@ PAGE = "pages/explore.py"
 
 
 def test_nothing_yet(open_page: Callable[..., AppTest]) -> None:
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert widget_texts.NO_DATASET in said(app)
     assert links(app) == [("Go to Runs", ""), ("Go to Home", "")]
     assert not app.get("bidi_component")
 
 
-def test_indexing(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    put(home_store, "indexing")
-    assert widget_texts.being_indexed("digits") in said(open_page(PAGE))
+def test_a_first_index_is_looked_at_while_it_is_made(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "indexing")
+    app = open_page(PAGE)
+    record = home_store.catalogue.dataset(found.dataset.dataset_id)
+    assert explore_texts.indexed_so_far(record.num_indexed, record.num_total) in said(app)
+    data = gallery_data(app, "whole")
+    assert (data["is_final"], data["can_decide"]) == (False, False)
 
 
 def test_an_index_that_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "index failed")
-    assert widget_texts.not_indexed("digits", "failed") in said(open_page(PAGE))
+    assert widget_texts.not_indexed("digits", "failed") in said(open_page(PAGE, view="extremes"))
 
 
 def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
     open_page: Callable[..., AppTest], home_store: Store
 ) -> None:
     found = put(home_store, "waiting")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert widget_texts.no_scores_yet("digits", is_running=True) in said(app)
     add_measurements(home_store, found.dataset, found.backbone, score_of(found.samples), samples=found.samples)
     assert len(sections(app.run(), "extremes")) == 3
@@ -60,7 +64,7 @@ def test_a_run_that_waits_fills_the_page_when_its_first_scores_come(
 
 def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert one(app, "multiselect", "Backbones").options == [f"ViT-Ti/16 (timm) · 75.0{PERCENT} scored"]
     shown = sections(app, "extremes")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
@@ -72,12 +76,13 @@ def test_a_first_visit_sees_a_dataset_that_can_be_looked_at(
 ) -> None:
     put(home_store, "index failed", "a broken folder")
     put(home_store, "finished")
-    assert one(open_page(PAGE), "selectbox", "Dataset").value == home_store.catalogue.dataset("digits").dataset_id
+    app = open_page(PAGE)
+    assert one(app, "selectbox", "Dataset").value == home_store.catalogue.dataset("digits").dataset_id
 
 
 def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "failed")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert "digits has no scores yet. Start a run on the Runs page" in said(app)
     assert links(app) == [("Go to Runs", "")]
 
@@ -85,7 +90,7 @@ def test_failed(open_page: Callable[..., AppTest], home_store: Store) -> None:
 def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     cats = [sample.sample_key for sample in found.samples[:12]]
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     shown = sections(app, "extremes")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
     assert keys_of(shown[0], "least") == cats[:6]
@@ -100,7 +105,7 @@ def test_finished(open_page: Callable[..., AppTest], home_store: Store) -> None:
 
 def test_choosing_one_class_and_how_many(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert one(app, "selectbox", "Class").options == ["All 3 classes", "cat", "dog", "emu"]
     one(app, "selectbox", "Class").set_value("class dog").run()
     one(app, "slider", explore_texts.PER_GROUP).set_value(2).run()
@@ -115,7 +120,7 @@ def test_choosing_one_class_and_how_many(open_page: Callable[..., AppTest], home
 def test_classes_in_another_order(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measured = measure_again(home_store, found)
-    app = open_page(PAGE, backbone=SPEC.key(measured.backbone_id).text)
+    app = open_page(PAGE, view="extremes", backbone=SPEC.key(measured.backbone_id).text)
     assert one(app, "multiselect", "Backbones").value == [SPEC.key(measured.backbone_id).text]
     one(app, "selectbox", explore_texts.CLASS_ORDER).set_value("median").run()
     assert [section["title"] for section in sections(app, "extremes")] == ["emu", "dog", "cat"]
@@ -123,7 +128,7 @@ def test_classes_in_another_order(open_page: Callable[..., AppTest], home_store:
 
 def test_other_random_samples(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     before = [keys_of(section, "random") for section in sections(app, "extremes")]
     assert [keys_of(section, "random") for section in sections(app.run(), "extremes")] == before
     one(app, "button", explore_texts.SHUFFLE).click().run()
@@ -133,7 +138,7 @@ def test_other_random_samples(open_page: Callable[..., AppTest], home_store: Sto
 
 def test_the_papers_definition(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     one(app, "button_group", widget_texts.SCORE_VARIANT).set_value("paper").run()
     assert app.query_params["definition"] == "paper"
     # Two of eight singular values are null: the listing clips them to 1e-6, which adds 2 log 1e-6.
@@ -146,7 +151,7 @@ def test_ranks_that_differ_are_said(open_page: Callable[..., AppTest], home_stor
     dataset = add_dataset(home_store, "uneven", samples)
     scores = {sample.sample_key: 1.0 for sample in samples}
     add_measurements(home_store, dataset, found.backbone, scores, samples=samples, ranks={samples[0].sample_key: 5})
-    app = open_page(PAGE, dataset=dataset.dataset_id)
+    app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id)
     assert "numerical rank" in said(app)
     one(app, "button_group", widget_texts.SCORE_VARIANT).set_value("paper").run()
     assert not app.warning
@@ -157,7 +162,7 @@ def test_many_classes_have_pages(open_page: Callable[..., AppTest], home_store: 
     samples = make_samples([f"class {number}" for number in range(30)])
     dataset = add_dataset(home_store, "many", samples)
     add_measurements(home_store, dataset, found.backbone, score_of(samples), samples=samples)
-    app = open_page(PAGE, dataset=dataset.dataset_id)
+    app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id)
     assert [section["title"] for section in sections(app, "extremes")] == [f"class {n}" for n in range(12)]
     one(app, "number_input", "Page of 3").set_value(3).run()
     assert [section["title"] for section in sections(app, "extremes")] == [f"class {n}" for n in range(24, 30)]
@@ -171,7 +176,7 @@ def test_a_dataset_without_labels(open_page: Callable[..., AppTest], home_store:
     samples = make_samples([None] * 5)
     dataset = add_dataset(home_store, "flat", samples)
     add_measurements(home_store, dataset, found.backbone, score_of(samples), samples=samples)
-    app = open_page(PAGE, dataset=dataset.dataset_id)
+    app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id)
     (shown,) = sections(app, "extremes")
     assert (shown["title"], len(keys_of(shown, "least"))) == ("(all)", 5)
 
@@ -179,7 +184,7 @@ def test_a_dataset_without_labels(open_page: Callable[..., AppTest], home_store:
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measure_again(home_store, found)
-    app = open_page(PAGE, backbone=found.measured, sample="cat/0003.png")
+    app = open_page(PAGE, view="extremes", backbone=found.measured, sample="cat/0003.png")
     assert "**cat/0003.png**" in said(app)
     assert "**3.0** nats under ViT-Ti/16 (timm)" in said(app)
     assert "**−3.0** nats under ResNet-18 (timm)" in said(app)
@@ -193,14 +198,14 @@ def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Sto
 
 def test_a_sample_that_failed_has_no_scores(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "running")
-    app = open_page(PAGE, sample="cat/0011.png")
+    app = open_page(PAGE, view="extremes", sample="cat/0011.png")
     assert sample_texts.NO_SCORE in said(app)
     assert not app.get("plotly_chart")
 
 
 def test_a_sample_that_is_not_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
-    app = open_page(PAGE, sample="![x](http://evil.example)")
+    app = open_page(PAGE, view="extremes", sample="![x](http://evil.example)")
     assert "has no sample" in said(app)
     assert not any("![x](" in item.value for item in app.error)
 
@@ -208,14 +213,14 @@ def test_a_sample_that_is_not_there(open_page: Callable[..., AppTest], home_stor
 def test_a_link_to_what_is_gone_shows_what_is_there(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
     parameters = {"dataset": "01gone", "backbone": "gone@gone", "class": "class zebra", "definition": "magic", "n": "x"}
-    app = open_page(PAGE, **parameters)
+    app = open_page(PAGE, **{"view": "extremes"} | parameters)
     assert len(sections(app, "extremes")) == 3
     assert one(app, "button_group", widget_texts.SCORE_VARIANT).value == "rank"
 
 
 def test_a_run_in_another_tab_is_seen(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert app_texts.IN_PROGRESS not in said(app)
     assert found.run is not None
     home_store.catalogue.update_run(found.run.run_id, state=RunState.RUNNING)
@@ -225,7 +230,7 @@ def test_a_run_in_another_tab_is_seen(open_page: Callable[..., AppTest], home_st
 def test_a_row_a_backbone(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     second = SPEC.key(measure_again(home_store, found).backbone_id).text
-    app = open_page(PAGE, backbone=found.measured, **{"class": "class cat"})
+    app = open_page(PAGE, view="extremes", backbone=found.measured, **{"class": "class cat"})
     one(app, "multiselect", "Backbones").set_value([found.measured, second]).run()
     assert app.query_params["backbones"] == [found.measured, second]
     rows = sections(app, "extremes")
@@ -240,7 +245,7 @@ def test_a_row_a_backbone(open_page: Callable[..., AppTest], home_store: Store) 
 
 def test_boxes_share_an_axis(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
-    boxes = [section["box"] for section in sections(open_page(PAGE), "extremes")]
+    boxes = [section["box"] for section in sections(open_page(PAGE, view="extremes"), "extremes")]
     assert (boxes[0]["low"], boxes[-1]["high"]) == (0, 100)
     assert boxes[0]["high"] < boxes[1]["low"]
     assert boxes[0]["text"].startswith("Least likely 0.0, middle half")
@@ -248,7 +253,7 @@ def test_boxes_share_an_axis(open_page: Callable[..., AppTest], home_store: Stor
 
 def test_all_classes_closely(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put(home_store, "finished")
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     one(app, "button_group", "View").set_value("classes").run()
     shown = sections(app, "class-list")
     assert [section["title"] for section in shown] == ["cat", "dog", "emu"]
@@ -317,7 +322,7 @@ def in_dialog(app: AppTest, label: str) -> Any:
 
 def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
-    app = open_page(PAGE, sample="cat/0003.png", who="ada")
+    app = open_page(PAGE, view="extremes", sample="cat/0003.png", who="ada")
     assert sample_texts.decided_by("ada") in said(app)
     decide_in(app, "detail-desk", "drop")
     data = gallery_data(app, "detail-desk")
@@ -333,7 +338,7 @@ def test_scores_under_every_definition_neighbours_and_a_link(
 ) -> None:
     found = put(home_store, "finished")
     measure_again(home_store, found)
-    app = open_page(PAGE, backbone=found.measured, sample="cat/0003.png")
+    app = open_page(PAGE, view="extremes", backbone=found.measured, sample="cat/0003.png")
     rows = table(app)
     assert [row["Backbone"] for row in rows] == [plain("ViT-Ti/16 (timm)"), plain("ResNet-18 (timm)")]
     assert rows[0]["Rank (our default)"] == "3.0 nats · 29.2 %"
@@ -348,7 +353,7 @@ def test_a_closeup_is_asked_for_once_and_shown(
 ) -> None:
     monkeypatch.setattr(closeups, "start_worker", lambda *_: False)
     found = put(home_store, "finished")
-    app = open_page(PAGE, sample="cat/0003.png")
+    app = open_page(PAGE, view="extremes", sample="cat/0003.png")
     in_dialog(app, widget_texts.COMPUTE).click().run()
     assert sample_texts.STARTING in said(app)
     (identifier,) = closeups.unfinished_closeups(home_store)
@@ -377,7 +382,7 @@ def test_a_closeup_that_waits_without_a_worker_gets_one(
     started: list[Path] = []
     monkeypatch.setattr(process, "start_worker", started.append)
     monkeypatch.setattr(process, "START_INTERVAL", -1.0)
-    open_page(PAGE, sample=sample.sample_key)
+    open_page(PAGE, view="extremes", sample=sample.sample_key)
     assert home_store.home in started
 
 
@@ -388,7 +393,7 @@ def test_scores_that_are_not_laid_out_yet_say_why_the_page_is_slow(
     monkeypatch.setattr(score_tables, "_build_in_background", lambda *_: None)
     found = put(home_store, "finished")
     assert found.scores is not None
-    app = open_page(PAGE)
+    app = open_page(PAGE, view="extremes")
     assert "Preparing the score table for digits under ViT-Ti/16 (timm) (36 samples); starting" in said(app)
     assert len(sections(app, "extremes")) == 3
     score_tables.build_score_table(home_store, found.dataset, found.scores.key)

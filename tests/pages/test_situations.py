@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.storage.store import Store
 from pages.ui.app.frame import ROOT
+from pages.ui.app.texts import PURPOSES
 from pages.ui.curate import texts as curate_texts
 from pages.ui.distributions import texts as distributions_texts
 from pages.ui.duplicates import texts as duplicates_texts
@@ -45,7 +46,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
         distributions_texts.NOTHING_MEASURED,
     ),
     "pages/duplicates.py": (NO_DATASET, UNDER_WAY, duplicates_texts.NONE_FOUND, NO_SCORES),
-    "pages/explore.py": (NO_DATASET, UNDER_WAY, "higher is more likely", NO_SCORES),
+    "pages/explore.py": (NO_DATASET, UNDER_WAY, PURPOSES["Explore"], NO_SCORES),
     LABELS: (NO_DATASET, UNDER_WAY, labels_texts.NONE_FOUND, NO_SCORES),
     "pages/review.py": (NO_DATASET, UNDER_WAY, "Rules (from the Curate page): none yet", NO_SCORES),
     "pages/runs.py": (runs_texts.OPTIONS_ABOUT, "27 of 36 images measured", "36 of 36 images measured", MESSAGE),

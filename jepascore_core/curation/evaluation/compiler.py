@@ -132,7 +132,7 @@ class Compiler:
             case Like(column, pattern):
                 # Brackets are special in GLOB, but not here.
                 text = self._parameter(pattern.replace("[", "[[]"), "VARCHAR")
-                matches = f"({self._text(column)} GLOB {text})"
+                matches = f"({self.text(column)} GLOB {text})"
                 if column.name != QUALITY_ISSUE:
                     matches = f"coalesce({matches}, false)"
                 return _by_itself(self._where_known(column, matches))
@@ -301,7 +301,12 @@ class Compiler:
             f'(CASE WHEN "{self._label_issues(column)}_embedded" THEN {holds} END)' if column.is_label_issue else holds
         )
 
-    def _text(self, column: Column) -> str:
+    def text(self, column: Column) -> str:
+        """Return the SQL of a column of texts in `relation`, without parameters.
+
+        Raises:
+            RuleError, UnknownNameError: if it names something that does not exist.
+        """
         if column.name == LIKELY_LABEL:
             name = self._label_issues(column)
             self.use(name)
@@ -313,7 +318,7 @@ class Compiler:
         return _PROPERTY_SQL[column.name]
 
     def _among(self, column: Column, values: Sequence[str | None]) -> str:
-        text = self._text(column)
+        text = self.text(column)
         named = self._parameter([value for value in values if value is not None], "VARCHAR[]")
         # Where quality was not measured nobody knows which issue it would be; a missing label is like no other.
         missing = "true" if None in values else "NULL" if column.name == QUALITY_ISSUE else "false"

@@ -62,7 +62,7 @@ from jepascore_core.storage.store import Store
 
 #: Any computation on the embeddings of up to this many images takes a few seconds at most.
 QUICK_IMAGES = 5_000
-#: Work that is predicted to take at most this many seconds on two cores starts without a question, too.
+#: Up to so many predicted seconds on two cores nobody needs to be asked, either.
 QUICK_SECONDS = 5.0
 #: Of loading a text tower and embedding words, which takes torch: never done by the web process.
 WORDS_SECONDS = 20.0
@@ -141,6 +141,8 @@ class PrecomputeStep:
         """Its title while it is done."""
         if self.kind == "colours":
             return f"Checking {self.size:,} images for colour"
+        if self.kind == "radii":
+            return f"Finding the nearest neighbours of {self.size:,} images ({choose_index(self.size)} index)"
         if self.kind == "clusters":
             return f"Finding {self.number:,} clusters of {self.size:,} images"
         if self.kind == "diverse":
@@ -156,9 +158,8 @@ class PrecomputeStep:
             return f"Comparing {self.size:,} images with {self._query}"
         if self.kind in ("cut", "curve"):
             return f"Training probes on {self.size:,} images, kept and at random{self._estimate}"
-        if self.kind == "radii" or self.baseline == "knn":
-            index = choose_index(self.size) if self.kind == "radii" else choose_knn_index(self.size)
-            return f"Finding the nearest neighbours of {self.size:,} images ({index} index)"
+        if self.baseline == "knn":
+            return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.baseline is not None:
             return f"Computing how far {self.size:,} images are from the mean of the others ({self.baseline})"
         return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"

@@ -4,11 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jepascore_core.curation.decisions import VERBS, DecisionVerdict
+from jepascore_core.embeddings.baselines import Baseline
 from jepascore_core.formatting import count_text, number_text, plural, score_text
 from jepascore_core.views.extremes import ClassSummary, ScoreSpan
 
 VIEW = "View"
-VIEW_TITLES = {"extremes": "Extremes", "classes": "Classes", "search": "Search", "reference": "Reference"}
+VIEW_TITLES = {
+    "whole": "Whole dataset",
+    "extremes": "Extremes",
+    "classes": "Classes",
+    "search": "Search",
+    "reference": "Reference",
+}
+
+# The whole dataset
+
+WHOLE_DATASET = "Whole dataset"
+SORT = "Sort by"
+SORT_BY_SCORE = "Score"
+SORT_BY_KEY, SORT_AT_RANDOM, SORT_BY_CLASS, SORT_BY_SPLIT = "Key", "Random", "Class", "Split"
+DIRECTION = "Direction"
+DIRECTION_TITLES = {"up": "Lowest first", "down": "Highest first"}
+MAKE_RULES = "Make these rules"
+MAKE_RULES_HELP = "Take the filters to Curate, where they keep what is listed here."
+
+
+def indexed_so_far(num_indexed: int, num_total: int) -> str:
+    """Say how much of a first index is there to be looked at."""
+    of_all = f" of {count_text(num_total)}" if num_total > num_indexed else ""
+    return (
+        f"{count_text(num_indexed)}{of_all} images indexed so far, in the order in which they are read. Filters, "
+        "sorting and decisions come with the complete index."
+    )
+
+
+def sort_by_score_of(title: str) -> str:
+    """Name the scores of another backbone."""
+    return f"Score: {title}"
+
+
+def sort_by_baseline(baseline: Baseline, title: str) -> str:
+    """Name a baseline score of a backbone."""
+    return f"{BASELINE_NAMES[baseline]}: {title}"
+
+
+def decided(kind: DecisionVerdict, number: int) -> str:
+    """Confirm a decision about all that was selected."""
+    return f"{VERBS[kind].capitalize()}: {plural(number, 'sample')}. Z undoes it."
+
 
 # Extremes and classes
 
@@ -67,6 +111,7 @@ def class_box(low: float, lower: float, median: float, upper: float, high: float
 
 # Search
 
+BASELINE_NAMES: dict[Baseline, str] = {"knn": "k-NN baseline", "mahalanobis": "Mahalanobis baseline", "norm": "Norm"}
 #: What samples are sorted by besides their scores; a note below each image.
 NUMBER_TITLES = {
     "label_issue": "Label issue",
@@ -103,6 +148,10 @@ LEAST, LEAST_HELP = "Similar from", "Cosine, −1 to 1. With words 0.2 to 0.35 i
 AS_RULE = "Keep these: as a rule on Curate"
 TO_RUNS = "Go to Runs"
 NOT_LIKE_HELP = "Stop comparing with this sample"
+#: What the whole dataset can be sorted by as well.
+SORT_TITLES = {"pixels": "Size (pixels)", "width": "Width", "height": "Height", "bytes": "File size (bytes)"} | {
+    name: title for name, title in NUMBER_TITLES.items() if name not in ("label_issue", "pixels")
+}
 LOWEST_FIRST, HIGHEST_FIRST = "lowest first", "highest first"
 SEARCH_ORDER_TITLES = {"least": "Least likely first", "most": "Most likely first", "key": "Key", "random": "Random"} | {
     f"{name}-{direction}": f"{title}, {word}"

@@ -35,8 +35,11 @@ from pages.ui.widgets.verdict_badge import draw_badges
 COLUMNS = (4, 5, 3, 2)
 
 
-def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
-    """Return the dataset chosen in `place`; where there is none, say below it what to do."""
+def choose_dataset(place: DeltaGenerator, or_indexing: bool = False) -> DatasetChoice | None:
+    """Return the dataset chosen in `place`; where there is none, say below it what to do.
+
+    With `or_indexing` also one whose first index is being made.
+    """
     # What can be looked at comes first, and is what a first visit sees.
     choices = sorted(dataset_choices(store()), key=lambda choice: not choice.has_index)
     if not choices:
@@ -46,7 +49,8 @@ def choose_dataset(place: DeltaGenerator) -> DatasetChoice | None:
     with place:
         picked = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
     chosen = next((choice for choice in choices if choice.dataset_id == picked), choices[0])
-    if not chosen.has_index:
+    is_coming = or_indexing and chosen.state is DatasetState.INDEXING
+    if not chosen.has_index and not is_coming:
         nothing_yet(_no_index(chosen))
         return None
     return chosen

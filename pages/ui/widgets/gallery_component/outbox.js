@@ -34,7 +34,7 @@ function nameOf(root) {
   return `jepascore-outbox-${root.data.dataset}`;
 }
 
-function newToken() {
+export function newToken() {
   // Not randomUUID, which there is for https and localhost only.
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

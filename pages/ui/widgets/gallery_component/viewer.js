@@ -23,7 +23,11 @@ export function drawViewer() {
   return viewer;
 }
 
-/** @param {GalleryRoot} root @param {HTMLElement} element @param {string} [mark] */
+/**
+ * @param {Pick<GalleryRoot, "viewer" | "byKey"> & { data: { dataset: string | null } }} root
+ * @param {HTMLElement} element
+ * @param {string} [mark]
+ */
 export function showInViewer(root, element, mark = element.querySelector(".mark")?.textContent ?? "") {
   const { viewer, data } = root;
   const tile = root.byKey.get(element.dataset.key ?? "");
