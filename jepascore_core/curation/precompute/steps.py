@@ -141,8 +141,6 @@ class PrecomputeStep:
         """Its title while it is done."""
         if self.kind == "colours":
             return f"Checking {self.size:,} images for colour"
-        if self.kind == "radii":
-            return f"Finding the nearest neighbours of {self.size:,} images ({choose_index(self.size)} index)"
         if self.kind == "clusters":
             return f"Finding {self.number:,} clusters of {self.size:,} images"
         if self.kind == "diverse":
@@ -158,6 +156,12 @@ class PrecomputeStep:
             return f"Comparing {self.size:,} images with {self._query}"
         if self.kind in ("cut", "curve"):
             return f"Training probes on {self.size:,} images, kept and at random{self._estimate}"
+        return self._neighbours_title
+
+    @property
+    def _neighbours_title(self) -> str:
+        if self.kind == "radii":
+            return f"Finding the nearest neighbours of {self.size:,} images ({choose_index(self.size)} index)"
         if self.baseline == "knn":
             return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
         if self.baseline is not None:
