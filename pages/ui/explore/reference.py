@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from jepascore_core.curation.columns.reference import reference_scores
 from jepascore_core.curation.precompute.steps import pending_reference
+from jepascore_core.errors import JepaScoreError
 from jepascore_core.figures.scores import histogram_figure
 from jepascore_core.formatting import percentile_text
 from jepascore_core.scores.score_set import ScoreSet
@@ -40,6 +42,7 @@ def draw_reference(scores: ScoreSet, places: Sequence[DeltaGenerator]) -> None:
     if not options:
         _draw_none(scores)
         return
+    _say_why_not(scores, options)
     with places[0]:
         reference = pick_one(texts.REFERENCE, state.REFERENCE, options, help=texts.REFERENCE_HELP, resets=(state.PAGE,))
     if reference is None or not steps_done(scores, list(pending_reference(store(), scores, reference))):
@@ -68,6 +71,17 @@ def chosen_reference(scores: ScoreSet) -> str | None:
 
 def _options(scores: ScoreSet) -> dict[str, str]:
     return {item.dataset_id: item.name for item in comparable_datasets(store(), scores)}
+
+
+def _say_why_not(scores: ScoreSet, options: Mapping[str, str]) -> None:
+    """Say why the dataset that a link names is not compared with: another one is, instead."""
+    asked = state.read_id(state.REFERENCE)
+    if asked is None or asked in options or asked == scores.dataset_id:
+        return
+    try:
+        reference_scores(store(), scores, asked)
+    except JepaScoreError as error:
+        st.info(plain(str(error)), icon=":material/info:")
 
 
 def _draw_none(scores: ScoreSet) -> None:
