@@ -1,6 +1,9 @@
 """Contaminants of named kinds, planted into small colour images.
 
 Each is a copy of an image with one defect. Nothing here depends on how the image was created.
+
+These are the defects of the rendered demo, whose bytes must not change: docs state what is found in them. The kinds
+that are planted into a user's own images, of any size, are in `trust.planted.kinds`; only their names overlap.
 """
 
 from __future__ import annotations

@@ -59,13 +59,13 @@ class FormatShift:
 
 @dataclass(frozen=True, slots=True)
 class FormatCheck:
-    """One row a quality of JPEG."""
+    """One row per JPEG quality."""
 
     rows: tuple[FormatShift, ...]
 
     @property
     def worst(self) -> FormatShift:
-        """The one that moves scores most."""
+        """The quality that moves scores most."""
         return max(self.rows, key=lambda row: abs(row.points))
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,10 +74,10 @@ class FormatCheck:
 
 
 def format_options(num_images: int) -> PlantOptions:
-    """Options of `trust.planted` that stand for this check, with fewer pairs for a dataset of few images.
+    """Return the options of `trust.planted` for this check, with fewer pairs for a small dataset.
 
     Raises:
-        TooFewImagesError: if it has too few for any.
+        TooFewImagesError: if it has too few for the smallest check.
     """
     pairs = min(NUM_PAIRS, (num_images - MIN_CLEAN - MIN_REFERENCE) // 3)
     if pairs < MIN_PER_KIND:
@@ -146,7 +146,7 @@ def _percentile(values: Values, known: Values) -> Values:
 
 
 def mixed_formats_sentence(found: Confounds, check: FormatCheck | None) -> str | None:
-    """Say whether scores of lossy and lossless files of a dataset can be compared; None if it has one sort only."""
+    """Say whether scores of lossy and lossless files of a dataset can be compared; None if it has only one kind."""
     if not found.is_mixed:
         return None
     named = ", ".join(f"{number:,} {name.upper() or 'without a suffix'}" for name, number in found.formats)

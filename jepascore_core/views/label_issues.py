@@ -56,9 +56,8 @@ class LabelIssueView:
     """Label issues of a dataset.
 
     `num_judged` of `num_samples` have a value, `num_likely_wrong` of these one of at least `threshold`, and for
-    `num_doubted` another label is the likelier one. `pairs` are the
-    classes confused there, the most frequent first, at most `MAX_PAIRS` of `num_pairs`. `worst` are a page of the
-    samples with the highest values, the highest first.
+    `num_doubted` another label is likelier. `pairs` are the classes that are confused, the most frequent first, at most
+    `MAX_PAIRS` of `num_pairs`. `worst` is a page of the samples with the highest values, the highest first.
     """
 
     threshold: float

@@ -1,8 +1,9 @@
 """Every figure that README and docs state about density, trust and fidelity is one that the package ships.
 
 A claim is a piece of a page's text, made here of the data, which programs of this repository wrote. The page must
-contain it. What is left of the page without its claims must hold no figure (a decimal number or a percentage): so a
-figure that is added to a page needs a claim, and one whose data changes needs new text.
+contain it. What is left of the page without its claims must hold no figure (a decimal number, a percentage, a number
+of nats, a cell of a table): so a figure that is added to a page needs a claim, and one whose data changes needs new
+text.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from jepascore_core.density_check.pictures import load_pictures_report
 from jepascore_core.density_check.results import SHIPPED, DensityCell, read_cells
 from jepascore_core.embeddings.label_issues import TEMPERATURE
 from jepascore_core.rendering.products import PRODUCTS
+from jepascore_core.storage.ties import TIE_DECIMALS
 from jepascore_core.trust import gaussianity
 from jepascore_core.trust.confounds import WARN_FROM
 from jepascore_core.trust.planted.result import FINDS, SHARE
@@ -46,13 +48,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Something simple: `jepascore trust confounds`",
         "On your data: planted defects, `jepascore trust plant`",
         "On known densities: `jepascore density`",
+        "Cheaper scores",
         "Label issues",
+        "The paper's figures: `jepascore figure`",
     ),
     EVIDENCE: (),
 }
 #: Correlation with the true log density that the density check is meant to reach.
 AIM = 0.95
-FIGURE = re.compile(r"[−-]?\d[\d,]*\.\d+|\d[\d,]*(?= ?%)")
+FIGURE = re.compile(r"[−-]?\d[\d,]*\.\d+|\d[\d,]*(?= ?%| nats)|(?<=\| )\d[\d,]*(?= \|)")
+#: How the medians of sets of photographs are called in the shipped data.
+MEDIANS = "ViT-Ti/16 AugReg, median score in nats: "
 
 
 def claims() -> list[Claim]:
@@ -81,6 +87,14 @@ def cited_claims() -> Iterator[Claim]:
         f"Its rank correlation with the exact score was {spelt(sketch, 3)}, and {spelt(calibrated, 3)} calibrated, on "
         "photographs under a ViT-Ti (r = 32 of K = 192)",
     )
+    for what, values in cited.items():
+        if what.startswith(MEDIANS):
+            yield Claim(TRUST, row(what.removeprefix(MEDIANS), *map(int, values)))
+    low, high, first, last = map(int, cited["ViT-Ti/16 AugReg, scores in nats of the least and most likely daisies"])
+    yield Claim(
+        TRUST, f"({low} to {high} nats), the most likely ones oblique, blurred, small or wilted ({first} to {last})"
+    )
+    yield Claim(TRUST, f"(below 1e-{TIE_DECIMALS} nats)")
     yield Claim(README, f"found AUROC {dinov2} for DINOv2 S / B / L and {spelt(metaclip, 3)} for MetaCLIP")
 
 
@@ -93,6 +107,7 @@ def density_claims() -> Iterator[Claim]:
     def of(group: list[DensityCell], dimension: int, count: int) -> DensityCell:
         return next(cell for cell in group if (cell.dimension, cell.num_samples) == (dimension, count))
 
+    yield Claim(TRUST, f"| D | {counts[0]:,} samples | {' | '.join(f'{count:,}' for count in counts[1:])} |")
     for dimension in dimensions:
         by_count = [of(trained, dimension, count) for count in counts]
         last = [of(controls, dimension, counts[-1]).pearson, by_count[-1].within]
@@ -356,7 +371,7 @@ def test_pages_state_what_the_data_says(stated: list[Claim]):
 
 @pytest.mark.parametrize("page", SECTIONS)
 def test_no_figure_is_without_a_source(page: str, stated: list[Claim]):
-    """Code, links and settings in code are no figures; any other number with a decimal point or a percent sign is."""
+    """Code and links hold no figures; other numbers with a decimal point, a unit or a cell of their own are figures."""
     text = sections(page)
     # Long claims first: a short one may be a part of a long one.
     for claim in sorted(stated, key=lambda claim: -len(claim.text)):

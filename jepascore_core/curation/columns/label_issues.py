@@ -96,7 +96,7 @@ def last_label_issues(store: Store, scores: ScoreSet) -> int | None:
 
 
 def label_issue_seconds_of(store: Store, scores: ScoreSet, num_images: int) -> tuple[int, float]:
-    """Count the classes of a dataset, and predict how long judging the labels of so many images takes on two cores."""
+    """Count the classes of a dataset, and predict how many seconds judging `num_images` labels takes on two cores."""
     classes = count_classes(store, scores)
     return classes, label_issue_seconds(num_images, embedding_dimension(store, scores), classes)
 

@@ -62,7 +62,7 @@ from jepascore_core.storage.store import Store
 
 #: Any computation on the embeddings of up to this many images takes a few seconds at most.
 QUICK_IMAGES = 5_000
-#: Up to so many predicted seconds on two cores nobody needs to be asked, either.
+#: Work that is predicted to take at most this many seconds on two cores starts without a question, too.
 QUICK_SECONDS = 5.0
 #: Of loading a text tower and embedding words, which takes torch: never done by the web process.
 WORDS_SECONDS = 20.0

@@ -19,6 +19,7 @@ from pages.ui.home.result import draw_result
 from pages.ui.runs.add_data import OPENED
 from pages.ui.widgets.choose_scores import describe_dataset, plain_title
 from pages.ui.widgets.failures import draw_unreadable
+from pages.ui.widgets.navigate import navigate
 from pages.ui.widgets.verdict_badge import draw_badges
 
 HOME_PAGE, RUNS_PAGE = "app.py", "pages/runs.py"
@@ -54,7 +55,7 @@ def _draw_nothing_yet() -> None:
 
 def _draw_add_images() -> None:
     if st.button(texts.ADD_IMAGES, type="primary", icon=":material/add_photo_alternate:"):
-        st.switch_page(RUNS_PAGE, query_params={**state.carried(), state.OPENED: OPENED})
+        navigate(RUNS_PAGE, {**state.carried(), state.OPENED: OPENED})
 
 
 def _add(demo: Demo) -> None:

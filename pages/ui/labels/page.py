@@ -78,10 +78,13 @@ def _judged_earlier(scores: ScoreSet) -> int | None:
     earlier, now = last_label_issues(store(), scores), count_measured(store(), scores)
     if earlier is None or earlier == now:
         return None
-    with st.container(horizontal=True, vertical_alignment="center"):
+    place = st.empty()
+    with place.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/hourglass_bottom: {texts.so_far(earlier, now)}", width="content")
-        again = st.button(texts.REFRESH, icon=":material/refresh:", key="judge-again")
-    return None if again else earlier
+        if not st.button(texts.REFRESH, icon=":material/refresh:", key="judge-again"):
+            return earlier
+    place.empty()
+    return None
 
 
 def _pick_pair(pairs: tuple[ConfusedPair, ...]) -> ConfusedPair | None:
