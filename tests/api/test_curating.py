@@ -121,10 +121,10 @@ def test_decisions_override_and_are_undone(store):
     assert js.curate("d", LIKELY).counts == decided.counts
     undone = decided.undo().undo()
     assert undone.counts == curated.counts
-    with pytest.raises(RuleError, match="no decision about d to undo"):
+    with pytest.raises(RuleError, match="no decision, tag or label of d to undo"):
         undone.undo()
     assert undone.redo().redo().counts == decided.counts
-    with pytest.raises(RuleError, match="no decision about d to redo"):
+    with pytest.raises(RuleError, match="no decision, tag or label of d to redo"):
         undone.redo()
     assert decided.decide(wanted, "undecided").counts.decided == 1
 
@@ -274,7 +274,7 @@ def test_a_curation_outlives_what_is_held_in_memory(store, monkeypatch):
     scored(store, ROWS)
     curated = js.curate("d", LIKELY)
     kept = curated.kept()
-    monkeypatch.setattr(cache, "MAX_COLUMNS", 8)
+    monkeypatch.setattr(cache, "MAX_COLUMNS", 16)
     monkeypatch.setattr(cache, "BUSY_SECONDS", 0.0)
     for limit in range(5):
         curated.with_rules(js.col("percentile") >= limit)

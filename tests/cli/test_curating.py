@@ -79,7 +79,7 @@ def test_a_name_that_is_none_decides_nothing(cli: Cli, dataset: DatasetRecord, t
 def test_undo_and_redo_are_of_ones_own(cli: Cli, dataset: DatasetRecord):
     cli("decisions", "drop", "toy", "0.png", "--who", "ada")
     cli("decisions", "drop", "toy", "1.png", "--who", "bob")
-    assert "Undid a decision about 1 sample" in cli("decisions", "undo", "toy", "--who", "ada").err
+    assert "Undid in toy: dropped 0.png." in cli("decisions", "undo", "toy", "--who", "ada").err
     assert standing(cli) == {"1.png": "drop"}
     assert "You have nothing to undo" in cli("decisions", "undo", "toy", "--who", "ada").err
     assert cli("decisions", "undo", "toy", "--who", "carl", "--json").json is None

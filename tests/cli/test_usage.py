@@ -44,6 +44,8 @@ def test_these_are_the_commands():
         *("recipes changes", "recipes compare"),
         *("train", "density", "langevin", "trust plant", "trust confounds", "trust defects"),
         *("trust verdict", "cut-effect"),
+        *("tag add", "tag remove", "tag list", "tag set", "tag rename", "tag merge", "tag delete", "relabel"),
+        *("embeddings import",),
         *("figure extremes", "figure histograms"),
         *("worker run", "worker start", "worker stop", "worker status"),
     }

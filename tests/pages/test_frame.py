@@ -104,7 +104,7 @@ def test_a_broken_catalogue_is_one_sentence_too(open_page: Callable[..., AppTest
 def test_the_demo_is_one_click_away(open_page: Callable[..., AppTest], home_store: Store) -> None:
     app = open_page()
     with worker_lock(home_store.home):  # as if a worker lived, so that none is started for this test
-        app.button[0].click().run(timeout=60)
+        next(button for button in app.button if button.label == home_texts.ADD_DEMO).click().run(timeout=60)
     assert not app.exception
     assert [dataset.name for dataset in home_store.catalogue.datasets()] == [DEFAULT_DEMO.name]
     asked = reversed(home_store.catalogue.runs(active_only=True))

@@ -45,7 +45,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
         "Click a bar",
         distributions_texts.NOTHING_MEASURED,
     ),
-    "pages/duplicates.py": (NO_DATASET, UNDER_WAY, duplicates_texts.NONE_FOUND, NO_SCORES),
+    "pages/duplicates.py": (NO_DATASET, UNDER_WAY, duplicates_texts.NONE_FOUND, duplicates_texts.NONE_FOUND),
     "pages/explore.py": (NO_DATASET, UNDER_WAY, PURPOSES["Explore"], NO_SCORES),
     LABELS: (NO_DATASET, UNDER_WAY, labels_texts.NONE_FOUND, NO_SCORES),
     "pages/review.py": (NO_DATASET, UNDER_WAY, "Rules (from the Curate page): none yet", NO_SCORES),
@@ -62,7 +62,8 @@ def sentences(page: str | None, situation: Situation | None) -> list[str]:
     expected = [stands[situation]] if situation in stands else []
     if page in SCORE_PAGES and situation in SENTENCES:
         expected.append(SENTENCES[situation])
-    if page in NEED_SCORES and situation == "failed":
+    # Exact copies and look-alikes need no run.
+    if page in NEED_SCORES and page != "pages/duplicates.py" and situation == "failed":
         expected.append(f"The last run, {BACKBONE}, failed: {MESSAGE}")
     return expected
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
 
+from jepascore_core.errors import JepaScoreError
 from pages.ui.app import state
 from pages.ui.app.activity import draw_activity
 from pages.ui.app.address import begin_page
@@ -65,7 +66,9 @@ def frame(title: str) -> Iterator[None]:
         st.title(title, anchor=False, width="content")
         if title in PURPOSES:
             st.caption(PURPOSES[title], width="content")
-    with errors_shown(), store().catalogue.connected():
+    with errors_shown(), ExitStack() as stack:
+        with suppress(JepaScoreError):  # a catalogue that does not open is reported where the page reads it
+            stack.enter_context(store().catalogue.connected())
         yield
 
 
