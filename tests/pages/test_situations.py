@@ -52,6 +52,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     "pages/runs.py": (runs_texts.OPTIONS_ABOUT, "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
     "pages/trust.py": (NO_DATASET, "27 so far", "36 so far", NO_SCORES),
 }
+FAILED = f"The last run, {BACKBONE}, failed: {MESSAGE}"
 NEED_SCORES = [page for page in STATES if page not in (None, "pages/runs.py")]
 EVERY = [(page, situation) for page in STATES for situation in (None, *get_args(Situation))]
 
@@ -64,7 +65,7 @@ def sentences(page: str | None, situation: Situation | None) -> list[str]:
         expected.append(SENTENCES[situation])
     # Exact copies and look-alikes need no run.
     if page in NEED_SCORES and page != "pages/duplicates.py" and situation == "failed":
-        expected.append(f"The last run, {BACKBONE}, failed: {MESSAGE}")
+        expected.append(FAILED)
     return expected
 
 
@@ -87,6 +88,15 @@ def test_every_page_comes_up_and_says_where_things_stand(
         assert sentence in shown
     if page in SCORE_PAGES and situation in SENTENCES:
         assert links(app) == [("Go to Runs", "")], "the way out"
+
+
+def test_near_duplicates_need_a_run_and_say_why_the_last_one_failed(
+    open_page: Callable[..., AppTest], home_store: Store
+) -> None:
+    put(home_store, "failed")
+    shown = said(open_page("pages/duplicates.py", level="near"))
+    assert duplicates_texts.NEAR_NEEDS_RUN in shown
+    assert FAILED in shown
 
 
 @pytest.mark.parametrize("definition, title", [("tail", "Tail 90 %"), ("top", "Top 32")])

@@ -26,7 +26,7 @@ from pages.ui.app.store import store
 from pages.ui.duplicates import texts
 from pages.ui.duplicates.radius import choose_radius
 from pages.ui.widgets.callbacks import discard_result
-from pages.ui.widgets.choose_scores import nothing_yet
+from pages.ui.widgets.choose_scores import nothing_yet, say_what_failed
 from pages.ui.widgets.deck import decision_bar
 from pages.ui.widgets.gallery import Section, Tile, gallery
 from pages.ui.widgets.precompute import is_precomputed
@@ -54,6 +54,7 @@ def draw_duplicates(scores: ScoreSet) -> None:
         who = choose_reviewer()
     if level == "near" and not scores.is_measured:
         nothing_yet(texts.NEAR_NEEDS_RUN)
+        say_what_failed(scores.dataset_id)
         await_change(lambda: len(measured_choices(store(), scores.dataset_id)))
         return
     radius = choose_radius(scores) if level == "near" else None
