@@ -47,7 +47,7 @@ SIZE = 104
 INDEXING_SECONDS = 2.0
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
-_mount = component("grid")
+_mount = component("grid", "tile")
 
 
 def draw_whole(scores: ScoreSet, measured: Sequence[MeasuredChoice], places: Sequence[DeltaGenerator]) -> None:

@@ -27,9 +27,9 @@ export default draw;
 """
 
 
-def component(name: str) -> Any:
-    """The component of NAME.html, NAME.css, which comes after the style of all, and NAME.js."""
-    css = "\n".join((_FOLDER / f"{part}.css").read_text(encoding="utf-8") for part in ("desk", name))
+def component(name: str, *styles: str) -> Any:
+    """The component of NAME.html, NAME.css, which comes after the style of all and those named, and NAME.js."""
+    css = "\n".join((_FOLDER / f"{part}.css").read_text(encoding="utf-8") for part in ("desk", *styles, name))
     html = (_FOLDER / f"{name}.html").read_text(encoding="utf-8")
     script = _LOADER.format(version=scripts_version(), name=name)
     return st.components.v2.component(f"jepascore_{name}", html=html, css=css, js=script)

@@ -23,7 +23,7 @@ SCORE_TOOLS: tuple[Tool, ...] = get_args(Tool)
 SHOWN_AT_FIRST: tuple[Tool, ...] = ("score", "percentile", "bar")
 SMALLEST, LARGEST = 48, 256
 
-_mount = component("gallery")
+_mount = component("gallery", "tile")
 
 
 @dataclass(frozen=True, slots=True)

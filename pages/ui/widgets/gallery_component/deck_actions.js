@@ -6,9 +6,9 @@ import { refresh } from "./deck_view.js";
 import { say } from "./elements.js";
 import { toggleHelp } from "./help.js";
 import { ARROW_USERS, commandOf, digitOf, isIn } from "./keyboard.js";
-import { outbox, record } from "./outbox.js";
-import { canTurn, predict, turnedKey } from "./prediction.js";
+import { record } from "./outbox.js";
 import { pressTag } from "./tags.js";
+import { nextTurn } from "./turning.js";
 import { DONE, isVerdict, turnedText } from "./verdicts.js";
 
 const TELL_MILLISECONDS = 400;
@@ -96,12 +96,11 @@ export function tagCard(root, change) {
  * @param {Turn} kind
  */
 function turnBack(root, kind) {
-  const found = predict(root.data, outbox(root));
-  if (!canTurn(found, kind)) {
-    say(root, `Nothing to ${kind}`);
+  const turned = nextTurn(root, kind);
+  if (!turned) {
     return true;
   }
-  const key = turnedKey(found, kind);
+  const { key } = turned;
   if (!root.data.stage) {
     record(root, kind, []);
   } else if (key !== undefined && root.cards.has(key)) {

@@ -5,8 +5,9 @@ import { make, makeButton, say } from "./elements.js";
 import { goTo, keyOf, tilesOf } from "./gallery_tiles.js";
 import { rangeOf } from "./geometry.js";
 import { outbox, record } from "./outbox.js";
-import { canTurn, predict, turnedKey } from "./prediction.js";
+import { predict } from "./prediction.js";
 import { dot, drawTags, pressTag, toggleTag } from "./tags.js";
+import { nextTurn } from "./turning.js";
 import { DONE, MARKS, markOf, TITLES, turnedText, VERDICTS } from "./verdicts.js";
 import { showInViewer } from "./viewer.js";
 
@@ -78,12 +79,11 @@ function itemsOf(root, keys) {
  * @param {Turn} kind
  */
 export function turnBack(root, kind) {
-  const found = predict(root.data, outbox(root));
-  if (!canTurn(found, kind)) {
-    say(root, `Nothing to ${kind}`);
+  const turned = nextTurn(root, kind);
+  if (!turned) {
     return true;
   }
-  const key = turnedKey(found, kind);
+  const { key } = turned;
   record(root, kind, []);
   refresh(root);
   say(root, turnedText(kind, key));

@@ -3,7 +3,7 @@
 
 import { make, makeButton } from "./elements.js";
 import { evenColumns } from "./geometry.js";
-import { helpRows, makeHelp, makeHelpButton } from "./help.js";
+import { CLEAR_ROW, helpRows, makeHelp, makeHelpButton, TILE_ROWS } from "./help.js";
 import { TAG_HELP } from "./tags.js";
 
 /** @type {Record<Toggle, string>} */
@@ -19,12 +19,9 @@ const TOGGLE_TITLES = {
 /** @type {HelpRow[]} */
 const MOVES = [
   [["←", "→", "↑", "↓", "Home", "End"], "Move to another image"],
-  [["Enter"], "Open the sample window"],
-  [["Space"], "Enlarge the image"],
-  [["X"], "Select or deselect the image"],
-  [["Shift + ←", "Shift + →"], "Select a range (also Shift + click); Ctrl + click adds one image"],
+  ...TILE_ROWS,
   [["Ctrl + A"], "Select all images on this page; the next decision applies to all selected"],
-  [["Esc"], "Clear the selection"],
+  CLEAR_ROW,
 ];
 // Tiles that fit the width are neither too small to see nor larger than a thumbnail looks good.
 const SMALLEST_FIT = 56;

@@ -9,9 +9,9 @@ import { place, reveal, setTop } from "./grid_tiles.js";
 import { toggleHelp } from "./help.js";
 import { add, toggle } from "./intervals.js";
 import { commandOf } from "./keyboard.js";
-import { outbox, record } from "./outbox.js";
-import { canTurn, predict, turnedKey } from "./prediction.js";
+import { record } from "./outbox.js";
 import { follow } from "./sequence.js";
+import { nextTurn } from "./turning.js";
 import { isVerdict, turnedText } from "./verdicts.js";
 import { showInViewer } from "./viewer.js";
 
@@ -121,12 +121,11 @@ export function pressAnywhere(root, event) {
 
 /** @param {GridRoot} root @param {import("./types.js").Turn} kind */
 function turnBack(root, kind) {
-  const found = predict(root.data, outbox(root));
-  if (!canTurn(found, kind)) {
-    say(root, `Nothing to ${kind}`);
+  const turned = nextTurn(root, kind);
+  if (!turned) {
     return true;
   }
-  const key = turnedKey(found, kind);
+  const { key } = turned;
   record(root, kind, []);
   say(root, turnedText(kind, key));
   place(root);

@@ -5,7 +5,7 @@
 import { make, makeButton, say } from "./elements.js";
 import { parametersOf, rowAt } from "./grid_data.js";
 import { place } from "./grid_tiles.js";
-import { helpRows, makeHelp, makeHelpButton } from "./help.js";
+import { CLEAR_ROW, helpRows, makeHelp, makeHelpButton, TILE_ROWS } from "./help.js";
 import { count } from "./intervals.js";
 import { newToken, record } from "./outbox.js";
 import { DONE, MARKS, TITLES, VERDICTS } from "./verdicts.js";
@@ -14,12 +14,9 @@ import { DONE, MARKS, TITLES, VERDICTS } from "./verdicts.js";
 const MOVES = [
   [["←", "→", "↑", "↓"], "Move to another image"],
   [["Page Up", "Page Down", "Home", "End"], "Move by a screen, to the first, to the last"],
-  [["Enter"], "Open the sample window"],
-  [["Space"], "Enlarge the image"],
-  [["X"], "Select or deselect the image"],
-  [["Shift + ←", "Shift + →"], "Select a range (also Shift + click); Ctrl + click adds one image"],
+  ...TILE_ROWS,
   [["Ctrl + A"], "Select all that match; the next decision applies to all selected"],
-  [["Esc"], "Clear the selection"],
+  CLEAR_ROW,
 ];
 /** So many ranges fit into an address. */
 const MOST_RANGES = 500;

@@ -133,7 +133,11 @@ function fill(root, tile, row, marks) {
     tile.mark.textContent = mark;
   }
   tile.dataset.mark = mark ? verdict : "";
-  tile.toggleAttribute("aria-current", Boolean(row) && row?.sample_key === root.data.selected);
+  if (row && row.sample_key === root.data.selected) {
+    tile.setAttribute("aria-current", "true");
+  } else {
+    tile.removeAttribute("aria-current");
+  }
   tile.setAttribute("aria-posinset", String(position + 1));
   tile.setAttribute("aria-setsize", String(root.layout.total));
 }

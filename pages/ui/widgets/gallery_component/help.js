@@ -4,6 +4,16 @@
 import { make, makeButton } from "./elements.js";
 import { MEANINGS } from "./verdicts.js";
 
+/** What every list of tiles understands, whatever its arrow keys and Ctrl + A do. @type {HelpRow[]} */
+export const TILE_ROWS = [
+  [["Enter"], "Open the sample window"],
+  [["Space"], "Enlarge the image"],
+  [["X"], "Select or deselect the image"],
+  [["Shift + ←", "Shift + →"], "Select a range (also Shift + click); Ctrl + click adds one image"],
+];
+/** @type {HelpRow} */
+export const CLEAR_ROW = [["Esc"], "Clear the selection"];
+
 /** @param {DeskRoot} root @param {HelpRow[]} rows keys and what they do */
 export function makeHelp(root, rows) {
   const help = make("dialog", "help");
