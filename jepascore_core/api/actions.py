@@ -57,9 +57,7 @@ class SampleActions:
             >>> decided.undo().counts == curated.counts
             True
         """
-        names = [samples] if isinstance(samples, str) else list(samples)
-        found = find_samples(self.store, self.scores.dataset_id, names)
-        decide(self.store, self.scores.dataset_id, found, verdict, user_name(), why)
+        decide(self.store, self.scores.dataset_id, self._named(samples), verdict, user_name(), why)
         return self._again()
 
     def tag(
@@ -119,16 +117,19 @@ class SampleActions:
             UnknownNameError: if one of them is not a sample of the dataset, or the label not a class of it.
             RuleError: for no samples, or an invalid label.
         """
-        given = {label: self._chosen(samples, "kept")}
+        given = {label: sample_table(self._named(samples))}
         relabel(self.store, self.scores.dataset_id, given, user_name(), why, new_classes=new_class)
         return self._again()
 
     def _chosen(self, samples: str | Iterable[str] | None, which: Which) -> pa.Table:
         """Return samples (sample key, content id) by name or, without names, those of a list."""
         if samples is not None:
-            names = [samples] if isinstance(samples, str) else list(samples)
-            return sample_table(find_samples(self.store, self.scores.dataset_id, names))
+            return sample_table(self._named(samples))
         return self._listed(one_of(which, WHICH, "list of samples"))
+
+    def _named(self, samples: str | Iterable[str]) -> list[tuple[str, str]]:
+        names = [samples] if isinstance(samples, str) else list(samples)
+        return find_samples(self.store, self.scores.dataset_id, names)
 
     def undo(self) -> Self:
         """Undo your own last action that is still in effect (decision, tag or label), wherever it was made.

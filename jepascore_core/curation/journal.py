@@ -16,9 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pyarrow as pa
+
 from jepascore_core.errors import RuleError, UnknownNameError
 from jepascore_core.formatting import plural
 from jepascore_core.storage.catalogue import utc_now
+from jepascore_core.storage.sample_lists import SampleList, sample_list
 from jepascore_core.storage.store import Store
 
 #: What is done to samples, and what turns it back.
@@ -192,6 +195,31 @@ def append_action(
         _remember(connection, dataset_id, token, action_id)
         write(connection, action_id)
     return action_id
+
+
+@dataclass(frozen=True, slots=True)
+class PackedMark:
+    """A tag or label of samples, packed for the journal before its transaction begins."""
+
+    value: str
+    is_set: bool
+    first_key: str
+    samples: SampleList
+
+
+def packed_mark(value: str, is_set: bool, samples: pa.Table) -> PackedMark:
+    """Pack what samples (a table of `SAMPLE_LIST_SCHEMA`) get or, without `is_set`, lose."""
+    first = samples["sample_key"][0].as_py() if samples.num_rows else ""
+    return PackedMark(value, is_set, first, sample_list(samples))
+
+
+def write_marks(marks: Sequence[PackedMark], connection: sqlite3.Connection, action_id: int) -> None:
+    """Write the marks of an action, in order."""
+    rows = [
+        (action_id, position, mark.value, mark.is_set, mark.samples.num_samples, mark.first_key, mark.samples.packed)
+        for position, mark in enumerate(marks)
+    ]
+    connection.executemany("INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def undo(store: Store, dataset_id: str, who: str, token: str | None = None) -> Action | None:

@@ -5,17 +5,17 @@ They are rows of the append-only journal and follow renamed files. The label of 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
+from functools import partial
 
 import pyarrow as pa
 import xxhash
 
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.label_issues import label_issue_column
-from jepascore_core.curation.columns.marks import label_rows
+from jepascore_core.curation.columns.marks import label_rows, marks_state
 from jepascore_core.curation.columns.names import class_labels
-from jepascore_core.curation.journal import append_action
+from jepascore_core.curation.journal import append_action, packed_mark, write_marks
 from jepascore_core.errors import RuleError, unknown
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.sample_lists import SAMPLE_LIST_SCHEMA, sample_list
@@ -56,14 +56,8 @@ def relabel(
     for label in given:
         if label is not None:
             _check(store, dataset_id, label, new_classes)
-    lists = [(label, table["sample_key"][0].as_py(), sample_list(table)) for label, table in given.items()]
-
-    def write(connection: sqlite3.Connection, action_id: int) -> None:
-        for position, (label, first, listed) in enumerate(lists):
-            row = (action_id, position, label or "", label is not None, listed.num_samples, first, listed.packed)
-            connection.execute("INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-
-    return append_action(store, dataset_id, "relabel", who, why, token, write)
+    marks = [packed_mark(label or "", label is not None, table) for label, table in given.items()]
+    return append_action(store, dataset_id, "relabel", who, why, token, partial(write_marks, marks))
 
 
 def _check(store: Store, dataset_id: str, label: str, new_classes: bool) -> None:
@@ -99,7 +93,9 @@ def count_relabelled(store: Store, dataset_id: str) -> int:
     """Count the samples whose label was corrected to another one.
 
     Raises:
-        DatasetNotReadyError: if the dataset has no index yet.
+        DatasetNotReadyError: if anything was marked and the dataset has no index.
     """
+    if not marks_state(store, dataset_id):
+        return 0
     rows = label_rows(store, store.catalogue.dataset(dataset_id))
     return int(store.query(f"SELECT count(*) AS n FROM {rows}")["n"][0].as_py())

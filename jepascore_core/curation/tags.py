@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.marks import marks_state, tag_rows
-from jepascore_core.curation.journal import UNDONE, append_action
+from jepascore_core.curation.columns.marks import marks_state, tag_counts
+from jepascore_core.curation.journal import UNDONE, append_action, packed_mark, write_marks
 from jepascore_core.errors import RuleError, one_of, unknown
 from jepascore_core.jobs.moves import follow_all, read_moves
-from jepascore_core.storage.sample_lists import SAMPLE_LIST_SCHEMA, sample_list, unpack_samples
+from jepascore_core.storage.sample_lists import SAMPLE_LIST_SCHEMA, unpack_samples
 from jepascore_core.storage.store import Store
 
 #: The house palette by name, in its order; figures.style has the shades.
@@ -83,13 +83,11 @@ def change_tags(
     """Add and remove tags in one action, a tag once; `add_tag` says the rest."""
     if not any(change.samples.num_rows for change in changes):
         raise RuleError("No sample is given: nothing was tagged.")
-    lists = [(change, sample_list(change.samples)) for change in changes]
+    marks = [packed_mark(change.tag, change.is_set, change.samples) for change in changes]
 
     def write(connection: sqlite3.Connection, action_id: int) -> None:
-        for position, (change, listed) in enumerate(lists):
-            first = change.samples["sample_key"][0].as_py() if listed.num_samples else ""
-            row = (action_id, position, change.tag, change.is_set, listed.num_samples, first, listed.packed)
-            connection.execute("INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        write_marks(marks, connection, action_id)
+        for change in changes:
             if change.is_set:
                 _ensure(connection, dataset_id, change.tag)
 
@@ -177,10 +175,7 @@ def set_tag(store: Store, dataset_id: str, name: str, *, colour: str | None = No
 def tag_list(store: Store, dataset_id: str) -> tuple[Tag, ...]:
     """Return the tags of a dataset with their counts: those with a key in its order, then the others by name."""
     dataset = store.catalogue.dataset(dataset_id)
-    counts: dict[str, int] = {}
-    if dataset.version is not None:
-        rows = store.query(f"SELECT tag, count(*) AS n FROM {tag_rows(store, dataset)} GROUP BY tag")
-        counts = dict(zip(rows["tag"].to_pylist(), rows["n"].to_pylist(), strict=True))
+    counts = tag_counts(store, dataset) if dataset.version is not None else {}
     found = _settings(store, dataset_id)
     # A tag that was deleted, and came back by undo, has no settings.
     known = {name: found.get(name, (len(TAG_COLOURS) - 1, None)) for name in sorted({*counts, *found})}

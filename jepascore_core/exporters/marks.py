@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.marks import corrected_label_column, label_rows, tag_rows, tags_column
+from jepascore_core.curation.columns.marks import corrected_label_column, tag_counts, tags_column
+from jepascore_core.curation.relabelling import count_relabelled
 from jepascore_core.exporters.formats import Labels
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.store import Store
@@ -44,13 +45,11 @@ class ExportMarks:
 def export_marks(store: Store, dataset: DatasetRecord, labels: Labels) -> ExportMarks:
     """Return the tags and corrected labels of a dataset for an export whose folders go by these labels."""
     tables, selected, fields = list[str](), list[str](), list[tuple[str, pa.DataType]]()
-    rows = store.query(f"SELECT tag, count(*) AS n FROM {tag_rows(store, dataset)} GROUP BY tag ORDER BY tag")
-    counts = dict(zip(rows["tag"].to_pylist(), rows["n"].to_pylist(), strict=True))
+    counts, corrected = tag_counts(store, dataset), count_relabelled(store, dataset.dataset_id)
     if counts:
         tables.append(tags_column(store, dataset))
         selected.append(f'"{tables[-1]}" AS {TAGS}')
         fields.append((TAGS, pa.list_(pa.string())))
-    (corrected,) = store.query(f"SELECT count(*) AS n FROM {label_rows(store, dataset)}")["n"].to_pylist()
     class_label = "label"
     if corrected:
         tables.append(corrected_label_column(store, dataset))

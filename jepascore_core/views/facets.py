@@ -52,8 +52,6 @@ _TITLES = {
     "score": "Score (nats)",
     QUALITY_ISSUE: "Image issues",
     "pixels": "Size (pixels)",
-    "width": "Width",
-    "height": "Height",
     "aspect": "Aspect (width / height)",
     "sharpness": "Sharpness",
     "brightness": "Brightness",

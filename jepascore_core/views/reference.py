@@ -272,13 +272,18 @@ def nearest_in_reference(store: Store, scores: ScoreSet, reference: str, content
     ).to_pylist()
     if not rows or not rows[0]["nearest"]:
         return ()
-    keys = _first_keys(store, there, rows[0]["nearest"])
+    keys = first_keys(store, there.dataset_id, rows[0]["nearest"])
     pairs = zip(rows[0]["nearest"], rows[0]["distances"], strict=False)
     return tuple(ReferenceImage(keys[name], name, distance) for name, distance in pairs if name in keys)
 
 
-def _first_keys(store: Store, reference: ScoreSet, content_ids: list[str]) -> dict[str, str]:
-    base = columns(store).base(store.catalogue.dataset(reference.dataset_id))
+def first_keys(store: Store, dataset_id: str, content_ids: list[str]) -> dict[str, str]:
+    """Return the first sample key of each content id that a dataset has.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError: if there is no such dataset, or no index of it.
+    """
+    base = columns(store).base(store.catalogue.dataset(dataset_id))
     rows: list[dict[str, Any]] = store.query(
         f"""SELECT content_id, arg_min(sample_key, row_id) AS sample_key FROM {base}
         WHERE content_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY content_id""",

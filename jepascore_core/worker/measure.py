@@ -100,11 +100,7 @@ def _measure_all(
     """
     store, backbone, spec = task.store, task.backbone, task.spec
     check_probes(spec, backbone.info.dimension)
-    rows = store.pending_samples(dataset, spec.key(backbone.info.backbone_id)).to_pylist()
-    pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
-    total = store.count_images(dataset)
-    reused = total - len(rows)
-    progress.reset(total, reused, len(rows) - len(pending))
+    pending, reused = _pending_images(task, progress, dataset)
     engine = build_engine(backbone, spec)
     of_each = f", {spec.views_text} of each image" if spec.has_views else ""
     stage = Stage(_noted(f"Measuring on {', '.join(map(str, devices))} in {spec.precision}{of_each}", engine))
@@ -128,20 +124,25 @@ def _embed_all(
     devices: Sequence[torch.device],
 ) -> str:
     """Embed every image that no shard has; copy what other runs of the backbone embedded. Returns a status message."""
-    store, backbone_id = task.store, task.backbone.info.backbone_id
-    total, before = store.count_images(dataset), len(store.pending_samples(dataset, task.spec.key(backbone_id)))
-    copied = copy_embeddings(store, dataset, backbone_id, task.spec, progress.check)
-    rows = store.pending_samples(dataset, task.spec.key(backbone_id)).to_pylist()
-    pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
-    progress.reset(total, total - len(rows), len(rows) - len(pending))
+    copied = copy_embeddings(task.store, dataset, task.backbone.info.backbone_id, task.spec, progress.check)
+    pending, stored = _pending_images(task, progress, dataset)
     stage = Stage(f"Embedding on {', '.join(map(str, devices))}: one forward pass per image")
     progress.report(stage.message)
     progress.begin(stage, len(pending))
     measure_images(task, pending)
     progress.report(stage.message)
-    earlier = f", {total - before} of them before this run" if total > before else ""
+    earlier = f", {stored - copied} of them before this run" if stored > copied else ""
     reused = f", {copied} taken from other runs of this backbone" if copied else ""
     return f"{progress.measured} images embedded{earlier}{reused}, {progress.failed} failed. No scores: {HOW_TO_SCORE}"
+
+
+def _pending_images(task: MeasureTask, progress: RunProgress, dataset: DatasetRecord) -> tuple[list[PendingImage], int]:
+    """Return the images that no shard has and that did not fail before, and how many are stored; reset the progress."""
+    rows = task.store.pending_samples(dataset, task.spec.key(task.backbone.info.backbone_id)).to_pylist()
+    pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
+    total = task.store.count_images(dataset)
+    progress.reset(total, total - len(rows), len(rows) - len(pending))
+    return pending, total - len(rows)
 
 
 def _noted(message: str, engine: Engine) -> str:

@@ -274,7 +274,7 @@ def test_a_curation_outlives_what_is_held_in_memory(store, monkeypatch):
     scored(store, ROWS)
     curated = js.curate("d", LIKELY)
     kept = curated.kept()
-    monkeypatch.setattr(cache, "MAX_COLUMNS", 16)
+    monkeypatch.setattr(cache, "MAX_COLUMNS", 8)
     monkeypatch.setattr(cache, "BUSY_SECONDS", 0.0)
     for limit in range(5):
         curated.with_rules(js.col("percentile") >= limit)

@@ -76,6 +76,18 @@ def label_rows(store: Store, dataset: DatasetRecord) -> str:
     return _current(store, dataset, "label rows", sql)
 
 
+def tag_counts(store: Store, dataset: DatasetRecord) -> dict[str, int]:
+    """Return the number of samples of each tag that any has, in alphabetical order of the tags.
+
+    Raises:
+        DatasetNotReadyError: if anything was marked and the dataset has no index.
+    """
+    if not marks_state(store, dataset.dataset_id):
+        return {}
+    rows = store.query(f"SELECT tag, count(*) AS n FROM {tag_rows(store, dataset)} GROUP BY tag ORDER BY tag")
+    return dict(zip(rows["tag"].to_pylist(), rows["n"].to_pylist(), strict=True))
+
+
 def tag_column(store: Store, dataset: DatasetRecord, tag: str) -> str:
     """Return the column of whether each sample has a tag."""
     cached, rows = columns(store), tag_rows(store, dataset)

@@ -95,7 +95,10 @@ def known_radius_curve(store: Store, scores: ScoreSet) -> RadiusCurve | None:
     path = _path(store, scores)
     if not path.is_file():
         return None
-    table = pq.read_table(path)
+    return _curve_of(pq.read_table(path))
+
+
+def _curve_of(table: pa.Table) -> RadiusCurve:
     facts = json.loads(table.schema.metadata[b"radii"])
     return RadiusCurve(
         table["distance"].to_numpy(),
@@ -139,9 +142,7 @@ def radius_curve(store: Store, scores: ScoreSet, progress: Progress = no_progres
         }
     ).replace_schema_metadata({b"radii": json.dumps(facts).encode()})
     keep_table(path, table, "radii-*.parquet", MAX_KEPT)
-    found = known_radius_curve(store, scores)
-    assert found is not None
-    return found
+    return _curve_of(table)
 
 
 def spanning_tree(embeddings: Floats, progress: Progress = no_progress) -> tuple[Distances, Integers, float]:

@@ -8,6 +8,7 @@ from jepascore_core.curation.columns.radius_curve import RadiusCurve, radius_cur
 from jepascore_core.curation.precompute.steps import pending_radii
 from jepascore_core.figures.radius_curve import radius_curve_figure
 from jepascore_core.scores.score_set import ScoreSet
+from jepascore_core.views.reference import first_keys
 from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.duplicates import texts
@@ -42,10 +43,7 @@ def _draw_border(scores: ScoreSet, curve: RadiusCurve, radius: float) -> None:
     if not pairs:
         return
     ids = sorted({name for pair in pairs for name in pair[1:]})
-    dataset = store().catalogue.dataset(scores.dataset_id)
-    sql = f"""SELECT content_id, min(sample_key) AS sample_key FROM ({store().manifest_sql(dataset)})
-        WHERE content_id IN (SELECT unnest($1)) GROUP BY content_id"""
-    keys = {row["content_id"]: row["sample_key"] for row in store().query(sql, [ids]).to_pylist()}
+    keys = first_keys(store(), scores.dataset_id, ids)
     st.caption(texts.BORDER)
     sections = [
         Section([Tile(keys[name], name, "", tooltip=keys[name]) for name in pair], "", texts.distance(distance))
