@@ -84,12 +84,12 @@ def test_the_examples_of_the_python_api_work_on_the_demo(home: Path):
     subprocess.run([JEPASCORE, "demo", "digits", "--json"], check=True, capture_output=True)
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python run\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     done = subprocess.run([sys.executable, "-c", "".join(blocks)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said = [line.partition("  # ")[2] for line in "".join(blocks).splitlines() if line.startswith("print")]
-    exact = [words for words in said if words and "..." not in words and re.match(r"class_|\d", words)]
-    assert len(exact) == 2
+    exact = [words for words in said if words and "..." not in words and re.match(r"class_|\d|True", words)]
+    assert len(exact) == 4
     assert [words for words in exact if words not in done.stdout.splitlines()] == []
     assert len(Path("kept.csv").read_text(encoding="utf-8").splitlines()) > 1600
     Path("kept.csv").unlink()

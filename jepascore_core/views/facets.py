@@ -38,6 +38,8 @@ from jepascore_core.views.browse import (
 #: Bars of a column of numbers, and what is kept of its outliers: the outermost bars reach to the ends.
 NUM_BINS = 32
 OUTLIERS = 0.005
+#: Beyond these, ten to their power is no number any more.
+MAX_DIGITS = 300
 #: A column whose largest values are so many times its middle is drawn on a logarithmic axis.
 SKEWED = 8.0
 #: Values of a column that are offered; a column of the user's own with more different texts than these is none.
@@ -253,5 +255,6 @@ def bin_edges(known: npt.NDArray[np.float64], bins: int = NUM_BINS) -> Bins:
 def _rounded(values: Bins) -> Bins:
     """Round numbers to what their differences need, so that limits are short to write."""
     span = float(values[-1] - values[0])
-    digits = 2 - int(np.floor(np.log10(span / max(len(values) - 1, 1)))) if span > 0 else 6
-    return np.round(values, max(digits, 0))
+    step = max(span / max(len(values) - 1, 1), np.finfo(np.float64).tiny)
+    digits = 2 - int(np.floor(np.log10(step))) if span > 0 else 6
+    return np.round(values, min(max(digits, 0), MAX_DIGITS))

@@ -29,7 +29,7 @@ def test_two_tabs_a_reload_a_cancellation_and_the_result(visit: Callable[..., Vi
     scores, _ = put_embeddings(store, ["a", "b"] * (NUM_IMAGES // 2))
     with serve(ROOT / "app.py", store.home) as server:
         address = f"{server.url}/duplicates?dataset={scores.dataset_id}&radius=0.05"
-        title = f"Finding near duplicates among {NUM_IMAGES:,} images (flat index)"
+        title = f"Finding the nearest neighbours of {NUM_IMAGES:,} images (flat index)"
         # As if a worker lived that is at something else.
         with worker_lock(store.home):
             tabs = [visit(address), visit(address)]

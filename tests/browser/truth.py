@@ -20,6 +20,7 @@ from pages.ui.app import state
 from pages.ui.compare import texts as compare_texts
 from pages.ui.distributions import texts as distributions_texts
 from pages.ui.duplicates import texts as duplicates_texts
+from pages.ui.duplicates.page import DEFAULT_KEEPER
 from pages.ui.explore import texts as explore_texts
 from pages.ui.review import texts as review_texts
 from pages.ui.runs import add_data, new_run
@@ -55,6 +56,8 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.DEVICE: new_run.DEVICES,
     state.PRECISION: new_run.PRECISION_TITLES,
 }
+#: What is chosen where the URL says nothing, if not the first.
+DEFAULTS: Mapping[str, str] = {state.KEEPER: KEEPER_TITLES[DEFAULT_KEEPER]}
 #: What is chosen where the URL says nothing depends on more than the page.
 NO_DEFAULT = (state.REVIEW, state.LEVEL)
 #: Fields that are empty where the URL says nothing.
@@ -152,7 +155,7 @@ def _wanted(seen: Seen, name: str, names: Mapping[str, str]) -> list[str] | None
     if titles is not None:
         if name in NO_DEFAULT and not said:
             return None
-        return [titles[said[0]] if said and said[0] in titles else next(iter(titles.values()))]
+        return [titles[said[0]] if said and said[0] in titles else DEFAULTS.get(name, next(iter(titles.values())))]
     if name in (state.DATASET, state.BACKBONE, state.REFERENCE, state.DATASETS, state.BACKBONES):
         known = [names[item] for item in said if item in names]
         return known if known and len(known) == len(said) else None

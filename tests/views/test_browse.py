@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jepascore_core.curation import parse, to_text
@@ -185,6 +185,7 @@ def test_what_has_one_value_is_no_facet_but_the_class(store: Store) -> None:
     assert [item.name for item in facets(store, query_of(flat)).facets] == ["decided"]
 
 
+@example([0.0, 5e-324])
 @given(st.lists(st.floats(-1e6, 1e6, allow_nan=False) | st.integers(-5, 5).map(float), min_size=2, max_size=60))
 def test_bars_hold_every_number(numbers: list[float]) -> None:
     known = np.array(numbers)

@@ -53,7 +53,7 @@ from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, F
 from jepascore_core.curation.rules.parser import parse_column
 from jepascore_core.curation.rules.printer import column_text
 from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline, choose_knn_index
-from jepascore_core.embeddings.index import Progress, no_progress
+from jepascore_core.embeddings.index import Progress, no_progress, subrange
 from jepascore_core.errors import matching
 from jepascore_core.formatting import duration_text
 from jepascore_core.records.measurement_key import MeasurementKey
@@ -299,10 +299,13 @@ def _pending_choice(evaluator: Evaluator) -> Iterator[PrecomputeStep]:
                 )  # fmt: skip
 
 
-def pending_radii(store: Store, scores: ScoreSet) -> Iterator[PrecomputeStep]:
-    """Yield the work that choosing a radius of near duplicates still needs."""
+def pending_radii(store: Store, scores: ScoreSet, radius: float | None = None) -> Iterator[PrecomputeStep]:
+    """Yield the work that choosing a radius of near duplicates still needs; it finds those within `radius`, too.
+
+    `radius` None stands for the encoder's own.
+    """
     if known_radius_curve(store, scores) is None:
-        yield PrecomputeStep("radii", count_measured(store, scores))
+        yield PrecomputeStep("radii", count_measured(store, scores), radius)
 
 
 def pending_cut(store: Store, evaluation: Evaluation, embeddings: ScoreSet) -> PrecomputeStep | None:
@@ -390,6 +393,8 @@ def _read_embeddings(store: Store, scores: ScoreSet, work: PrecomputeStep, progr
     elif work.kind == "clusters":
         cluster_values(store, scores, work.number, work.seed, progress)
     elif work.kind == "radii":
-        radius_curve(store, scores, progress)
+        curve = radius_curve(store, scores, subrange(progress, 0.0, 0.5))
+        chosen = curve.default_radius if work.radius is None else work.radius
+        near_groups(store, scores, chosen, subrange(progress, 0.5, 1.0))
     else:
         similarity_values(store, scores, parse_column(work.similarity), progress)

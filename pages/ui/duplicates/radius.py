@@ -19,17 +19,19 @@ from pages.ui.widgets.url_widgets import pick_number
 
 #: Pairs at the border that are shown.
 NUM_PAIRS = 6
+LOWEST, HIGHEST, STEP = 0.001, 1.0, 0.001
 
 
 def choose_radius(scores: ScoreSet) -> float | None:
     """Return the chosen radius, by default the encoder's own; None while the curve is computed."""
-    if not steps_done(scores, list(pending_radii(store(), scores))):
+    asked = state.read_number(state.RADIUS, 0.0, 0.0, HIGHEST) or None
+    if not steps_done(scores, list(pending_radii(store(), scores, asked))):
         return None
     curve = radius_curve(store(), scores)
     left, right = st.columns([3, 2])
     with left:
         radius = pick_number(
-            texts.RADIUS, state.RADIUS, curve.default_radius, 0.001, 1.0, 0.001, help=texts.RADIUS_HELP
+            texts.RADIUS, state.RADIUS, curve.default_radius, LOWEST, HIGHEST, STEP, help=texts.RADIUS_HELP
         )
         st.caption(texts.radius_about(curve.default_radius, curve.median))
         _draw_border(scores, curve, radius)
