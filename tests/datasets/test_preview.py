@@ -101,7 +101,7 @@ def test_an_archive_is_read_without_unpacking_it(pets: Path, tmp_path: Path, mon
 def test_of_a_large_source_only_the_beginning_is_looked_at(tmp_path: Path):
     rows = "".join(f"{number}.png,{number % 7}\n" for number in range(300_000))
     (tmp_path / "t.csv").write_text("path,label\n" + rows)
-    report = reading_report(tmp_path / "t.csv", max_items=10_000)
+    report = reading_report(tmp_path / "t.csv", max_items=10_000, seconds=600)
     assert (report.num_samples, report.is_beginning) == (10_000, True)
     assert "the first 10,000 samples (the rest was not read)" in reading_text(report).what
     assert "checked" in report.failures[0].reason
