@@ -9,15 +9,15 @@ from pages.ui.app.frame import frame
 from pages.ui.app.lifespan import lifespan
 from pages.ui.app.routes import image_routes
 from pages.ui.app.store import store
+from pages.ui.curate.routes import completion_routes
 from pages.ui.explore.routes import list_routes
 from pages.ui.home.page import draw_home
 from pages.ui.widgets.components import script_routes
 
 if get_script_run_ctx(suppress_warning=True) is None:
     routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))
-    app = st.App(
-        __file__, routes=[*routes, *list_routes(store), *script_routes()], lifespan=lifespan, on_script_error=show_error
-    )
+    more = (*list_routes(store), *completion_routes(store), *script_routes())
+    app = st.App(__file__, routes=[*routes, *more], lifespan=lifespan, on_script_error=show_error)
 else:
     with frame("Home"):
         draw_home(overview(store()))

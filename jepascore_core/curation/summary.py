@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jepascore_core.curation.columns.cache import columns as columns_of
-from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict, count_dropped
+from jepascore_core.curation.evaluation.alone import count_alone
+from jepascore_core.curation.evaluation.evaluate import Evaluation, Verdict
 from jepascore_core.curation.named import asked_scores
 from jepascore_core.curation.rules.model import Clause
 from jepascore_core.curation.rules.printer import clause_text
@@ -140,7 +141,7 @@ def clause_counts(store: Store, evaluation: Evaluation) -> tuple[ClauseCount, ..
         return ()
     row = store.query(f"SELECT {', '.join(columns)} FROM {evaluation.table}").to_pylist()[0]
     for position, step in enumerate(steps, start=len(rules)):
-        row[f"alone{position}"] = count_dropped(store, evaluation, step)
+        row[f"alone{position}"] = count_alone(store, evaluation.scores, step)
     return tuple(
         ClauseCount(clause, clause_text(clause), row[f"alone{position}"], row[f"only{position}"])
         for position, clause in enumerate(evaluation.curation.clauses)

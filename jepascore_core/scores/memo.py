@@ -60,6 +60,12 @@ def memoized(store: Store, key: Hashable, make: Callable[[], T], shelf: str = ""
     return made
 
 
+def remembered(store: Store, key: Hashable) -> Any:
+    """Return what `memoized` keeps under a key; None if that is nothing."""
+    with _lock:
+        return _kept.get(store, {}).get("", {}).get(key)
+
+
 def prefetch(*views: Callable[[], object]) -> None:
     """Begin with views that a page will ask for further down, each of which remembers its result.
 

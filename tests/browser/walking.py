@@ -23,7 +23,6 @@ from tests.conftest import wait_until
 #: For a page on a busy machine.
 PATIENCE_SECONDS = 60
 MENU = ("Home", "Runs", "Explore", "Compare", "Distributions", "Trust", "Curate", "Review", "Duplicates", "Labels")
-RULES = ("class_percentile >= 10", "percentile <= 95", "class_percentile >= 20 | one per exact", "score >= 60")
 #: Widgets of parameters that any step may set to anything, as what comes of it is seen on the same page.
 LISTS = ("sort", "dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference")
 
@@ -348,34 +347,6 @@ def undo(walk: Walk) -> str | None:
     return "undo"
 
 
-def add_a_rule(walk: Walk) -> str | None:
-    if look(walk.page).page != "curate" or is_covered(walk):
-        return None
-    bar = walk.page.get_by_label("Rules", exact=True)
-    rules = walk.random.choice(RULES)
-    bar.fill(rules)
-    bar.press("Enter")
-    settle(walk)
-    expect(bar).to_have_value(rules)
-    assert look(walk.page).parameters[state.RULES] == [rules]
-    expect(chips_of(walk)).to_have_count(1 + rules.count("|"))
-    return f"rules: {rules}"
-
-
-def remove_a_rule(walk: Walk) -> str | None:
-    chips = chips_of(walk)
-    before = chips.count()
-    if not before or is_covered(walk):
-        return None
-    chips.nth(walk.random.randrange(before)).click()
-    expect(chips).to_have_count(before - 1)
-    return "remove a rule"
-
-
-def chips_of(walk: Walk) -> Locator:
-    return walk.page.get_by_role("button").filter(has_text=" · drops ")
-
-
 #: What a person does, and how often.
 WAYS: tuple[tuple[Step, int], ...] = (
     (go_to_another_page, 8),
@@ -394,6 +365,4 @@ WAYS: tuple[tuple[Step, int], ...] = (
     (decide_by_button, 4),
     (choose_a_keeper, 2),
     (undo, 3),
-    (add_a_rule, 3),
-    (remove_a_rule, 2),
 )

@@ -32,7 +32,7 @@ def metrics(app: AppTest) -> dict[str, str]:
 
 
 def chips(app: AppTest) -> list[str]:
-    return [button.label for button in app.button if (button.key or "").startswith("chip-")]
+    return [item.proto.popover.label for item in app.get("popover") if "-chip-" in item.proto.id]
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -56,7 +56,7 @@ def test_rules_come_from_the_url_and_go_with_their_chip(open_page: Callable[...,
     assert metrics(app)["Kept"] == "18"
     assert app.text_input(key="query-bar").value == rules
     assert [chip.rpartition(" · ")[2] for chip in chips(app)] == ["drops 9", "drops 12"]
-    next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
+    next(button for button in app.button if (button.key or "").startswith("remove-1")).click().run()
     assert metrics(app)["Kept"] == "27"
     assert app.query_params["rules"] == "class_percentile >= 25"
     assert app.text_input(key="query-bar").value == "class_percentile >= 25"
@@ -86,7 +86,7 @@ def test_a_mistyped_rule_leaves_what_the_last_right_ones_came_to(
         assert app.text_input(key="query-bar").value == app.query_params["rules"] == typed
         assert (metrics(app)["Kept"], len(chips(app))) == ("27", 1)
         assert curate_texts.shown_instead("class") in app.warning[0].value
-        assert app.button(key="add-Score") and app.get("download_button")
+        assert app.button(key="add-score") and app.get("download_button")
     # A link to it says the same, on Review as well.
     copied = {name: str(app.query_params[name]) for name in ("dataset", "rules", "last-rules")}
     for page in (PAGE, "pages/review.py"):
@@ -94,7 +94,7 @@ def test_a_mistyped_rule_leaves_what_the_last_right_ones_came_to(
         assert not again.exception
         assert 'Unknown name "drop" (character 1)' in again.error[0].value.replace("\\", "")
         assert "class" in again.warning[0].value
-    app.button(key="add-Score").click().run()
+    app.button(key="add-score").click().run()
     assert app.query_params["rules"] == "class_percentile >= 25 and class_percentile >= 5"
     assert "last-rules" not in app.query_params
     assert not app.error
@@ -103,20 +103,20 @@ def test_a_mistyped_rule_leaves_what_the_last_right_ones_came_to(
 def test_the_forms_add_a_rule(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules='label = "cat"')
-    app.button(key="add-Score").click().run()
+    app.button(key="add-score").click().run()
     assert app.query_params["rules"] == 'label = "cat" and class_percentile >= 5'
-    app.button(key="add-Duplicates").click().run()
-    app.button(key="add-Budget").click().run()
+    app.button(key="add-duplicates").click().run()
+    app.button(key="add-budget").click().run()
     assert app.query_params["rules"] == 'label = "cat" and class_percentile >= 5 | one per exact | budget 1000'
     assert not app.exception
-    assert app.button(key="add-Class").disabled
+    assert app.button(key="add-class").disabled
 
 
 def test_label_issues_have_a_form(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_clumps(home_store, flipped([7]))
     app = open_page(PAGE)
     field(app, "multiselect", curate_texts.LOOKS_LIKE).select("dog").run()
-    app.button(key="add-Labels").click().run()
+    app.button(key="add-labels").click().run()
     assert app.query_params["rules"] == 'label_issue < 0.9 or likely_label != "dog"'
     assert metrics(app)["Dropped"] == "1"
 
@@ -128,9 +128,9 @@ def field(app: AppTest, kind: str, label: str) -> Any:
 def test_a_rule_may_be_an_alternative(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules='class_percentile >= 25 and label != "emu"')
-    next(item for item in app.number_input if item.label == "At least" and item.key is None).set_value(64).run()
-    app.selectbox(key="combine-Image").set_value(2).run()
-    app.button(key="add-Image").click().run()
+    app.number_input(key="image-low").set_value(64).run()
+    app.selectbox(key="combine-image").set_value(2).run()
+    app.button(key="add-image").click().run()
     assert app.query_params["rules"] == 'class_percentile >= 25 and (label != "emu" or width >= 64)'
     assert metrics(app)["Kept"] == "27"
     assert not app.exception
@@ -139,10 +139,10 @@ def test_a_rule_may_be_an_alternative(open_page: Callable[..., AppTest], home_st
 def test_the_agreement_of_backbones_is_a_form(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, dataset=found.dataset.dataset_id)
-    assert app.button(key="add-Agreement").disabled
+    assert app.button(key="add-agreement").disabled
     measure_again(home_store, found)
     app = open_page(PAGE, dataset=found.dataset.dataset_id)
-    app.button(key="add-Agreement").click().run()
+    app.button(key="add-agreement").click().run()
     rules = app.query_params["rules"]
     assert rules.startswith("not at least 2 of (class_percentile[")
     assert rules.count("< 5") == 2
@@ -156,16 +156,16 @@ def test_columns_of_a_table_and_splits_are_a_form(open_page: Callable[..., AppTe
     add_measurements(home_store, dataset, add_backbone(home_store), values, samples=samples)
     app = open_page(PAGE, dataset=dataset.dataset_id)
     field(app, "multiselect", "Splits to keep").set_value(["train"]).run()
-    app.button(key="add-Columns").click().run()
-    app.selectbox(key="column-name").set_value("year").run()
+    app.button(key="add-columns").click().run()
+    app.selectbox(key="columns-name").set_value("year").run()
     field(app, "checkbox", curate_texts.IS_NUMBER).check().run()
-    app.number_input(key="column-low").set_value(2003).run()
-    app.button(key="add-Columns").click().run()
+    app.number_input(key="columns-low").set_value(2003).run()
+    app.button(key="add-columns").click().run()
     assert metrics(app)["Kept"] == "2"
-    app.selectbox(key="column-name").set_value("sample key").run()
+    app.selectbox(key="columns-name").set_value("sample key").run()
     field(app, "text_input", curate_texts.PATTERN).set_value("5*").run()
     field(app, "checkbox", curate_texts.NEGATE).check().run()
-    app.button(key="add-Columns").click().run()
+    app.button(key="add-columns").click().run()
     assert app.query_params["rules"] == 'split = "train" and meta["year"] >= 2003 and not key like "5*"'
     assert metrics(app)["Kept"] == "1"
     assert not app.exception
@@ -175,9 +175,9 @@ def test_rules_that_no_address_can_carry_are_refused(open_page: Callable[..., Ap
     found = put(home_store, "finished")
     rules = f'key like "{"x" * 4062}*" and width >= 1'
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
-    app.button(key="add-Budget").click().run()
+    app.button(key="add-budget").click().run()
     assert app.query_params["rules"] == rules
-    app.button(key="add-Score").click().run()
+    app.button(key="add-score").click().run()
     assert app.query_params["rules"] == rules
     assert app.warning[0].value == curate_texts.too_long(4096)
 
@@ -196,7 +196,7 @@ def test_a_baseline_is_added_by_the_form_and_worked_out(open_page: Callable[...,
     assert not any(curate_texts.BASELINES_ABOUT in item.value for item in app.caption)
     next(item for item in app.selectbox if item.label == curate_texts.SCORE).set_value("knn").run()
     assert any(curate_texts.BASELINES_ABOUT in item.value for item in app.caption)
-    app.button(key="add-Score").click().run()
+    app.button(key="add-score").click().run()
     assert app.query_params["rules"] == "class_percentile[knn] >= 5"
     # Every embedding of these tests is the same, so all are as typical.
     assert metrics(app)["Kept"] == "36"
@@ -352,7 +352,7 @@ def test_a_click_evaluates_once(
     rules = f"class_percentile >= 25 | one per exact | budget 20{draw}"
     app = open_page(PAGE, dataset=found.dataset.dataset_id, rules=rules)
     counted.clear()
-    next(button for button in app.button if (button.key or "").startswith("chip-1")).click().run()
+    next(button for button in app.button if (button.key or "").startswith("remove-1")).click().run()
     assert not app.exception
     assert app.query_params["rules"] == f"class_percentile >= 25 | budget 20{draw}"
     assert {name: counted.count(name) for name in EVALUATION} == dict.fromkeys(EVALUATION, 1)

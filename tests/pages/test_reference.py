@@ -95,11 +95,11 @@ def test_large_comparisons_are_left_to_the_worker(
 
 def test_curate_has_a_form_for_rules_and_budgets(open_page: Callable[..., AppTest], scores: ScoreSet) -> None:
     app = open_page("pages/curate.py", dataset=scores.dataset_id)
-    app.button(key="add-Reference").click().run()
+    app.button(key="add-reference").click().run()
     assert app.query_params["rules"] == 'reference_distance["A"] >= 0.1'
     one(app, "selectbox", curate_texts.DRAW).set_value(curate_texts.FARTHEST).run()
     one(app, "number_input", curate_texts.SAMPLES).set_value(2).run()
-    app.button(key="add-Budget").click().run()
+    app.button(key="add-budget").click().run()
     assert app.query_params["rules"] == 'reference_distance["A"] >= 0.1 | budget 2 farthest from "A"'
     assert not app.exception
 
@@ -108,7 +108,7 @@ def test_curate_says_what_is_missing_for_a_reference(open_page: Callable[..., Ap
     alone = put(home_store, "A", A, add_backbone(home_store))
     app = open_page("pages/curate.py", dataset=alone.dataset_id)
     assert curate_texts.NO_REFERENCE in said(app)
-    assert app.button(key="add-Reference").disabled
+    assert app.button(key="add-reference").disabled
 
 
 def test_without_a_comparable_dataset_the_view_says_what_to_measure(

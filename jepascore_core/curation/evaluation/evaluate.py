@@ -113,31 +113,6 @@ def prefetch_changes(store: Store, scores: ScoreSet) -> None:
         cached.score(dataset, choice.scores(scores.dataset_id, scores.definition))
 
 
-def count_dropped(store: Store, evaluation: Evaluation, step: Step) -> int:
-    """Count the samples that a step would drop without rules, other steps and decisions.
-
-    Raises:
-        UnknownNameError, RuleError: as `evaluate`.
-    """
-    compiler = Compiler(store, evaluation.scores)
-    if isinstance(step, Deduplicate):
-        groups = compiler.groups_of(step)
-        sql = f'SELECT count("{groups}") - count(DISTINCT "{groups}") AS n FROM {groups}'
-    else:
-        # Whichever samples are drawn, their number follows from how many are available.
-        group = f"GROUP BY {PART_COLUMNS[step.per]}" if step.per else ""
-        there, drawn_from = "count(*)", evaluation.base
-        if step.draw in ("diverse", "farthest"):
-            embedded = columns(store).embedded(evaluation.dataset, compiler.score_set(step.backbone))
-            there, drawn_from = f'count(*) FILTER ("{embedded}")', f"{evaluation.base} POSITIONAL JOIN {embedded}"
-        elif step.by is not None:
-            number = compiler.number(step.by)
-            there, drawn_from = f"count({number})", compiler.relation()
-        sql = f"""SELECT coalesce(sum(everything) - sum(least(there, {step.n})), 0)::BIGINT AS n
-            FROM (SELECT count(*) AS everything, {there} AS there FROM {drawn_from} {group})"""
-    return int(store.query(f"SELECT n FROM {columns(store).cache_query(['dropped', sql], sql)}")["n"][0].as_py())
-
-
 class Evaluator:
     """Evaluates rules in one query, then each step on what is left. Each is compiled once, on first use.
 

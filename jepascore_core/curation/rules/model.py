@@ -265,6 +265,10 @@ class Curation:
         kept = [clause for place, clause in enumerate(self.clauses) if place != position]
         return curation_of(kept)
 
+    def changed(self, position: int, clause: Clause) -> Curation:
+        """Return the curation with another clause at this position."""
+        return curation_of([*self.clauses[:position], clause, *self.clauses[position + 1 :]])
+
     def either(self, position: int, rule: Rule) -> Curation:
         """Return the curation with an alternative to the rule at this position: one of the two has to hold."""
         old = self.rules[position]

@@ -12,12 +12,16 @@ A limit of a percentile may be written with its sign: `percentile >= 5%` is `per
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jepascore_core.curation.rules.column import (
     COLUMNS,
     META,
     REFERENCE_DISTANCE,
     REFERENCE_PERCENTILE,
+    SIMILAR,
     SIMILARITIES,
+    TEXTS,
     Column,
 )
 from jepascore_core.curation.rules.marked import MARKS, Marked, MarkName
@@ -42,7 +46,7 @@ from jepascore_core.curation.rules.model import (
     Rule,
     Step,
 )
-from jepascore_core.curation.rules.token_stream import TokenStream
+from jepascore_core.curation.rules.token_stream import NAMED, Named, TokenStream, Wanted
 from jepascore_core.curation.tokens import Token, name_hint
 from jepascore_core.embeddings.baselines import BASELINES
 from jepascore_core.errors import RuleSyntaxError, matching, one_of
@@ -52,6 +56,11 @@ from jepascore_core.scores.score_set import Label
 KEYWORDS = ("and", "or", "not", "in", "is", "like", "missing", "at", "least", "of", "all")
 MAX_DEPTH = 50
 
+#: What a condition may begin with; the first are all that are compared with numbers.
+NUMBERS = tuple(name for name in (*COLUMNS, META, *SIMILARITIES) if name not in TEXTS)
+BEGINNINGS = (*COLUMNS, META, *SIMILARITIES)
+_DRAWN_BY = tuple(name for name in NUMBERS if name != META)
+_OF_TEXTS, _OF_NUMBERS = ("=", "!=", "in", "like", "is"), (">=", "<=", ">", "<", "=", "!=")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -98,6 +107,22 @@ def parse_column(text: str) -> Column:
         RuleSyntaxError: if it is not exactly one.
     """
     return _Parser(text).column()
+
+
+def wanted_after(text: str) -> Wanted | None:
+    """Return what could follow a text, or what it lacks; None if it is wrong before its end.
+
+    Raises:
+        RuleSyntaxError: if it cannot be split into tokens.
+    """
+    parser = _Parser(text)
+    is_begun = parser.here.kind != "end" or parser.sees("all")
+    try:
+        parser.curation() if is_begun else parser.rule()
+    except RuleSyntaxError:
+        # An error after the last token says only what is missing.
+        return parser.wanted if parser.here.kind == "end" else None
+    return parser.wanted
 
 
 class _Parser(TokenStream):
@@ -158,11 +183,11 @@ class _Parser(TokenStream):
             return inner
         if self.takes("at"):
             return self._at_least()
-        if self.here.kind == "number":
+        if self.sees_number():
             return self._chain()
-        if self.here.kind == "name" and self.here.text in FLAGS:
+        if self.sees(*FLAGS):
             return self._flag()
-        if self.here.kind == "name" and self.here.text in MARKS:
+        if self.sees(*MARKS):
             return self._mark()
         return self._comparison()
 
@@ -183,7 +208,7 @@ class _Parser(TokenStream):
         at = self.here.at
         first, percent = self.number(), self.percent()
         sign = self.needs("<=", "<", ">=", ">")
-        column = self._column()
+        column = self._column(NUMBERS)
         self._check_percent(column, percent)
         rule = self._limit(column, _MIRRORED[sign], first, at)
         if not self.sees(sign[0], f"{sign[0]}="):
@@ -213,23 +238,25 @@ class _Parser(TokenStream):
     def _comparison(self) -> Rule:
         at = self.here.at
         column = self._column()
+        if self.here.kind == "end":
+            self.wanted.operators = _operators(column)
         if self.takes("is"):
             negated = self.takes("not") is not None
             self.needs("missing")
             rule = self.built(lambda: IsIn(column, (None,)), at)
             return Not(rule) if negated else rule
         if self.takes("in"):
-            values = self._texts()
+            values = self._texts(_named(column))
             return self.built(lambda: IsIn(column, values), at)
         if self.takes("like"):
-            pattern = self.string()
+            pattern = self.string(_named(column))
             return self.built(lambda: Like(column, pattern), at)
         sign = self.needs("=", "!=", ">=", "<=", ">", "<")
-        if self.here.kind == "number":
+        if (column.name not in TEXTS and self.sees_number()) or self.here.kind == "number":
             return self._limit(column, sign, self._limit_of(column), at)
         if sign not in ("=", "!="):
             raise self.expected("a number")
-        value = self.string()
+        value = self.string(_named(column))
         equal = self.built(lambda: IsIn(column, (value,)), at)
         return equal if sign == "=" else Not(equal)
 
@@ -238,11 +265,11 @@ class _Parser(TokenStream):
         name: Flagged = one_of(self.advance().text, FLAGS, "flag")
         radius, backbone = None, None
         if self.takes("("):
-            if self.here.kind == "number":
+            if self.sees_number():
                 radius = self.number()
-                backbone = self.string() if self.takes(",") else None
+                backbone = self.string("backbone") if self.takes(",") else None
             else:
-                backbone = self.string()
+                backbone = self.string("backbone")
             self.needs(")")
         return self.built(lambda: Flag(name, radius, backbone), at)
 
@@ -251,12 +278,13 @@ class _Parser(TokenStream):
         name: MarkName = one_of(self.advance().text, MARKS, "condition")
         value = None
         if self.takes("("):
-            value = self.string()
+            value = self.string("tag" if name == "tag" else "label")
             self.needs(")")
         return self.built(lambda: Marked(name, value), at)
 
-    def _column(self) -> Column:
+    def _column(self, offered: Sequence[str] = BEGINNINGS) -> Column:
         token = self.here
+        self.sees(*offered)
         if token.kind != "name" or token.text in KEYWORDS:
             raise self.expected("a rule, for example class_percentile >= 5")
         self.advance()
@@ -267,9 +295,9 @@ class _Parser(TokenStream):
             return self._similarity(token)
         if self.takes("["):
             if token.text == META:
-                key = self.string()
+                key = self.string("column")
             elif token.text in (REFERENCE_PERCENTILE, REFERENCE_DISTANCE):
-                reference = self.string()
+                reference = self.string("dataset")
                 if self.takes(","):
                     backbone, definition, k = self._compared()
             else:
@@ -280,8 +308,8 @@ class _Parser(TokenStream):
     def _similarity(self, token: Token) -> Column:
         """Parse what is in the parentheses of `similar("a watermark", "backbone")`."""
         self.needs("(")
-        query = self.string()
-        backbone = self.string() if self.takes(",") else None
+        query = self.string("words" if token.text == SIMILAR else "sample")
+        backbone = self.string("backbone") if self.takes(",") else None
         self.needs(")")
         return self.built(lambda: Column(token.text, backbone, query=query), token.at)
 
@@ -293,25 +321,25 @@ class _Parser(TokenStream):
         raise RuleSyntaxError(f'Unknown name "{token.text}"', self.text, token.at, hint)
 
     def _of_what(self) -> tuple[str | None, str | None]:
-        backbone = self.string() if self.here.kind == "text" else None
+        backbone = self.string("backbone") if self.sees_text("backbone") else None
         if backbone is not None and not self.takes(","):
             return backbone, None
         return backbone, self.needs(*DEFINITIONS, *BASELINES)
 
     def _compared(self) -> tuple[str | None, str | None, int | None]:
         """Parse how a reference is compared: a backbone, or a definition or number of neighbours, or both."""
-        backbone = self.string() if self.here.kind == "text" else None
+        backbone = self.string("backbone") if self.sees_text("backbone") else None
         if backbone is not None and not self.takes(","):
             return backbone, None, None
-        if self.here.kind == "number":
+        if self.sees_number():
             return backbone, None, self.whole()
         return backbone, self.needs(*DEFINITIONS, *BASELINES), None
 
-    def _texts(self) -> tuple[Label, ...]:
+    def _texts(self, named: Named) -> tuple[Label, ...]:
         self.needs("(")
         values: list[Label] = []
         while not values or self.takes(","):
-            values.append(None if self.takes("missing") else self.string())
+            values.append(None if self.takes("missing") else self.string(named))
         self.needs(")")
         return tuple(values)
 
@@ -338,7 +366,7 @@ class _Parser(TokenStream):
         kind = self.needs("exact", "perceptual", "near")
         radius = self.number() if kind == "near" else None
         chosen = self.needs(*KEEPERS) if self.takes("keep") else KEEPERS[0]
-        backbone = self.string() if self.takes("of") else None
+        backbone = self.string("backbone") if self.takes("of") else None
         return self.built(lambda: Deduplicate(radius, one_of(chosen, KEEPERS), backbone, kind == "perceptual"), at)
 
     def _budget(self, at: int) -> Step:
@@ -348,10 +376,21 @@ class _Parser(TokenStream):
             raise RuleSyntaxError("A budget must be a number of samples", self.text, self.here.at, hint)
         per = self.needs(*PARTS) if self.takes("per") else None
         chosen = self.takes(*DRAWS) or "random"
-        by = self._column() if chosen in ("highest", "lowest") else None
+        by = self._column(_DRAWN_BY) if chosen in ("highest", "lowest") else None
         clusters = self.whole() if chosen == "clusters" else None
-        reference = self.string() if self.takes("from") else None
+        reference = self.string("dataset") if self.takes("from") else None
         seed = self.whole() if self.takes("seed") else 0
-        backbone = self.string() if self.takes("of") else None
+        backbone = self.string("backbone") if self.takes("of") else None
         draw, part = one_of(chosen, DRAWS), matching(per, PARTS)
         return self.built(lambda: Budget(n, draw, part, clusters, seed, backbone, reference, by), at)
+
+
+def _operators(column: Column) -> tuple[str, ...]:
+    """Return what may compare a column, in which nothing is an error."""
+    texts, numbers = column.name in (*TEXTS, META), column.name not in TEXTS
+    return tuple(dict.fromkeys((*(_OF_NUMBERS if numbers else ()), *(_OF_TEXTS if texts else ()))))
+
+
+def _named(column: Column) -> Named:
+    """Return what a text names that a column is compared with."""
+    return matching(column.name, NAMED) or "number"

@@ -55,7 +55,7 @@ def rule_text(rule: Rule) -> str:
         case Not(Between(column, None, high)):
             return f"{column_text(column)} > {_number_text(high)}"
         case Not(IsIn(column, (str(value),))):
-            return f"{column_text(column)} != {_quoted(value)}"
+            return f"{column_text(column)} != {quoted(value)}"
         case Not(inner):
             return f"not {_enclosed(inner)}"
     return _condition_text(rule)
@@ -72,23 +72,23 @@ def _condition_text(rule: Condition) -> str:
         case IsIn(column, (None,)):
             return f"{column_text(column)} is missing"
         case IsIn(column, (str(value),)):
-            return f"{column_text(column)} = {_quoted(value)}"
+            return f"{column_text(column)} = {quoted(value)}"
         case IsIn(column, values):
-            listed = ", ".join("missing" if value is None else _quoted(value) for value in values)
+            listed = ", ".join("missing" if value is None else quoted(value) for value in values)
             return f"{column_text(column)} in ({listed})"
         case Like(column, pattern):
-            return f"{column_text(column)} like {_quoted(pattern)}"
+            return f"{column_text(column)} like {quoted(pattern)}"
         case Marked(name, value):
-            return name if value is None else f"{name}({_quoted(value)})"
+            return name if value is None else f"{name}({quoted(value)})"
         case Flag(name, radius, backbone):
             inside = [_number_text(radius)] if radius is not None else []
-            inside += [_quoted(backbone)] if backbone is not None else []
+            inside += [quoted(backbone)] if backbone is not None else []
             return f"{name}({', '.join(inside)})" if inside else name
 
 
 def step_text(step: Step) -> str:
     """Return a step as text."""
-    backbone = f" of {_quoted(step.backbone)}" if step.backbone is not None else ""
+    backbone = f" of {quoted(step.backbone)}" if step.backbone is not None else ""
     if isinstance(step, Deduplicate):
         by_bytes = "perceptual" if step.perceptual else "exact"
         group = by_bytes if step.radius is None else f"near {_number_text(step.radius)}"
@@ -98,7 +98,7 @@ def step_text(step: Step) -> str:
     draw += "" if step.by is None else f" {column_text(step.by)}"
     clusters = f" {step.clusters}" if step.clusters is not None else ""
     per = f" per {step.per}" if step.per else ""
-    reference = f" from {_quoted(step.reference)}" if step.reference is not None else ""
+    reference = f" from {quoted(step.reference)}" if step.reference is not None else ""
     seed = f" seed {step.seed}" if step.seed else ""
     return f"budget {step.n}{per}{draw}{clusters}{reference}{seed}{backbone}"
 
@@ -111,16 +111,17 @@ def _enclosed(rule: Rule) -> str:
 def column_text(column: Column) -> str:
     """Return a column as text."""
     if column.name == META:
-        return f"{META}[{_quoted(column.key or '')}]"
+        return f"{META}[{quoted(column.key or '')}]"
     if column.query is not None:
         named = [column.query, *([] if column.backbone is None else [column.backbone])]
-        return f"{column.name}({', '.join(map(_quoted, named))})"
-    inside = [_quoted(name) for name in (column.reference, column.backbone) if name is not None]
+        return f"{column.name}({', '.join(map(quoted, named))})"
+    inside = [quoted(name) for name in (column.reference, column.backbone) if name is not None]
     inside += [str(item) for item in (column.definition, column.k) if item is not None]
     return f"{column.name}[{', '.join(inside)}]" if inside else column.name
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text in double quotes."""
     return json.dumps(text, ensure_ascii=False)
 
 

@@ -4,22 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar, get_args
 
 from jepascore_core.curation.tokens import Token, tokens
 from jepascore_core.errors import RuleError, RuleSyntaxError, did_you_mean
 
 _Built = TypeVar("_Built")
 
+#: What a text in double quotes names: a value of a column of texts, or something else.
+Named = Literal[
+    "label", "likely_label", "split", "key", "quality_issue", "meta", "number",
+    "backbone", "dataset", "tag", "column", "words", "sample",
+]  # fmt: skip
+NAMED: tuple[Named, ...] = get_args(Named)
+
+
+@dataclass
+class Wanted:
+    """What could follow a text.
+
+    Attributes:
+        words: symbols and names, in the order in which they were looked for.
+        operators: those that may compare the column that the text ends with; () if it does not end with one.
+        is_number: whether a number could.
+        named: what a text in double quotes would name; None if none could follow.
+    """
+
+    words: dict[str, None] = field(default_factory=dict)
+    operators: tuple[str, ...] = ()
+    is_number: bool = False
+    named: Named | None = None
+
 
 class TokenStream:
     """A text's tokens and a position among them.
 
-    Methods advance past what they return; all raise `RuleSyntaxError` where something else stands there.
+    Methods advance past what they return; all raise `RuleSyntaxError` where something else stands there. What is looked
+    for after the last token is noted as `wanted`.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.wanted = Wanted()
         self._all = tokens(text)
         self._at = 0
 
@@ -36,6 +63,8 @@ class TokenStream:
 
     def sees(self, *texts: str) -> bool:
         """Return whether the current token is one of these symbols or names."""
+        if self.here.kind == "end":
+            self.wanted.words.update(dict.fromkeys(texts))
         return self.here.kind in ("symbol", "name") and self.here.text in texts
 
     def takes(self, *texts: str) -> str | None:
@@ -69,9 +98,15 @@ class TokenStream:
         if self.here.kind != "end":
             raise self.expected(what, words)
 
-    def string(self) -> str:
+    def sees_text(self, named: Named) -> bool:
+        """Return whether the current token is a text in double quotes."""
+        if self.here.kind == "end":
+            self.wanted.named = named
+        return self.here.kind == "text"
+
+    def string(self, named: Named) -> str:
         """Advance past a text in double quotes."""
-        if self.here.kind != "text":
+        if not self.sees_text(named):
             raise self.expected('a text in double quotes, such as "cat"')
         token = self.advance()
         try:
@@ -79,9 +114,14 @@ class TokenStream:
         except ValueError as error:
             raise RuleSyntaxError("This text contains an invalid escape sequence.", self.text, token.at) from error
 
+    def sees_number(self) -> bool:
+        """Return whether the current token is a number."""
+        self.wanted.is_number |= self.here.kind == "end"
+        return self.here.kind == "number"
+
     def number(self) -> float:
         """Advance past a number."""
-        if self.here.kind != "number":
+        if not self.sees_number():
             raise self.expected("a number")
         return float(self.advance().text)
 
@@ -92,6 +132,6 @@ class TokenStream:
 
     def whole(self) -> int:
         """Advance past a number of digits alone."""
-        if self.here.kind != "number" or not self.here.text.isdigit():
+        if not self.sees_number() or not self.here.text.isdigit():
             raise self.expected("a whole number")
         return int(self.advance().text)

@@ -24,8 +24,9 @@ from pages.ui.curate import texts
 from pages.ui.curate.cut_effect import draw_cut_curve, draw_cut_effect
 from pages.ui.curate.export import draw_exports
 from pages.ui.curate.recipes import draw_recipes, is_saving
-from pages.ui.curate.rule_bar import choose_curation, draw_chips
-from pages.ui.curate.rule_forms import draw_adders
+from pages.ui.curate.rule_bar import choose_curation
+from pages.ui.curate.rule_forms import draw_adders, draw_chips
+from pages.ui.curate.starters import draw_starters
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.coverage import draw_coverage
@@ -39,7 +40,8 @@ PREVIEW_SAMPLES = 12
 def draw_curation(scores: ScoreSet) -> None:
     """Draw Curate below the choice of scores."""
     prefetch(partial(load_columns, store(), scores))
-    curation = choose_curation()
+    curation = choose_curation(scores.dataset_id)
+    draw_starters(scores, curation)
     draw_adders(scores, curation)
     recipes = st.container()
     if not is_saving():
@@ -55,9 +57,10 @@ def draw_curation(scores: ScoreSet) -> None:
         with recipes:
             draw_recipes(scores, curation, evaluation)
     if evaluation is None:
+        draw_chips(scores, curation, None)
         return
     result = summarize(store(), evaluation)
-    draw_chips(curation, result.clauses)
+    draw_chips(scores, curation, result.clauses)
     _draw_counts(result)
     left, right = st.columns([3, 2], gap="large")
     with left:

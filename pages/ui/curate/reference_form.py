@@ -12,33 +12,39 @@ from jepascore_core.views.references import comparable_datasets
 from pages.ui.app.store import store
 from pages.ui.curate import texts
 
+_FAR = 0.1
 
-def reference_form(scores: ScoreSet) -> Clause | None:
+
+def reference_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None:
     """Draw limits of the distance to a reference dataset, or of the percentile among its scores."""
-    reference = pick_reference(scores, "rule")
+    was = old if isinstance(old, Between) else None
+    reference = pick_reference(scores, key, was.column.reference if was else None)
     if reference is None:
         return None
-    name = st.selectbox(
-        texts.COLUMN,
-        list(texts.REFERENCE_COLUMNS),
-        format_func=texts.REFERENCE_COLUMNS.__getitem__,
-        key="reference-column",
-    )
+    names = list(texts.REFERENCE_COLUMNS)
+    at = names.index(was.column.name) if was else 0
+    name = st.selectbox(texts.COLUMN, names, at, texts.REFERENCE_COLUMNS.__getitem__, key=f"{key}-column")
     if name == REFERENCE_PERCENTILE:
-        first, last = st.slider(texts.KEEP, 0.0, 100.0, (5.0, 100.0), 0.5, help=texts.HIGHER, key="reference-range")
+        limits = (5.0, 100.0)
+        if was and was.column.name == REFERENCE_PERCENTILE:
+            limits = (float(was.low or 0), 100.0 if was.high is None else float(was.high))
+        first, last = st.slider(texts.KEEP, 0.0, 100.0, limits, 0.5, help=texts.HIGHER, key=f"{key}-range")
         low, high = first if first > 0 else None, last if last < 100 else None
         column = Column(REFERENCE_PERCENTILE, reference=reference)
         return None if low is None and high is None else Between(column, low, high)
+    value = float(was.low or _FAR) if was and was.column.name == REFERENCE_DISTANCE else _FAR
     limit = st.number_input(
-        texts.FARTHER_THAN, 0.0, 2.0, 0.1, 0.01, "%.3f", help=texts.FARTHER_HELP, key="reference-limit"
+        texts.FARTHER_THAN, 0.0, 2.0, value, 0.01, "%.3f", help=texts.FARTHER_HELP, key=f"{key}-limit"
     )
     return Between(Column(REFERENCE_DISTANCE, reference=reference), limit) if limit > 0 else None
 
 
-def pick_reference(scores: ScoreSet, form: str) -> str | None:
+def pick_reference(scores: ScoreSet, key: str, old: str | None = None) -> str | None:
     """Return the name of another dataset that was measured in the same way; None, with the reason, if there is none."""
     names = [dataset.name for dataset in comparable_datasets(store(), scores)]
+    names += [old] if old is not None and old not in names else []
     if not names:
         st.caption(texts.NO_REFERENCE)
         return None
-    return st.selectbox(texts.REFERENCE, names, key=f"reference-{form}")
+    at = 0 if old is None else names.index(old)
+    return st.selectbox(texts.REFERENCE, names, at, key=f"{key}-reference")

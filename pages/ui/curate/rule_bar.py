@@ -1,32 +1,48 @@
-"""Draw rules as chips that can be removed, and as text that can be typed."""
+"""Draw rules as text that can be typed, which is completed; and write them to the URL."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from jepascore_core.curation import ClauseCount, Curation, parse, to_text
+from jepascore_core.curation import Curation, parse, to_text
 from jepascore_core.errors import RuleSyntaxError
 from pages.ui.app import state
 from pages.ui.app.text import plain
 from pages.ui.curate import texts
+from pages.ui.widgets.components import open_component
 
 _BAR = "query-bar"
 _TOO_LONG = "rules-too-long"
+#: The rules that the page was drawn with last.
+_DRAWN = "rules-drawn"
+
+_mount = open_component("rules")
 
 
-def choose_curation() -> Curation:
-    """Draw the bar to type rules, and return the rules of the URL; see `curation_of_url` for invalid ones."""
+def choose_curation(dataset_id: str) -> Curation:
+    """Draw the bar to type rules about a dataset, which completes what is typed; return the rules of the URL.
+
+    See `curation_of_url` for invalid ones.
+    """
     text = state.read_text(state.RULES) or ""
+    st.session_state[_DRAWN] = text
     if st.session_state.get(_BAR) is None or st.session_state.get(f"{_BAR}-seen") != text:
         st.session_state[_BAR] = st.session_state[f"{_BAR}-seen"] = text
-    st.text_input(
-        texts.RULES,
-        key=_BAR,
-        on_change=_typed,
-        placeholder=texts.RULES_EXAMPLE,
-        help=texts.RULES_HELP,
-        max_chars=state.MAX_TEXT,
-    )
+    with st.container(gap=None):
+        st.text_input(
+            texts.RULES,
+            key=_BAR,
+            on_change=_typed,
+            placeholder=texts.RULES_EXAMPLE,
+            help=texts.RULES_HELP,
+            max_chars=state.MAX_TEXT,
+        )
+        data = {
+            "field": f"st-key-{_BAR}",
+            "route": f"rules/{dataset_id}/completions",
+            "label": texts.SUGGESTIONS,
+        }
+        _mount(key="suggestions", data=data)
     if st.session_state.pop(_TOO_LONG, False):
         st.warning(texts.too_long(state.MAX_TEXT))
     return curation_of_url()
@@ -46,6 +62,16 @@ def curation_of_url() -> Curation:
         return last
     state.write(state.LAST_RULES, None)
     return found
+
+
+def begin_fragment() -> None:
+    """Begin to draw a part of the page that depends on the rules, and all of the page if they have changed since.
+
+    For fragments, which a click in them draws again without the page.
+    """
+    text = state.read_text(state.RULES) or ""
+    if st.session_state.get(_DRAWN) != text:
+        st.rerun()
 
 
 def _parsed(text: str) -> Curation | None:
@@ -71,22 +97,3 @@ def set_curation(curation: Curation) -> None:
         st.session_state[_TOO_LONG] = True
     else:
         state.write(state.RULES, text or None)
-
-
-def draw_chips(curation: Curation, counts: tuple[ClauseCount, ...]) -> None:
-    """Draw one button per rule or step, with the number that it drops alone; a click removes it."""
-    if not counts:
-        return
-    with st.container(horizontal=True, gap="small"):
-        for position, item in enumerate(counts):
-            label = item.text if len(item.text) <= 70 else f"{item.text[:69]}…"
-            st.button(
-                texts.chip(plain(label), item.alone),
-                key=f"chip-{position}-{item.text}",
-                icon=":material/close:",
-                on_click=set_curation,
-                args=(curation.without(position),),
-                help=texts.chip_help(item.alone, item.only),
-            )
-        if len(counts) > 1:
-            st.button(texts.REMOVE_ALL, type="tertiary", on_click=set_curation, args=(Curation(),))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from jepascore_core.curation import Budget, clause_text
+from jepascore_core.curation.rules.shapes import FormName
 from jepascore_core.embeddings.baselines import Baseline
 from jepascore_core.exporters import ExtraColumns, Labels, Which
 from jepascore_core.formatting import bytes_text, count_text, number_text, percent_text, plural
+from jepascore_core.views.effects import Effect
+from jepascore_core.views.starters import LEAST_LIKELY, Starter
 
 # The rules as text and as chips
 
@@ -14,6 +18,7 @@ RULES_HELP = (
     "Which samples to keep. Combine rules with and, or, not and parentheses; steps follow after |. Higher is more "
     "likely. Baseline scores (knn, mahalanobis, norm) go in square brackets: class_percentile[knn] >= 5."
 )
+SUGGESTIONS = "Suggestions"
 REMOVE_ALL = "Remove all"
 
 
@@ -31,22 +36,88 @@ def shown_instead(rules: str) -> str:
     return f"The results below are for {what}"
 
 
-def chip(rule: str, num_dropped: int) -> str:
-    """Title of a chip."""
-    return f"{rule} · drops {count_text(num_dropped)}"
+#: Characters of a rule on its chip.
+MAX_CHIP = 70
+REMOVE_RULE = ""
+CHANGE = "Change"
+RULE = "Rule"
+
+
+def chip(rule: str, num_dropped: int | None) -> str:
+    """Title of a chip; without a number as long as nothing was counted."""
+    return rule if num_dropped is None else f"{rule} · drops {count_text(num_dropped)}"
 
 
 def chip_help(num_alone: int, num_only: int) -> str:
     """Explain the counts of a chip."""
-    return (
-        f"Alone it drops {plural(num_alone, 'sample')}; {count_text(num_only)} of them no other rule drops. Click to "
-        "remove it."
-    )
+    return f"Alone it drops {plural(num_alone, 'sample')}; {count_text(num_only)} of them no other rule drops."
+
+
+def remove(rule: str) -> str:
+    """Title of the button that removes a rule."""
+    return f"Remove {rule}"
+
+
+# Rules to begin with
+
+STARTERS = "Starters"
+BEGIN_WITH = "Begin with one click; the number is what each drops by itself."
+
+
+def starter(item: Starter) -> str:
+    """Title of the button that adds a rule to begin with, and what it drops."""
+    counted = "counting …" if item.effect.is_quick else "not counted yet"
+    if item.effect.dropped is not None:
+        counted = f"drops {count_text(item.effect.dropped)}" if item.effect.dropped else "drops nothing"
+    return f"{starter_title(item)} · {counted}"
+
+
+def starter_title(item: Starter) -> str:
+    """What a rule to begin with does."""
+    match item.name:
+        case "unlikely":
+            return f"Drop the least likely {LEAST_LIKELY} %{' of every class' if item.per_class else ''}"
+        case "exact":
+            return "One of each exact copy"
+        case "near":
+            return "One of each near duplicate"
+        case "labels":
+            return "Drop likely label errors"
+        case "blurry":
+            return "Drop blurred"
+        case "dark":
+            return "Drop too dark"
+        case "odd size":
+            return "Drop odd sizes"
+        case "balance":
+            return "Balance classes"
+
+
+def starter_help(item: Starter) -> str:
+    """Say which rule a button adds, and why it is not counted, or what else happens."""
+    notes = [f"Adds the rule: {clause_text(item.clause)}."]
+    if item.name == "balance" and isinstance(item.clause, Budget):
+        notes += [f"At most {count_text(item.clause.n)} of each class, as many as the middle one has, at random."]
+    if item.effect.dropped is None:
+        notes += [effect(item.effect)]
+    return " ".join(notes)
 
 
 # Forms for rules
 
+FORMS: dict[FormName, str] = {
+    "score": "Score",
+    "agreement": "Agreement",
+    "duplicates": "Duplicates",
+    "class": "Class",
+    "labels": "Labels",
+    "reference": "Reference",
+    "columns": "Columns",
+    "image": "Image",
+    "budget": "Budget",
+}
 ADD = "Add"
+COUNTING = "Counting what this drops …"
 COMBINE = "Combine"
 AND_ALSO = "AND (both must hold)"
 NO_LIMIT = "no limit"
@@ -125,6 +196,19 @@ RANDOM, BALANCED, PER_CLASS, DIVERSE, CLUSTERS = (
 )
 FARTHEST, FAR_AND_DIVERSE = "Farthest from a reference dataset", "Far from a reference, and from each other"
 SAMPLES, SAMPLES_PER_CLASS, NUM_CLUSTERS, SEED = "Samples", "Samples per class", "Clusters", "Seed"
+
+
+def effect(found: Effect) -> str:
+    """Say what a rule drops by itself."""
+    if found.dropped is None:
+        titles = "; ".join(work.title for work in found.pending)
+        return found.why_not or f"Not counted yet. Add it, and the page offers to start: {titles}."
+    return effect_text(found.dropped)
+
+
+def effect_text(num_dropped: int) -> str:
+    """Say how many samples a rule drops by itself."""
+    return f"Drops {plural(num_dropped, 'sample')} by itself." if num_dropped else "Drops nothing by itself."
 
 
 def or_rule(rule: str) -> str:

@@ -35,6 +35,16 @@ def component(name: str, *styles: str) -> Any:
     return st.components.v2.component(f"jepascore_{name}", html=html, css=css, js=script)
 
 
+def open_component(name: str) -> Any:
+    """The component of NAME.html, NAME.css and NAME.js within the page's own document instead of one of its own.
+
+    Its elements can be named by others of the page, as a list by its text field; its style has to keep to itself.
+    """
+    css, html = ((_FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("css", "html"))
+    script = _LOADER.format(version=scripts_version(), name=name)
+    return st.components.v2.component(f"jepascore_{name}", html=html, css=css, js=script, isolate_styles=False)
+
+
 def script_routes() -> list[BaseRoute]:
     """The routes of the modules, under any base as those of images."""
     return [Route("/{base:path}scripts/{version}/{name}.js", _script)]
