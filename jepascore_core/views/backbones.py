@@ -24,7 +24,7 @@ SEPARATOR = " · "
 
 WeightsPlace = Literal["here", "to fetch", "to give"]
 
-_WEIGHTS: dict[WeightsPlace, str] = {
+WEIGHTS_TEXT: dict[WeightsPlace, str] = {
     "here": "weights on this machine",
     "to fetch": "weights to download",
     "to give": "needs a checkpoint",
@@ -71,7 +71,7 @@ class BackboneOption:
             f"K = {self.dimension}" if self.dimension else "",
             f"{duration_text(self.seconds)} per image ({self.cost})" if self.seconds is not None else "",
             f"{duration_text(self.seconds * self.num_images)} for all" if self.seconds and self.num_images else "",
-            _WEIGHTS[self.weights],
+            WEIGHTS_TEXT[self.weights],
             self.licence,
         )
         return SEPARATOR.join(filter(None, parts))

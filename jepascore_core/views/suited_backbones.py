@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any, Literal, get_args
 
 from jepascore_core.scores.memo import memoized
 from jepascore_core.storage.store import Store
-from jepascore_core.views.backbones import BackboneOption, backbone_options
+from jepascore_core.views.backbones import WEIGHTS_TEXT, BackboneOption, backbone_options
 
 #: Prefix of the bundled encoders, which were trained on one kind of small pictures: the longest side of those, in
 #: pixels, with some room, and whether they are grey.
@@ -24,6 +26,55 @@ FOREIGN = {
         "train one on these images."
     ),
 }
+
+
+#: What backbones can be narrowed down to: weights are on this machine and the pictures suit; weights are here; a
+#: licence for any use; trained as a JEPA; all images of the dataset within an hour.
+Filter = Literal["works", "here", "free", "jepa", "hour"]
+FILTERS: tuple[Filter, ...] = get_args(Filter)
+_HOUR = 3600.0
+
+
+def narrowed(options: Sequence[BackboneOption], filters: Collection[Filter]) -> tuple[BackboneOption, ...]:
+    """Return the backbones that all filters let through; one whose cost is unknown takes no known hour."""
+    return tuple(option for option in options if all(_passes(option, name) for name in filters))
+
+
+def _passes(option: BackboneOption, name: Filter) -> bool:
+    match name:
+        case "works":
+            return option.weights == "here" and not option.warning
+        case "here":
+            return option.weights == "here"
+        case "free":
+            return not option.is_non_commercial
+        case "jepa":
+            return option.is_jepa is True
+        case "hour":
+            return option.seconds is not None and option.seconds * max(option.num_images, 1) <= _HOUR
+
+
+def backbone_rows(options: Sequence[BackboneOption]) -> list[dict[str, Any]]:
+    """Return backbones as rows of a table; None where something is unknown."""
+    return [
+        {
+            "Backbone": option.name,
+            "Family": option.family,
+            "K": option.dimension,
+            "Seconds per image": option.seconds,
+            "Minutes for all": option.seconds * option.num_images / 60
+            if option.seconds and option.num_images
+            else None,
+            "Weights": WEIGHTS_TEXT[option.weights],
+            "Licence": option.licence,
+            "Caution": " ".join(option.cautions),
+        }
+        for option in options
+    ]
+
+
+def _minutes(option: BackboneOption) -> float | None:
+    return option.seconds * option.num_images / 60 if option.seconds and option.num_images else None
 
 
 def options_for(store: Store, dataset_id: str | None) -> tuple[BackboneOption, ...]:

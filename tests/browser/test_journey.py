@@ -199,7 +199,7 @@ def test_an_upload_with_a_broken_file(visit: Callable[..., Visit], app: App, tmp
         sink.writestr("digit 0/broken.png", b"this is no image")
     tab = visit(f"{app.server.url}/runs")
     page = tab.page
-    page.get_by_text("Upload a zip").click()
+    page.get_by_text(runs_texts.WAYS["files"]).click()
     page.locator('input[type="file"]').set_input_files(archive)
     expect(page.get_by_text("digits.zip")).to_be_visible()
     field(page, "Name").fill("uploaded")

@@ -113,7 +113,7 @@ def test_runs(visit: Callable[..., Visit], app: Server, measured: Found) -> None
     settled(page)
     choose(page, "Dataset", "zoo", taken=lambda: page.wait_for_url("**dataset=*"))
     open_part(page, runs_texts.ADD_IMAGES, "add-data")
-    click_segment(page, "Upload a zip", "from=")
+    click_segment(page, runs_texts.WAYS["files"], "from=")
     choose(page, "Backbones", "bundled:digits-vit", types=True, taken=lambda: page.wait_for_url("**with=*"))
     open_part(page, runs_texts.ADVANCED, "new-run-details")
     for label, text, parameter in (

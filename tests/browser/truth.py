@@ -163,6 +163,8 @@ def _wanted(seen: Seen, name: str, names: Mapping[str, str]) -> list[str] | None
         return _wanted_class(seen, said)
     if name == state.OFFLINE:
         return ["on" if said == [state.ON] else ""]
+    if name == state.ONLY:
+        return [runs_texts.FILTER_TITLES[item] for item in runs_texts.FILTER_TITLES if item in said]
     if name == state.SORT:
         # What a dataset can be sorted by depends on its columns and backbones.
         return [explore_texts.SORT_TITLES[said[0]]] if said and said[0] in explore_texts.SORT_TITLES else None

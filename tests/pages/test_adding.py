@@ -120,10 +120,10 @@ def test_a_zip_is_kept_where_the_worker_finds_it(open_page: Callable[..., AppTes
     with ZipFile(archive, "w") as sink:
         sink.writestr("cat/one.png", image.getvalue())
     app = open_page(PAGE)
-    app.button_group[0].set_value("Upload a zip").run()
+    app.button_group[0].set_value(runs_texts.WAYS["files"]).run()
     assert "Path" not in labels(app, "text_input")
     one(app, "text_input", "Name").set_value("uploaded")
-    one(app, "file_uploader", "Zip with images").set_value(("images.zip", archive.getvalue(), "application/zip"))
+    one(app, "file_uploader", runs_texts.FILES).set_value(("images.zip", archive.getvalue(), "application/zip"))
     one(app, "button", "Add").click().run()
     assert "**uploaded** · Indexing" in said(app)
     added = home_store.catalogue.dataset("uploaded")
@@ -139,9 +139,9 @@ def test_an_upload_replaces_nothing_unasked(open_page: Callable[..., AppTest], h
         sink.writestr("cat/one.png", b"")
     before = home_store.catalogue.dataset("digits")
     app = open_page(PAGE)
-    app.button_group[0].set_value("Upload a zip").run()
+    app.button_group[0].set_value(runs_texts.WAYS["files"]).run()
     one(app, "text_input", "Name").set_value("digits")
-    one(app, "file_uploader", "Zip with images").set_value(("images.zip", archive.getvalue(), "application/zip"))
+    one(app, "file_uploader", runs_texts.FILES).set_value(("images.zip", archive.getvalue(), "application/zip"))
     one(app, "button", "Add").click().run()
     assert "The name 'digits' is taken by a dataset with" in said(app)
     assert home_store.catalogue.dataset("digits") == before
@@ -168,7 +168,7 @@ def test_a_dataset_is_moved_from_its_card(
 
 def test_an_upload_needs_a_file(open_page: Callable[..., AppTest], home_store: Store) -> None:
     app = open_page(PAGE)
-    app.button_group[0].set_value("Upload a zip").run()
+    app.button_group[0].set_value(runs_texts.WAYS["files"]).run()
     one(app, "text_input", "Name").set_value("uploaded")
     one(app, "button", "Add").click().run()
     assert runs_texts.GIVE_SOURCE in said(app)
@@ -272,8 +272,8 @@ def test_a_check_of_an_upload_unpacks_nothing(open_page: Callable[..., AppTest],
     with ZipFile(archive, "w") as sink:
         sink.writestr("cat/one.png", image.getvalue())
     app = open_page(PAGE)
-    app.button_group[0].set_value("Upload a zip").run()
-    one(app, "file_uploader", "Zip with images").set_value(("pets.zip", archive.getvalue(), "application/zip"))
+    app.button_group[0].set_value(runs_texts.WAYS["files"]).run()
+    one(app, "file_uploader", runs_texts.FILES).set_value(("pets.zip", archive.getvalue(), "application/zip"))
     one(app, "button", "Check").click().run()
     assert "**Read as** · a zip archive" in said(app)
     assert one(app, "text_input", "Name").value == "pets"

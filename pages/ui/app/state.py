@@ -79,6 +79,8 @@ CALIBRATION = "calibration"
 COVERAGE = "coverage"
 TOP = "top"
 CONFIDENCE = "confidence"
+#: Which backbones the table of them shows.
+ONLY = "only"
 CHECKPOINT = "checkpoint"
 IMAGE_SIZE = "image-size"
 MEAN = "mean"
@@ -92,6 +94,8 @@ PROBES = "probes"
 VIEWS = "views"
 AUGMENTATION = "augmentation"
 WAY_IN = "from"
+#: The folder of this machine that is looked into for images.
+FOLDER = "folder"
 #: What is opened, which bars of histograms are selected, and which part of a scatter.
 OPENED = "open"
 BARS = "bars"
@@ -105,6 +109,11 @@ ADDRESS = "address"
 WRITTEN = "written"
 #: How many datasets this visit added.
 NUM_ADDED = "num-added"
+#: Whether the folders of this machine are looked through, and that one was just chosen.
+FOLDERS_OPEN = "folders-open"
+FOLDER_CHOSEN = "folder-chosen"
+#: Files that were uploaded one by one, as one archive, with their ids.
+PACKED = "add-packed"
 #: Of a form that adds data, each followed by its number: the name that a check filled in; the form that was checked;
 #: answers to its questions; what was found.
 FILLED_IN = "add-filled-in"

@@ -18,13 +18,17 @@ from pages.ui.home import texts
 from pages.ui.home.result import draw_result
 from pages.ui.runs.add_data import OPENED
 from pages.ui.widgets.choose_scores import describe_dataset, plain_title
+from pages.ui.widgets.examples import draw_examples
 from pages.ui.widgets.failures import draw_unreadable
 from pages.ui.widgets.navigate import navigate
 from pages.ui.widgets.verdict_badge import draw_badges
 
 HOME_PAGE, RUNS_PAGE = "app.py", "pages/runs.py"
 #: Links on the card of a dataset with scores.
-RESULT_PAGES = ("pages/explore.py", "pages/curate.py")
+RESULT_PAGES = ("pages/explore.py", "pages/curate.py", RUNS_PAGE)
+UNMEASURED_PAGES = ("pages/explore.py", RUNS_PAGE)
+#: Shares of the width: images, texts, links.
+COLUMNS = (3, 5, 4)
 MAX_TITLES = 3
 POLL_SECONDS = 1.0
 
@@ -67,7 +71,10 @@ def _add(demo: Demo) -> None:
 def _draw_dataset(dataset: DatasetOverview) -> None:
     choice = dataset.choice
     with st.container(border=True, key=f"home-{choice.dataset_id}"):
-        text, links = st.columns([3, 2], vertical_alignment="center")
+        images, text, links = st.columns(COLUMNS, vertical_alignment="center")
+        if choice.has_index:
+            with images:
+                draw_examples(choice.dataset_id, choice.name)
         with text, st.container(gap="xxsmall"):
             st.markdown(f"**{plain(choice.name)}**")
             st.caption(plain(describe_dataset(choice) if choice.has_index else dataset.index.state_text))
@@ -79,13 +86,20 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
                 draw_badges(shown, f"verdict-{choice.dataset_id}")
         with links, st.container(horizontal=True, horizontal_alignment="right"):
             for path, label, icon in MENU:
-                if path in (RESULT_PAGES if dataset.measured else (RUNS_PAGE,)):
+                if path in _pages_of(dataset):
                     st.page_link(path, label=label, icon=icon, query_params={state.DATASET: choice.dataset_id})
         if choice.has_index and (result := result_to_show(store(), choice.dataset_id)) is not None:
             draw_result(*result, choice.dataset_id, choice.name)
         elif active_work(store(), choice.dataset_id):
             st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS)(choice.dataset_id)
         draw_unreadable(choice)
+
+
+def _pages_of(dataset: DatasetOverview) -> tuple[str, ...]:
+    """Where to go with a dataset."""
+    if dataset.measured:
+        return RESULT_PAGES
+    return UNMEASURED_PAGES if dataset.choice.has_index else (RUNS_PAGE,)
 
 
 def _draw_progress(dataset_id: str) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from jepascore_core.datasets.layout import FOLDER_MEANINGS
 from jepascore_core.datasets.sources import KINDS, SourceOptions
@@ -23,6 +21,8 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
 from pages.ui.runs.add_preview import answered, draw_preview, forget_reports
+from pages.ui.runs.folders import draw_folders
+from pages.ui.runs.uploads import Upload, chosen_upload, draw_upload
 from pages.ui.widgets.url_widgets import close, pick_expander, pick_one
 
 FILE_ENDINGS = (*TABLE_EXTENSIONS, ".zip", ".gz")
@@ -36,10 +36,12 @@ def draw_add_data(is_open: bool) -> None:
     number = st.session_state.get(state.NUM_ADDED, 0)
     with _box(is_open):
         way = pick_one(texts.WHERE, state.WAY_IN, texts.WAYS, segments=True)
+        if way == "path":
+            draw_folders(partial(_use_path, number))
         with st.form(f"add-data-form-{number}", border=False):
-            source, upload = (None, _draw_upload(number)) if way == "zip" else (_draw_path(number), None)
+            source, upload = (_draw_path(number), None) if way == "path" else (None, draw_upload(way, number))
             name = st.text_input(texts.NAME, placeholder=texts.NAME_HINT, max_chars=100, key=f"add-name-{number}")
-            replace = way == "zip" and _draw_replace(number)
+            replace = way != "path" and _draw_replace(number)
             given = _draw_options(number)
             options = answered(given, number)
             with st.container(horizontal=True):
@@ -49,10 +51,16 @@ def draw_add_data(is_open: bool) -> None:
             if _is_filled_in(name, number):
                 name = _name_of(source, upload)
             name = name.strip()
-            asked = (name, source, upload.file_id if upload else None, replace, tuple(options.to_dict().items()))
+            asked = (name, source, upload.identity if upload else None, replace, tuple(options.to_dict().items()))
             do_asked("add-data", asked, partial(_add, name, source, upload, options, replace) if pressed else None)
         if st.session_state.get(state.CHECKED) == number and (source or upload):
             draw_preview(source, upload, given, number)
+
+
+def _use_path(number: int, path: str) -> None:
+    """Before the page runs: put a path into the form, and preview it."""
+    st.session_state[f"add-path-{number}"] = path
+    _check(number)
 
 
 def _check(number: int) -> None:
@@ -60,8 +68,7 @@ def _check(number: int) -> None:
     st.session_state[state.CHECKED] = number
     forget_reports(number)
     if _is_filled_in(st.session_state.get(f"add-name-{number}", ""), number):
-        found = st.session_state.get(f"add-path-{number}", ""), st.session_state.get(f"add-zip-{number}")
-        name = _name_of(found[0].strip(), found[1])
+        name = _name_of(st.session_state.get(f"add-path-{number}", "").strip(), chosen_upload(number))
         st.session_state[f"add-name-{number}"] = st.session_state[f"{state.FILLED_IN}-{number}"] = name
 
 
@@ -70,7 +77,7 @@ def _is_filled_in(name: str, number: int) -> bool:
     return name.strip() in ("", st.session_state.get(f"{state.FILLED_IN}-{number}", ""))
 
 
-def _name_of(source: str | None, upload: IO[bytes] | None) -> str:
+def _name_of(source: str | None, upload: Upload | None) -> str:
     """The last part of the path, without the ending of a file."""
     path = Path(upload.name if upload else source or "")
     return (path.stem if path.suffix.lower() in FILE_ENDINGS else path.name)[:100]
@@ -87,10 +94,6 @@ def _draw_path(number: int) -> str:
         help=texts.PATH_HELP,
         key=f"add-path-{number}",
     ).strip()
-
-
-def _draw_upload(number: int) -> UploadedFile | None:
-    return st.file_uploader(texts.ZIP, type="zip", key=f"add-zip-{number}")
 
 
 def _draw_replace(number: int) -> bool:
@@ -125,20 +128,21 @@ def _draw_options(number: int) -> SourceOptions:
     return SourceOptions(kind, path, label, split, root or None, folders, encoding or None, table or None)
 
 
-def _add(name: str, source: str | None, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> None:
+def _add(name: str, source: str | None, upload: Upload | None, options: SourceOptions, replace: bool) -> None:
     if not (source or upload):
         raise SourceError(texts.GIVE_SOURCE)
     if not name:
         raise SourceError(texts.no_name(source))
     dataset = request_dataset(store(), name, source, options) if source else _add_upload(name, upload, options, replace)
     state.write(state.DATASET, dataset.dataset_id)
+    st.session_state.pop(state.PACKED, None)
     close(OPENED)
     st.session_state[state.NUM_ADDED] = st.session_state.get(state.NUM_ADDED, 0) + 1
     st.toast(plain(texts.added(name)), icon=":material/check_circle:")
     st.rerun()
 
 
-def _add_upload(name: str, upload: IO[bytes] | None, options: SourceOptions, replace: bool) -> DatasetRecord:
+def _add_upload(name: str, upload: Upload | None, options: SourceOptions, replace: bool) -> DatasetRecord:
     if upload is None:
         raise SourceError(texts.UPLOAD_GONE)
-    return request_upload(store(), name, upload, options, replace)
+    return request_upload(store(), name, upload.archive(), options, replace)

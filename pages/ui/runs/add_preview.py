@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import IO
 
 import streamlit as st
 
@@ -12,12 +11,13 @@ from jepascore_core.datasets.candidates import Question, SourceOptions
 from jepascore_core.datasets.preview import ReadingReport, archive_report, reading_report
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.jobs.lost_sources import moved_here, moved_text
-from jepascore_core.views.reading_text import reading_rows
+from jepascore_core.views.reading_text import MAX_NAMED, reading_rows
 from pages.ui.app import state
 from pages.ui.app.errors import show_error
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
+from pages.ui.runs.uploads import Upload
 
 
 def answered(options: SourceOptions, number: int) -> SourceOptions:
@@ -25,9 +25,9 @@ def answered(options: SourceOptions, number: int) -> SourceOptions:
     return replace(options, **st.session_state.get(f"{state.ANSWERS}-{number}", {}))
 
 
-def draw_preview(source: str | None, upload: IO[bytes] | None, options: SourceOptions, number: int) -> None:
+def draw_preview(source: str | None, upload: Upload | None, options: SourceOptions, number: int) -> None:
     """Draw how the source would be read, with a select box for each uncertain guess."""
-    asked = (source, getattr(upload, "file_id", None), tuple(options.to_dict().items()))
+    asked = (source, upload.identity if upload else None, tuple(options.to_dict().items()))
     try:
         guessed = _report("guessed", asked, source, upload, options)
         told = answered(options, number)
@@ -38,10 +38,19 @@ def draw_preview(source: str | None, upload: IO[bytes] | None, options: SourceOp
     with st.container(border=True):
         for title, text in reading_rows(report):
             st.markdown(f"**{title}** · {plain(text)}")
+        _draw_names(report)
         for name in moved_here(store(), source) if source else ():
             st.warning(plain(moved_text(name, source or "")), icon=":material/drive_file_move:")
         for question in guessed.questions:
             _draw_question(question, number)
+
+
+def _draw_names(report: ReadingReport) -> None:
+    """Draw all classes and splits with their counts, where there are more than their line names."""
+    for title, items in ((texts.ALL_SPLITS, report.splits), (texts.ALL_CLASSES, report.labels)):
+        if len(items) > MAX_NAMED:
+            with st.popover(texts.all_of(title, len(items))):
+                st.dataframe([{title: item.name, texts.SAMPLES: item.count} for item in items], hide_index=True)
 
 
 def _draw_question(question: Question, number: int) -> None:
@@ -59,7 +68,7 @@ def _draw_question(question: Question, number: int) -> None:
 
 
 def _report(
-    which: str, asked: Hashable, source: str | None, upload: IO[bytes] | None, options: SourceOptions
+    which: str, asked: Hashable, source: str | None, upload: Upload | None, options: SourceOptions
 ) -> ReadingReport:
     """Return the report, cached for the same source and options until Check is pressed again."""
     key = f"{state.REPORT}-{which}"
@@ -70,7 +79,7 @@ def _report(
         if upload is None:
             report = reading_report(source or "", options)
         else:
-            report = archive_report(upload, getattr(upload, "name", "upload.zip"), options)
+            report = archive_report(upload.archive(), f"{upload.name}.zip", options)
         st.session_state[key] = (asked, report)
     return report
 

@@ -11,6 +11,7 @@ from pages.ui.app import state
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
+from pages.ui.runs.backbone_table import draw_backbone_table
 from pages.ui.widgets.url_widgets import pick_or_type
 
 
@@ -30,6 +31,7 @@ def pick_backbones(dataset_id: str | None) -> list[str]:
         help=texts.BACKBONES_HELP,
         identify=lambda text: text.partition(SEPARATOR)[0],
     )
+    draw_backbone_table(tuple(options.values()))
     names = list(dict.fromkeys(map(backbone_name, chosen)))
     st.caption(plain(cost_basis(store())))
     _draw_cautions([options[name] for name in names if name in options])

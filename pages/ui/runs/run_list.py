@@ -24,7 +24,8 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
 from pages.ui.widgets.callbacks import discard_result
-from pages.ui.widgets.choose_scores import describe_dataset
+from pages.ui.widgets.choose_scores import describe_dataset, plain_title
+from pages.ui.widgets.examples import draw_examples
 from pages.ui.widgets.failures import draw_unmeasured, draw_unreadable
 from pages.ui.widgets.task_card import task_card
 from pages.ui.widgets.verdict_badge import draw_badges
@@ -129,6 +130,7 @@ def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
         [item.message] if item.is_active else [],
         [texts.cancelled(item.message)] if item.state == "cancelled" else [],
         [describe_dataset(choice), item.passed_over] if choice.has_index else [],
+        [texts.measured([plain_title(measured) for measured in dataset.measured])] if dataset.measured else [],
         [dataset.source],
     ]
     error = item.message if item.state == "failed" else item.error
@@ -137,6 +139,8 @@ def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
         partial(_draw_dataset_actions, dataset, is_busy), error, WIDTHS,
     )  # fmt: skip
     with card:
+        if choice.has_index:
+            draw_examples(choice.dataset_id, choice.name)
         draw_unreadable(choice)
 
 
@@ -148,6 +152,9 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
         st.button("Cancel", key=key, on_click=cancel_dataset, args=arguments, disabled=item.is_stopping)
         return
     is_ready = item.state == "ready"
+    if dataset.choice.has_index:
+        link = {state.DATASET: dataset_id}
+        st.page_link("pages/explore.py", label="Explore", icon=":material/grid_view:", query_params=link)
     st.button(
         texts.RESCAN if is_ready else "Resume",
         key=f"index-{dataset_id}",

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from jepascore_core.formatting import bytes_text, count_text, duration_text, plural
 from jepascore_core.records.runs import ProbeResult
+from jepascore_core.views.suited_backbones import Filter
 
 # Adding images
 
 ADD_IMAGES = "Add images"
 WHERE = "Where are the images?"
-WAYS = {"path": "A path on this machine", "zip": "Upload a zip"}
+WAYS = {"path": "A path on this machine", "files": "Drop images or a zip", "folder": "Upload a folder"}
 NAME, NAME_HINT = "Name", "Default: the last part of the path"
 CHECK, ADD = "Check", "Add"
 PATH, PATH_HINT = "Path", "/data/photographs"
@@ -19,7 +20,14 @@ PATH_HELP = (
     "A folder (one sub-folder per class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a zip, "
     "a NumPy .npz file, or MNIST idx files."
 )
-ZIP = "Zip with images"
+BROWSE = "Browse folders"
+ALL_FOLDERS = "All"
+USE_FOLDER = "Use this folder"
+NO_FOLDERS = "No folders, tables or archives in it."
+FILES = "Images, or a zip with images"
+FOLDER = "Folder with images"
+FOLDER_HELP = "Choose it with the button: its sub-folders become classes. Only images and tables are uploaded."
+ALL_CLASSES, ALL_SPLITS, SAMPLES = "Class", "Split", "Samples"
 REPLACE = "Replace the images of the dataset with this name, if it exists"
 REPLACE_HELP = "Decisions carry over to images that are in both archives. Otherwise no dataset is replaced."
 OPTIONS = "Options"
@@ -27,8 +35,8 @@ OPTIONS_ABOUT = "Detected automatically; override here. Columns apply to tables;
 KIND, AUTO = "Kind", "auto-detect"
 ROOT, ROOT_HELP = "Root of relative paths", "Also allows a table to list images below this folder."
 FOLDERS, TABLE, ENCODING = "Folders are", "Table of the folder", "Encoding"
-GIVE_SOURCE = "No images were given: enter a path or upload a zip."
-UPLOAD_GONE = "The upload is gone: choose the zip again."
+GIVE_SOURCE = "No images were given: enter a path, or upload some."
+UPLOAD_GONE = "The upload is gone: choose the files again."
 QUESTIONS = {
     "folders": "These folders are",
     "table": "Table that describes the images",
@@ -36,6 +44,28 @@ QUESTIONS = {
     "label_column": "Column of labels",
     "encoding": "Encoding of the names",
 }
+
+
+def images(count: int | None, is_least: bool = False) -> str:
+    """Count the images of a folder; None where it cannot be read."""
+    if count is None:
+        return "not readable"
+    return f"{plural(count, 'image')}{' or more' if is_least else ''}"
+
+
+def all_of(title: str, count: int) -> str:
+    """Title of the list of all classes or splits."""
+    return f"All {plural(count, title.lower())}"
+
+
+def use_file(name: str) -> str:
+    """Title of the button that chooses a table or archive."""
+    return f"Use {name}"
+
+
+def more_folders(count: int) -> str:
+    """Count the folders that are not listed."""
+    return f"{plural(count, 'more folder')} not listed: type the path."
 
 
 def column(what: str) -> str:
@@ -68,6 +98,17 @@ BACKBONES_HELP = (
     "exact score takes K backward passes), estimated time of an exact score on this machine, of one image and of "
     "all, where the weights are, and their licence."
 )
+COMPARE_BACKBONES = "Compare backbones in a table"
+FILTERS = "Only those"
+FILTER_TITLES: dict[Filter, str] = {
+    "works": "that work now",
+    "here": "with weights on this machine",
+    "free": "licensed for any use",
+    "jepa": "trained as a JEPA",
+    "hour": "within an hour for all",
+}
+NO_BACKBONES = "No backbone passes all of these: take one out."
+SELECT_ROWS = "Select rows at their left edge first."
 ADVANCED = "Advanced: custom weights, pooling, image size, device, precision, views"
 DEFAULT = "default"
 CHECKPOINT, CHECKPOINT_HINT = "Checkpoint", "/weights/encoder.safetensors, a weights-only .pth, or a folder"
@@ -111,6 +152,16 @@ FIX_FIRST = "Fix the errors above first."
 CHOOSE_FIRST = "Choose a backbone first."
 START, PREDICT = "Start", "Predict cost"
 PREDICT_HELP = "Times a few images on the worker's device."
+
+
+def backbones_shown(count: int, total: int) -> str:
+    """Count the rows of the table."""
+    return f"{plural(count, 'backbone')} of {total:,}. A click on a title sorts."
+
+
+def choose_backbones(count: int) -> str:
+    """Title of the button that chooses the selected rows."""
+    return f"Choose {plural(count, 'backbone')}" if count else "Choose"
 
 
 def changed(settings: str) -> str:
@@ -201,6 +252,11 @@ def elapsed(text: str, is_active: bool) -> str:
 def cancelled(message: str) -> str:
     """Say how to continue."""
     return f"{message}. Resume continues from there."
+
+
+def measured(titles: Sequence[str]) -> str:
+    """Name what measured a dataset."""
+    return f"Scores: {', '.join(titles)}"
 
 
 def rescan_help(message: str) -> str:

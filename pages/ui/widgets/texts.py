@@ -58,6 +58,11 @@ def not_indexed(dataset: str, state: str) -> str:
     return f"{dataset} has no index ({state}). Resume indexing on the Runs page."
 
 
+def images_of(dataset: str) -> str:
+    """Name the images that a dataset is recognised by."""
+    return f"Some images of {dataset}"
+
+
 def distinct_images(num_images: int) -> str:
     """Count images of which some are there more than once."""
     return plural(num_images, "distinct image")

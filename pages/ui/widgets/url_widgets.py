@@ -71,6 +71,18 @@ def pick_many(
     return tuple(value)
 
 
+def pick_some(label: str, name: str, options: Mapping[Choice, str]) -> tuple[Choice, ...]:
+    """Return those of `options` that are switched on, each by a button of its own; none by default."""
+    known = tuple(options)
+    value = [identifier for identifier in known if identifier in state.read_ids(name)]
+    key = hold(name, value, label, *map(options.__getitem__, value))
+    st.pills(
+        label, known, selection_mode="multi", format_func=options.__getitem__, key=key, on_change=to_url,
+        args=_changed(name, (), known),
+    )  # fmt: skip
+    return tuple(value)
+
+
 def pick_int(label: str, name: str, default: int, low: int, high: int, step: int = 1) -> int:
     """Return a whole number from `low` to `high`, chosen with a slider."""
     value = state.read_int(name, default, low, high)
