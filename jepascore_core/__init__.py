@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from jepascore_core.backbones.build import load_backbone, wrap_encoder
     from jepascore_core.measuring.estimators import Measurements, measure
     from jepascore_core.records.approximation import ApproximationPlan
+    from jepascore_core.records.pilots import Pilot
     from jepascore_core.score import expected_score, jepa_score
 
 _WHERE = {
@@ -47,6 +48,7 @@ _WHERE = {
     "CuratedDataset": "jepascore_core.api.curating",
     "Expression": "jepascore_core.api.expressions",
     "Measurements": "jepascore_core.measuring.estimators",
+    "Pilot": "jepascore_core.records.pilots",
     "ReferenceComparison": "jepascore_core.api.reference",
     "at_least": "jepascore_core.api.expressions",
     "budget": "jepascore_core.api.steps",
@@ -78,6 +80,7 @@ __all__ = [
     "CuratedDataset",
     "Expression",
     "Measurements",
+    "Pilot",
     "ReferenceComparison",
     "at_least",
     "budget",

@@ -17,6 +17,7 @@ from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
+from jepascore_core.records.pilots import Pilot
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.score import DEFINITIONS, Definition
@@ -56,6 +57,7 @@ def score_dataset(
     plan: ApproximationPlan | None = None,
     views: int = 1,
     view_augmentation: str = AUTO,
+    pilot: Pilot | None = None,
     definition: Definition = "rank",
 ) -> DatasetScores:
     """Measure the images of a dataset that are not measured yet, and return all its scores. Waits for the worker.
@@ -74,6 +76,8 @@ def score_dataset(
         views: augmented views per image, over which the paper's expectation is taken; costs as many times as much.
         view_augmentation: how views are made: "auto" (as the backbone's training where known, else crops), "crops" or
             "warps", also with parameters: "crops:flip=0,hue=0". One view with "auto" is the image itself.
+        pilot: `js.Pilot(200)` measures 200 images alone, a random sample, `js.Pilot(20, per_class=True)` 20 of each
+            class; None = all. A larger pilot contains a smaller one.
         definition: of the returned scores.
 
     Raises:
@@ -85,7 +89,7 @@ def score_dataset(
     record = index_source(store, dataset)
     ref = BackboneRef(backbone) if isinstance(backbone, str) else backbone
     request = MeasurementRequest(
-        record.dataset_id, ref, estimator, precision, device, probes, seed, plan, views, view_augmentation
+        record.dataset_id, ref, estimator, precision, device, probes, seed, plan, views, view_augmentation, pilot
     )
     run = request_run(store, request)
     for state in follow(store, partial(store.catalogue.run, run.run_id)):

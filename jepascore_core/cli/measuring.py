@@ -18,6 +18,7 @@ from jepascore_core.jobs.requests import follow, request_probe, request_run
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
+from jepascore_core.records.pilots import Pilot
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import CostProbe
 from jepascore_core.storage.store import Store
@@ -53,6 +54,8 @@ def score(
     views: options.Views = 1,
     view_augmentation: options.ViewAugmentation = AUTO,
     device: options.Device = "auto",
+    pilot: options.Pilot = None,
+    pilot_per_class: options.PilotPerClass = None,
     predict: options.Predict = False,
     detach: options.Detach = False,
     json: JsonFlag = False,
@@ -71,13 +74,23 @@ def score(
     plan = ApproximationPlan(target_fidelity, calibration, coverage, top, cut, confidence)
     store = Store()
     request = MeasurementRequest(
-        dataset, ref, estimator, precision, device, probes, seed, plan, views, view_augmentation
-    )
+        dataset, ref, estimator, precision, device, probes, seed, plan, views, view_augmentation,
+        parse_pilot(pilot, pilot_per_class),
+    )  # fmt: skip
     if predict:
         show_cost(wait_for_probe(store, request_probe(store, request)), json)
         return
     run = request_run(store, request)
     report_end(run if detach else wait_for_run(store, run.run_id), json)
+
+
+def parse_pilot(num_images: int | None, per_class: int | None) -> Pilot | None:
+    """Return the images to measure alone, None for all."""
+    if num_images is not None and per_class is not None:
+        raise typer.BadParameter("Give --pilot or --pilot-per-class, not both.")
+    if per_class is not None:
+        return Pilot(per_class, per_class=True)
+    return None if num_images is None else Pilot(num_images)
 
 
 def parse_channels(text: str | None) -> tuple[float, ...] | None:

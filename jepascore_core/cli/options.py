@@ -50,6 +50,12 @@ ViewAugmentation = Annotated[
         "parameters: crops:flip=0,hue=0."
     ),
 ]
+Pilot = Annotated[
+    int | None, typer.Option("--pilot", help="Measure only this many images, a random sample; the rest by a later run.")
+]
+PilotPerClass = Annotated[
+    int | None, typer.Option("--pilot-per-class", help="Measure only this many images of each class.")
+]
 Device = Annotated[
     str, typer.Option(help="auto (all local GPUs, else the CPU), cpu, mps, cuda, or several: cuda:0,cuda:1.")
 ]

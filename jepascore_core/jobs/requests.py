@@ -214,6 +214,16 @@ def resume_run(store: Store, run_id: str, retry_failures: bool = False) -> Run:
     return store.catalogue.run(run_id)
 
 
+def measure_rest(store: Store, run_id: str) -> Run:
+    """Queue a run that measures the images which a pilot left out, in the same way.
+
+    Raises:
+        UnknownNameError: if there is no such run.
+    """
+    run = store.catalogue.run(run_id)
+    return start_run(store, ResolvedRequest(run.dataset_id, run.backbone, run.spec, run.device, run.plan))
+
+
 def forget_run(store: Store, run_id: str) -> None:
     """Remove a run that ended without measuring anything itself, with its failures; measurements are kept.
 

@@ -10,6 +10,7 @@ from jepascore_core.errors import JepaScoreError, UnknownNameError, one_of
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.augmentation import AUTO, CropViews
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.pilots import Pilot
 from jepascore_core.records.requests import MeasurementRequest, ResolvedRequest
 
 #: Estimators for a batch of images, and those for a whole dataset.
@@ -46,7 +47,25 @@ def resolve_request(request: MeasurementRequest, dataset_id: str) -> ResolvedReq
         device=request.device,
         plan=resolve_plan(request.estimator, request.plan),
         is_precision_open=request.precision == "auto" and request.estimator != "embed",
+        pilot=checked_pilot(request.estimator, request.pilot),
     )
+
+
+def checked_pilot(estimator: str, pilot: Pilot | None) -> Pilot | None:
+    """Return a pilot that makes sense with an estimator.
+
+    Raises:
+        UnknownNameError: for no images, or an estimator that needs all of them.
+    """
+    if pilot is None:
+        return None
+    if pilot.num_images < 1:
+        raise UnknownNameError(f"A pilot must have at least 1 image, got {pilot.num_images}.")
+    if estimator not in (*BATCH_ESTIMATORS, "embed"):
+        raise UnknownNameError(
+            f"A pilot cannot be {estimator}: that is fitted on the whole dataset. Use exact, sketch or embed."
+        )
+    return pilot
 
 
 def resolve_augmentation(backbone: str, views: int, augmentation: str = AUTO) -> str | None:

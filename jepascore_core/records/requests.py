@@ -8,6 +8,7 @@ from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.augmentation import AUTO
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.pilots import Pilot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class MeasurementRequest:
         views: augmented views per image, over which the paper's expectation is taken.
         augmentation: how views are made: "crops" or "warps", both with parameters if wanted ("crops:flip=0"), or
             "auto": as the backbone's training where that is known, else "crops"; with one view, none.
+        pilot: which images alone are measured; None = all.
     """
 
     dataset: str
@@ -38,6 +40,7 @@ class MeasurementRequest:
     plan: ApproximationPlan | None = None
     views: int = 1
     augmentation: str = AUTO
+    pilot: Pilot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,4 @@ class ResolvedRequest:
     device: str
     plan: ApproximationPlan | None = None
     is_precision_open: bool = False
+    pilot: Pilot | None = None

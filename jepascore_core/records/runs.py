@@ -11,6 +11,7 @@ from jepascore_core.records.canonical import JsonRecord
 from jepascore_core.records.counted import Counted
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.pilots import Pilot
 
 
 class RunState(StrEnum):
@@ -39,7 +40,8 @@ class Run(Counted):
     mean over what is left, cheap and dear. A cascade also counts every exact measurement that confirms a sketched
     image, as soon as it is known to be needed: its total grows from round to round.
 
-    While `is_precision_open` the worker may still replace the precision in `spec` by a faster one that is as good.
+    While `is_precision_open` the worker may still replace the precision in `spec` by a faster one that is as good. A
+    `pilot` says which images alone are measured and counted.
     """
 
     run_id: str
@@ -63,6 +65,7 @@ class Run(Counted):
     plan: ApproximationPlan | None = None
     report: ApproximationReport | None = None
     is_precision_open: bool = False
+    pilot: Pilot | None = None
 
     @property
     def can_be_forgotten(self) -> bool:
@@ -114,6 +117,7 @@ class CostProbe:
     result: ProbeResult | None
     plan: ApproximationPlan | None = None
     is_precision_open: bool = False
+    pilot: Pilot | None = None
 
 
 @dataclass(frozen=True, slots=True)

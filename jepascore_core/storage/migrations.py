@@ -263,6 +263,10 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection, Path], None], ...] = (
         PRIMARY KEY (dataset_id, name)
     )
     """,
+    """
+    ALTER TABLE runs ADD COLUMN pilot TEXT;
+    ALTER TABLE probes ADD COLUMN pilot TEXT
+    """,
 )
 
 

@@ -20,6 +20,7 @@ from jepascore_core.errors import DatasetNotReadyError
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.records.measurements import Measurement, MeasurementSpec
+from jepascore_core.records.pilots import Pilot
 from jepascore_core.score import Definition
 from jepascore_core.storage.catalogue import Catalogue, new_id
 from jepascore_core.storage.home import home_folder
@@ -212,22 +213,32 @@ class Store(QueryEngine):
             SELECT *, {midrank(compared, "label")} AS class_percentile, {midrank(compared)} AS percentile FROM scored
         """
 
-    def pending_samples(self, dataset: DatasetRecord, key: MeasurementKey) -> pa.Table:
-        """Return one sample (content_id, sample_key, uri) for each distinct image that no shard has.
+    def pending_samples(self, dataset: DatasetRecord, key: MeasurementKey, pilot: Pilot | None = None) -> pa.Table:
+        """Return one sample (content_id, sample_key, uri) for each distinct image that no shard has, of a pilot or all.
 
         Ordered by content id, which is a hash: the first ones measured are a random sample of every class.
         """
         return self.query(f"""
             SELECT content_id, min(sample_key) AS sample_key, arg_min(uri, sample_key) AS uri
-            FROM ({self.manifest_sql(dataset)}) AS manifest
+            FROM ({self._piloted_sql(dataset, pilot)}) AS manifest
             ANTI JOIN ({self.measurements_sql(key)}) AS measured USING (content_id)
             GROUP BY content_id ORDER BY content_id
         """)
 
-    def count_images(self, dataset: DatasetRecord) -> int:
-        """Count the distinct images (content ids) of a dataset."""
-        sql = f"SELECT count(DISTINCT content_id) AS n FROM ({self.manifest_sql(dataset)})"
+    def count_images(self, dataset: DatasetRecord, pilot: Pilot | None = None) -> int:
+        """Count the distinct images (content ids) of a dataset, or of a pilot of it."""
+        sql = f"SELECT count(DISTINCT content_id) AS n FROM ({self._piloted_sql(dataset, pilot)})"
         return int(self.query(sql)["n"][0].as_py())
+
+    def _piloted_sql(self, dataset: DatasetRecord, pilot: Pilot | None) -> str:
+        """Return a SELECT of the samples that a pilot measures, all without one."""
+        manifest = self.manifest_sql(dataset)
+        if pilot is None:
+            return manifest
+        of = "label" if pilot.per_class else "1"
+        chosen = f"""SELECT content_id FROM (SELECT DISTINCT content_id, {of} AS part FROM ({manifest}))
+            QUALIFY row_number() OVER (PARTITION BY part ORDER BY content_id) <= {int(pilot.num_images)}"""
+        return f"SELECT * FROM ({manifest}) WHERE content_id IN ({chosen})"
 
     def uri_of(self, dataset_id: str, content_id: str) -> str | None:
         """Return the uri of an image, or None if the dataset does not have it."""

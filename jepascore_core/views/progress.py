@@ -109,7 +109,7 @@ def describe_run(run: Run, dataset_name: str, now: float | None = None) -> Progr
         dataset_name=dataset_name,
         title=", ".join(filter(None, (dataset_name, run.backbone.name, run.spec.views_text))),
         short_title=", ".join(filter(None, (dataset_name, asked_title(run.backbone.name), run.spec.views_text))),
-        backbone=" · ".join(part for part in (_asked(run.backbone), _estimator(run)) if part),
+        backbone=" · ".join(part for part in (_asked(run.backbone), _estimator(run), _pilot(run)) if part),
         measured=run.key,
         is_approximate=run.plan is not None,
         state=run.state.value,
@@ -161,6 +161,10 @@ def _estimator(run: Run) -> str:
         return "embeddings only"
     estimator = "" if run.spec.is_exact else f"{run.spec.estimator}, {run.spec.probes} passes"
     return ", ".join(part for part in (estimator, run.spec.views_text) if part)
+
+
+def _pilot(run: Run) -> str:
+    return run.pilot.text if run.pilot else ""
 
 
 def index_progress(dataset: DatasetRecord, now: float | None = None) -> Progress:

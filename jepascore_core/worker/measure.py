@@ -29,6 +29,7 @@ from jepascore_core.measuring.specs import HOW_TO_SCORE, check_probes
 from jepascore_core.measuring.task import Measure, MeasureTask
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.measurements import MeasurementSpec
+from jepascore_core.records.pilots import Pilot
 from jepascore_core.records.runs import Run
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.trial import readable_images, settled_precision
@@ -53,11 +54,11 @@ def measure_run(store: Store, run: Run, check: Callable[[], None]) -> str:
     progress = RunProgress(catalogue, run, check)
     task, measure_images = MeasureTask(store, backbone, spec, progress), measure_on(run.backbone, devices)
     if not spec.has_scores:
-        message = _embed_all(task, measure_images, progress, dataset, devices)
+        message = _embed_all(task, measure_images, progress, dataset, devices, run.pilot)
     elif run.plan is not None:
         message = run_approximation(task, measure_images, progress, dataset, run.plan)
     else:
-        message = _measure_all(task, measure_images, progress, dataset, devices)
+        message = _measure_all(task, measure_images, progress, dataset, devices, run.pilot)
     if progress.failed == progress.total and progress.total:
         raise JepaScoreError(
             f"None of the {progress.total} images could be measured. See the list of failures for the reasons."
@@ -72,6 +73,7 @@ def _settle_precision(
 
     If some images already have float32 scores it stays float32, so that nothing is measured twice.
     """
+    # Of all images, for a pilot, too: what measures the rest is to find the same precision.
     rows = store.pending_samples(dataset, run.spec.exact.key(backbone.info.backbone_id))
     precision = settled_precision(store, backbone, dataset, run.spec, rows.num_rows)
     if precision is None:
@@ -92,6 +94,7 @@ def _measure_all(
     progress: RunProgress,
     dataset: DatasetRecord,
     devices: Sequence[torch.device],
+    pilot: Pilot | None,
 ) -> str:
     """Measure every image that no shard has, all in the same way. Returns a status message.
 
@@ -100,7 +103,7 @@ def _measure_all(
     """
     store, backbone, spec = task.store, task.backbone, task.spec
     check_probes(spec, backbone.info.dimension)
-    pending, reused = _pending_images(task, progress, dataset)
+    pending, reused = _pending_images(task, progress, dataset, pilot)
     engine = build_engine(backbone, spec)
     of_each = f", {spec.views_text} of each image" if spec.has_views else ""
     stage = Stage(_noted(f"Measuring on {', '.join(map(str, devices))} in {spec.precision}{of_each}", engine))
@@ -122,10 +125,11 @@ def _embed_all(
     progress: RunProgress,
     dataset: DatasetRecord,
     devices: Sequence[torch.device],
+    pilot: Pilot | None,
 ) -> str:
     """Embed every image that no shard has; copy what other runs of the backbone embedded. Returns a status message."""
     copied = copy_embeddings(task.store, dataset, task.backbone.info.backbone_id, task.spec, progress.check)
-    pending, stored = _pending_images(task, progress, dataset)
+    pending, stored = _pending_images(task, progress, dataset, pilot)
     stage = Stage(f"Embedding on {', '.join(map(str, devices))}: one forward pass per image")
     progress.report(stage.message)
     progress.begin(stage, len(pending))
@@ -136,11 +140,13 @@ def _embed_all(
     return f"{progress.measured} images embedded{earlier}{reused}, {progress.failed} failed. No scores: {HOW_TO_SCORE}"
 
 
-def _pending_images(task: MeasureTask, progress: RunProgress, dataset: DatasetRecord) -> tuple[list[PendingImage], int]:
+def _pending_images(
+    task: MeasureTask, progress: RunProgress, dataset: DatasetRecord, pilot: Pilot | None
+) -> tuple[list[PendingImage], int]:
     """Return the images that no shard has and that did not fail before, and how many are stored; reset the progress."""
-    rows = task.store.pending_samples(dataset, task.spec.key(task.backbone.info.backbone_id)).to_pylist()
+    rows = task.store.pending_samples(dataset, task.spec.key(task.backbone.info.backbone_id), pilot).to_pylist()
     pending = [PendingImage(**row) for row in rows if row["content_id"] not in progress.failed_ids]
-    total = task.store.count_images(dataset)
+    total = task.store.count_images(dataset, pilot)
     progress.reset(total, total - len(rows), len(rows) - len(pending))
     return pending, total - len(rows)
 

@@ -60,7 +60,7 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
         spec = replace(spec, precision=settled or spec.precision)
         may_be_faster = settled is None and bool(promising_precisions(backbone))
     wanted = spec if probe.plan is None else spec.exact
-    pending = store.pending_samples(dataset, wanted.key(backbone.info.backbone_id))
+    pending = store.pending_samples(dataset, wanted.key(backbone.info.backbone_id), probe.pilot)
     images = readable_images([PendingImage(**row) for row in pending.slice(0, 64).to_pylist()], backbone)
     if not images:
         seconds = 0.0
@@ -77,7 +77,7 @@ def probe_cost(store: Store, probe: CostProbe) -> ProbeResult:
         backbone_id=backbone.info.backbone_id,
         dimension=backbone.info.dimension,
         device=", ".join(map(str, devices)),
-        num_total=store.count_images(dataset),
+        num_total=store.count_images(dataset, probe.pilot),
         num_pending=pending.num_rows,
         seconds_per_image=seconds / len(devices),
         peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,
@@ -95,7 +95,7 @@ def _embedding_cost(
         JepaScoreError: if none of the images tried can be read.
     """
     backbone_id = backbone.info.backbone_id
-    pending = store.pending_samples(dataset, probe.spec.key(backbone_id))
+    pending = store.pending_samples(dataset, probe.spec.key(backbone_id), probe.pilot)
     images = [PendingImage(**row) for row in pending.slice(0, EMBEDDED).to_pylist()]
     readable_images(images[:1], backbone)  # also pays for lazy initialization
     list(embed_images(backbone, images[:1]))
@@ -106,7 +106,7 @@ def _embedding_cost(
         backbone_id=backbone_id,
         dimension=backbone.info.dimension,
         device=", ".join(map(str, devices)),
-        num_total=store.count_images(dataset),
+        num_total=store.count_images(dataset, probe.pilot),
         num_pending=pending.num_rows,
         seconds_per_image=(time.monotonic() - started) / max(1, number) / len(devices),
         peak_bytes=torch.cuda.max_memory_allocated(backbone.device) if is_cuda else 0,

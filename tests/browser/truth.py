@@ -53,6 +53,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.ESTIMATOR: runs_texts.ESTIMATORS,
     state.WAY_IN: runs_texts.WAYS,
     state.POOLING: runs_texts.POOLINGS,
+    state.PILOT: runs_texts.PILOTS,
     state.DEVICE: new_run.DEVICES,
     state.PRECISION: new_run.PRECISION_TITLES,
 }

@@ -9,7 +9,7 @@ import pytest
 from jepascore_core.backbones.registry import list_specs
 from jepascore_core.records.quality import ImageQuality
 from jepascore_core.storage.store import Store
-from jepascore_core.views.suited_backbones import FOREIGN, options_for
+from jepascore_core.views.suited_backbones import FILTERS, FOREIGN, backbone_rows, narrowed, options_for
 from tests.conftest import add_dataset, make_samples
 
 USUAL = ImageQuality(0.5, 0.1, 0.9, 0.2, 7.0, 0.0, 500.0, 0.1, 0.0, 0)
@@ -43,3 +43,27 @@ def test_digits_suit_small_grey_pictures(store: Store, side: int, colourfulness:
 def test_without_a_dataset_nothing_is_said_of_its_pictures(store: Store):
     assert {option.warning for option in options_for(store, None)} == {""}
     assert options_for(store, None)[-1].name.startswith("bundled:")
+
+
+def test_filters_narrow_backbones_down(store: Store):
+    options = options_for(store, put(store, 256, 40.0))
+    assert narrowed(options, []) == options
+    for name, holds in {
+        "works": lambda option: option.weights == "here" and not option.warning,
+        "here": lambda option: option.weights == "here",
+        "free": lambda option: not option.is_non_commercial,
+        "jepa": lambda option: option.is_jepa is True,
+        "hour": lambda option: option.seconds is not None and option.seconds * 5 <= 3600,
+    }.items():
+        found = narrowed(options, [name])
+        assert found == tuple(option for option in options if holds(option))
+    assert narrowed(options, FILTERS) == tuple(
+        option for option in options if all(option in narrowed(options, [name]) for name in FILTERS)
+    )
+
+
+def test_rows_say_what_all_images_take(store: Store):
+    options = options_for(store, put(store, 256, 40.0))
+    for option, row in zip(options, backbone_rows(options), strict=True):
+        assert row["Backbone"] == option.name
+        assert row["Minutes for all"] is None or row["Minutes for all"] == pytest.approx(option.seconds * 5 / 60)

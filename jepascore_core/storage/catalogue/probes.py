@@ -20,8 +20,8 @@ class ProbeTable(Database):
         """Queue a cost probe."""
         probe_id = new_id()
         self._execute(
-            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, is_precision_open, device, state,"
-            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO probes (probe_id, dataset_id, backbone, spec, plan, pilot, is_precision_open, device, state,"
+            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(probe_id, *request_columns(request)),
             *(request.is_precision_open, request.device, ProbeState.QUEUED, utc_now()),
         )

@@ -27,14 +27,14 @@ class RunTable(Database):
             connection.execute("BEGIN IMMEDIATE")
             twin = connection.execute(
                 "SELECT run_id FROM runs WHERE dataset_id = ? AND backbone = ? AND spec = ? AND plan IS ?"
-                " AND state IN ('queued', 'running') AND NOT cancel_requested",
+                " AND pilot IS ? AND state IN ('queued', 'running') AND NOT cancel_requested",
                 wanted,
             ).fetchone()
             if twin is None:
                 connection.execute(
                     "INSERT INTO runs"
-                    " (run_id, dataset_id, backbone, spec, plan, device, state, created_at, is_precision_open)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " (run_id, dataset_id, backbone, spec, plan, pilot, device, state, created_at, is_precision_open)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (run_id, *wanted, request.device, state, utc_now(), request.is_precision_open),
                 )
         return self.run(twin["run_id"] if twin else run_id)

@@ -11,11 +11,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.measuring.specs import DEFAULT_PROBES, DEFAULT_TOP, ESTIMATORS, LEAST_CALIBRATION
 from jepascore_core.records.approximation import ApproximationPlan
+from jepascore_core.records.pilots import Pilot
 from pages.ui.app import state
 from pages.ui.runs import texts
 from pages.ui.widgets.url_widgets import pick_count, pick_number, pick_one
 
 DEFAULTS = ApproximationPlan()
+#: Images of a pilot, and of each class of one, until somebody says otherwise.
+USUAL_PILOT, USUAL_PER_CLASS = 200, 20
 
 
 def pick_estimator() -> dict[str, Any]:
@@ -33,6 +36,33 @@ def pick_estimator() -> dict[str, Any]:
                 "probes": pick_count(texts.PASSES, state.PASSES, DEFAULT_PROBES, 1, 4096, help=texts.PASSES_HELP),
             }
     return {"estimator": estimator, "plan": _pick_plan(columns, is_cascade=estimator == "cascade")}
+
+
+def pick_pilot(estimator: str) -> dict[str, Pilot]:
+    """Which images alone are measured, as `MeasurementRequest` takes it; an estimate needs all."""
+    if estimator in ("calibrated", "cascade"):
+        return {}
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        which = (
+            pick_one(
+                texts.PILOT,
+                state.PILOT,
+                texts.PILOTS,
+                segments=True,
+                resets=(state.PILOT_IMAGES,),
+                help=texts.PILOT_HELP,
+            )
+            or "all"
+        )
+    if which == "all":
+        return {}
+    is_per_class = which == "class"
+    with right:
+        usual = USUAL_PER_CLASS if is_per_class else USUAL_PILOT
+        title = texts.PILOT_PER_CLASS if is_per_class else texts.PILOT_IMAGES
+        number = pick_count(title, state.PILOT_IMAGES, usual, 1, 100_000) or usual
+    return {"pilot": Pilot(number, is_per_class)}
 
 
 def _pick_plan(columns: Sequence[DeltaGenerator], is_cascade: bool) -> ApproximationPlan:

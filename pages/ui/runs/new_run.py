@@ -23,7 +23,7 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
 from pages.ui.runs.backbones import pick_backbones
-from pages.ui.runs.estimators import pick_estimator
+from pages.ui.runs.estimators import pick_estimator, pick_pilot
 from pages.ui.widgets.url_widgets import pick_count, pick_expander, pick_flag, pick_one, pick_words
 
 OWN = "own"
@@ -42,6 +42,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         names = pick_backbones(dataset_id)
         refs, how = _refine(names)
         how |= pick_estimator()
+        how |= pick_pilot(how["estimator"])
         if dataset_id is not None:
             dataset = next((choice for choice in datasets if choice.dataset_id == dataset_id), datasets[0])
             requests = [MeasurementRequest(dataset.dataset_id, ref, **how) for ref in refs]

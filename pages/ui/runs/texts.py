@@ -148,6 +148,13 @@ AUGMENTATION_HELP = (
     "noise)."
 )
 OFFLINE = "Offline: never download weights"
+PILOT = "Images"
+PILOTS = {"all": "All", "some": "A pilot", "class": "A pilot per class"}
+PILOT_HELP = (
+    "A pilot measures a random sample first. Look at its scores, then measure the rest from any page: nothing is "
+    "measured twice."
+)
+PILOT_IMAGES, PILOT_PER_CLASS = "Images of the pilot", "Images of each class"
 FIX_FIRST = "Fix the errors above first."
 CHOOSE_FIRST = "Choose a backbone first."
 START, PREDICT = "Start", "Predict cost"

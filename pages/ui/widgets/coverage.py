@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from jepascore_core.jobs.requests import resume_run
+from jepascore_core.jobs.requests import measure_rest, resume_run
+from jepascore_core.records.runs import RunState
 from jepascore_core.scores.coverage import PartialScores, partial_scores
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import score_titles
@@ -61,6 +62,9 @@ def _draw_one(item: PartialScores, title: str) -> None:
             st.page_link(
                 "pages/runs.py", label=texts.MEASURE_THE_REST, icon=":material/play_circle:", query_params=link
             )
-        elif st.button("Resume", key=f"coverage-{item.run.run_id}", icon=":material/play_arrow:"):
-            resume_run(store(), item.run.run_id)
+            return
+        has_left_out = item.run.pilot is not None and item.run.state is RunState.FINISHED
+        title = texts.MEASURE_THE_REST if has_left_out else "Resume"
+        if st.button(title, key=f"coverage-{item.run.run_id}", icon=":material/play_arrow:"):
+            (measure_rest if has_left_out else resume_run)(store(), item.run.run_id)
             st.rerun()
