@@ -12,11 +12,14 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
 from pages.ui.runs.backbone_table import draw_backbone_table
+from pages.ui.runs.own_weights import draw_missing_weights
 from pages.ui.widgets.url_widgets import pick_or_type
 
 
-def pick_backbones(dataset_id: str | None) -> list[str]:
+def pick_backbones(dataset_id: str | None, details: str) -> list[str]:
     """Names of the backbones chosen for a dataset, known ones or typed, with cautions below.
+
+    `details` is the part of the page where a checkpoint is given.
 
     Raises:
         UnknownNameError: for a path where no encoder is.
@@ -34,6 +37,9 @@ def pick_backbones(dataset_id: str | None) -> list[str]:
     draw_backbone_table(tuple(options.values()))
     names = list(dict.fromkeys(map(backbone_name, chosen)))
     st.caption(plain(cost_basis(store())))
+    missing = [name for name in names if name in options and options[name].weights == "to give"]
+    if missing and not state.read_text(state.CHECKPOINT):
+        draw_missing_weights(missing, details)
     _draw_cautions([options[name] for name in names if name in options])
     return names
 

@@ -44,18 +44,9 @@ def pick_pilot(estimator: str) -> dict[str, Pilot]:
         return {}
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        which = (
-            pick_one(
-                texts.PILOT,
-                state.PILOT,
-                texts.PILOTS,
-                segments=True,
-                resets=(state.PILOT_IMAGES,),
-                help=texts.PILOT_HELP,
-            )
-            or "all"
-        )
-    if which == "all":
+        resets = (state.PILOT_IMAGES,)
+        which = pick_one(texts.PILOT, state.PILOT, texts.PILOTS, segments=True, resets=resets, help=texts.PILOT_HELP)
+    if which in (None, "all"):
         return {}
     is_per_class = which == "class"
     with right:

@@ -24,9 +24,12 @@ from pages.ui.app.text import plain
 from pages.ui.runs import texts
 from pages.ui.runs.backbones import pick_backbones
 from pages.ui.runs.estimators import pick_estimator, pick_pilot
+from pages.ui.runs.own_weights import draw_channel_presets, draw_checkpoint_hints
 from pages.ui.widgets.url_widgets import pick_count, pick_expander, pick_flag, pick_one, pick_words
 
 OWN = "own"
+#: The part of the form with the settings of backbones.
+DETAILS = "new-run-details"
 DEVICES = {name: name for name in ("auto", "cpu", "cuda", "mps")}
 PRECISION_TITLES = {name: name for name in ("auto", *PRECISIONS)}
 PROBE_POLL_SECONDS = 1.0
@@ -39,7 +42,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         st.subheader(texts.NEW_RUN, anchor=False)
         options = {choice.dataset_id: choice.name for choice in datasets}
         dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
-        names = pick_backbones(dataset_id)
+        names = pick_backbones(dataset_id, DETAILS)
         refs, how = _refine(names)
         how |= pick_estimator()
         how |= pick_pilot(how["estimator"])
@@ -55,9 +58,11 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, Any]]:
 
     Invalid settings are shown as errors, and leave no backbones.
     """
-    box = pick_expander(texts.ADVANCED, "new-run-details")
+    box = pick_expander(texts.ADVANCED, DETAILS)
     with box:
         checkpoint = pick_words(texts.CHECKPOINT, state.CHECKPOINT, texts.CHECKPOINT_HINT, longest=state.MAX_TEXT)
+        draw_checkpoint_hints(checkpoint, names)
+        draw_channel_presets()
         columns = st.columns(3)
         with columns[0]:
             image_size = pick_count(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jepascore_core.backbones.checkpoint_shapes import Recognised
 from jepascore_core.formatting import bytes_text, count_text, duration_text, plural
 from jepascore_core.records.runs import ProbeResult
 from jepascore_core.views.suited_backbones import Filter
@@ -112,6 +113,13 @@ SELECT_ROWS = "Select rows at their left edge first."
 ADVANCED = "Advanced: custom weights, pooling, image size, device, precision, views"
 DEFAULT = "default"
 CHECKPOINT, CHECKPOINT_HINT = "Checkpoint", "/weights/encoder.safetensors, a weights-only .pth, or a folder"
+GIVE_CHECKPOINT = "Give a checkpoint"
+SHAPES_UNKNOWN = (
+    "The shapes of its weights are of none of the usual architectures: choose the backbone that it was trained as."
+)
+SHAPES_UNREAD = "The architecture is suggested for .safetensors files; for others choose the backbone yourself."
+PRESETS = "Mean and std of"
+PRESET_TITLES = {"ImageNet": "ImageNet", "CLIP": "CLIP", "0.5": "0.5 and 0.5", "none": "no normalisation"}
 IMAGE_SIZE, MEAN, STD = "Image size", "Mean", "Std"
 IMAGE_SIZE_HELP = "Input resolution in pixels. Default: the encoder's training resolution."
 CHANNELS_HINT = "default, e.g. 0.5, 0.5, 0.5"
@@ -174,6 +182,22 @@ def choose_backbones(count: int) -> str:
 def changed(settings: str) -> str:
     """Name settings that are not the default, on the closed form."""
     return f"With {settings}"
+
+
+def needs_checkpoint(names: Sequence[str]) -> str:
+    """Say that weights have to be given."""
+    return f"No weights are published for {', '.join(names)}: give a checkpoint, with the mean, std and image size."
+
+
+def recognised(found: Recognised) -> str:
+    """Say which architecture a checkpoint has."""
+    size = f", at {found.image_size} pixels" if found.image_size else ""
+    return f"By its shapes it is {found.backbone} (K = {found.dimension}{size})."
+
+
+def use_backbone(name: str) -> str:
+    """Title of the button that chooses a backbone."""
+    return f"Use {name}"
 
 
 def not_numbers(text: str) -> str:

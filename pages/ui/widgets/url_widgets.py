@@ -210,6 +210,11 @@ def close(name: str) -> None:
     state.write(state.OPENED, _others(name))
 
 
+def open_part(name: str) -> None:
+    """Open a part of the page in the next run."""
+    state.write(state.OPENED, [*_others(name), name])
+
+
 def _opened_to_url(name: str, page: str | None) -> None:
     if page == state.shown_page():
         state.catch_up()
