@@ -17,8 +17,9 @@ from jepascore_core.storage.store import Store
 from jepascore_core.training.card import checked_name, encoders_folder
 
 if TYPE_CHECKING:
+    from jepascore_core.training.fit import EncoderRecipe
     from jepascore_core.training.images import Pictures
-    from jepascore_core.training.train import EpochLoss, TrainingConfig
+    from jepascore_core.training.train import EpochLoss
 
 MAX_IMAGES = 20_000
 _SHAPE, _TRAINING = {"rich_help_panel": "Encoder"}, {"rich_help_panel": "Training"}
@@ -110,23 +111,18 @@ def _were(number: int) -> str:
     return "was" if number == 1 else "were"
 
 
-def _fit(pictures: Pictures, recipe: Any, name: str, data: str, device: Any, json: bool) -> dict[str, Any]:
-    from dataclasses import replace
+def _fit(pictures: Pictures, recipe: EncoderRecipe, name: str, data: str, device: Any, json: bool) -> dict[str, Any]:
+    from jepascore_core.training.fit import fit_encoder, suited
 
-    from jepascore_core.training.fit import PHOTO_VIEWS, fit_encoder
-
-    config: TrainingConfig = recipe.training
-    if pictures.pixels.shape[1] == 3:
-        config = replace(config, view=PHOTO_VIEWS)
-    batch = min(config.batch_size, max(2, len(pictures.pixels) // 2))
-    total = config.epochs * (len(pictures.pixels) // batch) * batch
+    recipe = suited(recipe, pictures)
+    total = recipe.num_seen(len(pictures.pixels))
     losses: list[EpochLoss] = []
     about = f"{plural(len(pictures.pixels), 'image')} of the dataset {data}"
     try:
         with _bar(f"Training {name}", total, losses) as on_step:
             return fit_encoder(
                 pictures,
-                replace(recipe, training=config),
+                recipe,
                 encoders_folder(),
                 name,
                 about,

@@ -23,6 +23,7 @@ class JobKind(StrEnum):
     CLOSEUP = "closeup"
     EXPORT = "export"
     PRECOMPUTE = "preparation"
+    TRAIN = "training"
 
     @property
     def lane(self) -> str:
@@ -30,8 +31,13 @@ class JobKind(StrEnum):
         return _LANES.get(self, "quick")
 
 
-_LANES = {JobKind.RUN: "runs", JobKind.EXPORT: "exports", JobKind.PRECOMPUTE: "preparations"}
-LANES = (*_LANES.values(), "quick")
+_LANES = {
+    JobKind.RUN: "runs",
+    JobKind.TRAIN: "runs",  # both want all of the processor, or the memory of the GPU
+    JobKind.EXPORT: "exports",
+    JobKind.PRECOMPUTE: "preparations",
+}
+LANES = (*dict.fromkeys(_LANES.values()), "quick")
 
 
 class Job(NamedTuple):

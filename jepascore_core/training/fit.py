@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class EncoderRecipe:
     size: str = "small"
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def num_seen(self, num_images: int) -> int:
+        """Return how many images a training on `num_images` sees in all; incomplete batches are left out."""
+        batch = fitting_batch(self.training, num_images)
+        return self.training.epochs * (num_images // batch) * batch
+
     def architecture(self, channels: int) -> dict[str, Any]:
         """Return the arguments of `small_vit.build_vit`.
 
@@ -66,6 +71,18 @@ class EncoderRecipe:
             "class_token": False,
             "fc_norm": False,
         }
+
+
+def fitting_batch(config: TrainingConfig, num_images: int) -> int:
+    """Return the batch size for this many images: an incomplete last batch is dropped, so half of few at most."""
+    return min(config.batch_size, max(2, num_images // 2))
+
+
+def suited(recipe: EncoderRecipe, pictures: Pictures) -> EncoderRecipe:
+    """Return a recipe with the views that suit these pictures: stronger ones for coloured photographs."""
+    if pictures.pixels.shape[1] != 3:
+        return recipe
+    return replace(recipe, training=replace(recipe.training, view=PHOTO_VIEWS))
 
 
 #: Views of photographs differ more than those of digits: stronger crops and contrast.
@@ -95,9 +112,7 @@ def fit_encoder(
     """
     architecture = recipe.architecture(pictures.pixels.shape[1])
     mean, std = _statistics(pictures.pixels)
-    # The incomplete last batch is dropped, so a large batch would drop many of few images.
-    batch_size = min(recipe.training.batch_size, max(2, len(pictures.pixels) // 2))
-    config = TrainingConfig(**{**_fields(recipe.training), "batch_size": batch_size})
+    config = replace(recipe.training, batch_size=fitting_batch(recipe.training, len(pictures.pixels)))
     encoder = initialise(build_vit(architecture), config.seed).to(torch.device(device))
     fingerprint = short_hash([architecture, asdict(config), list(pictures.content_ids)], 32)
     state = folder / f"{name}.state"
@@ -124,10 +139,6 @@ def write_card(folder: Path, name: str, facts: dict[str, Any]) -> None:
     """Write the card, then the JSON file that registers the encoder."""
     write_atomically(folder / f"{name}.md", card_text(name, facts).encode())
     write_atomically(folder / f"{name}.json", (json.dumps(facts, indent=2) + "\n").encode())
-
-
-def _fields(config: TrainingConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in TrainingConfig.__slots__}
 
 
 def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:

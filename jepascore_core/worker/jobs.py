@@ -1,4 +1,4 @@
-"""The six kinds of jobs: which are unfinished, and how each is done and its outcome recorded.
+"""The seven kinds of jobs: which are unfinished, and how each is done and its outcome recorded.
 
 What a kind of job needs beyond the catalogue is imported when the first of it is done, most of all torch: the worker
 starts fast, and the index of a first dataset waits for nothing else.
@@ -17,6 +17,7 @@ import duckdb
 from jepascore_core.errors import StoreError
 from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index, leave_unfinished
 from jepascore_core.jobs.queue import Job, JobKind, precompute_files
+from jepascore_core.jobs.trainings import trainings
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import ProbeState, Run, RunState
@@ -184,6 +185,15 @@ def _do_run(store: Store, run_id: str, stop: threading.Event) -> None:
     )
 
 
+def _do_train(store: Store, name: str, stop: threading.Event) -> None:
+    from jepascore_core.jobs.trainings import finish_training, is_wanted
+    from jepascore_core.worker.training import train_requested
+
+    with Heartbeat(lambda _: not is_wanted(store, name), stop) as heartbeat:
+        outcome, message = run_guarded(lambda: train_requested(store, name, heartbeat.check))
+    finish_training(store, name, outcome is Outcome.DONE, message if outcome is Outcome.FAILED else "")
+
+
 def _do_request(
     read: Callable[[str], Run] | Callable[[str], ExportRequest],
     update: Callable[..., None],
@@ -241,6 +251,7 @@ JOB_TYPES = {
     JobKind.PROBE: JobType(lambda store: (probe.probe_id for probe in store.catalogue.queued_probes()), _do_probe),
     JobKind.CLOSEUP: JobType(unfinished_closeups, _do_closeup),
     JobKind.PRECOMPUTE: JobType(_unfinished_precomputes, _do_precompute),
+    JobKind.TRAIN: JobType(lambda store: [item.name for item in trainings(store) if item.is_active], _do_train),
     JobKind.EXPORT: JobType(
         lambda store: (item.export_id for item in reversed(store.catalogue.exports(active_only=True))), _do_export
     ),

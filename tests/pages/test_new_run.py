@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from jepascore_core.jobs.trainings import finish_training, report_training, trainings
 from jepascore_core.records.pilots import Pilot
 from jepascore_core.storage.store import Store
 from pages.ui.app import state
@@ -145,3 +146,27 @@ def test_a_backbone_without_weights_asks_for_them_in_place(
     assert texts.needs_checkpoint([missing]) in said(app)
     one(app, "button", texts.GIVE_CHECKPOINT).click().run()
     assert app.query_params[state.OPENED] == DETAILS
+
+
+def test_an_encoder_is_trained_by_a_button(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    app = open_page(PAGE)
+    button = app.button(key="train")
+    assert "about" in button.label
+    button.click().run()
+    assert not app.exception
+    (asked,) = trainings(home_store)
+    assert (asked.name, asked.dataset_id, asked.state) == ("digits", found.dataset.dataset_id, "waiting")
+    assert "Training trained:digits" in said(app)
+    assert "digits, trained:digits" in said(app), "in the sidebar, too"
+    report_training(home_store, "digits", 0.4, 75.0)
+    app.run()
+    assert "1.2 min left" in said(app)
+    finish_training(home_store, "digits", False, "Training failed: the loss is not finite.")
+    app.run()
+    assert "the loss is not finite" in said(app)
+    app.button(key="again-training-digits").click().run()
+    assert trainings(home_store)[0].state == "waiting"
+    one(app, "button", "Cancel").click().run()
+    assert trainings(home_store) == ()
+    assert app.button(key="train")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from jepascore_core.curation.precompute.requests import PrecomputeRequest, precompute_requests
 from jepascore_core.jobs.process import WorkerWatch
+from jepascore_core.jobs.trainings import Training, trainings
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import Run
@@ -13,7 +14,7 @@ from jepascore_core.views.progress import Progress, describe_run, export_progres
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
-from pages.ui.app.texts import IN_PROGRESS
+from pages.ui.app.texts import IN_PROGRESS, TRAINING, duration_left
 
 POLL_SECONDS = 2.0
 #: While nothing is running: another tab, or a command in a terminal, may start something.
@@ -56,9 +57,12 @@ def _look() -> tuple[list[Line], Snapshot]:
     snapshot += [(run.run_id, run.state.value) for run in runs]
     snapshot += [(item.export_id, item.state.value) for item in exports]
     snapshot += [(item.identifier, item.state) for item in asked]
+    trained = trainings(store())
+    snapshot += [(f"training {item.name}", item.state) for item in trained]
     names = {dataset.dataset_id: dataset.name for dataset in datasets}
     lines = [_line(progress) for progress in _progress(names, datasets, runs, exports)]
     lines += [_precompute_line(names, item) for item in asked if item.is_active]
+    lines += [_training_line(names, item) for item in trained if item.is_active]
     return lines, tuple(snapshot)
 
 
@@ -79,3 +83,8 @@ def _line(progress: Progress) -> Line:
 
 def _precompute_line(names: dict[str, str], item: PrecomputeRequest) -> Line:
     return item.share, f"{names.get(item.dataset_id, '')}, {item.work.short_title} · {item.progress_text}"
+
+
+def _training_line(names: dict[str, str], item: Training) -> Line:
+    left = duration_left(item.seconds_left) if item.seconds_left is not None else TRAINING
+    return item.share, f"{names.get(item.dataset_id, '')}, trained:{item.name} · {left}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jepascore_core.formatting import duration_text
+
 APP_NAME = "JEPA-SCORE"
 #: What each page does for the reader: beside its title, and on Home.
 PURPOSES = {
@@ -22,3 +24,9 @@ INTRO = (
 )
 ABOUT = f"**{APP_NAME}**: {PURPOSES['Home'][0].lower()}{PURPOSES['Home'][1:]} {INTRO}"
 IN_PROGRESS = "In progress"
+TRAINING = "Waiting for the worker"
+
+
+def duration_left(seconds: float) -> str:
+    """Say how long something still takes."""
+    return f"{duration_text(seconds)} left"

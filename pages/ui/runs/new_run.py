@@ -25,6 +25,7 @@ from pages.ui.runs import texts
 from pages.ui.runs.backbones import pick_backbones
 from pages.ui.runs.estimators import pick_estimator, pick_pilot
 from pages.ui.runs.own_weights import draw_channel_presets, draw_checkpoint_hints
+from pages.ui.runs.training import draw_training
 from pages.ui.widgets.url_widgets import pick_count, pick_expander, pick_flag, pick_one, pick_words
 
 OWN = "own"
@@ -43,14 +44,16 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
         options = {choice.dataset_id: choice.name for choice in datasets}
         dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
         names = pick_backbones(dataset_id, DETAILS)
+        chosen = next((choice for choice in datasets if choice.dataset_id == dataset_id), None)
+        if chosen is not None:
+            draw_training(chosen)
         refs, how = _refine(names)
         how |= pick_estimator()
         how |= pick_pilot(how["estimator"])
-        if dataset_id is not None:
-            dataset = next((choice for choice in datasets if choice.dataset_id == dataset_id), datasets[0])
-            requests = [MeasurementRequest(dataset.dataset_id, ref, **how) for ref in refs]
-            _draw_buttons(dataset, requests, bool(names))
-            draw_probes(dataset_id)
+        if chosen is not None:
+            requests = [MeasurementRequest(chosen.dataset_id, ref, **how) for ref in refs]
+            _draw_buttons(chosen, requests, bool(names))
+            draw_probes(chosen.dataset_id)
 
 
 def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, Any]]:

@@ -113,6 +113,12 @@ SELECT_ROWS = "Select rows at their left edge first."
 ADVANCED = "Advanced: custom weights, pooling, image size, device, precision, views"
 DEFAULT = "default"
 CHECKPOINT, CHECKPOINT_HINT = "Checkpoint", "/weights/encoder.safetensors, a weights-only .pth, or a folder"
+TRAIN_HELP = (
+    "A small encoder that knows nothing but this dataset, as `jepascore train` makes it. It is a backbone like any other "
+    "then, called trained: and its name. The time is estimated for this machine."
+)
+TRAINING_STATES = {"waiting": "Waiting for the worker", "running": "Running", "failed": "Failed"}
+TRY_AGAIN = "Try again"
 GIVE_CHECKPOINT = "Give a checkpoint"
 SHAPES_UNKNOWN = (
     "The shapes of its weights are of none of the usual architectures: choose the backbone that it was trained as."
@@ -198,6 +204,21 @@ def recognised(found: Recognised) -> str:
 def use_backbone(name: str) -> str:
     """Title of the button that chooses a backbone."""
     return f"Use {name}"
+
+
+def train(seconds: str) -> str:
+    """Title of the button that trains an encoder, with its estimated time."""
+    return f"Train an encoder on these images (about {seconds})"
+
+
+def training(name: str) -> str:
+    """Title of a training."""
+    return f"Training trained:{name}"
+
+
+def left(duration: str) -> str:
+    """Say how long something still takes."""
+    return f"{duration} left"
 
 
 def not_numbers(text: str) -> str:
