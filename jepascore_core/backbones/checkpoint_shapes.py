@@ -29,11 +29,11 @@ _VITS = {(192, 12): "tiny", (384, 12): "small", (768, 12): "base", (1024, 24): "
 #: Patches for which timm has a ViT of this size.
 _PATCHES = {"tiny": (16,), "small": (8, 16, 32), "base": (8, 16, 32), "large": (14, 16, 32), "huge": (14,)}
 _DINO_SIZES = ("small", "base", "large")
-_RESNETS = {
+_RESNETS: Mapping[tuple[tuple[int, ...], bool], int] = {
     ((2, 2, 2, 2), False): 18, ((3, 4, 6, 3), False): 34, ((3, 4, 6, 3), True): 50, ((3, 4, 23, 3), True): 101,
     ((3, 8, 36, 3), True): 152,
 }  # fmt: skip
-_CONVNEXTS = {
+_CONVNEXTS: Mapping[tuple[tuple[int, ...], int], str] = {
     ((3, 3, 9, 3), 768): "tiny", ((3, 3, 27, 3), 768): "small", ((3, 3, 27, 3), 1024): "base",
     ((3, 3, 27, 3), 1536): "large",
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Requests to train an encoder on a dataset: requested here, done by the worker.
 
-`trainings/<name>.wanted.json` exists while a request is pending, with its progress and why it failed beside it. A worker
-that is killed or stopped leaves the request and the state of the last epoch for the next one.
+`trainings/<name>.wanted.json` exists while a request is pending, with its progress and why it failed beside it. A
+worker that is killed or stopped leaves the request and the state of the last epoch for the next one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jepascore_core.atomic import write_atomically
 from jepascore_core.backbones.arithmetic import VitShape
 from jepascore_core.backbones.speed import machine_speed
 from jepascore_core.errors import StoreError, UnknownNameError
-from jepascore_core.jobs.process import start_worker
+from jepascore_core.jobs import process
 from jepascore_core.jobs.queue import ring_bell
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.store import Store
@@ -81,7 +81,7 @@ def request_training(store: Store, dataset_id: str) -> Training:
     _path(store, name, _FAILED).unlink(missing_ok=True)
     write_atomically(_path(store, name, _WANTED), json.dumps({"dataset_id": dataset.dataset_id}).encode())
     ring_bell(store.home)
-    start_worker(store.home)
+    process.start_worker(store.home)
     return training(store, name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jepascore_core.formatting import plural
 from jepascore_core.records.canonical import JsonRecord
 
 
@@ -22,4 +21,5 @@ class Pilot(JsonRecord):
     @property
     def text(self) -> str:
         """What it measures, in a few words."""
-        return f"pilot of {plural(self.num_images, 'image')}{' of each class' if self.per_class else ''}"
+        noun = "image" if self.num_images == 1 else "images"
+        return f"pilot of {self.num_images:,} {noun}{' of each class' if self.per_class else ''}"

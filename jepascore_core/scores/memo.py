@@ -63,7 +63,8 @@ def memoized(store: Store, key: Hashable, make: Callable[[], T], shelf: str = ""
 def remembered(store: Store, key: Hashable) -> Any:
     """Return what `memoized` keeps under a key; None if that is nothing."""
     with _lock:
-        return _kept.get(store, {}).get("", {}).get(key)
+        results = _kept.get(store, {}).get("")
+        return None if results is None else results.get(key)
 
 
 def prefetch(*views: Callable[[], object]) -> None:

@@ -62,9 +62,7 @@ def backbone_rows(options: Sequence[BackboneOption]) -> list[dict[str, Any]]:
             "Family": option.family,
             "K": option.dimension,
             "Seconds per image": option.seconds,
-            "Minutes for all": option.seconds * option.num_images / 60
-            if option.seconds and option.num_images
-            else None,
+            "Minutes for all": _minutes(option),
             "Weights": WEIGHTS_TEXT[option.weights],
             "Licence": option.licence,
             "Caution": " ".join(option.cautions),

@@ -18,14 +18,18 @@ def vocabulary(store: Store, dataset_id: str) -> Vocabulary:
         UnknownNameError: if there is no such dataset.
     """
     dataset = store.catalogue.dataset(dataset_id)
-    labels, splits, own = (), (), ()
+    labels: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
     if dataset.version is not None:
         classes = class_choices(store, dataset_id)
         labels = tuple(choice.label for choice in classes if choice.label is not None)
+        measured = tuple(choice.title for choice in measured_choices(store, dataset_id))
         key = ("vocabulary", dataset_id, dataset.version)
         splits, own = memoized(store, key, lambda: (split_names(store, dataset_id), metadata_names(store, dataset_id)))
     return Vocabulary(
         labels, splits, tag_names(store, dataset_id), own,
-        tuple(choice.title for choice in measured_choices(store, dataset_id)),
+        measured,
         tuple(choice.name for choice in dataset_choices(store) if choice.dataset_id != dataset_id),
     )  # fmt: skip

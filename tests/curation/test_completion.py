@@ -38,15 +38,15 @@ def put_in(text: str, found: Completion, position: int) -> str:
         ("class_percentile ", [">= ", "<= ", "> ", "< ", "= ", "!= "]),
         ("class_percentile >", [">= "]),
         ("label ", ["= ", "!= ", "in (", "like ", "is "]),
-        ('label = "cat', ['"caterpillar"', '"Wildcat"']),
+        ('label = "cat', ['"cat"', '"caterpillar"', '"Wildcat"']),
         ('label = "Cat', ['"cat"', '"caterpillar"', '"Wildcat"']),
         ('label = "quo\\"', ['"quo\\"te"']),
         ('label in ("dog", ', ['"cat"']),
         ('split = "', ['"train"', '"test"']),
-        ("tag(", ['"blurred") ']),
+        ("tag(", ['"blurred")']),
         ("ta", ["tag("]),
         ("meta", ["meta["]),
-        ("meta[", ['"my year"] ']),
+        ("meta[", ['"my year"]']),
         ("quality_issue = ", [f'"{name}"' for name in ISSUES]),
         ("similar_", ["similar_to("]),
         ("near", ["near_duplicate("]),
@@ -89,7 +89,7 @@ def test_nothing_is_suggested_where_nothing_is_known(text):
 def test_columns_come_first_at_the_beginning():
     found = suggested("")
     assert found[: len(COLUMNS) - 2][0] == "score "
-    assert {"class_percentile ", "label ", "leak ", "tag(", "not ", "all "} <= set(found)
+    assert {"class_percentile ", "label ", "leak ", "tag(", "not ", "all | "} <= set(found)
     assert found.index("label ") < found.index("grey ") < found.index("not ")
 
 
@@ -100,7 +100,7 @@ def test_a_number_of_columns_only_where_it_is_compared():
 
 def test_what_is_there_already_is_not_written_again():
     assert suggested('tag("blu¦")') == ['"blurred"']
-    assert suggested("lab¦ = 5") == ["label"]
+    assert suggested("class_s¦ = 5") == ["class_size"]
 
 
 def test_many_classes_are_cut():

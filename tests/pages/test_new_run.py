@@ -161,7 +161,7 @@ def test_an_encoder_is_trained_by_a_button(open_page: Callable[..., AppTest], ho
     assert "digits, trained:digits" in said(app), "in the sidebar, too"
     report_training(home_store, "digits", 0.4, 75.0)
     app.run()
-    assert "1.2 min left" in said(app)
+    assert "1 min 15 s left" in said(app)
     finish_training(home_store, "digits", False, "Training failed: the loss is not finite.")
     app.run()
     assert "the loss is not finite" in said(app)

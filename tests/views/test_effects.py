@@ -71,7 +71,7 @@ def test_what_takes_long_is_left_pending(store, monkeypatch):
 
 def test_a_rule_about_nothing_there_says_so(store):
     scores = put_clumps(store, flipped([7]))
-    assert "There is no column" in effect_of(store, scores, parse_clause('meta["none"] >= 5')).why_not
+    assert "Unknown column" in effect_of(store, scores, parse_clause('meta["none"] >= 5')).why_not
 
 
 def named(store, scores, curation=None):

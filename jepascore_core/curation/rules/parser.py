@@ -79,16 +79,11 @@ def parse_clause(text: str) -> Clause:
     Raises:
         RuleSyntaxError: if it is not exactly one.
     """
-    for prefix in ("", "all | "):
-        try:
-            found = parse(f"{prefix}{text}").clauses
-        except RuleSyntaxError:
-            if prefix:
-                raise
-            continue
-        if len(found) == 1:
-            return found[0]
-    raise RuleSyntaxError("Write one rule or one step.", text, 0)
+    is_step = text.split(maxsplit=1)[:1] in (["one"], ["budget"])
+    found = parse(f"all | {text}" if is_step else text).clauses
+    if len(found) != 1:
+        raise RuleSyntaxError("Write one rule or one step.", text, 0)
+    return found[0]
 
 
 def parse_rule(text: str) -> Rule:

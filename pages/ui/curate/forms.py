@@ -20,6 +20,7 @@ from jepascore_core.curation.rules.model import (
     Deduplicate,
     Flag,
     IsIn,
+    Keeper,
     Like,
     Not,
     Or,
@@ -85,7 +86,7 @@ def _float(number: float | None) -> float | None:
 def _agreement_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None:
     measured = {measured_id(item): item for item in measured_choices(store(), scores.dataset_id)}
     choices = {name: plain_title(item) for name, item in measured.items()}
-    default, was_name, was_cut, was_m = complete_first(measured, 3), "class_percentile", 5.0, 2
+    default, was_name, was_cut, was_m = list(complete_first(measured, 3)), "class_percentile", 5.0, 2
     match old:
         case Not(AtLeast(m, rules)):
             limits = [rule.rule for rule in rules if isinstance(rule, Not) and isinstance(rule.rule, Between)]
@@ -107,7 +108,9 @@ def _agreement_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | 
 
 
 def _duplicate_form(_scores: ScoreSet, old: Clause | None, key: str) -> Clause | None:
-    kinds, was, was_radius, was_keep = [texts.EXACT, texts.NEAR, texts.LEAKS, texts.CONFLICTS], texts.EXACT, None, None
+    kinds, was = [texts.EXACT, texts.NEAR, texts.LEAKS, texts.CONFLICTS], texts.EXACT
+    was_radius: float | None = None
+    was_keep: Keeper = KEEPERS[0]
     match old:
         case Deduplicate(was_radius, was_keep):
             was = texts.EXACT if was_radius is None else texts.NEAR
@@ -123,14 +126,15 @@ def _duplicate_form(_scores: ScoreSet, old: Clause | None, key: str) -> Clause |
         else None
     )
     if kind in (texts.EXACT, texts.NEAR):
-        at = KEEPERS.index(was_keep) if was_keep is not None else 0
+        at = KEEPERS.index(was_keep)
         return Deduplicate(radius, st.selectbox(texts.KEEP, KEEPERS, at, KEEPER_TITLES.__getitem__, key=f"{key}-keep"))
     return Not(Flag("leak" if kind == texts.LEAKS else "label_conflict", radius))
 
 
 def _class_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None:
     titles: dict[str, Label] = {item.title: item.label for item in class_choices(store(), scores.dataset_id)}
-    action, size, values = texts.KEEP_ONLY, 20, ()
+    action, size = texts.KEEP_ONLY, 20
+    values: tuple[Label, ...] = ()
     match old:
         case Between(_, float() | int() as low):
             action, size = texts.BY_SIZE, int(low)
@@ -155,7 +159,8 @@ def _class_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None
 
 def _label_issue_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None:
     """Draw a limit of label issues, of all samples or of those that look like some classes."""
-    was_cut, was_like = LIKELY_WRONG, ()
+    was_cut = LIKELY_WRONG
+    was_like: tuple[Label, ...] = ()
     match old:
         case Not(Between(_, float() | int() as low)):
             was_cut = float(low)
@@ -224,9 +229,8 @@ def _image_form(_scores: ScoreSet, old: Clause | None, key: str) -> Clause | Non
         what = st.segmented_control(texts.KEEP, [texts.COLOURED, texts.GREY], default=default, key=f"{key}-colours")
         return Flag("grey") if what == texts.GREY else Not(Flag("grey"))
     low, high = (was.low, was.high) if was else (None, None)
-    limits = {"min_value": 0.0, "placeholder": texts.NO_LIMIT}
-    low = st.number_input(texts.AT_LEAST, value=_float(low), key=f"{key}-low", **limits)
-    high = st.number_input(texts.AT_MOST, value=_float(high), key=f"{key}-high", **limits)
+    low = st.number_input(texts.AT_LEAST, 0.0, value=_float(low), placeholder=texts.NO_LIMIT, key=f"{key}-low")
+    high = st.number_input(texts.AT_MOST, 0.0, value=_float(high), placeholder=texts.NO_LIMIT, key=f"{key}-high")
     return None if low is None and high is None else Between(Column(name), low, high)
 
 

@@ -114,8 +114,8 @@ ADVANCED = "Advanced: custom weights, pooling, image size, device, precision, vi
 DEFAULT = "default"
 CHECKPOINT, CHECKPOINT_HINT = "Checkpoint", "/weights/encoder.safetensors, a weights-only .pth, or a folder"
 TRAIN_HELP = (
-    "A small encoder that knows nothing but this dataset, as `jepascore train` makes it. It is a backbone like any other "
-    "then, called trained: and its name. The time is estimated for this machine."
+    "A small encoder that knows nothing but this dataset, as `jepascore train` makes it; a backbone like any other. "
+    "The time is estimated for this machine."
 )
 TRAINING_STATES = {"waiting": "Waiting for the worker", "running": "Running", "failed": "Failed"}
 TRY_AGAIN = "Try again"
