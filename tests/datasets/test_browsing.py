@@ -69,7 +69,7 @@ def test_a_closed_folder_has_no_count(root: Path) -> None:
 
 def test_counts_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(item.is_least for item in look_into(str(root), [str(root)], seconds=-1).folders)
-    monkeypatch.setattr(browsing, "MOST_IMAGES", 2)
+    monkeypatch.setattr(browsing, "MOST_IMAGES", 1)
     assert look_into(str(root), [str(root)]).folders[0].is_least
     monkeypatch.setattr(browsing, "MAX_FOLDERS", 1)
     found = look_into(str(root), [str(root)])
