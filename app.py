@@ -12,11 +12,12 @@ from pages.ui.app.store import store
 from pages.ui.curate.routes import completion_routes
 from pages.ui.explore.routes import list_routes
 from pages.ui.home.page import draw_home
+from pages.ui.sample.routes import sample_routes
 from pages.ui.widgets.components import script_routes
 
 if get_script_run_ctx(suppress_warning=True) is None:
     routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))
-    more = (*list_routes(store), *completion_routes(store), *script_routes())
+    more = (*list_routes(store), *sample_routes(store), *completion_routes(store), *script_routes())
     app = st.App(__file__, routes=[*routes, *more], lifespan=lifespan, on_script_error=show_error)
 else:
     with frame("Home"):

@@ -6,7 +6,7 @@ of it is read by row number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.curation.columns.cache import columns
+from jepascore_core.curation.columns.marks import marks_state, tag_rows, tags_about
 from jepascore_core.curation.columns.random_draws import shuffled_order
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Evaluator, evaluate
 from jepascore_core.curation.journal import journal_state
 from jepascore_core.curation.rules.column import META, TEXTS, Column
-from jepascore_core.curation.rules.model import Between, Curation, Rule, curation_of
+from jepascore_core.curation.rules.marked import Marked
+from jepascore_core.curation.rules.model import Between, Curation, Rule, curation_of, walk
 from jepascore_core.curation.rules.parser import parse_column
 from jepascore_core.curation.rules.printer import rule_text, to_text
 from jepascore_core.embeddings.baselines import BASELINES
@@ -97,6 +99,7 @@ class BrowsedSample:
     height: int
     value: float | str | None
     verdict: str | None
+    tags: tuple[str, ...] = ()
 
 
 def is_text(column: Column) -> bool:
@@ -130,18 +133,19 @@ def browsed_samples(store: Store, query: BrowseQuery, view: BrowseView, first: i
     base = columns(store).base(dataset)
     # As constants: parts of the table without them are not read.
     listed = ", ".join(map(str, sorted(rows.tolist())))
-    found = store.query(
+    read = store.query(
         f"SELECT row_id, sample_key, content_id, label, width, height FROM {base} WHERE row_id IN ({listed})"
     ).to_pylist()
-    samples = {row.pop("row_id"): row for row in found}
+    samples = {row.pop("row_id"): row for row in read}
     values = _values_at(store, query, rows)
     verdicts = decisions_of(store, dataset.dataset_id)
-    return [
-        BrowsedSample(
-            **samples[row], value=value, verdict=verdicts.get((samples[row]["sample_key"], samples[row]["content_id"]))
-        )
-        for row, value in zip(rows.tolist(), values, strict=True)
-    ]
+    tags = tags_about(store, dataset, {item["sample_key"]: item["content_id"] for item in samples.values()})
+    found = []
+    for row, value in zip(rows.tolist(), values, strict=True):
+        key, content_id = samples[row]["sample_key"], samples[row]["content_id"]
+        verdict = verdicts.get((key, content_id))
+        found.append(BrowsedSample(**samples[row], value=value, verdict=verdict, tags=tags.get(key, ())))
+    return found
 
 
 def position_of(store: Store, query: BrowseQuery, view: BrowseView, sample_key: str) -> int | None:
@@ -156,7 +160,7 @@ def samples_in(
     store: Store, query: BrowseQuery, view: BrowseView, ranges: Sequence[tuple[int, int]]
 ) -> list[tuple[str, str]]:
     """Return the samples (sample key, content id) of some ranges [first, end) of a list, in its order."""
-    rows = np.concatenate([view.rows[first:end] for first, end in ranges] or [np.zeros(0, np.int32)])
+    rows = _rows_in(view, ranges)
     base = columns(store).base(store.catalogue.dataset(query.scores.dataset_id))
     if len(rows) <= 1000:
         listed = ", ".join(map(str, rows.tolist())) or "-1"
@@ -165,6 +169,19 @@ def samples_in(
         return [by_row[row] for row in rows.tolist()]
     table = store.query(f"SELECT sample_key, content_id FROM {base} ORDER BY row_id").take(rows)
     return list(zip(table["sample_key"].to_pylist(), table["content_id"].to_pylist(), strict=True))
+
+
+def all_have_tag(
+    store: Store, query: BrowseQuery, view: BrowseView, ranges: Sequence[tuple[int, int]], tag: str
+) -> bool:
+    """Return whether every sample of some ranges [first, end) of a list has a tag."""
+    dataset = store.catalogue.dataset(query.scores.dataset_id)
+    found = store.query(f"SELECT row_id FROM {tag_rows(store, dataset)} WHERE tag = $1", [tag])["row_id"].to_numpy()
+    return bool(np.isin(_rows_in(view, ranges), found).all())
+
+
+def _rows_in(view: BrowseView, ranges: Sequence[tuple[int, int]]) -> Rows:
+    return np.concatenate([view.rows[first:end] for first, end in ranges] or [np.zeros(0, np.int32)])
 
 
 def all_of(filters: Sequence[Flags | None]) -> Flags | None:
@@ -200,8 +217,14 @@ def _rule_filter(store: Store, scores: ScoreSet, rule: Rule) -> Flags:
         flags: Flags = store.query(f"SELECT holds FROM ({both})", compiler.parameters)["holds"].to_numpy().astype(bool)
         return flags
 
-    key = ("filter", scores, read_version(store, scores), rule_text(rule))
+    key = ("filter", scores, read_version(store, scores), rule_text(rule), _marks_state(store, scores, [rule]))
     return memoized(store, key, make, "browse filters", MAX_FILTERS)
+
+
+def _marks_state(store: Store, scores: ScoreSet, rules: Iterable[Rule]) -> int:
+    """Return what stands for tags and corrected labels in a key, 0 where no rule asks for any."""
+    has_marks = any(isinstance(item, Marked) for rule in rules for item in walk(rule))
+    return marks_state(store, scores.dataset_id) if has_marks else 0
 
 
 def decision_codes(store: Store, scores: ScoreSet) -> Codes:
@@ -329,7 +352,8 @@ def _identity(store: Store, query: BrowseQuery) -> str:
     journal = journal_state(store, dataset.dataset_id) if query.decided != "any" else 0
     parts = [
         dataset.dataset_id, dataset.version, query.scores.to_dict(), read_version(store, query.scores), query.decided,
-        journal, to_text(query.rules), query.sort, query.descending, query.seed,
+        journal, _marks_state(store, query.scores, query.rules.rules), to_text(query.rules), query.sort,
+        query.descending, query.seed,
     ]  # fmt: skip
     return short_hash(parts, 20)
 

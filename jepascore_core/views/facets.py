@@ -13,11 +13,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from jepascore_core.curation.columns.marks import marks_state, tag_rows
 from jepascore_core.curation.columns.names import metadata_names, split_names
 from jepascore_core.curation.columns.quality import QUALITY_ISSUE
 from jepascore_core.curation.rules.column import META, Column
-from jepascore_core.curation.rules.model import And, Between, Curation, IsIn, Or, Rule
+from jepascore_core.curation.rules.marked import Marked
+from jepascore_core.curation.rules.model import And, Between, Curation, IsIn, Not, Or, Rule
 from jepascore_core.curation.rules.printer import column_text, rule_text
+from jepascore_core.curation.tags import tag_list
 from jepascore_core.formatting import class_title
 from jepascore_core.scores.memo import memoized
 from jepascore_core.scores.score_set import Label, ScoreSet, has_labels, read_version
@@ -27,6 +30,7 @@ from jepascore_core.views.browse import (
     BrowseQuery,
     Codes,
     Flags,
+    Rows,
     all_of,
     decided_filter,
     decision_codes,
@@ -47,6 +51,10 @@ MAX_VALUES = 5000
 MAX_OWN_VALUES, MAX_OWN_COLUMNS = 1000, 12
 
 Bins = npt.NDArray[np.float64]
+
+#: Facets that are no columns.
+TAGS, DECISIONS = "tag", "decided"
+NO_TAG = "No tag"
 
 _TITLES = {
     "label": "Class",
@@ -73,7 +81,7 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One column to filter by. `name` is the column as rules write it, or "decided".
+    """One column to filter by. `name` is the column as rules write it, "decided", or "tag": a sample may have several.
 
     A facet of values has them in their order, and those that are `chosen`; one of numbers has the `edges` of its bars,
     [bins + 1], their `counts`, and the chosen limits `low` and `high`, None where there is none.
@@ -81,7 +89,7 @@ class Facet:
 
     name: str
     title: str
-    kind: Literal["values", "numbers", "decided"]
+    kind: Literal["values", "numbers", "decided", "tags"]
     values: tuple[FacetValue, ...] = ()
     chosen: tuple[Label, ...] = ()
     edges: tuple[float, ...] = ()
@@ -112,6 +120,16 @@ class _Counted:
     edges: tuple[float, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tagged:
+    """The tags of a dataset; of each tag of each sample, [M], the row, the position in `names`, if it is the first."""
+
+    names: tuple[str, ...]
+    rows: Rows
+    codes: Codes
+    is_first: Flags
+
+
 def facets(store: Store, query: BrowseQuery) -> Facets:
     """Return what the list of a query can be filtered by.
 
@@ -119,20 +137,25 @@ def facets(store: Store, query: BrowseQuery) -> Facets:
         UnknownNameError, DatasetNotReadyError, RuleError: as `browse.browse`.
     """
     counted = _counted_columns(store, query.scores)
-    chosen, rest = _split_rules(query.rules, counted)
+    tagged = _tagged(store, query.scores)
+    chosen, rest = _split_rules(query.rules, counted, tagged.names)
     filters = {name: all_of(rule_filters(store, query.scores, Curation((rule,)))) for name, rule in chosen.items()}
     filters[""] = all_of(rule_filters(store, query.scores, Curation(rest, query.rules.steps)))
-    filters["decided"] = decided_filter(store, query)
+    filters[DECISIONS] = decided_filter(store, query)
     found = [_facet(item, chosen.get(column_text(item.column)), _under_others(filters, item)) for item in counted]
     decisions = decision_codes(store, query.scores)
-    found.insert(_num_leading(counted), _decided(decisions, query, _without(filters, "decided")))
+    marked = [_decided(decisions, query, _without(filters, DECISIONS))]
+    if tagged.names:
+        marked.append(_tag_facet(tagged, chosen.get(TAGS), _without(filters, TAGS), len(decisions)))
+    place = _num_leading(counted)
+    found[place:place] = marked
     everything = all_of(list(filters.values()))
     num_listed = len(decisions) if everything is None else int(np.count_nonzero(everything))
     return Facets(tuple(found), tuple(map(_enclosed, rest)), num_listed, len(decisions))
 
 
 def _num_leading(counted: Sequence[_Counted]) -> int:
-    """Decisions come after classes and splits."""
+    """Decisions and tags come after classes and splits."""
     return sum(item.column.name in ("label", "split") for item in counted)
 
 
@@ -149,7 +172,9 @@ def _enclosed(rule: Rule) -> str:
     return f"({text})" if isinstance(rule, And | Or) else text
 
 
-def _split_rules(rules: Curation, counted: Sequence[_Counted]) -> tuple[dict[str, Rule], tuple[Rule, ...]]:
+def _split_rules(
+    rules: Curation, counted: Sequence[_Counted], tags: Sequence[str]
+) -> tuple[dict[str, Rule], tuple[Rule, ...]]:
     """Return the first rule of each facet by its name, and the others."""
     known = {column_text(item.column): item for item in counted}
     chosen: dict[str, Rule] = {}
@@ -157,8 +182,10 @@ def _split_rules(rules: Curation, counted: Sequence[_Counted]) -> tuple[dict[str
     for rule in rules.rules:
         name = column_text(rule.column) if isinstance(rule, IsIn | Between) else ""
         item = known.get(name)
-        fits = item is not None and name not in chosen and isinstance(rule, Between) == bool(item.edges)
-        if fits:
+        fits = item is not None and isinstance(rule, Between) == bool(item.edges)
+        if chosen_tags(rule, tags):
+            name, fits = TAGS, True
+        if fits and name not in chosen:
             chosen[name] = rule
         else:
             rest.append(rule)
@@ -182,12 +209,53 @@ def _facet(item: _Counted, rule: Rule | None, among: Flags | None) -> Facet:
     return Facet(name, item.title, "values", (*unknown, *values), chosen=chosen)
 
 
+def chosen_tags(rule: Rule | None, names: Sequence[str]) -> tuple[Label, ...]:
+    """Return the tags of which a rule asks for any, None for no tag at all; () where it asks for something else."""
+    match rule:
+        case Marked(name="tag", value=str(tag), samples=None):
+            return (tag,)
+        case Or(rules=rules):
+            found = [chosen_tags(item, names) for item in rules]
+            return tuple(tags[0] for tags in found) if all(len(tags) == 1 and tags[0] for tags in found) else ()
+        case Not(rule=inner):
+            return (None,) if names and set(chosen_tags(inner, names)) == set(names) else ()
+    return ()
+
+
+def _tagged(store: Store, scores: ScoreSet) -> _Tagged:
+    dataset = store.catalogue.dataset(scores.dataset_id)
+    names = tuple(tag.name for tag in tag_list(store, dataset.dataset_id))
+    key = ("facet tags", dataset.dataset_id, dataset.version, marks_state(store, dataset.dataset_id), names)
+
+    def make() -> _Tagged:
+        found = store.query(f"SELECT row_id, tag FROM {tag_rows(store, dataset)} ORDER BY row_id")
+        rows = found["row_id"].to_numpy().astype(np.int32)
+        texts = found["tag"].combine_chunks().dictionary_encode()
+        place = np.array([names.index(name) for name in texts.dictionary.to_pylist()], np.int32)
+        return _Tagged(names, rows, place[texts.indices.to_numpy()], np.diff(rows, prepend=-1) != 0)
+
+    if not names:
+        return _Tagged((), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool))
+    return memoized(store, key, make, "facet tags", 2)
+
+
+def _tag_facet(tagged: _Tagged, rule: Rule | None, among: Flags | None, num_samples: int) -> Facet:
+    holds = slice(None) if among is None else among[tagged.rows]
+    counts = np.bincount(tagged.codes[holds], minlength=len(tagged.names)).tolist()
+    number = num_samples if among is None else int(np.count_nonzero(among))
+    untagged = number - int(np.count_nonzero(tagged.is_first[holds]))
+    values = [FacetValue(name, name, count) for name, count in zip(tagged.names, counts, strict=True)]
+    chosen = chosen_tags(rule, tagged.names)
+    unknown = [FacetValue(name, str(name), 0) for name in chosen if name not in (*tagged.names, None)]
+    return Facet(TAGS, "Tag", "tags", (*unknown, *values, FacetValue(None, NO_TAG, untagged)), chosen=chosen)
+
+
 def _decided(codes: Codes, query: BrowseQuery, among: Flags | None) -> Facet:
     counts = np.bincount(codes if among is None else codes[among], minlength=3).tolist()
     titles = {"open": "Undecided", "keep": "Keep", "drop": "Drop"}
     values = tuple(FacetValue(name, title, counts[place]) for place, (name, title) in enumerate(titles.items()))
     chosen = () if query.decided == DECIDED[0] else (query.decided,)
-    return Facet("decided", "Decision", "decided", values, chosen)
+    return Facet(DECISIONS, "Decision", "decided", values, chosen)
 
 
 def _counted_columns(store: Store, scores: ScoreSet) -> tuple[_Counted, ...]:

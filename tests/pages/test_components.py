@@ -20,7 +20,7 @@ def client() -> TestClient:
     return TestClient(Starlette(routes=script_routes()))
 
 
-@pytest.mark.parametrize("name", ["gallery", "deck", "navigate", "rules"])
+@pytest.mark.parametrize("name", ["gallery", "deck", "grid", "sample", "navigate", "rules"])
 @pytest.mark.parametrize("base", ["", "/base/of/a/proxy"])
 def test_a_component_and_all_that_it_imports_are_served(client: TestClient, name: str, base: str) -> None:
     wanted, served = [name], {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
@@ -25,7 +26,7 @@ from pages.ui.explore import texts as explore_texts
 from pages.ui.sample import texts as sample_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
-from tests.pages.reading import decide_in, gallery_data, keys_of, links, one, said, sections, table
+from tests.pages.reading import gallery_data, keys_of, links, one, report, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
 
 PAGE = "pages/explore.py"
@@ -185,15 +186,14 @@ def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Sto
     found = put(home_store, "finished")
     measure_again(home_store, found)
     app = open_page(PAGE, view="extremes", backbone=found.measured, sample="cat/0003.png")
-    assert "**cat/0003.png**" in said(app)
+    card = gallery_data(app, "sample-stage")["card"]
+    assert (card["sample_key"], card["width"], card["height"]) == ("cat/0003.png", 64, 48)
+    assert card["lines"] == ["class cat · train", "64 × 48 pixels, 1.0 kB"]
     assert "**3.0** nats under ViT-Ti/16 (timm)" in said(app)
     assert "**−3.0** nats under ResNet-18 (timm)" in said(app)
     assert "4th lowest of 12 in its class (percentile 29.2 %), 4th lowest of 36 in the dataset; rank 6" in said(app)
-    assert "64 × 48 pixels, 1.0 kB" in said(app)
     assert "/images/cat/0003.png" in said(app)
     assert [chart.key for chart in app.get("plotly_chart")] == ["detail-spectrum", "detail-place"]
-    (dialog,) = app.get("dialog")
-    assert "images/view/" in dialog.get("html")[0].proto.body
 
 
 def test_a_sample_that_failed_has_no_scores(open_page: Callable[..., AppTest], home_store: Store) -> None:
@@ -323,28 +323,43 @@ def in_dialog(app: AppTest, label: str) -> Any:
 def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     app = open_page(PAGE, view="extremes", sample="cat/0003.png", who="ada")
-    assert sample_texts.decided_by("ada") in said(app)
-    decide_in(app, "detail-desk", "drop")
-    data = gallery_data(app, "detail-desk")
-    assert (data["marks"], data["cards"][0]["decided_by"]) == ({"cat/0003.png": "drop"}, "ada")
+    decide_in_window(app, "drop")
+    card = gallery_data(app, "sample-stage")["card"]
+    assert (card["verdict"], card["decided_by"]) == ("drop", "ada")
     (decision,) = current_decisions(home_store, found.dataset.dataset_id)
     assert (decision.sample_key, decision.verdict, decision.who) == ("cat/0003.png", "drop", "ada")
-    decide_in(app, "detail-desk", "undo")
+    decide_in_window(app, "undo")
     assert current_decisions(home_store, found.dataset.dataset_id) == ()
 
 
-def test_scores_under_every_definition_neighbours_and_a_link(
-    open_page: Callable[..., AppTest], home_store: Store
-) -> None:
+def decide_in_window(app: AppTest, kind: str) -> AppTest:
+    card = gallery_data(app, "sample-stage")["card"]
+    samples = [] if kind == "undo" else [[card["sample_key"], card["content_id"]]]
+    action = {"token": uuid4().hex, "kind": kind, "samples": samples, "who": "ada"}
+    return report(app, "sample-stage", "acted", {"actions": [action]})
+
+
+def test_the_window_goes_where_its_script_went(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put(home_store, "finished")
+    app = open_page(PAGE, view="extremes", sample="cat/0003.png")
+    report(app, "sample-stage", "moved", "dog/0013.png")
+    assert app.query_params["sample"] == ["dog/0013.png"]
+    assert gallery_data(app, "sample-stage")["card"]["sample_key"] == "dog/0013.png"
+    assert app.code[0].value.endswith("sample=dog%2F0013.png")
+    report(app, "sample-stage", "moved", {"not": "a key"})
+    assert app.query_params["sample"] == ["dog/0013.png"]
+
+
+def test_scores_under_every_definition_and_a_link(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measure_again(home_store, found)
     app = open_page(PAGE, view="extremes", backbone=found.measured, sample="cat/0003.png")
     rows = table(app)
     assert [row["Backbone"] for row in rows] == [plain("ViT-Ti/16 (timm)"), plain("ResNet-18 (timm)")]
     assert rows[0]["Rank (our default)"] == "3.0 nats · 29.2 %"
-    (nearest,) = sections(app, "detail-neighbours")
-    assert (len(nearest["tiles"]), nearest["tiles"][0]["note"]) == (12, "near duplicate")
-    assert "cat/0003.png" not in keys_of(nearest)
+    assert (sample_texts.MORE_LIKE_THIS, "like=cat%2F0003.png") in [
+        (label, query.rpartition("&")[2]) for label, query in links(app)
+    ]
     assert app.code[0].value.endswith("definition=rank&sample=cat%2F0003.png")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.sample.picture import picture_html
 from pages.ui.widgets.decisions import ReportedAction, read_actions
 from pages.ui.widgets.gallery import GalleryEvent, Section, Tile, _event
 from pages.ui.widgets.keys import KEYS
@@ -59,6 +58,7 @@ def test_the_component_gets_everything_it_shows() -> None:
         "tools": ["size"],
         "show": ["score", "percentile", "bar"],
         "collects": False,
+        "inspects": False,
         "opens": False,
         "dataset": None,
         "who": None,
@@ -91,19 +91,6 @@ def test_the_component_gets_everything_it_shows() -> None:
             }
         ],
     }
-
-
-def test_a_picture_escapes_what_comes_from_outside() -> None:
-    markup = picture_html("a/../b", 'c"', '"><script>', 10, 20)
-    assert "<script>" not in markup
-    assert "images/view/a%2F..%2Fb/c%22" in markup
-
-
-@pytest.mark.parametrize("size, shown", [((28, 28), (364, 364)), ((8, 16), (192, 384)), ((2000, 1000), (2000, 1000))])
-def test_tiny_pictures_are_enlarged_by_whole_factors(size: tuple[int, int], shown: tuple[int, int]) -> None:
-    markup = picture_html("d", "c", "name", *size)
-    assert f'width="{shown[0]}" height="{shown[1]}"' in markup
-    assert ("pixelated" in markup) == (size != shown)
 
 
 TOKEN, CONTENT = "0a" * 16, "0" * 32

@@ -146,6 +146,18 @@ def test_an_image_between_is_viewed_in_its_own_size(client: TestClient, shelf: S
     assert Image.open(io.BytesIO(answer.content)).size == (900, 600)
 
 
+@pytest.mark.parametrize("kind, media_type", [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("TIFF", "image/png")])
+def test_every_pixel_comes_as_a_browser_can_show_it(
+    client: TestClient, shelf: Shelf, kind: str, media_type: str
+) -> None:
+    data = encoded(VIEW_SIDE + 400, 30, kind)
+    answer = client.get(f"/images/pixels/{DATASET}/{shelf.put('a.img', data)}")
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (media_type, FOREVER)
+    assert "content-disposition" not in answer.headers
+    shown, there = (np.asarray(Image.open(io.BytesIO(item))) for item in (answer.content, data))
+    assert np.array_equal(shown, there)
+
+
 def test_the_original_comes_untouched_as_a_download(client: TestClient, shelf: Shelf) -> None:
     data = encoded(30, 20, "JPEG")
     name = 'früh "a"; b.jpg'
@@ -174,7 +186,7 @@ def test_an_item_of_an_idx_file_has_a_name_of_its_own(client: TestClient, shelf:
     assert answer.headers["content-disposition"].endswith("''train-images-idx3-ubyte-1.pgm")
 
 
-@pytest.mark.parametrize("kind", ["view", "original"])
+@pytest.mark.parametrize("kind", ["view", "pixels", "original"])
 def test_a_file_that_changed_since_it_was_indexed_is_another_image(client: TestClient, shelf: Shelf, kind: str) -> None:
     found = shelf.put("a.png", encoded(8, 8))
     (shelf.folder / "a.png").write_bytes(encoded(9, 9))

@@ -1,4 +1,4 @@
-"""Images over HTTP, beside Streamlit and without its script: thumbnails, large views, untouched originals.
+"""Images over HTTP, beside Streamlit and without its script: thumbnails, large views, all pixels, untouched originals.
 
 The browser names identifiers only; what file they stand for is looked up here. Every URL is content-addressed, so an
 answer may be kept for ever. Pages use the URLs relative to their own (`images/...`), which holds at the root, under
@@ -51,6 +51,7 @@ MEDIA_TYPES = {
     ".tiff": "image/tiff",
     ".avif": "image/avif",
 }
+SHOWN_BY_BROWSERS = (".jpg", ".png", ".webp", ".gif", ".bmp", ".avif")
 _HARDENING = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -64,12 +65,16 @@ def image_routes(lookup: Lookup) -> list[BaseRoute]:
     def view(request: Request) -> Response:
         return _from_dataset(request, lookup, _view)
 
+    def pixels(request: Request) -> Response:
+        return _from_dataset(request, lookup, _pixels)
+
     def original(request: Request) -> Response:
         return _from_dataset(request, lookup, _original)
 
     return [
         Route("/{base:path}images/thumb/{content_id}.webp", thumbnail),
         Route("/{base:path}images/view/{dataset_id}/{content_id}", view),
+        Route("/{base:path}images/pixels/{dataset_id}/{content_id}", pixels),
         Route("/{base:path}images/original/{dataset_id}/{content_id}", original),
         Route("/{base:path}images/closeup/{backbone_id}/{content_id}/{name}", closeup),
         Route("/{base:path}images/{rest:path}", _not_found),
@@ -126,6 +131,17 @@ def _view(request: Request, data: bytes, _uri: str) -> Response:
     image.thumbnail((VIEW_SIDE, VIEW_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     image.save(encoded, "WEBP", quality=WEBP_QUALITY)
     return _immutable(request, encoded.getvalue(), "image/webp", "view-" + request.path_params["content_id"])
+
+
+def _pixels(request: Request, data: bytes, _uri: str) -> Response:
+    """Every pixel of an image: the file itself where browsers can show it, else without loss."""
+    tag = "pixels-" + request.path_params["content_id"]
+    suffix = suffix_of_content(data[:SIGNATURE_BYTES])
+    if suffix in SHOWN_BY_BROWSERS:
+        return _immutable(request, data, MEDIA_TYPES[suffix], tag)
+    encoded = io.BytesIO()
+    decode(data).save(encoded, "PNG", compress_level=1)
+    return _immutable(request, encoded.getvalue(), "image/png", tag)
 
 
 def _original(request: Request, data: bytes, uri: str) -> Response:

@@ -132,6 +132,11 @@ WHY_NOT = "why-not"
 TOLD = "told"
 LED = "led"
 
+#: Session state: a mark that changes whenever the sample window is led by the browser's history; the sample whose
+#: details were drawn last, and in which of two places.
+LED_SAMPLE = "led-sample"
+DETAILED = "detailed"
+
 #: What a link of the menu takes along from page to page.
 CARRIED = (DATASET, BACKBONE, DEFINITION)
 #: The same, as free text: the rules that Review goes by, and who reviews.

@@ -83,7 +83,7 @@ def _draw_groups(scores: ScoreSet, step: Deduplicate, who: str) -> None:
         page = pick_page(-(-counts.num_groups // GROUPS_PER_PAGE))
     shown = duplicate_groups(store(), scores, step, (page - 1) * GROUPS_PER_PAGE, GROUPS_PER_PAGE)
     sections = [_section(group) for group in shown.groups]
-    event = gallery(sections, "duplicates", label=texts.GROUPS, size=104, layout="flow")
+    event = gallery(sections, "duplicates", label=texts.GROUPS, size=104, layout="flow", inspect=state.SAMPLE)
     if event is not None:
         choose_keeper(store(), scores, step, shown.groups[event.section].group_id, event.sample_key, who)
         st.rerun()

@@ -8,15 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
 
 from jepascore_core.curation import parse
-from jepascore_core.errors import JepaScoreError, RuleError, matching
+from jepascore_core.errors import RuleError, matching
 from jepascore_core.formatting import number_text, score_text
-from jepascore_core.records.measurement_key import MeasurementKey
-from jepascore_core.score import DEFINITIONS
-from jepascore_core.scores.score_set import NOT_MEASURED, ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.browse import (
     BY_KEY,
@@ -31,41 +28,24 @@ from jepascore_core.views.browse import (
 )
 from jepascore_core.views.facets import facets
 from jepascore_core.views.indexed_so_far import indexed_so_far
-from pages.ui.app.routes import DATASET_ID
+from pages.ui.app.json_routes import HEADERS, as_json, json_routes, scores_of, scores_parameters
 
 MAX_ROWS = 500
 MAX_SEED = 10**6
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
 #: Names of parameters.
-SCORES, DEFINITION, SORT, DESCENDING, SEED, FILTER, WHICH = (
-    "scores", "definition", "sort", "descending", "seed", "filter", "decided",
-)  # fmt: skip
+SORT, DESCENDING, SEED, FILTER, WHICH = "sort", "descending", "seed", "filter", "decided"
 
 
 def list_routes(store: Callable[[], Store]) -> list[BaseRoute]:
     """Return the routes, under any base as those of images."""
-
-    def route(name: str, answer: Callable[[Store, str, Request], Response]) -> BaseRoute:
-        def endpoint(request: Request) -> Response:
-            dataset_id = request.path_params["dataset_id"]
-            if not DATASET_ID.fullmatch(dataset_id):
-                return _problem("There is no such dataset.", 404)
-            try:
-                return answer(store(), dataset_id, request)
-            except JepaScoreError as error:
-                return _problem(str(error), 400)
-
-        return Route(f"/{{base:path}}samples/{{dataset_id}}/{name}", endpoint)
-
-    return [route("rows", _rows), route("facets", _facets), route("place", _place), route("keys", _keys)]
+    return json_routes(store, {"rows": _rows, "facets": _facets, "place": _place, "keys": _keys})
 
 
 def parameters(query: BrowseQuery) -> dict[str, str]:
     """Return the parameters that stand for a query, but for its filters."""
-    found = {DEFINITION: query.scores.definition, SORT: query.sort}
-    found |= {SCORES: query.scores.key.text} if query.scores.is_measured else {}
+    found = scores_parameters(query.scores) | {SORT: query.sort}
     return found | ({DESCENDING: "1"} if query.descending else {}) | ({SEED: str(query.seed)} if query.seed else {})
 
 
@@ -75,13 +55,8 @@ def query_of(dataset_id: str, given: Any) -> BrowseQuery:
     Raises:
         RuleError: if one of them cannot be read.
     """
-    try:
-        key = MeasurementKey.parse(given[SCORES]) if given.get(SCORES) else NOT_MEASURED
-    except ValueError as error:
-        raise RuleError(str(error)) from error
-    definition = matching(given.get(DEFINITION), DEFINITIONS) or DEFINITIONS[0]
     return BrowseQuery(
-        ScoreSet(dataset_id, key, definition),
+        scores_of(dataset_id, given),
         parse(given.get(FILTER) or ""),
         matching(given.get(WHICH), DECIDED) or DECIDED[0],
         given.get(SORT) or BY_KEY,
@@ -108,22 +83,22 @@ def _rows(store: Store, dataset_id: str, request: Request) -> Response:
     dataset = store.catalogue.dataset(dataset_id)
     if dataset.version is None:
         so_far = indexed_so_far(store, dataset, first, number)
-        return _json({"view": "indexing", "total": so_far.num_indexed, "rows": [_row(x, "") for x in so_far.samples]})
+        return as_json({"view": "indexing", "total": so_far.num_indexed, "rows": [_row(x, "") for x in so_far.samples]})
     query = query_of(dataset_id, given)
     view = browse(store, query)
     rows = [_row(sample, query.sort) for sample in browsed_samples(store, query, view, first, number)]
-    return _json({"view": view.identity, "total": len(view.rows), "rows": rows})
+    return as_json({"view": view.identity, "total": len(view.rows), "rows": rows})
 
 
 def _facets(store: Store, dataset_id: str, request: Request) -> Response:
-    return _json(asdict(facets(store, query_of(dataset_id, request.query_params))))
+    return as_json(asdict(facets(store, query_of(dataset_id, request.query_params))))
 
 
 def _place(store: Store, dataset_id: str, request: Request) -> Response:
     query = query_of(dataset_id, request.query_params)
     view = browse(store, query)
     position = position_of(store, query, view, request.query_params.get("key", ""))
-    return _json({"position": position, "total": len(view.rows)})
+    return as_json({"position": position, "total": len(view.rows)})
 
 
 def _keys(store: Store, dataset_id: str, request: Request) -> Response:
@@ -132,7 +107,7 @@ def _keys(store: Store, dataset_id: str, request: Request) -> Response:
     view, ranges = browse(store, query), ranges_of(given.get("ranges", ""))
     check_ranges(view, given.get("view", ""), ranges)
     keys = "".join(f"{key}\n" for key, _ in samples_in(store, query, view, ranges))
-    return PlainTextResponse(keys, headers={**_HEADERS, "Content-Disposition": 'attachment; filename="selected.txt"'})
+    return PlainTextResponse(keys, headers={**HEADERS, "Content-Disposition": 'attachment; filename="selected.txt"'})
 
 
 def _row(sample: BrowsedSample, sort: str) -> dict[str, Any]:
@@ -144,6 +119,7 @@ def _row(sample: BrowsedSample, sort: str) -> dict[str, Any]:
         "height": sample.height,
         "value": _value_text(sample.value, sort),
         "verdict": sample.verdict,
+        "tags": sample.tags,
     }
 
 
@@ -155,11 +131,3 @@ def _value_text(value: float | str | None, sort: str) -> str:
 
 def _number(text: str | None, most: int) -> int:
     return min(int(text), most) if text and re.fullmatch(r"[0-9]{1,10}", text) else 0
-
-
-def _json(content: dict[str, Any]) -> Response:
-    return JSONResponse(content, headers=_HEADERS)
-
-
-def _problem(text: str, status: int) -> Response:
-    return JSONResponse({"error": text}, status, _HEADERS)

@@ -54,6 +54,12 @@ def decided(kind: DecisionVerdict, number: int) -> str:
     return f"{VERBS[kind].capitalize()}: {plural(number, 'sample')}. Z undoes it."
 
 
+def tagged(tag: str, number: int, *, is_set: bool) -> str:
+    """Confirm a tag on all that was selected."""
+    samples = plural(number, "sample")
+    return f"Tagged {samples} {tag}. Z undoes it." if is_set else f"Removed the tag {tag} from {samples}. Z undoes it."
+
+
 # Extremes and classes
 
 CLASS_ORDER = "Order of classes"

@@ -12,17 +12,20 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.curation import Curation, curation_of, parse, to_text
-from jepascore_core.curation.decisions import decide
+from jepascore_core.curation.decisions import DECISION_VERDICTS, decide
 from jepascore_core.curation.journal import journal_state
-from jepascore_core.errors import JepaScoreError, RuleError, RuleSyntaxError, TooFewImagesError
+from jepascore_core.curation.tags import add_tag, remove_tag
+from jepascore_core.errors import JepaScoreError, RuleError, RuleSyntaxError, TooFewImagesError, matching
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.measured import DatasetChoice, MeasuredChoice
 from jepascore_core.scores.score_set import ScoreSet, no_scores, read_version
+from jepascore_core.storage.sample_lists import sample_table
 from jepascore_core.views.browse import (
     AT_RANDOM,
     BY_KEY,
     DECIDED,
     BrowseQuery,
+    all_have_tag,
     browse,
     check_ranges,
     samples_in,
@@ -45,6 +48,8 @@ from pages.ui.widgets.url_widgets import pick_one
 KEY = "whole"
 SIZE = 104
 INDEXING_SECONDS = 2.0
+#: What is done about all that is selected.
+BULK = ("keep", "drop", "undecided", "tag", "untag", "toggle")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 _mount = component("grid", "tile")
@@ -143,7 +148,7 @@ def _mount_list(query: BrowseQuery, text: str, desk: Desk, seen: str, *, is_fina
         on_viewed_change=_resize,
         on_filtered_change=_filter,
         on_acted_change=partial(_act, desk),
-        on_bulk_change=partial(_decide_in_bulk, desk),
+        on_bulk_change=partial(_act_in_bulk, desk),
     )
 
 
@@ -175,23 +180,36 @@ def _act(desk: Desk) -> None:
     act(desk, report.get("actions") if isinstance(report, dict) else None)
 
 
-def _decide_in_bulk(desk: Desk) -> None:
-    """Decide about all that is selected, in one action; the browser names places in the list. It is not trusted."""
+def _act_in_bulk(desk: Desk) -> None:
+    """Decide about all that is selected, or tag it, in one action. The browser, which names places, is not trusted."""
     match _reported("bulk"):
         case {
-            "token": str(token), "who": str(who), "kind": "keep" | "drop" | "undecided" as kind, "view": str(view),
-            "ranges": [*given], "filter": str(text), "decided": str(decided), "query": str(query),
-        } if _TOKEN.fullmatch(token) and 0 < len(who.strip()) <= MAX_NAME:  # fmt: skip
+            "token": str(token), "who": str(who), "kind": str(kind), "view": str(view), "ranges": [*given],
+            "filter": str(text), "decided": str(decided), "query": str(query), **more,
+        } if kind in BULK and _TOKEN.fullmatch(token) and 0 < len(who.strip()) <= MAX_NAME:  # fmt: skip
             ranges = [(first, end) for first, end in _pairs(given)]
             try:
                 asked = query_of(desk.dataset_id, {**dict(parse_qsl(query)), FILTER: text, WHICH: decided})
                 found = browse(store(), asked)
                 check_ranges(found, view, ranges)
                 samples = samples_in(store(), asked, found, ranges)
-                decide(store(), desk.dataset_id, samples, kind, who, token=token)
-                st.toast(texts.decided(kind, len(samples)), icon=":material/check_circle:")
+                tag = str(more.get("tag", ""))
+                if kind == "toggle":
+                    kind = "untag" if all_have_tag(store(), asked, found, ranges, tag) else "tag"
+                st.toast(plain(_act_on(desk, samples, kind, tag, who, token)), icon=":material/check_circle:")
             except JepaScoreError as error:
                 st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _act_on(desk: Desk, samples: list[tuple[str, str]], kind: str, tag: str, who: str, token: str) -> str:
+    """Do it, and return what to say."""
+    verdict = matching(kind, DECISION_VERDICTS)
+    if verdict is not None:
+        decide(store(), desk.dataset_id, samples, verdict, who, token=token)
+        return texts.decided(verdict, len(samples))
+    change = remove_tag if kind == "untag" else add_tag
+    change(store(), desk.dataset_id, sample_table(samples), tag, who, token=token)
+    return texts.tagged(tag, len(samples), is_set=kind != "untag")
 
 
 def _pairs(given: Sequence[Any]) -> list[tuple[int, int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from jepascore_core.formatting import bytes_text, count_text, percentile_text, score_text
+from collections.abc import Sequence
+
+from jepascore_core.curation.rules.model import NEAR_RADIUS
+from jepascore_core.formatting import bytes_text, count_text, percentile_text, plural, score_text
 from jepascore_core.sensitivity.requests import Look
 from jepascore_core.views.detail import SampleScore
 
 WINDOW = "Sample"
-ORIGINAL_FILE = "Original file"
 RANK_HELP = "How many of the Jacobian's singular values are above the numerical tolerance; the score sums their logs."
 NO_SCORE = "This sample has no score under the chosen backbone. The Runs page lists failures."
 NO_SPECTRUM_TO_SHOW = "An estimated score has no spectrum. Measure it exactly to see the singular values."
@@ -18,18 +20,16 @@ ALL_SCORES = "Under every backbone and score variant"
 ALL_SCORES_ABOUT = (
     "Score in nats (higher is more likely) and percentile within the class. Only percentiles are comparable."
 )
-NEIGHBOURS = "Nearest images in embedding space, and duplicates"
-SEARCHING = "Searching the embeddings"
+EXACT_COPIES = "Exact copies"
+LOOK_ALIKES = "Look alike"
+NEAREST = "Nearest by embedding"
 SAME_BYTES = "same bytes"
-EXACT_DUPLICATES = "Exact duplicates"
-NEAREST = "Nearest"
 MORE_LIKE_THIS = "All images by similarity to this one"
-NEAR_DUPLICATE = "near duplicate"
 SAME_IMAGE = "same image"
 COSINE_DISTANCE = "cosine distance"
-NOTHING_TO_COMPARE = "There is no other image to compare it with."
+#: Behind the distance of a near duplicate.
+NEAR_MARK = " ≈"
 PERMALINK = "Permanent link to this sample"
-CORRECTED = "Corrected class"
 
 
 def no_exact_score(definition: str, reason: str) -> str:
@@ -81,9 +81,31 @@ def place_figure(sample_key: str) -> str:
     return f"Score of {sample_key} among others"
 
 
-def nearest(num_near: int, radius: float) -> str:
-    """Say what the numbers below the neighbours are."""
-    return f"score and cosine distance · {count_text(num_near)} within {radius:g} (near duplicates)"
+def class_and_split(title: str, split: str | None, corrected: str | None) -> str:
+    """What a sample is said to show, and the split that it is in."""
+    shown = f"class {title}" if corrected is None else f"class {title}, corrected to {corrected}"
+    return f"{shown} · {split}" if split else shown
+
+
+def bits(number: int) -> str:
+    """By how much a sample that looks alike differs."""
+    return SAME_BYTES if number == 0 else plural(number, "bit") + " of 64"
+
+
+def listed(shown: int, number: int) -> str:
+    """How many there are of a kind, and how many of them are shown."""
+    return count_text(number) if shown == number else f"{count_text(shown)} of {count_text(number)}"
+
+
+def cosine_distance(value: float) -> str:
+    """How far another image is in embedding space; marked where it is a near duplicate."""
+    return f"{value:.3f}{NEAR_MARK}" if value <= NEAR_RADIUS else f"{value:.3f}"
+
+
+def nearest(distances: Sequence[float]) -> str:
+    """Say what the numbers below the nearest images are."""
+    num_near = sum(value <= NEAR_RADIUS for value in distances)
+    return f"{COSINE_DISTANCE}; {count_text(num_near)} within {NEAR_RADIUS:g} ({NEAR_MARK.strip()}, near duplicates)"
 
 
 # Sensitivity

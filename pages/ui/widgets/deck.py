@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.app import state
 from pages.ui.widgets.components import component
 from pages.ui.widgets.decisions import Desk, act, desk_data
 
@@ -67,6 +68,7 @@ def _draw(desk: Desk, cards: Sequence[Card], on_at: Callable[[str, bool], None] 
         data={"cards": [asdict(card) for card in cards], **shown, **desk_data(desk)},
         on_acted_change=partial(_acted, desk, on_at),
         on_moved_change=partial(_moved, desk, on_at),
+        on_opened_change=partial(_opened, desk),
     )
 
 
@@ -88,3 +90,10 @@ def _moved(desk: Desk, on_at: Callable[[str, bool], None] | None) -> None:
     at = st.session_state[desk.key].get("moved")
     if on_at is not None and isinstance(at, str) and at in desk.content_ids:
         on_at(at, False)
+
+
+def _opened(desk: Desk) -> None:
+    """Open the sample window."""
+    key = st.session_state[desk.key].get("opened")
+    if isinstance(key, str) and key in desk.content_ids:
+        state.write(state.SAMPLE, key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -93,6 +93,7 @@ def gallery(
     dataset_id: str | None = None,
     who: str | None = None,
     collects: bool = False,
+    inspect: str | None = None,
     on_open: Callable[[int], None] | None = None,
 ) -> GalleryEvent | None:
     """Draw the sections and return the tile that was chosen since the last run, if any.
@@ -114,6 +115,8 @@ def gallery(
             is marked.
         who: whose decisions the keys make and undo; without a name there are none.
         collects: `selection(key)` tells which tiles are selected.
+        inspect: query parameter that a sample key is put into by a button on its tile, or O, where a click means
+            something else than to look at it.
         on_open: called with the position of the section whose title was clicked; without it titles are only text.
     """
     keys = {tile.sample_key: tile.content_id for section in sections for tile in section.tiles}
@@ -127,6 +130,7 @@ def gallery(
         "tools": tools,
         "show": _shown() if "score" in tools else SHOWN_AT_FIRST,
         "collects": collects,
+        "inspects": inspect is not None,
         **desk_data(desk),
         "opens": on_open is not None,
         "sections": [asdict(section) for section in sections],
@@ -138,6 +142,7 @@ def gallery(
         on_viewed_change=partial(_remember_view, key),
         on_acted_change=partial(_act, key, desk),
         on_opened_change=partial(_open, key, len(sections), on_open),
+        on_inspected_change=partial(_inspect, key, inspect, keys),
         on_chosen_change=_nothing,
     )
     return _event(result.picked, sections)
@@ -163,6 +168,12 @@ def _remember(key: str, parameter: str | None) -> None:
     picked = _reported(key, "picked")
     if parameter is not None and isinstance(picked, dict):
         state.write(parameter, str(picked.get("sample_key")))
+
+
+def _inspect(key: str, parameter: str | None, known: Container[str]) -> None:
+    inspected = _reported(key, "inspected")
+    if parameter is not None and isinstance(inspected, str) and inspected in known:
+        state.write(parameter, inspected)
 
 
 def _remember_view(key: str) -> None:

@@ -7,11 +7,14 @@ import { say } from "./elements.js";
 import { toggleHelp } from "./help.js";
 import { ARROW_USERS, commandOf, digitOf, isIn } from "./keyboard.js";
 import { record } from "./outbox.js";
+import { follow, sequenceOf } from "./sequence.js";
 import { pressTag } from "./tags.js";
 import { nextTurn } from "./turning.js";
 import { DONE, isVerdict, turnedText } from "./verdicts.js";
 
 const TELL_MILLISECONDS = 400;
+/** What Enter presses itself. */
+const BUTTONS = 'button, a, summary, input, textarea, select, [role="button"], [role="combobox"], [role="radio"]';
 
 /** @param {DeckRoot} root @param {KeyboardEvent} event */
 export function press(root, event) {
@@ -31,6 +34,9 @@ export function press(root, event) {
   if (digit && root.at !== null && root.cards.has(root.at)) {
     return event.repeat || tagCard(root, (items, next) => pressTag(root, digit, items, next));
   }
+  if (event.key === "Enter" && root.data.stage && !isIn(event, BUTTONS)) {
+    return openWindow(root);
+  }
   const by = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
   const isPlain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented);
   return by !== 0 && isPlain && root.data.stage && !isIn(event, ARROW_USERS) && step(root, by);
@@ -49,6 +55,17 @@ export function step(root, by) {
     show(root, key);
   }
   return true;
+}
+
+/** The sample window leads on through the queue. @param {DeckRoot} root */
+export function openWindow(root) {
+  const cards = root.keys.flatMap((key) => root.cards.get(key) ?? []);
+  const sequence = sequenceOf(cards, root.keys.indexOf(root.at ?? ""));
+  if (sequence) {
+    follow(sequence);
+    root.open(sequence.key);
+  }
+  return sequence !== null;
 }
 
 /** @param {DeckRoot} root @param {string} key */

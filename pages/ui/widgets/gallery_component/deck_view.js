@@ -2,52 +2,28 @@
 /** @import { Card, DeckRoot, Marks, Verdict } from "./types.js" */
 
 import { fetchAhead, fitPicture, pictureOf } from "./deck_pictures.js";
+import { decidedText, refreshButtons } from "./desk_buttons.js";
 import { make, makeButton, originalFile, thumbnail } from "./elements.js";
 import { outbox } from "./outbox.js";
 import { predict } from "./prediction.js";
-import { markOf, TITLES, VERDICTS } from "./verdicts.js";
-
-/** @type {Partial<Record<Verdict, string>>} */
-const DECIDED = { keep: "keep", drop: "drop" };
+import { markOf } from "./verdicts.js";
 
 /** @param {DeckRoot} root */
 export function refresh(root) {
   const found = predict(root.data, outbox(root));
-  const verdict = root.at === null ? undefined : found.marks[root.at];
-  drawTurn(root, "undo", found.numUndo);
-  drawTurn(root, "redo", found.numRedo);
-  for (const kind of VERDICTS) {
-    root.buttons[kind]?.setAttribute("aria-pressed", String(verdict === kind));
-  }
   const card = root.at === null ? undefined : root.cards.get(root.at);
-  root.decided.textContent = card ? decidedText(root, card, verdict) : "";
-  for (const button of /** @type {Iterable<HTMLElement>} */ (root.tags.children)) {
-    const has = found.tagged[root.at ?? ""]?.includes(button.dataset.tag ?? "");
-    button.setAttribute("aria-pressed", String(Boolean(has)));
-  }
+  refreshButtons(root, found, root.at);
+  root.decided.textContent = card ? decidedBy(root, card, found.marks[card.sample_key]) : "";
   if (root.frame) {
     drawCard(root, root.frame, card);
     markStrip(root, found.marks);
   }
 }
 
-/** @param {DeckRoot} root @param {"undo" | "redo"} kind @param {number} number that there are */
-function drawTurn(root, kind, number) {
-  const button = root.buttons[kind];
-  if (button) {
-    button.text.textContent = `${TITLES[kind]} (${number.toLocaleString("en-US")})`;
-    button.ariaDisabled = String(!number);
-  }
-}
-
 /** @param {DeckRoot} root @param {Card} card @param {Verdict | undefined} verdict */
-function decidedText(root, card, verdict) {
-  const word = verdict && DECIDED[verdict];
-  if (!word) {
-    return "No decision yet";
-  }
+function decidedBy(root, card, verdict) {
   const isMine = verdict !== root.data.marks[card.sample_key] || !card.decided_by;
-  return `Decided: ${word} by ${isMine ? root.data.who : card.decided_by}`;
+  return decidedText(verdict, isMine ? root.data.who : card.decided_by);
 }
 
 /** @param {DeckRoot} root @param {HTMLElement} frame @param {Card | undefined} card */

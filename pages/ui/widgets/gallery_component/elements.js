@@ -53,3 +53,8 @@ export function largeView(dataset, item) {
 export function originalFile(dataset, item) {
   return `images/original/${encodeURIComponent(dataset)}/${encodeURIComponent(item.content_id)}`;
 }
+
+/** @param {string} dataset @param {{ content_id: string }} item */
+export function allPixels(dataset, item) {
+  return `images/pixels/${encodeURIComponent(dataset)}/${encodeURIComponent(item.content_id)}`;
+}

@@ -7,6 +7,9 @@ export function ruleOf(facet) {
   if (facet.kind === "values" && facet.chosen.length) {
     return `${name} in (${facet.chosen.map((value) => (value === null ? "missing" : JSON.stringify(value))).join(", ")})`;
   }
+  if (facet.kind === "tags" && facet.chosen.length) {
+    return tagRule(facet);
+  }
   if (facet.kind !== "numbers" || (low === null && high === null)) {
     return "";
   }
@@ -14,6 +17,15 @@ export function ruleOf(facet) {
     return `${name} <= ${high}`;
   }
   return high === null ? `${name} >= ${low}` : `${low} <= ${name} <= ${high}`;
+}
+
+/** Any of some tags, or none at all. @param {Facet} facet */
+function tagRule({ chosen, values }) {
+  const isNone = chosen.includes(null);
+  const names = isNone ? values.map(({ value }) => value) : chosen;
+  const tags = names.flatMap((name) => (name === null ? [] : `tag(${JSON.stringify(name)})`));
+  const any = tags.length > 1 ? `(${tags.join(" or ")})` : tags[0];
+  return isNone ? `not ${any}` : any;
 }
 
 /** @param {Facet[]} facets @param {string[]} rest rules that no facet shows */

@@ -7,10 +7,11 @@ import { make, makeStatus } from "./elements.js";
 import { click, press, pressAnywhere } from "./gallery_input.js";
 import { drawSection } from "./gallery_sections.js";
 import { refresh } from "./gallery_selection.js";
-import { makeTabStop, scrollTogether, showTwins, tileOf, tilesOf } from "./gallery_tiles.js";
+import { makeTabStop, scrollTogether, sequenceAt, showTwins, tileOf, tilesOf } from "./gallery_tiles.js";
 import { applyView, drawTools, fit, SCROLL_BAR } from "./gallery_view.js";
 import { listen } from "./keyboard.js";
 import { acknowledge } from "./outbox.js";
+import { offer } from "./sequence.js";
 import { drawViewer } from "./viewer.js";
 
 /** @param {Mount<GalleryData>} mount */
@@ -25,7 +26,15 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
     begin(root);
   }
   listen(root, (event) => pressAnywhere(root, event));
-  const drawn = JSON.stringify([data.layout, data.label, data.sections, data.tools, data.can_decide, data.opens]);
+  const drawn = JSON.stringify([
+    data.layout,
+    data.label,
+    data.sections,
+    data.tools,
+    data.can_decide,
+    data.opens,
+    data.inspects,
+  ]);
   if (root.drawn !== drawn) {
     draw(root);
     root.drawn = drawn;
@@ -38,6 +47,7 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
   fit(root);
   acknowledge(root);
   refresh(root);
+  offer(root, (key) => sequenceAt(root, key));
 }
 
 /** @param {GalleryRoot} root */

@@ -2,10 +2,11 @@
 /** @import { GalleryRoot, Verdict } from "./types.js" */
 
 import { act, actTag, select, selectRange, toggle, turnBack } from "./gallery_selection.js";
-import { goTo, keyOf, tileOf, tilesOf } from "./gallery_tiles.js";
+import { goTo, keyOf, sequenceAt, tileOf, tilesOf } from "./gallery_tiles.js";
 import { nearest } from "./geometry.js";
 import { toggleHelp } from "./help.js";
 import { commandOf, digitOf } from "./keyboard.js";
+import { follow } from "./sequence.js";
 import { isVerdict } from "./verdicts.js";
 import { showInViewer } from "./viewer.js";
 
@@ -15,7 +16,9 @@ export function click(root, event) {
   if (!tile) {
     return;
   }
-  if (event.shiftKey) {
+  if (/** @type {Element} */ (event.target).closest(".inspect")) {
+    inspect(root, tile);
+  } else if (event.shiftKey) {
     selectRange(root, root.tabStop ?? tile, tile);
   } else if (event.ctrlKey || event.metaKey || /** @type {Element} */ (event.target).closest(".tick")) {
     toggle(root, tile);
@@ -28,7 +31,22 @@ export function click(root, event) {
 
 /** @param {GalleryRoot} root @param {HTMLElement} tile */
 function pick(root, tile) {
+  leadThrough(root, tile);
   root.trigger("picked", { section: Number(tile.dataset.section), sample_key: keyOf(tile) });
+}
+
+/** Open the sample window where a click means something else. @param {GalleryRoot} root @param {HTMLElement} tile */
+function inspect(root, tile) {
+  leadThrough(root, tile);
+  root.trigger("inspected", keyOf(tile));
+}
+
+/** The sample window leads on through this gallery. @param {GalleryRoot} root @param {HTMLElement} tile */
+function leadThrough(root, tile) {
+  const sequence = sequenceAt(root, keyOf(tile), tile);
+  if (sequence) {
+    follow(sequence);
+  }
 }
 
 /** @param {GalleryRoot} root @param {KeyboardEvent} event */
@@ -92,6 +110,7 @@ function command(root, tile, event) {
       pick(root, tile);
     },
     x: () => toggle(root, tile),
+    ...(root.data.inspects ? { o: () => inspect(root, tile) } : {}),
     Escape: () => (viewer.open ? viewer.close() : root.selection.size && select(root, [])),
   };
   commands[key]?.();

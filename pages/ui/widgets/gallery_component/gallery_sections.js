@@ -19,7 +19,7 @@ export function drawSection(root, section, index) {
   const tones = byTone(section.tiles);
   const sides = tones.filter((tiles) => tiles[0].tone && tiles[0].tone !== "random").length;
   const groups = element.appendChild(make("div", sides === 2 ? "groups sides" : "groups"));
-  groups.append(...tones.map((tiles) => drawGroup(section, tiles, index)));
+  groups.append(...tones.map((tiles) => drawGroup(root, section, tiles, index)));
   return element;
 }
 
@@ -36,8 +36,8 @@ function drawHeading(root, section, index) {
   return heading;
 }
 
-/** @param {Section} section @param {Tile[]} tiles of one tone @param {number} index of the section */
-function drawGroup(section, tiles, index) {
+/** @param {GalleryRoot} root @param {Section} section @param {Tile[]} tiles of one tone @param {number} index of the section */
+function drawGroup(root, section, tiles, index) {
   const group = make("div", "group");
   const { tone } = tiles[0];
   if (tone) {
@@ -50,7 +50,7 @@ function drawGroup(section, tiles, index) {
   list.setAttribute("aria-describedby", "hint");
   const names = [section.title, section.row, tone && GROUP_NAMES[tone]];
   list.setAttribute("aria-label", names.filter(Boolean).join(", ") || "Images");
-  list.append(...tiles.map((tile) => drawTile(tile, index)));
+  list.append(...tiles.map((tile) => drawTile(root, tile, index)));
   return group;
 }
 
@@ -77,15 +77,20 @@ function drawBox(box) {
   return element;
 }
 
-/** @param {Tile} tile @param {number} section */
-function drawTile(tile, section) {
+/** @param {GalleryRoot} root @param {Tile} tile @param {number} section */
+function drawTile(root, tile, section) {
   const element = make("div", "tile");
   element.setAttribute("role", "option");
   element.tabIndex = -1;
   element.title = tile.tooltip;
   element.dataset.key = tile.sample_key;
   element.dataset.section = String(section);
-  element.append(drawImage(element, tile));
+  const frame = element.appendChild(drawImage(element, tile));
+  if (root.data.inspects) {
+    const inspect = frame.appendChild(make("span", "inspect", "⤢"));
+    inspect.title = "Open the sample window (O)";
+    inspect.setAttribute("aria-hidden", "true");
+  }
   if (tile.caption || tile.badge) {
     const line = element.appendChild(make("span", "line"));
     line.append(make("span", "caption", tile.caption), make("span", "badge", tile.badge));

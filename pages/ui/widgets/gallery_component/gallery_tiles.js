@@ -1,6 +1,7 @@
 // Tiles that are drawn: which there are, which has the focus, and what they do together.
 /** @import { GalleryRoot } from "./types.js" */
 
+import { sequenceOf } from "./sequence.js";
 import { showInViewer } from "./viewer.js";
 
 /** @param {GalleryRoot} root */
@@ -70,4 +71,23 @@ export function scrollTogether(root, target) {
       other.scrollLeft = list.scrollLeft;
     }
   }
+}
+
+/**
+ * The images of the gallery from one of them on, for the sample window; null if it is not here.
+ * @param {GalleryRoot} root
+ * @param {string} key
+ * @param {HTMLElement} [tile] of several with this key
+ */
+export function sequenceAt(root, key, tile) {
+  const tiles = tilesOf(root);
+  const items = tiles.flatMap((other) => root.byKey.get(keyOf(other)) ?? []);
+  const position = tile ? tiles.indexOf(tile) : items.findIndex((item) => item.sample_key === key);
+  return sequenceOf(items, position, (other) => {
+    const now = tilesOf(root)[other];
+    if (now?.dataset.key === items[other].sample_key) {
+      makeTabStop(root, now);
+      now.scrollIntoView({ block: "nearest" });
+    }
+  });
 }

@@ -16,13 +16,19 @@ const TOGGLE_TITLES = {
   label: "Class of the image",
   bar: "Percentile as a bar, from blue (unlikely) to gold (likely)",
 };
-/** @type {HelpRow[]} */
-const MOVES = [
-  [["←", "→", "↑", "↓", "Home", "End"], "Move to another image"],
-  ...TILE_ROWS,
-  [["Ctrl + A"], "Select all images on this page; the next decision applies to all selected"],
-  CLEAR_ROW,
-];
+/** @type {HelpRow} */
+const INSPECT_ROW = [["O"], "Open the sample window"];
+
+/** @param {GalleryRoot} root @returns {HelpRow[]} */
+function moves(root) {
+  return [
+    [["←", "→", "↑", "↓", "Home", "End"], "Move to another image"],
+    ...(root.data.inspects ? [INSPECT_ROW, ...TILE_ROWS.slice(1)] : TILE_ROWS),
+    [["Ctrl + A"], "Select all images on this page; the next decision applies to all selected"],
+    CLEAR_ROW,
+  ];
+}
+
 // Tiles that fit the width are neither too small to see nor larger than a thumbnail looks good.
 const SMALLEST_FIT = 56;
 const LARGEST_FIT = 160;
@@ -47,7 +53,7 @@ export function drawTools(root) {
   }
   root.chosen = bar.appendChild(make("span", "chosen"));
   const commands = /** @type {Command[]} */ (data.can_decide ? Object.keys(data.keys) : ["help"]);
-  const rows = [...helpRows(data.keys, commands), ...(data.can_decide ? [TAG_HELP] : []), ...MOVES];
+  const rows = [...helpRows(data.keys, commands), ...(data.can_decide ? [TAG_HELP] : []), ...moves(root)];
   makeHelp(root, rows);
   // Read out with every list of images.
   const text = rows.map(([keys, meaning]) => `${keys.join(", ")}: ${meaning}`).join(". ");

@@ -9,9 +9,11 @@ import { need, newSource, PAGE_ROWS, rowAt } from "./grid_data.js";
 import { click, press, pressAnywhere, scrolled } from "./grid_input.js";
 import { askFacets, drawRail } from "./grid_rail.js";
 import { drawTools, refreshTools } from "./grid_selection.js";
+import { findInList } from "./grid_sequence.js";
 import { measure, place, setTop } from "./grid_tiles.js";
 import { listen } from "./keyboard.js";
 import { acknowledge, outbox } from "./outbox.js";
+import { offer } from "./sequence.js";
 import { isVerdict } from "./verdicts.js";
 import { drawViewer } from "./viewer.js";
 
@@ -39,6 +41,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }
   refreshTools(root);
   place(root);
+  offer(root, (key) => findInList(root, key));
 }
 
 /** @param {GridRoot} root */

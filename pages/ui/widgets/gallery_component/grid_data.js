@@ -89,7 +89,7 @@ async function read(root, source, page, arrived) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<RowsAnswer>}
  */
-async function fetchRows(root, source, first, number, signal) {
+export async function fetchRows(root, source, first, number, signal) {
   const parameters = parametersOf(source);
   parameters.set("from", String(first));
   parameters.set("n", String(number));
@@ -113,14 +113,4 @@ export async function ask(address, signal) {
 /** @param {GridRoot} root @param {string} text */
 export function sayProblem(root, text) {
   root.problem.textContent = text;
-}
-
-/**
- * A row that may have to be read first, for the sample window.
- * @param {GridRoot} root
- * @param {Source} source
- * @param {number} position
- */
-export async function rowOf(root, source, position) {
-  return rowAt(source, position) ?? (await fetchRows(root, source, position, 1)).rows[0];
 }

@@ -2,13 +2,15 @@
 /** @import { GridRoot, GridTile } from "./grid_types.js" */
 
 import { say } from "./elements.js";
-import { rowAt, rowOf } from "./grid_data.js";
+import { rowAt } from "./grid_data.js";
 import { scrolledTop } from "./grid_layout.js";
 import { decide, select, selectAll } from "./grid_selection.js";
+import { sequenceFrom } from "./grid_sequence.js";
+import { pressTagKey } from "./grid_tags.js";
 import { place, reveal, setTop } from "./grid_tiles.js";
 import { toggleHelp } from "./help.js";
 import { add, toggle } from "./intervals.js";
-import { commandOf } from "./keyboard.js";
+import { commandOf, digitOf } from "./keyboard.js";
 import { record } from "./outbox.js";
 import { follow } from "./sequence.js";
 import { nextTurn } from "./turning.js";
@@ -78,7 +80,7 @@ function open(root, position) {
   const { source } = root;
   const row = rowAt(source, position);
   if (row && root.data.is_final) {
-    follow({ position, total: source.total, at: (other) => rowOf(root, source, other) });
+    follow(sequenceFrom(root, source, row, position));
     root.trigger("picked", { sample_key: row.sample_key });
   }
 }
@@ -141,6 +143,10 @@ function command(root, event) {
   }
   if (kind) {
     return pressAnywhere(root, event);
+  }
+  const digit = digitOf(event);
+  if (digit) {
+    return root.data.can_decide && (event.repeat || pressTagKey(root, digit));
   }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const { viewer } = root;

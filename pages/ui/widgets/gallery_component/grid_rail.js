@@ -9,7 +9,7 @@ import { refreshTools } from "./grid_selection.js";
 import { drawValues } from "./grid_values.js";
 
 /** Columns that are open from the start; others are where something is chosen. */
-const OPEN_AT_FIRST = ["label", "split", "decided", "score", "pixels"];
+const OPEN_AT_FIRST = ["label", "split", "decided", "tag", "score", "pixels"];
 
 /** @param {GridRoot} root @param {(filter: string, decided: string) => void} choose */
 export function drawRail(root, choose) {

@@ -4,10 +4,12 @@
 
 import { make, makeButton, say } from "./elements.js";
 import { parametersOf, rowAt } from "./grid_data.js";
+import { drawTagMenu } from "./grid_tags.js";
 import { place } from "./grid_tiles.js";
 import { CLEAR_ROW, helpRows, makeHelp, makeHelpButton, TILE_ROWS } from "./help.js";
 import { count } from "./intervals.js";
 import { newToken, record } from "./outbox.js";
+import { TAG_HELP } from "./tags.js";
 import { DONE, MARKS, TITLES, VERDICTS } from "./verdicts.js";
 
 /** @type {HelpRow[]} */
@@ -34,7 +36,7 @@ export function drawTools(root, resize) {
   root.chosen = bar.appendChild(make("span", "chosen"));
   bar.append(drawSlider(root, resize));
   const commands = /** @type {Command[]} */ (root.data.can_decide ? Object.keys(root.data.keys) : ["help"]);
-  makeHelp(root, [...helpRows(root.data.keys, commands), ...MOVES]);
+  makeHelp(root, [...helpRows(root.data.keys, commands), ...(root.data.can_decide ? [TAG_HELP] : []), ...MOVES]);
   bar.append(makeHelpButton(root));
   return bar;
 }
@@ -62,7 +64,11 @@ export function refreshTools(root) {
     view === null ? "" : isPart ? `${listed} of ${all.toLocaleString("en-US")} ${noun}` : `${listed} ${noun}`;
   root.scroller.classList.toggle("nothing", view !== null && total === 0);
   const number = count(root.selected);
-  root.chosen.replaceChildren(...(number ? drawChosen(root, number) : []));
+  const chosen = JSON.stringify([root.selected, number && root.data.tags, root.data.can_decide]);
+  if (root.drawnChosen !== chosen) {
+    root.drawnChosen = chosen;
+    root.chosen.replaceChildren(...(number ? drawChosen(root, number) : []));
+  }
 }
 
 /** @param {GridRoot} root @param {number} number */
@@ -73,6 +79,7 @@ function drawChosen(root, number) {
   return [
     make("span", "count", `${number.toLocaleString("en-US")} selected`),
     ...verdicts.map((kind) => makeButton("toggle", MARKS[kind] ?? TITLES[kind], () => decide(root, kind))),
+    ...(root.data.can_decide ? [drawTagMenu(root)] : []),
     ...(root.selected.length <= MOST_RANGES ? [keys] : []),
     makeButton("toggle", "Clear", () => select(root, [])),
   ];

@@ -7,6 +7,7 @@ import { barOf, clampTop, drawnRange, layOut, revealingTop, rowTop } from "./gri
 import { has } from "./intervals.js";
 import { outbox } from "./outbox.js";
 import { predict } from "./prediction.js";
+import { drawTags } from "./tags.js";
 import { markOf } from "./verdicts.js";
 
 const GAP = 8;
@@ -43,13 +44,13 @@ export function place(root) {
       root.pool.push(tile);
     }
   }
-  const marks = marksOf(root, first, end);
+  const said = saidOf(root, first, end);
   const shift = root.scroller.scrollTop - root.top;
   for (let position = first; position < end; position += 1) {
     const tile = tiles.get(position) ?? takeTile(root, position);
     const column = position % layout.columns;
     tile.style.transform = `translate(${column * (layout.side + layout.gap)}px, ${rowTop(layout, position) + shift}px)`;
-    fill(root, tile, rowAt(source, position), marks);
+    fill(root, tile, rowAt(source, position), said);
   }
   for (const tile of root.pool) {
     tile.hidden = true;
@@ -62,16 +63,19 @@ export function place(root) {
 }
 
 /** @param {GridRoot} root @param {number} first @param {number} end */
-function marksOf(root, first, end) {
+function saidOf(root, first, end) {
   /** @type {import("./types.js").Marks} */
   const marks = {};
+  /** @type {import("./types.js").Tagged} */
+  const tagged = {};
   for (let position = first; position < end; position += 1) {
     const row = rowAt(root.source, position);
     if (row) {
       marks[row.sample_key] = row.verdict ?? undefined;
+      tagged[row.sample_key] = row.tags;
     }
   }
-  return root.data.can_decide ? predict({ ...root.data, marks }, outbox(root)).marks : marks;
+  return root.data.can_decide ? predict({ ...root.data, marks, tagged }, outbox(root)) : { marks, tagged };
 }
 
 /** @param {GridRoot} root @param {number} position */
@@ -98,14 +102,17 @@ function makeTile(root) {
   tile.image.onload = () => tile.classList.remove("loading");
   tile.image.onerror = () => tile.classList.add("missing");
   frame.appendChild(make("span", "tick")).setAttribute("aria-hidden", "true");
+  tile.tags = frame.appendChild(make("span", "tags"));
   tile.mark = frame.appendChild(make("span", "mark"));
   tile.caption = tile.appendChild(make("span", "caption"));
   root.spacer.append(tile);
   return tile;
 }
 
-/** @param {GridRoot} root @param {GridTile} tile @param {Row | undefined} row @param {import("./types.js").Marks} marks */
-function fill(root, tile, row, marks) {
+/** @typedef {{ marks: import("./types.js").Marks, tagged: import("./types.js").Tagged }} Said */
+
+/** @param {GridRoot} root @param {GridTile} tile @param {Row | undefined} row @param {Said} said */
+function fill(root, tile, row, { marks, tagged }) {
   const { position } = tile;
   tile.setAttribute("aria-selected", String(has(root.selected, position)));
   tile.classList.toggle("here", position === root.here);
@@ -133,6 +140,12 @@ function fill(root, tile, row, marks) {
     tile.mark.textContent = mark;
   }
   tile.dataset.mark = mark ? verdict : "";
+  const tags = row ? tagged[row.sample_key] : undefined;
+  const drawn = JSON.stringify([tags, tags?.length ? root.data.tags : 0]);
+  if (tile.drawnTags !== drawn) {
+    tile.drawnTags = drawn;
+    tile.tags.replaceChildren(...drawTags(root, tags));
+  }
   if (row && row.sample_key === root.data.selected) {
     tile.setAttribute("aria-current", "true");
   } else {

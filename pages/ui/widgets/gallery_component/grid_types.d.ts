@@ -22,6 +22,7 @@ export interface Row extends Item {
   height: number;
   value: string;
   verdict: Verdict | null;
+  tags: string[];
 }
 
 export interface FacetValue {
@@ -33,7 +34,7 @@ export interface FacetValue {
 export interface Facet {
   name: string;
   title: string;
-  kind: "values" | "numbers" | "decided";
+  kind: "values" | "numbers" | "decided" | "tags";
   values: FacetValue[];
   chosen: (string | null)[];
   edges: number[];
@@ -82,18 +83,14 @@ export interface GridTile extends HTMLElement {
   image: HTMLImageElement;
   caption: HTMLElement;
   mark: HTMLElement;
+  tags: HTMLElement;
+  drawnTags: string;
   position: number;
   shown: string;
 }
 
 export interface FacetBox extends HTMLElement {
   update: (facet: Facet) => void;
-}
-
-export interface Sequence {
-  position: number;
-  total: number;
-  at: (position: number) => Promise<Item | undefined>;
 }
 
 export interface GridRoot extends DeskRoot {
@@ -133,4 +130,5 @@ export interface GridRoot extends DeskRoot {
   settling?: ReturnType<typeof setTimeout>;
   isFast: boolean;
   drawnState?: string;
+  drawnChosen?: string;
 }

@@ -76,7 +76,8 @@ function fillRow(row, item, facet, change) {
   row.classList.toggle("none", !item.count);
   row.box.checked = chosen.includes(item.value);
   row.box.onchange = () => {
-    const others = facet.kind === "decided" ? [] : chosen.filter((value) => value !== item.value);
+    const isAlone = facet.kind === "decided" || (facet.kind === "tags" && item.value === null);
+    const others = isAlone ? [] : chosen.filter((value) => value !== item.value && (facet.kind !== "tags" || value));
     change({ chosen: row.box.checked ? [...others, item.value] : others });
   };
 }

@@ -59,7 +59,7 @@ function tagsOf(tagged, keys) {
 }
 
 /** @param {string[] | undefined} tags @param {string} tag @param {boolean} isSet */
-function withTag(tags = [], tag, isSet) {
+export function withTag(tags = [], tag, isSet) {
   const others = tags.filter((other) => other !== tag);
   return isSet ? [...others, tag].sort() : others;
 }

@@ -83,6 +83,21 @@ export interface DeskRoot extends HTMLElement {
   patience?: number;
 }
 
+/** A desk with buttons for verdicts, turns and tags, about one image at a time. */
+export interface BarRoot extends DeskRoot {
+  buttons: Partial<Record<Command, DeckButton>>;
+  tags: HTMLElement;
+}
+
+/** What the sample window leads through: `key` is of the sample at `position`. */
+export interface Sequence {
+  key: string;
+  position: number;
+  total: number;
+  at: (position: number) => Promise<Item | undefined> | Item | undefined;
+  reveal: (position: number) => void;
+}
+
 // Galleries
 
 export type Tone = "least" | "random" | "most";
@@ -124,6 +139,7 @@ export interface GalleryData extends DeskData {
   tools: ("size" | Toggle)[];
   show: string[];
   collects: boolean;
+  inspects: boolean;
   opens: boolean;
   sections: Section[];
 }
@@ -174,20 +190,19 @@ export interface DeckButton extends HTMLButtonElement {
   text: HTMLElement;
 }
 
-export interface DeckRoot extends DeskRoot {
+export interface DeckRoot extends BarRoot {
   data: DeckData;
   cards: Map<string, Card>;
   keys: string[];
   tell: () => void;
+  open: (key: string) => void;
   at: string | null;
   lastKey?: string | null;
   queue?: string;
   led?: string | null;
   telling?: ReturnType<typeof setTimeout>;
   why?: HTMLInputElement;
-  buttons: Partial<Record<Command, DeckButton>>;
   decided: HTMLElement;
-  tags: HTMLElement;
   side: HTMLElement;
   frame?: HTMLElement;
   name: HTMLElement;
