@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -128,11 +128,11 @@ def rename_tag(store: Store, dataset_id: str, old: str, new: str, who: str, *, m
     else:
         action_id = 0
     with store.catalogue.transaction() as connection:
-        if merge:
-            connection.execute("DELETE FROM tags WHERE dataset_id = ? AND name = ?", [dataset_id, old])
-        else:
-            sql = "UPDATE OR REPLACE tags SET name = ? WHERE dataset_id = ? AND name = ?"
+        if not merge:
+            sql = """INSERT OR REPLACE INTO tags
+                SELECT dataset_id, ?, colour, digit FROM tags WHERE dataset_id = ? AND name = ?"""
             connection.execute(sql, [new, dataset_id, old])
+        _retire(connection, dataset_id, old)
     return action_id
 
 
@@ -147,7 +147,7 @@ def delete_tag(store: Store, dataset_id: str, name: str, who: str) -> int:
     if samples.num_rows:
         change_tags(store, dataset_id, [TagChange(tag, samples, False)], who, "deleted")
     with store.catalogue.transaction() as connection:
-        connection.execute("DELETE FROM tags WHERE dataset_id = ? AND name = ?", [dataset_id, tag])
+        _retire(connection, dataset_id, tag)
     return int(samples.num_rows)
 
 
@@ -177,17 +177,27 @@ def tag_list(store: Store, dataset_id: str) -> tuple[Tag, ...]:
     dataset = store.catalogue.dataset(dataset_id)
     counts = tag_counts(store, dataset) if dataset.version is not None else {}
     found = _settings(store, dataset_id)
-    # A tag that was deleted, and came back by undo, has no settings.
-    known = {name: found.get(name, (len(TAG_COLOURS) - 1, None)) for name in sorted({*counts, *found})}
-    tags = [Tag(name, counts.get(name, 0), TAG_COLOURS[colour], digit) for name, (colour, digit) in known.items()]
-    return tuple(sorted(tags, key=lambda tag: (tag.digit is None, tag.digit, tag.name)))
+    digits = {digit: name for name, (_, digit) in found.items() if digit is not None and digit > 0}
+    tags = []
+    for name in sorted({*counts, *found}):
+        colour, digit = found.get(name, (len(TAG_COLOURS) - 1, None))
+        if digit is not None and digit <= 0:
+            if name not in counts:
+                continue  # deleted
+            # One that came back by undo has its key again, unless samples have the tag that has it now.
+            digit = -digit if digit and not counts.get(digits.get(-digit, "")) else None
+            digits |= {} if digit is None else {digit: name}
+        tags.append(Tag(name, counts.get(name, 0), TAG_COLOURS[colour], digit))
+    own = [tag if tag.digit is None or digits[tag.digit] == tag.name else replace(tag, digit=None) for tag in tags]
+    return tuple(sorted(own, key=lambda tag: (tag.digit is None, tag.digit, tag.name)))
 
 
 def tag_names(store: Store, dataset_id: str) -> tuple[str, ...]:
     """Return the names of all tags of a dataset, those that samples once had included, in alphabetical order."""
     with store.catalogue.transaction() as connection:
         sql = """SELECT value FROM marks JOIN decision_actions USING (action_id)
-            WHERE dataset_id = ?1 AND kind = 'tag' UNION SELECT name FROM tags WHERE dataset_id = ?1 ORDER BY 1"""
+            WHERE dataset_id = ?1 AND kind = 'tag' UNION
+            SELECT name FROM tags WHERE dataset_id = ?1 AND (digit IS NULL OR digit > 0) ORDER BY 1"""
         return tuple(row[0] for row in connection.execute(sql, [dataset_id]))
 
 
@@ -233,12 +243,22 @@ def _settings(store: Store, dataset_id: str) -> dict[str, tuple[int, int | None]
         return {name: (colour % len(TAG_COLOURS), digit) for name, colour, digit in rows}
 
 
+def _retire(connection: sqlite3.Connection, dataset_id: str, tag: str) -> None:
+    """Mark a tag as deleted: its key is stored as a negative number, 0 for none, so that undo brings back all of it."""
+    sql = "UPDATE tags SET digit = -coalesce(abs(digit), 0) WHERE dataset_id = ? AND name = ?"
+    connection.execute(sql, [dataset_id, tag])
+
+
 def _ensure(connection: sqlite3.Connection, dataset_id: str, tag: str) -> None:
-    """Give a tag that has no settings the first colour and key that no other one has."""
+    """Give a tag that has no settings the first colour and key that no other one has; a deleted one has its own again."""
     rows = connection.execute("SELECT name, colour, digit FROM tags WHERE dataset_id = ?", [dataset_id]).fetchall()
-    if tag in [name for name, _, _ in rows]:
+    found = {name: (colour, digit) for name, colour, digit in rows}
+    if tag in found and (found[tag][1] is None or found[tag][1] > 0):
         return
-    colours, digits = [colour for _, colour, _ in rows], [digit for *_, digit in rows]
-    colour = min(range(len(TAG_COLOURS)), key=lambda number: (colours.count(number), number))
-    digit = next((number for number in DIGITS if number not in digits), None)
-    connection.execute("INSERT INTO tags VALUES (?, ?, ?, ?)", [dataset_id, tag, colour, digit])
+    alive = [(colour, digit) for colour, digit in found.values() if digit is None or digit > 0]
+    colours, digits = [colour for colour, _ in alive], [digit for _, digit in alive]
+    least = min(range(len(TAG_COLOURS)), key=lambda number: (colours.count(number), number))
+    former_colour, former = found.get(tag, (least, 0))
+    free = [number for number in (-former, *DIGITS) if number in DIGITS and number not in digits]
+    values = [dataset_id, tag, former_colour, free[0] if free else None]
+    connection.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)", values)

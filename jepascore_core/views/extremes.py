@@ -67,6 +67,17 @@ class ClassExtremes:
     most: tuple[ScoredSample, ...]
 
 
+def sorted_row(found: ClassExtremes, num_scored: int) -> tuple[ScoredSample, ...] | None:
+    """Return all measured samples of a class, the least likely first, where both ends would show some of them twice.
+
+    None for a class that is large enough for two ends without any in common.
+    """
+    if num_scored >= len(found.least) + len(found.most):
+        return None
+    samples = {sample.sample_key: sample for sample in (*found.least, *found.most)}
+    return tuple(sorted(samples.values(), key=lambda sample: (sample.score, sample.sample_key)))
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreSpan:
     """The axis that the boxes of all classes share, in nats."""

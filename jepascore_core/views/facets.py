@@ -32,6 +32,7 @@ from jepascore_core.views.browse import (
     Flags,
     Rows,
     all_of,
+    browse,
     decided_filter,
     decision_codes,
     numbers_of,
@@ -152,6 +153,18 @@ def facets(store: Store, query: BrowseQuery) -> Facets:
     everything = all_of(list(filters.values()))
     num_listed = len(decisions) if everything is None else int(np.count_nonzero(everything))
     return Facets(tuple(found), tuple(map(_enclosed, rest)), num_listed, len(decisions))
+
+
+def prepare(store: Store, query: BrowseQuery) -> None:
+    """Read what the list of a query and its facets are made of, so that a browser that asks for them waits less.
+
+    Raises:
+        UnknownNameError, DatasetNotReadyError, RuleError: as `browse.browse`.
+    """
+    browse(store, query)
+    _counted_columns(store, query.scores)
+    _tagged(store, query.scores)
+    decision_codes(store, query.scores)
 
 
 def _num_leading(counted: Sequence[_Counted]) -> int:

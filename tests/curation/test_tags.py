@@ -112,6 +112,10 @@ def test_a_renamed_tag_takes_its_samples_along_and_undo_brings_them_back(store, 
     assert (tag.name, tag.num_samples, tag.colour, tag.digit) == ("soft", 2, "violet", 7)
     undo(store, dataset_id, "ada")
     assert tags_of(store, dataset_id) == {"a": ("blurred",), "b": ("blurred",)}
+    found = {tag.name: (tag.num_samples, tag.colour, tag.digit) for tag in tag_list(store, dataset_id)}
+    assert found == {"blurred": (2, "violet", 7), "soft": (0, "violet", None)}, "it has its colour and its key again"
+    redo(store, dataset_id, "ada")
+    assert [(tag.name, tag.digit) for tag in tag_list(store, dataset_id)] == [("soft", 7)]
 
 
 def test_merged_tags_are_a_union(store, dataset_id):
@@ -135,6 +139,26 @@ def test_a_deleted_tag_is_known_and_comes_back_by_undo(store, dataset_id):
     assert known_tag(store, dataset_id, "dark") == "dark"
     undo(store, dataset_id, "ada")
     assert counts(store, dataset_id) == {"dark": 1}
+
+
+def test_a_tag_that_comes_back_looks_as_before(store, dataset_id):
+    add_tag(store, dataset_id, samples("a"), "dark", "ada")
+    set_tag(store, dataset_id, "dark", colour="pink", digit=4)
+    create_tag(store, dataset_id, "unused")
+    delete_tag(store, dataset_id, "unused", "ada")
+    with pytest.raises(UnknownNameError):
+        known_tag(store, dataset_id, "unused")
+    delete_tag(store, dataset_id, "dark", "ada")
+    undo(store, dataset_id, "ada")
+    (tag,) = tag_list(store, dataset_id)
+    assert (tag.name, tag.colour, tag.digit) == ("dark", "pink", 4)
+    redo(store, dataset_id, "ada")
+    add_tag(store, dataset_id, samples("b"), "light", "ada")
+    set_tag(store, dataset_id, "light", digit=4)
+    add_tag(store, dataset_id, samples("a"), "dark", "ada")
+    found = {tag.name: (tag.colour, tag.digit) for tag in tag_list(store, dataset_id)}
+    assert (found["dark"][0], found["light"][1]) == ("pink", 4), "the key of a tag that samples have is not taken"
+    assert found["dark"][1] not in (None, 4)
 
 
 def test_colours_and_keys_are_given_in_turn_and_can_be_changed(store, dataset_id):

@@ -179,7 +179,24 @@ def test_a_dataset_without_labels(open_page: Callable[..., AppTest], home_store:
     add_measurements(home_store, dataset, found.backbone, score_of(samples), samples=samples)
     app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id)
     (shown,) = sections(app, "extremes")
-    assert (shown["title"], len(keys_of(shown, "least"))) == ("(all)", 5)
+    assert (shown["title"], len(keys_of(shown))) == ("(all)", 5)
+
+
+def test_a_small_class_is_one_sorted_row(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    found = put(home_store, "finished")
+    samples = make_samples("aaaaabbbbbbbb")
+    dataset = add_dataset(home_store, "small", samples)
+    scores = {sample.sample_key: -float(number) for number, sample in enumerate(samples)}
+    add_measurements(home_store, dataset, found.backbone, scores, samples=samples)
+    for view, key in (("extremes", "extremes"), ("classes", "class-list")):
+        app = open_page(PAGE, view=view, dataset=dataset.dataset_id, n="4")
+        small, large = sections(app, key)
+        assert keys_of(small) == [sample.sample_key for sample in reversed(samples[:5])], "none of them twice"
+        assert {tile["tone"] for tile in small["tiles"]} == {None}
+        assert small["subtitle"].endswith("all, the least likely first")
+        assert len(set(keys_of(large))) == 8
+    app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id, n="4")
+    assert len(keys_of(sections(app, "extremes")[1], "least")) == 4
 
 
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:

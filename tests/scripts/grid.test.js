@@ -116,3 +116,17 @@ test("what is chosen is text that rules are written in", () => {
     'label in ("cat") and (grey or leak)',
   );
 });
+
+test("tags that are chosen are a rule: any of them, or none at all", () => {
+  const values = ["dark", 'the "old" ones', null].map((value) => ({ value, title: String(value), count: 1 }));
+  /** @param {(string | null)[]} chosen @returns {Facet} */
+  const facet = (chosen) => ({
+    ...{ name: "tag", title: "Tag", kind: "tags", values, chosen },
+    ...{ edges: [], counts: [], low: null, high: null },
+  });
+  assert.equal(ruleOf(facet([])), "");
+  assert.equal(ruleOf(facet(["dark"])), 'tag("dark")');
+  assert.equal(ruleOf(facet(["dark", 'the "old" ones'])), '(tag("dark") or tag("the \\"old\\" ones"))');
+  assert.equal(ruleOf(facet([null])), 'not (tag("dark") or tag("the \\"old\\" ones"))');
+  assert.equal(filterText([facet(["dark"])], ["year >= 2000"]), 'tag("dark") and year >= 2000');
+});

@@ -11,21 +11,24 @@ from hypothesis import strategies as st
 
 from jepascore_core.curation import parse, to_text
 from jepascore_core.curation.decisions import decide
+from jepascore_core.curation.tags import add_tag, create_tag
 from jepascore_core.datasets.manifest import write_part
 from jepascore_core.errors import DatasetNotReadyError, RuleError, RuleSyntaxError
 from jepascore_core.records.datasets import DatasetRecord, DatasetState, Sample
 from jepascore_core.scores.score_set import no_scores
+from jepascore_core.storage.sample_lists import sample_table
 from jepascore_core.storage.store import Store
 from jepascore_core.views.browse import (
     BrowsedSample,
     BrowseQuery,
+    all_have_tag,
     browse,
     browsed_samples,
     check_ranges,
     position_of,
     samples_in,
 )
-from jepascore_core.views.facets import NUM_BINS, Facet, Facets, bin_edges, facets
+from jepascore_core.views.facets import NUM_BINS, TAGS, Facet, Facets, bin_edges, facets
 from jepascore_core.views.indexed_so_far import indexed_so_far
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample
 
@@ -221,3 +224,62 @@ def test_a_filter_is_text_and_back(store: Store) -> None:
         found = facets(store, query_of(dataset, text))
         assert found.rest == ()
         assert parse(to_text(parse(text))) == parse(text)
+
+
+def tag(store: Store, dataset: DatasetRecord, samples: list[Sample], name: str) -> None:
+    add_tag(
+        store, dataset.dataset_id, sample_table([(item.sample_key, item.content_id) for item in samples]), name, "ada"
+    )
+
+
+def test_tags_are_a_facet_of_which_a_sample_may_have_several(store: Store) -> None:
+    dataset, samples = put(store)
+    assert all(item.name != TAGS for item in facets(store, query_of(dataset)).facets), "there are no tags"
+    tag(store, dataset, samples[:4], "dark")
+    tag(store, dataset, samples[3:7], "night shift")
+    create_tag(store, dataset.dataset_id, "unused")
+    found = facet(facets(store, query_of(dataset)), TAGS)
+    assert (found.kind, found.chosen) == ("tags", ())
+    assert {item.value: item.count for item in found.values} == {"dark": 4, "night shift": 4, "unused": 0, None: 3}
+    among = facet(facets(store, query_of(dataset, 'label = "dog"')), TAGS)
+    assert {item.value: item.count for item in among.values} == {"dark": 0, "night shift": 1, "unused": 0, None: 2}
+
+
+@pytest.mark.parametrize(
+    "rules, chosen, expected",
+    [
+        ('tag("dark")', ("dark",), [0, 1, 2, 3]),
+        ('tag("dark") or tag("light")', ("dark", "light"), [0, 1, 2, 3, 4]),
+        ('not (tag("dark") or tag("light"))', (None,), [5, 6, 7, 8, 9]),
+        ('not tag("dark")', (), [4, 5, 6, 7, 8, 9]),
+        ('tag("dark") and tag("light")', ("dark",), [3]),
+    ],
+)
+def test_a_choice_of_tags_is_a_rule(
+    store: Store, rules: str, chosen: tuple[str | None, ...], expected: list[int]
+) -> None:
+    dataset, samples = put(store)
+    tag(store, dataset, samples[:4], "dark")
+    tag(store, dataset, samples[3:5], "light")
+    query = query_of(dataset, rules)
+    assert keys(store, query) == [samples[number].sample_key for number in expected]
+    found = facets(store, query)
+    assert facet(found, TAGS).chosen == chosen
+    assert bool(found.rest) == (not chosen or " and " in rules)
+
+
+def test_a_list_of_a_tag_is_another_once_more_samples_have_it(store: Store) -> None:
+    dataset, samples = put(store)
+    tag(store, dataset, samples[:2], "dark")
+    query = query_of(dataset, 'tag("dark")')
+    before = browse(store, query)
+    assert [item.tags for item in listed(store, query)] == [("dark",), ("dark",)]
+    assert all_have_tag(store, query, before, [(0, 2)], "dark")
+    tag(store, dataset, samples[5:6], "dark")
+    after = browse(store, query)
+    assert (len(before.rows), len(after.rows)) == (2, 3)
+    assert before.identity != after.identity
+    everything = query_of(dataset)
+    view = browse(store, everything)
+    assert not all_have_tag(store, everything, view, [(0, 3)], "dark")
+    assert all_have_tag(store, everything, view, [(0, 2), (5, 6)], "dark")

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepascore_core.storage.store import Store
-from jepascore_core.views.extremes import ScoreSpan, class_extremes, class_page, class_summaries, score_span
+from jepascore_core.views.extremes import (
+    ScoreSpan,
+    class_extremes,
+    class_page,
+    class_summaries,
+    score_span,
+    sorted_row,
+)
 from tests.conftest import add_backbone, add_dataset, add_measurements, make_sample, make_samples
 
 
@@ -36,6 +43,18 @@ def test_least_and_most_with_ties_by_key(scored):
     assert [item.score for item in found[1].most] == [5.0, 4.0]
     assert [item.class_percentile for item in found[1].most] == [90.0, 70.0]
     assert found[1].least[0].percentile == pytest.approx(100 * 2.5 / 15)
+
+
+@pytest.mark.parametrize("n, expected", [(1, None), (2, None), (3, "a"), (8, "a")])
+def test_a_small_class_is_one_row_without_repetition(scored, n, expected):
+    store, scores = scored
+    (found,) = class_extremes(store, scores, ["a"], n=n)
+    row = sorted_row(found, 5)
+    if expected is None:
+        assert row is None
+    else:
+        assert keys(row) == [f"a/000{number}.png" for number in (4, 3, 2, 1, 0)]
+    assert sorted_row(class_extremes(store, scores, ["d"], n=n)[0], 0) is None
 
 
 def test_random_depends_on_the_seed_only(scored):

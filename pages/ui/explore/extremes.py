@@ -19,6 +19,7 @@ from jepascore_core.views.extremes import (
     class_page,
     class_summaries,
     score_span,
+    sorted_row,
 )
 from pages.ui.app import state
 from pages.ui.app.store import store
@@ -26,7 +27,7 @@ from pages.ui.explore import texts
 from pages.ui.sample.dialog import to_tiles
 from pages.ui.widgets.charts import chart
 from pages.ui.widgets.choose_scores import label_id
-from pages.ui.widgets.gallery import SCORE_TOOLS, Box, Section, gallery
+from pages.ui.widgets.gallery import SCORE_TOOLS, Box, Section, Tile, gallery
 from pages.ui.widgets.reviewer import reviewer
 from pages.ui.widgets.url_widgets import pick_int, pick_one, pick_open, pick_page
 
@@ -88,22 +89,38 @@ class _Row:
     def section(self, place: int, is_one_of_many: bool) -> Section:
         found = self.found[place]
         summary = self.summaries[found.label]
-        tiles = [*to_tiles(found.least, "least"), *to_tiles(found.most, "most")]
-        if not is_one_of_many:
+        tiles, subtitle = _ends(summary, found)
+        if not is_one_of_many and not self.is_small(place):
             tiles = [*tiles, *to_tiles(found.random, "random")]
         row = self.title if is_one_of_many else ""
-        return Section(tiles, row=row, subtitle=texts.class_subtitle(summary), box=_box(summary, self.span))
+        return Section(tiles, row=row, subtitle=subtitle, box=_box(summary, self.span))
 
-    def random(self, place: int) -> Section:
+    def random(self, place: int) -> Section | None:
+        """The row of random samples; none for a class of which all samples are shown."""
+        if self.is_small(place):
+            return None
         note = texts.under(self.title)
         return Section(to_tiles(self.found[place].random, "random"), row=texts.AT_RANDOM, subtitle=note)
 
+    def is_small(self, place: int) -> bool:
+        """Whether all samples of a class are shown, as one row."""
+        found = self.found[place]
+        return sorted_row(found, self.summaries[found.label].num_scored) is not None
 
-def _class_sections(summary: ClassSummary, rows: Sequence[Section], random: Section) -> list[Section]:
+
+def _ends(summary: ClassSummary, found: ClassExtremes) -> tuple[list[Tile], str]:
+    """Return the tiles of a class and what is said of it: both ends, or one sorted row where they would overlap."""
+    everything = sorted_row(found, summary.num_scored)
+    if everything is not None:
+        return to_tiles(everything), texts.small_class_subtitle(summary)
+    return [*to_tiles(found.least, "least"), *to_tiles(found.most, "most")], texts.class_subtitle(summary)
+
+
+def _class_sections(summary: ClassSummary, rows: Sequence[Section], random: Section | None) -> list[Section]:
     """Return the rows of a class; under several backbones the random samples have their own row."""
     first = rows[0]
     titled = Section(first.tiles, summary.title, first.subtitle, first.row, first.box)
-    return [titled] if len(rows) == 1 else [titled, *rows[1:], random]
+    return [titled, *rows[1:], *([random] if len(rows) > 1 and random is not None else [])]
 
 
 def draw_class_list(scores: ScoreSet, title: str, place: DeltaGenerator) -> None:
@@ -131,8 +148,8 @@ def draw_class_list(scores: ScoreSet, title: str, place: DeltaGenerator) -> None
 
 
 def _listed(summary: ClassSummary, found: ClassExtremes, span: ScoreSpan) -> Section:
-    tiles = [*to_tiles(found.least, "least"), *to_tiles(found.most, "most")]
-    return Section(tiles, summary.title, texts.class_subtitle(summary), box=_box(summary, span))
+    tiles, subtitle = _ends(summary, found)
+    return Section(tiles, summary.title, subtitle, box=_box(summary, span))
 
 
 def _open(label: Label) -> None:

@@ -107,6 +107,11 @@ def class_subtitle(summary: ClassSummary) -> str:
     return text
 
 
+def small_class_subtitle(summary: ClassSummary) -> str:
+    """The same of a class of which all samples are shown."""
+    return f"{class_subtitle(summary)} · all, the least likely first"
+
+
 def class_box(low: float, lower: float, median: float, upper: float, high: float) -> str:
     """Read out the box of a class."""
     return (

@@ -18,6 +18,7 @@ from jepascore_core.curation.tags import add_tag, remove_tag
 from jepascore_core.errors import JepaScoreError, RuleError, RuleSyntaxError, TooFewImagesError, matching
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.measured import DatasetChoice, MeasuredChoice
+from jepascore_core.scores.memo import prefetch
 from jepascore_core.scores.score_set import ScoreSet, no_scores, read_version
 from jepascore_core.storage.sample_lists import sample_table
 from jepascore_core.views.browse import (
@@ -30,6 +31,7 @@ from jepascore_core.views.browse import (
     check_ranges,
     samples_in,
 )
+from jepascore_core.views.facets import prepare
 from pages.ui.app import state
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
@@ -75,6 +77,7 @@ def draw_whole(scores: ScoreSet, measured: Sequence[MeasuredChoice], places: Seq
     except (RuleError, TooFewImagesError) as error:
         st.info(plain(str(error)))
         return
+    prefetch(partial(prepare, store(), query))
     _draw_list(query, text)
 
 
