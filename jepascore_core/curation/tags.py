@@ -250,7 +250,7 @@ def _retire(connection: sqlite3.Connection, dataset_id: str, tag: str) -> None:
 
 
 def _ensure(connection: sqlite3.Connection, dataset_id: str, tag: str) -> None:
-    """Give a tag that has no settings the first colour and key that no other one has; a deleted one has its own again."""
+    """Give a tag without settings the first colour and key that no other one has; a deleted one has its own again."""
     rows = connection.execute("SELECT name, colour, digit FROM tags WHERE dataset_id = ?", [dataset_id]).fetchall()
     found = {name: (colour, digit) for name, colour, digit in rows}
     if tag in found and (found[tag][1] is None or found[tag][1] > 0):

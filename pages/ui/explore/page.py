@@ -39,7 +39,9 @@ WHOLE = "whole"
 #: In a narrow window the choices stand in one line that scrolls sideways, so that pictures are on the first screen.
 STYLE = """<style>
 @media (max-width: 640px) {
-  [class*="st-key-explore-choices"] [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; overflow-x: auto; gap: 0.5rem; }
+  [class*="st-key-explore-choices"] [data-testid="stHorizontalBlock"] {
+    flex-wrap: nowrap; overflow-x: auto; gap: 0.5rem;
+  }
   [class*="st-key-explore-choices"] [data-testid="stColumn"] { flex: 0 0 auto; width: auto; min-width: 9.5rem; }
   [class*="st-key-explore-choices"] [data-testid="stWidgetLabel"] { display: none; }
 }
