@@ -76,7 +76,7 @@ def test_what_is_not_there_is_said(store: Store, client: TestClient) -> None:
 
 def test_numbers_have_words() -> None:
     assert (texts.listed(3, 3), texts.listed(24, 1300)) == ("3", "24 of 1,300")
-    assert (texts.bits(0), texts.bits(1), texts.bits(3)) == (texts.SAME_BYTES, "1 bit of 64", "3 bits of 64")
+    assert (texts.bits(0), texts.bits(1), texts.bits(3)) == (texts.SAME_HASH, "1 bit of 64", "3 bits of 64")
     assert texts.cosine_distance(0.04).endswith(texts.NEAR_MARK)
     assert texts.cosine_distance(0.4) == "0.400"
     assert "1 within 0.05" in texts.nearest([0.01, 0.3])

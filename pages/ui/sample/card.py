@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jepascore_core.curation.columns.marks import corrected_labels_about, tags_about
@@ -40,14 +41,14 @@ def sample_card(store: Store, dataset_id: str, sample: Sample) -> dict[str, Any]
 def copies_beside(store: Store, dataset_id: str, sample: Sample) -> list[dict[str, Any]]:
     """Return groups of exact copies and of samples that look like this one; those without any are left out."""
     dataset = store.catalogue.dataset(dataset_id)
-    exact = _group(texts.EXACT_COPIES, exact_copies(store, sample, dataset))
-    alike = _group(texts.LOOK_ALIKES, look_alikes(store, sample, dataset))
+    exact = _group(texts.EXACT_COPIES, exact_copies(store, sample, dataset), lambda _: texts.SAME_BYTES)
+    alike = _group(texts.LOOK_ALIKES, look_alikes(store, sample, dataset), texts.bits)
     return [group for group in (exact, alike) if group["samples"]]
 
 
-def _group(title: str, found: Alike) -> dict[str, Any]:
+def _group(title: str, found: Alike, note: Callable[[int], str]) -> dict[str, Any]:
     samples = [
-        {"sample_key": item.sample_key, "content_id": item.content_id, "note": texts.bits(item.bits)}
+        {"sample_key": item.sample_key, "content_id": item.content_id, "note": note(item.bits)}
         for item in found.samples
     ]
     return {"title": title, "about": texts.listed(len(samples), found.number), "samples": samples}

@@ -27,7 +27,7 @@ __all__ = ["begin_chosen_sample", "show_chosen_sample", "to_tiles"]
 #: The window is as large as the browser's, since what is looked at is the picture. While the script of the picture is
 #: ahead of the page, the details of the sample before it are not seen.
 STYLE = """<style>
-[data-testid="stDialog"] [role="dialog"] { width: min(97vw, 110rem); max-width: none; }
+[data-testid="stDialog"] > div { width: 110rem; max-width: calc(100% - 2rem); }
 [data-testid="stDialog"][data-behind] [class*="st-key-sample-details"] { visibility: hidden; }
 </style>"""
 

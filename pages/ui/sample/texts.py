@@ -24,6 +24,7 @@ EXACT_COPIES = "Exact copies"
 LOOK_ALIKES = "Look alike"
 NEAREST = "Nearest by embedding"
 SAME_BYTES = "same bytes"
+SAME_HASH = "same hash"
 MORE_LIKE_THIS = "All images by similarity to this one"
 SAME_IMAGE = "same image"
 COSINE_DISTANCE = "cosine distance"
@@ -89,7 +90,7 @@ def class_and_split(title: str, split: str | None, corrected: str | None) -> str
 
 def bits(number: int) -> str:
     """By how much a sample that looks alike differs."""
-    return SAME_BYTES if number == 0 else plural(number, "bit") + " of 64"
+    return SAME_HASH if number == 0 else plural(number, "bit") + " of 64"
 
 
 def listed(shown: int, number: int) -> str:
