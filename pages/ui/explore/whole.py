@@ -133,7 +133,7 @@ def _draw_list(query: BrowseQuery, text: str) -> None:
 
 def _mount_list(query: BrowseQuery, text: str, desk: Desk, seen: str, *, is_final: bool) -> None:
     """Draw the component. `text` is that of the rules as the URL has it, which the browser compares with its own."""
-    _mount(
+    result = _mount(
         key=KEY,
         data={
             "label": texts.WHOLE_DATASET,
@@ -153,6 +153,8 @@ def _mount_list(query: BrowseQuery, text: str, desk: Desk, seen: str, *, is_fina
         on_acted_change=partial(_act, desk),
         on_bulk_change=partial(_act_in_bulk, desk),
     )
+    if result.picked is not None:
+        st.rerun()  # the sample window is not a part of the list
 
 
 def _reported(name: str) -> Any:
