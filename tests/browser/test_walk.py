@@ -27,6 +27,7 @@ from jepascore_core.storage.store import Store
 from pages.ui.app import state
 from tests.browser.conftest import ROOT, Visit, screenshot, serve
 from tests.browser.walking import WAYS, Walk, World, check_decisions, decisions_in, second_look, settle
+from tests.browser.walking_explore import MORE_WAYS
 from tests.browser.walking_rules import RULE_WAYS
 from tests.conftest import SPEC, add_backbone, add_run, make_measurement
 
@@ -91,7 +92,7 @@ def test_wherever_somebody_goes_the_page_tells_the_truth(visit: Callable[..., Vi
     walk = Walk(tab, world, random.Random(seed), {item: decisions_in(world, item) for item in datasets})
     walk.start = tab.page.evaluate("navigation.currentEntry.index")
     settle(walk)
-    ways, weights = zip(*WAYS, *RULE_WAYS, strict=True)
+    ways, weights = zip(*WAYS, *RULE_WAYS, *MORE_WAYS, strict=True)
     while len(walk.steps) < STEPS:
         (step,) = walk.random.choices(ways, weights)
         walk.steps.append(step.__name__)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.decisions import current_decisions, decide
+from jepascore_core.curation.decisions import decide
 from jepascore_core.formatting import PERCENT
 from jepascore_core.jobs import process
 from jepascore_core.records.measurements import MeasurementSpec
@@ -26,7 +25,7 @@ from pages.ui.explore import texts as explore_texts
 from pages.ui.sample import texts as sample_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import SPEC, add_backbone, add_dataset, add_measurements, make_samples
-from tests.pages.reading import gallery_data, keys_of, links, one, report, said, sections, table
+from tests.pages.reading import gallery_data, keys_of, links, one, said, sections, table
 from tests.pages.situations import measure_again, put, score_of
 
 PAGE = "pages/explore.py"
@@ -182,23 +181,6 @@ def test_a_dataset_without_labels(open_page: Callable[..., AppTest], home_store:
     assert (shown["title"], len(keys_of(shown))) == ("(all)", 5)
 
 
-def test_a_small_class_is_one_sorted_row(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "finished")
-    samples = make_samples("aaaaabbbbbbbb")
-    dataset = add_dataset(home_store, "small", samples)
-    scores = {sample.sample_key: -float(number) for number, sample in enumerate(samples)}
-    add_measurements(home_store, dataset, found.backbone, scores, samples=samples)
-    for view, key in (("extremes", "extremes"), ("classes", "class-list")):
-        app = open_page(PAGE, view=view, dataset=dataset.dataset_id, n="4")
-        small, large = sections(app, key)
-        assert keys_of(small) == [sample.sample_key for sample in reversed(samples[:5])], "none of them twice"
-        assert {tile["tone"] for tile in small["tiles"]} == {None}
-        assert small["subtitle"].endswith("all, the least likely first")
-        assert len(set(keys_of(large))) == 8
-    app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id, n="4")
-    assert len(keys_of(sections(app, "extremes")[1], "least")) == 4
-
-
 def test_all_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measure_again(home_store, found)
@@ -335,36 +317,6 @@ def test_intervals_of_estimates(open_page: Callable[..., AppTest], home_store: S
 def in_dialog(app: AppTest, label: str) -> Any:
     (found,) = [item for item in app.get("button") if item.label == label]
     return found
-
-
-def test_decisions_about_one_sample(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    found = put(home_store, "finished")
-    app = open_page(PAGE, view="extremes", sample="cat/0003.png", who="ada")
-    decide_in_window(app, "drop")
-    card = gallery_data(app, "sample-stage")["card"]
-    assert (card["verdict"], card["decided_by"]) == ("drop", "ada")
-    (decision,) = current_decisions(home_store, found.dataset.dataset_id)
-    assert (decision.sample_key, decision.verdict, decision.who) == ("cat/0003.png", "drop", "ada")
-    decide_in_window(app, "undo")
-    assert current_decisions(home_store, found.dataset.dataset_id) == ()
-
-
-def decide_in_window(app: AppTest, kind: str) -> AppTest:
-    card = gallery_data(app, "sample-stage")["card"]
-    samples = [] if kind == "undo" else [[card["sample_key"], card["content_id"]]]
-    action = {"token": uuid4().hex, "kind": kind, "samples": samples, "who": "ada"}
-    return report(app, "sample-stage", "acted", {"actions": [action]})
-
-
-def test_the_window_goes_where_its_script_went(open_page: Callable[..., AppTest], home_store: Store) -> None:
-    put(home_store, "finished")
-    app = open_page(PAGE, view="extremes", sample="cat/0003.png")
-    report(app, "sample-stage", "moved", "dog/0013.png")
-    assert app.query_params["sample"] == "dog/0013.png"
-    assert gallery_data(app, "sample-stage")["card"]["sample_key"] == "dog/0013.png"
-    assert app.code[0].value.endswith("sample=dog%2F0013.png")
-    report(app, "sample-stage", "moved", {"not": "a key"})
-    assert app.query_params["sample"] == "dog/0013.png"
 
 
 def test_scores_under_every_definition_and_a_link(open_page: Callable[..., AppTest], home_store: Store) -> None:
