@@ -15,7 +15,7 @@ from jepascore_core.curation.cut_effect.results import SAME_ENCODER, USES_LABELS
 from jepascore_core.curation.cut_effect.samples import cut_of
 from jepascore_core.curation.cut_effect.stored import cut_curve, cut_effect, cut_effect_seconds, notes_on
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.precompute.steps import QUICK_SECONDS
+from jepascore_core.curation.precompute.step import QUICK_SECONDS
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import MINUS, duration_text, number_text
 from jepascore_core.records.datasets import DatasetRecord

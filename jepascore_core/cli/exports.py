@@ -16,7 +16,8 @@ from jepascore_core.cli.measured import Backbone, check_classes, find_measured, 
 from jepascore_core.cli.output import JsonFlag, print_json, progress_bar, say
 from jepascore_core.curation import And, Between, Column, Curation, Decisions, Evaluation, Not, Or, Rule, evaluate
 from jepascore_core.curation.decisions import decisions_of
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute, precompute_all
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_work, precompute, precompute_all
 from jepascore_core.curation.recipes import Recipe, RecipeScores, current_curation, from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules.model import IsIn
 from jepascore_core.curation.saved_recipes import describe_changes, recipe_changes, saved_recipe

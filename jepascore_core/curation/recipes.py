@@ -16,7 +16,8 @@ from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, e
 from jepascore_core.curation.evaluation.measured import find_measured, measured_as
 from jepascore_core.curation.fingerprint import dataset_fingerprint
 from jepascore_core.curation.named import backbone_names
-from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute_all
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import precompute_all
 from jepascore_core.curation.recipe_marks import (
     mark_dict,
     mark_of_dict,

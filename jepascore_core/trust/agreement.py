@@ -14,7 +14,8 @@ from jepascore_core.curation.columns.baselines import baseline_column
 from jepascore_core.curation.columns.cache import columns
 from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.columns.names import metadata_names
-from jepascore_core.curation.precompute.steps import PrecomputeStep, slow_baselines
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import slow_baselines
 from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline
 from jepascore_core.scores.coverage import MIN_COMMON
 from jepascore_core.scores.memo import memoized

@@ -6,7 +6,8 @@ import pytest
 from jepascore_core.curation import evaluate, parse
 from jepascore_core.curation.columns.baselines import baseline_column, baseline_values, is_known
 from jepascore_core.curation.columns.measured import count_measured
-from jepascore_core.curation.precompute.steps import QUICK_IMAGES, PrecomputeStep, pending_work, precompute
+from jepascore_core.curation.precompute.step import QUICK_IMAGES, PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_work, precompute
 from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
 from jepascore_core.embeddings.baselines import baseline_scores, norm
 from jepascore_core.errors import TooFewImagesError

@@ -9,7 +9,8 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_column,
     label_issue_values,
 )
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_work, precompute
 from jepascore_core.curation.recipes import from_yaml, make_recipe, to_yaml
 from jepascore_core.curation.rules.printer import to_text
 from jepascore_core.errors import RuleError, TooFewImagesError

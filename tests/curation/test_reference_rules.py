@@ -20,7 +20,8 @@ from jepascore_core.curation.columns.reference import (
     reference_values,
 )
 from jepascore_core.curation.named import reference_columns, reference_names
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_work, precompute, precompute_all
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_work, precompute, precompute_all
 from jepascore_core.curation.rules.printer import to_text
 from jepascore_core.errors import DatasetNotReadyError, RuleError, UnknownNameError
 from jepascore_core.records.measurements import MeasurementSpec

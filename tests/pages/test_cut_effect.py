@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.cut_effect.results import SAME_ENCODER
-from jepascore_core.curation.precompute import steps
+from jepascore_core.curation.precompute import step
 from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.records.datasets import DatasetRecord
@@ -105,7 +105,7 @@ def test_the_worker_does_what_is_slow(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = put_noisy(home_store)
-    monkeypatch.setattr(steps, "QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(step, "QUICK_SECONDS", 0.0)
     monkeypatch.setattr("jepascore_core.curation.precompute.requests.start_worker", lambda home: None)
     app = open_page(PAGE, dataset=dataset.dataset_id, rules="score >= 5", open=[CUT, CURVE])
     assert not app.exception

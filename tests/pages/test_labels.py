@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.columns import label_issues
-from jepascore_core.curation.precompute import steps
+from jepascore_core.curation.precompute import step
 from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.queue import JobKind
 from jepascore_core.records.runs import RunState
@@ -64,7 +64,7 @@ def test_long_work_goes_to_the_worker(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_clumps(home_store, flipped(WRONG))
-    monkeypatch.setattr(steps, "QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(step, "QUICK_SECONDS", 0.0)
     app = open_page(PAGE, cut="0.7")
     assert "Judging the labels of 60 images of 2 classes" in said(app)
     one(app, "button", widget_texts.COMPUTE).click().run()

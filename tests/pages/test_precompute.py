@@ -31,7 +31,7 @@ TITLE = "**Finding near duplicates among 36 images (flat index)**"
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch, no_worker: None) -> None:
     """The datasets of these tests take longer than a moment."""
-    monkeypatch.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
+    monkeypatch.setattr("jepascore_core.curation.precompute.step.QUICK_IMAGES", 5)
 
 
 def press(app: AppTest, label: str) -> AppTest:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.precompute import steps
+from jepascore_core.curation.precompute import step
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from pages.ui.curate import texts as curate_texts
@@ -85,7 +85,7 @@ def test_alone_there_is_nothing_to_compare_with(open_page: Callable[..., AppTest
 def test_large_comparisons_are_left_to_the_worker(
     open_view: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, no_worker: None
 ) -> None:
-    monkeypatch.setattr(steps, "QUICK_IMAGES", 1)
+    monkeypatch.setattr(step, "QUICK_IMAGES", 1)
     app = open_view()
     assert not app.get("bidi_component")
     button = one(app, "button", widget_texts.COMPUTE)

@@ -59,7 +59,7 @@ def test_a_mistyped_rule_is_pointed_at_and_everything_is_shown(
 def test_slow_work_is_offered(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
+    monkeypatch.setattr("jepascore_core.curation.precompute.step.QUICK_IMAGES", 5)
     put_clumps(home_store, flipped([7]))
     app = open_page(PAGE, view="search", across="label_issue-down")
     assert "Judging the labels of 60 images of 2 classes" in said(app)

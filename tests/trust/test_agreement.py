@@ -48,7 +48,7 @@ def test_baselines_that_need_more_images_are_missing_and_slow_ones_pending(
 ):
     scores, _ = put_embeddings(store, ["a"] * 10)
     assert (baseline_view(store, scores).missing, baseline_view(store, scores).pending) == (("Mahalanobis",), ())
-    monkeypatch.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
+    monkeypatch.setattr("jepascore_core.curation.precompute.step.QUICK_IMAGES", 5)
     # The k-NN was worked out and kept just now.
     assert (baseline_view(store, scores).missing, baseline_view(store, scores).pending) == (("Mahalanobis",), ())
     more, _ = put_embeddings(store, ["a", "b"] * 15, name="more")

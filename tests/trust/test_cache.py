@@ -66,7 +66,7 @@ def test_a_baseline_that_is_worked_out_later_joins_the_others(store: Store, monk
     monkeypatch.setattr(score_tables, "MIN_SAMPLES", 1)
     scores, _ = put_embeddings(store, ["a"] * 120)
     with monkeypatch.context() as slow:
-        slow.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 5)
+        slow.setattr("jepascore_core.curation.precompute.step.QUICK_IMAGES", 5)
         prepare(store, scores)
         view = baseline_view(Store(store.home), scores)
         assert ([row.title for row in view.agreements], len(view.pending)) == (["norm"], 2)

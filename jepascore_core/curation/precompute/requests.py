@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from jepascore_core.atomic import write_atomically
 from jepascore_core.curation.evaluation.compiler import Compiler
-from jepascore_core.curation.precompute.steps import PrecomputeStep, precompute
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import precompute
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.formatting import duration_text, percent_text
 from jepascore_core.jobs.process import start_worker

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
 
 from jepascore_core.curation.columns.baselines import FITTED, baseline_values, is_known
 from jepascore_core.curation.columns.embedding_draws import (
@@ -21,8 +19,9 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_seconds_of,
     label_issue_values,
 )
+from jepascore_core.curation.columns.layouts import compute_layout, known_layout, layout_need
 from jepascore_core.curation.columns.measured import count_measured
-from jepascore_core.curation.columns.near_duplicates import choose_index, known_near_groups, near_groups
+from jepascore_core.curation.columns.near_duplicates import known_near_groups, near_groups
 from jepascore_core.curation.columns.radius_curve import known_radius_curve, radius_curve
 from jepascore_core.curation.columns.reference import (
     is_reference_known,
@@ -48,125 +47,21 @@ from jepascore_core.curation.cut_effect.stored import (
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Decisions, Evaluation, Evaluator
 from jepascore_core.curation.named import named_columns, reference_columns
+from jepascore_core.curation.precompute.step import PrecomputeStep
 from jepascore_core.curation.rules.column import REFERENCE_DISTANCE, Column
 from jepascore_core.curation.rules.model import Budget, Curation, Deduplicate, Flag, walk
 from jepascore_core.curation.rules.parser import parse_column
 from jepascore_core.curation.rules.printer import column_text
-from jepascore_core.embeddings.baselines import MIN_IMAGES, Baseline, choose_knn_index
+from jepascore_core.embeddings.baselines import MIN_IMAGES
 from jepascore_core.embeddings.index import Progress, no_progress, subrange
+from jepascore_core.embeddings.layout import LAYOUT_KINDS, LayoutKind
 from jepascore_core.errors import matching
-from jepascore_core.formatting import duration_text
 from jepascore_core.records.measurement_key import MeasurementKey
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 
-#: Any computation on the embeddings of up to this many images takes a few seconds at most.
-QUICK_IMAGES = 5_000
-#: Work that is predicted to take at most this many seconds on two cores starts without a question, too.
-QUICK_SECONDS = 5.0
 #: Of loading a text tower and embedding words, which takes torch: never done by the web process.
 WORDS_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class PrecomputeStep:
-    """One computation, done once, over `size` images.
-
-    Clusters have their number and a seed; a diverse choice has the number to choose, candidates as `Candidates.pack`
-    writes them, and the seconds that it may take. Label issues have the number of classes, distances to a `reference`
-    dataset its number of images, and both the estimated seconds. The effect of a cut, and the curve of many, have the
-    measurement key of the embeddings and the estimated seconds; the first has the cut as `Cut.pack` writes it.
-    `similarity` is the column of a similarity, as text.
-    """
-
-    kind: Literal[
-        "near", "radii", "colours", "baseline", "clusters", "diverse", "labels", "reference", "cut", "curve", "similar"
-    ]
-    size: int
-    radius: float | None = None
-    backbone: str | None = None
-    baseline: Baseline | None = None
-    number: int = 0
-    seed: int = 0
-    candidates: str = field(default="", repr=False)
-    seconds: float = 0.0
-    reference: str | None = None
-    embeddings: str = ""
-    similarity: str = ""
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether it is so short that it is done without asking."""
-        if self.kind in ("cut", "curve", "similar"):
-            return self.seconds <= QUICK_SECONDS
-        has_estimate = self.kind in ("labels", "reference") or self.reference is not None
-        is_slow = self.kind == "colours" or (has_estimate and self.seconds > QUICK_SECONDS)
-        return not is_slow and self.size <= QUICK_IMAGES
-
-    @property
-    def short_title(self) -> str:
-        """Its title in a few words."""
-        match self.kind:
-            case "colours":
-                return "colours"
-            case "radii":
-                return "radii of near duplicates"
-            case "clusters":
-                return f"{self.number:,} clusters"
-            case "diverse":
-                return f"{self.number:,} diverse images"
-            case "labels":
-                return "label issues"
-            case "reference":
-                return f"distances to {self.reference}"
-            case "cut":
-                return "effect of the cut"
-            case "similar":
-                return f"similarity to {self._query}"
-            case "curve":
-                return "accuracy against share kept"
-        return self.baseline or f"near duplicates within {self.radius:g}"
-
-    @property
-    def _query(self) -> str:
-        column = parse_column(self.similarity)
-        return f'"{column.query}"'
-
-    @property
-    def _estimate(self) -> str:
-        return "" if self.is_quick else f" (about {duration_text(self.seconds)} on two cores)"
-
-    @property
-    def title(self) -> str:
-        """Its title while it is done."""
-        if self.kind == "colours":
-            return f"Checking {self.size:,} images for colour"
-        if self.kind == "clusters":
-            return f"Finding {self.number:,} clusters of {self.size:,} images"
-        if self.kind == "diverse":
-            at_most = f" (up to {duration_text(self.seconds)} on two cores)" if not self.is_quick else ""
-            beside = f" and from {self.reference}" if self.reference else ""
-            return f"Choosing {self.number:,} of {self.size:,} images far from each other{beside}{at_most}"
-        if self.kind == "labels":
-            return f"Judging the labels of {self.size:,} images of {self.number:,} classes{self._estimate}"
-        if self.kind == "reference":
-            nearest = f"Finding the nearest of {self.number:,} images of {self.reference}"
-            return f"{nearest} for {self.size:,} images{self._estimate}"
-        if self.kind == "similar":
-            return f"Comparing {self.size:,} images with {self._query}"
-        if self.kind in ("cut", "curve"):
-            return f"Training probes on {self.size:,} images, kept and at random{self._estimate}"
-        return self._neighbours_title
-
-    @property
-    def _neighbours_title(self) -> str:
-        if self.kind == "radii":
-            return f"Finding the nearest neighbours of {self.size:,} images ({choose_index(self.size)} index)"
-        if self.baseline == "knn":
-            return f"Finding the nearest neighbours of {self.size:,} images ({choose_knn_index(self.size)} index)"
-        if self.baseline is not None:
-            return f"Computing how far {self.size:,} images are from the mean of the others ({self.baseline})"
-        return f"Finding near duplicates among {self.size:,} images ({choose_index(self.size)} index)"
 
 
 def pending_work(
@@ -308,6 +203,13 @@ def pending_radii(store: Store, scores: ScoreSet, radius: float | None = None) -
         yield PrecomputeStep("radii", count_measured(store, scores), radius)
 
 
+def pending_layout(store: Store, scores: ScoreSet, kind: LayoutKind) -> Iterator[PrecomputeStep]:
+    """Yield the work that the map of the measured images still needs."""
+    if known_layout(store, scores, kind) is None:
+        need = layout_need(store, scores, kind)
+        yield PrecomputeStep(kind, need.size, seconds=need.seconds)
+
+
 def pending_cut(store: Store, evaluation: Evaluation, embeddings: ScoreSet) -> PrecomputeStep | None:
     """Return the work that comparing a cut with random ones still needs, None if its effect is known.
 
@@ -361,14 +263,14 @@ def precompute(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: P
     """Do one step; an exception from `progress` stops it.
 
     Raises:
-        TooFewImagesError: if a baseline score or label issues need more images than are measured.
+        TooFewImagesError: if a baseline score, label issues or a map need more images than are measured.
         RuleError: if the dataset has changed since a diverse choice was requested, or a cut cannot be compared.
     """
     compiler = Compiler(store, scores)
     named = compiler.score_set(work.backbone)
     if work.kind == "colours":
         look_at_colours(store, compiler.dataset, progress)
-    elif work.kind in ("labels", "clusters", "radii", "similar"):
+    elif work.kind in ("labels", "clusters", "radii", "similar", *LAYOUT_KINDS):
         _read_embeddings(store, named, work, progress)
     elif work.kind == "diverse":
         there = reference_scores(store, named, work.reference) if work.reference is not None else None
@@ -388,7 +290,9 @@ def precompute(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: P
 
 
 def _read_embeddings(store: Store, scores: ScoreSet, work: PrecomputeStep, progress: Progress) -> None:
-    if work.kind == "labels":
+    if (layout := matching(work.kind, LAYOUT_KINDS)) is not None:
+        compute_layout(store, scores, layout, progress)
+    elif work.kind == "labels":
         label_issue_values(store, scores, progress)
     elif work.kind == "clusters":
         cluster_values(store, scores, work.number, work.seed, progress)

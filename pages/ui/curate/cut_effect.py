@@ -11,7 +11,8 @@ from jepascore_core.curation import Evaluation, to_text
 from jepascore_core.curation.cut_effect.results import SAME_ENCODER, USES_LABELS, ClassEffect, CutColour, CutEffect
 from jepascore_core.curation.cut_effect.samples import cut_of
 from jepascore_core.curation.cut_effect.stored import cut_curve, cut_effect, notes_on
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_curve, pending_cut, precompute
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_curve, pending_cut, precompute
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.figures.cut_effect import cut_curve_figure
 from jepascore_core.scores.measured import measured_choices, offered

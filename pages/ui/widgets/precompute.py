@@ -16,7 +16,8 @@ from jepascore_core.curation.precompute.requests import (
     precompute_requests,
     request_precompute,
 )
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_steps, precompute
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_steps, precompute
 from jepascore_core.scores.score_set import ScoreSet
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
