@@ -6,13 +6,14 @@ LOWEST := $(VENV)-lowest
 LOCK := requirements.lock
 READY := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
+MAP_BUNDLE := pages/ui/widgets/gallery_component/regl_scatterplot.js
 BIOME := node_modules/@biomejs/biome/bin/biome
 # PyTorch's build: empty for the default (on Linux with CUDA), or cpu, auto, cu126, ... as uv names them. `make setup
 # TORCH=cpu` takes 2 GB instead of 6 on Linux. torch and torchvision are taken from the same index, as they must be.
 TORCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-lowest lint types format lock docs clean
+.PHONY: help setup run test test-fast test-lowest lint types format lock docs map-bundle clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -62,6 +63,14 @@ lock: $(READY) ## Resolve again after a change of requirements; with UPGRADE=1 t
 docs: $(READY) ## Build the documentation into site/, with every link checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --directory site"
+
+# One long line: shaders are strings without line breaks. Its licences are in regl_scatterplot.LICENSE, by hand.
+map-bundle: $(READY) ## Bundle what draws the map, after a change of its version in package.json
+	@printf '// regl-scatterplot %s and what it needs, bundled by `make map-bundle`; licences: regl_scatterplot.LICENSE\n' \
+		$$($(BIN)/node -p "require('./node_modules/regl-scatterplot/package.json').version") > $(MAP_BUNDLE)
+	@echo '// @ts-nocheck' >> $(MAP_BUNDLE)
+	@echo 'export { default } from "regl-scatterplot";' | node_modules/.bin/esbuild --bundle --format=esm --minify \
+		--target=es2022 --supported:template-literal=false --legal-comments=none >> $(MAP_BUNDLE)
 
 # What is installed is what the lock file says, file by file; uv itself is in it, too. uv installs several times faster
 # than pip and shares its cache between environments. The files of another build of PyTorch have other hashes and bring

@@ -17,7 +17,11 @@ from pages.ui.widgets.components import script_routes
 
 if get_script_run_ctx(suppress_warning=True) is None:
     routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))
+<<<<<<< HEAD
     more = (*list_routes(store), *sample_routes(store), *completion_routes(store), *script_routes())
+=======
+    more = (*list_routes(store), *completion_routes(store), *map_routes(store), *script_routes())
+>>>>>>> 7b6ee144 (map: a page with the list beside it, points by an immutable binary route, colours by class, percentile, verdict, split, tag, disagreement and label issue)
     app = st.App(__file__, routes=[*routes, *more], lifespan=lifespan, on_script_error=show_error)
 else:
     with frame("Home"):

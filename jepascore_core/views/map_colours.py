@@ -1,10 +1,10 @@
-"""What the points of a map are coloured by: a small number for each sample, and a legend that says what it stands for."""
+"""What the points of a map are coloured by: a small number for each sample, and a legend of what they stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,7 @@ class Colouring:
     """A code for each sample in order of the keys, [N].
 
     Of groups the `entries` say what codes stand for, largest first, then "other". Of numbers codes are steps from `low`
-    to `high`; a `diverging` scale has its neutral colour in the middle.
+    to `high`, which is above it only then; a `diverging` scale has its neutral colour in the middle.
     """
 
     codes: Codes
@@ -66,11 +66,6 @@ class Colouring:
     low: float = 0.0
     high: float = 0.0
     diverging: bool = False
-
-    @property
-    def is_scale(self) -> bool:
-        """Whether codes are steps of a scale."""
-        return self.high > self.low
 
 
 def offered_properties(store: Store, scores: ScoreSet) -> tuple[Property, ...]:
@@ -87,7 +82,12 @@ def offered_properties(store: Store, scores: ScoreSet) -> tuple[Property, ...]:
 
 def colouring_state(store: Store, scores: ScoreSet, by: str, rules: Curation) -> str:
     """Return a text that changes whenever the colouring may have."""
-    parts = [scores.to_dict(), store.catalogue.dataset(scores.dataset_id).version, read_version(store, scores), by]
+    parts: list[Any] = [
+        scores.to_dict(),
+        store.catalogue.dataset(scores.dataset_id).version,
+        read_version(store, scores),
+        by,
+    ]
     if by in ("verdict", "tag"):
         parts += [journal_state(store, scores.dataset_id)]
         parts += [to_text(rules)] if by == "verdict" else [str(tag_list(store, scores.dataset_id))]

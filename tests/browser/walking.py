@@ -15,6 +15,7 @@ from playwright.sync_api import Error, Locator, Page, expect
 from jepascore_core.curation.decisions import current_decisions
 from jepascore_core.storage.store import Store
 from pages.ui.app import state
+from pages.ui.app.frame import MENU as PAGES
 from pages.ui.duplicates import texts as duplicates_texts
 from tests.browser.conftest import EXPECT_MILLISECONDS, Server, Visit, at_rest, choose, errors_of, wait_for_truth
 from tests.browser.truth import OWN_PARTS, look
@@ -22,7 +23,7 @@ from tests.conftest import wait_until
 
 #: For a page on a busy machine.
 PATIENCE_SECONDS = 60
-MENU = ("Home", "Runs", "Explore", "Compare", "Distributions", "Trust", "Curate", "Review", "Duplicates", "Labels")
+MENU = tuple(label for _, label, _ in PAGES)
 #: Widgets of parameters that any step may set to anything, as what comes of it is seen on the same page.
 LISTS = ("sort", "dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference")
 

@@ -48,6 +48,7 @@ STATES: dict[str | None, tuple[str, str, str, str]] = {
     "pages/duplicates.py": (NO_DATASET, UNDER_WAY, duplicates_texts.NONE_FOUND, duplicates_texts.NONE_FOUND),
     "pages/explore.py": (NO_DATASET, UNDER_WAY, PURPOSES["Explore"], NO_SCORES),
     LABELS: (NO_DATASET, UNDER_WAY, labels_texts.NONE_FOUND, NO_SCORES),
+    "pages/map.py": (NO_DATASET, UNDER_WAY, "PCA of 36 images", NO_SCORES),
     "pages/review.py": (NO_DATASET, UNDER_WAY, "Rules (from the Curate page): none yet", NO_SCORES),
     "pages/runs.py": (runs_texts.OPTIONS_ABOUT, "27 of 36 images measured", "36 of 36 images measured", MESSAGE),
     "pages/trust.py": (NO_DATASET, "27 so far", "36 so far", NO_SCORES),

@@ -38,6 +38,7 @@ MENU = (
     ("app.py", "Home", ":material/home:"),
     ("pages/runs.py", "Runs", ":material/play_circle:"),
     ("pages/explore.py", "Explore", ":material/grid_view:"),
+    ("pages/map.py", "Map", ":material/scatter_plot:"),
     ("pages/compare.py", "Compare", ":material/compare:"),
     ("pages/distributions.py", "Distributions", ":material/bar_chart:"),
     ("pages/trust.py", "Trust", ":material/verified:"),

@@ -70,6 +70,9 @@ SHAPE = "shape"
 SCALE = "scale"
 REFERENCE = "reference"
 LOOK = "look"
+#: How the map is laid out, and what its points are coloured by.
+LAYOUT = "layout"
+COLOUR = "colour"
 #: What a new run is asked for, its cost probes, and where new images come from.
 MEASURE_WITH = "with"
 ESTIMATOR = "estimator"

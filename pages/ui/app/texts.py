@@ -10,6 +10,7 @@ PURPOSES = {
     "Home": "Find the odd and the typical images in your dataset.",
     "Runs": "Add images, choose backbones, start measuring and follow the progress.",
     "Explore": "Look at all images, filter and sort them; see the least and most likely of every class.",
+    "Map": "See the whole dataset at once, similar images side by side; mark a region to look at it, or to cut it.",
     "Compare": "See on which images two or more backbones agree, and on which they do not.",
     "Distributions": "Compare scores across datasets: how familiar is an encoder with your data?",
     "Trust": "Can you trust the score on your data? Check it, and compare it with simpler scores.",

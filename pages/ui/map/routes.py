@@ -18,7 +18,6 @@ from jepascore_core.curation import parse
 from jepascore_core.curation.columns.layouts import find_kept
 from jepascore_core.embeddings.layout import LAYOUT_KINDS
 from jepascore_core.errors import JepaScoreError, RuleError, StoreError, matching
-from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
 from jepascore_core.views.map_colours import Colouring, colouring, colouring_state
 from jepascore_core.views.map_points import listed_bits, map_sample, place_bytes

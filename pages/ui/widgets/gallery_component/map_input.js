@@ -30,6 +30,9 @@ export function pressOnMap(root, event) {
 /** @param {MapRoot} root @param {number} across @param {number} up */
 export function move(root, across, up) {
   const view = viewOf(root);
+  if (!view) {
+    return;
+  }
   view[12] += across;
   view[13] += up;
   root.plot?.view(view);
@@ -38,6 +41,9 @@ export function move(root, across, up) {
 /** @param {MapRoot} root @param {number} by around the middle */
 export function zoom(root, by) {
   const view = viewOf(root);
+  if (!view) {
+    return;
+  }
   for (const at of [0, 5, 12, 13]) {
     view[at] *= by;
   }
@@ -46,7 +52,8 @@ export function zoom(root, by) {
 
 /** @param {MapRoot} root */
 function viewOf(root) {
-  return [.../** @type {Camera} */ (root.plot?.get("camera")).view];
+  const camera = /** @type {Camera | undefined} */ (root.plot?.get("camera"));
+  return camera && [...camera.view];
 }
 
 /** One finger is the mouse with its button pressed; two zoom and move. @param {MapRoot} root */
@@ -58,8 +65,7 @@ export function hearFingers(root) {
     root.canvas.dispatchEvent(new MouseEvent(kind, { clientX, clientY, buttons, bubbles: true, composed: true }));
   };
   /** @param {TouchList} touches */
-  const gap = (touches) =>
-    Math.hypot(touches[0].clientX - touches[1].clientX, touches[0].clientY - touches[1].clientY);
+  const gap = (touches) => Math.hypot(touches[0].clientX - touches[1].clientX, touches[0].clientY - touches[1].clientY);
   root.canvas.addEventListener("touchstart", (event) => {
     event.preventDefault();
     root.canvas.focus({ preventScroll: true });

@@ -2,13 +2,13 @@
 /** @import { Corner, MapRoot, Places } from "./map_types.js" */
 
 import { coloursOf, placesOfColours } from "./map_colours.js";
+import { fewer } from "./map_corners.js";
 import createScatterplot from "./regl_scatterplot.js";
 
 const LEAST_SIZE = 1.25;
 const LARGEST_SIZE = 9;
 /** Share of the canvas that all points would cover side by side. */
 const COVERED = 0.35;
-const MAX_CORNERS = 48;
 
 /**
  * @param {MapRoot} root
@@ -51,16 +51,6 @@ export function drawPlot(root, heard) {
       heard.picked(points[0]);
     }
   });
-}
-
-/** At most so many corners, evenly chosen. @param {Corner[]} corners @returns {Corner[]} */
-export function fewer(corners) {
-  const step = Math.max(1, corners.length / MAX_CORNERS);
-  const kept = Array.from(
-    { length: Math.min(corners.length, MAX_CORNERS) },
-    (_, place) => corners[Math.floor(place * step)],
-  );
-  return kept.map(([x, y]) => [Number(x.toFixed(4)), Number(y.toFixed(4))]);
 }
 
 /** @param {MapRoot} root @param {string} name */
