@@ -12,17 +12,15 @@ from pages.ui.app.store import store
 from pages.ui.curate.routes import completion_routes
 from pages.ui.explore.routes import list_routes
 from pages.ui.home.page import draw_home
+from pages.ui.map.routes import map_routes
 from pages.ui.sample.routes import sample_routes
 from pages.ui.widgets.components import script_routes
 
 if get_script_run_ctx(suppress_warning=True) is None:
     routes = image_routes(lambda dataset_id, content_id: store().uri_of(dataset_id, content_id))
-<<<<<<< HEAD
-    more = (*list_routes(store), *sample_routes(store), *completion_routes(store), *script_routes())
-=======
-    more = (*list_routes(store), *completion_routes(store), *map_routes(store), *script_routes())
->>>>>>> 7b6ee144 (map: a page with the list beside it, points by an immutable binary route, colours by class, percentile, verdict, split, tag, disagreement and label issue)
-    app = st.App(__file__, routes=[*routes, *more], lifespan=lifespan, on_script_error=show_error)
+    routes += [*list_routes(store), *sample_routes(store), *completion_routes(store), *map_routes(store)]
+    routes += script_routes()
+    app = st.App(__file__, routes=routes, lifespan=lifespan, on_script_error=show_error)
 else:
     with frame("Home"):
         draw_home(overview(store()))

@@ -322,6 +322,17 @@ def tag(name: str) -> Expression:
     return Expression(Marked("tag", name))
 
 
+def region(name: str) -> Expression:
+    """Require that a sample lies in a region that somebody marked on a map.
+
+    Examples:
+        >>> import jepascore_core as js
+        >>> print(~js.region("blurred corner"))
+        not in region "blurred corner"
+    """
+    return Expression(Marked("region", name))
+
+
 def relabelled(label: str | None = None) -> Expression:
     """Require a corrected label: any, or this one.
 

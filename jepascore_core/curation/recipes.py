@@ -84,7 +84,8 @@ class Recipe:
     """Rules with their provenance. The first of `scores` is the default of rules that name no backbone.
 
     `decisions` are rows (sample key, content id, verdict); `result` has the counts when it was made; `references` are
-    the other datasets that rules or steps compare with, and `marks` the tags and corrected labels that rules ask for.
+    the other datasets that rules or steps compare with, and `marks` the tags, corrected labels and regions that
+    rules ask for.
     """
 
     name: str

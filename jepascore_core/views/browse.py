@@ -6,7 +6,7 @@ of it is read by row number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from jepascore_core.curation.columns.cache import columns
-from jepascore_core.curation.columns.marks import marks_state, tag_rows, tags_about
+from jepascore_core.curation.columns.marks import tag_rows, tags_about
 from jepascore_core.curation.columns.random_draws import shuffled_order
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.evaluation.evaluate import Evaluator, evaluate
+from jepascore_core.curation.evaluation.mark_column import marked_state
 from jepascore_core.curation.journal import journal_state
 from jepascore_core.curation.rules.column import META, TEXTS, Column
-from jepascore_core.curation.rules.marked import Marked
-from jepascore_core.curation.rules.model import Between, Curation, Rule, curation_of, walk
+from jepascore_core.curation.rules.model import Between, Curation, Rule, curation_of
 from jepascore_core.curation.rules.parser import parse_column
 from jepascore_core.curation.rules.printer import rule_text, to_text
 from jepascore_core.embeddings.baselines import BASELINES
@@ -217,14 +217,14 @@ def _rule_filter(store: Store, scores: ScoreSet, rule: Rule) -> Flags:
         flags: Flags = store.query(f"SELECT holds FROM ({both})", compiler.parameters)["holds"].to_numpy().astype(bool)
         return flags
 
-    key = ("filter", scores, read_version(store, scores), rule_text(rule), _marks_state(store, scores, [rule]))
+    key = (
+        "filter",
+        scores,
+        read_version(store, scores),
+        rule_text(rule),
+        marked_state(store, scores.dataset_id, [rule]),
+    )
     return memoized(store, key, make, "browse filters", MAX_FILTERS)
-
-
-def _marks_state(store: Store, scores: ScoreSet, rules: Iterable[Rule]) -> int:
-    """Return what stands for tags and corrected labels in a key, 0 where no rule asks for any."""
-    has_marks = any(isinstance(item, Marked) for rule in rules for item in walk(rule))
-    return marks_state(store, scores.dataset_id) if has_marks else 0
 
 
 def decision_codes(store: Store, scores: ScoreSet) -> Codes:
@@ -352,7 +352,7 @@ def _identity(store: Store, query: BrowseQuery) -> str:
     journal = journal_state(store, dataset.dataset_id) if query.decided != "any" else 0
     parts = [
         dataset.dataset_id, dataset.version, query.scores.to_dict(), read_version(store, query.scores), query.decided,
-        journal, _marks_state(store, query.scores, query.rules.rules), to_text(query.rules), query.sort,
+        journal, marked_state(store, dataset.dataset_id, query.rules.rules), to_text(query.rules), query.sort,
         query.descending, query.seed,
     ]  # fmt: skip
     return short_hash(parts, 20)

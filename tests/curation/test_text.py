@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jepascore_core.curation.rules.column import Column
+from jepascore_core.curation.rules.marked import MARKS, Marked
 from jepascore_core.curation.rules.model import (
     And,
     AtLeast,
@@ -40,9 +41,11 @@ NEAR = st.builds(
     st.floats(1e-6, 1),
     st.one_of(st.none(), HOSTILE),
 )
+MARKED = st.builds(Marked, st.sampled_from(MARKS), HOSTILE.filter(bool))
 META = st.builds(Column, st.just("meta"), key=HOSTILE)
 ODD = st.one_of(
     NEAR,
+    MARKED,
     st.builds(IsIn, META, st.lists(st.one_of(st.none(), HOSTILE), min_size=1, max_size=3).map(tuple)),
     st.builds(Like, META, HOSTILE),
     st.builds(Between, META, st.floats(allow_nan=False, allow_infinity=False)),

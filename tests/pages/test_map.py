@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.columns.layouts import compute_layout
+from jepascore_core.curation.columns.regions import region_list
 from jepascore_core.curation.precompute import step
 from jepascore_core.curation.precompute.requests import precompute_requests
 from jepascore_core.jobs.queue import JobKind
@@ -19,13 +20,15 @@ from jepascore_core.records.runs import RunState
 from jepascore_core.storage.store import Store
 from jepascore_core.worker.loop import Worker
 from pages.ui.app.routes import FOREVER
+from pages.ui.explore import texts as explore_texts
 from pages.ui.map import texts
 from pages.ui.map.colours import blended
+from pages.ui.map.regions import NEW_NAME
 from pages.ui.map.routes import map_routes
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_run
 from tests.embeddings.clumps import measure_clumps, put_clumps
-from tests.pages.reading import gallery_data, labels, one, report, said
+from tests.pages.reading import gallery_data, labels, links, one, report, said
 
 PAGE = "pages/map.py"
 LABELS = ["cat", "dog"] * 20
@@ -149,3 +152,65 @@ def test_a_point_that_is_clicked_opens_its_sample(open_page: Callable[..., AppTe
 def test_scales_begin_and_end_with_their_anchors() -> None:
     found = blended(("#000000", "#ff0000", "#ffffff"), 5)
     assert found == ["#000000", "#800000", "#ff0000", "#ff8080", "#ffffff"]
+
+
+LEFT = [[-2, -2], [0, -2], [0, 2], [-2, 2]]
+
+
+def test_a_lasso_becomes_a_filter_of_both(
+    open_page: Callable[..., AppTest], home_store: Store, client: TestClient
+) -> None:
+    scores = put_clumps(home_store, LABELS)
+    app = open_page(PAGE, filter='label in ("cat", "dog")', layout="pca")
+    identity = gallery_data(app, "map")["layout"]
+    app = report(app, "map", "marked", {"corners": LEFT, "layout": identity})
+    first = app.query_params["filter"]
+    assert first.startswith('label in ("cat", "dog") and in region "region ')
+    data = gallery_data(app, "map")
+    assert data["has_region"]
+    assert sum(np.unpackbits(np.frombuffer(client.get(f"/{data['listed']}").content, np.uint8))) == 20
+    assert gallery_data(app, "whole")["filter"] == first
+    assert any("in+region" in query for label, query in links(app) if label == explore_texts.MAKE_RULES)
+
+    app = report(app, "map", "marked", {"corners": [[0, -2], [2, -2], [2, 2], [0, 2]], "layout": identity})
+    second = app.query_params["filter"]
+    assert (first.count("region"), second.count("region")) == (2, 2)
+    assert first != second, "one region at a time"
+    app = report(app, "map", "cleared", {"token": "x"})
+    assert app.query_params["filter"] == 'label in ("cat", "dog")'
+    assert len(known_names(home_store, scores.dataset_id)) == 0
+
+
+def known_names(store: Store, dataset_id: str) -> list[str]:
+    return [region.name for region in region_list(store, dataset_id)]
+
+
+def test_a_region_gets_a_name(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    scores = put_clumps(home_store, LABELS)
+    app = open_page(PAGE, layout="pca")
+    app = report(app, "map", "marked", {"corners": LEFT, "layout": gallery_data(app, "map")["layout"]})
+    app.text_input(key=NEW_NAME).input("left half").run()
+    one(app, "button", texts.SAVE).click().run()
+    assert app.query_params["filter"] == 'in region "left half"'
+    assert known_names(home_store, scores.dataset_id) == ["left half"]
+    assert texts.SAVE not in labels(app, "button")
+
+
+@pytest.mark.parametrize(
+    ("corners", "said_then"),
+    [([[0, 0]], "corners"), ([["x", 0]] * 3, "could not convert"), ([[5, 5], [6, 5], [6, 6]], texts.NOBODY_THERE)],
+)
+def test_a_lasso_around_nothing_changes_nothing(
+    open_page: Callable[..., AppTest], home_store: Store, corners: list[list[object]], said_then: str
+) -> None:
+    put_clumps(home_store, LABELS)
+    app = open_page(PAGE, layout="pca")
+    app = report(app, "map", "marked", {"corners": corners, "layout": gallery_data(app, "map")["layout"]})
+    assert "filter" not in app.query_params
+    assert said_then in said(app)
+
+
+def test_a_lasso_on_a_map_that_was_replaced_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    put_clumps(home_store, LABELS)
+    app = report(open_page(PAGE, layout="pca"), "map", "marked", {"corners": LEFT, "layout": "another"})
+    assert texts.MAP_IS_GONE in said(app)

@@ -3,7 +3,7 @@
 curation := ["all" | any] ("|" step)*
 any      := both ("or" both)*           both := single ("and" single)*
 single   := "not" single | "(" any ")" | "at least" m "of" "(" any ("," any)* ")" | flag | mark | comparison
-mark     := "tag" "(" name ")" | "relabelled" ["(" label ")"]
+mark     := "tag" "(" name ")" | "relabelled" ["(" label ")"] | "in" "region" name
 step     := "one per" ("exact" | "perceptual" | "near" radius) ["keep" which]
           | "budget" n ["per" part] [draw | ("highest" | "lowest") column] ["from" reference] ["seed" s]
 
@@ -24,7 +24,7 @@ from jepascore_core.curation.rules.column import (
     TEXTS,
     Column,
 )
-from jepascore_core.curation.rules.marked import MARKS, Marked, MarkName
+from jepascore_core.curation.rules.marked import CALLED_MARKS, Marked, MarkName
 from jepascore_core.curation.rules.model import (
     DRAWS,
     FLAGS,
@@ -182,8 +182,10 @@ class _Parser(TokenStream):
             return self._chain()
         if self.sees(*FLAGS):
             return self._flag()
-        if self.sees(*MARKS):
+        if self.sees(*CALLED_MARKS):
             return self._mark()
+        if self.sees("in"):
+            return self._region()
         return self._comparison()
 
     def _at_least(self) -> Rule:
@@ -270,12 +272,18 @@ class _Parser(TokenStream):
 
     def _mark(self) -> Rule:
         at = self.here.at
-        name: MarkName = one_of(self.advance().text, MARKS, "condition")
+        name: MarkName = one_of(self.advance().text, CALLED_MARKS, "condition")
         value = None
         if self.takes("("):
             value = self.string("tag" if name == "tag" else "label")
             self.needs(")")
         return self.built(lambda: Marked(name, value), at)
+
+    def _region(self) -> Rule:
+        at = self.advance().at
+        self.needs("region")
+        name = self.string()
+        return self.built(lambda: Marked("region", name), at)
 
     def _column(self, offered: Sequence[str] = BEGINNINGS) -> Column:
         token = self.here
@@ -309,7 +317,7 @@ class _Parser(TokenStream):
         return self.built(lambda: Column(token.text, backbone, query=query), token.at)
 
     def _check_name(self, token: Token) -> None:
-        known = (*COLUMNS, META, *SIMILARITIES, *FLAGS, *MARKS)
+        known = (*COLUMNS, META, *SIMILARITIES, *FLAGS, *CALLED_MARKS)
         if token.text in known:
             return
         hint = name_hint(token.text, self.text, known)

@@ -78,12 +78,18 @@ def _condition_text(rule: Condition) -> str:
             return f"{column_text(column)} in ({listed})"
         case Like(column, pattern):
             return f"{column_text(column)} like {quoted(pattern)}"
-        case Marked(name, value):
-            return name if value is None else f"{name}({quoted(value)})"
+        case Marked():
+            return _mark_text(rule)
         case Flag(name, radius, backbone):
             inside = [_number_text(radius)] if radius is not None else []
             inside += [quoted(backbone)] if backbone is not None else []
             return f"{name}({', '.join(inside)})" if inside else name
+
+
+def _mark_text(mark: Marked) -> str:
+    if mark.value is None:
+        return mark.name
+    return f"in region {quoted(mark.value)}" if mark.name == "region" else f"{mark.name}({quoted(mark.value)})"
 
 
 def step_text(step: Step) -> str:

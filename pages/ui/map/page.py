@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,12 +11,15 @@ import streamlit as st
 
 from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.columns.layouts import KeptLayout, known_layout, last_layout, layout_need
+from jepascore_core.curation.columns.regions import mark_region
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.evaluation.evaluate import Evaluator
 from jepascore_core.curation.journal import journal_state
 from jepascore_core.curation.precompute.steps import pending_label_issues, pending_layout, pending_steps
+from jepascore_core.curation.rules.marked import Marked
+from jepascore_core.curation.rules.model import walk
 from jepascore_core.embeddings.layout import LayoutKind
-from jepascore_core.errors import RuleError, RuleSyntaxError, TooFewImagesError
+from jepascore_core.errors import JepaScoreError, RuleError, RuleSyntaxError, StoreError, TooFewImagesError
 from jepascore_core.figures.style import PALETTE
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.measured import MeasuredChoice, measured_choices, offered
@@ -30,6 +34,7 @@ from pages.ui.explore.routes import parameters
 from pages.ui.explore.whole import draw_whole
 from pages.ui.map import texts
 from pages.ui.map.colours import DIVERGING, SEQUENTIAL, blended
+from pages.ui.map.regions import draw_naming, filter_by, without_regions
 from pages.ui.map.routes import BY, FILTER, IDENTITY, KIND, ROW, RULES, STATE, VERSION, WHICH
 from pages.ui.widgets.choose_scores import choose_scores
 from pages.ui.widgets.components import component
@@ -39,6 +44,7 @@ from pages.ui.widgets.theory_notes import draw_theory_notes
 from pages.ui.widgets.url_widgets import pick_one
 
 KEY = "map"
+MAX_CORNERS_SENT = 64
 #: In a narrow window the list is below the map.
 STYLE = """<style>
 @media (max-width: 900px) {
@@ -154,8 +160,18 @@ def _rules(name: str) -> Curation:
 
 
 def _draw_map(scores: ScoreSet, layout: KeptLayout, by: str, measured: Sequence[MeasuredChoice]) -> None:
-    _mount(key=KEY, data=_map_data(scores, layout, by, measured), on_picked_change=_pick)
-    st.caption(texts.about(layout), help=texts.ABOUT_HELP)
+    regions = _regions()
+    _mount(
+        key=KEY,
+        data=_map_data(scores, layout, by, measured) | {"has_region": bool(regions)},
+        on_picked_change=_pick,
+        on_marked_change=partial(_mark, scores, layout),
+        on_cleared_change=_clear,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(texts.about(layout), help=texts.ABOUT_HELP)
+        if len(regions) == 1:
+            draw_naming(scores.dataset_id, regions[0])
 
 
 def _map_data(scores: ScoreSet, layout: KeptLayout, by: str, measured: Sequence[MeasuredChoice]) -> dict[str, Any]:
@@ -177,8 +193,6 @@ def _map_data(scores: ScoreSet, layout: KeptLayout, by: str, measured: Sequence[
         "ramp": blended(SEQUENTIAL),
         "diverging": blended(DIVERGING),
         "ends": texts.ends_of_disagreement(other.title) if other else texts.ENDS.get(by, ("", "")),
-        "has_region": False,
-        "can_mark": False,
         "texts": texts.IN_BROWSER,
     }
 
@@ -196,6 +210,33 @@ def _listed(scores: ScoreSet, route: str, asked: Mapping[str, str]) -> str:
     seen = [read_version(store(), scores), journal_state(store(), scores.dataset_id)]
     wanted = {FILTER: state.read_text(state.FILTER) or "", WHICH: decided, STATE: short_hash(seen, 12)}
     return f"{route}/listed?{urlencode({**asked, **wanted})}"
+
+
+def _regions() -> list[str]:
+    """Return the regions that the filters name, each once."""
+    marks = [item for rule in _rules(state.FILTER).rules for item in walk(rule) if isinstance(item, Marked)]
+    return list(dict.fromkeys(str(item.value) for item in marks if item.name == "region"))
+
+
+def _mark(scores: ScoreSet, layout: KeptLayout) -> None:
+    """Make what was drawn around a region, in the place of the one before it. The browser is not trusted."""
+    match st.session_state[KEY].get("marked"):
+        case {"corners": [*corners], "layout": str(identity)} if len(corners) <= MAX_CORNERS_SENT:
+            try:
+                if identity != layout.identity:
+                    raise StoreError(texts.MAP_IS_GONE)
+                region = mark_region(store(), scores, layout, [(float(x), float(y)) for x, y in corners])
+            except (JepaScoreError, TypeError, ValueError) as error:
+                st.toast(plain(str(error)), icon=":material/error:")
+                return
+            if region.num_images:
+                filter_by(without_regions(_rules(state.FILTER)).plus(Marked("region", region.name)))
+            else:
+                st.toast(texts.NOBODY_THERE, icon=":material/info:")
+
+
+def _clear() -> None:
+    filter_by(without_regions(_rules(state.FILTER)))
 
 
 def _pick() -> None:

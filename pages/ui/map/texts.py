@@ -55,6 +55,17 @@ IN_BROWSER = {
 }
 
 
+NOBODY_THERE = "There is no image in this region. Draw around some."
+NAME_REGION = "Name the region"
+NAME = "Name"
+SAVE = "Save"
+
+
+def named(name: str, number: int) -> str:
+    """Confirm the name of a region."""
+    return f'{plural(number, "image")}: in region "{name}"'
+
+
 def disagreement(title: str) -> str:
     """Name the disagreement with another backbone."""
     return f"Disagreement with {title}"

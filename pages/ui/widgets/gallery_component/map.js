@@ -28,7 +28,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }
   listen(/** @type {any} */ (root), (event) => pressAnywhere(root, event));
   root.clearing.hidden = !data.has_region;
-  root.modes.lasso.hidden = !data.can_mark;
   void show(root);
 }
 

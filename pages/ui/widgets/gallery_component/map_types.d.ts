@@ -31,7 +31,6 @@ export interface MapData {
   diverging: string[];
   ends: [string, string];
   has_region: boolean;
-  can_mark: boolean;
   texts: Record<string, string>;
 }
 
