@@ -22,6 +22,7 @@ from pages.ui.distributions import texts as distributions_texts
 from pages.ui.duplicates import texts as duplicates_texts
 from pages.ui.duplicates.page import DEFAULT_KEEPER
 from pages.ui.explore import texts as explore_texts
+from pages.ui.map import texts as map_texts
 from pages.ui.review import texts as review_texts
 from pages.ui.runs import add_data, new_run
 from pages.ui.runs import texts as runs_texts
@@ -56,11 +57,12 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     state.PILOT: runs_texts.PILOTS,
     state.DEVICE: new_run.DEVICES,
     state.PRECISION: new_run.PRECISION_TITLES,
+    state.LAYOUT: map_texts.LAYOUT_TITLES,
 }
 #: What is chosen where the URL says nothing, if not the first.
 DEFAULTS: Mapping[str, str] = {state.KEEPER: KEEPER_TITLES[DEFAULT_KEEPER]}
 #: What is chosen where the URL says nothing depends on more than the page.
-NO_DEFAULT = (state.REVIEW, state.LEVEL)
+NO_DEFAULT = (state.REVIEW, state.LEVEL, state.LAYOUT)
 #: Fields that are empty where the URL says nothing.
 TYPED = (state.SEARCH, state.FILTER, state.CHECKPOINT, state.MEAN, state.STD)
 #: A part that the URL does not hold.
@@ -169,6 +171,8 @@ def _wanted(seen: Seen, name: str, names: Mapping[str, str]) -> list[str] | None
     if name == state.SORT:
         # What a dataset can be sorted by depends on its columns and backbones.
         return [explore_texts.SORT_TITLES[said[0]]] if said and said[0] in explore_texts.SORT_TITLES else None
+    if name == state.COLOUR:
+        return [map_texts.COLOUR_TITLES[said[0]]] if said and said[0] in map_texts.COLOUR_TITLES else None
     if name in TYPED:
         return said or [""]
     return said or None
