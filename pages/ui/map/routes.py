@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -69,7 +68,7 @@ def _colours(store: Store, dataset_id: str, request: Request) -> Response:
     scores, by, rules = query_of(dataset_id, given).scores, given.get(BY, ""), parse(given.get(RULES) or "")
     found = colouring(store, scores, by, rules)
     state = colouring_state(store, scores, by, rules)
-    body = _with_head(_legend(found), found.codes.tobytes())
+    body = with_head(found)
     return _immutable(body) if given.get(STATE) == state else Response(body, media_type=_BYTES, headers=_OFTEN)
 
 
@@ -82,25 +81,20 @@ def _listed(store: Store, dataset_id: str, request: Request) -> Response:
 
 def _sample(store: Store, dataset_id: str, request: Request) -> Response:
     row = request.query_params.get(ROW, "")
+    if request.query_params.get(VERSION) != _version(store, dataset_id):
+        raise StoreError(texts.DATASET_CHANGED)
     found = map_sample(store, dataset_id, int(row)) if row.isascii() and row.isdecimal() and len(row) < 10 else None
     if found is None:
         raise RuleError(texts.NO_SUCH_POINT)
     return JSONResponse(asdict(found), headers=_OFTEN)
 
 
-def _legend(found: Colouring) -> dict[str, Any]:
-    return {
-        "entries": [asdict(entry) for entry in found.entries],
-        "low": found.low,
-        "high": found.high,
-        "diverging": found.diverging,
-    }
-
-
-def _with_head(head: dict[str, Any], body: bytes) -> bytes:
-    """Join a length in 4 little-endian bytes, JSON of that length, and bytes."""
-    text = json.dumps(head).encode()
-    return len(text).to_bytes(4, "little") + text + body
+def with_head(found: Colouring) -> bytes:
+    """Return a length in 4 little-endian bytes, the legend as JSON of that length, and the codes."""
+    legend: dict[str, Any] = {"entries": [asdict(entry) for entry in found.entries]}
+    legend |= {"low": found.low, "high": found.high, "diverging": found.diverging}
+    text = json.dumps(legend).encode()
+    return len(text).to_bytes(4, "little") + text + found.codes.tobytes()
 
 
 def _version(store: Store, dataset_id: str) -> str:
