@@ -62,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         put_page(folder, chosen.rows)
-        handler = functools.partial(_Quiet, directory=place)
+        handler = functools.partial(SimpleHTTPRequestHandler, directory=place)
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -107,11 +107,6 @@ def look(url: str, rows: int, chromium: str) -> None:
             f"{np.median(times):.0f} ms a frame, slowest of 20 {np.quantile(times, 0.95):.0f} ms"
         )
         browser.close()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing of each request."""
 
 
 if __name__ == "__main__":
