@@ -323,13 +323,7 @@ def tag(name: str) -> Expression:
 
 
 def region(name: str) -> Expression:
-    """Require that a sample lies in a region that somebody marked on a map.
-
-    Examples:
-        >>> import jepascore_core as js
-        >>> print(~js.region("blurred corner"))
-        not in region "blurred corner"
-    """
+    """Require that a sample is in a region that somebody marked on a map: `in region "name"`."""
     return Expression(Marked("region", name))
 
 

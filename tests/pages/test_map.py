@@ -189,7 +189,7 @@ def test_a_region_gets_a_name(open_page: Callable[..., AppTest], home_store: Sto
     scores = put_clumps(home_store, LABELS)
     app = open_page(PAGE, layout="pca")
     app = report(app, "map", "marked", {"corners": LEFT, "layout": gallery_data(app, "map")["layout"]})
-    app.text_input(key=NEW_NAME).input("left half").run()
+    app.text_input(key=NEW_NAME).input("left half")
     one(app, "button", texts.SAVE).click().run()
     assert app.query_params["filter"] == 'in region "left half"'
     assert known_names(home_store, scores.dataset_id) == ["left half"]
