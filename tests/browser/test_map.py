@@ -71,7 +71,7 @@ def draw_around(page: Page, left: float, right: float) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_two_ways_to_arrange(visit: Callable[..., Visit], app: Server, theme: str, width: int) -> None:
-    tab = visit(address(app), theme=theme, width=width)
+    tab = visit(address(app, layout="pca"), theme=theme, width=width)
     painted(tab.page)
     click_segment(tab.page, texts.LAYOUT_TITLES["pacmap"], "layout")
     expect(tab.page.get_by_text("PaCMAP of 300 images")).to_be_visible()

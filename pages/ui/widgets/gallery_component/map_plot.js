@@ -5,6 +5,8 @@ import { coloursOf, placesOfColours } from "./map_colours.js";
 import { fewer } from "./map_corners.js";
 import createScatterplot from "./regl_scatterplot.js";
 
+/** Of what is seen the map takes so much, so that its outermost points are whole. */
+const SHARE_OF_VIEW = 0.94;
 const LEAST_SIZE = 1.25;
 const LARGEST_SIZE = 9;
 /** Share of the canvas that all points would cover side by side. */
@@ -37,7 +39,7 @@ export function drawPlot(root, heard) {
     root.isLasso = true;
   });
   plot.subscribe("lassoEnd", (/** @type {{ coordinates: Corner[] }} */ { coordinates }) => {
-    const corners = Array.from(coordinates, ([x, y]) => /** @type {Corner} */ ([x, y]));
+    const corners = Array.from(coordinates, ([x, y]) => /** @type {Corner} */ ([x / SHARE_OF_VIEW, y / SHARE_OF_VIEW]));
     if (corners.length > 2) {
       heard.marked(fewer(corners));
     }
@@ -100,10 +102,15 @@ export async function paint(root) {
   const { found, listed } = placesOfColours(root, palette.length);
   plot.set({ ...themed(root), pointColor: palette, pointSize: sizeOf(root, points) });
   const options = { zDataType: "categorical", ...(root.index ? { spatialIndex: root.index } : {}) };
-  await plot.draw({ x: points.x, y: points.y, valueA: found }, options);
+  await plot.draw({ x: points.x.map(inView), y: points.y.map(inView), valueA: found }, options);
   plot.set({ pointOrder: faintFirst(found, palette.length - 1) });
   root.index = /** @type {ArrayBuffer | undefined} */ (plot.get("spatialIndex") ?? undefined);
   return listed;
+}
+
+/** @param {number} place */
+function inView(place) {
+  return place * SHARE_OF_VIEW;
 }
 
 /** Faint points lie below the others. @param {Float32Array} places @param {number} faint */
