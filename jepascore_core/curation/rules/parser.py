@@ -282,7 +282,7 @@ class _Parser(TokenStream):
     def _region(self) -> Rule:
         at = self.advance().at
         self.needs("region")
-        name = self.string()
+        name = self.string("region")
         return self.built(lambda: Marked("region", name), at)
 
     def _column(self, offered: Sequence[str] = BEGINNINGS) -> Column:

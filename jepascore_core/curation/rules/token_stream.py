@@ -15,7 +15,7 @@ _Built = TypeVar("_Built")
 #: What a text in double quotes names: a value of a column of texts, or something else.
 Named = Literal[
     "label", "likely_label", "split", "key", "quality_issue", "meta", "number",
-    "backbone", "dataset", "tag", "column", "words", "sample",
+    "backbone", "dataset", "tag", "column", "words", "sample", "region",
 ]  # fmt: skip
 NAMED: tuple[Named, ...] = get_args(Named)
 
