@@ -9,7 +9,8 @@ from functools import partial
 from jepascore_core.curation import Budget, Clause, Deduplicate, curation_of
 from jepascore_core.curation.columns.radius_curve import LONGEST, known_radius_curve
 from jepascore_core.curation.evaluation.alone import count_alone
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_radii, pending_work, precompute
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_radii, pending_work, precompute
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.scores.memo import memoized, remembered
 from jepascore_core.scores.score_set import ScoreSet, version_key

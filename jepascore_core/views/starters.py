@@ -9,7 +9,8 @@ from typing import Literal
 from jepascore_core.curation import Between, Budget, Clause, Column, Curation, Deduplicate, Like, Not
 from jepascore_core.curation.columns.quality import QUALITY_ISSUE
 from jepascore_core.curation.columns.radius_curve import known_radius_curve
-from jepascore_core.curation.precompute.steps import PrecomputeStep, pending_radii
+from jepascore_core.curation.precompute.step import PrecomputeStep
+from jepascore_core.curation.precompute.steps import pending_radii
 from jepascore_core.curation.rules.column import LABEL_ISSUE
 from jepascore_core.curation.rules.model import NEAR_RADIUS
 from jepascore_core.scores.score_set import ScoreSet

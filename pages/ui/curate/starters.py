@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from jepascore_core.curation import Curation
-from jepascore_core.curation.precompute.steps import PrecomputeStep
+from jepascore_core.curation.precompute.step import PrecomputeStep
 from jepascore_core.scores.memo import prefetch
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.effects import compute_effects
