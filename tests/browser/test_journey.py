@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 #: How long a person's patience lasts here, in milliseconds: a busy machine is no failure.
 PATIENCE = 300_000
 #: Enough at that size to be interrupted, also where a machine is four times as fast as the two cores of CI.
-NUM_DIGITS = 60
+NUM_DIGITS = 30
 SLOW_SIZE = 224
 #: What a run of the slow encoder is called.
 TITLE = "digits, test_vit (timm)"

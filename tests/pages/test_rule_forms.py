@@ -161,7 +161,7 @@ def test_what_takes_long_is_not_counted_in_a_form(
     open_page: Callable[..., AppTest], home_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = put(home_store, "finished")
-    monkeypatch.setattr("jepascore_core.curation.precompute.steps.QUICK_IMAGES", 1)
+    monkeypatch.setattr("jepascore_core.curation.precompute.step.QUICK_IMAGES", 1)
     app = opened(open_page(PAGE, dataset=found.dataset.dataset_id), "form-duplicates")
     app.selectbox(key="duplicates-kind").set_value(texts.NEAR).run()
     assert "Not counted yet" in said(app)
