@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jepascore_core.curation import Curation, Deduplicate, curation_of, evaluate, parse, parse_clause, summarize
-from jepascore_core.curation.precompute import steps
+from jepascore_core.curation.precompute import step
 from jepascore_core.storage.store import Store
 from jepascore_core.views.effects import compute_effects, effect_of
 from jepascore_core.views.starters import starters
@@ -61,7 +61,7 @@ def test_what_cannot_be_computed_says_why_and_is_not_tried_again(store, monkeypa
 
 def test_what_takes_long_is_left_pending(store, monkeypatch):
     scores = put_clumps(store, flipped([7]))
-    monkeypatch.setattr(steps, "QUICK_IMAGES", 5)
+    monkeypatch.setattr(step, "QUICK_IMAGES", 5)
     found = effect_of(store, scores, parse_clause("one per near 0.05"))
     assert found.pending
     assert not found.is_quick
