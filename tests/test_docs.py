@@ -27,6 +27,7 @@ DOCS = ROOT / "docs"
 NOTEBOOK = DOCS / "from-folder-to-list.ipynb"
 JEPASCORE = str(Path(sys.executable).parent / "jepascore")
 SOURCES = [*(ROOT / "jepascore_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
+SCRIPTS = [*(ROOT / "pages").rglob("*.js")]
 #: Words that guides name and that are not ours.
 EXTERNAL = {"make", "jepascore", "list", "datasets"}
 #: What a browser fetches by itself when it opens a page; links are followed by people only.
@@ -133,7 +134,7 @@ def glossary_rows() -> list[list[str]]:
 
 
 def test_the_glossary_spells_identifiers_as_the_code_does():
-    words = {word for path in SOURCES for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    words = {word for path in (*SOURCES, *SCRIPTS) for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
     named = {word for row in glossary_rows() for word in re.findall(r"`(\w+)`", row[2])}
     assert len(named) > 40
     assert named - words == set()

@@ -31,6 +31,9 @@ ALLOWED: dict[str, str] = {
     "theory does not hold": "a part of the notes of backbones, which the views only show",
     "higher is more likely": "a promise of every page that shows scores, whatever the sentence around it",
     "class_percentile[knn] >= 5": "a rule as a person types it, which the help of the field shows, too",
+    "class_percentile >= 5": "another one",
+    "class_percentile >= ": "its beginning",
+    "class_percentile ": "the beginning of that",
 }
 #: From the column "avoid" of docs/glossary.md and its section on style.
 DIALECT = (

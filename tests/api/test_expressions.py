@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import jepascore_core as js
 from jepascore_core.api import expressions, steps
 from jepascore_core.curation.rules.column import META
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import And, AtLeast, Between, Budget, Deduplicate, Flag, IsIn, Like, Not, Or
 from jepascore_core.curation.rules.parser import parse, parse_clause
 from jepascore_core.curation.rules.printer import clause_text
@@ -37,6 +38,8 @@ def in_python(rule):
             return f"{column_in_python(column)}.like({pattern!r})"
         case Flag(name, radius, backbone):
             return f"js.flag({name!r}, {radius!r}, backbone={backbone!r})"
+        case Marked(name, value):
+            return f"js.{name}({'' if value is None else repr(value)})"
     return joined_in_python(rule)
 
 

@@ -16,6 +16,7 @@ from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.storage.store import Store
+from pages.ui.explore import texts as explore_texts
 from pages.ui.map import texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, click_segment, screenshot, serve
 
@@ -118,7 +119,7 @@ def test_a_region_gets_a_name_and_becomes_a_rule(visit: Callable[..., Visit], ap
     page.get_by_role("button", name=texts.SAVE, exact=True).click()
     page.wait_for_url("**right+half*")
     at_rest(page)
-    page.get_by_role("link", name="Make these rules").click()
+    page.get_by_role("link", name=explore_texts.MAKE_RULES).click()
     expect(page.get_by_role("heading", level=1, name="Curate")).to_be_visible()
     expect(page.get_by_text('in region "right half"').first).to_be_visible()
     assert tab.errors == []

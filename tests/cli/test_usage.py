@@ -45,7 +45,7 @@ def test_these_are_the_commands():
         *("train", "density", "langevin", "trust plant", "trust confounds", "trust defects"),
         *("trust verdict", "cut-effect"),
         *("tag add", "tag remove", "tag list", "tag set", "tag rename", "tag merge", "tag delete", "relabel"),
-        *("embeddings import",),
+        *("embeddings import", "map", "regions list", "regions name", "regions delete"),
         *("figure extremes", "figure histograms"),
         *("worker run", "worker start", "worker stop", "worker status"),
     }

@@ -26,7 +26,7 @@ def test_every_rule_is_one(line):
 @pytest.mark.parametrize("line", LINES["sh"])
 def test_every_command_is_one(line):
     command = typer.main.get_command(app)
-    words = re.findall(r'"[^"]*"|\S+', line.partition(" > ")[0])[1:]
+    words = re.findall(r"""'[^']*'|"[^"]*"|\S+""", line.partition(" > ")[0])[1:]
     context = command.make_context("jepascore", words)
     while rest := getattr(command, "commands", None) and [*context._protected_args, *context.args]:
         name, command, words = command.resolve_command(context, rest)

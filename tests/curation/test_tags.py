@@ -351,8 +351,10 @@ def test_a_home_without_tags_gets_their_tables(store, dataset_id):
     with sqlite3.connect(store.home / "catalogue.sqlite") as connection:
         connection.execute("DROP TABLE marks")
         connection.execute("DROP TABLE tags")
+        for table in ("runs", "probes"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN pilot")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        connection.execute(f"PRAGMA user_version = {version - 1}")
+        connection.execute(f"PRAGMA user_version = {version - 2}")
     now = Store(store.home)
     add_tag(now, dataset_id, samples("a"), "dark", "ada")
     assert counts(now, dataset_id) == {"dark": 1}

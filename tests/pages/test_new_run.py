@@ -13,10 +13,12 @@ from streamlit.testing.v1 import AppTest
 from jepascore_core.jobs.trainings import finish_training, report_training, trainings
 from jepascore_core.records.pilots import Pilot
 from jepascore_core.storage.store import Store
+from jepascore_core.views.backbones import WEIGHTS_TEXT
 from pages.ui.app import state
 from pages.ui.runs import texts
 from pages.ui.runs.backbone_table import OPENED
 from pages.ui.runs.new_run import DETAILS
+from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_run
 from tests.pages.reading import labels, one, said
 from tests.pages.situations import put
@@ -63,7 +65,7 @@ def test_what_a_pilot_left_out_is_measured_from_any_page(open_page: Callable[...
     run = add_run(home_store, found.dataset, found.backbone, num_total=27, num_measured=27)
     home_store.catalogue.update_run(run.run_id, pilot='{"num_images":9,"per_class":true}')
     app = open_page("pages/curate.py")
-    one(app, "button", "Measure the rest").click().run()
+    one(app, "button", widget_texts.MEASURE_THE_REST).click().run()
     newest = home_store.catalogue.runs(found.dataset.dataset_id)[0]
     assert (newest.run_id != run.run_id, newest.pilot, newest.spec) == (True, None, run.spec)
 
@@ -75,7 +77,7 @@ def test_backbones_are_a_table_with_filters(open_page: Callable[..., AppTest], h
     assert {"Backbone", "Minutes for all", "Weights", "Licence"} <= set(everything.columns)
     app = open_page(PAGE, open=OPENED, only=["here", "works"])
     some = app.dataframe[0].value
-    assert set(some["Weights"]) == {"weights on this machine"}
+    assert set(some["Weights"]) == {WEIGHTS_TEXT["here"]}
     assert 0 < len(some) < len(everything)
     assert one(app, "button", texts.choose_backbones(0)).disabled
 
@@ -139,7 +141,7 @@ def test_a_backbone_without_weights_asks_for_them_in_place(
     put(home_store, "finished")
     app = open_page(PAGE)
     missing = next(
-        option for option in one(app, "multiselect", texts.BACKBONES).options if "needs a checkpoint" in option
+        option for option in one(app, "multiselect", texts.BACKBONES).options if WEIGHTS_TEXT["to give"] in option
     ).split(" · ")[0]
     choose_backbone(app, missing)
     app.run()

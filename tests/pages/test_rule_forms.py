@@ -116,7 +116,7 @@ def test_a_chip_opens_with_what_its_rule_says(
     assert not app.exception
     assert not app.error
     assert change(app).disabled
-    assert "by itself" in said(app) or "for colour" in said(app)
+    assert "Alone it drops" in said(app) or "for colour" in said(app)
 
 
 def test_a_chip_is_changed_in_its_form(open_page: Callable[..., AppTest], home_store: Store) -> None:

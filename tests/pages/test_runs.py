@@ -239,7 +239,8 @@ def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     (bar,) = app.main.get("progress")
     assert bar.proto.value == 75
     scores = f"dataset={found.dataset.dataset_id}&backbone={found.measured.replace('@', '%40')}"
-    assert links(app) == [("Explore", scores), (widget_texts.ON_TRUST, f"{scores}&definition=rank")]
+    pictures = ("Explore", f"dataset={found.dataset.dataset_id}")
+    assert links(app) == [("Explore", scores), (widget_texts.ON_TRUST, f"{scores}&definition=rank"), pictures]
     one(app, "button", "Cancel").click().run()
     assert "Cancelling" in said(app)
     assert found.run is not None

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation.decisions import current_decisions
 from jepascore_core.storage.store import Store
+from pages.ui.explore import texts
 from tests.conftest import add_dataset, add_measurements, make_samples
 from tests.pages.reading import gallery_data, keys_of, report, sections
 from tests.pages.situations import put
@@ -27,7 +28,7 @@ def test_a_small_class_is_one_sorted_row(open_page: Callable[..., AppTest], home
         small, large = sections(app, key)
         assert keys_of(small) == [sample.sample_key for sample in reversed(samples[:5])], "none of them twice"
         assert {tile["tone"] for tile in small["tiles"]} == {None}
-        assert small["subtitle"].endswith("all, the least likely first")
+        assert small["subtitle"].endswith(texts.ALL_SHOWN)
         assert len(set(keys_of(large))) == 8
     app = open_page(PAGE, view="extremes", dataset=dataset.dataset_id, n="4")
     assert len(keys_of(sections(app, "extremes")[1], "least")) == 4

@@ -46,6 +46,8 @@ def step_back(home: Path) -> None:
     with sqlite3.connect(home / "catalogue.sqlite") as connection:
         for column in ("ignored", "error", "wanted", "purpose", "parent_id"):
             connection.execute(f"ALTER TABLE datasets DROP COLUMN {column}")
+        for table in ("runs", "probes"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN pilot")
         for table in ("decision_tokens", "sample_moves", "changed_files", "marks", "tags"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute(f"PRAGMA user_version = {MIGRATIONS.index(settle_former_files)}")

@@ -89,13 +89,13 @@ def _place(name: FormName, curation: Curation) -> int | None:
 
 
 def draw_effect(scores: ScoreSet, clause: Clause | None) -> None:
-    """Say what a rule drops by itself, after computations of a few seconds."""
+    """Say what a rule drops alone, after computations of a few seconds."""
     if clause is not None:
         st.markdown(plain(texts.effect(quick_effect(scores, clause))))
 
 
 def quick_effect(scores: ScoreSet, clause: Clause) -> Effect:
-    """Return what a rule drops by itself, after computations of a few seconds."""
+    """Return what a rule drops alone, after computations of a few seconds."""
     effect = effect_of(store(), scores, clause)
     if effect.is_quick:
         with st.spinner(texts.COUNTING):

@@ -61,7 +61,7 @@ def remove(rule: str) -> str:
 # Rules to begin with
 
 STARTERS = "Starters"
-BEGIN_WITH = "Begin with one click; the number is what each drops by itself."
+BEGIN_WITH = "Begin with one click; the number is what each drops alone."
 
 
 def starter(item: Starter) -> str:
@@ -199,7 +199,7 @@ SAMPLES, SAMPLES_PER_CLASS, NUM_CLUSTERS, SEED = "Samples", "Samples per class",
 
 
 def effect(found: Effect) -> str:
-    """Say what a rule drops by itself."""
+    """Say what a rule drops alone."""
     if found.dropped is None:
         titles = "; ".join(work.title for work in found.pending)
         return found.why_not or f"Not counted yet. Add it, and the page offers to start: {titles}."
@@ -207,8 +207,8 @@ def effect(found: Effect) -> str:
 
 
 def effect_text(num_dropped: int) -> str:
-    """Say how many samples a rule drops by itself."""
-    return f"Drops {plural(num_dropped, 'sample')} by itself." if num_dropped else "Drops nothing by itself."
+    """Say how many samples a rule drops alone."""
+    return f"Alone it drops {plural(num_dropped, 'sample')}." if num_dropped else "Alone it drops nothing."
 
 
 def or_rule(rule: str) -> str:

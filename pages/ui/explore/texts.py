@@ -107,9 +107,12 @@ def class_subtitle(summary: ClassSummary) -> str:
     return text
 
 
+ALL_SHOWN = "all, the least likely first"
+
+
 def small_class_subtitle(summary: ClassSummary) -> str:
     """The same of a class of which all samples are shown."""
-    return f"{class_subtitle(summary)} · all, the least likely first"
+    return f"{class_subtitle(summary)} · {ALL_SHOWN}"
 
 
 def class_box(low: float, lower: float, median: float, upper: float, high: float) -> str:
