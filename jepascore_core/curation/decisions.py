@@ -12,7 +12,7 @@ from jepascore_core.curation.evaluation.evaluate import Decisions
 from jepascore_core.curation.journal import UNDONE, append_action, journal_state
 from jepascore_core.errors import RuleError
 from jepascore_core.formatting import plural
-from jepascore_core.jobs.moves import followed, read_moves
+from jepascore_core.jobs.moves import Moves, followed, read_moves
 from jepascore_core.scores.memo import memoized
 from jepascore_core.storage.store import Store
 
@@ -163,9 +163,19 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
             if item.decided_as == item.sample_key:
                 latest[item.sample_key] = max(item.action_id, latest.get(item.sample_key, 0))
         lost = (item for item in found if (item.sample_key, item.content_id) not in there)
+        with store.catalogue.transaction() as connection:
+            moves = read_moves(connection, dataset_id)
         open_ones = (
-            item for item in lost if item.verdict != "undecided" and item.action_id >= latest.get(item.sample_key, 0)
+            item
+            for item in lost
+            if item.verdict != "undecided" and _known_since(moves, item) >= latest.get(item.sample_key, 0)
         )
         return present, tuple(open_ones)
 
     return memoized(store, ("decisions", dataset_id, dataset.version, journal_state(store, dataset_id)), read)
+
+
+def _known_since(moves: Moves, item: Decision) -> int:
+    """Return the last action before the sample of a decision got its present key; the decision's own if it had it."""
+    came = (move.action_id for move in moves.get(item.content_id, ()) if move.new_key == item.sample_key)
+    return max(came, default=item.action_id) if item.decided_as != item.sample_key else item.action_id

@@ -178,6 +178,10 @@ TREES = st.dictionaries(KEYS, CONTENTS, max_size=6)
 
 @settings(max_examples=60, deadline=None)
 @example({"a/1.png": "x", "c/1.png": "y"}, [("a/1.png", "keep"), ("c/1.png", "undecided"), {"a/1.png": "y"}])
+@example(
+    {"a/1.png": "x", "a/2.png": "y", "b/1.png": "x", "c/2.png": "x"},
+    [("a/2.png", "keep"), ("c/2.png", "keep"), {"a/1.png": "x", "a/2.png": "x", "c/2.png": "y"}, {}],
+)
 @given(TREES, st.lists(st.one_of(TREES, st.tuples(KEYS, st.sampled_from(["keep", "drop", "undecided"]))), max_size=8))
 def test_a_decision_is_about_the_same_bytes_or_said_to_be_lost(first, steps):
     """Whatever happens to the files: no decision goes to other bytes, none is there twice, none vanishes unsaid."""
