@@ -26,7 +26,7 @@ from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-NUM_DIGITS = 160
+NUM_DIGITS = 300
 #: For what the worker does on a busy machine, in milliseconds.
 PATIENCE = 120_000
 

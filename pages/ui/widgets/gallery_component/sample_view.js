@@ -27,7 +27,8 @@ export function refresh(root) {
   const total = sequence?.total.toLocaleString("en-US");
   root.where.textContent = sequence && !root.isAside ? `${(position + 1).toLocaleString("en-US")} of ${total}` : "";
   root.back.hidden = !root.isAside || !sequence;
-  root.previous.disabled = !sequence || position <= 0;
-  root.next.disabled = !sequence || position >= sequence.total - 1;
+  // Not disabled: that would take the focus from the window, whose keys then lead nowhere.
+  root.previous.ariaDisabled = String(!sequence || position <= 0);
+  root.next.ariaDisabled = String(!sequence || position >= sequence.total - 1);
   clearBeside(root);
 }
