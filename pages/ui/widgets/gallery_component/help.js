@@ -30,8 +30,12 @@ export function makeHelp(root, rows) {
   }
   help.append(makeButton("toggle", "Close", () => help.close()));
   help.onclick = (event) => event.target === help && help.close();
+  const isRead = root.help?.open;
   root.help?.remove();
   root.help = root.appendChild(help);
+  if (isRead) {
+    help.showModal();
+  }
 }
 
 /** @param {Keys} keys @param {Command[]} commands @returns {HelpRow[]} */
