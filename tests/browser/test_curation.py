@@ -102,7 +102,7 @@ def test_from_rules_to_a_file_that_torchvision_loads(
     page.wait_for_load_state("networkidle")
     screenshot(page, f"curate-{theme}")
     at_rest(page)
-    page.locator('.st-key-chips [class*="st-key-remove-0"] button').click()
+    page.locator('.st-key-chips [class*="st-key-remove-0"] button').first.click()
     expect(chips).to_have_count(2)
     kept_shown(page, 60)
     choose(page, "Format", "Zip of images")
