@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from jepascore_core.curation.columns.layouts import compute_layout
+from jepascore_core.curation.columns.layouts import MAP_IS_GONE, compute_layout
 from jepascore_core.curation.columns.regions import region_list
 from jepascore_core.curation.precompute import step
 from jepascore_core.curation.precompute.requests import precompute_requests
@@ -213,4 +213,4 @@ def test_a_lasso_around_nothing_changes_nothing(
 def test_a_lasso_on_a_map_that_was_replaced_says_so(open_page: Callable[..., AppTest], home_store: Store) -> None:
     put_clumps(home_store, LABELS)
     app = report(open_page(PAGE, layout="pca"), "map", "marked", {"corners": LEFT, "layout": "another"})
-    assert texts.MAP_IS_GONE in said(app)
+    assert MAP_IS_GONE in said(app)

@@ -24,6 +24,7 @@ from jepascore_core.storage.store import Store
 KEPT = 3
 #: Of reading an embedding, of arranging one image, and of putting one among landmarks, on two cores (K = 384).
 READ_SECONDS, ARRANGE_SECONDS, PUT_SECONDS = 3e-5, 4.5e-4, 3e-5
+MAP_IS_GONE = "This map was replaced by a newer one. Reload the page."
 _FOLDER, _FACTS = "layouts", b"layout"
 _SCHEMA = pa.schema([("content_id", pa.string()), ("x", pa.float32()), ("y", pa.float32())])
 
@@ -111,7 +112,7 @@ def read_places(store: Store, scores: ScoreSet, layout: KeptLayout) -> pa.Table:
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise StoreError("This map was replaced by a newer one. Reload the page.") from error
+        raise StoreError(MAP_IS_GONE) from error
 
 
 def place_columns(store: Store, scores: ScoreSet, layout: KeptLayout) -> str:

@@ -19,7 +19,7 @@ from jepascore_core.curation.columns.label_issues import (
     label_issue_seconds_of,
     label_issue_values,
 )
-from jepascore_core.curation.columns.layouts import compute_layout, known_layout, layout_need
+from jepascore_core.curation.columns.layouts import compute_layout, find_kept, layout_need
 from jepascore_core.curation.columns.measured import count_measured
 from jepascore_core.curation.columns.near_duplicates import known_near_groups, near_groups
 from jepascore_core.curation.columns.radius_curve import known_radius_curve, radius_curve
@@ -205,8 +205,8 @@ def pending_radii(store: Store, scores: ScoreSet, radius: float | None = None) -
 
 def pending_layout(store: Store, scores: ScoreSet, kind: LayoutKind) -> Iterator[PrecomputeStep]:
     """Yield the work that the map of the measured images still needs."""
-    if known_layout(store, scores, kind) is None:
-        need = layout_need(store, scores, kind)
+    need = layout_need(store, scores, kind)
+    if find_kept(store, scores, kind, need.identity) is None:
         yield PrecomputeStep(kind, need.size, seconds=need.seconds)
 
 

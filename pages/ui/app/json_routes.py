@@ -1,4 +1,4 @@
-"""Answers in JSON about a dataset, beside Streamlit and without its script."""
+"""Answers about a dataset, mostly in JSON, beside Streamlit and without its script."""
 
 from __future__ import annotations
 
@@ -26,25 +26,27 @@ SCORES, DEFINITION = "scores", "definition"
 Answer = Callable[[Store, str, Request], Response]
 
 
-def json_routes(store: Callable[[], Store], answers: dict[str, Answer]) -> list[BaseRoute]:
-    """Return a route `samples/DATASET/NAME` for each answer, under any base as those of images.
+def json_routes(
+    store: Callable[[], Store], answers: Mapping[str, Answer], under: str = "samples", status: int = 400
+) -> list[BaseRoute]:
+    """Return a route `UNDER/DATASET/NAME` for each answer, under any base as those of images.
 
-    A `JepaScoreError` is answered by its sentence and the status 400.
+    A `JepaScoreError` is answered by its sentence and `status`.
     """
-    return [_route(store, name, answer) for name, answer in answers.items()]
 
+    def route(name: str, answer: Answer) -> BaseRoute:
+        def endpoint(request: Request) -> Response:
+            dataset_id = request.path_params["dataset_id"]
+            if not DATASET_ID.fullmatch(dataset_id):
+                return problem("There is no such dataset.", 404)
+            try:
+                return answer(store(), dataset_id, request)
+            except JepaScoreError as error:
+                return problem(str(error), status)
 
-def _route(store: Callable[[], Store], name: str, answer: Answer) -> BaseRoute:
-    def endpoint(request: Request) -> Response:
-        dataset_id = request.path_params["dataset_id"]
-        if not DATASET_ID.fullmatch(dataset_id):
-            return _problem("There is no such dataset.", 404)
-        try:
-            return answer(store(), dataset_id, request)
-        except JepaScoreError as error:
-            return _problem(str(error), 400)
+        return Route(f"/{{base:path}}{under}/{{dataset_id}}/{name}", endpoint)
 
-    return Route(f"/{{base:path}}samples/{{dataset_id}}/{name}", endpoint)
+    return [route(name, answer) for name, answer in answers.items()]
 
 
 def scores_parameters(scores: ScoreSet) -> dict[str, str]:
@@ -70,5 +72,6 @@ def as_json(content: dict[str, Any]) -> Response:
     return JSONResponse(content, headers=HEADERS)
 
 
-def _problem(text: str, status: int) -> Response:
+def problem(text: str, status: int) -> Response:
+    """Return a sentence that says what is wrong."""
     return JSONResponse({"error": text}, status, HEADERS)

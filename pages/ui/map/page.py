@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from jepascore_core.curation import Curation, parse
-from jepascore_core.curation.columns.layouts import KeptLayout, known_layout, last_layout, layout_need
-from jepascore_core.curation.columns.regions import mark_region
+from jepascore_core.curation.columns.layouts import MAP_IS_GONE, KeptLayout, known_layout, last_layout, layout_need
+from jepascore_core.curation.columns.regions import MAX_CORNERS, mark_region
 from jepascore_core.curation.decisions import decisions_of
 from jepascore_core.curation.evaluation.evaluate import Evaluator
 from jepascore_core.curation.journal import journal_state
@@ -30,12 +30,12 @@ from pages.ui.app import state
 from pages.ui.app.live import is_filling
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
-from pages.ui.explore.routes import parameters
+from pages.ui.explore.routes import FILTER, WHICH, parameters
 from pages.ui.explore.whole import draw_whole
 from pages.ui.map import texts
 from pages.ui.map.colours import DIVERGING, SEQUENTIAL, blended
 from pages.ui.map.regions import draw_naming, filter_by, without_regions
-from pages.ui.map.routes import BY, FILTER, IDENTITY, KIND, ROW, RULES, STATE, VERSION, WHICH
+from pages.ui.map.routes import BY, IDENTITY, KIND, ROW, RULES, STATE, VERSION
 from pages.ui.widgets.choose_scores import choose_scores
 from pages.ui.widgets.components import component
 from pages.ui.widgets.estimate_notes import draw_estimate_notes
@@ -44,7 +44,6 @@ from pages.ui.widgets.theory_notes import draw_theory_notes
 from pages.ui.widgets.url_widgets import pick_one
 
 KEY = "map"
-MAX_CORNERS_SENT = 64
 #: In a narrow window the list is below the map.
 STYLE = """<style>
 @media (max-width: 900px) {
@@ -89,11 +88,9 @@ def draw_map_page(scores: ScoreSet) -> None:
 
 def _pick_kind(scores: ScoreSet) -> LayoutKind:
     is_known = known_layout(store(), scores, "pacmap") is not None
-    options: dict[LayoutKind, str] = {"pca": texts.LAYOUT_TITLES["pca"], "pacmap": texts.LAYOUT_TITLES["pacmap"]}
     default: LayoutKind = "pacmap" if is_known else "pca"
-    return (
-        pick_one(texts.LAYOUT, state.LAYOUT, options, segments=True, default=default, help=texts.LAYOUT_HELP) or default
-    )
+    titles, explained = texts.LAYOUT_TITLES, texts.LAYOUT_HELP
+    return pick_one(texts.LAYOUT, state.LAYOUT, titles, segments=True, default=default, help=explained) or default
 
 
 def _pick_colour(scores: ScoreSet, measured: Sequence[MeasuredChoice]) -> str:
@@ -221,10 +218,10 @@ def _regions() -> list[str]:
 def _mark(scores: ScoreSet, layout: KeptLayout) -> None:
     """Make what was drawn around a region, in the place of the one before it. The browser is not trusted."""
     match st.session_state[KEY].get("marked"):
-        case {"corners": [*corners], "layout": str(identity)} if len(corners) <= MAX_CORNERS_SENT:
+        case {"corners": [*corners], "layout": str(identity)} if len(corners) <= MAX_CORNERS:
             try:
                 if identity != layout.identity:
-                    raise StoreError(texts.MAP_IS_GONE)
+                    raise StoreError(MAP_IS_GONE)
                 region = mark_region(store(), scores, layout, [(float(x), float(y)) for x, y in corners])
             except (JepaScoreError, TypeError, ValueError) as error:
                 st.toast(plain(str(error)), icon=":material/error:")

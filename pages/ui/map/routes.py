@@ -11,54 +11,39 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from jepascore_core.curation import parse
-from jepascore_core.curation.columns.layouts import find_kept
+from jepascore_core.curation.columns.layouts import MAP_IS_GONE, find_kept
 from jepascore_core.embeddings.layout import LAYOUT_KINDS
-from jepascore_core.errors import JepaScoreError, RuleError, StoreError, matching
+from jepascore_core.errors import RuleError, StoreError, matching
 from jepascore_core.storage.store import Store
 from jepascore_core.views.map_colours import Colouring, colouring, colouring_state
 from jepascore_core.views.map_points import listed_bits, map_sample, place_bytes
-from pages.ui.app.routes import DATASET_ID, FOREVER
-from pages.ui.explore.routes import FILTER, WHICH, query_of
+from pages.ui.app.json_routes import HEADERS, as_json, json_routes, scores_of
+from pages.ui.app.routes import FOREVER
+from pages.ui.explore.routes import query_of
 from pages.ui.map import texts
 
 KIND, IDENTITY, BY, RULES, VERSION, STATE, ROW = "kind", "layout", "by", "rules", "version", "state", "row"
 _BYTES = "application/octet-stream"
-_SAFE = {"X-Content-Type-Options": "nosniff"}
-_OFTEN = {"Cache-Control": "no-store", **_SAFE}
-
-__all__ = ["BY", "FILTER", "IDENTITY", "KIND", "RULES", "STATE", "VERSION", "WHICH", "map_routes"]
 
 
 def map_routes(store: Callable[[], Store]) -> list[BaseRoute]:
     """Return the routes, under any base as those of images."""
-
-    def route(name: str, answer: Callable[[Store, str, Request], Response]) -> BaseRoute:
-        def endpoint(request: Request) -> Response:
-            dataset_id = request.path_params["dataset_id"]
-            if not DATASET_ID.fullmatch(dataset_id):
-                return _problem("There is no such dataset.", 404)
-            try:
-                return answer(store(), dataset_id, request)
-            except JepaScoreError as error:
-                return _problem(str(error), 400)
-
-        return Route(f"/{{base:path}}map/{{dataset_id}}/{name}", endpoint)
-
-    return [route("places", _places), route("colours", _colours), route("listed", _listed), route("sample", _sample)]
+    answers = {"places": _places, "colours": _colours, "listed": _listed, "sample": _sample}
+    return json_routes(store, answers, "map")
 
 
 def _places(store: Store, dataset_id: str, request: Request) -> Response:
     given = request.query_params
-    scores = query_of(dataset_id, given).scores
+    scores = scores_of(dataset_id, given)
     kind = matching(given.get(KIND), LAYOUT_KINDS)
     identity = given.get(IDENTITY, "")
     layout = find_kept(store, scores, kind, identity) if kind is not None and identity.isalnum() else None
     if layout is None:
-        raise StoreError(texts.MAP_IS_GONE)
+        raise StoreError(MAP_IS_GONE)
     if given.get(VERSION) != _version(store, dataset_id):
         raise StoreError(texts.DATASET_CHANGED)
     return _immutable(place_bytes(store, scores, layout))
@@ -66,18 +51,18 @@ def _places(store: Store, dataset_id: str, request: Request) -> Response:
 
 def _colours(store: Store, dataset_id: str, request: Request) -> Response:
     given = request.query_params
-    scores, by, rules = query_of(dataset_id, given).scores, given.get(BY, ""), parse(given.get(RULES) or "")
+    scores, by, rules = scores_of(dataset_id, given), given.get(BY, ""), parse(given.get(RULES) or "")
     found = colouring(store, scores, by, rules)
     state = colouring_state(store, scores, by, rules)
     body = with_head(found)
-    return _immutable(body) if given.get(STATE) == state else Response(body, media_type=_BYTES, headers=_OFTEN)
+    return _immutable(body) if given.get(STATE) == state else Response(body, media_type=_BYTES, headers=HEADERS)
 
 
 def _listed(store: Store, dataset_id: str, request: Request) -> Response:
     given = request.query_params
     query = query_of(dataset_id, given)
     # What is listed depends on too much to be named in advance: a bit a sample is little to ask for again.
-    return Response(listed_bits(store, query), media_type=_BYTES, headers=_OFTEN)
+    return Response(listed_bits(store, query), media_type=_BYTES, headers=HEADERS)
 
 
 def _sample(store: Store, dataset_id: str, request: Request) -> Response:
@@ -87,7 +72,7 @@ def _sample(store: Store, dataset_id: str, request: Request) -> Response:
     found = map_sample(store, dataset_id, int(row)) if row.isascii() and row.isdecimal() and len(row) < 10 else None
     if found is None:
         raise RuleError(texts.NO_SUCH_POINT)
-    return JSONResponse(asdict(found), headers=_OFTEN)
+    return as_json(asdict(found))
 
 
 def with_head(found: Colouring) -> bytes:
@@ -103,8 +88,4 @@ def _version(store: Store, dataset_id: str) -> str:
 
 
 def _immutable(body: bytes) -> Response:
-    return Response(body, media_type=_BYTES, headers={"Cache-Control": FOREVER, **_SAFE})
-
-
-def _problem(text: str, status: int) -> Response:
-    return JSONResponse({"error": text}, status, _OFTEN)
+    return Response(body, media_type=_BYTES, headers=HEADERS | {"Cache-Control": FOREVER})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from jepascore_core.curation.columns.layouts import KeptLayout
+from jepascore_core.embeddings.layout import LayoutKind
 from jepascore_core.formatting import plural
 
 LAYOUT = "Arrange by"
-LAYOUT_TITLES = {"pca": "Overview", "pacmap": "Neighbours"}
+LAYOUT_TITLES: dict[LayoutKind, str] = {"pca": "Overview", "pacmap": "Neighbours"}
 LAYOUT_HELP = (
     "Overview: the two directions in which the embeddings differ most (PCA), there at once. Neighbours: similar images "
     "side by side, groups apart (PaCMAP), computed once in the background. Distances between far groups mean little."
@@ -31,7 +32,6 @@ ENDS = {
 OVERVIEW_MEANWHILE = "Until then you see the overview."
 REFRESH = "Use all of them"
 MAP = "Map of the images"
-MAP_IS_GONE = "This map was replaced by a newer one. Reload the page."
 DATASET_CHANGED = "The dataset has changed since this map was drawn. Reload the page."
 NO_SUCH_POINT = "There is no such point on the map. Reload the page."
 #: Texts that the script shows.
@@ -53,8 +53,6 @@ IN_BROWSER = {
     "The list beside the map shows the same images.",
     "no_webgl": "This browser cannot draw the map: WebGL is switched off. The list shows the same images.",
 }
-
-
 NOBODY_THERE = "There is no image in this region. Draw around some."
 NAME_REGION = "Name the region"
 NAME = "Name"
