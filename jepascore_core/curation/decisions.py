@@ -109,7 +109,7 @@ def describe_lost(lost: Sequence[Decision], limit: int = 3) -> str:
 def decisions_about(store: Store, dataset_id: str, content_ids: Mapping[str, str]) -> dict[str, Decision]:
     """Return the current decisions about some samples (sample key -> content id), by sample key."""
     wanted = sorted(set(content_ids.values()))
-    found = _standing(store, dataset_id, "AND content_id IN (SELECT value FROM json_each(?2))", json.dumps(wanted))
+    found, _ = _standing(store, dataset_id, "AND content_id IN (SELECT value FROM json_each(?2))", json.dumps(wanted))
     return {item.sample_key: item for item in found if content_ids.get(item.sample_key) == item.content_id}
 
 
@@ -125,8 +125,11 @@ def decisions_of(store: Store, dataset_id: str) -> Decisions:
     return {(item.sample_key, item.content_id): item.verdict for item in found if item.verdict != "undecided"}
 
 
-def _standing(store: Store, dataset_id: str, condition: str = "", *parameters: str) -> list[Decision]:
-    """Return the last decision about each key and content id that is not undone, under its sample's current key."""
+def _standing(store: Store, dataset_id: str, condition: str = "", *parameters: str) -> tuple[list[Decision], Moves]:
+    """Return the last decision about each key and content id that is not undone, under its sample's current key.
+
+    And the moves by which samples got their keys.
+    """
     with store.catalogue.transaction() as connection:
         moves = read_moves(connection, dataset_id)
         rows = connection.execute(
@@ -138,7 +141,7 @@ def _standing(store: Store, dataset_id: str, condition: str = "", *parameters: s
     last: dict[tuple[str, str], tuple[Any, ...]] = {}
     for key, *values in rows:
         last[followed(moves, key, values[0], values[-1]), values[0]] = (*values, key)
-    return [Decision(key, *values) for (key, _), values in sorted(last.items())]
+    return [Decision(key, *values) for (key, _), values in sorted(last.items())], moves
 
 
 def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
@@ -146,7 +149,7 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
     dataset = store.catalogue.dataset(dataset_id)
 
     def read() -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
-        found = _standing(store, dataset_id)
+        found, moves = _standing(store, dataset_id)
         if dataset.version is None or not found:
             return tuple(found), ()
         rows = store.query(
@@ -163,8 +166,6 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
             if item.decided_as == item.sample_key:
                 latest[item.sample_key] = max(item.action_id, latest.get(item.sample_key, 0))
         lost = (item for item in found if (item.sample_key, item.content_id) not in there)
-        with store.catalogue.transaction() as connection:
-            moves = read_moves(connection, dataset_id)
         open_ones = (
             item
             for item in lost
@@ -177,5 +178,6 @@ def _present_and_lost(store: Store, dataset_id: str) -> tuple[tuple[Decision, ..
 
 def _known_since(moves: Moves, item: Decision) -> int:
     """Return the last action before the sample of a decision got its present key; the decision's own if it had it."""
-    came = (move.action_id for move in moves.get(item.content_id, ()) if move.new_key == item.sample_key)
-    return max(came, default=item.action_id) if item.decided_as != item.sample_key else item.action_id
+    if item.decided_as == item.sample_key:
+        return item.action_id
+    return max(move.action_id for move in moves[item.content_id] if move.new_key == item.sample_key)
