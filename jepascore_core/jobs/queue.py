@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from jepascore_core.jobs.request_files import WANTED_SUFFIX
+
 
 class JobKind(StrEnum):
     """Kinds of jobs. Long ones have lanes of their own, so that quick ones never wait for them."""
@@ -49,7 +51,7 @@ class Job(NamedTuple):
 
 def precompute_files(home: Path) -> Iterator[Path]:
     """Yield the files of the unfinished requests for precomputing, `<dataset id>/preparations/<key>.wanted.json`."""
-    return (home / "datasets").glob("*/preparations/*.wanted.json")
+    return (home / "datasets").glob(f"*/preparations/*{WANTED_SUFFIX}")
 
 
 def ring_bell(home: Path) -> None:

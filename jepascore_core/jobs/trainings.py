@@ -1,26 +1,23 @@
 """Requests to train an encoder on a dataset: requested here, done by the worker.
 
-`trainings/<name>.wanted.json` exists while a request is pending, with its progress and why it failed beside it. A
-worker that is killed or stopped leaves the request and the state of the last epoch for the next one.
+A request is in `trainings/`, see `request_files`; beside it the next worker finds the state of the last epoch.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from jepascore_core.atomic import write_atomically
 from jepascore_core.backbones.arithmetic import VitShape
 from jepascore_core.backbones.speed import machine_speed
 from jepascore_core.errors import StoreError, UnknownNameError
 from jepascore_core.jobs import process
 from jepascore_core.jobs.queue import ring_bell
+from jepascore_core.jobs.request_files import WANTED_SUFFIX, RequestFiles, progress_text
 from jepascore_core.records.datasets import DatasetRecord
 from jepascore_core.storage.store import Store
-from jepascore_core.training.card import checked_name
+from jepascore_core.training.card import checked_name, encoders_folder
 
 TrainingState = Literal["waiting", "running", "failed"]
 
@@ -29,7 +26,7 @@ IMAGE_SIDE, EPOCHS, MAX_IMAGES = 64, 100, 20_000
 _SHAPE = VitShape(4, 128, 256, 8, prefix=0, projection=64)
 #: A step sees two views of an image; forward and both gradients are three passes of each.
 _PASSES = 2 * 3
-_WANTED, _PROGRESS, _FAILED = "wanted", "progress", "failed"
+_FOLDER = "trainings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,11 @@ class Training:
         """Whether it is queued or running."""
         return self.state != "failed"
 
+    @property
+    def progress_text(self) -> str:
+        """Its progress in a few words."""
+        return progress_text(self.state, self.share, self.seconds_left)
+
 
 def encoder_name(dataset: DatasetRecord) -> str:
     """Return the name of the encoder that is trained on a dataset: its name, as far as an encoder may be called so."""
@@ -62,7 +64,7 @@ def training_seconds(store: Store, num_images: int) -> float:
 
 def is_trained(store: Store, name: str) -> bool:
     """Return whether there is an encoder of this name."""
-    return (store.home / "encoders" / f"{name}.json").is_file()
+    return (encoders_folder(store.home) / f"{name}.json").is_file()
 
 
 def request_training(store: Store, dataset_id: str) -> Training:
@@ -77,9 +79,9 @@ def request_training(store: Store, dataset_id: str) -> Training:
     name = encoder_name(dataset)
     if is_trained(store, name):
         raise StoreError(f"trained:{name} already exists. To replace it run `jepascore train {dataset.name} --again`.")
-    _folder(store).mkdir(parents=True, exist_ok=True)
-    _path(store, name, _FAILED).unlink(missing_ok=True)
-    write_atomically(_path(store, name, _WANTED), json.dumps({"dataset_id": dataset.dataset_id}).encode())
+    known = find_training(store, name)
+    if known is None or not known.is_active:
+        _files(store, name).ask({"dataset_id": dataset.dataset_id})
     ring_bell(store.home)
     process.start_worker(store.home)
     return training(store, name)
@@ -87,9 +89,25 @@ def request_training(store: Store, dataset_id: str) -> Training:
 
 def trainings(store: Store) -> tuple[Training, ...]:
     """Return all requests that are not done, failed ones included, by name."""
-    names = sorted(path.name.removesuffix(f".{_WANTED}.json") for path in _folder(store).glob(f"*.{_WANTED}.json"))
-    found = (_read(store, name) for name in names)
+    names = sorted(path.name.removesuffix(WANTED_SUFFIX) for path in (store.home / _FOLDER).glob(f"*{WANTED_SUFFIX}"))
+    found = (find_training(store, name) for name in names)
     return tuple(item for item in found if item is not None)
+
+
+def find_training(store: Store, name: str) -> Training | None:
+    """Return a request, None if it is done or cancelled."""
+    files = _files(store, name)
+    wanted = files.wanted()
+    if wanted is None:
+        return None
+    dataset_id = wanted["dataset_id"]
+    failure = files.failure()
+    if failure is not None:
+        return Training(name, dataset_id, "failed", message=failure)
+    progress = files.progress()
+    if progress is None:
+        return Training(name, dataset_id, "waiting")
+    return Training(name, dataset_id, "running", progress["share"], progress["seconds_left"])
 
 
 def training(store: Store, name: str) -> Training:
@@ -98,7 +116,7 @@ def training(store: Store, name: str) -> Training:
     Raises:
         UnknownNameError: if it is done or cancelled.
     """
-    found = _read(store, name)
+    found = find_training(store, name)
     if found is None:
         raise UnknownNameError(f"The training of {name} was cancelled or is done.")
     return found
@@ -106,53 +124,23 @@ def training(store: Store, name: str) -> Training:
 
 def cancel_training(store: Store, name: str) -> None:
     """Cancel a request; a worker that does it stops within a moment. Finished epochs are kept for another time."""
-    for what in (_WANTED, _PROGRESS, _FAILED):
-        _path(store, name, what).unlink(missing_ok=True)
+    _files(store, name).cancel()
 
 
 def is_wanted(store: Store, name: str) -> bool:
     """Return whether a request still exists."""
-    return _path(store, name, _WANTED).is_file()
+    return _files(store, name).is_wanted
 
 
 def report_training(store: Store, name: str, share: float, seconds_left: float | None) -> None:
     """Record the progress of a request; for the worker."""
-    write_atomically(_path(store, name, _PROGRESS), json.dumps({"share": share, "seconds_left": seconds_left}).encode())
+    _files(store, name).report({"share": share, "seconds_left": seconds_left})
 
 
 def finish_training(store: Store, name: str, is_done: bool, message: str = "") -> None:
     """Record how an attempt ended: done, failed with a message, or neither, for the next worker to go on."""
-    if is_done:
-        cancel_training(store, name)
-        return
-    if message and is_wanted(store, name):
-        write_atomically(_path(store, name, _FAILED), json.dumps({"message": message}).encode())
-    _path(store, name, _PROGRESS).unlink(missing_ok=True)
+    _files(store, name).finish(is_done, message)
 
 
-def _folder(store: Store) -> Path:
-    return store.home / "trainings"
-
-
-def _path(store: Store, name: str, what: str) -> Path:
-    return _folder(store) / f"{checked_name(name)}.{what}.json"
-
-
-def _load(path: Path) -> dict[str, Any] | None:
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        return None
-
-
-def _read(store: Store, name: str) -> Training | None:
-    wanted = _load(_path(store, name, _WANTED))
-    if wanted is None:
-        return None
-    failed = _load(_path(store, name, _FAILED))
-    if failed is not None:
-        return Training(name, wanted["dataset_id"], "failed", message=failed["message"])
-    progress = _load(_path(store, name, _PROGRESS))
-    if progress is None:
-        return Training(name, wanted["dataset_id"], "waiting")
-    return Training(name, wanted["dataset_id"], "running", progress["share"], progress["seconds_left"])
+def _files(store: Store, name: str) -> RequestFiles:
+    return RequestFiles(store.home / _FOLDER, checked_name(name))

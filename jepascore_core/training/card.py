@@ -14,9 +14,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CURVE_ROWS = 12
 
 
-def encoders_folder() -> Path:
-    """Return the folder of encoders that were trained on this machine: <name>.safetensors, .json and .md each."""
-    return home_folder() / "encoders"
+def encoders_folder(home: Path | None = None) -> Path:
+    """Return the folder of encoders that were trained in a home folder: <name>.safetensors, .json and .md each.
+
+    None stands for the home folder that is set.
+    """
+    return (home or home_folder()) / "encoders"
 
 
 def checked_name(name: str) -> str:

@@ -17,7 +17,7 @@ import duckdb
 from jepascore_core.errors import StoreError
 from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index, leave_unfinished
 from jepascore_core.jobs.queue import Job, JobKind, precompute_files
-from jepascore_core.jobs.trainings import trainings
+from jepascore_core.jobs.trainings import finish_training, is_wanted, trainings
 from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import ProbeState, Run, RunState
@@ -186,7 +186,6 @@ def _do_run(store: Store, run_id: str, stop: threading.Event) -> None:
 
 
 def _do_train(store: Store, name: str, stop: threading.Event) -> None:
-    from jepascore_core.jobs.trainings import finish_training, is_wanted
     from jepascore_core.worker.training import train_requested
 
     with Heartbeat(lambda _: not is_wanted(store, name), stop) as heartbeat:

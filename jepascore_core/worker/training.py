@@ -10,6 +10,7 @@ from jepascore_core.errors import JepaScoreError
 from jepascore_core.formatting import plural
 from jepascore_core.jobs.trainings import EPOCHS, IMAGE_SIDE, MAX_IMAGES, report_training, training
 from jepascore_core.storage.store import Store
+from jepascore_core.training.card import encoders_folder
 from jepascore_core.training.fit import EncoderRecipe, fit_encoder, suited
 from jepascore_core.training.images import load_pictures
 from jepascore_core.training.train import TrainingConfig
@@ -42,7 +43,7 @@ def train_requested(store: Store, name: str, check: Callable[[], None]) -> str:
         fit_encoder(
             pictures,
             recipe,
-            store.home / "encoders",
+            encoders_folder(store.home),
             name,
             data,
             device=resolve_device("auto"),

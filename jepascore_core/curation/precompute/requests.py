@@ -1,33 +1,26 @@
 """Requests for long computations of a curation: requested here, done by the worker, all in a dataset's folder.
 
-`datasets/<dataset id>/preparations/<key>.wanted.json` exists while a request is pending. Beside it are its progress
-and why it failed. `precompute` stores the result, atomically. The file of a request is deleted when it is done or
-cancelled, and remains for the next worker when a worker is killed.
+A request is in `datasets/<dataset id>/preparations/`, see `request_files`. `precompute` stores the result, atomically.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from jepascore_core.atomic import write_atomically
 from jepascore_core.curation.evaluation.compiler import Compiler
 from jepascore_core.curation.precompute.step import PrecomputeStep
 from jepascore_core.curation.precompute.steps import precompute
 from jepascore_core.errors import StoreError, UnknownNameError
-from jepascore_core.formatting import duration_text, percent_text
 from jepascore_core.jobs.process import start_worker
 from jepascore_core.jobs.queue import precompute_files, ring_bell
+from jepascore_core.jobs.request_files import RequestFiles, RequestState, progress_text
 from jepascore_core.records.canonical import short_hash
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.storage.store import Store
-
-PrecomputeState = Literal["none", "waiting", "running", "failed"]
 
 #: Progress is written at most this often, in seconds.
 REPORT_SECONDS = 0.3
@@ -35,7 +28,6 @@ REPORT_SECONDS = 0.3
 _FOLDER = "preparations"
 #: What files and identifiers call a baseline score, since before it had its present name.
 _STORED_BASELINE = "companion"
-_WANTED, _PROGRESS, _FAILED = "wanted", "progress", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +36,7 @@ class PrecomputeRequest:
 
     identifier: str
     work: PrecomputeStep
-    state: PrecomputeState
+    state: RequestState
     share: float = 0.0
     seconds_left: float | None = None
     message: str = ""
@@ -62,10 +54,7 @@ class PrecomputeRequest:
     @property
     def progress_text(self) -> str:
         """Its progress in a few words."""
-        if self.state != "running":
-            return "Waiting for the worker"
-        left = "" if self.seconds_left is None else f" · {duration_text(self.seconds_left)} left"
-        return f"{percent_text(self.share)}{left}"
+        return progress_text(self.state, self.share, self.seconds_left)
 
 
 def precompute_request_of(store: Store, scores: ScoreSet, work: PrecomputeStep) -> PrecomputeRequest:
@@ -120,14 +109,10 @@ def request_precompute(store: Store, scores: ScoreSet, work: PrecomputeStep) -> 
     found = precompute_request_of(store, scores, work)
     if found.is_active:
         return found
-    path = _path(store, found.identifier, _WANTED)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for what in (_FAILED, _PROGRESS):
-        _path(store, found.identifier, what).unlink(missing_ok=True)
     # Recorded with the backbone that the step names as that of the scores.
     named = Compiler(store, scores).score_set(work.backbone)
     wanted = {"scores": named.to_dict(), "work": _to_stored(dataclasses.replace(work, backbone=None))}
-    write_atomically(path, json.dumps(wanted).encode())
+    _files(store, found.identifier).ask(wanted)
     ring_bell(store.home)
     start_worker(store.home)
     return _read(store, found.identifier, work)
@@ -135,13 +120,12 @@ def request_precompute(store: Store, scores: ScoreSet, work: PrecomputeStep) -> 
 
 def cancel_precompute(store: Store, identifier: str) -> None:
     """Cancel a request; a worker that computes it stops within a moment, and nothing of it is kept."""
-    for what in (_WANTED, _PROGRESS, _FAILED):
-        _path(store, identifier, what).unlink(missing_ok=True)
+    _files(store, identifier).cancel()
 
 
 def is_wanted(store: Store, identifier: str) -> bool:
     """Return whether a request still exists."""
-    return _path(store, identifier, _WANTED).is_file()
+    return _files(store, identifier).is_wanted
 
 
 def run_precompute(store: Store, identifier: str, check: Callable[[], None]) -> None:
@@ -154,7 +138,7 @@ def run_precompute(store: Store, identifier: str, check: Callable[[], None]) -> 
         RunCancelled, WorkerStopped: from `check`.
     """
     scores, work = _wanted(store, identifier)
-    report = _Reporter(_path(store, identifier, _PROGRESS), check)
+    report = _Reporter(_files(store, identifier), check)
     try:
         report(0.0)
         precompute(store, scores, work, report)
@@ -165,19 +149,14 @@ def run_precompute(store: Store, identifier: str, check: Callable[[], None]) -> 
 
 def finish_precompute(store: Store, identifier: str, is_done: bool, message: str = "") -> None:
     """Record how an attempt ended: done, failed with a message, or neither, for the next worker to start again."""
-    if is_done:
-        cancel_precompute(store, identifier)
-        return
-    if message and is_wanted(store, identifier):
-        write_atomically(_path(store, identifier, _FAILED), json.dumps({"message": message}).encode())
-    _path(store, identifier, _PROGRESS).unlink(missing_ok=True)
+    _files(store, identifier).finish(is_done, message)
 
 
 class _Reporter:
     """Records the progress of a computation, and stops it when it should end."""
 
-    def __init__(self, path: Path, check: Callable[[], None]) -> None:
-        self._path, self._check = path, check
+    def __init__(self, files: RequestFiles, check: Callable[[], None]) -> None:
+        self._files, self._check = files, check
         self._started, self._told = time.monotonic(), -REPORT_SECONDS
 
     def __call__(self, share: float) -> None:
@@ -185,23 +164,16 @@ class _Reporter:
         seconds = time.monotonic() - self._started
         if seconds - self._told >= REPORT_SECONDS:
             self._told = seconds
-            write_atomically(self._path, json.dumps({"share": share, "seconds": seconds}).encode())
+            self._files.report({"share": share, "seconds": seconds})
 
 
-def _path(store: Store, identifier: str, what: str) -> Path:
+def _files(store: Store, identifier: str) -> RequestFiles:
     dataset_id, _, key = identifier.partition("/")
-    return store.dataset_folder(dataset_id) / _FOLDER / f"{key}.{what}.json"
-
-
-def _load(path: Path) -> dict[str, Any] | None:
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        return None
+    return RequestFiles(store.dataset_folder(dataset_id) / _FOLDER, key)
 
 
 def _wanted(store: Store, identifier: str) -> tuple[ScoreSet, PrecomputeStep]:
-    found = _load(_path(store, identifier, _WANTED))
+    found = _files(store, identifier).wanted()
     if found is None:
         raise UnknownNameError("This request was cancelled or is done.")
     return ScoreSet.from_dict(found["scores"]), _from_stored(found["work"])
@@ -225,12 +197,13 @@ def _from_stored(values: dict[str, Any]) -> PrecomputeStep:
 
 
 def _read(store: Store, identifier: str, work: PrecomputeStep) -> PrecomputeRequest:
-    if not is_wanted(store, identifier):
+    files = _files(store, identifier)
+    if not files.is_wanted:
         return PrecomputeRequest(identifier, work, "none")
-    failed = _load(_path(store, identifier, _FAILED))
-    if failed is not None:
-        return PrecomputeRequest(identifier, work, "failed", message=failed["message"])
-    progress = _load(_path(store, identifier, _PROGRESS))
+    failure = files.failure()
+    if failure is not None:
+        return PrecomputeRequest(identifier, work, "failed", message=failure)
+    progress = files.progress()
     if progress is None:
         return PrecomputeRequest(identifier, work, "waiting")
     share, seconds = progress["share"], progress["seconds"]

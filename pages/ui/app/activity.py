@@ -14,7 +14,7 @@ from jepascore_core.views.progress import Progress, describe_run, export_progres
 from pages.ui.app.errors import errors_shown
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
-from pages.ui.app.texts import IN_PROGRESS, TRAINING, duration_left
+from pages.ui.app.texts import IN_PROGRESS
 
 POLL_SECONDS = 2.0
 #: While nothing is running: another tab, or a command in a terminal, may start something.
@@ -86,5 +86,4 @@ def _precompute_line(names: dict[str, str], item: PrecomputeRequest) -> Line:
 
 
 def _training_line(names: dict[str, str], item: Training) -> Line:
-    left = duration_left(item.seconds_left) if item.seconds_left is not None else TRAINING
-    return item.share, f"{names.get(item.dataset_id, '')}, trained:{item.name} · {left}"
+    return item.share, f"{names.get(item.dataset_id, '')}, trained:{item.name} · {item.progress_text}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from jepascore_core.formatting import duration_text
-
 APP_NAME = "JEPA-SCORE"
 #: What each page does for the reader: beside its title, and on Home.
 PURPOSES = {
@@ -25,9 +23,3 @@ INTRO = (
 )
 ABOUT = f"**{APP_NAME}**: {PURPOSES['Home'][0].lower()}{PURPOSES['Home'][1:]} {INTRO}"
 IN_PROGRESS = "In progress"
-TRAINING = "Waiting for the worker"
-
-
-def duration_left(seconds: float) -> str:
-    """Say how long something still takes."""
-    return f"{duration_text(seconds)} left"

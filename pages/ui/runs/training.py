@@ -11,10 +11,10 @@ from jepascore_core.jobs.trainings import (
     Training,
     cancel_training,
     encoder_name,
+    find_training,
     is_trained,
     request_training,
     training_seconds,
-    trainings,
 )
 from jepascore_core.scores.measured import DatasetChoice
 from pages.ui.app.errors import do_asked, errors_shown
@@ -31,7 +31,7 @@ def draw_training(dataset: DatasetChoice) -> None:
     if not dataset.has_index:
         return
     name = encoder_name(store().catalogue.dataset(dataset.dataset_id))
-    found = _find(name)
+    found = find_training(store(), name)
     if found is not None:
         draw = st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS if found.is_active else None)
         draw(name)
@@ -51,12 +51,8 @@ def _request(dataset_id: str) -> None:
     st.rerun()
 
 
-def _find(name: str) -> Training | None:
-    return next((item for item in trainings(store()) if item.name == name), None)
-
-
 def _draw_progress(name: str) -> None:
-    item = _find(name)
+    item = find_training(store(), name)
     if item is None:
         st.rerun()  # the whole page: it is done or cancelled
     left = texts.left(duration_text(item.seconds_left)) if item.seconds_left is not None else ""

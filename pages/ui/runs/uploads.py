@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import IO, Literal
+from typing import IO
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -48,7 +48,7 @@ class Upload:
         return _rewound(known[1])
 
 
-def draw_upload(way: Literal["files", "folder"] | str | None, number: int) -> Upload | None:
+def draw_upload(way: str | None, number: int) -> Upload | None:
     """Draw the field to drop files or choose a folder, and return what is there."""
     if way == "folder":
         st.file_uploader(
