@@ -1,5 +1,5 @@
 // What Review shows: the card, its verdict, what can be undone, the strip of the queue.
-/** @import { Card, DeckRoot, Marks, Verdict } from "./types.js" */
+/** @import { Card, DeckRoot, Marks } from "./types.js" */
 
 import { fetchAhead, fitPicture, pictureOf } from "./deck_pictures.js";
 import { decidedText, refreshButtons } from "./desk_buttons.js";
@@ -13,17 +13,11 @@ export function refresh(root) {
   const found = predict(root.data, outbox(root));
   const card = root.at === null ? undefined : root.cards.get(root.at);
   refreshButtons(root, found, root.at);
-  root.decided.textContent = card ? decidedBy(root, card, found.marks[card.sample_key]) : "";
+  root.decided.textContent = card ? decidedText(root, card, found.marks[card.sample_key]) : "";
   if (root.frame) {
     drawCard(root, root.frame, card);
     markStrip(root, found.marks);
   }
-}
-
-/** @param {DeckRoot} root @param {Card} card @param {Verdict | undefined} verdict */
-function decidedBy(root, card, verdict) {
-  const isMine = verdict !== root.data.marks[card.sample_key] || !card.decided_by;
-  return decidedText(verdict, isMine ? root.data.who : card.decided_by);
 }
 
 /** @param {DeckRoot} root @param {HTMLElement} frame @param {Card | undefined} card */

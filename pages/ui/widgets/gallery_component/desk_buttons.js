@@ -87,7 +87,16 @@ function drawTurn(root, kind, number) {
   }
 }
 
-/** @param {Verdict | null | undefined} verdict @param {string | null} who */
-export function decidedText(verdict, who) {
-  return verdict === "keep" || verdict === "drop" ? `Decided: ${verdict} by ${who}` : "No decision yet";
+/**
+ * Say what is decided about an image, and by whom.
+ * @param {BarRoot} root
+ * @param {{ sample_key: string, decided_by: string }} card
+ * @param {Verdict | undefined} verdict
+ */
+export function decidedText(root, card, verdict) {
+  if (verdict !== "keep" && verdict !== "drop") {
+    return "No decision yet";
+  }
+  const isMine = verdict !== root.data.marks[card.sample_key] || !card.decided_by;
+  return `Decided: ${verdict} by ${isMine ? root.data.who : card.decided_by}`;
 }

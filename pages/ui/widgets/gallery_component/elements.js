@@ -58,3 +58,14 @@ export function originalFile(dataset, item) {
 export function allPixels(dataset, item) {
   return `images/pixels/${encodeURIComponent(dataset)}/${encodeURIComponent(item.content_id)}`;
 }
+
+/** The element of the page that a component is in, which its own tree does not see. @param {HTMLElement} root */
+export function hostOf(root) {
+  const tree = root.getRootNode();
+  return tree instanceof ShadowRoot ? tree.host : root;
+}
+
+/** How far the page itself is scrolled. @param {HTMLElement} root */
+export function pageScroll(root) {
+  return hostOf(root).closest('[data-testid="stMain"]')?.scrollTop ?? 0;
+}

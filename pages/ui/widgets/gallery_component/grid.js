@@ -4,7 +4,7 @@
 /** @import { GridData, GridRoot, Source } from "./grid_types.js" */
 /** @import { Mount } from "./types.js" */
 
-import { make, makeStatus } from "./elements.js";
+import { make, makeStatus, pageScroll } from "./elements.js";
 import { need, newSource, PAGE_ROWS, rowAt } from "./grid_data.js";
 import { click, press, pressAnywhere, scrolled } from "./grid_input.js";
 import { askFacets, drawRail } from "./grid_rail.js";
@@ -97,13 +97,6 @@ function fitHeight(root) {
   root.scroller.style.height = `${Math.max(LEAST_HEIGHT, window.innerHeight - above - ROOM_BELOW)}px`;
   root.rail.style.maxHeight = `${Math.max(LEAST_HEIGHT, window.innerHeight - above - ROOM_BELOW)}px`;
   relayOut(root);
-}
-
-/** How far the page itself is scrolled. @param {GridRoot} root */
-function pageScroll(root) {
-  const tree = root.getRootNode();
-  const host = tree instanceof ShadowRoot ? tree.host : root;
-  return host.closest('[data-testid="stMain"]')?.scrollTop ?? 0;
 }
 
 /** Lay out anew, with the same sample at the top. @param {GridRoot} root */

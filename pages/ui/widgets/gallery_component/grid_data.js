@@ -2,6 +2,8 @@
 // not grow with the length of the list.
 /** @import { GridRoot, Row, RowsAnswer, Source } from "./grid_types.js" */
 
+import { ask } from "./server.js";
+
 export const PAGE_ROWS = 120;
 const MAX_PAGES = 48;
 
@@ -94,20 +96,6 @@ export async function fetchRows(root, source, first, number, signal) {
   parameters.set("from", String(first));
   parameters.set("n", String(number));
   return ask(`${root.data.route}/rows?${parameters}`, signal);
-}
-
-/**
- * An answer of the server; what it cannot do, it says.
- * @param {string} address
- * @param {AbortSignal} [signal]
- */
-export async function ask(address, signal) {
-  const answer = await fetch(new URL(address, document.baseURI), { signal });
-  const found = await answer.json();
-  if (!answer.ok) {
-    throw new Error(found.error);
-  }
-  return found;
 }
 
 /** @param {GridRoot} root @param {string} text */

@@ -3,10 +3,11 @@
 
 import { make, makeButton } from "./elements.js";
 import { decidedOf, filterText, isActive } from "./filter_text.js";
-import { ask, parametersOf, sayProblem } from "./grid_data.js";
+import { parametersOf, sayProblem } from "./grid_data.js";
 import { drawNumbers } from "./grid_numbers.js";
 import { refreshTools } from "./grid_selection.js";
 import { drawValues } from "./grid_values.js";
+import { ask } from "./server.js";
 
 /** Columns that are open from the start; others are where something is chosen. */
 const OPEN_AT_FIRST = ["label", "split", "decided", "tag", "score", "pixels"];

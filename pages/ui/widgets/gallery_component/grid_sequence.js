@@ -3,8 +3,9 @@
 /** @import { GridRoot, Row, Source } from "./grid_types.js" */
 /** @import { Sequence } from "./types.js" */
 
-import { ask, fetchRows, PAGE_ROWS, parametersOf } from "./grid_data.js";
+import { fetchRows, PAGE_ROWS, parametersOf } from "./grid_data.js";
 import { reveal } from "./grid_tiles.js";
+import { ask } from "./server.js";
 
 /** Pages that are kept, and rows that are looked for when the list has changed. */
 const MAX_PAGES = 8;
@@ -12,7 +13,11 @@ const MAX_LOOKED_FOR = 12;
 
 /** @param {GridRoot} root @param {Source} source @param {Row} row @param {number} position @returns {Sequence} */
 export function sequenceFrom(root, source, row, position) {
-  const rows = new RowsRead((first, number) => fetchRows(root, source, first, number), place, source.view);
+  const rows = new RowsRead(
+    (first, number) => fetchRows(root, source, first, number),
+    async (key) => (await placeOf(root, source, key)).position,
+    source.view,
+  );
   rows.put(position, row);
   for (const [page, known] of source.pages) {
     if (Math.abs(page - position / PAGE_ROWS) < 2) {
@@ -20,12 +25,6 @@ export function sequenceFrom(root, source, row, position) {
         rows.put(page * PAGE_ROWS + index, other);
       });
     }
-  }
-  /** @param {string} key @returns {Promise<number | null>} */
-  async function place(key) {
-    const parameters = parametersOf(source);
-    parameters.set("key", key);
-    return (await ask(`${root.data.route}/place?${parameters}`)).position;
   }
   return {
     key: row.sample_key,
@@ -41,12 +40,23 @@ export function sequenceFrom(root, source, row, position) {
   };
 }
 
+/**
+ * Where a sample is in the list now, null if it is not in it, of how many.
+ * @param {GridRoot} root
+ * @param {Source} source
+ * @param {string} key
+ * @returns {Promise<{ position: number | null, total: number }>}
+ */
+function placeOf(root, source, key) {
+  const parameters = parametersOf(source);
+  parameters.set("key", key);
+  return ask(`${root.data.route}/place?${parameters}`);
+}
+
 /** @param {GridRoot} root @param {string} key */
 export async function findInList(root, key) {
   const source = root.coming ?? root.source;
-  const parameters = parametersOf(source);
-  parameters.set("key", key);
-  const { position, total } = await ask(`${root.data.route}/place?${parameters}`);
+  const { position, total } = await placeOf(root, source, key);
   if (position === null) {
     return null;
   }

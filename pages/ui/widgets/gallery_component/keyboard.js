@@ -1,6 +1,8 @@
 // Which key asks for what, and who hears it.
 /** @import { Command, DeskRoot, Keys } from "./types.js" */
 
+import { hostOf } from "./elements.js";
+
 const TEXT_FIELDS =
   'textarea, select, [role="combobox"], [role="textbox"], ' +
   "input:not([type=button], [type=checkbox], [type=radio], [type=range], [type=reset], [type=submit])";
@@ -54,8 +56,7 @@ export function listen(root, press) {
       return;
     }
     const window = document.querySelector('[data-testid="stDialog"]');
-    const tree = root.getRootNode();
-    const isBehind = window && !window.contains(tree instanceof ShadowRoot ? tree.host : root);
+    const isBehind = window && !window.contains(hostOf(root));
     const path = /** @type {Element[]} */ (event.composedPath());
     const isRead = path.some((element) => element.matches?.("dialog.help") && element !== root.help);
     if (!isBehind && !isRead && press(event)) {

@@ -4,13 +4,14 @@
 /** @import { MapData, MapRoot } from "./map_types.js" */
 /** @import { Mount } from "./types.js" */
 
-import { make, makeButton, makeStatus, say } from "./elements.js";
+import { make, makeButton, makeStatus, pageScroll, say } from "./elements.js";
 import { listen } from "./keyboard.js";
 import { fetchColours, fetchListed, fetchPlaces } from "./map_data.js";
 import { hover, leave, moveCard, sampleAt } from "./map_hover.js";
 import { hearFingers, pressOnMap, zoom } from "./map_input.js";
 import { drawLegend } from "./map_legend.js";
 import { drawPlot, fitPlot, paint } from "./map_plot.js";
+import { newToken } from "./outbox.js";
 
 const LEAST_HEIGHT = 300;
 const ROOM_BELOW = 12;
@@ -48,7 +49,7 @@ function begin(root) {
     lasso: makeButton("toggle", texts.lasso, () => chooseMode(root, "lasso")),
   };
   root.modes.lasso.title = texts.lasso_help;
-  root.clearing = makeButton("toggle", texts.clear, () => root.trigger("cleared", { token: token() }));
+  root.clearing = makeButton("toggle", texts.clear, () => root.trigger("cleared", { token: newToken() }));
   const tools = make("div", "tools");
   tools.append(
     root.count,
@@ -93,7 +94,7 @@ function begin(root) {
       picked: (point) => void pick(root, point),
       marked: (corners) => {
         chooseMode(root, "panZoom");
-        root.trigger("marked", { corners, layout: root.data.layout, token: token() });
+        root.trigger("marked", { corners, layout: root.data.layout, token: newToken() });
         say(root, texts.marked);
       },
     });
@@ -114,10 +115,6 @@ function makeIcon(text, title, onclick) {
   return button;
 }
 
-function token() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** @param {MapRoot} root @param {"panZoom" | "lasso"} mode */
 function chooseMode(root, mode) {
   root.plot?.set({ mouseMode: mode });
@@ -136,13 +133,6 @@ function fitHeight(root) {
     root.stage.style.height = height;
   }
   fitPlot(root);
-}
-
-/** How far the page itself is scrolled. @param {MapRoot} root */
-function pageScroll(root) {
-  const tree = root.getRootNode();
-  const host = tree instanceof ShadowRoot ? tree.host : root;
-  return host.closest('[data-testid="stMain"]')?.scrollTop ?? 0;
 }
 
 /** Fetch what is not the same as what is shown, and paint it. @param {MapRoot} root */
@@ -227,7 +217,7 @@ function pressAnywhere(root, event) {
     return true;
   }
   if (root.data.has_region) {
-    root.trigger("cleared", { token: token() });
+    root.trigger("cleared", { token: newToken() });
     say(root, root.data.texts.cleared);
     return true;
   }

@@ -1,18 +1,11 @@
 // Places, colours and filters of the points, as bytes.
-/** @import { Legend, Places, Sample } from "./map_types.js" */
+/** @import { Legend, Places } from "./map_types.js" */
 
-/** @param {string} address */
-async function fetchBytes(address) {
-  const answer = await fetch(new URL(address, document.baseURI));
-  if (!answer.ok) {
-    throw new Error((await answer.json()).error);
-  }
-  return answer.arrayBuffer();
-}
+import { askBytes } from "./server.js";
 
 /** x of all samples, then y; those without a place have NaN. @param {string} address @returns {Promise<Places>} */
 export async function fetchPlaces(address) {
-  const all = new Float32Array(await fetchBytes(address));
+  const all = new Float32Array(await askBytes(address));
   const total = all.length / 2;
   const rows = new Int32Array(total);
   let placed = 0;
@@ -33,7 +26,7 @@ export async function fetchPlaces(address) {
 
 /** A legend as JSON, with its length before it, then a code for each sample. @param {string} address */
 export async function fetchColours(address) {
-  const found = await fetchBytes(address);
+  const found = await askBytes(address);
   const length = new DataView(found).getUint32(0, true);
   const legend = /** @type {Legend} */ (JSON.parse(new TextDecoder().decode(new Uint8Array(found, 4, length))));
   return { legend, codes: new Uint8Array(found, 4 + length) };
@@ -41,20 +34,10 @@ export async function fetchColours(address) {
 
 /** 1 for each listed sample, from a bit each, the highest first. @param {string} address @param {number} total */
 export async function fetchListed(address, total) {
-  const bits = new Uint8Array(await fetchBytes(address));
+  const bits = new Uint8Array(await askBytes(address));
   const listed = new Uint8Array(total);
   for (let row = 0; row < total; row += 1) {
     listed[row] = (bits[row >> 3] >> (7 - (row & 7))) & 1;
   }
   return listed;
-}
-
-/** @param {string} address @param {number} row @returns {Promise<Sample>} */
-export async function fetchSample(address, row) {
-  const answer = await fetch(new URL(`${address}${row}`, document.baseURI));
-  const found = await answer.json();
-  if (!answer.ok) {
-    throw new Error(found.error);
-  }
-  return found;
 }

@@ -2,7 +2,7 @@
 /** @import { MapRoot, Sample } from "./map_types.js" */
 
 import { make, thumbnail } from "./elements.js";
-import { fetchSample } from "./map_data.js";
+import { ask } from "./server.js";
 
 const WAIT_MILLISECONDS = 40;
 const MAX_KNOWN = 2000;
@@ -18,7 +18,7 @@ export async function sampleAt(root, point) {
   if (known) {
     return known;
   }
-  const found = await fetchSample(root.data.samples, row);
+  const found = /** @type {Sample} */ (await ask(`${root.data.samples}${row}`));
   if (root.known.size > MAX_KNOWN) {
     root.known.clear();
   }

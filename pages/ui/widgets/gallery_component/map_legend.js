@@ -1,8 +1,8 @@
 // What the colours stand for. A click on a group leaves only that one in colour.
-/** @import { LegendEntry, MapRoot } from "./map_types.js" */
+/** @import { Legend, LegendEntry, MapData, MapRoot } from "./map_types.js" */
 
 import { make, makeButton } from "./elements.js";
-import { isScale, MISSING } from "./map_colours.js";
+import { coloursOf, isScale, MISSING } from "./map_colours.js";
 
 /** @param {MapRoot} root @param {() => void} recolour */
 export function drawLegend(root, recolour) {
@@ -11,18 +11,16 @@ export function drawLegend(root, recolour) {
     root.legend.replaceChildren();
     return;
   }
-  const parts = isScale(legend) ? [drawScale(root)] : [];
+  const parts = isScale(legend) ? [drawScale(root.data, legend)] : [];
   const entries = legend.entries.map((entry) => drawEntry(root, entry, recolour));
   root.legend.replaceChildren(...parts, ...entries);
 }
 
-/** @param {MapRoot} root */
-function drawScale(root) {
-  const { data, scale } = root;
+/** @param {MapData} data @param {Legend} scale */
+function drawScale(data, scale) {
   const box = make("span", "scale");
   const bar = make("span", "bar");
-  const colours = scale?.diverging ? data.diverging : data.ramp;
-  bar.style.background = `linear-gradient(to right, ${colours.join(", ")})`;
+  bar.style.background = `linear-gradient(to right, ${coloursOf(data, scale).join(", ")})`;
   bar.setAttribute("aria-hidden", "true");
   box.append(make("span", "end", data.ends[0]), bar, make("span", "end", data.ends[1]));
   return box;

@@ -4,8 +4,8 @@
 /** @import { Mount } from "./types.js" */
 
 import { make } from "./elements.js";
-import { ask } from "./grid_data.js";
 import { completionKey, stepTo, take } from "./rules_text.js";
+import { ask } from "./server.js";
 
 const LIST_ID = "jepascore-suggestions";
 

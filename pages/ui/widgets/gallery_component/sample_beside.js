@@ -2,7 +2,7 @@
 /** @import { BesideGroup, SampleRoot, Seen } from "./sample_types.js" */
 
 import { make, makeButton, thumbnail } from "./elements.js";
-import { ask } from "./grid_data.js";
+import { ask } from "./server.js";
 
 /** @param {SampleRoot} root @param {(item: Seen) => void} open */
 export async function askBeside(root, open) {

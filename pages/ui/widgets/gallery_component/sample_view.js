@@ -19,8 +19,7 @@ export function refresh(root) {
   const found = predict(root.data, outbox(root));
   root.name.textContent = key;
   root.lines.replaceChildren(...(card?.lines ?? []).map((line) => make("div", "line", line)));
-  const isMine = found.marks[key] !== (card?.verdict ?? undefined) || !card?.decided_by;
-  root.decided.textContent = card ? decidedText(found.marks[key], isMine ? root.data.who : card.decided_by) : "";
+  root.decided.textContent = card ? decidedText(root, card, found.marks[key]) : "";
   root.whose.textContent = root.data.whose;
   root.original.href = originalFile(root.data.dataset ?? "", at);
   refreshButtons(root, found, key);

@@ -2,14 +2,14 @@
 /** @import { SampleCard, SampleRoot, Seen } from "./sample_types.js" */
 /** @import { Action } from "./types.js" */
 
-import { say } from "./elements.js";
-import { ask } from "./grid_data.js";
+import { hostOf, say } from "./elements.js";
 import { withTag } from "./prediction.js";
 import { writeAddress } from "./sample_address.js";
 import { askBeside } from "./sample_beside.js";
 import { pictureOf, showPicture } from "./sample_picture.js";
 import { refresh } from "./sample_view.js";
 import { findSequence, followed } from "./sequence.js";
+import { ask } from "./server.js";
 import { isVerdict } from "./verdicts.js";
 
 const SETTLE_MILLISECONDS = 250;
@@ -136,10 +136,8 @@ function arrived(root) {
 
 /** Whether the page draws the details of another sample is marked on the window, which hides them. @param {SampleRoot} root */
 export function settle(root) {
-  const tree = root.getRootNode();
-  const host = tree instanceof ShadowRoot ? tree.host : root;
   const isBehind = root.at !== undefined && root.at.sample_key !== root.data.card.sample_key;
-  host.closest('[data-testid="stDialog"]')?.toggleAttribute("data-behind", isBehind);
+  hostOf(root).closest('[data-testid="stDialog"]')?.toggleAttribute("data-behind", isBehind);
 }
 
 /** Pictures and cards of those that come next. @param {SampleRoot} root */
