@@ -35,6 +35,7 @@ from jepascore_core.views.label_issues import LIKELY_WRONG, LOWEST_CUT
 from pages.ui.app.store import store
 from pages.ui.curate import texts
 from pages.ui.curate.budget_form import budget_form
+from pages.ui.curate.limits import pick_limits, pick_percentiles
 from pages.ui.curate.reference_form import reference_form
 from pages.ui.widgets.choose_scores import complete_first, measured_id, plain_title
 from pages.ui.widgets.texts import KEEPER_TITLES
@@ -59,28 +60,13 @@ def _score_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None
     at = list(choices).index(own if named is None else named)
     backbone = st.selectbox(texts.UNDER, list(choices), at, choices.__getitem__, key=f"{key}-backbone")
     column = Column(name, None if backbone == own else backbone, baseline)
-    low, high = _score_limits(was, key) if name == "score" else _percentiles(was, key)
+    # Values and percentiles are no limits of each other.
+    same = was if (was.column.name == "score") == (name == "score") else None
+    if name == "score":
+        low, high = pick_limits(same, key, (texts.KEEP_FROM, texts.KEEP_UP_TO))
+    else:
+        low, high = pick_percentiles(same, key)
     return None if low is None and high is None else Between(column, low, high)
-
-
-def _score_limits(was: Between, key: str) -> tuple[float | None, float | None]:
-    low, high = (was.low, was.high) if was.column.name == "score" else (None, None)
-    return (
-        st.number_input(texts.KEEP_FROM, value=_float(low), placeholder=texts.NO_LIMIT, key=f"{key}-low"),
-        st.number_input(texts.KEEP_UP_TO, value=_float(high), placeholder=texts.NO_LIMIT, key=f"{key}-high"),
-    )
-
-
-def _percentiles(was: Between, key: str) -> tuple[float | None, float | None]:
-    limits = (5.0, 100.0)
-    if was.column.name != "score":
-        limits = (float(was.low or 0), 100.0 if was.high is None else float(was.high))
-    first, last = st.slider(texts.KEEP, 0.0, 100.0, limits, 0.5, help=texts.HIGHER, key=f"{key}-range")
-    return first if first > 0 else None, last if last < 100 else None
-
-
-def _float(number: float | None) -> float | None:
-    return None if number is None else float(number)
 
 
 def _agreement_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | None:
@@ -203,9 +189,7 @@ def _column_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | Non
 
 
 def _range_of(column: Column, was: Clause | None, key: str) -> Rule | None:
-    low, high = (was.low, was.high) if isinstance(was, Between) else (None, None)
-    low = st.number_input(texts.AT_LEAST, value=_float(low), placeholder=texts.NO_LIMIT, key=f"{key}-low")
-    high = st.number_input(texts.AT_MOST, value=_float(high), placeholder=texts.NO_LIMIT, key=f"{key}-high")
+    low, high = pick_limits(was if isinstance(was, Between) else None, key)
     return None if low is None and high is None else Between(column, low, high)
 
 
@@ -228,9 +212,7 @@ def _image_form(_scores: ScoreSet, old: Clause | None, key: str) -> Clause | Non
         default = texts.GREY if isinstance(old, Flag) else texts.COLOURED
         what = st.segmented_control(texts.KEEP, [texts.COLOURED, texts.GREY], default=default, key=f"{key}-colours")
         return Flag("grey") if what == texts.GREY else Not(Flag("grey"))
-    low, high = (was.low, was.high) if was else (None, None)
-    low = st.number_input(texts.AT_LEAST, 0.0, value=_float(low), placeholder=texts.NO_LIMIT, key=f"{key}-low")
-    high = st.number_input(texts.AT_MOST, 0.0, value=_float(high), placeholder=texts.NO_LIMIT, key=f"{key}-high")
+    low, high = pick_limits(was, key, least=0.0)
     return None if low is None and high is None else Between(Column(name), low, high)
 
 

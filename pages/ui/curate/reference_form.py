@@ -11,6 +11,7 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.references import comparable_datasets
 from pages.ui.app.store import store
 from pages.ui.curate import texts
+from pages.ui.curate.limits import pick_percentiles
 
 _FAR = 0.1
 
@@ -25,11 +26,7 @@ def reference_form(scores: ScoreSet, old: Clause | None, key: str) -> Clause | N
     at = names.index(was.column.name) if was else 0
     name = st.selectbox(texts.COLUMN, names, at, texts.REFERENCE_COLUMNS.__getitem__, key=f"{key}-column")
     if name == REFERENCE_PERCENTILE:
-        limits = (5.0, 100.0)
-        if was and was.column.name == REFERENCE_PERCENTILE:
-            limits = (float(was.low or 0), 100.0 if was.high is None else float(was.high))
-        first, last = st.slider(texts.KEEP, 0.0, 100.0, limits, 0.5, help=texts.HIGHER, key=f"{key}-range")
-        low, high = first if first > 0 else None, last if last < 100 else None
+        low, high = pick_percentiles(was if was and was.column.name == REFERENCE_PERCENTILE else None, key)
         column = Column(REFERENCE_PERCENTILE, reference=reference)
         return None if low is None and high is None else Between(column, low, high)
     value = float(was.low or _FAR) if was and was.column.name == REFERENCE_DISTANCE else _FAR
