@@ -125,9 +125,7 @@ def _colouring(store: Store, scores: ScoreSet, by: str, rules: Curation) -> Colo
         own, other = (_numbers(store, item, Column("percentile")) for item in (scores, _other(scores, by)))
         return scaled(other - own, -100.0, 100.0, diverging=True)
     if by == NOTHING:
-        base = columns(store).base(store.catalogue.dataset(scores.dataset_id))
-        number = store.query(f"SELECT count(*) AS n FROM {base}")["n"][0].as_py()
-        return Colouring(np.zeros(number, np.uint8))
+        return Colouring(np.zeros(_count_samples(store, scores), np.uint8))
     raise RuleError(f"A map cannot be coloured by {by!r}. Choose another colour.")
 
 
@@ -174,8 +172,7 @@ def _tags(store: Store, scores: ScoreSet) -> Colouring:
     tags = tag_list(store, scores.dataset_id)[:MISSING]
     place = {tag.name: number for number, tag in enumerate(tags)}
     rows = store.query(f"SELECT row_id, tag FROM {tag_rows(store, dataset)}")
-    number = store.query(f"SELECT count(*) AS n FROM {columns(store).base(dataset)}")["n"][0].as_py()
-    codes = np.full(number, MISSING, np.uint8)
+    codes = np.full(_count_samples(store, scores), MISSING, np.uint8)
     held = np.array([place.get(tag, MISSING) for tag in rows["tag"].to_pylist()], np.uint8)
     np.minimum.at(codes, rows["row_id"].to_numpy(), held)
     counts = np.bincount(codes, minlength=MISSING + 1)
@@ -183,6 +180,11 @@ def _tags(store: Store, scores: ScoreSet) -> Colouring:
         LegendEntry(code, tag.name, int(counts[code]), TAG_COLOURS.index(tag.colour)) for code, tag in enumerate(tags)
     ]
     return Colouring(codes, (*entries, *_missing(codes, "no tag")))
+
+
+def _count_samples(store: Store, scores: ScoreSet) -> int:
+    base = columns(store).base(store.catalogue.dataset(scores.dataset_id))
+    return int(store.query(f"SELECT count(*) AS n FROM {base}")["n"][0].as_py())
 
 
 def _missing(codes: Codes, title: str) -> tuple[LegendEntry, ...]:
