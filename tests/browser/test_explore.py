@@ -10,10 +10,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
@@ -23,6 +21,7 @@ from pages.ui.explore import texts as explore_texts
 from pages.ui.sample import texts as sample_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, by_menu, choose, choose_variant, screenshot, serve
+from tests.browser.pictures import write_digits
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -34,11 +33,7 @@ PATIENCE = 120_000
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("explore")
-    images, labels = load_digit_images()
-    for number in range(NUM_DIGITS):
-        path = folder / "digits" / f"digit {labels[number]}" / f"{number:04d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[number]).save(path)
+    write_digits(folder / "digits", NUM_DIGITS)
     with serve(ROOT / "app.py", folder / "home") as server:
         store = Store(server.home)
         request_dataset(store, "digits", str(folder / "digits"))

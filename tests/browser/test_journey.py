@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.jobs.demos import DIGITS_DEMO
 from jepascore_core.jobs.process import worker_pid
 from jepascore_core.records.runs import Run, RunState
@@ -26,6 +24,7 @@ from pages.ui.app import texts as app_texts
 from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.browser.conftest import ROOT, Server, Visit, choose, screenshot, serve
+from tests.browser.pictures import write_digits
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -55,15 +54,6 @@ class App:
         assert run.backbone_id is not None
         rows = self.store.query(self.store.measurements_sql(run.spec.key(run.backbone_id)))["content_id"]
         return [content_id for content_id, count in Counter(rows.to_pylist()).items() if count > 1]
-
-
-def write_digits(folder: Path, count: int = NUM_DIGITS) -> Path:
-    images, labels = load_digit_images()
-    for number in range(count):
-        path = folder / f"digit {labels[number]}" / f"{number:04d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[number]).save(path)
-    return folder
 
 
 def write_checkpoint(path: Path) -> Path:
@@ -136,7 +126,7 @@ def card_of(page: Page, run: Run) -> Locator:
 
 def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
     page = visit(f"{app.server.url}/runs").page
-    add_folder(page, "digits", write_digits(tmp_path / "digits"))
+    add_folder(page, "digits", write_digits(tmp_path / "digits", NUM_DIGITS))
     run = start_slow_run(app, page)
     card = card_of(page, run)
     screenshot(page, "journey-running")
@@ -161,7 +151,7 @@ def test_a_run_is_cancelled_and_resumed(visit: Callable[..., Visit], app: App, t
 def test_two_tabs_see_the_same(visit: Callable[..., Visit], app: App, tmp_path: Path) -> None:
     first, second = visit(f"{app.server.url}/runs"), visit(f"{app.server.url}/explore")
     expect(second.page.get_by_text(widget_texts.NO_DATASET)).to_be_visible()
-    add_folder(first.page, "digits", write_digits(tmp_path / "digits"))
+    add_folder(first.page, "digits", write_digits(tmp_path / "digits", NUM_DIGITS))
     expect(second.page.get_by_text("digits has no scores yet. Start a run")).to_be_visible(timeout=PATIENCE)
 
     run = start_slow_run(app, first.page)
@@ -179,7 +169,7 @@ def test_a_killed_worker_is_replaced_while_somebody_looks(
     visit: Callable[..., Visit], app: App, tmp_path: Path
 ) -> None:
     page = visit(f"{app.server.url}/runs").page
-    add_folder(page, "digits", write_digits(tmp_path / "digits"))
+    add_folder(page, "digits", write_digits(tmp_path / "digits", NUM_DIGITS))
     run = start_slow_run(app, page)
     pid = worker_pid(app.server.home)
     assert pid is not None

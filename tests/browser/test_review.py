@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from jepascore_core import open_dataset
 from jepascore_core.curation.decisions import current_decisions
 from jepascore_core.curation.journal import history
-from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.storage.store import Store
 from pages.ui.review import texts as review_texts
 from pages.ui.review.page import QUEUE_SIZE
 from pages.ui.widgets.keys import KEYS
 from tests.browser.conftest import ROOT, Server, Visit, free_port, screenshot, serve
+from tests.browser.pictures import write_digits
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 
 pytestmark = pytest.mark.browser
@@ -69,11 +68,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("review")
-    images, labels = load_digit_images()
-    for number in range(NUM_DIGITS):
-        path = folder / "digits" / f"digit {labels[number]}" / f"{number:04d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[number]).save(path)
+    write_digits(folder / "digits", NUM_DIGITS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JEPASCORE_HOME", str(folder / "home"))
         opened = open_dataset(folder / "digits")

@@ -17,10 +17,10 @@ from jepascore_core import open_dataset
 from jepascore_core.curation.columns.marks import tag_counts
 from jepascore_core.curation.decisions import current_decisions
 from jepascore_core.curation.tags import create_tag
-from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.storage.store import Store
 from pages.ui.sample import texts
 from tests.browser.conftest import ROOT, Server, Visit, at_rest, screenshot, serve
+from tests.browser.pictures import write_digits
 from tests.conftest import SPEC, add_backbone, make_measurement, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -64,11 +64,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
 
 def _write_images(folder: Path) -> None:
-    images, labels = load_digit_images()
-    for number in range(NUM_DIGITS):
-        path = folder / f"digit {labels[number]}" / f"{number:04d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[number]).save(path)
+    write_digits(folder, NUM_DIGITS)
     first = min(folder.glob("*/*.png"))
     (first.parent / "zz copy.png").write_bytes(first.read_bytes())
     rows, columns = np.mgrid[: LARGE[1], : LARGE[0]]
