@@ -31,6 +31,8 @@ from jepascore_core.measuring.specs import resolve_augmentation
 from jepascore_core.records.augmentation import AUTO, CropViews
 from jepascore_core.score import expected_score, view_spread
 
+#: Training samples of the encoders of points.
+POINTS = 10_000
 VIEWS = (1, 2, 4, 8)
 BATCH = 32
 
@@ -91,8 +93,8 @@ def measure_points(options: argparse.Namespace) -> None:
 
     rows = []
     for dimension in (2, 8, 32):
-        mixture, recipe = make_mixture(dimension), recipe_for(dimension, seed=options.seed)
-        encoder = train_on_points(mixture.sample(10_000, seed=1)[0], recipe)
+        mixture, recipe = make_mixture(dimension), recipe_for(dimension, POINTS, seed=options.seed)
+        encoder = train_on_points(mixture.sample(POINTS, seed=1)[0], recipe)
         points = mixture.sample(options.images, seed=2)[0]
         truth = mixture.log_density(points).numpy()
 

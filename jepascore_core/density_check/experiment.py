@@ -23,7 +23,7 @@ from torch.func import jacfwd, vmap
 
 from jepascore_core.backbones.small_mlp import OntoSphere
 from jepascore_core.density_check.mixtures import Mixture, make_mixture
-from jepascore_core.density_check.results import FULL_STEPS, CellKey, DensityCell, Langevin
+from jepascore_core.density_check.results import CellKey, DensityCell, Langevin, full_steps
 from jepascore_core.training.objective import lejepa_loss
 from jepascore_core.training.sigreg import orthogonal_directions, random_directions
 
@@ -32,11 +32,14 @@ Floats = npt.NDArray[np.float64]
 HELD_OUT = 1500
 #: Up to this many dimensions the encoder is deeper and starts from a function that varies faster.
 LOW_DIMENSION = 4
-#: Factor by which embeddings are compared with the normal at a finer scale than in the training on images, up to this
-#: many dimensions: the score depends on what happens at the scale of neighbouring points. With 1 Pearson was 0.87 for
-#: D = 2 (10,000 samples), with 2 0.93, with 3 0.94; for D = 4 0.82, 0.90, 0.92. For D = 16 and more it changes
-#: nothing (by 0.01).
-FREQUENCY, FINE_DIMENSION = 3.0, 8
+#: Factor by which embeddings are compared with the normal at a finer scale than in the training on images: the score
+#: depends on what happens at the scale of neighbouring points.
+FREQUENCY = 6.0
+#: Up to this many dimensions, from `LOW_DIMENSION` on, the Gaussianity term takes twice the points and directions.
+HARD_DIMENSION = 8
+#: Noise of a view from this many samples on; where they are fewer it grows as the width of a kernel of a density
+#: estimate does, without which the encoder learns them by heart.
+NOISE, MANY_SAMPLES = 0.073, 10_000
 #: Points whose Jacobians are computed in one batch.
 BLOCK = 250
 #: Log density below the highest at which the drawn field of a walk ends, in nats.
@@ -68,22 +71,29 @@ class DensityRecipe:
     seed: int = 0
 
 
-def recipe_for(dimension: int, control: bool = False, steps: int = FULL_STEPS, seed: int = 0) -> DensityRecipe:
-    """Return the recipe of this check: K well above D, at least 64 and four times D.
+def recipe_for(
+    dimension: int, num_samples: int, control: bool = False, steps: int | None = None, seed: int = 0
+) -> DensityRecipe:
+    """Return the recipe of this check for K = 4 D; `steps` None takes those of a full check.
 
     K directions share the volume of D dimensions, so an encoder of few dimensions must vary fast to fill its sphere;
     in many dimensions a smooth one predicts the density better (one hidden layer: Pearson 0.98 for D = 32, 0.41 for D =
-    2).
+    2). What each setting brings: benchmarks/density_trials.py.
     """
     is_low = dimension <= LOW_DIMENSION
+    size = 2 if LOW_DIMENSION < dimension <= HARD_DIMENSION else 1
     return DensityRecipe(
-        embedding_dimension=max(64, 4 * dimension),
+        embedding_dimension=4 * dimension,
         depth=3 if is_low else 2,
         gain=2.0 if is_low else 1.0,
-        steps=steps,
+        steps=full_steps(dimension) if steps is None else steps,
+        batch_size=512 * size,
+        directions=64 * size,
+        orthogonal=is_low,
+        noise=NOISE * max(1.0, MANY_SAMPLES / num_samples) ** (1 / 6),
         gaussian_weight=0.0 if control else 0.1,
         # The control has no Gaussianity term that depends on it.
-        frequency=1.0 if control or dimension > FINE_DIMENSION else FREQUENCY,
+        frequency=1.0 if control else FREQUENCY,
         seed=seed,
     )
 
@@ -157,6 +167,8 @@ def cell_key(dimension: int, num_samples: int, recipe: DensityRecipe) -> CellKey
         recipe.gaussian_weight,
         recipe.frequency,
         recipe.depth,
+        recipe.noise,
+        recipe.batch_size,
         recipe.steps,
         recipe.seed,
     )
@@ -187,6 +199,8 @@ def _judge(
         gaussian_weight=recipe.gaussian_weight,
         frequency=recipe.frequency,
         depth=recipe.depth,
+        noise=recipe.noise,
+        batch_size=recipe.batch_size,
         steps=recipe.steps,
         seed=recipe.seed,
         num_held_out=HELD_OUT,

@@ -18,11 +18,19 @@ GRID_NAME = "grid.json"
 LANGEVIN_NAME = "langevin.json"
 #: Results of the same commands that ship with the package, for home folders in which they were not run.
 SHIPPED = Path(__file__).with_name("data")
-#: Training steps of an encoder, and fewer with `--quick`.
-FULL_STEPS, QUICK_STEPS = 600, 200
+#: Training steps of an encoder with `--quick`, whatever its dimension.
+QUICK_STEPS = 200
 
-#: Dimension, samples, K, weight and frequency of the Gaussianity term, depth, steps, seed.
-CellKey = tuple[int, int, int, float, float, int, int, int]
+#: Dimension, samples, K, weight and frequency of the Gaussianity term, depth, noise, batch size, steps, seed.
+CellKey = tuple[int, int, int, float, float, int, float, int, int, int]
+
+
+def full_steps(dimension: int) -> int:
+    """Return the training steps of an encoder of points in `dimension` dimensions in a full check.
+
+    In few dimensions the score goes on improving for long (benchmarks/density_trials.py).
+    """
+    return 2400 if dimension <= 8 else 1200 if dimension <= 32 else 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,8 @@ class DensityCell:
     `gaussian_weight` 0 is the control without the Gaussianity term. `pearson` and `spearman` compare the JEPA-SCORE
     with the true log density; `within` is Spearman's correlation within one component, averaged over all, where only
     the distance to its centre is left to predict. `slope` is the change of the log density per nat of score (1 in
-    theory). A correlation with a constant score is None. `frequency` and `depth` are the recipe's; files of earlier
-    releases lack them.
+    theory). A correlation with a constant score is None. `frequency`, `depth`, `noise` and `batch_size` are the
+    recipe's; files of earlier releases lack them.
     """
 
     dimension: int
@@ -50,6 +58,8 @@ class DensityCell:
     seconds: float
     frequency: float = 1.0
     depth: int = 2
+    noise: float = 0.05
+    batch_size: int = 512
 
     @property
     def is_control(self) -> bool:
@@ -59,7 +69,7 @@ class DensityCell:
     @property
     def is_quick(self) -> bool:
         """Whether it was trained for fewer steps than a full check takes."""
-        return self.steps < FULL_STEPS
+        return self.steps < full_steps(self.dimension)
 
     @property
     def key(self) -> CellKey:
@@ -71,6 +81,8 @@ class DensityCell:
             self.gaussian_weight,
             self.frequency,
             self.depth,
+            self.noise,
+            self.batch_size,
             self.steps,
             self.seed,
         )
@@ -113,7 +125,7 @@ def quick_note(cells: Iterable[DensityCell]) -> str | None:
     if not quick:
         return None
     return (
-        f"Quick results: {len(quick)} of these encoders trained for fewer than {FULL_STEPS} steps, which lowers the "
+        f"Quick results: {len(quick)} of these encoders trained for fewer steps than in a full check, which lowers the "
         "correlations. Run `jepascore density` for the full check."
     )
 

@@ -38,8 +38,10 @@ LOOK_SECONDS = 5.0
 
 LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 
-#: The interface shares the machine with the worker and must stay responsive.
+#: The interface shares the machine with the worker and must stay responsive. On a machine of its own a worker need not
+#: wait for others: the variable sets another niceness, 0 to 19.
 NICENESS = 10
+NICENESS_VARIABLE = "JEPASCORE_NICENESS"
 
 
 class Worker:
@@ -140,15 +142,21 @@ def run_worker(home: Path, idle_seconds: float) -> bool:
     return True
 
 
+def niceness() -> int:
+    """Return the niceness that `JEPASCORE_NICENESS` asks for, else `NICENESS`; what is no number is ignored."""
+    configured = os.environ.get(NICENESS_VARIABLE, "").strip()
+    return min(int(configured), 19) if configured.isdecimal() else NICENESS
+
+
 def _yield_to_others() -> None:
     """Lower the priority of this process, so that whatever else the person does stays fast."""
     with contextlib.suppress(OSError, AttributeError):  # not on Windows
-        os.nice(NICENESS)
+        os.nice(niceness())
     # Where Linux first shares the processors between sessions, niceness counts only within one: a worker that was
     # started in the background has its own, and one that runs in a terminal must not slow down all that runs there.
     with contextlib.suppress(OSError, AttributeError):
         if os.getsid(0) == os.getpid():
-            Path("/proc/self/autogroup").write_text(str(NICENESS))
+            Path("/proc/self/autogroup").write_text(str(niceness()))
 
 
 def _serve(worker: Worker, idle_seconds: float) -> None:

@@ -195,6 +195,8 @@ def nothing_silently_wrong(request: pytest.FixtureRequest, tabs: list[Visit], vi
     URL says, and nothing was decided that nobody pressed."""
     yield
     if request.node.stash.get(_HAS_FAILED, False):
+        for number, tab in enumerate(tabs):
+            screenshot(tab.page, f"failed-{request.node.name}-{number}")
         return
     # A test may have ended its app by itself.
     running = [tab for tab in tabs if tab.address in _HOMES]

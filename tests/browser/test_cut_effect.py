@@ -33,7 +33,7 @@ def test_a_person_asks_what_the_cut_would_do(
         at_rest(page)
         better.scroll_into_view_if_needed()
         screenshot(page, f"cut-effect-{theme}")
-        field = page.get_by_role("textbox", name=texts.RULES, exact=True)
+        field = page.get_by_role("combobox", name=texts.RULES, exact=True)
         field.fill("all | budget 180 balanced")
         field.press("Enter")
         expect(page.get_by_text("This cut does no better than a random one")).to_be_visible(timeout=60_000)

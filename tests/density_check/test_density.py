@@ -21,9 +21,9 @@ from jepascore_core.density_check.results import (
 )
 from jepascore_core.errors import StoreError
 
-CELL = DensityCell(2, 1000, 64, 0.1, 600, 0, 1500, 0.9, 0.88, 0.7, 1.01, 12.5)
+CELL = DensityCell(2, 1000, 8, 0.1, 2400, 0, 1500, 0.9, 0.88, 0.7, 1.01, 12.5)
 #: Fields that older files lack.
-NEW = ("frequency", "depth")
+NEW = ("frequency", "depth", "noise", "batch_size")
 CONTROL = replace(CELL, gaussian_weight=0.0, pearson=None)
 WALK = Langevin(
     [-1.0, 1.0], [[-2.0, -1.0], [-1.0, -2.0]], [0, 5], 0.02, [[[0.5, 0.5]], [[0.1, 0.2]]], [-3, -2], -2, CELL
@@ -85,6 +85,6 @@ def test_what_is_shipped_is_whole_and_was_made_by_the_present_recipe():
     from jepascore_core.density_check.experiment import cell_key, recipe_for
 
     for cell in shipped:
-        assert cell.key == cell_key(cell.dimension, cell.num_samples, recipe_for(cell.dimension, cell.is_control))
+        assert cell.key == cell_key(cell.dimension, cell.num_samples, recipe_for(cell.dimension, cell.num_samples, cell.is_control))
     assert min(cell.pearson or 0 for cell in shipped if not cell.is_control and cell.num_samples == 100_000) > 0.9
     assert max(cell.pearson or 0 for cell in shipped if cell.is_control) < 0.5

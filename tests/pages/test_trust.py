@@ -20,7 +20,7 @@ from tests.trust.conftest import put_embeddings
 from tests.trust.test_confounds import put_measured
 
 PAGE = "pages/trust.py"
-CELL = DensityCell(2, 1000, 64, 0.1, 600, 0, 1500, 0.91, 0.88, 0.7, 1.01, 12.5)
+CELL = DensityCell(2, 1000, 8, 0.1, 2400, 0, 1500, 0.91, 0.88, 0.7, 1.01, 12.5)
 CONTROL = replace(CELL, gaussian_weight=0.0, pearson=-0.3)
 
 

@@ -21,7 +21,7 @@ from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.records.runs import RunState
 from jepascore_core.storage.audit import audit
 from jepascore_core.storage.store import Store
-from jepascore_core.worker.loop import NICENESS, Worker
+from jepascore_core.worker.loop import NICENESS, NICENESS_VARIABLE, Worker
 from tests.conftest import wait_until
 
 
@@ -122,8 +122,9 @@ def test_a_cascade_killed_in_every_stage_ends_as_an_undisturbed_one(live_store, 
 
 
 @pytest.mark.slow
-def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store):
+def test_only_one_worker_serves_a_home_and_sigterm_ends_it(live_store, monkeypatch):
     home = live_store.home
+    monkeypatch.delenv(NICENESS_VARIABLE)
     assert start_worker(home)
     wait_until(lambda: worker_pid(home) is not None)
     command = [sys.executable, "-m", "jepascore_core", "worker", "run"]

@@ -21,7 +21,7 @@ from jepascore_core.density_check.experiment import (
 from jepascore_core.density_check.mixtures import COMPONENTS, Mixture, make_mixture
 from jepascore_core.jacobian.gram import singular_values
 
-QUICK = replace(recipe_for(2), steps=12, batch_size=64, width=32, directions=8, embedding_dimension=8)
+QUICK = replace(recipe_for(2, 300), steps=12, batch_size=64, width=32, directions=8, embedding_dimension=8)
 
 
 @pytest.mark.parametrize("dimension", [2, 5])
@@ -92,8 +92,8 @@ def test_walkers_stay_in_the_field_and_frames_are_spread_over_the_walk():
 @pytest.mark.slow
 def test_the_score_tells_the_density_and_without_the_gaussianity_term_it_does_not():
     steps = 200
-    trained = measure_cell(16, 5000, recipe_for(16, steps=steps))
-    control = measure_cell(16, 5000, recipe_for(16, control=True, steps=steps))
+    trained = measure_cell(16, 5000, recipe_for(16, 5000, steps=steps))
+    control = measure_cell(16, 5000, recipe_for(16, 5000, control=True, steps=steps))
     assert trained.pearson > 0.8
     assert trained.spearman > 0.8
     assert control.pearson is None or control.pearson < 0.5

@@ -18,7 +18,7 @@ from pages.ui.app.texts import ABOUT, APP_NAME, PURPOSES
 
 SIDEBAR_PIXELS = 244
 #: Streamlit leaves 5rem to both sides and 7rem above the title, a sixth of what a laptop has for pictures. A name too
-#: long for its list ends in an ellipsis; headings and numbers of a table stay on one line.
+#: long for its list ends in an ellipsis; headings and numbers of a table stay on one line. What the cross of a rule does is said to a screen reader.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 2.75rem 2.5rem 4rem; }
 [data-testid="stHeader"], [data-testid="stSidebarHeader"] { height: 2.5rem; min-height: 2.5rem; }
@@ -30,6 +30,7 @@ STYLE = """<style>
 [data-testid="stTable"] { overflow-x: auto; }
 [class*="st-key-wide-"] { overflow-x: auto; }
 [class*="st-key-wide-"] > * { min-width: 42rem; }
+.st-key-chips [class*="st-key-remove-"] p { position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%); }
 [data-testid="stSidebar"] [data-testid="stAlert"] p { overflow-wrap: break-word; word-break: normal; }
 </style>"""
 ROOT = Path(__file__).resolve().parents[3]

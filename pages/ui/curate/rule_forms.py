@@ -134,7 +134,7 @@ def _draw_chip(scores: ScoreSet, curation: Curation, position: int, clause: Clau
                 st.caption(texts.chip_help(count.alone, count.only))
             _draw_change(scores, curation, position, clause, f"change-{key}")
     st.button(
-        texts.REMOVE_RULE, key=f"remove-{key}", icon=":material/close:", help=texts.remove(plain(text)),
+        texts.remove(plain(text)), key=f"remove-{key}", icon=":material/close:", help=texts.remove(plain(text)),
         on_click=set_curation, args=(curation.without(position),),
     )  # fmt: skip
 

@@ -38,7 +38,6 @@ def shown_instead(rules: str) -> str:
 
 #: Characters of a rule on its chip.
 MAX_CHIP = 70
-REMOVE_RULE = ""
 CHANGE = "Change"
 RULE = "Rule"
 

@@ -198,7 +198,7 @@ DENSITY_ABOUT = (
     "mixtures of Gaussians, and the correlation of their JEPA-SCORE with the true log density of new points (Figure 2 "
     "of the paper)."
 )
-DENSITY_MISSING = "Not run yet: `jepascore density --quick` takes a few minutes, `jepascore density` about an hour."
+DENSITY_MISSING = "Not run yet: `jepascore density --quick` takes a few minutes, `jepascore density` an hour or two."
 CORRELATION = "Correlation"
 MEASURES: dict[DensityMeasure, str] = {"pearson": "Pearson", "spearman": "Spearman", "within": "Within a component"}
 TRAINED, TRAINED_FIGURE = "Trained with the Gaussianity loss", "Score and density, trained"
