@@ -3,7 +3,7 @@
     python benchmarks/density_trials.py [--dimensions 4,8] [--json docs/data/density_trials.jsonl]
 
 Each trial trains an encoder with some settings of `DensityRecipe` and compares its scores of new points with their true
-log density, as `jepascore density` does. K is 4 D; what a trial does not name is as it was before these trials (`before`): 600
+log density, as `jepascore density` does. K is 4 D; what a trial does not name is as it was before these trials: 600
 steps of 512 points, independent directions, noise of 0.05.
 """
 

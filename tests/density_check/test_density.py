@@ -85,6 +85,7 @@ def test_what_is_shipped_is_whole_and_was_made_by_the_present_recipe():
     from jepascore_core.density_check.experiment import cell_key, recipe_for
 
     for cell in shipped:
-        assert cell.key == cell_key(cell.dimension, cell.num_samples, recipe_for(cell.dimension, cell.num_samples, cell.is_control))
+        recipe = recipe_for(cell.dimension, cell.num_samples, cell.is_control)
+        assert cell.key == cell_key(cell.dimension, cell.num_samples, recipe)
     assert min(cell.pearson or 0 for cell in shipped if not cell.is_control and cell.num_samples == 100_000) > 0.9
     assert max(cell.pearson or 0 for cell in shipped if cell.is_control) < 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from jepascore_core.curation.precompute.requests import PrecomputeRequest, precompute_requests
@@ -11,7 +13,7 @@ from jepascore_core.records.datasets import DatasetRecord, DatasetState
 from jepascore_core.records.exports import ExportRequest
 from jepascore_core.records.runs import Run
 from jepascore_core.views.progress import Progress, describe_run, export_progress, index_progress
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.app.texts import IN_PROGRESS
@@ -32,10 +34,9 @@ def draw_activity() -> None:
     A worker that died is replaced while the page is open; a warning says so if none can be started.
     """
     lines, snapshot = _look()
-    st.fragment(_draw, run_every=POLL_SECONDS if lines else IDLE_SECONDS)(WorkerWatch(store()), snapshot)
+    fragment(partial(_draw, WorkerWatch(store()), snapshot), POLL_SECONDS if lines else IDLE_SECONDS)
 
 
-@errors_shown()
 def _draw(watch: WorkerWatch, seen: Snapshot) -> None:
     lines, snapshot = _look()
     if snapshot != seen:

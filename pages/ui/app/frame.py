@@ -18,7 +18,8 @@ from pages.ui.app.texts import ABOUT, APP_NAME, PURPOSES
 
 SIDEBAR_PIXELS = 244
 #: Streamlit leaves 5rem to both sides and 7rem above the title, a sixth of what a laptop has for pictures. A name too
-#: long for its list ends in an ellipsis; headings and numbers of a table stay on one line. What the cross of a rule does is said to a screen reader.
+#: long for its list ends in an ellipsis; headings and numbers of a table stay on one line.
+#: What the cross of a rule does is said to a screen reader.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 2.75rem 2.5rem 4rem; }
 [data-testid="stHeader"], [data-testid="stSidebarHeader"] { height: 2.5rem; min-height: 2.5rem; }

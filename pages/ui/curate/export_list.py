@@ -8,7 +8,7 @@ import streamlit as st
 
 from jepascore_core.exporters import cancel_export, repeat_export
 from jepascore_core.views.progress import Progress, export_progress
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.curate import texts
 from pages.ui.widgets.callbacks import discard_result
@@ -24,7 +24,7 @@ def draw_export_list(dataset_id: str) -> None:
     shown = _exports(dataset_id)
     if shown:
         every = POLL_SECONDS if any(item.is_active for item in shown) else None
-        st.fragment(errors_shown()(_draw_list), run_every=every)(dataset_id)
+        fragment(partial(_draw_list, dataset_id), every)
 
 
 def _exports(dataset_id: str) -> list[Progress]:

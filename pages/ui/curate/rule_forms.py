@@ -6,6 +6,7 @@ All are fragments: opening a form, or setting a limit in it, draws nothing else 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
@@ -15,7 +16,7 @@ from jepascore_core.curation.rules.shapes import FormName, form_of
 from jepascore_core.errors import RuleError, RuleSyntaxError
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.effects import Effect, compute_effects, effect_of
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate import texts
@@ -37,7 +38,7 @@ _ICONS: Mapping[FormName, str] = {
 
 def draw_adders(scores: ScoreSet, curation: Curation) -> None:
     """Draw a form for each kind of rule."""
-    st.fragment(errors_shown()(_draw_adders))(scores, curation)
+    fragment(partial(_draw_adders, scores, curation))
 
 
 def _draw_adders(scores: ScoreSet, curation: Curation) -> None:
@@ -109,7 +110,7 @@ def draw_chips(scores: ScoreSet, curation: Curation, counts: tuple[ClauseCount, 
 
     `counts` say what each drops; None while that is not known.
     """
-    st.fragment(errors_shown()(_draw_chips))(scores, curation, counts)
+    fragment(partial(_draw_chips, scores, curation, counts))
 
 
 def _draw_chips(scores: ScoreSet, curation: Curation, counts: tuple[ClauseCount, ...] | None) -> None:

@@ -12,7 +12,7 @@ from jepascore_core.scores.memo import prefetch
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.effects import compute_effects
 from jepascore_core.views.starters import Starter, starters
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate import texts
@@ -24,13 +24,12 @@ POLL_SECONDS = 1.0
 def draw_starters(scores: ScoreSet, curation: Curation) -> None:
     """Draw the rules to begin with: in sight as long as there are none, then in a popover."""
     if curation.clauses:
-        st.fragment(errors_shown()(_draw_popover))(scores, curation)
+        fragment(partial(_draw_popover, scores, curation))
         return
     counting = _counting(starters(store(), scores))
     if counting:
         prefetch(partial(compute_effects, store(), scores, counting))
-    draw = st.fragment(errors_shown()(_draw_row), run_every=POLL_SECONDS if counting else None)
-    draw(scores, bool(counting))
+    fragment(partial(_draw_row, scores, bool(counting)), POLL_SECONDS if counting else None)
 
 
 def _counting(listed: tuple[Starter, ...]) -> tuple[PrecomputeStep, ...]:

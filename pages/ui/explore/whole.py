@@ -33,7 +33,7 @@ from jepascore_core.views.browse import (
 )
 from jepascore_core.views.facets import prepare
 from pages.ui.app import state
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.explore import texts
@@ -83,7 +83,7 @@ def draw_whole(scores: ScoreSet, measured: Sequence[MeasuredChoice], places: Seq
 
 def draw_so_far(dataset: DatasetChoice) -> None:
     """Draw what a first index has read so far, again and again until it is complete."""
-    st.fragment(errors_shown()(_draw_so_far), run_every=INDEXING_SECONDS)(dataset.dataset_id)
+    fragment(partial(_draw_so_far, dataset.dataset_id), INDEXING_SECONDS)
 
 
 def _draw_so_far(dataset_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from jepascore_core.jobs.demos import DEFAULT_DEMO, DIGITS_DEMO, Demo
@@ -9,7 +11,7 @@ from jepascore_core.jobs.requests import request_demo
 from jepascore_core.trust.known_defects import result_to_show
 from jepascore_core.views.overview import DatasetOverview, Overview, active_work
 from pages.ui.app import state
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.frame import MENU, ROOT
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
@@ -91,7 +93,7 @@ def _draw_dataset(dataset: DatasetOverview) -> None:
         if choice.has_index and (result := result_to_show(store(), choice.dataset_id)) is not None:
             draw_result(*result, choice.dataset_id, choice.name)
         elif active_work(store(), choice.dataset_id):
-            st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS)(choice.dataset_id)
+            fragment(partial(_draw_progress, choice.dataset_id), POLL_SECONDS)
         draw_unreadable(choice)
 
 

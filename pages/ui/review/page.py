@@ -27,7 +27,7 @@ from jepascore_core.curation.review import (
 from jepascore_core.formatting import class_title, percentile_text, score_text
 from jepascore_core.scores.score_set import ScoredSample, ScoreSet
 from pages.ui.app import state
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.curate.rule_bar import curation_of_url
@@ -99,7 +99,7 @@ def draw_review(scores: ScoreSet) -> None:
     )
     _draw_pages(shown)
     seen = journal_state(store(), scores.dataset_id)
-    st.fragment(errors_shown()(_draw_journal), run_every=JOURNAL_SECONDS)(scores.dataset_id, seen)
+    fragment(partial(_draw_journal, scores.dataset_id, seen), JOURNAL_SECONDS)
 
 
 def _choose_kind(curation: Curation) -> ReviewKind:

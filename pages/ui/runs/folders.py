@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
 from jepascore_core.datasets.browsing import FolderView, data_roots, look_into
 from jepascore_core.errors import SourceError
 from pages.ui.app import state
-from pages.ui.app.errors import errors_shown, show_error
+from pages.ui.app.errors import show_error
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
@@ -17,7 +19,7 @@ from pages.ui.runs import texts
 
 def draw_folders(choose: Callable[[str], None]) -> None:
     """Draw the folders in a popover; `choose` is a callback that takes the path of the chosen one, before the page."""
-    st.fragment(errors_shown()(_draw))(choose)
+    fragment(partial(_draw, choose))
 
 
 def _draw(choose: Callable[[str], None]) -> None:

@@ -19,6 +19,7 @@ from jepascore_core.records.runs import CostProbe, ProbeState
 from jepascore_core.scores.measured import DatasetChoice
 from pages.ui.app import state
 from pages.ui.app.errors import do_asked, errors_shown, show_error
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
@@ -167,10 +168,9 @@ def draw_probes(dataset_id: str) -> None:
     probes = _probes(dataset_id)
     if probes:
         is_waiting = any(probe.state is ProbeState.QUEUED for probe in probes)
-        st.fragment(_draw_probes, run_every=PROBE_POLL_SECONDS if is_waiting else None)(dataset_id, is_waiting)
+        fragment(partial(_draw_probes, dataset_id, is_waiting), PROBE_POLL_SECONDS if is_waiting else None)
 
 
-@errors_shown()
 def _draw_probes(dataset_id: str, was_waiting: bool) -> None:
     probes = _probes(dataset_id)
     for probe in probes:

@@ -19,7 +19,8 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.views.overview import DatasetOverview, Overview, overview
 from jepascore_core.views.progress import Progress
 from pages.ui.app import state
-from pages.ui.app.errors import do_asked, errors_shown
+from pages.ui.app.errors import do_asked
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
@@ -37,10 +38,9 @@ WIDTHS = (5, 3)
 
 def draw_lists(shown: Overview) -> None:
     """Draw both lists, and redraw them every second while something is running."""
-    st.fragment(_draw_lists, run_every=POLL_SECONDS if shown.active else None)()
+    fragment(_draw_lists, POLL_SECONDS if shown.active else None)
 
 
-@errors_shown()
 def _draw_lists() -> None:
     shown = overview(store())
     if shown.runs:

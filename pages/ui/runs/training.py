@@ -17,7 +17,8 @@ from jepascore_core.jobs.trainings import (
     training_seconds,
 )
 from jepascore_core.scores.measured import DatasetChoice
-from pages.ui.app.errors import do_asked, errors_shown
+from pages.ui.app.errors import do_asked
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.runs import texts
 from pages.ui.widgets.callbacks import discard_result
@@ -33,8 +34,7 @@ def draw_training(dataset: DatasetChoice) -> None:
     name = encoder_name(store().catalogue.dataset(dataset.dataset_id))
     found = find_training(store(), name)
     if found is not None:
-        draw = st.fragment(errors_shown()(_draw_progress), run_every=POLL_SECONDS if found.is_active else None)
-        draw(name)
+        fragment(partial(_draw_progress, name), POLL_SECONDS if found.is_active else None)
     elif not is_trained(store(), name):
         _draw_offer(dataset)
 

@@ -16,6 +16,7 @@ from jepascore_core.views.detail import find_sample, sample_detail, scores_by_de
 from jepascore_core.views.neighbours import nearest_samples
 from pages.ui.app import state
 from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import inside_a_fragment
 from pages.ui.app.store import store
 from pages.ui.sample import texts
 from pages.ui.sample.detail import draw_detail
@@ -62,7 +63,7 @@ def _forget_sample() -> None:
 @st.dialog(texts.WINDOW, width="large", on_dismiss=_forget_sample)
 def _dialog(scores: ScoreSet, reference: str | None) -> None:
     st.html(STYLE)
-    with errors_shown():
+    with errors_shown(), inside_a_fragment():
         # Not from the page: the window runs alone when another sample is shown in it.
         sample = find_sample(store(), scores.dataset_id, state.read_text(state.SAMPLE) or "")
         draw_stage(scores, sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from typing import Literal
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from jepascore_core.records.datasets import Sample
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.sensitivity.requests import Closeup, Look, picture_name, read_closeup, request_closeup
 from pages.ui.app import state
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.sample import texts
@@ -28,7 +29,16 @@ def draw_closeup(scores: ScoreSet, sample: Sample) -> None:
     st.markdown(f"**{texts.SENSITIVITY}**")
     is_waiting = read_closeup(store().home, scores.backbone_id, sample.content_id).state == "waiting"
     watch = WorkerWatch(store()) if is_waiting else None
-    st.fragment(errors_shown()(_draw), run_every=POLL_SECONDS if is_waiting else None)(scores, sample, watch)
+    fragment(
+        partial(_draw, scores, sample, watch),
+        POLL_SECONDS if is_waiting else None,
+        partial(_look, scores, sample),
+    )
+
+
+def _look(scores: ScoreSet, sample: Sample) -> tuple[str, bool]:
+    found = read_closeup(store().home, scores.backbone_id, sample.content_id)
+    return found.state, worker_is_alive(store().home)
 
 
 def _draw(scores: ScoreSet, sample: Sample, watch: WorkerWatch | None) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.trust.planted.plan import PlantOptions
 from jepascore_core.trust.planted.requests import Planted, cancel_planted, find_planted, request_planted
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.widgets.task_card import task_card
 
@@ -33,8 +33,7 @@ def draw_planting(scores: ScoreSet, planted: Planted, title: str, key: str) -> N
         key: of the card; its buttons have it, too.
     """
     is_active = planted.state == "active"
-    draw = st.fragment(errors_shown()(_draw_card), run_every=POLL_SECONDS if is_active else None)
-    draw(scores, planted.options, is_active, title, key)
+    fragment(partial(_draw_card, scores, planted.options, is_active, title, key), POLL_SECONDS if is_active else None)
 
 
 def _draw_card(scores: ScoreSet, options: PlantOptions, was_active: bool, title: str, key: str) -> None:

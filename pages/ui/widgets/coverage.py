@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from jepascore_core.scores.score_set import ScoreSet
 from jepascore_core.scores.titles import score_titles
 from jepascore_core.views.progress import run_progress
 from pages.ui.app import state
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.widgets import texts
@@ -29,7 +30,12 @@ def draw_coverage(score_sets: Sequence[ScoreSet]) -> None:
     found = partial_scores(store(), score_sets)
     if found:
         interval = POLL_SECONDS if any(map(_is_active, found)) else None
-        st.fragment(errors_shown()(_draw), run_every=interval)(score_sets)
+        fragment(partial(_draw, score_sets), interval, partial(_progress, score_sets))
+
+
+def _progress(score_sets: Sequence[ScoreSet]) -> tuple[tuple[str, float], ...]:
+    runs = [item.run for item in partial_scores(store(), score_sets) if item.run is not None]
+    return tuple((run.state.value, run_progress(store(), run).fraction) for run in runs)
 
 
 def _is_active(item: PartialScores) -> bool:

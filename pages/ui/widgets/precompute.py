@@ -19,7 +19,7 @@ from jepascore_core.curation.precompute.requests import (
 from jepascore_core.curation.precompute.step import PrecomputeStep
 from jepascore_core.curation.precompute.steps import pending_steps, precompute
 from jepascore_core.scores.score_set import ScoreSet
-from pages.ui.app.errors import errors_shown
+from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.widgets import texts
 from pages.ui.widgets.task_card import task_card
@@ -80,8 +80,12 @@ def draw_precompute(scores: ScoreSet, works: Sequence[PrecomputeStep], only: str
     asked = [item for item in found if item.state != "none"]
     if asked:
         is_active = any(item.is_active for item in asked)
-        draw = st.fragment(errors_shown()(_draw_asked), run_every=POLL_SECONDS if is_active else None)
-        draw(scores, [item.work for item in asked], is_active, only is not None)
+        asked_for = [item.work for item in asked]
+        fragment(
+            partial(_draw_asked, scores, asked_for, is_active, only is not None),
+            POLL_SECONDS if is_active else None,
+            partial(_progress, scores, asked_for),
+        )
     rest = [item.work for item in found if item.state == "none"]
     if rest:
         st.info(" ".join([*(texts.must_be_computed(work.title) for work in rest), texts.CONTINUES_IN_BACKGROUND]))
@@ -94,6 +98,11 @@ def draw_precompute(scores: ScoreSet, works: Sequence[PrecomputeStep], only: str
 def _request(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> None:
     for work in works:
         request_precompute(store(), scores, work)
+
+
+def _progress(scores: ScoreSet, works: Sequence[PrecomputeStep]) -> tuple[tuple[str, str], ...]:
+    found = [precompute_request_of(store(), scores, work) for work in works]
+    return tuple((item.state, item.progress_text) for item in found)
 
 
 def _draw_asked(scores: ScoreSet, works: Sequence[PrecomputeStep], was_active: bool, alone: bool) -> None:
