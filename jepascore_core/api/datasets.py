@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jepascore_core.datasets.manifest import Dataset
+from jepascore_core.datasets.shards import source_exists
 from jepascore_core.datasets.sources import SourceOptions, detect_kind, source_path
 from jepascore_core.errors import JepaScoreError, UnknownNameError
 from jepascore_core.jobs.indexing import build_dataset_index, keep_former_index
@@ -42,7 +43,7 @@ def index_source(
     if known is not None:
         return known
     source = source_path(name_or_source)
-    if not source.exists():
+    if not source_exists(source):
         try:
             store.catalogue.dataset(str(name_or_source))
         except UnknownNameError as error:

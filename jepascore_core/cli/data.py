@@ -13,6 +13,7 @@ from jepascore_core.cli.waiting import conclude, wait_for_index
 from jepascore_core.curation.decisions import describe_lost, lost_decisions
 from jepascore_core.datasets.candidates import Kind
 from jepascore_core.datasets.preview import reading_report
+from jepascore_core.datasets.shards import joined
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.errors import RunCancelled, SourceError
 from jepascore_core.exporters.publishing import staged
@@ -47,8 +48,13 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Annotated[str, typer.Argument(help="Name of the dataset.")],
-    source: Annotated[
-        str, typer.Argument(help="Folder, CSV / TSV / JSONL / Parquet table, zip, .npz, or MNIST idx files.")
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folder, CSV / TSV / JSONL / Parquet table, zip, .npz, MNIST idx files, or tars: several, or as a "
+            "pattern such as 'shards/{000000..000012}.tar'.",
+        ),
     ],
     kind: Annotated[Kind | None, typer.Option(help="Source type (default: auto-detect).")] = None,
     path_column: Annotated[str | None, typer.Option(help="Table column with the image paths.")] = None,
@@ -74,7 +80,7 @@ def add(
     When re-scanning, omitted options keep their previous values; an empty column or root ("") is detected again.
     """
     options = SourceOptions(kind, path_column, label_column, split_column, root, folders, encoding, table)
-    store = Store()
+    store, source = Store(), joined(sources)
     if dry_run or not json:
         _say_reading(store, name, source, options, dry_run, json)
     if dry_run:

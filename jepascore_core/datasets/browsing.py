@@ -24,7 +24,7 @@ MOST_IMAGES = 100_000
 COUNT_SECONDS = 1.0
 #: Sub-folders that are listed.
 MAX_FOLDERS = 500
-_SOURCE_ENDINGS = (".zip", ".npz")
+_SOURCE_ENDINGS = (".zip", ".npz", ".tar")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from jepascore_core.records.datasets import SampleFailure
 
 #: Value of a label or split column that means: there is none.
 NO_COLUMN = "none"
-Kind = Literal["imagefolder", "flat", "table", "zip", "idx", "npz"]
+Kind = Literal["imagefolder", "flat", "table", "zip", "idx", "npz", "tar"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -120,7 +120,8 @@ class ScanPlan:
 
     `questions` are guesses that may be wrong, `tables` and `unused` the tables that are used and not, `encoding` that
     of names in an archive if it was guessed or given; `tally` counts findings of the scan, such as images "without
-    row".
+    row". Where columns are found while the source is read, `metadata_types`, `tables`, `unused` and `questions` are
+    complete once `items` are exhausted.
     """
 
     kind: str

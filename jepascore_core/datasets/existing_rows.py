@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import pyarrow as pa
 import xxhash
 
 from jepascore_core.datasets.candidates import Candidate
+from jepascore_core.datasets.item_uris import file_of
 from jepascore_core.datasets.manifest import failure_parts, manifest_parts, read_part, to_samples, write_table
 from jepascore_core.datasets.reading import file_state
-from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import SampleError
 from jepascore_core.records.canonical import canonical_json
 from jepascore_core.records.datasets import Sample, SampleFailure
@@ -63,10 +63,13 @@ class FinishedRows:
     was recorded.
     """
 
-    def __init__(self, folder: Path, metadata_names: Iterable[str], distrusted: Collection[str] = ()) -> None:
-        """Index the rows; those of files whose uri is in `distrusted` do not count as finished."""
+    def __init__(self, folder: Path, added: Collection[str], distrusted: Collection[str] = ()) -> None:
+        """Index the rows; those of files whose uri is in `distrusted` do not count as finished.
+
+        `added` are columns of the rows that do not come from the scan.
+        """
         self._distrusted = frozenset(distrusted)
-        self._names = frozenset(metadata_names)
+        self._added = frozenset(added)
         self._samples = _Rows(manifest_parts(folder), None, self._sample_digests)
         self._failures = _Rows(failure_parts(folder), ["sample_key", "uri"], _key_digests)
         self._written = [path.stat().st_mtime_ns for path in self._failures.parts]
@@ -109,7 +112,7 @@ class FinishedRows:
 
     def _sample_digests(self, table: pa.Table) -> Iterator[bytes]:
         for row in to_samples(table):
-            metadata = {name: value for name, value in row.metadata.items() if name in self._names}
+            metadata = {name: value for name, value in row.metadata.items() if name not in self._added}
             state = row.num_bytes, row.modified_ns
             outdated = () if has_quality(row) else ("quality",)
             yield _digest(row.sample_key, row.uri, row.label, row.split, metadata, *state, *outdated)
@@ -155,7 +158,7 @@ def has_quality(row: Sample) -> bool:
 def _changed_since(uri: str, nanoseconds: int) -> bool:
     """Whether a file was written, replaced or given other permissions after a time, even if it is dated earlier."""
     try:
-        found = os.stat(uri_to_path(uri))  # noqa: PTH116
+        found = os.stat(file_of(uri))  # noqa: PTH116
     except (OSError, ValueError):
         return False
     return max(found.st_ctime_ns, found.st_mtime_ns) > nanoseconds

@@ -81,10 +81,15 @@ def build_index(
         leftover.unlink()
     writer = IndexWriter(folder, part_size, on_progress)
     plan = scan(source, options, workspace, writer.report)
-    writer.metadata_types = {NOTE_COLUMN: pa.string(), **plan.metadata_types}
     scan_log = folder / "scan.tmp"
     try:
-        _scan_to(scan_log, plan, FinishedRows(folder, plan.metadata_types, distrusted), writer)
+        _scan_to(
+            scan_log,
+            plan,
+            FinishedRows(folder, frozenset({NOTE_COLUMN}) - set(plan.metadata_types), distrusted),
+            writer,
+        )
+        writer.metadata_types = {NOTE_COLUMN: pa.string(), **plan.metadata_types}
         if writer.progress.total == 0:
             raise _no_image(source, plan)
         context = _Context(thumbs_root, PreviousRows(previous, distrusted) if previous else None)

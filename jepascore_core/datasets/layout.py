@@ -87,6 +87,11 @@ def is_split_name(name: str) -> bool:
     return _SPLIT.fullmatch(name) is not None
 
 
+def is_container(name: str) -> bool:
+    """Return whether a folder of this name only contains images and has no meaning, such as `images`."""
+    return name.casefold() in _CONTAINERS
+
+
 def held_out_kind(split: str | None) -> str | None:
     """Return what a split is held out for: "test" or "validation"; None for a training set and anything else."""
     found = _SPLIT.fullmatch(split) if split else None
@@ -145,8 +150,7 @@ def find_layout(root: str, allowed: Roots, meaning: str | None = None) -> Layout
             return Layout(prefix, questions=found)
         wrapped = f"{prefix}{only}/"
         inner = [name for name in _folders(root, wrapped, allowed) if has_images(f"{root}/{wrapped}{name}", allowed)]
-        is_container = only.casefold() in _CONTAINERS
-        if not is_container and (not inner or _has_direct_images(f"{root}/{wrapped}")):
+        if not is_container(only) and (not inner or _has_direct_images(f"{root}/{wrapped}")):
             return Layout(prefix)
         prefix = wrapped
         if not inner:
@@ -192,9 +196,9 @@ def _splits(root: str, prefix: str, names: Sequence[str], allowed: Roots, questi
     plain = set()
     for split in names:
         below = _folders(root, f"{prefix}{split}/", allowed)
-        if any(name.casefold() in _CONTAINERS for name in below):
+        if any(map(is_container, below)):
             only = _only(root, f"{prefix}{split}/", below, allowed)
-            if only is not None and only.casefold() in _CONTAINERS:
+            if only is not None and is_container(only):
                 plain.add(f"{prefix}{split}/{only}/")
     return Layout(prefix, frozenset(names), frozenset(plain), questions=questions)
 

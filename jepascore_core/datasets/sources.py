@@ -16,9 +16,12 @@ from jepascore_core.datasets.idx import is_idx_images, plan_idx
 from jepascore_core.datasets.layout import FOLDER_MEANINGS, Layout, find_layout
 from jepascore_core.datasets.listing import PassedOver, has_image_name, has_images, is_image, is_skipped
 from jepascore_core.datasets.npz import plan_npz
+from jepascore_core.datasets.shards import expanded, files_below, is_pattern
 from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.tables import plan_tables
+from jepascore_core.datasets.tar_members import TAR_ENDINGS, check_tar, is_tar_name
+from jepascore_core.datasets.tars import plan_tars
 from jepascore_core.datasets.uris import Roots
 from jepascore_core.datasets.zip_names import known_encoding
 from jepascore_core.errors import SourceError, unknown
@@ -28,7 +31,10 @@ __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_
 
 #: Also matches after conversion to a path, which merges the two slashes.
 _WEB_ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs|hf):/")
-_WANTED = "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, a NumPy .npz file, or MNIST idx files"
+_WANTED = (
+    "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, tars (WebDataset), a NumPy .npz file, or "
+    "MNIST idx files"
+)
 
 
 def source_path(source: str | Path) -> Path:
@@ -46,7 +52,7 @@ def source_path(source: str | Path) -> Path:
 
 
 def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str:
-    """Return the kind of a source: imagefolder, flat, table, zip, idx or npz. Opens no image; stops at the first.
+    """Return the kind of a source: imagefolder, flat, table, zip, idx, npz or tar. Opens no image; stops at the first.
 
     Raises:
         SourceError: if the source does not exist, or is of none of these kinds.
@@ -56,6 +62,8 @@ def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str
 
 
 def _file_kind(path: Path) -> str:
+    if is_pattern(path):
+        return _pattern_kind(path)
     if is_table(path):
         return "table"
     if is_idx_images(path):
@@ -64,11 +72,20 @@ def _file_kind(path: Path) -> str:
         return "zip"
     if path.suffix.lower() == ".npz":
         return "npz"
+    if is_tar_name(path):
+        check_tar(path)
+        return "tar"
     if has_image_name(path.name):
         raise SourceError(f"{path} is a single image: give the folder that contains it.")
     raise SourceError(
         f"{path} is not a supported kind of source: give {_WANTED}. Other archives: unpack them and give the folder."
     )
+
+
+def _pattern_kind(path: Path) -> str:
+    if all(map(is_tar_name, map(Path, expanded(str(path))))):
+        return "tar"
+    raise SourceError(f"{path} is a pattern with braces, which names tars: give one of those, or {_WANTED}.")
 
 
 def scan(
@@ -115,6 +132,8 @@ def _plan(
     if kind == "npz":
         _refuse_columns(path, options, "a NumPy archive")
         return plan_npz(path)
+    if kind == "tar":
+        return plan_tars(path, options, _roots(path if found else path.parent, options))
     if kind == "table":
         return _scan_table(path, options, found, max_rows)
     if found is None:
@@ -162,6 +181,8 @@ def _refuse_columns(path: Path, options: SourceOptions, read_as: str = "a folder
 
 def _located(source: str | Path) -> Path:
     path = Path(source).expanduser()
+    if is_pattern(path):
+        return path.resolve()
     try:
         return path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
@@ -187,10 +208,12 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
     allowed = _roots(folder, options)
     try:
         entries = sorted(entry for entry in folder.iterdir() if not is_skipped(entry.name))
-        if options.kind in ("idx", "zip", "npz") or (options.kind is None and any(map(is_idx_images, entries))):
+        if options.kind in ("idx", "zip", "npz", "tar") or (options.kind is None and any(map(is_idx_images, entries))):
             return _Folder(options.kind or "idx", Layout(), TableSearch(str(folder)))
         if options.kind == "flat":
             return _Folder("flat", Layout(has_classes=False), TableSearch(str(folder)))
+        if options.kind is None and _has_shards(folder, TAR_ENDINGS, allowed):
+            return _Folder("tar", Layout(), TableSearch(str(folder)))
         layout = find_layout(str(folder), allowed, options.folders)
         search = find_tables(folder, layout, allowed, options)
     except OSError as error:
@@ -203,6 +226,11 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
         return _Folder("flat", layout, search)
     tables = f" {search.unused[0].reason}" if search.unused else ""
     raise SourceError(f"The folder {folder} contains no image: give {_WANTED}.{tables}")
+
+
+def _has_shards(folder: Path, endings: tuple[str, ...], allowed: Roots) -> bool:
+    """Return whether a folder holds files with images inside, and no images of its own."""
+    return not has_images(str(folder), allowed) and any(files_below(folder, endings))
 
 
 def table_search(path: Path, options: SourceOptions) -> TableSearch:

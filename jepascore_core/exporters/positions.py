@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jepascore_core.datasets.item_uris import ITEM_KINDS
 from jepascore_core.datasets.row_numbers import row_numbers
 from jepascore_core.datasets.sources import SourceOptions
 from jepascore_core.datasets.uris import sample_key
@@ -18,6 +17,9 @@ from jepascore_core.records.datasets import DatasetRecord
 TORCHVISION_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 IMAGE_FOLDER = "torchvision.datasets.ImageFolder"
 SORTED_FILES = "image files of the source sorted by path, from 0, unreadable ones included"
+#: Kinds of sources whose images are numbered in a file, and those without a folder that sample keys start from.
+_ONE_FILE = ("idx", "npz")
+_WITHOUT_FOLDER = ("zip", "tar", *_ONE_FILE)
 ITEMS = "items of the {kind} file"
 
 
@@ -31,7 +33,7 @@ class Positions:
 
 def base_of(dataset: DatasetRecord) -> str | None:
     """Return the folder that sample keys start from; an archive has no permanent one."""
-    if dataset.kind in ("zip", *ITEM_KINDS):
+    if dataset.kind in _WITHOUT_FOLDER:
         return None
     if dataset.kind == "table" and dataset.options.get("root"):
         return str(dataset.options["root"])
@@ -49,7 +51,7 @@ def positions_of(dataset: DatasetRecord, keys: Callable[[], Iterable[str]]) -> P
     Raises:
         ExportError: if its source is no longer readable.
     """
-    if dataset.kind in ITEM_KINDS:
+    if dataset.kind in _ONE_FILE:
         return Positions(ITEMS.format(kind=dataset.kind), _in_one_file())
     if dataset.kind == "imagefolder" and Path(dataset.source).is_dir():
         return _in_image_folder(dataset.source)

@@ -123,6 +123,7 @@ _BY_KIND: dict[tuple[ExportFormat, str], str] = {
     ("indices", "flat"): _FILES,
     ("indices", "table"): _ROWS,
     ("indices", "zip"): _FILES,
+    ("indices", "tar"): _FILES,
     ("indices", "idx"): """
 import numpy as np
 

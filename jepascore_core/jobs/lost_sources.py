@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from jepascore_core.datasets.shards import source_exists
 from jepascore_core.errors import StoreError
 from jepascore_core.storage.store import Store
 
@@ -19,7 +20,7 @@ def moved_here(store: Store, source: str | Path) -> tuple[str, ...]:
         return ()
     found = []
     for dataset in store.catalogue.datasets():
-        if dataset.version is None or Path(dataset.source).exists():
+        if dataset.version is None or source_exists(dataset.source):
             continue
         try:
             sql = f"SELECT sample_key FROM ({store.manifest_sql(dataset)}) ORDER BY sample_key LIMIT {NUM_TRIED}"

@@ -20,6 +20,7 @@ _KINDS = {
     "zip": "a zip archive",
     "idx": "MNIST idx files",
     "npz": "a NumPy archive of images",
+    "tar": "tars (WebDataset)",
 }
 
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,6 +116,20 @@ def npz(root: Path) -> tuple[Path, Expected]:
     return root / "set.npz", Expected("npz", {"0", "1"}, {None})
 
 
+def tar(root: Path) -> tuple[Path, Expected]:
+    """Two shards of WebDataset."""
+    paths = sorted(write_noise(root / "made", COUNT).rglob("*.png"))
+    for number, split in enumerate(("train", "val")):
+        (root / "shards").mkdir(exist_ok=True)
+        with tarfile.open(root / "shards" / f"{split}-{number:06d}.tar", "w") as sink:
+            for path in paths[number::2]:
+                label = path.with_suffix(".cls")
+                label.write_text(path.parent.name)
+                sink.add(path, path.name)
+                sink.add(label, label.name)
+    return root / "shards", Expected("tar", {"a", "b"}, {"train", "val"})
+
+
 SOURCES: dict[str, Callable[[Path], tuple[Path, Expected]]] = {
     "imagefolder": imagefolder,
     "flat": flat,
@@ -125,5 +140,6 @@ SOURCES: dict[str, Callable[[Path], tuple[Path, Expected]]] = {
     "zip": archive,
     "idx": lambda root: _idx(root, "", Path.write_bytes),
     "npz": npz,
+    "tar": tar,
     "idx-gz": lambda root: _idx(root, ".gz", _write_gzip),
 }

@@ -186,12 +186,13 @@ def test_a_locked_folder_is_a_failure(tmp_path: Path):
 
 
 def test_sources_that_are_none_are_refused_with_a_remedy(tmp_path: Path):
-    make(tmp_path, "single.png", "text.txt", "a.tar", "empty/readme.md")
+    make(tmp_path, "single.png", "text.txt", "a.tar", "a.rar", "empty/readme.md")
     for path, words in (
         (tmp_path / "missing", "does not exist"),
         (tmp_path / "single.png", "folder that contains it"),
         (tmp_path / "text.txt", "not a supported kind"),
-        (tmp_path / "a.tar", "unpack"),
+        (tmp_path / "a.tar", "not a tar"),
+        (tmp_path / "a.rar", "unpack"),
         (tmp_path / "empty", "contains no image"),
     ):
         with pytest.raises(SourceError, match=words):

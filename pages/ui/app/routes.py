@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from jepascore_core.datasets.content import content_id as content_id_of
 from jepascore_core.datasets.decoding import decode
-from jepascore_core.datasets.item_uris import is_item, item_place
+from jepascore_core.datasets.item_uris import is_item, item_title
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.datasets.signatures import SIGNATURE_BYTES, suffix_of_content
 from jepascore_core.datasets.thumbnails import thumbnail_path
@@ -153,10 +153,9 @@ def _original(request: Request, data: bytes, uri: str) -> Response:
 
 
 def _file_name(uri: str, data: bytes) -> str:
-    """What a download of this uri is called; an item of a file has that file's name, and its own index and format."""
+    """What a download of this uri is called; an item of a file has its name there, and its own format."""
     if is_item(uri):
-        path, index = item_place(uri)
-        return f"{clean_text(PurePath(path).name)}-{index}{suffix_of_content(data[:SIGNATURE_BYTES])}"
+        return f"{item_title(uri)}{suffix_of_content(data[:SIGNATURE_BYTES]) or ''}"
     return clean_text(PurePath(uri_to_path(uri)).name)
 
 

@@ -19,7 +19,7 @@ CHECK, ADD = "Check", "Add"
 PATH, PATH_HINT = "Path", "/data/photographs"
 PATH_HELP = (
     "A folder (one sub-folder per class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a zip, "
-    "a NumPy .npz file, or MNIST idx files."
+    "tars of WebDataset (one, a folder of them, or shards/{000000..000012}.tar), a NumPy .npz file, or MNIST idx files."
 )
 BROWSE = "Browse folders"
 ALL_FOLDERS = "All"
