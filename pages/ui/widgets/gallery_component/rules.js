@@ -51,7 +51,10 @@ function begin(root) {
   };
   on("focusin", () => describe(root));
   on("focusout", () => close(root));
-  on("input", (field) => void suggest(root, field));
+  on("input", (field) => {
+    mark(root, -1);
+    void suggest(root, field);
+  });
   on("keydown", (field, event) => press(root, field, /** @type {KeyboardEvent} */ (event)));
 }
 
@@ -102,13 +105,18 @@ async function suggest(root, field) {
 
 /** @param {RulesRoot} root @param {Completion} completion */
 function show(root, completion) {
+  // An answer may come late: what was marked meanwhile stays so if it is still offered.
+  const marked = root.completion?.options[root.active]?.title;
   root.completion = completion;
   root.list.replaceChildren(...completion.options.map((option, position) => makeOption(option, position)));
   root.list.hidden = completion.options.length === 0;
   root.list.scrollTop = 0;
   const number = completion.options.length;
   root.status.textContent = number === 0 ? "" : number === 1 ? "1 suggestion" : `${number} suggestions`;
-  mark(root, -1);
+  mark(
+    root,
+    completion.options.findIndex((option) => option.title === marked),
+  );
 }
 
 /** @param {Option} option @param {number} position */
