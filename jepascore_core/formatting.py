@@ -58,6 +58,14 @@ def duration_text(seconds: float) -> str:
     return _two_units(round(seconds / 3600), 24, "d", "h")
 
 
+def ago_text(seconds: float) -> str:
+    """Return how long ago something was, in one unit: "just now", "5 min ago", "3 h ago", "12 d ago"."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size):,} {unit} ago"
+    return "just now"
+
+
 def _two_units(value: int, ratio: int, large_unit: str, small_unit: str) -> str:
     whole, rest = divmod(value, ratio)
     return f"{whole} {large_unit}" + (f" {rest} {small_unit}" if rest else "")

@@ -266,6 +266,14 @@ def journal_state(store: Store, dataset_id: str) -> int:
         return int(connection.execute(sql, [dataset_id]).fetchone()[0])
 
 
+def last_actions(store: Store) -> dict[str, str]:
+    """Return when anything was last decided, tagged, relabelled, undone or redone, by dataset id."""
+    with store.catalogue.transaction() as connection:
+        sql = """SELECT dataset_id, decided_at FROM decision_actions
+            WHERE action_id IN (SELECT max(action_id) FROM decision_actions GROUP BY dataset_id)"""
+        return dict(map(tuple, connection.execute(sql)))
+
+
 def _actions(connection: sqlite3.Connection, where: str, *parameters: object) -> tuple[Action, ...]:
     rows = [dict(row) for row in connection.execute(_ACTION.format(where=where), parameters)]
     marks: dict[int, list[MarkChange]] = {}

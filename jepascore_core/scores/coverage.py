@@ -18,6 +18,9 @@ from jepascore_core.scores.score_set import (
 from jepascore_core.scores.tables import table_sql
 from jepascore_core.storage.store import Store
 
+#: A shelf of their own for counts, which are small: lists of datasets ask for all of them again and again.
+_SHELF = "coverage", 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -56,7 +59,7 @@ def coverage(store: Store, scores: ScoreSet) -> tuple[int, int]:
         return row["num_scored"], row["num_samples"]
 
     about = "coverage", scores.dataset_id, scores.key, read_version(store, scores)
-    return memoized(store, about, count)
+    return memoized(store, about, count, *_SHELF)
 
 
 def scores_state(store: Store, scores: ScoreSet) -> str:
@@ -90,7 +93,7 @@ def _num_failed(store: Store, scores: ScoreSet, failed: Sequence[str]) -> int:
         return int(store.query(sql, [list(failed)])["n"][0].as_py())
 
     key = "failed", scores, read_version(store, scores), tuple(failed)
-    return memoized(store, key, count)
+    return memoized(store, key, count, *_SHELF)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class DatasetChoice:
     num_failed: int
 
 
+#: Datasets whose counts are kept in memory.
+MAX_DATASETS = 1000
 #: Estimators, the one that is nearest to the score itself first.
 _ESTIMATORS = ("exact", "calibrated", "sketch")
 
@@ -99,7 +101,7 @@ def _dataset_choice(store: Store, record: DatasetRecord) -> DatasetChoice:
     counts = {"num_samples": 0, "num_images": 0, "num_classes": 0}
     if record.version is not None:
         key = "dataset counts", record.dataset_id, record.version
-        counts = memoized(store, key, lambda: _counts(store, record))
+        counts = memoized(store, key, lambda: _counts(store, record), "dataset counts", MAX_DATASETS)
     return DatasetChoice(
         dataset_id=record.dataset_id,
         name=record.name,

@@ -195,7 +195,7 @@ def test_an_upload_with_a_broken_file(visit: Callable[..., Visit], app: App, tmp
     field(page, "Name").fill("uploaded")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("uploaded · Ready")).to_be_visible(timeout=PATIENCE)
-    page.get_by_text("1 unreadable file").click()
+    page.get_by_test_id("stExpander").get_by_text("1 unreadable file").click()
     expect(page.get_by_text("broken.png:")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name=widget_texts.ALL_FAILURES).click()

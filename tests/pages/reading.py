@@ -66,6 +66,11 @@ def sections(app: AppTest, key: str) -> list[dict[str, Any]]:
     return list(gallery_data(app, key)["sections"])
 
 
+def dataset_rows(app: AppTest) -> list[dict[str, Any]]:
+    """The rows of the table of datasets."""
+    return list(gallery_data(app, "datasets")["rows"])
+
+
 def keys_of(section: dict[str, Any], tone: str | None = None) -> list[str]:
     """Sample keys of the tiles of a block, of one group of it if a tone is given."""
     return [tile["sample_key"] for tile in section["tiles"] if tone is None or tile["tone"] == tone]

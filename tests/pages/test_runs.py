@@ -17,7 +17,7 @@ from jepascore_core.storage.store import Store
 from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
 from tests.conftest import add_run
-from tests.pages.reading import labels, links, one, said
+from tests.pages.reading import gallery_data, labels, links, one, report, said
 from tests.pages.situations import MESSAGE, failure_of, put
 
 PAGE = "pages/runs.py"
@@ -239,8 +239,7 @@ def test_running(open_page: Callable[..., AppTest], home_store: Store) -> None:
     (bar,) = app.main.get("progress")
     assert bar.proto.value == 75
     scores = f"dataset={found.dataset.dataset_id}&backbone={found.measured.replace('@', '%40')}"
-    pictures = ("Explore", f"dataset={found.dataset.dataset_id}")
-    assert links(app) == [("Explore", scores), (widget_texts.ON_TRUST, f"{scores}&definition=rank"), pictures]
+    assert links(app) == [("Explore", scores), (widget_texts.ON_TRUST, f"{scores}&definition=rank")]
     one(app, "button", "Cancel").click().run()
     assert "Cancelling" in said(app)
     assert found.run is not None
@@ -308,3 +307,20 @@ def test_many_failures_are_counted_and_some_are_shown(open_page: Callable[..., A
     app = open_failures(open_page(PAGE), f"run-{found.run.run_id}")
     assert "**36** while measuring (SampleError)" in said(app)
     assert "and 31 more" in said(app)
+
+
+def test_details_are_those_of_the_dataset_that_was_chosen(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    first, second = put(home_store, "finished", "a"), put(home_store, "finished", "b")
+    app = open_page(PAGE)
+    shown = gallery_data(app, "datasets")
+    assert [row["name"] for row in shown["rows"]] == ["a", "b"]
+    assert (shown["can_choose"], shown["chosen"]) == (True, first.dataset.dataset_id)
+    assert "/images/a" in said(app)
+    report(app, "datasets", "chosen", "no dataset")
+    assert "dataset" not in app.query_params
+    app = report(app, "datasets", "chosen", second.dataset.dataset_id)
+    assert app.query_params["dataset"] == second.dataset.dataset_id
+    assert gallery_data(app, "datasets")["chosen"] == second.dataset.dataset_id
+    assert "/images/b" in said(app)
+    assert "/images/a" not in said(app)
+    assert one(app, "selectbox", "Dataset").value == second.dataset.dataset_id

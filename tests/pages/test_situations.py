@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import get_args
 
@@ -18,7 +19,7 @@ from pages.ui.home import texts as home_texts
 from pages.ui.labels import texts as labels_texts
 from pages.ui.runs import texts as runs_texts
 from pages.ui.widgets import texts as widget_texts
-from tests.pages.reading import links, said
+from tests.pages.reading import dataset_rows, links, said
 from tests.pages.situations import BACKBONE, MESSAGE, Situation, estimate, put
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pages").glob("*.py"))
@@ -36,7 +37,7 @@ NO_DATASET, NO_SCORES = widget_texts.NO_DATASET, widget_texts.no_scores_yet("dig
 UNDER_WAY = "digits, ViT-Ti/16 (timm) · 3.0 s left"
 #: What each page says when there is nothing, while a run goes on, when it is finished and when it failed.
 STATES: dict[str | None, tuple[str, str, str, str]] = {
-    None: (home_texts.EMPTY_TITLE, "75.0 % scored", "Scores: ViT-Ti/16 (timm)", "No scores yet"),
+    None: (home_texts.EMPTY_TITLE, "27 of 36 images measured · 3.0 s left", '"text": "100 %"', '"lines": []'),
     "pages/compare.py": (NO_DATASET, UNDER_WAY, widget_texts.too_few_measured("digits", 1, 2), NO_SCORES),
     "pages/curate.py": (NO_DATASET, UNDER_WAY, curate_texts.NOTHING_DROPPED, NO_SCORES),
     "pages/distributions.py": (
@@ -85,6 +86,8 @@ def test_every_page_comes_up_and_says_where_things_stand(
     assert [link.value for link in app.sidebar.get("page_link")][:2] == ["Home", "Runs"]
     shown = said(app)
     assert shown
+    if page is None and situation is not None:
+        shown += json.dumps(dataset_rows(app), ensure_ascii=False)
     for sentence in sentences(page, situation):
         assert sentence in shown
     if page in SCORE_PAGES and situation in SENTENCES:

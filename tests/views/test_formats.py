@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jepascore_core.formatting import (
+    ago_text,
     bytes_text,
     class_title,
     count_text,
@@ -63,6 +64,22 @@ def test_percent_is_full_only_at_the_end(fraction, number):
 )
 def test_rates(rate, text):
     assert rate_text(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "just now"),
+        (59, "just now"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (3600, "1 h ago"),
+        (90_000, "1 d ago"),
+        (1e8, "1,157 d ago"),
+    ],
+)
+def test_how_long_ago(seconds, text):
+    assert ago_text(seconds) == text
 
 
 def test_small_words():

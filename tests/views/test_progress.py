@@ -1,9 +1,10 @@
 """What is said of work that waits, runs, hangs and ends."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jepascore_core.curation.decisions import decide
 from jepascore_core.records.approximation import ApproximationPlan
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.datasets import DatasetState, SampleFailure
@@ -142,6 +143,24 @@ def test_home(store, dataset):
     assert shown.datasets[1].choice.num_failed == 2
     assert [run.identifier for run in shown.runs] == [runs[3].run_id, runs[2].run_id]
     assert [item.identifier for item in shown.active] == [indexing.dataset_id, runs[3].run_id]
+
+
+def test_the_last_activity_of_a_dataset(store, dataset):
+    """Indexed, measured or decided about, whichever came last; never later than now."""
+    begun = datetime.fromisoformat(dataset.created_at).timestamp()
+    now = begun + 10_000
+    (shown,) = overview(store, now).datasets
+    assert (shown.last_activity, shown.runs) == (begun, ())
+    assert overview(store, begun - 5).datasets[0].last_activity == begun - 5
+    run = add_run(store, dataset, add_backbone(store), RunState.RUNNING, heartbeat=begun + 4000)
+    (shown,) = overview(store, now).datasets
+    assert (shown.last_activity, [item.identifier for item in shown.runs]) == (begun + 4000, [run.run_id])
+    (sample, *_) = make_samples("aab")
+    decide(store, dataset.dataset_id, [(sample.sample_key, sample.content_id)], "drop", "ada")
+    later = (datetime.fromtimestamp(begun, UTC) + timedelta(seconds=5000)).isoformat()
+    with store.catalogue.transaction() as connection:
+        connection.execute("UPDATE decision_actions SET decided_at = ?", [later])
+    assert overview(store, now).datasets[0].last_activity == begun + 5000
 
 
 def test_empty_home(store):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from jepascore_core.formatting import PERCENT, plural
 from jepascore_core.trust.known_defects import KnownDefects, ReviewOrder, kind_title
@@ -16,7 +16,6 @@ ADD_IMAGES = "Add images"
 ADD_DEMO = "Add the demo"
 ADD_DIGITS = "Handwritten digits instead"
 ADDING_DEMO = "Creating the demo images"
-NO_SCORES = "No scores yet"
 
 # The result card
 
@@ -65,13 +64,3 @@ def reviewed(found: KnownDefects, backbone: str) -> str:
 def cut_help(rule: str) -> str:
     """Say which rule the cut goes by."""
     return f"Open Curate with the rule {rule}."
-
-
-def scores(titles: Sequence[str], num_more: int) -> str:
-    """Name the backbones that measured a dataset."""
-    return f"Scores: {', '.join(titles)}{f' and {num_more} more' if num_more else ''}"
-
-
-def progress(title: str, counts: str, state: str) -> str:
-    """Say how far something is, in one line."""
-    return " · ".join(filter(None, [title, counts, state]))

@@ -30,6 +30,8 @@ from pages.ui.runs.training import draw_training
 from pages.ui.widgets.url_widgets import pick_count, pick_expander, pick_flag, pick_one, pick_words
 
 OWN = "own"
+#: Parameters that lose their meaning with another dataset.
+OF_A_DATASET = (state.LABEL, state.SAMPLE, state.PAGE)
 #: The part of the form with the settings of backbones.
 DETAILS = "new-run-details"
 DEVICES = {name: name for name in ("auto", "cpu", "cuda", "mps")}
@@ -43,7 +45,7 @@ def draw_new_run(datasets: tuple[DatasetChoice, ...]) -> None:
     with st.container(border=True, key="new-run"):
         st.subheader(texts.NEW_RUN, anchor=False)
         options = {choice.dataset_id: choice.name for choice in datasets}
-        dataset_id = pick_one("Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE))
+        dataset_id = pick_one("Dataset", state.DATASET, options, resets=OF_A_DATASET)
         names = pick_backbones(dataset_id, DETAILS)
         chosen = next((choice for choice in datasets if choice.dataset_id == dataset_id), None)
         if chosen is not None:

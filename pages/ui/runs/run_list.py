@@ -1,7 +1,8 @@
-"""Draw datasets and runs as cards with progress and actions."""
+"""Draw runs as cards and datasets as a table, with progress and actions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -24,9 +25,11 @@ from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
+from pages.ui.runs.new_run import OF_A_DATASET
+from pages.ui.widgets import texts as widget_texts
 from pages.ui.widgets.callbacks import discard_result
-from pages.ui.widgets.choose_scores import describe_dataset, plain_title
-from pages.ui.widgets.examples import draw_examples
+from pages.ui.widgets.choose_scores import describe_dataset
+from pages.ui.widgets.dataset_table import draw_dataset_table
 from pages.ui.widgets.failures import draw_unmeasured, draw_unreadable
 from pages.ui.widgets.task_card import task_card
 from pages.ui.widgets.verdict_badge import draw_badges
@@ -47,10 +50,22 @@ def _draw_lists() -> None:
         st.subheader(texts.RUNS, anchor=False)
     for run in shown.runs:
         _draw_run(run)
-    st.subheader(texts.DATASETS, anchor=False)
-    busy = {run.dataset_id for run in shown.runs if run.is_active}
-    for dataset in shown.datasets:
-        _draw_dataset(dataset, is_busy=dataset.choice.dataset_id in busy)
+    if shown.datasets:
+        st.subheader(widget_texts.DATASETS, anchor=False)
+        _draw_datasets(shown.datasets)
+
+
+def _draw_datasets(datasets: Sequence[DatasetOverview]) -> None:
+    """Draw the table, and below it what can be done with the dataset that the page is about."""
+    asked = state.read_id(state.DATASET)
+    chosen = next((item for item in datasets if item.choice.dataset_id == asked), datasets[0])
+    now = draw_dataset_table(datasets, {}, can_choose=True, chosen=chosen.choice.dataset_id)
+    if now is not None:
+        for name in OF_A_DATASET:
+            state.write(name, None)
+        state.write(state.DATASET, now)
+        st.rerun()  # the whole page: the form above is about this dataset, too
+    _draw_dataset(chosen)
 
 
 def _draw_run(run: Progress) -> None:
@@ -123,24 +138,21 @@ def _resume(run_id: str, retry_failures: bool = False) -> None:
     resume_run(store(), run_id, retry_failures)
 
 
-def _draw_dataset(dataset: DatasetOverview, is_busy: bool) -> None:
+def _draw_dataset(dataset: DatasetOverview) -> None:
     item, choice = dataset.index, dataset.choice
     lines = [
         _facts(item) if item.fraction < 1 else [],
         [item.message] if item.is_active else [],
         [texts.cancelled(item.message)] if item.state == "cancelled" else [],
         [describe_dataset(choice), item.passed_over] if choice.has_index else [],
-        [texts.measured([plain_title(measured) for measured in dataset.measured])] if dataset.measured else [],
         [dataset.source],
     ]
     error = item.message if item.state == "failed" else item.error
     card = task_card(
         f"dataset-{choice.dataset_id}", item.state, item.short_title, item.state_text, _fraction(item), lines,
-        partial(_draw_dataset_actions, dataset, is_busy), error, WIDTHS,
+        partial(_draw_dataset_actions, dataset, bool(dataset.runs)), error, WIDTHS,
     )  # fmt: skip
     with card:
-        if choice.has_index:
-            draw_examples(choice.dataset_id, choice.name)
         draw_unreadable(choice)
 
 
@@ -152,9 +164,6 @@ def _draw_dataset_actions(dataset: DatasetOverview, is_busy: bool) -> None:
         st.button("Cancel", key=key, on_click=cancel_dataset, args=arguments, disabled=item.is_stopping)
         return
     is_ready = item.state == "ready"
-    if dataset.choice.has_index:
-        link = {state.DATASET: dataset_id}
-        st.page_link("pages/explore.py", label="Explore", icon=":material/grid_view:", query_params=link)
     st.button(
         texts.RESCAN if is_ready else "Resume",
         key=f"index-{dataset_id}",

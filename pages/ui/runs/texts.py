@@ -278,7 +278,7 @@ CONFIDENCE, CONFIDENCE_HELP = "Confidence", "Confidence required for each list (
 
 # Lists
 
-RUNS, DATASETS = "Runs", "Datasets"
+RUNS = "Runs"
 REMOVE_FROM_LIST, REMOVE_FROM_LIST_HELP = "Remove from list", "No measurements were made."
 DELETE, DELETE_HELP = "Delete", "Deletes this run and its scores."
 DELETE_SCORES = "Delete these scores"
@@ -304,11 +304,6 @@ def elapsed(text: str, is_active: bool) -> str:
 def cancelled(message: str) -> str:
     """Say how to continue."""
     return f"{message}. Resume continues from there."
-
-
-def measured(titles: Sequence[str]) -> str:
-    """Name what measured a dataset."""
-    return f"Scores: {', '.join(titles)}"
 
 
 def rescan_help(message: str) -> str:

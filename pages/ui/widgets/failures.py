@@ -23,14 +23,19 @@ def draw_unreadable(choice: DatasetChoice) -> None:
     if not choice.has_index or not choice.num_failed:
         return
     read = partial(_read_index, choice.dataset_id)
-    _draw(plural(choice.num_failed, "unreadable file"), read, f"dataset-{choice.dataset_id}")
+    _draw(plural(choice.num_failed, texts.UNREADABLE_FILE), read, unreadable_part(choice.dataset_id))
+
+
+def unreadable_part(dataset_id: str) -> str:
+    """Return what the URL calls the list of unreadable files when it is open."""
+    return f"failures-dataset-{dataset_id}"
 
 
 def draw_unmeasured(run: Progress) -> None:
     """Draw the images that a run could not measure, if any."""
     if run.num_failed:
         read = partial(store().catalogue.run_failures, run.identifier)
-        _draw(texts.num_failed(run.num_failed), read, f"run-{run.identifier}")
+        _draw(texts.num_failed(run.num_failed), read, f"failures-run-{run.identifier}")
 
 
 def _read_index(dataset_id: str) -> list[SampleFailure]:
@@ -38,7 +43,7 @@ def _read_index(dataset_id: str) -> list[SampleFailure]:
 
 
 def _draw(title: str, read: Callable[[], list[SampleFailure]], key: str) -> None:
-    box = pick_open(title, f"failures-{key}", ":material/warning:")
+    box = pick_open(title, key, ":material/warning:")
     if box is None:
         return
     failures = read()
@@ -55,7 +60,7 @@ def _draw(title: str, read: Callable[[], list[SampleFailure]], key: str) -> None
         st.download_button(
             texts.ALL_FAILURES,
             failures_csv(failures),
-            f"failures-{key}.csv",
+            f"{key}.csv",
             "text/csv",
             key=f"csv-{key}",
             on_click="ignore",

@@ -58,11 +58,6 @@ def not_indexed(dataset: str, state: str) -> str:
     return f"{dataset} has no index ({state}). Resume indexing on the Runs page."
 
 
-def images_of(dataset: str) -> str:
-    """Name the images that a dataset is recognised by."""
-    return f"Some images of {dataset}"
-
-
 def distinct_images(num_images: int) -> str:
     """Count images of which some are there more than once."""
     return plural(num_images, "distinct image")
@@ -71,6 +66,38 @@ def distinct_images(num_images: int) -> str:
 def partly_measured(title: str, coverage: float, has_scores: bool) -> str:
     """Title of a backbone that has measured a part of a dataset."""
     return f"{title} · {percent_text(coverage)} {'scored' if has_scores else 'embedded'}"
+
+
+# The table of datasets
+
+DATASETS = "Datasets"
+EXPLORE, CURATE, RUNS, MEASURE = "Explore", "Curate", "Runs", "Measure"
+#: Texts that its script shows.
+DATASET_TABLE = {
+    "pictures": "Pictures",
+    "name": "Name",
+    "images_title": "Images",
+    "images": "images",
+    "classes_title": "Classes",
+    "classes": "classes",
+    "coverage": "Measured",
+    "activity": "Last activity",
+    "ways": "Actions",
+    "details": "Details",
+    "unmeasured": "Not measured yet",
+    "find": "Find a dataset",
+    "of": "of",
+}
+
+
+def and_more(count: int) -> str:
+    """Count the backbones that are not named."""
+    return f"and {count:,} more"
+
+
+def embedded(share: str) -> str:
+    """Say how much of a dataset has embeddings only."""
+    return f"{share} embedded"
 
 
 # The verdict on scores
@@ -93,6 +120,7 @@ def spectrum_missing(definition: str, num_exact: int, num_estimated: int) -> str
 
 # Failures
 
+UNREADABLE_FILE = "unreadable file"
 ALL_FAILURES = "All failures as CSV"
 STAGES = {
     "scan": "looking for images",

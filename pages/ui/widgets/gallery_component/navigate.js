@@ -1,6 +1,7 @@
-// Opens another page of the app as a link does: one new entry in the browser's history, and none that has the parameters
-// of the other page at the address of this one. Streamlit looks where to go whenever the history moves.
+// Opens another page of the app, once for each token.
 /** @import { Mount, Navigation } from "./types.js" */
+
+import { follow } from "./navigation.js";
 
 /** What was followed: the page may be drawn again, with other colours for instance, before it is left. */
 const followed = new Set();
@@ -11,6 +12,5 @@ export default function ({ data }) {
     return;
   }
   followed.add(data.token);
-  window.history.pushState({}, "", new URL(data.url, document.baseURI));
-  window.dispatchEvent(new PopStateEvent("popstate"));
+  follow(data.url);
 }
