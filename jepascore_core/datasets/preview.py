@@ -1,6 +1,7 @@
 """Preview how a source would be read: kind, columns, splits, classes, and what is skipped.
 
-The reader itself creates the report, without opening images; of large sources it reads only the beginning.
+The reader itself creates the report; of large sources it reads only the beginning. No image is opened, but for the few
+pictures that are asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -27,12 +30,14 @@ from jepascore_core.datasets.candidates import (
     UnusedTable,
     UsedTable,
 )
+from jepascore_core.datasets.first_pictures import FirstOfClasses, FirstPicture, open_pictures
 from jepascore_core.datasets.item_uris import is_item
 from jepascore_core.datasets.listing import PassedOver, extension, has_image_name
+from jepascore_core.datasets.reading import MAX_FILE_BYTES, read_bytes
 from jepascore_core.datasets.sources import detect_kind, scan, source_path
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.datasets.zip_names import zip_names
-from jepascore_core.errors import SourceError
+from jepascore_core.errors import SampleError, SourceError
 from jepascore_core.records.datasets import SampleFailure
 
 #: Limits of a preview: samples, rows of a table and members of an archive; seconds.
@@ -73,6 +78,7 @@ class ReadingReport:
 
     `labels_from` and `splits_from` say where they come from, in words; `labels` and `splits` are the largest ones,
     two hundred at most, of `num_labels`. `failures` are entries that are known to fail before any image is opened.
+    `pictures` are the first of each class, if they were asked for.
     """
 
     source: str
@@ -93,15 +99,17 @@ class ReadingReport:
     passed_over: tuple[Left, ...]
     failures: tuple[Left, ...]
     questions: tuple[Question, ...]
+    pictures: tuple[FirstPicture, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a plain dictionary, ready for JSON."""
+        """Return a plain dictionary, ready for JSON, without pictures."""
         flags = [question.flag for question in self.questions]
         values = dataclasses.asdict(self)
         for question, flag in zip(values["questions"], flags, strict=True):
             question["flag"] = flag
         values["tables"] = [dataclasses.asdict(table) for table in self.tables]
         values["unused_tables"] = [table._asdict() for table in self.unused_tables]
+        del values["pictures"]
         return values
 
 
@@ -110,6 +118,7 @@ def reading_report(
     options: SourceOptions | None = None,
     max_items: int = MAX_ITEMS,
     seconds: float = MAX_SECONDS,
+    num_pictures: int = 0,
 ) -> ReadingReport:
     """Find out how a source would be read.
 
@@ -118,6 +127,7 @@ def reading_report(
         options: how to read it.
         max_items: samples, and rows of each table, to look at.
         seconds: after which to stop counting.
+        num_pictures: to open, the first of each class before the second.
 
     Raises:
         SourceError: if the source as a whole cannot be read.
@@ -126,13 +136,14 @@ def reading_report(
     options, path = options or SourceOptions(), source_path(source)
     with tempfile.TemporaryDirectory(prefix="jepascore-") as workspace:
         if (options.kind or detect_kind(path, options)) == "zip":
-            plan, is_beginning = _plan_of_zip(path, path, options, Path(workspace))
-        else:
-            plan, is_beginning = scan(path, options, Path(workspace), max_rows=max_items + 1), False
-        return _counted(path, plan, is_beginning, options, max_items, seconds)
+            return _report_of_zip(path, path, options, Path(workspace), (max_items, seconds, num_pictures))
+        plan = scan(path, options, Path(workspace), max_rows=max_items + 1)
+        return _counted(path, plan, False, options, (max_items, seconds, num_pictures))
 
 
-def archive_report(archive: IO[bytes], name: str, options: SourceOptions | None = None) -> ReadingReport:
+def archive_report(
+    archive: IO[bytes], name: str, options: SourceOptions | None = None, num_pictures: int = 0
+) -> ReadingReport:
     """Find out how a zip archive in memory, such as an upload, would be read.
 
     Raises:
@@ -141,21 +152,41 @@ def archive_report(archive: IO[bytes], name: str, options: SourceOptions | None 
     """
     options, path = options or SourceOptions(), Path(name)
     with tempfile.TemporaryDirectory(prefix="jepascore-") as workspace:
-        plan, is_beginning = _plan_of_zip(archive, path, options, Path(workspace))
-        return _counted(path, plan, is_beginning, options, MAX_ITEMS, MAX_SECONDS)
+        return _report_of_zip(archive, path, options, Path(workspace), (MAX_ITEMS, MAX_SECONDS, num_pictures))
+
+
+def _report_of_zip(
+    archive: Path | IO[bytes], path: Path, options: SourceOptions, workspace: Path, limits: tuple[int, float, int]
+) -> ReadingReport:
+    try:
+        opened = zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        raise _not_a_zip(path, error) from error
+    with opened:
+        plan, is_beginning, members = _plan_of_zip(opened, path, options, workspace)
+        return _counted(path, plan, is_beginning, options, limits, partial(_read_packed, opened, members))
 
 
 def _counted(
-    path: Path, plan: ScanPlan, is_beginning: bool, options: SourceOptions, max_items: int, seconds: float
+    path: Path,
+    plan: ScanPlan,
+    is_beginning: bool,
+    options: SourceOptions,
+    limits: tuple[int, float, int],
+    read: Callable[[str], bytes] = read_bytes,
 ) -> ReadingReport:
-    count, until = _Count(path), time.monotonic() + seconds
+    max_items, seconds, num_pictures = limits
+    count, until, first = _Count(path), time.monotonic() + seconds, FirstOfClasses(num_pictures)
     for number, item in enumerate(islice(plan.items, max_items)):
         count.add(item)
+        if isinstance(item, Candidate):
+            first.add(item)
         if number % 256 == 0 and time.monotonic() > until:
             is_beginning = True
             break
     is_beginning = is_beginning or next(iter(plan.items), None) is not None
-    return count.report(plan, is_beginning, options)
+    report = count.report(plan, is_beginning, options)
+    return dataclasses.replace(report, pictures=open_pictures(first.chosen(), read))
 
 
 class _Count:
@@ -245,18 +276,22 @@ def _named(counts: Counter[str | None]) -> tuple[Named, ...]:
 
 
 def _plan_of_zip(
-    archive: Path | IO[bytes], path: Path, options: SourceOptions, workspace: Path
-) -> tuple[ScanPlan, bool]:
-    """Plan an archive without unpacking it, as a folder with empty files for its images, and its tables."""
+    opened: zipfile.ZipFile, path: Path, options: SourceOptions, workspace: Path
+) -> tuple[ScanPlan, bool, dict[str, zipfile.ZipInfo]]:
+    """Plan an archive without unpacking it, as a folder with empty files for its images, and its tables.
+
+    Also return which member each file stands for.
+    """
+    packed: dict[str, zipfile.ZipInfo] = {}
     try:
-        with zipfile.ZipFile(archive) as opened:
-            names, ignored = zip_names(opened.infolist(), str(path), options.encoding), PassedOver()
-            members = wanted_members(opened, names, path, ignored)
-            for member in islice(members, MAX_MEMBERS):
-                _sketch(opened, member, workspace)
-            is_beginning = next(members, None) is not None
+        names, ignored = zip_names(opened.infolist(), str(path), options.encoding), PassedOver()
+        members = wanted_members(opened, names, path, ignored)
+        for member in islice(members, MAX_MEMBERS):
+            _sketch(opened, member, workspace)
+            packed[str(workspace / member.path)] = member.info
+        is_beginning = next(members, None) is not None
     except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        raise SourceError(f"{path} is not a readable zip archive ({error}): download or pack it again.") from error
+        raise _not_a_zip(path, error) from error
     inner = dataclasses.replace(options, kind=None, root=None, encoding=None if names.encoding else options.encoding)
     root = content_root(workspace)
     try:
@@ -269,7 +304,11 @@ def _plan_of_zip(
         UnusedTable(_inside(table.path, root), table.reason.replace(f"{root}/", "")) for table in plan.unused
     ]
     plan.kind, plan.encoding, plan.questions = "zip", names.encoding, [*names.questions, *plan.questions]
-    return plan, is_beginning
+    return plan, is_beginning, packed
+
+
+def _not_a_zip(path: Path, error: Exception) -> SourceError:
+    return SourceError(f"{path} is not a readable zip archive ({error}): download or pack it again.")
 
 
 def _inside(path: str, root: Path) -> str:
@@ -294,3 +333,14 @@ def _sketch(opened: zipfile.ZipFile, member: ArchiveMember, workspace: Path) -> 
                     sink.write(packed.read(size))
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # reported as a failure when it is unpacked
         return
+
+
+def _read_packed(opened: zipfile.ZipFile, packed: dict[str, zipfile.ZipInfo], uri: str) -> bytes:
+    """Read an image out of the archive; `uri` is the file that stands for it."""
+    member = None if is_item(uri) else packed.get(uri_to_path(uri))
+    if member is None or member.file_size > MAX_FILE_BYTES:
+        raise SampleError("It is shown once the archive is unpacked.", "read")
+    try:
+        return opened.read(member)
+    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise SampleError(f"It cannot be unpacked ({error}): pack the archive again.", "read") from error

@@ -189,6 +189,8 @@ def test_a_check_says_how_a_folder_would_be_read_and_names_it(
     assert "**Samples** · 2 samples" in words
     assert "cat 1" in words and "dog 1" in words
     assert "**Skipped** · 1 " in words
+    assert [item.proto.imgs[0].caption for item in app.get("image")] == ["cat", "dog"]
+    assert not list((home_store.home / "thumbs").rglob("*.webp")), "nothing is written"
     assert home_store.catalogue.datasets() == []
     assert one(app, "text_input", "Name").value == "photographs"
     one(app, "button", "Add").click().run()

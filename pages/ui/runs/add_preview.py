@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
 from jepascore_core.datasets.candidates import Question, SourceOptions
+from jepascore_core.datasets.first_pictures import FirstPicture
 from jepascore_core.datasets.preview import ReadingReport, archive_report, reading_report
 from jepascore_core.errors import JepaScoreError
 from jepascore_core.jobs.lost_sources import moved_here, moved_text
@@ -18,6 +20,9 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
 from pages.ui.runs.uploads import Upload
+
+#: Pictures that are shown before anything is added, and their width in pixels.
+NUM_PICTURES, PICTURE_SIDE = 8, 80
 
 
 def answered(options: SourceOptions, number: int) -> SourceOptions:
@@ -39,6 +44,7 @@ def draw_preview(source: str | None, upload: Upload | None, options: SourceOptio
         for title, text in reading_rows(report):
             st.markdown(f"**{title}** · {plain(text)}")
         _draw_names(report)
+        _draw_pictures(report.pictures)
         for name in moved_here(store(), source) if source else ():
             st.warning(plain(moved_text(name, source or "")), icon=":material/drive_file_move:")
         for question in guessed.questions:
@@ -51,6 +57,17 @@ def _draw_names(report: ReadingReport) -> None:
         if len(items) > MAX_NAMED:
             with st.popover(texts.all_of(title, len(items))):
                 st.dataframe([{title: item.name, texts.SAMPLES: item.count} for item in items], hide_index=True)
+
+
+def _draw_pictures(pictures: Sequence[FirstPicture]) -> None:
+    """Draw the first pictures of each class, and say why one cannot be read."""
+    with st.container(horizontal=True, gap="small", key="first-pictures"):
+        for item in pictures:
+            if item.thumbnail is not None:
+                st.image(item.thumbnail, plain(item.label or Path(item.sample_key).name), PICTURE_SIDE)
+    for item in pictures:
+        if item.problem:
+            st.caption(plain(f"{item.sample_key}: {item.problem}"))
 
 
 def _draw_question(question: Question, number: int) -> None:
@@ -77,9 +94,9 @@ def _report(
     known, report = st.session_state.get(key, (None, None))
     if known != asked or report is None:
         if upload is None:
-            report = reading_report(source or "", options)
+            report = reading_report(source or "", options, num_pictures=NUM_PICTURES)
         else:
-            report = archive_report(upload.archive(), f"{upload.name}.zip", options)
+            report = archive_report(upload.archive(), f"{upload.name}.zip", options, NUM_PICTURES)
         st.session_state[key] = (asked, report)
     return report
 
