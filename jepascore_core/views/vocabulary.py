@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jepascore_core.curation.columns.names import metadata_names, split_names
+from jepascore_core.curation.columns.regions import region_list
 from jepascore_core.curation.rules.completion import Vocabulary
 from jepascore_core.curation.tags import tag_names
 from jepascore_core.scores.measured import dataset_choices, measured_choices
@@ -12,7 +13,7 @@ from jepascore_core.views.choices import class_choices
 
 
 def vocabulary(store: Store, dataset_id: str) -> Vocabulary:
-    """Return the classes, splits, tags and columns of a dataset, what measured it, and the other datasets.
+    """Return the classes, splits, tags, regions and columns of a dataset, what measured it, and the other datasets.
 
     Raises:
         UnknownNameError: if there is no such dataset.
@@ -32,4 +33,5 @@ def vocabulary(store: Store, dataset_id: str) -> Vocabulary:
         labels, splits, tag_names(store, dataset_id), own,
         measured,
         tuple(choice.name for choice in dataset_choices(store) if choice.dataset_id != dataset_id),
+        tuple(region.name for region in region_list(store, dataset_id)),
     )  # fmt: skip

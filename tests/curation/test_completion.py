@@ -16,7 +16,7 @@ from tests.curation.strategies import HOSTILE, conditions, curations
 
 KNOWN = Vocabulary(
     ("cat", "caterpillar", "Wildcat", 'quo"te', "back\\slash", "dog"), ("train", "test"), ("blurred",), ("my year",),
-    ("timm:vit",), ("other",),
+    ("timm:vit",), ("other",), ("left corner", "right corner"),
 )  # fmt: skip
 PUNCTUATION = ("(", ")", "[", "]", ",", "%")
 
@@ -45,6 +45,9 @@ def put_in(text: str, found: Completion, position: int) -> str:
         ('split = "', ['"train"', '"test"']),
         ("tag(", ['"blurred")']),
         ("ta", ["tag("]),
+        ('in region "', ['"left corner"', '"right corner"']),
+        ("not in region ", ['"left corner"', '"right corner"']),
+        ('in region "rig', ['"right corner"']),
         ("meta", ["meta["]),
         ("meta[", ['"my year"]']),
         ("quality_issue = ", [f'"{name}"' for name in ISSUES]),

@@ -42,6 +42,7 @@ def test_names_of_the_dataset_are_suggested(client: TestClient, dataset_id: str)
     assert ask(client, dataset_id, 'label = "c') == (2, 0, ['"cat"'])
     assert ask(client, dataset_id, "split = ")[2] == ['"train"']
     assert ask(client, dataset_id, "tag(")[2] == ['"blurred")']
+    assert ask(client, dataset_id, "in region ")[2] == []
     assert ask(client, dataset_id, "meta[")[2] == ['"year"]']
     assert ask(client, dataset_id, "reference_distance[")[2] == ['"others"']
     assert ask(client, dataset_id, "percentile[")[2][0].startswith('"ViT')

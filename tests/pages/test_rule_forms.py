@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from jepascore_core.curation import parse, parse_clause, to_text
+from jepascore_core.curation.columns.layouts import compute_layout
+from jepascore_core.curation.columns.regions import mark_region, name_region
 from jepascore_core.curation.rules.shapes import form_of
 from jepascore_core.storage.store import Store
 from pages.ui.curate import texts
@@ -64,6 +66,7 @@ RULES = {
     "width < 640": None,
     "not grey": "image",
     "grey": "image",
+    'in region "corner"': "region",
     "budget 7": "budget",
     "budget 7 per class seed 3": "budget",
     "budget 7 per split": None,
@@ -76,7 +79,7 @@ RULES = {
     'not at least 2 of (percentile["a"] < 5, percentile["b"] < 6)': None,
 }
 #: What the dataset has not, so that the page does not get as far as the chips, or needs long to compute.
-ELSEWHERE = ('percentile["a"]', "not in")
+ELSEWHERE = ('percentile["a"]', "not in", "in region")
 
 
 @pytest.mark.parametrize(("rule", "form"), [item for item in RULES.items() if "not in" not in item[0]])
@@ -212,3 +215,29 @@ def test_the_agreement_of_two_backbones_is_changed(open_page: Callable[..., AppT
     app.number_input(key=f"change-0-{rules}-cut").set_value(20.0).run()
     change(app).click().run()
     assert app.query_params["rules"].count("< 20") == 2
+
+
+def test_a_named_region_is_a_rule_by_its_form(open_page: Callable[..., AppTest], home_store: Store) -> None:
+    scores = put_clumps(home_store, ["cat", "dog"] * 20)
+    app = opened(open_page(PAGE, dataset=scores.dataset_id), "form-region")
+    assert texts.NO_REGIONS in said(app)
+    assert app.button(key="add-region").disabled
+    layout = compute_layout(home_store, scores, "pca")
+    region = mark_region(home_store, scores, layout, [(-2.0, -2.0), (0.0, -2.0), (0.0, 2.0), (-2.0, 2.0)])
+    app = opened(app.run(), "form-region")
+    assert texts.NO_REGIONS in said(app), "what has no name is not offered"
+    name_region(home_store, scores.dataset_id, region.name, "corner")
+    app = opened(app.run(), "form-region")
+    assert texts.effect_text(region.num_images) in said(app)
+    app.button(key="add-region").click().run()
+    assert app.query_params["rules"] == 'not in region "corner"'
+    app = opened(app, 'chip-0-not in region "corner"')
+    app.segmented_control(key='change-0-not in region "corner"-action').set_value(texts.KEEP_ONLY).run()
+    change(app).click().run()
+    assert app.query_params["rules"] == 'in region "corner"'
+    assert not app.exception
+
+
+def test_a_region_that_is_not_in_a_recipe_fits_its_form() -> None:
+    assert form_of(parse_clause('not in region "corner"')) == "region"
+    assert form_of(parse_clause('in region "corner" or grey')) is None

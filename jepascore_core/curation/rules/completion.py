@@ -25,7 +25,7 @@ from jepascore_core.score import DEFINITIONS
 
 #: What is suggested, in the order in which it is listed.
 Kind = Literal[
-    "class", "split", "tag", "quality issue", "own column", "dataset", "backbone",
+    "class", "split", "tag", "region", "quality issue", "own column", "dataset", "backbone",
     "column", "flag", "function", "score", "operator", "word",
 ]  # fmt: skip
 
@@ -39,7 +39,8 @@ _REST_OF_TEXT = re.compile(r'(?:[^"\\]|\\.)*"', re.DOTALL)
 #: After these a word begins; directly after anything else the last one may still be going on.
 _BEFORE_A_WORD = re.compile(r"(?:^|[\s(\[,|<>=!])$")
 _KINDS: Mapping[Named, Kind] = {
-    "label": "class", "likely_label": "class", "split": "split", "tag": "tag", "quality_issue": "quality issue",
+    "label": "class", "likely_label": "class", "split": "split", "tag": "tag", "region": "region",
+    "quality_issue": "quality issue",
     "column": "own column", "dataset": "dataset", "backbone": "backbone",
 }  # fmt: skip
 _ORDER: tuple[Kind, ...] = ("column", "flag", "function", "score", "operator", "word")
@@ -55,6 +56,7 @@ class Vocabulary:
     own_columns: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
 
     def names(self, named: Named) -> tuple[str, ...]:
         """Return what a text in double quotes may be; () where it may be anything."""
@@ -71,6 +73,8 @@ class Vocabulary:
                 return self.backbones
             case "dataset":
                 return self.datasets
+            case "region":
+                return self.regions
             case "quality_issue":
                 return (*ISSUES, NO_ISSUE)
         return ()

@@ -13,6 +13,7 @@ from jepascore_core.curation.rules.column import (
     REFERENCE_PERCENTILE,
     Column,
 )
+from jepascore_core.curation.rules.marked import Marked
 from jepascore_core.curation.rules.model import (
     AtLeast,
     Between,
@@ -28,7 +29,9 @@ from jepascore_core.curation.rules.model import (
 )
 from jepascore_core.embeddings.baselines import BASELINES
 
-FormName = Literal["score", "agreement", "duplicates", "class", "labels", "reference", "columns", "image", "budget"]
+FormName = Literal[
+    "score", "agreement", "duplicates", "class", "labels", "reference", "columns", "image", "region", "budget",
+]  # fmt: skip
 
 #: Draws that the form of budgets offers, each with whether it is per class.
 _DRAWS = (
@@ -69,6 +72,8 @@ def _of_condition(rule: Rule) -> FormName | None:
             return "image"
         case IsIn(Column("label")) | Not(IsIn(Column("label"))):
             return "class"
+        case Marked("region", samples=None) | Not(Marked("region", samples=None)):
+            return "region"
         case IsIn(Column("split"), values) if None not in values:
             return "columns"
     if _is_agreement(rule):

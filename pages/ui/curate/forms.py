@@ -37,6 +37,7 @@ from pages.ui.curate import texts
 from pages.ui.curate.budget_form import budget_form
 from pages.ui.curate.limits import pick_limits, pick_percentiles
 from pages.ui.curate.reference_form import reference_form
+from pages.ui.curate.region_form import region_form
 from pages.ui.widgets.choose_scores import complete_first, measured_id, plain_title
 from pages.ui.widgets.texts import KEEPER_TITLES
 
@@ -225,5 +226,6 @@ FORMS: dict[FormName, Form] = {
     "reference": reference_form,
     "columns": _column_form,
     "image": _image_form,
+    "region": region_form,
     "budget": budget_form,
 }

@@ -32,6 +32,7 @@ _ICONS: Mapping[FormName, str] = {
     "reference": ":material/compare:",
     "columns": ":material/table_rows:",
     "image": ":material/image:",
+    "region": ":material/scatter_plot:",
     "budget": ":material/savings:",
 }
 

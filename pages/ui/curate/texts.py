@@ -113,6 +113,7 @@ FORMS: dict[FormName, str] = {
     "reference": "Reference",
     "columns": "Columns",
     "image": "Image",
+    "region": "Region",
     "budget": "Budget",
 }
 ADD = "Add"
@@ -159,6 +160,8 @@ EXACT, NEAR, LEAKS, CONFLICTS = (
 )
 COUNT_NEAR = "Include near duplicates"
 RADIUS = "Within a cosine distance of"
+REGION = "Region of the map"
+NO_REGIONS = "No region has a name yet: mark one on Map with the lasso, then name it below the map."
 ACTION, KEEP_ONLY, LEAVE_OUT, BY_SIZE = "Action", "Keep only", "Drop", "By size"
 CLASS_SIZE_AT_LEAST = "Samples in the class, at least"
 CLASSES = "Classes"
