@@ -33,12 +33,14 @@ def plural(number: int, noun: str) -> str:
 
 def passed_over_text(ignored: Mapping[str, int]) -> str:
     """Return the skipped files by extension: {".txt": 2, ".md": 1} -> "3 other files skipped (e.g. .txt, .md)"."""
-    number = sum(ignored.values())
+    files = {name: count for name, count in ignored.items() if name.startswith((".", "("))}
+    others = [f"{count:,} {name}" for name, count in ignored.items() if name not in files and count]
+    number = sum(files.values())
     if not number:
-        return ""
+        return f"{', '.join(others)} skipped" if others else ""
     named = [name for name in sorted(ignored, key=lambda name: (-ignored[name], name)) if name.startswith(".")]
     examples = f" (e.g. {', '.join(named[:MAX_EXTENSIONS])})" if named else ""
-    return f"{plural(number, 'other file')} skipped{examples}"
+    return f"{', '.join([plural(number, 'other file'), *others])} skipped{examples}"
 
 
 def duration_text(seconds: float) -> str:

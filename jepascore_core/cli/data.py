@@ -52,12 +52,14 @@ def add(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Folder, CSV / TSV / JSONL / Parquet table, zip, .npz, MNIST idx files, or tars: several, or as a "
-            "pattern such as 'shards/{000000..000012}.tar'.",
+            help="Folder, CSV / TSV / JSONL / Parquet table, zip, .npz, MNIST idx files, or tars or Parquet with "
+            "images inside: several, or as a pattern such as 'shards/{000000..000012}.tar'.",
         ),
     ],
     kind: Annotated[Kind | None, typer.Option(help="Source type (default: auto-detect).")] = None,
-    path_column: Annotated[str | None, typer.Option(help="Table column with the image paths.")] = None,
+    path_column: Annotated[
+        str | None, typer.Option(help="Table column with the image paths, or with the images.")
+    ] = None,
     label_column: Annotated[str | None, typer.Option(help="Table column with the labels; none: no labels.")] = None,
     split_column: Annotated[str | None, typer.Option(help="Table column with the splits; none: no splits.")] = None,
     table: Annotated[

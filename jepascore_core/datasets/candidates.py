@@ -17,7 +17,7 @@ from jepascore_core.records.datasets import SampleFailure
 
 #: Value of a label or split column that means: there is none.
 NO_COLUMN = "none"
-Kind = Literal["imagefolder", "flat", "table", "zip", "idx", "npz", "tar"]
+Kind = Literal["imagefolder", "flat", "table", "zip", "idx", "npz", "tar", "parquet", "datasets"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

@@ -16,7 +16,7 @@ import xxhash
 from jepascore_core.datasets.candidates import Candidate
 from jepascore_core.datasets.item_uris import file_of
 from jepascore_core.datasets.manifest import failure_parts, manifest_parts, read_part, to_samples, write_table
-from jepascore_core.datasets.reading import file_state
+from jepascore_core.datasets.reading import file_state, state_as_read
 from jepascore_core.errors import SampleError
 from jepascore_core.records.canonical import canonical_json
 from jepascore_core.records.datasets import Sample, SampleFailure
@@ -113,7 +113,7 @@ class FinishedRows:
     def _sample_digests(self, table: pa.Table) -> Iterator[bytes]:
         for row in to_samples(table):
             metadata = {name: value for name, value in row.metadata.items() if name not in self._added}
-            state = row.num_bytes, row.modified_ns
+            state = state_as_read(row.uri, row.num_bytes, row.modified_ns)
             outdated = () if has_quality(row) else ("quality",)
             yield _digest(row.sample_key, row.uri, row.label, row.split, metadata, *state, *outdated)
 

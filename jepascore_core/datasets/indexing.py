@@ -25,7 +25,7 @@ from jepascore_core.datasets.existing_rows import FinishedRows, PreviousRows, ha
 from jepascore_core.datasets.index_writer import IndexProgress, IndexWriter, Outcome
 from jepascore_core.datasets.manifest import manifest_parts, write_empty_part
 from jepascore_core.datasets.quality import measure_quality
-from jepascore_core.datasets.reading import file_state, read_content
+from jepascore_core.datasets.reading import file_state, read_content, state_as_read
 from jepascore_core.datasets.scan_log import append_items, read_items
 from jepascore_core.datasets.sources import scan
 from jepascore_core.datasets.thumbnails import ensure_thumbnail, small_copy, thumbnail_path
@@ -215,5 +215,5 @@ def _is_current(earlier: Sample, thumbs_root: Path) -> bool:
     """Return whether the file is unchanged, its stored quality is of the current version, and its preview exists."""
     if not has_quality(earlier):
         return False
-    unchanged = file_state(earlier.uri) == (earlier.num_bytes, earlier.modified_ns)
+    unchanged = file_state(earlier.uri) == state_as_read(earlier.uri, earlier.num_bytes, earlier.modified_ns)
     return unchanged and thumbnail_path(thumbs_root, earlier.content_id).exists()

@@ -1,9 +1,9 @@
-"""Uris of images inside a file: item i of an idx file or NumPy archive, or a member of a tar.
+"""Uris of images inside a file: item i of an idx file or NumPy archive, a member of a tar, or a cell of a table.
 
 `idx:<path>#<i>` and `npz:<path>#<i>` are read as a binary PGM or PPM: the same bytes, and so the same content id,
 everywhere. `tar:<path>#<offset>+<size>/<member>` says where the member's bytes are, so that reading it is one seek and
-one read. A new kind of file with many images is a row in `_OPENERS`; readers, exports and downloads recognise items by
-`is_item` alone.
+one read. `parquet:<path>#<row>/<column>` and `arrow:` name a cell of a table. A new kind of file with many images is a
+row in `_OPENERS`; readers, exports and downloads recognise items by `is_item` alone.
 """
 
 from __future__ import annotations
@@ -17,26 +17,32 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Literal, get_args
 
+from jepascore_core.datasets.arrow_files import arrow_cell, open_arrow
 from jepascore_core.datasets.idx_files import items, open_idx
 from jepascore_core.datasets.listing import extension, has_image_name
 from jepascore_core.datasets.npz_files import npz_pixels, open_npz
+from jepascore_core.datasets.parquet_files import open_parquet, parquet_cell
 from jepascore_core.datasets.uris import clean_text, is_text, path_to_uri, uri_to_path
 from jepascore_core.errors import SourceError
 
-ItemKind = Literal["idx", "npz", "tar"]
+ItemKind = Literal["idx", "npz", "tar", "parquet", "arrow"]
+RowKind = Literal["parquet", "arrow"]
 #: Schemes of uris of images inside a file.
 ITEM_KINDS: tuple[ItemKind, ...] = get_args(ItemKind)
 _PREFIXES = tuple(f"{kind}:" for kind in ITEM_KINDS)
+#: Items whose size is not known before they are read.
+_UNSIZED = "parquet:"
+_ROW_PLACE = re.compile(r"(\d+)/(.*)", re.DOTALL)
 _TAR_PLACE = re.compile(r"(\d+)\+(\d+)/(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item, opened but not read: its file, its name there, its size, and the modification time of the file."""
+    """One item, opened but not read: its file, its name there, its size if known, and when the file was modified."""
 
     path: str
     name: str
-    num_bytes: int
+    num_bytes: int | None
     modified_ns: int
     read: Callable[[], bytes]
 
@@ -48,7 +54,7 @@ class Item:
             OSError: if it cannot be read.
         """
         data = self.read()
-        if len(data) != self.num_bytes:
+        if self.num_bytes is not None and len(data) != self.num_bytes:
             raise SourceError(f"{self.path} has no complete item {self.name}: download it again.")
         return data
 
@@ -65,10 +71,22 @@ def item_uri(kind: ItemKind, path: str, index: int) -> str:
 
 def tar_uri(path: str, offset: int, size: int, member: str) -> str:
     """Return the uri of a member of a tar, whose bytes begin at an offset."""
-    name = member.replace("%", "%25").replace("#", "%23")
-    if not (is_text(name) and name.isprintable()):
-        name = urllib.parse.quote(os.fsencode(member))
-    return f"tar:{path_to_uri(path)}#{offset}+{size}/{name}"
+    return f"tar:{path_to_uri(path)}#{offset}+{size}/{_quoted(member)}"
+
+
+def row_uri(kind: RowKind, path: str, row: int, column: str) -> str:
+    """Return the uri of the image in one row of a table."""
+    return f"{kind}:{path_to_uri(path)}#{row}/{_quoted(column)}"
+
+
+def has_unknown_size(uri: str) -> bool:
+    """Return whether the size of an image is only known once it is read."""
+    return uri.startswith(_UNSIZED)
+
+
+def _quoted(name: str) -> str:
+    quoted = name.replace("%", "%25").replace("#", "%23")
+    return quoted if is_text(quoted) and quoted.isprintable() else urllib.parse.quote(os.fsencode(name))
 
 
 def file_of(uri: str) -> str:
@@ -81,7 +99,7 @@ def item_title(uri: str) -> str:
     path, place = _place(uri)
     found = _TAR_PLACE.fullmatch(place)
     if found is None:
-        return f"{clean_text(PurePath(path).name)}-{place}"
+        return f"{clean_text(PurePath(path).name)}-{place.partition('/')[0]}"
     name = _unquoted(found[3]).rpartition("/")[2]
     return clean_text(name[: len(name) - len(extension(name))] if has_image_name(name) else name)
 
@@ -140,6 +158,33 @@ def _tar_item(path: str, place: str) -> Item:
     return Item(path, clean_text(_unquoted(found[3])), size, modified_ns, partial(_bytes_at, path, offset, size))
 
 
+def _parquet_item(path: str, place: str) -> Item:
+    row, column = _row_place(place)
+    opened = open_parquet(path)
+    return Item(path, str(row), None, opened.modified_ns, lambda: _cell(parquet_cell(path, opened, row, column), place))
+
+
+def _arrow_item(path: str, place: str) -> Item:
+    row, column = _row_place(place)
+    opened = open_arrow(path)
+    data = arrow_cell(path, opened, row, column)
+    return Item(path, str(row), len(data or b""), opened.modified_ns, lambda: _cell(data, place))
+
+
+def _row_place(place: str) -> tuple[int, str]:
+    found = _ROW_PLACE.fullmatch(place)
+    if found is None:
+        raise ValueError(f"it has no row and column: {place}")
+    return int(found[1]), _unquoted(found[2])
+
+
+def _cell(data: bytes | None, place: str) -> bytes:
+    if not data:
+        row, column = _row_place(place)
+        raise SourceError(f"The cell of row {row} in column {column} is empty: fill it in, or remove the row.")
+    return data
+
+
 def _bytes_at(path: str, offset: int, size: int) -> bytes:
     with Path(path).open("rb", buffering=0) as stream:
         stream.seek(offset)
@@ -149,4 +194,10 @@ def _bytes_at(path: str, offset: int, size: int) -> bytes:
     return data
 
 
-_OPENERS: dict[str, Callable[[str, str], Item]] = {"idx": _idx_item, "npz": _npz_item, "tar": _tar_item}
+_OPENERS: dict[str, Callable[[str, str], Item]] = {
+    "idx": _idx_item,
+    "npz": _npz_item,
+    "tar": _tar_item,
+    "parquet": _parquet_item,
+    "arrow": _arrow_item,
+}

@@ -266,6 +266,8 @@ class _Count:
             return "the array `labels`"
         if plan.kind == "tar":
             return "members and folders" if what == "label" else "names of files and folders"
+        if plan.kind in ("parquet", "datasets"):
+            return "the files' names"
         is_of_tables = what == "split" and len(plan.tables) > 1 and plan.kind != "imagefolder"
         return "the tables' names" if is_of_tables else "the folders' names"
 

@@ -11,7 +11,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from jepascore_core.datasets.item_uris import is_item, open_item
+from jepascore_core.datasets.item_uris import has_unknown_size, is_item, open_item
 from jepascore_core.datasets.uris import uri_to_path
 from jepascore_core.errors import SampleError, SourceError
 
@@ -19,10 +19,14 @@ from jepascore_core.errors import SampleError, SourceError
 MAX_FILE_BYTES = 512 * 2**20
 
 
+UNKNOWN_BYTES = -1
+
+
 class FileState(NamedTuple):
     """State of a file, by which a change is detected without reading it.
 
-    `num_bytes` is the size of what `read_bytes` returns; `modified_ns` is the time of the file that holds it.
+    `num_bytes` is the size of what `read_bytes` returns, or `UNKNOWN_BYTES` where only reading it says that;
+    `modified_ns` is the time of the file that holds it.
     """
 
     num_bytes: int
@@ -62,11 +66,16 @@ def file_state(uri: str) -> FileState:
     try:
         if is_item(uri):
             item = open_item(uri)
-            return FileState(item.num_bytes, item.modified_ns)
+            return FileState(UNKNOWN_BYTES if item.num_bytes is None else item.num_bytes, item.modified_ns)
         found = os.stat(uri_to_path(uri))  # noqa: PTH116
         return FileState(found.st_size, found.st_mtime_ns)
     except (OSError, SourceError, ValueError) as error:
         raise _sample_error(uri, error) from error
+
+
+def state_as_read(uri: str, num_bytes: int, modified_ns: int) -> FileState:
+    """Return what `file_state` returns of a file that is as it was when it was read, with this size at this time."""
+    return FileState(UNKNOWN_BYTES if has_unknown_size(uri) else num_bytes, modified_ns)
 
 
 def _read_file(path: str) -> Content:

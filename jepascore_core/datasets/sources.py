@@ -16,6 +16,8 @@ from jepascore_core.datasets.idx import is_idx_images, plan_idx
 from jepascore_core.datasets.layout import FOLDER_MEANINGS, Layout, find_layout
 from jepascore_core.datasets.listing import PassedOver, has_image_name, has_images, is_image, is_skipped
 from jepascore_core.datasets.npz import plan_npz
+from jepascore_core.datasets.parquets import PARQUET_ENDINGS, folder_holds_images, holds_images, plan_parquet
+from jepascore_core.datasets.saved_datasets import is_saved_dataset, plan_saved
 from jepascore_core.datasets.shards import expanded, files_below, is_pattern
 from jepascore_core.datasets.split_metadata import find_metadata
 from jepascore_core.datasets.table_files import is_table
@@ -32,8 +34,8 @@ __all__ = ["KINDS", "ScanPlan", "SourceOptions", "detect_kind", "scan", "source_
 #: Also matches after conversion to a path, which merges the two slashes.
 _WEB_ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs|hf):/")
 _WANTED = (
-    "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, tars (WebDataset), a NumPy .npz file, or "
-    "MNIST idx files"
+    "a folder of images, a CSV, TSV, JSONL or Parquet table, a zip archive, tars (WebDataset), Parquet "
+    "files with images inside, a folder saved by `datasets`, a NumPy .npz file, or MNIST idx files"
 )
 
 
@@ -52,20 +54,20 @@ def source_path(source: str | Path) -> Path:
 
 
 def detect_kind(source: str | Path, options: SourceOptions | None = None) -> str:
-    """Return the kind of a source: imagefolder, flat, table, zip, idx, npz or tar. Opens no image; stops at the first.
+    """Return the kind of a source: one of `KINDS`. Opens no image; stops at the first.
 
     Raises:
         SourceError: if the source does not exist, or is of none of these kinds.
     """
     path, options = _located(source), options or SourceOptions()
-    return _recognise_folder(path, options).kind if path.is_dir() else _file_kind(path)
+    return _recognise_folder(path, options).kind if path.is_dir() else _file_kind(path, options)
 
 
-def _file_kind(path: Path) -> str:
+def _file_kind(path: Path, options: SourceOptions) -> str:
     if is_pattern(path):
         return _pattern_kind(path)
     if is_table(path):
-        return "table"
+        return "parquet" if path.suffix.lower() in PARQUET_ENDINGS and holds_images(path, options) else "table"
     if is_idx_images(path):
         return "idx"
     if path.suffix.lower() == ".zip":
@@ -83,9 +85,12 @@ def _file_kind(path: Path) -> str:
 
 
 def _pattern_kind(path: Path) -> str:
-    if all(map(is_tar_name, map(Path, expanded(str(path))))):
+    names = list(expanded(str(path)))
+    if all(name.lower().endswith(TAR_ENDINGS) for name in names):
         return "tar"
-    raise SourceError(f"{path} is a pattern with braces, which names tars: give one of those, or {_WANTED}.")
+    if all(name.lower().endswith(PARQUET_ENDINGS) for name in names):
+        return "parquet"
+    raise SourceError(f"{path} is a pattern with braces, which names tars or Parquet files: give such, or {_WANTED}.")
 
 
 def scan(
@@ -123,7 +128,7 @@ def _plan(
     path: Path, options: SourceOptions, workspace: Path, on_tick: Callable[[], None], max_rows: int | None
 ) -> ScanPlan:
     found = _recognise_folder(path, options) if path.is_dir() else None
-    kind = found.kind if found else options.kind or _file_kind(path)
+    kind = found.kind if found else options.kind or _file_kind(path, options)
     if kind == "zip":
         return _scan_zip(path, options, workspace, on_tick)
     if kind == "idx":
@@ -134,6 +139,10 @@ def _plan(
         return plan_npz(path)
     if kind == "tar":
         return plan_tars(path, options, _roots(path if found else path.parent, options))
+    if kind == "parquet":
+        return plan_parquet(path, options, _roots(path if found else path.parent, options))
+    if kind == "datasets":
+        return plan_saved(path, options, _roots(path, options))
     if kind == "table":
         return _scan_table(path, options, found, max_rows)
     if found is None:
@@ -208,12 +217,15 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
     allowed = _roots(folder, options)
     try:
         entries = sorted(entry for entry in folder.iterdir() if not is_skipped(entry.name))
-        if options.kind in ("idx", "zip", "npz", "tar") or (options.kind is None and any(map(is_idx_images, entries))):
+        if options.kind in ("idx", "zip", "npz", "tar", "parquet", "datasets") or (
+            options.kind is None and any(map(is_idx_images, entries))
+        ):
             return _Folder(options.kind or "idx", Layout(), TableSearch(str(folder)))
         if options.kind == "flat":
             return _Folder("flat", Layout(has_classes=False), TableSearch(str(folder)))
-        if options.kind is None and _has_shards(folder, TAR_ENDINGS, allowed):
-            return _Folder("tar", Layout(), TableSearch(str(folder)))
+        inside = _images_inside(folder, options, allowed) if options.kind is None else None
+        if inside is not None:
+            return _Folder(inside, Layout(), TableSearch(str(folder)))
         layout = find_layout(str(folder), allowed, options.folders)
         search = find_tables(folder, layout, allowed, options)
     except OSError as error:
@@ -228,9 +240,15 @@ def _recognise_folder(folder: Path, options: SourceOptions) -> _Folder:
     raise SourceError(f"The folder {folder} contains no image: give {_WANTED}.{tables}")
 
 
-def _has_shards(folder: Path, endings: tuple[str, ...], allowed: Roots) -> bool:
-    """Return whether a folder holds files with images inside, and no images of its own."""
-    return not has_images(str(folder), allowed) and any(files_below(folder, endings))
+def _images_inside(folder: Path, options: SourceOptions, allowed: Roots) -> str | None:
+    """Return the kind of a folder whose files have images inside, if it has no images of its own; else None."""
+    if is_saved_dataset(folder):
+        return "datasets"
+    if has_images(str(folder), allowed):
+        return None
+    if any(files_below(folder, TAR_ENDINGS)):
+        return "tar"
+    return "parquet" if folder_holds_images(folder, options) else None
 
 
 def table_search(path: Path, options: SourceOptions) -> TableSearch:

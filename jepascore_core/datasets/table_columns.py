@@ -45,8 +45,8 @@ def find_columns(names: Sequence[str], options: SourceOptions, where: object, em
     path = options.path_column or _usual(names, PATH_NAMES, ())
     if path is None and embedded:
         raise SourceError(
-            f"No column of {where} has image paths, and images inside a table ({', '.join(embedded)}) are not read: "
-            "write them to files, and give that folder or a table of their paths."
+            f"No column of {where} has image paths, and no image was recognised in its columns of bytes "
+            f"({', '.join(embedded)}): name the one that holds the images, or their paths (--path-column)."
         )
     if path is None:
         raise SourceError(

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import xxhash
-
 from jepascore_core.datasets.candidates import (
     NO_COLUMN,
     Candidate,
@@ -21,6 +19,7 @@ from jepascore_core.datasets.candidates import (
 )
 from jepascore_core.datasets.column_types import ColumnTypes
 from jepascore_core.datasets.columns import to_text
+from jepascore_core.datasets.free_keys import OWN_KEY, FreeKeys
 from jepascore_core.datasets.item_uris import tar_uri
 from jepascore_core.datasets.layout import NOTHING_SAID, Said, is_container, is_split_name
 from jepascore_core.datasets.listing import PassedOver
@@ -41,8 +40,6 @@ NO_IMAGE = "The sample has no image, only {members}: pack the tar again with it,
 NO_PATHS = "{path} is read as tars, without a column of paths: leave --path-column out."
 
 Item = Candidate | SampleFailure
-#: A field of this name is the sample key, as in exports of this project.
-_OWN_KEY = "sample_key"
 
 
 def plan_tars(source: Path, options: SourceOptions, allowed: Roots) -> ScanPlan:
@@ -69,7 +66,7 @@ class _Reader:
     def __init__(self, plan: ScanPlan, options: SourceOptions, source: Path) -> None:
         self._plan, self._options, self._source = plan, options, source
         self._columns = ColumnTypes(plan.metadata_types, plan.ignored)
-        self._keys = _Keys()
+        self._keys = FreeKeys()
         self._seen: dict[str, None] = {}
         self._names = functools.lru_cache(maxsize=64)(class_names)
 
@@ -126,7 +123,7 @@ class _Reader:
         if sample.caption and fields.get(CAPTION) != sample.caption:
             fields["txt" if CAPTION in fields else CAPTION] = sample.caption
         self._seen.update(dict.fromkeys(fields))
-        own = fields.pop(_OWN_KEY, None) if len(sample.images) == 1 else None
+        own = fields.pop(OWN_KEY, None) if len(sample.images) == 1 else None
         is_plain = not sample.sidecars and row is None
         said = self._said(sample.key) if is_plain or self._options.folders else NOTHING_SAID
         label = self._label(sample, fields, shard) or said.label
@@ -185,18 +182,3 @@ def _problem(shard: Shard) -> str | None:
     except OSError as error:
         return f"The tar cannot be read ({error.strerror}): change its permissions, or check the disk."
     return None
-
-
-class _Keys:
-    """Gives every sample a key of its own; a key that another shard has, too, begins with the name of its shard."""
-
-    def __init__(self) -> None:
-        self._taken: set[int] = set()
-
-    def free(self, key: str, shard: str) -> str:
-        free, repeat = key, 0
-        while (digest := xxhash.xxh3_64_intdigest(free.encode())) in self._taken:
-            repeat += 1
-            free = f"{sample_key(shard)}/{key}" + (f"#{repeat}" if repeat > 1 else "")
-        self._taken.add(digest)
-        return free

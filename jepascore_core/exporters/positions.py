@@ -19,7 +19,7 @@ IMAGE_FOLDER = "torchvision.datasets.ImageFolder"
 SORTED_FILES = "image files of the source sorted by path, from 0, unreadable ones included"
 #: Kinds of sources whose images are numbered in a file, and those without a folder that sample keys start from.
 _ONE_FILE = ("idx", "npz")
-_WITHOUT_FOLDER = ("zip", "tar", *_ONE_FILE)
+_WITHOUT_FOLDER = ("zip", "tar", "parquet", "datasets", *_ONE_FILE)
 ITEMS = "items of the {kind} file"
 
 

@@ -124,6 +124,8 @@ _BY_KIND: dict[tuple[ExportFormat, str], str] = {
     ("indices", "table"): _ROWS,
     ("indices", "zip"): _FILES,
     ("indices", "tar"): _FILES,
+    ("indices", "parquet"): _FILES,
+    ("indices", "datasets"): _FILES,
     ("indices", "idx"): """
 import numpy as np
 

@@ -21,7 +21,13 @@ _KINDS = {
     "idx": "MNIST idx files",
     "npz": "a NumPy archive of images",
     "tar": "tars (WebDataset)",
+    "parquet": "Parquet files of images",
+    "datasets": "a folder saved by `datasets`",
 }
+
+
+#: Kinds whose tables hold the images.
+_WITH_IMAGES = ("parquet", "datasets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,16 @@ def _what(report: ReadingReport) -> str:
     if report.tables:
         names = ", ".join(Path(table.path).name for table in report.tables[:MAX_NAMED])
         columns = ", ".join(sorted({table.path_column for table in report.tables}))
-        tables = f", described by {names} (paths: column {columns})"
+        are_images = report.kind in _WITH_IMAGES
+        tables = f", {'in' if are_images else 'described by'} {names} ({_role(report).lower()}: column {columns})"
     encoding = f", names in {report.encoding}" if report.encoding else ""
     first = f"; first {report.first_keys[0]}" if report.first_keys else ""
     return f"Reads {report.source} as {_KINDS[report.kind]} ({report.kind}){tables}{encoding}: {found}{first}."
+
+
+def _role(report: ReadingReport) -> str:
+    """Return what the column that is most important in a report's tables holds."""
+    return "Images" if report.kind in _WITH_IMAGES else "Keys" if report.kind == "tar" else "Paths"
 
 
 def _names(report: ReadingReport) -> str:
@@ -112,7 +124,7 @@ def reading_rows(report: ReadingReport) -> tuple[tuple[str, str], ...]:
         ("Read as", _KINDS[report.kind]),
         ("Samples", f"the first {number}, the rest was not read" if report.is_beginning else number),
         ("First", ", ".join(report.first_keys)),
-        ("Paths", "; ".join(f"column {table.path_column} of {Path(table.path).name}" for table in report.tables)),
+        (_role(report), "; ".join(f"column {table.path_column} of {Path(table.path).name}" for table in report.tables)),
         ("Labels", _labels(report)),
         ("Splits", f"{report.splits_from}: {named_text(report.splits)}" if report.splits else report.splits_from),
         ("Without a row", plural(report.num_without_row, "image") if report.num_without_row else ""),

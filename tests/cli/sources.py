@@ -130,6 +130,32 @@ def tar(root: Path) -> tuple[Path, Expected]:
     return root / "shards", Expected("tar", {"a", "b"}, {"train", "val"})
 
 
+def images_in_parquet(root: Path) -> tuple[Path, Expected]:
+    """A Parquet file that holds the images, as Hugging Face writes them."""
+    paths = sorted(write_noise(root / "made", COUNT).rglob("*.png"))
+    rows = [{"image": {"bytes": path.read_bytes(), "path": path.name}, "label": path.parent.name} for path in paths]
+    (root / "data").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), root / "data" / "train-00000-of-00001.parquet", row_group_size=4)
+    return root / "data", Expected("parquet", {"a", "b"}, {"train"})
+
+
+def saved(root: Path) -> tuple[Path, Expected]:
+    """A folder that `datasets` saved, with two splits."""
+    import datasets
+
+    paths = sorted(write_noise(root / "made", COUNT).rglob("*.png"))
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    splits = {
+        split: datasets.Dataset.from_list(
+            [{"image": {"bytes": path.read_bytes(), "path": None}, "label": path.parent.name} for path in some],
+            features,
+        )
+        for split, some in (("train", paths[:4]), ("test", paths[4:]))
+    }
+    datasets.DatasetDict(splits).save_to_disk(str(root / "saved"))
+    return root / "saved", Expected("datasets", {"a", "b"}, {"train", "test"})
+
+
 SOURCES: dict[str, Callable[[Path], tuple[Path, Expected]]] = {
     "imagefolder": imagefolder,
     "flat": flat,
@@ -141,5 +167,7 @@ SOURCES: dict[str, Callable[[Path], tuple[Path, Expected]]] = {
     "idx": lambda root: _idx(root, "", Path.write_bytes),
     "npz": npz,
     "tar": tar,
+    "images-in-parquet": images_in_parquet,
+    "saved": saved,
     "idx-gz": lambda root: _idx(root, ".gz", _write_gzip),
 }

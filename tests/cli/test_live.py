@@ -113,7 +113,7 @@ def test_every_kind_of_source_is_added_and_added_again(live: Cli, tmp_path: Path
     assert f"{expected.count} of them unchanged" in answer.err
 
 
-@pytest.mark.parametrize("kind", ["tar"])
+@pytest.mark.parametrize("kind", ["tar", "images-in-parquet", "saved"])
 def test_images_inside_files_are_measured_and_exported(live: Cli, tmp_path: Path, kind: str):
     source, expected = SOURCES[kind](tmp_path)
     name = f"inside {kind}"
@@ -121,7 +121,7 @@ def test_images_inside_files_are_measured_and_exported(live: Cli, tmp_path: Path
     answer = live("score", name, "--backbone", "bundled:digits-vit", "--estimator", "embed", "--json")
     assert (answer.code, answer.json["num_measured"]) == (0, expected.count)
     assert live("export", name, tmp_path / "kept", "--format", "tree", "--json").code == 0
-    assert len([path for path in (tmp_path / "kept").rglob("*.png")]) == expected.count
+    assert len(list((tmp_path / "kept").rglob("*.png"))) == expected.count
     assert live("export", name, tmp_path / "kept.txt", "--json").code == 0
     keys = manifest(live, name)["sample_key"].to_pylist()
     assert sorted((tmp_path / "kept.txt").read_text().splitlines()) == sorted(keys)

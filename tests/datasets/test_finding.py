@@ -201,10 +201,10 @@ def test_metadata_in_parquet_and_tables_that_hold_the_images_themselves(tmp_path
     pq.write_table(pa.table({"file_name": ["img/0.png"], "label": [3]}), tmp_path / "paths" / "metadata.parquet")
     assert labels(tmp_path / "paths") == {"img/0.png": "3"}
     (tmp_path / "bytes" / "data").mkdir(parents=True)
-    shard = pa.table({"image": [{"bytes": b"png", "path": "0.png"}], "label": [1]})
+    shard = pa.table({"image": [{"bytes": b"png", "path": "0.wav"}], "label": [1]})
     pq.write_table(shard, tmp_path / "bytes" / "data" / "train-00000-of-00001.parquet")
     with pytest.raises(
-        SourceError, match=r"contains no image.*images inside a table \(image\) are not read: write them"
+        SourceError, match=r"contains no image.*no image was recognised in its columns of bytes \(image\)"
     ):
         detect_kind(tmp_path / "bytes")
 

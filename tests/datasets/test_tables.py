@@ -96,10 +96,10 @@ def test_a_table_without_a_path_column_lists_its_columns(tmp_path: Path):
         plan_of(table)
 
 
-def test_a_table_that_holds_the_images_themselves_is_told_to_write_them(tmp_path: Path):
-    columns = {"image": [{"bytes": b"no image", "path": "a.png"}], "raw": [b"1"], "label": ["a"]}
+def test_a_table_of_bytes_that_are_no_images_asks_for_the_column(tmp_path: Path):
+    columns = {"image": [{"bytes": b"no image", "path": "a.wav"}], "raw": [b"1"], "label": ["a"]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
-    with pytest.raises(SourceError, match=r"\(image, raw\) are not read: write them to files"):
+    with pytest.raises(SourceError, match=r"no image was recognised .*\(image, raw\).*--path-column"):
         plan_of(tmp_path / "t.parquet")
 
 

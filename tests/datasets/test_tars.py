@@ -160,7 +160,7 @@ def test_the_tables_of_img2dataset_are_joined_by_key(tmp_path: Path):
     report = reading_report(tmp_path)
     assert (report.kind, report.num_samples, report.is_beginning) == ("tar", 4, False)
     text = reading_text(report)
-    assert "as tars (WebDataset) (tar), described by 00000.parquet (paths: column key): 4 samples" in text.what
+    assert "as tars (WebDataset) (tar), described by 00000.parquet (keys: column key): 4 samples" in text.what
     assert f"2 {WITHOUT_IMAGE} (00003)" in text.left
 
 

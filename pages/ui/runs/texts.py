@@ -19,7 +19,8 @@ CHECK, ADD = "Check", "Add"
 PATH, PATH_HINT = "Path", "/data/photographs"
 PATH_HELP = (
     "A folder (one sub-folder per class, or flat), a CSV, TSV, JSONL or Parquet table that lists images, a zip, "
-    "tars of WebDataset (one, a folder of them, or shards/{000000..000012}.tar), a NumPy .npz file, or MNIST idx files."
+    "tars of WebDataset or Parquet with images inside (one, a folder of them, or shards/{000000..000012}.tar), a "
+    "folder saved by `datasets`, a NumPy .npz file, or MNIST idx files."
 )
 BROWSE = "Browse folders"
 ALL_FOLDERS = "All"
@@ -41,7 +42,7 @@ UPLOAD_GONE = "The upload is gone: choose the files again."
 QUESTIONS = {
     "folders": "These folders are",
     "table": "Table that describes the images",
-    "path_column": "Column of paths",
+    "path_column": "Column of paths or images",
     "label_column": "Column of labels",
     "encoding": "Encoding of the names",
 }

@@ -1,4 +1,4 @@
-"""Datasets that are tars, exported; and exports of shards, added as datasets again."""
+"""Datasets whose images are inside files, exported; and exports of shards, added as datasets again."""
 
 import itertools
 import json
@@ -13,6 +13,7 @@ from jepascore_core.curation import parse
 from jepascore_core.datasets.reading import read_bytes
 from jepascore_core.errors import ExportError
 from jepascore_core.exporters import ExportOptions
+from tests.datasets.row_files import write_rows
 from tests.datasets.tars import planned, png, write_tar
 from tests.exporters.exporting import export, export_bytes
 from tests.exporters.images import index
@@ -34,8 +35,9 @@ def shards(tmp_path):
     return tmp_path / "shards"
 
 
-def test_our_own_shards_read_back_have_the_same_keys_labels_and_bytes(store, scores, source, tmp_path):
-    export(store, scores, EVERYTHING, tmp_path / "own", file_format="webdataset")
+@pytest.mark.parametrize("file_format", ["webdataset", "datasets"])
+def test_our_own_exports_read_back_have_the_same_keys_labels_and_bytes(store, scores, source, tmp_path, file_format):
+    export(store, scores, EVERYTHING, tmp_path / "own", file_format=file_format)
     lines = export_bytes(store, scores, EVERYTHING, "jsonl").data.decode().splitlines()
     truth = {row["sample_key"]: row for row in map(json.loads, lines)}
     found, failures, _ = planned(tmp_path / "own")
@@ -55,7 +57,7 @@ def test_images_of_tars_are_exported_whole(store, shards, tmp_path, monkeypatch,
     assert report.num_rows == 8
     if file_format == "tree":
         folder = ImageFolder(tmp_path / "out")
-        written = sorted(open(path, "rb").read() for path, _ in folder.samples)
+        written = sorted(Path(path).read_bytes() for path, _ in folder.samples)
         assert written == sorted(png(10 * shard + number) for shard, number in itertools.product(range(2), range(4)))
         assert [folder.classes[label] for _, label in folder.samples] == ["0"] * 4 + ["1"] * 4
     if file_format == "webdataset":
@@ -75,6 +77,19 @@ def test_lists_name_the_keys_of_webdataset_and_links_are_refused(store, shards, 
     name = store.catalogue.datasets()[-1].name
     assert run_snippet("indices", tmp_path / "kept.npy", shards, tmp_path, "tar", name)["kept"] == listed
     assert np.load(tmp_path / "kept.npy").tolist() == [5, 6, 7]
+
+
+def test_images_in_parquet_are_exported_by_their_keys_and_positions(store, tmp_path, monkeypatch):
+    write_rows(tmp_path / "data" / "train.parquet", [{"img": png(n), "label": "ab"[n % 2]} for n in range(8)])
+    scores = index(store, tmp_path / "data", monkeypatch)
+    rules = parse("score >= 5")
+    listed = export_bytes(store, scores, rules, "txt").data.decode().splitlines()
+    assert listed == ["train.parquet#5", "train.parquet#6", "train.parquet#7"]
+    export(store, scores, rules, tmp_path / "kept.npy", file_format="indices")
+    assert np.load(tmp_path / "kept.npy").tolist() == [5, 6, 7]
+    export(store, scores, rules, tmp_path / "out", file_format="tree")
+    written = [path.read_bytes() for path in (tmp_path / "out").rglob("*.png")]
+    assert sorted(written) == sorted(png(n) for n in (5, 6, 7))
 
 
 def test_a_shard_that_was_replaced_stops_an_export(store, shards, tmp_path, monkeypatch):
