@@ -6,9 +6,9 @@ from pages.ui.sample.dialog import begin_chosen_sample, show_chosen_sample
 from pages.ui.widgets.table_status import draw_preparing
 
 with frame("Map"):
-    scores = choose_mapped()
-    if scores is not None:
-        begin_chosen_sample(scores)
-        draw_preparing([scores])
-        draw_map_page(scores)
-        show_chosen_sample(scores)
+    mapped = choose_mapped()
+    if mapped is not None:
+        begin_chosen_sample(mapped.scores)
+        draw_preparing([mapped.scores])
+        draw_map_page(mapped)
+        show_chosen_sample(mapped.scores)

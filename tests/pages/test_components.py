@@ -20,7 +20,7 @@ def client() -> TestClient:
     return TestClient(Starlette(routes=script_routes()))
 
 
-@pytest.mark.parametrize("name", ["gallery", "deck", "grid", "sample", "navigate", "rules", "datasets"])
+@pytest.mark.parametrize("name", ["gallery", "deck", "grid", "sample", "navigate", "rules", "datasets", "fold"])
 @pytest.mark.parametrize("base", ["", "/base/of/a/proxy"])
 def test_a_component_and_all_that_it_imports_are_served(client: TestClient, name: str, base: str) -> None:
     wanted, served = [name], {}
@@ -33,7 +33,7 @@ def test_a_component_and_all_that_it_imports_are_served(client: TestClient, name
         served[found] = answer.text
         wanted += [other for other in _IMPORT.findall(answer.text) if other not in served]
     assert "export default" in served[name]
-    assert {"outbox", "prediction", "keyboard"} <= served.keys() or name in ("navigate", "rules", "datasets")
+    assert {"outbox", "prediction", "keyboard"} <= served.keys() or name in ("navigate", "rules", "datasets", "fold")
 
 
 @pytest.mark.parametrize("path", ["{other}/gallery.js", "{version}/nothing.js", "{version}/..%2Fcomponents.js"])

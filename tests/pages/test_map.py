@@ -49,6 +49,8 @@ def test_the_overview_is_there_at_once(open_page: Callable[..., AppTest], home_s
     assert data["listed"] == ""
     assert one(app, "selectbox", texts.COLOUR).options[:2] == ["Class", "Percentile"]
     assert gallery_data(app, "whole")["label"], "the list stands beside it"
+    line = gallery_data(app, "fold")["text"]
+    assert line.startswith(f"{texts.coloured(texts.COLOUR_TITLES['label'])} · {texts.LAYOUT_TITLES['pca']} · ")
 
 
 def test_neighbours_are_arranged_when_asked_for_and_shown_from_then_on(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from jepascore_core.curation import Curation, parse
 from jepascore_core.curation.columns.layouts import MAP_IS_GONE, KeptLayout, known_layout, last_layout, layout_need
@@ -39,6 +41,7 @@ from pages.ui.map.routes import BY, IDENTITY, KIND, ROW, RULES, STATE, VERSION
 from pages.ui.widgets.choose_scores import choose_scores
 from pages.ui.widgets.components import component
 from pages.ui.widgets.estimate_notes import draw_estimate_notes
+from pages.ui.widgets.fold import choices, draw_fold
 from pages.ui.widgets.precompute import is_ready, steps_done
 from pages.ui.widgets.theory_notes import draw_theory_notes
 from pages.ui.widgets.url_widgets import pick_one
@@ -55,20 +58,34 @@ STYLE = """<style>
 _mount = component("map")
 
 
-def choose_mapped() -> ScoreSet | None:
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What is mapped; the place of the line that says what is chosen in a narrow window, and what it says so far."""
+
+    scores: ScoreSet
+    line: DeltaGenerator
+    chosen: tuple[str, ...]
+
+
+def choose_mapped() -> Mapped | None:
     """Return one dataset under one backbone; say what to do where there is none."""
     st.html(STYLE)
-    return choose_scores()
+    said: list[tuple[DeltaGenerator, list[str]]] = []
+    scores = choose_scores(says_more=lambda place, chosen: said.append((place, chosen)))
+    return Mapped(scores, said[0][0], tuple(said[0][1])) if scores is not None else None
 
 
-def draw_map_page(scores: ScoreSet) -> None:
+def draw_map_page(mapped: Mapped) -> None:
     """Draw the map and the list below the choice of scores."""
+    scores = mapped.scores
     measured = offered(store(), measured_choices(store(), scores.dataset_id))
-    columns = st.columns([4, 4, 3, 3, 3], vertical_alignment="bottom")
+    with choices("-of-map"):
+        columns = st.columns([4, 4, 3, 3, 3], vertical_alignment="bottom")
     with columns[0]:
         kind = _pick_kind(scores)
     with columns[1]:
-        by = _pick_colour(scores, measured)
+        by, colour = _pick_colour(scores, measured)
+    draw_fold(mapped.line, [texts.coloured(colour), texts.LAYOUT_TITLES[kind], *mapped.chosen])
     try:
         layout = _layout_now(scores, kind)
         by = by if _is_colour_ready(scores, by) else NOTHING
@@ -93,11 +110,13 @@ def _pick_kind(scores: ScoreSet) -> LayoutKind:
     return pick_one(texts.LAYOUT, state.LAYOUT, titles, segments=True, default=default, help=explained) or default
 
 
-def _pick_colour(scores: ScoreSet, measured: Sequence[MeasuredChoice]) -> str:
+def _pick_colour(scores: ScoreSet, measured: Sequence[MeasuredChoice]) -> tuple[str, str]:
+    """Return what gives the points their colours, and its title."""
     options = {name: texts.COLOUR_TITLES[name] for name in (*offered_properties(store(), scores), NOTHING)}
     if scores.key.has_scores:
         options |= {name: texts.disagreement(choice.title) for name, choice in _others(scores, measured).items()}
-    return pick_one(texts.COLOUR, state.COLOUR, options) or NOTHING
+    picked = pick_one(texts.COLOUR, state.COLOUR, options) or NOTHING
+    return picked, options[picked]
 
 
 def _others(scores: ScoreSet, measured: Sequence[MeasuredChoice]) -> Mapping[str, MeasuredChoice]:

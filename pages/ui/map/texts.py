@@ -64,6 +64,11 @@ def named(name: str, number: int) -> str:
     return f'{plural(number, "image")}: in region "{name}"'
 
 
+def coloured(title: str) -> str:
+    """Name what gives the points their colours, on the line of choices."""
+    return f"{COLOUR}: {title}"
+
+
 def disagreement(title: str) -> str:
     """Name the disagreement with another backbone."""
     return f"Disagreement with {title}"

@@ -28,6 +28,7 @@ from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.widgets import texts
 from pages.ui.widgets.coverage import draw_coverage
+from pages.ui.widgets.fold import choices, draw_fold
 from pages.ui.widgets.url_widgets import pick_many, pick_one
 from pages.ui.widgets.verdict_badge import draw_badges
 
@@ -57,42 +58,59 @@ def choose_dataset(place: DeltaGenerator, or_indexing: bool = False) -> DatasetC
 
 
 def choose_scores(
-    prepare: Callable[[ScoreSet], None] | None = None, needed: bool = True, *, needs_scores: bool = False
+    prepare: Callable[[ScoreSet], None] | None = None,
+    needed: bool = True,
+    *,
+    needs_scores: bool = False,
+    says_more: Callable[[DeltaGenerator, list[str]], None] = draw_fold,
 ) -> ScoreSet | None:
     """Return one dataset under one backbone and score variant; say what to do where nothing was measured.
 
     `prepare` is called before the verdict on these scores is drawn. Where no scores are `needed`, what was not measured
     is returned with `no_scores`. With `needs_scores` a backbone that has embeddings only is refused, which is said.
+    In a narrow window one line says what is chosen; a page that has more to choose draws it itself, by `says_more`.
     """
+    place = st.empty()
+    with choices():
+        scores, chosen = _choose_scores(prepare, needed, needs_scores)
+    if chosen:
+        says_more(place, chosen)
+        if scores is not None:
+            draw_coverage([scores])
+    return scores
+
+
+def _choose_scores(
+    prepare: Callable[[ScoreSet], None] | None, needed: bool, needs_scores: bool
+) -> tuple[ScoreSet | None, list[str]]:
+    """Return the scores, and what was chosen in words; nothing where there is no backbone to choose."""
     columns = st.columns(COLUMNS, vertical_alignment="bottom")
     dataset = choose_dataset(columns[0])
     if dataset is None:
-        return None
+        return None, []
     if not needed and not measured_choices(store(), dataset.dataset_id):
-        return no_scores(dataset.dataset_id)
+        return no_scores(dataset.dataset_id), []
     measured = measured_by_id(dataset)
     if not measured:
-        return None
+        return None, []
     with columns[1]:
         options = {identifier: plain_title(choice) for identifier, choice in measured.items()}
-        picked = pick_one("Backbone", state.BACKBONE, options)
-    key = measured[picked or ""].key
-    if not key.has_scores:
-        scores = measured[picked or ""].scores(dataset.dataset_id)
+        picked = pick_one("Backbone", state.BACKBONE, options) or ""
+    chosen = [dataset.name, options[picked]]
+    if not measured[picked].key.has_scores:
+        scores = measured[picked].scores(dataset.dataset_id)
         if needs_scores:
             say_no_scores(scores)
-            return None
-        draw_coverage([scores])
-        return scores
+            return None, chosen
+        return scores, chosen
     with columns[3]:
         definition = choose_definition()
-    scores = measured[picked or ""].scores(dataset.dataset_id, definition)
+    scores = measured[picked].scores(dataset.dataset_id, definition)
     if prepare is not None:
         prepare(scores)
     with columns[2]:
         draw_badges([scores])
-    draw_coverage([scores])
-    return scores
+    return scores, chosen
 
 
 def measured_by_id(dataset: DatasetChoice) -> dict[str, MeasuredChoice]:

@@ -13,6 +13,7 @@ GO_TO_RUNS = "Go to Runs"
 GO_TO_HOME = "Go to Home"
 NO_LABELS = "no labels"
 ADVANCED = "Advanced"
+CHOICES = "Choices"
 SCORE_VARIANT = "Score variant"
 NO_SPECTRUM = (
     "Estimated scores have no spectrum, so Tail and Top are not available for them. Rank and Paper show every image; "

@@ -221,6 +221,12 @@ export interface Mount<Data> {
   setStateValue: (name: string, value: unknown) => void;
 }
 
+/** What is chosen at the top of a page, and what that is called. */
+export interface Fold {
+  label: string;
+  text: string;
+}
+
 /** Where to go: a page and its parameters, below the folder of this page; `token` differs each time. */
 export interface Navigation {
   url: string;
