@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jepascore_core.datasets.listing import has_image_name, is_skipped
+from jepascore_core.datasets.saved_datasets import is_saved_dataset
 from jepascore_core.datasets.table_files import is_table
 from jepascore_core.datasets.uris import Roots, clean_text, is_text
 from jepascore_core.errors import SourceError
@@ -22,8 +23,9 @@ ROOTS_VARIABLE = "JEPASCORE_DATA"
 #: A count ends here, or when the time for all counts of a folder is up.
 MOST_IMAGES = 100_000
 COUNT_SECONDS = 1.0
-#: Sub-folders that are listed.
+#: Sub-folders, and files that can be added by themselves, that are listed.
 MAX_FOLDERS = 500
+MAX_FILES = 100
 _SOURCE_ENDINGS = (".zip", ".npz", ".tar")
 
 
@@ -48,6 +50,8 @@ class FolderView:
         num_images: images in the folder itself, without those below.
         files: tables and archives in it that can be added by themselves, as (name, path).
         num_more: sub-folders that are not listed.
+        num_more_files: files that can be added and are not listed, such as most of a thousand shards.
+        is_empty: whether there is nothing in it that could be added.
     """
 
     path: str | None
@@ -56,6 +60,8 @@ class FolderView:
     num_images: int
     files: tuple[tuple[str, str], ...]
     num_more: int = 0
+    num_more_files: int = 0
+    is_empty: bool = False
 
 
 def data_roots(known: Iterable[str] = ()) -> tuple[str, ...]:
@@ -98,7 +104,9 @@ def look_into(path: str | None, roots: Iterable[str], seconds: float = COUNT_SEC
         )
     folders, files, num_images = _entries(real, allowed)
     counts = tuple(_counted(name, place, until) for name, place in folders[:MAX_FOLDERS])
-    return FolderView(real, _above(real, allowed), counts, num_images, tuple(files), max(0, len(folders) - MAX_FOLDERS))
+    is_empty = not (num_images or folders or files or is_saved_dataset(Path(real)))
+    more = max(0, len(folders) - MAX_FOLDERS), max(0, len(files) - MAX_FILES)
+    return FolderView(real, _above(real, allowed), counts, num_images, tuple(files[:MAX_FILES]), *more, is_empty)
 
 
 def _entries(folder: str, allowed: Roots) -> tuple[list[tuple[str, str]], list[tuple[str, str]], int]:

@@ -143,13 +143,19 @@ def missing_cells(path: str, opened: OpenedParquet, group: int, column: str) -> 
     return missing
 
 
-def first_cells(opened: OpenedParquet, column: str) -> Iterator[tuple[bytes | None, str | None]]:
-    """Yield the first cells of a column, bytes and paths, without reading all of a row group."""
+def first_cells(path: str, opened: OpenedParquet, column: str) -> Iterator[tuple[bytes | None, str | None]]:
+    """Yield the first cells of a column, bytes and paths, without reading all of a row group.
+
+    Raises:
+        SourceError: if they are damaged.
+    """
     batches = opened.file.iter_batches(batch_size=NUM_TRIED, columns=[column], use_threads=False)
     try:
-        table = pa.Table.from_batches([next(batches)])
-    except (StopIteration, pa.ArrowException, OSError):
-        return
+        table = pa.Table.from_batches(
+            list(itertools.islice(batches, 1)), pa.schema([opened.file.schema_arrow.field(column)])
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{path} is damaged ({error}): download it again.") from error
     paths = paths_of(table[column])
     yield from zip(
         cells_of(table[column]).to_pylist(),

@@ -87,7 +87,7 @@ class ParquetRows:
 
     @cached_property
     def _images(self) -> list[str]:
-        return image_columns(self.schema, self.features, lambda column: first_cells(self._opened, column))
+        return image_columns(self.schema, self.features, lambda column: first_cells(self._path, self._opened, column))
 
     def rows(self, image: str, columns: list[str]) -> Iterator[Rows]:
         """Yield the rows, a row group at a time, without the bytes of images.

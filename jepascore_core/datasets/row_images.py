@@ -173,8 +173,8 @@ class _Reader:
     def _note(self, shard: Shard, file: RowFile, roles: _Roles) -> None:
         """Say which columns are used, which others could be, and which are left out."""
         self._plan.tables.append(UsedTable(shard.path, roles.image, roles.label, roles.split))
-        others = [name for name in file.images() if name != roles.image]
-        if others and not self._options.path_column and not self._plan.questions:
+        others = [] if self._options.path_column else [name for name in file.images() if name != roles.image]
+        if others and not self._plan.questions:
             text = SEVERAL.format(column=roles.image, name=Path(shard.path).name, others=", ".join(others))
             self._plan.questions.append(Question("path_column", text, (roles.image, *others), roles.image))
         for name in file.schema.names:

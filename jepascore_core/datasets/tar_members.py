@@ -24,6 +24,9 @@ _COMPRESSED = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
 _BLOCK = 512
+#: Tars are filled up with zeros to a multiple of 10 kB, at most some hundred.
+_LARGEST_FILLING = 2**20
+_CUT = "if it should hold more, copy or download it again"
 #: Extended headers are a few kilobytes; a damaged one may claim to be of any size, and is not read.
 _LARGEST_HEADER = 2**20
 
@@ -94,6 +97,9 @@ def read_members(stream: IO[bytes], path: Path) -> Iterator[Member | BadMember]:
         stream.seek(start)
         block = stream.read(_BLOCK)
         if block in (b"", bytes(_BLOCK)):
+            problem = _after_the_end(stream, last)
+            if problem is not None:
+                yield BadMember(None, problem)
             return
         stream.seek(start)
         try:
@@ -115,6 +121,23 @@ def read_members(stream: IO[bytes], path: Path) -> Iterator[Member | BadMember]:
             return
         else:
             yield Member(info.name, info.offset_data, info.size)
+
+
+def _after_the_end(stream: IO[bytes], last: str | None) -> str | None:
+    """Return what is wrong with a tar that ends here: it holds nothing, or more follows than zeros to fill it up."""
+    if last is None:
+        return f"The tar holds no member: {_CUT}."
+    num_zeros = 0
+    while some := stream.read(_LARGEST_FILLING):
+        if some.strip(b"\0"):
+            return (
+                f"Something follows the end of the tar, after the member {clean_text(last)}, and is not read: if tars "
+                "were joined, `tar --ignore-zeros -xf` unpacks them all; otherwise download it again."
+            )
+        num_zeros += len(some)
+    if num_zeros > _LARGEST_FILLING:
+        return f"Nothing but zero bytes ({num_zeros}) follow the member {clean_text(last)}: {_CUT}."
+    return None
 
 
 def _end(start: int, last: str | None, problem: str) -> BadMember:

@@ -45,6 +45,19 @@ def test_the_roots_are_a_list_of_their_own(root: Path) -> None:
     assert found.folders == (FolderCount(first, first, 4), FolderCount(second, second, 0))
 
 
+def test_a_folder_of_shards_can_be_used_and_lists_only_some(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browsing, "MAX_FILES", 3)
+    for number in range(5):
+        (root / "empty" / f"{number:05d}.tar").touch()
+    found = look_into(str(root / "empty"), [str(root)])
+    assert ([name for name, _ in found.files], found.num_more_files) == (["00000.tar", "00001.tar", "00002.tar"], 2)
+    assert (found.num_images, found.is_empty) == (0, False)
+    (root / "saved").mkdir()
+    assert look_into(str(root / "saved"), [str(root)]).is_empty
+    (root / "saved" / "dataset_dict.json").touch()
+    assert not look_into(str(root / "saved"), [str(root)]).is_empty
+
+
 @pytest.mark.parametrize("path", ["..", "way-out", "../outside", "/", "birds/../../outside"])
 def test_nothing_else_is_looked_into(root: Path, path: str) -> None:
     with pytest.raises(SourceError, match=ROOTS_VARIABLE):

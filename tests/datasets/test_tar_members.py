@@ -141,3 +141,17 @@ def test_the_advice_for_a_compressed_tar_works(tmp_path: Path):
         detect_kind(path)
     subprocess.run(str(caught.value).split("`")[1], shell=True, check=True)
     assert keys(planned(tmp_path / "a b.tar")[0]) == ["a"]
+
+
+def test_what_follows_the_end_of_a_tar_is_said(tmp_path: Path):
+    path = write_tar(tmp_path / "a.tar", {"a.png": png(1)})
+    data = path.read_bytes()
+    for more, words in (
+        (data, "if tars were joined"),
+        (bytes(3 * 2**20), r"Nothing but zero bytes"),
+        (bytes(9000), None),
+    ):
+        path.write_bytes(data + more)
+        found, failures, _ = planned(path)
+        assert (keys(found), len(failures)) == (["a"], int(words is not None))
+        assert words is None or words in failures[0].message

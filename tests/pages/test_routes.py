@@ -16,6 +16,8 @@ from jepascore_core.datasets.content import content_id
 from jepascore_core.datasets.thumbnails import ensure_thumbnail
 from jepascore_core.errors import StoreError
 from pages.ui.app.routes import FOREVER, LOSSLESS_SIDE, VIEW_SIDE, image_routes
+from tests.datasets.row_files import write_rows
+from tests.datasets.tars import planned, png, write_tar
 
 DATASET = "01jd9zkq6t4m8w2x7y5v3r1n0p"
 UNKNOWN = "0" * 32
@@ -184,6 +186,17 @@ def test_an_item_of_an_idx_file_has_a_name_of_its_own(client: TestClient, shelf:
     answer = client.get(f"/images/original/{DATASET}/{content_id(item)}")
     assert answer.content == item
     assert answer.headers["content-disposition"].endswith("''train-images-idx3-ubyte-1.pgm")
+
+
+def test_a_member_of_a_tar_and_a_cell_of_a_table_have_names_of_their_own(client: TestClient, shelf: Shelf) -> None:
+    tar = write_tar(shelf.folder / "0.tar", {"a/0001.tiff": png(1)})
+    rows = write_rows(shelf.folder / "train.parquet", [{"image": png(2)}, {"image": png(3)}])
+    for source, data, name in ((tar, png(1), "0001.png"), (rows, png(3), "train.parquet-1.png")):
+        shelf.uris[DATASET, content_id(data)] = planned(source)[0][-1].uri
+        answer = client.get(f"/images/original/{DATASET}/{content_id(data)}")
+        assert answer.content == data
+        assert answer.headers["content-disposition"].endswith(f"''{name}")
+        assert client.get(f"/images/pixels/{DATASET}/{content_id(data)}").content == data
 
 
 @pytest.mark.parametrize("kind", ["view", "pixels", "original"])

@@ -54,7 +54,7 @@ def _draw_view(view: FolderView, choose: Callable[[str], None]) -> None:
         st.markdown(f"**{plain(title)}** · {texts.images(total, is_least)}")
         st.button(
             texts.USE_FOLDER, type="primary", icon=":material/check:", key="use-folder",
-            on_click=_choose, args=(choose, view.path), disabled=not total and not is_least,
+            on_click=_choose, args=(choose, view.path), disabled=view.is_empty,
         )  # fmt: skip
     with st.container(gap="xxsmall", height=280 if len(view.folders) + len(view.files) > 6 else "content"):
         for item in view.folders:
@@ -66,6 +66,8 @@ def _draw_view(view: FolderView, choose: Callable[[str], None]) -> None:
             )  # fmt: skip
     if view.num_more:
         st.caption(texts.more_folders(view.num_more))
+    if view.num_more_files:
+        st.caption(texts.more_files(view.num_more_files))
     if not view.folders and not view.files:
         st.caption(texts.NO_FOLDERS)
 

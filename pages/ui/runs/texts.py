@@ -70,6 +70,11 @@ def more_folders(count: int) -> str:
     return f"{plural(count, 'more folder')} not listed: type the path."
 
 
+def more_files(count: int) -> str:
+    """Count the tables and archives that are not listed."""
+    return f"{plural(count, 'more file')} not listed: use the folder, or type the path."
+
+
 def column(what: str) -> str:
     """Label of the field for the name of a column."""
     return f"{what} column"
