@@ -14,6 +14,7 @@ from jepascore_core.jobs.requests import follow, request_dataset, request_run
 from jepascore_core.records.backbones import BackboneRef
 from jepascore_core.records.requests import MeasurementRequest
 from jepascore_core.storage.store import Store
+from pages.ui.app import state
 from pages.ui.explore import texts as explore_texts
 from pages.ui.map import texts
 from pages.ui.widgets import texts as widget_texts
@@ -109,6 +110,14 @@ def test_a_lasso_filters_the_list_and_escape_lets_go(visit: Callable[..., Visit]
     painted(page, marked)
     screenshot(page, "map-region-light")
     link = page.url
+    page.locator(f".st-key-pick-{state.COLOUR} input").click()
+    option = page.get_by_role("option", name=texts.COLOUR_TITLES["nothing"], exact=True)
+    expect(option).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(option).to_be_hidden()
+    page.wait_for_timeout(500)
+    assert page.url == link, "the key has closed the list, and no more"
+    points(page).focus()
     page.keyboard.press("Escape")
     page.wait_for_url(lambda url: "filter" not in url)
     painted(page)

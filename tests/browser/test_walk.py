@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Error
 
 from jepascore_core import open_dataset
+from jepascore_core.curation.tags import create_tag
 from jepascore_core.datasets.demo import load_digit_images
 from jepascore_core.records.measurements import Measurement
 from jepascore_core.records.runs import RunState
@@ -28,6 +29,7 @@ from pages.ui.app import state
 from tests.browser.conftest import ROOT, Visit, screenshot, serve
 from tests.browser.walking import WAYS, Walk, World, check_decisions, decisions_in, second_look, settle
 from tests.browser.walking_explore import MORE_WAYS
+from tests.browser.walking_map import MAP_WAYS
 from tests.browser.walking_rules import RULE_WAYS
 from tests.conftest import SPEC, add_backbone, add_run, make_measurement
 
@@ -55,6 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             rows = [measured(image, content_id) for content_id, image in by_content.items()]
             part = rows[::2] if name == "digits" else rows
             dataset = next(item for item in store.catalogue.datasets() if item.name.startswith(name))
+            create_tag(store, dataset.dataset_id, "blurred")
             for backbone, found in ((whole, rows), (half, [replace(row, score=-row.score) for row in part])):
                 store.write_measurements(backbone.backbone_id, SPEC, found)
                 ended = RunState.FINISHED if len(found) == len(rows) else RunState.CANCELLED
@@ -92,7 +95,7 @@ def test_wherever_somebody_goes_the_page_tells_the_truth(visit: Callable[..., Vi
     walk = Walk(tab, world, random.Random(seed), {item: decisions_in(world, item) for item in datasets})
     walk.start = tab.page.evaluate("navigation.currentEntry.index")
     settle(walk)
-    ways, weights = zip(*WAYS, *RULE_WAYS, *MORE_WAYS, strict=True)
+    ways, weights = zip(*WAYS, *RULE_WAYS, *MORE_WAYS, *MAP_WAYS, strict=True)
     while len(walk.steps) < STEPS:
         (step,) = walk.random.choices(ways, weights)
         walk.steps.append(step.__name__)

@@ -25,7 +25,7 @@ from tests.conftest import wait_until
 PATIENCE_SECONDS = 60
 MENU = tuple(label for _, label, _ in PAGES)
 #: Widgets of parameters that any step may set to anything, as what comes of it is seen on the same page.
-LISTS = ("sort", "dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference")
+LISTS = ("sort", "dataset", "backbone", "class", "order", "decided", "across", "per", "keeper", "reference", "colour")
 
 
 @dataclass(frozen=True)

@@ -129,3 +129,18 @@ test("a tag is there at once, toggles nothing else, and undo takes it back", () 
   ]);
   assert.deepEqual([twice.tagged.a, twice.numUndo, twice.numRedo], [["dark"], 0, 1]);
 });
+
+test("a corrected label counts among what can be undone, and its undo changes no mark and no tag", () => {
+  // The server names no sample for it: what it changed is neither a verdict nor a tag.
+  const turns = { num_undo: 2, num_redo: 0, next_undo: [null, "a"], next_redo: [] };
+  /** @type {Marks} */
+  const marks = { a: "drop", b: "keep" };
+  const tagged = { b: ["dark"] };
+  const once = predict({ ...FRESH, marks, tagged, turns }, [mine("undo")]);
+  assert.deepEqual([once.numUndo, once.numRedo, once.marks, once.tagged], [1, 1, marks, tagged]);
+  assert.equal(turnedKey(once, "undo"), "a");
+  const back = predict({ ...FRESH, marks, tagged, turns }, [mine("undo"), mine("undo"), mine("redo"), mine("redo")]);
+  assert.deepEqual([back.numUndo, back.numRedo, made(back.marks), back.tagged], [2, 0, marks, tagged]);
+  const after = predict({ ...FRESH, marks, tagged, turns }, [mine("keep", "a"), mine("undo"), mine("undo")]);
+  assert.deepEqual([after.numUndo, after.numRedo, after.marks], [1, 2, marks]);
+});

@@ -3,7 +3,7 @@
 
 import { hostOf } from "./elements.js";
 
-const TEXT_FIELDS =
+export const TEXT_FIELDS =
   'textarea, select, [role="combobox"], [role="textbox"], ' +
   "input:not([type=button], [type=checkbox], [type=radio], [type=range], [type=reset], [type=submit])";
 // Elements that use the arrow keys themselves.

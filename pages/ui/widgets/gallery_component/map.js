@@ -5,7 +5,7 @@
 /** @import { Mount } from "./types.js" */
 
 import { make, makeButton, makeStatus, pageScroll, say } from "./elements.js";
-import { listen } from "./keyboard.js";
+import { isIn, listen, TEXT_FIELDS } from "./keyboard.js";
 import { fetchColours, fetchListed, fetchPlaces } from "./map_data.js";
 import { hover, leave, moveCard, sampleAt } from "./map_hover.js";
 import { hearFingers, pressOnMap, zoom } from "./map_input.js";
@@ -17,6 +17,8 @@ const LEAST_HEIGHT = 300;
 const ROOM_BELOW = 12;
 const NARROW = 640;
 const ZOOM_STEP = 1.5;
+/** Where Escape closes or leaves something else. */
+const ESCAPED_THEMSELVES = `${TEXT_FIELDS}, [role="listbox"], [data-testid="stPopoverBody"]`;
 
 /** @param {Mount<MapData>} mount */
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -209,7 +211,7 @@ async function pick(root, point) {
 
 /** Escape leaves the lasso, else the region. @param {MapRoot} root @param {KeyboardEvent} event */
 function pressAnywhere(root, event) {
-  if (event.key !== "Escape" || event.defaultPrevented) {
+  if (event.key !== "Escape" || event.defaultPrevented || isIn(event, ESCAPED_THEMSELVES)) {
     return false;
   }
   if (root.modes.lasso.getAttribute("aria-pressed") === "true") {
