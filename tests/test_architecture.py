@@ -34,6 +34,7 @@ RENAMES = (PACKAGE / "atomic.py", *sorted((PACKAGE / "exporters").glob("*.py")))
 #: Rooms from the top down: a module imports from its own room and from lower floors, never sideways or up.
 FLOORS = """
 cli
+report
 worker  figures  api
 exporters  views
 trust
