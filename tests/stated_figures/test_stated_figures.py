@@ -113,34 +113,42 @@ def density_claims() -> Iterator[Claim]:
         last = [of(controls, dimension, counts[-1]).pearson, by_count[-1].within]
         yield Claim(TRUST, row(dimension, *(spelt(value) for value in [*(cell.pearson for cell in by_count), *last])))
     far = max(abs((cell.pearson or 0) - (cell.spearman or 0)) for cell in trained)
-    yield Claim(TRUST, "(Pearson; Spearman is within 0.02 of it, but for controls)", far < 0.02)
+    yield Claim(TRUST, "(Pearson; Spearman is within 0.01 of it, but for controls)", far < 0.01)
 
     def pearson(*chosen: int) -> list[float]:
         return [cell.pearson or 0 for cell in trained if cell.dimension in chosen]
 
-    reached = [cell for cell in trained if (cell.pearson or 0) >= AIM]
-    named = [cell for cell in trained if cell.dimension > 16 or (cell.dimension == 16 and cell.num_samples >= 10_000)]
+    missed = [cell for cell in trained if (cell.pearson or 0) < AIM]
     yield Claim(
         TRUST,
-        f"**{len(reached)} of {len(trained)} encoders reach {AIM}**, our aim wherever K is at least 4 D, as it is in "
-        "all of them: those of D = 32 and 64, and of D = 16 from 10,000 samples on. In 2, 4 and 8 dimensions it is "
-        f"{span(pearson(2, 4, 8))}.",
-        reached == named and all(cell.embedding_dimension >= 4 * cell.dimension for cell in trained),
+        f"**{len(trained) - len(missed)} of {len(trained)} encoders reach {AIM}**, our aim wherever K is at least 4 D, "
+        "as it is in all of them: all from 10,000 samples on. The two others are those of D = 2 and 8 from 1,000 "
+        f"samples ({' and '.join(spelt(cell.pearson) for cell in missed)})",
+        [(cell.dimension, cell.num_samples) for cell in missed] == [(2, 1_000), (8, 1_000)]
+        and all(cell.embedding_dimension >= 4 * cell.dimension for cell in trained),
     )
     by_dimension = [[of(trained, dimension, count).pearson or 0 for count in counts] for dimension in dimensions]
     growth = [values[-1] - values[0] for values in by_dimension]
-    falling = [dimension for dimension, values in zip(dimensions, by_dimension, strict=True) if values[2] < values[1]]
+    falling = {
+        dimension: values[1] - values[2]
+        for dimension, values in zip(dimensions, by_dimension, strict=True)
+        if values[2] < values[1]
+    }
+    yield Claim(TRUST, f"from 1,000 to 100,000 the correlation grows by {span(growth, 3)}.", min(growth) > 0)
+    yield Claim(TRUST, f"(it falls by {span([*falling.values()], 3)} for D = {' and '.join(map(str, falling))})")
+    seeds = sorted(item["pearson"] for item in shipped_lines("density_seeds"))
     yield Claim(
         TRUST,
-        f"from 1,000 to 100,000 the correlation grows by {span(growth)}, and from 10,000 to 100,000 it falls a little "
-        f"for D = {' and '.join(map(str, falling))}",
+        "less than another seed changes: for D = 2 and 100,000 samples seeds 0, 1 and 2 have "
+        f"{', '.join(spelt(value, 3) for value in seeds[:2])} and {spelt(seeds[2], 3)}",
+        max(falling.values()) < seeds[-1] - seeds[0],
     )
     yield Claim(
         README,
-        f"Pearson {span(pearson(2, 4, 8))} in 2 to 8 dimensions and {span(pearson(16, 32, 64))} in 16 to 64, at most "
-        f"{spelt(max(growth))} better with 100,000 samples than with 1,000; within one component, where only the "
-        f"distance to its centre is left to predict, {span([cell.within or 0 for cell in trained])}. Trained without "
-        f"the Gaussianity term the same encoders have {span([cell.pearson or 0 for cell in controls])}.",
+        f"Pearson {span(pearson(2, 4, 8))} in 2 to 8 dimensions and {span(pearson(16, 32, 64))} in 16 to 64, at least "
+        f"{AIM} from 10,000 samples on; within one component, where only the distance to its centre is left to "
+        f"predict, {span([cell.within or 0 for cell in trained])}. Trained without the Gaussianity term the same "
+        f"encoders have {span([cell.pearson or 0 for cell in controls])}.",
     )
     yield from kernel_claims(dimensions, counts)
     yield from trial_claims()
