@@ -12,6 +12,10 @@ import pyarrow as pa
 from jepascore_core.datasets.manifest import write_part
 from jepascore_core.records.datasets import Sample, SampleFailure
 
+#: Rows of the first part. Each following one has twice as many, up to the size that is asked for: what is indexed is
+#: seen within seconds, and a large dataset still has few parts.
+FIRST_PART = 64
+
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
@@ -48,6 +52,7 @@ class IndexWriter:
         self.metadata_types: dict[str, pa.DataType] = {}
         self._folder = folder
         self._part_size = part_size
+        self._next_part = min(FIRST_PART, part_size)
         self._on_progress = on_progress
         self._samples: list[Sample] = []
         self._failures: list[SampleFailure] = []
@@ -78,8 +83,9 @@ class IndexWriter:
             failed=now.failed + len(failures),
             reused=now.reused + sum(outcome.reused for outcome in outcomes),
         )
-        if len(self._samples) + len(self._failures) >= self._part_size:
+        if len(self._samples) + len(self._failures) >= self._next_part:
             self.flush()
+            self._next_part = min(2 * self._next_part, self._part_size)
 
     def flush(self) -> None:
         """Write the buffered rows. Each half is cleared once it is on disk, so that a retry never writes it twice."""

@@ -68,7 +68,7 @@ def build_index(
         previous: folder of the last complete index. Samples whose uri, size and time are the same are reused
             without being read; label, split and user columns always come from this scan.
         on_progress: called often, from this thread; it may raise (RunCancelled) to stop. Finished rows are kept.
-        part_size: samples in one part.
+        part_size: samples in one part, at most; the first ones are smaller.
         num_threads: default: twice the number of processors, at least 4 and at most 16.
         distrusted: uris of files that are read even if their size and time are the same.
 

@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from jepascore_core.datasets.content import content_id
+from jepascore_core.datasets.index_writer import FIRST_PART
 from jepascore_core.datasets.indexing import IndexProgress, build_index
 from jepascore_core.datasets.manifest import Dataset, failure_parts, manifest_parts
 from jepascore_core.datasets.sources import SourceOptions
@@ -48,6 +50,19 @@ def test_rows_are_in_the_order_of_the_scan_whatever_the_threads_do(place: Place)
     keys = [row.sample_key for row in Dataset(place.root / "v1")]
     assert keys == sorted(keys)
     assert len(manifest_parts(place.root / "v1")) > 5
+
+
+def test_the_first_images_are_there_long_before_the_last(place: Place):
+    seen: list[int] = []
+
+    def look(progress: IndexProgress) -> None:
+        if progress.indexed < 135:
+            seen.append(sum(part.num_rows for part in map(pq.read_metadata, manifest_parts(place.root / "v1"))))
+
+    place.index(on_progress=look)
+    assert FIRST_PART // 2 <= max(seen) < 135
+    sizes = [pq.read_metadata(part).num_rows for part in manifest_parts(place.root / "v1")]
+    assert sum(sizes) == 135
 
 
 def test_nothing_but_parts_is_left_in_the_folder(place: Place):

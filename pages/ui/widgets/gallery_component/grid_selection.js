@@ -63,6 +63,7 @@ export function refreshTools(root) {
   root.total.textContent =
     view === null ? "" : isPart ? `${listed} of ${all.toLocaleString("en-US")} ${noun}` : `${listed} ${noun}`;
   root.scroller.classList.toggle("nothing", view !== null && total === 0);
+  root.scroller.classList.toggle("begun", !root.data.is_final);
   const number = count(root.selected);
   const chosen = JSON.stringify([root.selected, number && root.data.tags, root.data.can_decide]);
   if (root.drawnChosen !== chosen) {
