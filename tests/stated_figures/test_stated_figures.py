@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from scipy.stats import norm
 
+from jepascore_core.density_check.experiment import DensityRecipe
 from jepascore_core.density_check.pictures import load_pictures_report
 from jepascore_core.density_check.results import SHIPPED, DensityCell, read_cells
 from jepascore_core.embeddings.label_issues import TEMPERATURE
@@ -171,6 +172,11 @@ def trial_claims() -> Iterator[Claim]:
     """What was tried to predict the density of points better."""
     trials = shipped_lines("density_trials")
     yield from (Claim(TRUST, trial_row(trial)) for trial in trials)
+    usual = DensityRecipe()
+    yield Claim(
+        TRUST,
+        f"{usual.steps} steps of {usual.batch_size} points, frequency 3 up to D = 8 and 1 above, noise {usual.noise:g}",
+    )
     best = max((trial for trial in trials if trial["dimension"] == 8), key=lambda trial: trial["pearson"])
     yield Claim(
         TRUST,

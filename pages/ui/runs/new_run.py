@@ -66,8 +66,11 @@ def _refine(names: list[str]) -> tuple[list[BackboneRef], dict[str, Any]]:
     """
     box = pick_expander(texts.ADVANCED, DETAILS)
     with box:
-        checkpoint = pick_words(texts.CHECKPOINT, state.CHECKPOINT, texts.CHECKPOINT_HINT, longest=state.MAX_TEXT)
-        draw_checkpoint_hints(checkpoint, names)
+        # In a container of their own: a hint that came between would move the fields below, and what is being typed
+        # there would be lost.
+        with st.container():
+            checkpoint = pick_words(texts.CHECKPOINT, state.CHECKPOINT, texts.CHECKPOINT_HINT, longest=state.MAX_TEXT)
+            draw_checkpoint_hints(checkpoint, names)
         draw_channel_presets()
         columns = st.columns(3)
         with columns[0]:
