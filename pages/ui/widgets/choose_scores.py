@@ -34,6 +34,8 @@ from pages.ui.widgets.verdict_badge import draw_badges
 
 #: Shares of the width: dataset, backbones, verdict on them, advanced choices.
 COLUMNS = (4, 5, 3, 2)
+#: What means nothing in another dataset; a filter may name tags and regions that only this one has.
+OF_A_DATASET = (state.LABEL, state.SAMPLE, state.PAGE, state.FILTER)
 
 
 def choose_dataset(place: DeltaGenerator, or_indexing: bool = False) -> DatasetChoice | None:
