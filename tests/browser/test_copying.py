@@ -16,12 +16,19 @@ pytestmark = pytest.mark.browser
 
 NAMES = ("val-643-classes", "a/b-c_d *e* :red[f] $g$", "<img src=x onerror=alert(1)>![x](http://evil.example/a.png)")
 #: Of every element that has this text and no other: what the visitor copies who selects it.
-COPIED = """(name) => [...document.querySelectorAll("p, strong, label, span")]
-    .filter((element) => element.textContent.replace(/\\u2060/g, "").includes(name) && element.checkVisibility())
+COPIED = """(name) => {
+  const has = (element) => element.textContent.replace(/\\u2060/g, "").includes(name);
+  const inside = [...document.querySelectorAll("*")].map((element) => element.shadowRoot).filter(Boolean);
+  return [document.body, ...inside]
+    .flatMap((root) => [...root.querySelectorAll("*")])
+    .filter((element) => !["STYLE", "SCRIPT"].includes(element.tagName) && has(element) && element.checkVisibility())
+    .filter((element) => ![...element.children].some(has))
     .map((element) => {
-        getSelection().selectAllChildren(element);
-        return getSelection().toString();
-    })"""
+      const selection = element.getRootNode().getSelection?.() ?? getSelection();
+      selection.selectAllChildren(element);
+      return selection.toString();
+    });
+}"""
 
 
 @pytest.fixture
