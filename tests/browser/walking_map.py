@@ -56,7 +56,7 @@ def let_go_of_the_region(walk: Walk) -> str | None:
     walk.page.wait_for_timeout(400)
     settle(walk)
     assert not _has_region(walk), "the region is still in the address"
-    return "Escape clears the region"
+    return "let go of the region by Escape"
 
 
 def choose_in_the_table(walk: Walk) -> str | None:

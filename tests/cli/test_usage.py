@@ -37,7 +37,7 @@ def test_these_are_the_commands():
         *("add", "datasets list", "datasets failures", "datasets cancel", "datasets move", "remove"),
         *("score", "runs list", "runs follow", "runs cancel", "runs resume", "runs forget", "runs failures"),
         *("runs delete",),
-        *("export", "duplicates", "labels", "reference", "backbones", "demo", "doctor", "app"),
+        *("export", "report", "duplicates", "labels", "reference", "backbones", "demo", "doctor", "app"),
         *("decisions list", "decisions history", "decisions keep", "decisions drop", "decisions clear"),
         *("decisions undo", "decisions redo"),
         *("recipes list", "recipes save", "recipes show", "recipes duplicate", "recipes remove"),

@@ -16,7 +16,7 @@ from jepascore_core.trust.planted.requests import request_planted
 from jepascore_core.trust.verdict import NOT_TRIED_YET
 from pages.ui.trust import texts as trust_texts
 from pages.ui.widgets import texts as widget_texts
-from tests.pages.reading import links, said
+from tests.pages.reading import dataset_rows, links, said
 from tests.pages.situations import measure_again, put
 from tests.trust.planted.conftest import FEW, put_digits, work
 from tests.trust.test_confounds import put_measured
@@ -45,7 +45,9 @@ def test_every_page_has_a_badge_beside_the_backbone(
 def test_home_has_one_for_each_backbone_of_a_dataset(open_page: Callable[..., AppTest], home_store: Store) -> None:
     found = put(home_store, "finished")
     measure_again(home_store, found)
-    assert [label.partition("]")[0] + "]" for label in badges(open_page())] == [GREY, GREY]
+    (row,) = dataset_rows(open_page())
+    assert [line["badge"]["colour"] for line in row["lines"]] == ["grey", "grey"]
+    assert [line["badge"]["help"] for line in row["lines"]] == [NOT_TRIED_YET, NOT_TRIED_YET]
 
 
 def test_several_backbones_have_a_badge_each_that_says_whose_it_is(
