@@ -14,8 +14,8 @@ def summary_html(title: str, result: CurationResult) -> str:
     rows = [("kept", counts.kept), ("dropped", counts.dropped), ("not measured", counts.unscored)]
     rows += [("decided by a person", counts.decided)] if counts.decided else []
     rows += [("unreadable files", counts.num_unreadable)] if counts.num_unreadable else []
-    by_verdict = _table(("", "samples", "share"), ((name, f"{n:,}", _share(n, counts.total)) for name, n in rows))
-    by_clause = _table(
+    by_verdict = table_html(("", "samples", "share"), ((name, f"{n:,}", _share(n, counts.total)) for name, n in rows))
+    by_clause = table_html(
         ("rule or step", "drops alone", "only it drops"),
         ((clause.text, f"{clause.alone:,}", f"{clause.only:,}") for clause in result.clauses),
     )
@@ -26,7 +26,8 @@ def _share(number: int, total: int) -> str:
     return f"{100 * number / total:.1f} %" if total else ""
 
 
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table_html(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table, with every text escaped."""
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -47,7 +47,7 @@ WALK_SAMPLES, WALK_STEPS = 20_000, 400
 _COLUMNS = ("D", "samples", "K", "Gaussianity term", "Pearson", "Spearman", "within", "slope", "time")
 
 Steps = Annotated[
-    int | None, typer.Option(min=10, help="Training steps per encoder (default: 2400 in few dimensions, else 600).")
+    int | None, typer.Option(min=10, help="Training steps per encoder (default: 600 to 2400, more in few dimensions).")
 ]
 Seed = Annotated[int, typer.Option(help="Random seed of the initial weights and the batches.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Also write the figure as a self-contained HTML page.")]

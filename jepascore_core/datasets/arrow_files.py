@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from jepascore_core.datasets.image_columns import NUM_TRIED, cells_of, paths_of
+from jepascore_core.datasets.image_columns import NUM_TRIED, cells_and_paths, cells_of
 from jepascore_core.errors import SourceError
 
 
@@ -53,11 +53,5 @@ def arrow_cell(path: str, opened: OpenedArrow, row: int, column: str) -> bytes |
 
 
 def first_cells(opened: OpenedArrow, column: str) -> Iterator[tuple[bytes | None, str | None]]:
-    """Yield the first cells of a column, bytes and paths."""
-    beginning = opened.table[column].slice(0, NUM_TRIED)
-    paths = paths_of(beginning)
-    yield from zip(
-        cells_of(beginning).to_pylist(),
-        paths.to_pylist() if paths is not None else [None] * len(beginning),
-        strict=True,
-    )
+    """Return the first cells of a column, bytes and paths."""
+    return cells_and_paths(opened.table[column].slice(0, NUM_TRIED))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,14 @@ def cells_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def paths_of(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Return the paths of a column of pairs; None for one of bytes."""
     return _child(column, "path") if pa.types.is_struct(column.type) else None
+
+
+def cells_and_paths(column: pa.ChunkedArray) -> Iterator[tuple[bytes | None, str | None]]:
+    """Yield the cells of a column of images or of pairs, bytes and paths; None for what is missing."""
+    paths = paths_of(column)
+    yield from zip(
+        cells_of(column).to_pylist(), paths.to_pylist() if paths is not None else [None] * len(column), strict=True
+    )
 
 
 def _child(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

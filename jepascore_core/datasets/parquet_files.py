@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jepascore_core.datasets.image_columns import NUM_TRIED, cells_of, is_pair, paths_of
+from jepascore_core.datasets.image_columns import NUM_TRIED, cells_and_paths, cells_of, is_pair
 from jepascore_core.errors import SourceError
 
 #: A row group's column is read as a whole; a larger one is refused.
@@ -144,7 +144,7 @@ def missing_cells(path: str, opened: OpenedParquet, group: int, column: str) -> 
 
 
 def first_cells(path: str, opened: OpenedParquet, column: str) -> Iterator[tuple[bytes | None, str | None]]:
-    """Yield the first cells of a column, bytes and paths, without reading all of a row group.
+    """Return the first cells of a column, bytes and paths, without reading all of a row group.
 
     Raises:
         SourceError: if they are damaged.
@@ -156,9 +156,4 @@ def first_cells(path: str, opened: OpenedParquet, column: str) -> Iterator[tuple
         )
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path} is damaged ({error}): download it again.") from error
-    paths = paths_of(table[column])
-    yield from zip(
-        cells_of(table[column]).to_pylist(),
-        paths.to_pylist() if paths is not None else [None] * len(table),
-        strict=True,
-    )
+    return cells_and_paths(table[column])

@@ -33,7 +33,7 @@ def holds_images(path: Path, options: SourceOptions) -> bool:
     """Return whether a Parquet file holds images, in the column that is given as that of paths or any."""
     try:
         file = ParquetRows(str(path))
-        return may_hold_images(file.schema, options.path_column) if options.path_column else bool(file.images())
+        return may_hold_images(file.schema, options.path_column) if options.path_column else bool(file.images)
     except (SourceError, OSError):
         return False  # which its reader as a table reports
 
@@ -81,12 +81,9 @@ class ParquetRows:
         """What its metadata says of its columns."""
         return features_of(self.schema)
 
-    def images(self) -> Sequence[str]:
-        """Return the columns that hold images."""
-        return self._images
-
     @cached_property
-    def _images(self) -> list[str]:
+    def images(self) -> Sequence[str]:
+        """The columns that hold images, the most usual one first."""
         return image_columns(self.schema, self.features, lambda column: first_cells(self._path, self._opened, column))
 
     def rows(self, image: str, columns: list[str]) -> Iterator[Rows]:

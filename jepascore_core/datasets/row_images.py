@@ -65,8 +65,9 @@ class RowFile(Protocol):
         """What metadata says of its columns."""
         ...
 
+    @property
     def images(self) -> Sequence[str]:
-        """Return the columns that hold images."""
+        """The columns that hold images."""
         ...
 
     def rows(self, image: str, columns: list[str]) -> Iterator[Rows]:
@@ -124,7 +125,7 @@ class _Reader:
                 continue
             try:
                 file = self._opened(shard)
-                if not self._options.path_column and not file.images():
+                if not self._options.path_column and not file.images:
                     self._plan.unused.append(UnusedTable(shard.path, NO_IMAGES))
                     continue
                 roles = self.roles(shard, file)
@@ -151,7 +152,7 @@ class _Reader:
         for given in (options.path_column, *options.told()):
             if given is not None and given not in names:
                 raise unknown("column", given, names, SourceError, where=shard.path)
-        image = options.path_column or next(iter(file.images()), None)
+        image = options.path_column or next(iter(file.images), None)
         if image is None:
             raise SourceError(f"{shard.path} has no column of images. Its columns are: {', '.join(names)}.")
         if not may_hold_images(file.schema, image):
@@ -173,7 +174,7 @@ class _Reader:
     def _note(self, shard: Shard, file: RowFile, roles: _Roles) -> None:
         """Say which columns are used, which others could be, and which are left out."""
         self._plan.tables.append(UsedTable(shard.path, roles.image, roles.label, roles.split))
-        others = [] if self._options.path_column else [name for name in file.images() if name != roles.image]
+        others = [] if self._options.path_column else [name for name in file.images if name != roles.image]
         if others and not self._plan.questions:
             text = SEVERAL.format(column=roles.image, name=Path(shard.path).name, others=", ".join(others))
             self._plan.questions.append(Question("path_column", text, (roles.image, *others), roles.image))

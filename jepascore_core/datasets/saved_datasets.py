@@ -97,11 +97,8 @@ class _ArrowRows:
         beside = Path(self._path).with_name(_INFO)
         return features_of(self.schema, _read_json(beside).get("features") if beside.is_file() else None)
 
-    def images(self) -> Sequence[str]:
-        return self._images
-
     @cached_property
-    def _images(self) -> list[str]:
+    def images(self) -> Sequence[str]:
         return image_columns(self.schema, self.features, lambda column: first_cells(self._opened, column))
 
     def rows(self, image: str, columns: list[str]) -> Iterator[Rows]:

@@ -6,8 +6,9 @@ import base64
 from collections.abc import Callable
 from html import escape
 
+from jepascore_core.api.summary_html import table_html
 from jepascore_core.figures.files import file_name, picture_config
-from jepascore_core.report.content import Gallery, Picture, Report, Section, Table
+from jepascore_core.report.content import Gallery, Picture, Report, Section
 
 #: Returns the bytes of a small WebP picture, None where the image cannot be read any more.
 Preview = Callable[[Picture], bytes | None]
@@ -44,7 +45,7 @@ def report_html(report: Report, preview: Preview) -> str:
             config = picture_config(file_name(report.title, section.title))
             parts.append(figure.to_html(full_html=False, include_plotlyjs=not has_script, config=config))
             has_script = True
-        parts += [_table(table) for table in section.tables]
+        parts += [f'<div class="wide">{table_html(table.heads, table.rows)}</div>' for table in section.tables]
         parts += [_gallery(gallery, preview) for gallery in section.galleries if gallery.pictures]
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -56,12 +57,6 @@ def report_html(report: Report, preview: Preview) -> str:
 def _texts(section: Section) -> list[str]:
     first = f' class="verdict {escape(section.colour)}"' if section.colour else ""
     return [f"<p{first if position == 0 else ''}>{escape(text)}</p>" for position, text in enumerate(section.texts)]
-
-
-def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in table.heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _gallery(gallery: Gallery, preview: Preview) -> str:

@@ -135,8 +135,9 @@ def _draw_chip(scores: ScoreSet, curation: Curation, position: int, clause: Clau
             if count is not None:
                 st.caption(texts.chip_help(count.alone, count.only))
             _draw_change(scores, curation, position, clause, f"change-{key}")
+    remove = texts.remove(plain(text))
     st.button(
-        texts.remove(plain(text)), key=f"remove-{key}", icon=":material/close:", help=texts.remove(plain(text)),
+        remove, key=f"remove-{key}", icon=":material/close:", help=remove,
         on_click=set_curation, args=(curation.without(position),),
     )  # fmt: skip
 

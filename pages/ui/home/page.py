@@ -33,8 +33,11 @@ def draw_home(shown: Overview) -> None:
         _draw_nothing_yet()
     else:
         _draw_add_images()
-        draw_table = partial(_draw_table, badges_of(shown.datasets))
-        fragment(draw_table, POLL_SECONDS if shown.active else None)
+        badges = badges_of(shown.datasets)
+        if shown.active:
+            fragment(partial(_draw_table, badges), POLL_SECONDS)
+        else:
+            draw_dataset_table(shown.datasets, badges)
         _draw_results(shown)
     _draw_pages()
 

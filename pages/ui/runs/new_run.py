@@ -27,11 +27,10 @@ from pages.ui.runs.backbones import pick_backbones
 from pages.ui.runs.estimators import pick_estimator, pick_pilot
 from pages.ui.runs.own_weights import draw_channel_presets, draw_checkpoint_hints
 from pages.ui.runs.training import draw_training
+from pages.ui.widgets.choose_scores import OF_A_DATASET
 from pages.ui.widgets.url_widgets import pick_count, pick_expander, pick_flag, pick_one, pick_words
 
 OWN = "own"
-#: Parameters that lose their meaning with another dataset.
-OF_A_DATASET = (state.LABEL, state.SAMPLE, state.PAGE)
 #: The part of the form with the settings of backbones.
 DETAILS = "new-run-details"
 DEVICES = {name: name for name in ("auto", "cpu", "cuda", "mps")}

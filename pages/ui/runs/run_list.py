@@ -25,10 +25,9 @@ from pages.ui.app.fragments import fragment
 from pages.ui.app.store import store
 from pages.ui.app.text import plain
 from pages.ui.runs import texts
-from pages.ui.runs.new_run import OF_A_DATASET
 from pages.ui.widgets import texts as widget_texts
 from pages.ui.widgets.callbacks import discard_result
-from pages.ui.widgets.choose_scores import describe_dataset
+from pages.ui.widgets.choose_scores import OF_A_DATASET, describe_dataset
 from pages.ui.widgets.dataset_table import draw_dataset_table
 from pages.ui.widgets.failures import draw_unmeasured, draw_unreadable
 from pages.ui.widgets.task_card import task_card

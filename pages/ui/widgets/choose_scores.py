@@ -50,9 +50,7 @@ def choose_dataset(place: DeltaGenerator, or_indexing: bool = False) -> DatasetC
         return None
     options = {choice.dataset_id: choice.name for choice in choices}
     with place:
-        picked = pick_one(
-            "Dataset", state.DATASET, options, resets=(state.LABEL, state.SAMPLE, state.PAGE, state.FILTER)
-        )
+        picked = pick_one("Dataset", state.DATASET, options, resets=OF_A_DATASET)
     chosen = next((choice for choice in choices if choice.dataset_id == picked), choices[0])
     is_coming = or_indexing and chosen.state is DatasetState.INDEXING
     if not chosen.has_index and not is_coming:

@@ -55,7 +55,7 @@ def _draw(title: str, read: Callable[[], list[SampleFailure]], key: str) -> None
                 for example in group.examples:
                     st.caption(plain(f"{example.sample_key}: {example.message}"))
                 if group.count > len(group.examples):
-                    st.caption(texts.more_failures(group.count - len(group.examples)))
+                    st.caption(texts.and_more(group.count - len(group.examples)))
         # As data: what a function returns is lost when the list is redrawn between the click and its request.
         st.download_button(
             texts.ALL_FAILURES,

@@ -92,7 +92,7 @@ DATASET_TABLE = {
 
 
 def and_more(count: int) -> str:
-    """Count the backbones that are not named."""
+    """Count what is not named."""
     return f"and {count:,} more"
 
 
@@ -135,11 +135,6 @@ STAGES = {
 def num_failed(count: int) -> str:
     """Title of a list of failures."""
     return f"{count:,} failed"
-
-
-def more_failures(count: int) -> str:
-    """Count the failures that are not listed."""
-    return f"and {count:,} more"
 
 
 # Computing before a page can show
