@@ -8,6 +8,7 @@ import { completionKey, stepTo, take } from "./rules_text.js";
 import { ask } from "./server.js";
 
 const LIST_ID = "jepascore-suggestions";
+const UNTIL_DRAWN_MILLISECONDS = 100;
 
 /** @param {Mount<RulesData>} mount */
 export default function ({ parentElement, data }) {
@@ -68,6 +69,8 @@ function describe(root) {
   const field = fieldOf(root);
   root.list.setAttribute("aria-label", root.data.label);
   if (field === null) {
+    // This may be drawn before the field is.
+    setTimeout(() => root.isConnected && describe(root), UNTIL_DRAWN_MILLISECONDS);
     return;
   }
   const marked = root.list.children[root.active];
